@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package auditlog
+
+import "time"
+
+// Completeness is what a reading can say for itself once it has ended without an
+// error. It goes into Terraform's state and into every manifest.
+type Completeness struct {
+	// Window is what was asked for, resolved.
+	Window Window
+	// Pages is how many pages were read, repeated ones included.
+	Pages int64
+	// RowsFetched is how many records those pages held. It is the sum of
+	// DuplicatesDropped, RowsFilteredOut and the entries returned.
+	RowsFetched int64
+	// DuplicatesDropped is how many of them had been fetched before.
+	DuplicatesDropped int64
+	// RowsFilteredOut is how many of them the query did not ask for.
+	RowsFilteredOut int64
+	// ClaimedTotal is how many different records the cloud said there are for the
+	// part of the query it was given; nil where the cloud gives no total.
+	ClaimedTotal *int64
+	// Proof says what stands for nothing being missing.
+	Proof Proof
+	// SecondPass says that a first reading did not add up and was repeated.
+	SecondPass bool
+	// Retention is how far back the cloud keeps its log, and BeyondRetention that
+	// the window begins before that, so that an empty part of it proves nothing.
+	Retention       time.Duration
+	BeyondRetention bool
+	// ResumeURL is where a cursor-paged log goes on; empty elsewhere.
+	ResumeURL string
+}
+
+// Proof is the reason to believe that a reading is complete.
+type Proof string
+
+const (
+	// ProofTotal means that as many different records came as the cloud said
+	// there are.
+	ProofTotal Proof = "total_matches"
+	// ProofCursor means that the cloud's cursor was followed to its end, or past
+	// the end of the window.
+	ProofCursor Proof = "cursor_exhausted"
+)
+
+// CheckRetention sets BeyondRetention as of now.
+func (c *Completeness) CheckRetention(retention time.Duration, now time.Time) {
+	c.Retention = retention
+	c.BeyondRetention = c.Window.Start.Before(now.Add(-retention))
+}

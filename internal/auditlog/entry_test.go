@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package auditlog_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+func TestFieldsAreTheContract(t *testing.T) {
+	t.Parallel()
+
+	const contract = "id, time, service, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, " +
+		"scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, changes, raw"
+
+	var names []string
+	for _, f := range auditlog.Fields() {
+		names = append(names, f.Name)
+
+		if f.Description == "" || !strings.HasSuffix(f.Description, ".") {
+			t.Errorf("%s is not described by a sentence: %q", f.Name, f.Description)
+		}
+
+		if got, ok := auditlog.FieldByName(f.Name); !ok || got.Name != f.Name {
+			t.Errorf("FieldByName(%q) = %q, %v", f.Name, got.Name, ok)
+		}
+	}
+
+	if got := strings.Join(names, ", "); got != contract {
+		t.Errorf("fields are\n%s\nwant\n%s", got, contract)
+	}
+}
+
+func TestFieldsShowEveryPartOfAnEntry(t *testing.T) {
+	t.Parallel()
+
+	after := `"b"`
+	e := auditlog.Entry{
+		ID: "1", Time: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600)), Service: "2", Action: "3", Operation: "4",
+		ActorType: "5", ActorID: "6", Actor: "7", ResourceType: "8", ResourceID: "9", ResourceName: "10",
+		ScopeType: "11", ScopeID: "12", ScopeName: "13", Origin: "14", AuthType: "15", IPAddress: "16", UserAgent: "17",
+		CorrelationID: "18", Message: "19", Changes: []auditlog.Change{{Field: "a", After: &after}}, Raw: json.RawMessage(`{"<": 1.0}`),
+	}
+
+	var texts []string
+	for _, f := range auditlog.Fields() {
+		texts = append(texts, f.Text(&e))
+	}
+
+	want := []string{
+		"1", "2026-01-02T02:04:05.000006Z", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19",
+		`[{"field":"a","before":null,"after":"\"b\""}]`, `{"<": 1.0}`,
+	}
+	if diff := cmp.Diff(want, texts); diff != "" {
+		t.Error(diff)
+	}
+
+	var empty auditlog.Entry
+	for _, f := range auditlog.Fields() {
+		if got := f.Text(&empty); got != "" && f.Name != "time" {
+			t.Errorf("%s of an empty entry is %q", f.Name, got)
+		}
+	}
+}
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+
+	text := func(s string) *string { return &s }
+
+	for name, tt := range map[string]struct {
+		before, after string
+		want          []auditlog.Change
+	}{
+		"nothing at all":      {},
+		"null states":         {before: "null", after: "null"},
+		"equal":               {before: `{"a": [1, {"b": null}]}`, after: `{"a":[1,{"b":null}]}`},
+		"created":             {after: `{"b":1,"a":"x"}`, want: []auditlog.Change{{Field: "a", After: text(`"x"`)}, {Field: "b", After: text("1")}}},
+		"deleted":             {before: `{"a":true}`, want: []auditlog.Change{{Field: "a", Before: text("true")}}},
+		"null is a value":     {before: `{"a":null}`, after: `{}`, want: []auditlog.Change{{Field: "a", Before: text("null")}}},
+		"numbers as written":  {before: `{"a":10000000000000000001}`, after: `{"a":10000000000000000002}`, want: []auditlog.Change{{Field: "a", Before: text("10000000000000000001"), After: text("10000000000000000002")}}},
+		"nested":              {before: `{"a":{"b":[{"c":1}]}}`, after: `{"a":{"b":[{"c":2},3]}}`, want: []auditlog.Change{{Field: "a.b.0.c", Before: text("1"), After: text("2")}, {Field: "a.b.1", After: text("3")}}},
+		"empty containers":    {before: `{"a":{},"b":[]}`, after: `{"a":[],"b":[]}`, want: []auditlog.Change{{Field: "a", Before: text("{}"), After: text("[]")}}},
+		"a key that has dots": {before: `{"a.b":1}`, after: `{"a":{"b":1}}`, want: []auditlog.Change{{Field: `"a.b"`, Before: text("1")}, {Field: "a.b", After: text("1")}}},
+		"no escapes for HTML": {after: `{"a":"<&>"}`, want: []auditlog.Change{{Field: "a", After: text(`"<&>"`)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			got, err := auditlog.Changes(json.RawMessage(tt.before), json.RawMessage(tt.after))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+
+	for _, state := range []string{"[]", "1", "{", `{} {}`} {
+		if _, err := auditlog.Changes(json.RawMessage(state), nil); err == nil {
+			t.Errorf("Changes accepted the state %s", state)
+		}
+	}
+}
+
+// Swapping the states swaps before and after, and a state differs from itself in nothing.
+func TestChangesAreSymmetric(t *testing.T) {
+	t.Parallel()
+
+	state := rapid.MapOf(rapid.StringMatching(`[a-c."]{0,3}`), rapid.OneOf(
+		rapid.Int().AsAny(), rapid.String().AsAny(), rapid.SliceOf(rapid.Bool()).AsAny(),
+		rapid.MapOf(rapid.StringMatching(`[a-c]`), rapid.Int()).AsAny(), rapid.Just[any](nil)))
+
+	rapid.Check(t, func(t *rapid.T) {
+		a, _ := json.Marshal(state.Draw(t, "a"))
+		b, _ := json.Marshal(state.Draw(t, "b"))
+
+		if same, err := auditlog.Changes(a, a); err != nil || len(same) != 0 {
+			t.Fatalf("%s differs from itself: %v, %v", a, same, err)
+		}
+
+		there, err := auditlog.Changes(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		back, err := auditlog.Changes(b, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		for i := range back {
+			back[i].Before, back[i].After = back[i].After, back[i].Before
+		}
+
+		if diff := cmp.Diff(there, back); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func FuzzChanges(f *testing.F) {
+	f.Add([]byte(`{"a":1}`), []byte(`{"a":{"b":[2]}}`))
+	f.Fuzz(func(_ *testing.T, before, after []byte) {
+		_, _ = auditlog.Changes(before, after)
+	})
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package auditlog
+
+// Remembered is how many records' ordinals are held.
+func (f *Fingerprints) Remembered() int { return len(f.ordinals) }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package auditlog
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+const (
+	fingerprintLength = 26
+
+	// ordinalSpan is how long, in the log's own time, identical records are told
+	// apart. Identical records have identical timestamps and a log is out of
+	// order by milliseconds at most, so ten minutes never forget a twin while
+	// memory stays flat however long the log is.
+	ordinalSpan = 10 * time.Minute
+)
+
+// Fingerprints makes ids for records of a cloud that gives none: the first 26
+// base32 characters of SHA-256 over the service, the canonical record and its
+// ordinal among identical records, each on a line of its own. The same log gives
+// the same ids whenever it is read. The zero value is not usable; records must
+// be given in the cloud's order.
+type Fingerprints struct {
+	service  string
+	ordinals map[[sha256.Size]byte]ordinal
+	newest   time.Time
+	swept    time.Time
+}
+
+type ordinal struct {
+	next int
+	time time.Time
+}
+
+// NewFingerprints returns the ids of a service's log from its first record on.
+func NewFingerprints(service string) *Fingerprints {
+	return &Fingerprints{service: service, ordinals: map[[sha256.Size]byte]ordinal{}}
+}
+
+// ID returns the id of the next record. Two records are identical when their
+// JSON values are, whatever the order of keys or the spaces between them.
+func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) {
+	v, err := decodeExact(record)
+	if err != nil {
+		return "", err
+	}
+
+	canonical, err := marshalExact(v)
+	if err != nil {
+		return "", err
+	}
+
+	key := sha256.Sum256(canonical)
+	n := f.ordinals[key].next
+	f.ordinals[key] = ordinal{next: n + 1, time: at}
+	f.forget(at)
+
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(f.service), canonical, []byte(strconv.Itoa(n))} {
+		h.Write(part)
+		h.Write([]byte("\n"))
+	}
+
+	return base32.StdEncoding.EncodeToString(h.Sum(nil))[:fingerprintLength], nil
+}
+
+// forget drops ordinals that lie too far back to matter. It sweeps once for
+// every span that goes by, so that the cost stays linear.
+func (f *Fingerprints) forget(at time.Time) {
+	if at.After(f.newest) {
+		f.newest = at
+	}
+
+	if f.newest.Sub(f.swept) < ordinalSpan {
+		return
+	}
+
+	for key, o := range f.ordinals {
+		if f.newest.Sub(o.time) > ordinalSpan {
+			delete(f.ordinals, key)
+		}
+	}
+
+	f.swept = f.newest
+}

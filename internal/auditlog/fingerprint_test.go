@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package auditlog_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func idOf(t *testing.T, f *auditlog.Fingerprints, record string, at time.Time) string {
+	t.Helper()
+
+	id, err := f.ID(json.RawMessage(record), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return id
+}
+
+func TestFingerprintsAreStable(t *testing.T) {
+	t.Parallel()
+
+	// Ids are in users' archives: this value may never change.
+	const want = "ZY6JXYD27KMCHPOEFAM3OMPRS3"
+
+	f := auditlog.NewFingerprints("cloudscale")
+	if got := idOf(t, f, `{"b":1.0,"a":"<x>"}`, epoch); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+
+	if got := idOf(t, auditlog.NewFingerprints("cloudscale"), ` { "a" : "<x>", "b":1.0 }`, epoch); got != want {
+		t.Errorf("another order of keys gives %s", got)
+	}
+
+	if !regexp.MustCompile(`^[A-Z2-7]{26}$`).MatchString(want) {
+		t.Error("not 26 characters of base32")
+	}
+}
+
+func TestFingerprintsTellTwinsApart(t *testing.T) {
+	t.Parallel()
+
+	f := auditlog.NewFingerprints("cloudscale")
+	seen := map[string]bool{}
+
+	for _, record := range []string{`{"a":1}`, `{"a":1}`, `{"a":2}`, `{"a": 1}`} {
+		seen[idOf(t, f, record, epoch)] = true
+	}
+
+	seen[idOf(t, auditlog.NewFingerprints("other"), `{"a":1}`, epoch)] = true
+
+	if len(seen) != 5 {
+		t.Errorf("5 records have %d ids", len(seen))
+	}
+}
+
+func TestFingerprintsStayFlat(t *testing.T) {
+	t.Parallel()
+
+	f := auditlog.NewFingerprints("cloudscale")
+
+	// A twin is still known after a long time of the log, if nothing is newer.
+	first := idOf(t, f, `{"twin":true}`, epoch)
+	for i := range 10_000 {
+		idOf(t, f, fmt.Sprintf(`{"i":%d}`, i), epoch.Add(time.Duration(i)*50*time.Millisecond))
+	}
+
+	if idOf(t, f, `{"twin":true}`, epoch) == first {
+		t.Error("a twin that came 500 s later in the log got the same id")
+	}
+
+	for i := range 20_000 {
+		idOf(t, f, fmt.Sprintf(`{"i":%d}`, i), epoch.Add(time.Duration(i)*time.Minute))
+	}
+
+	if n := f.Remembered(); n > 100 {
+		t.Errorf("%d records are remembered after 20,000 minutes", n)
+	}
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package auditlog
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// Clock returns the present moment. The program's main function hands down the
+// only one that looks at the machine's clock.
+type Clock func() time.Time
+
+// Window is the half-open span of time [Start, End).
+type Window struct {
+	Start time.Time
+	End   time.Time
+}
+
+// Contains says whether t lies in the window.
+func (w Window) Contains(t time.Time) bool {
+	return !t.Before(w.Start) && t.Before(w.End)
+}
+
+// String returns the window in mathematical notation, in UTC.
+func (w Window) String() string {
+	return fmt.Sprintf("[%s, %s)", FormatTime(w.Start), FormatTime(w.End))
+}
+
+// DefaultLast is how far back a query looks that gives no bound.
+const DefaultLast = 24 * time.Hour
+
+// WindowSpec is a window as a user writes it. Last excludes Start and End.
+type WindowSpec struct {
+	Last        time.Duration
+	Start       time.Time
+	End         time.Time
+	SettleDelay time.Duration
+}
+
+// ErrEmptyWindow is returned when no moment lies between the bounds.
+var ErrEmptyWindow = errors.New("the window is empty: it ends before it begins")
+
+// Resolve turns the spec into a window as of now. The newest SettleDelay is left
+// out, also when End is given, since the cloud may still be filling it. An end in
+// the future is drawn back to now, so that the window says what was read.
+func (s WindowSpec) Resolve(now time.Time) (Window, error) {
+	settled := now.Add(-s.SettleDelay)
+
+	end := settled
+	if !s.End.IsZero() && s.End.Before(settled) {
+		end = s.End
+	}
+
+	start := s.Start
+	if start.IsZero() {
+		last := s.Last
+		if last == 0 {
+			last = DefaultLast
+		}
+
+		start = end.Add(-last)
+	}
+
+	if !start.Before(end) {
+		return Window{}, ErrEmptyWindow
+	}
+
+	// Microseconds are the finest resolution shown, so the window that is shown
+	// is the window that was used.
+	return Window{Start: start.UTC().Truncate(time.Microsecond), End: end.UTC().Truncate(time.Microsecond)}, nil
+}
+
+var spanPattern = regexp.MustCompile(`^([0-9]{1,6})([smhdw])$`)
+
+// SpanForms names the accepted forms of a length of time.
+const SpanForms = `a whole number and one of s, m, h, d or w, such as "30m", "24h", "7d" or "2w"`
+
+// ErrSpan is returned for a text that is no length of time.
+var ErrSpan = errors.New("not " + SpanForms)
+
+// ParseSpan reads a length of time: 0s, 30m, 24h, 7d, 2w. A day is 24 hours.
+func ParseSpan(text string) (time.Duration, error) {
+	m := spanPattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, ErrSpan
+	}
+
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return 0, ErrSpan
+	}
+
+	unit := map[string]time.Duration{
+		"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
+	}[m[2]]
+	if n > int(maxSpan/unit) {
+		return 0, errors.New("longer than a hundred years")
+	}
+
+	return time.Duration(n) * unit, nil
+}
+
+const maxSpan = 100 * 365 * 24 * time.Hour
