@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package client reads JSON over HTTP from the audit log APIs. It retries what
+// may pass, pages with offsets and with cursors, and names what went wrong in
+// one typed error. It never logs a header, a query or a body, and never sends
+// the credential to another origin than the configured one.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// DefaultMaxBody is how many bytes an answer may have once decompressed. A page
+// of 200 records with large states is about one hundredth of that.
+const DefaultMaxBody = 64 << 20
+
+// Options configures a client. Every field but MaxBody and Transport is needed.
+type Options struct {
+	// Endpoint is the root of the API; its origin is the only one that is ever
+	// sent the credential.
+	Endpoint *url.URL
+	// Authorization is the value of the header of that name.
+	Authorization string
+	// Secrets are removed from whatever a service says in its errors.
+	Secrets   []string
+	UserAgent string
+
+	// RequestTimeout bounds one attempt, its body included.
+	RequestTimeout time.Duration
+	// MaxRetries is how often a request is tried again.
+	MaxRetries int
+	// RetryWaitMin is the first wait, which doubles up to RetryWaitMax. A
+	// Retry-After that asks for more than RetryWaitMax is cut down to it.
+	RetryWaitMin time.Duration
+	RetryWaitMax time.Duration
+	// MaxConcurrency is how many requests may be under way at once, waits
+	// between attempts included: a service that says "slow down" is obeyed by all.
+	MaxConcurrency int
+
+	MaxBody   int64
+	Transport http.RoundTripper
+	Clock     auditlog.Clock
+}
+
+// Client reads from one origin. It is safe for use by several goroutines.
+type Client struct {
+	o     Options
+	http  *retryablehttp.Client
+	slots chan struct{}
+}
+
+// New returns a client. It makes no request.
+func New(o Options) *Client {
+	if o.MaxBody == 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+
+	if o.Transport == nil {
+		o.Transport = newTransport(o.MaxConcurrency)
+	}
+
+	c := &Client{o: o, slots: make(chan struct{}, max(o.MaxConcurrency, 1))}
+	c.http = &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport: &logTransport{next: o.Transport, clock: o.Clock},
+			Timeout:   o.RequestTimeout,
+			// A redirect would carry the query, which can name people, to whoever
+			// is asked next; these APIs have none, login pages do.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryMax:     o.MaxRetries,
+		RetryWaitMin: o.RetryWaitMin,
+		RetryWaitMax: o.RetryWaitMax,
+		CheckRetry:   checkRetry,
+		Backoff: func(base, limit time.Duration, attempt int, resp *http.Response) time.Duration {
+			return backoff(base, limit, attempt, resp, o.Clock(), rand.Float64()) //nolint:gosec // Jitter needs no secrecy.
+		},
+		ErrorHandler: c.giveUp,
+	}
+
+	return c
+}
+
+func newTransport(conns int) http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = max(conns, 1)
+
+	return t
+}
+
+// Decode reads an answer. It runs once for every attempt that brought one: a
+// JSON syntax error counts as a body that broke off, and the page is asked for
+// again; any other error means that the service speaks of something else.
+type Decode func(body []byte, header http.Header) error
+
+// Get requests a path with a query, or an absolute URL that the service itself
+// gave, and decodes the answer. Whatever fails is an *Error.
+func (c *Client) Get(ctx context.Context, ref string, query url.Values, decode Decode) error {
+	u, err := c.resolve(ref, query)
+	if err != nil {
+		return err
+	}
+
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return &Error{Kind: KindRequest, Method: http.MethodGet, Path: u.Path, Err: errors.New("the URL cannot be used")}
+	}
+
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Authorization", c.o.Authorization)
+	req.Header.Set("User-Agent", c.o.UserAgent)
+	req.SetResponseHandler(func(resp *http.Response) error { return c.handle(resp, decode) })
+
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return c.asError(req.Request, ctx.Err(), 0)
+	}
+
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.asError(req.Request, err, 0)
+	}
+
+	// The handler has read and closed the body.
+	_ = resp.Body.Close()
+
+	return nil
+}
+
+// resolve refuses a URL on another origin before anything is sent there.
+func (c *Client) resolve(ref string, query url.Values) (*url.URL, error) {
+	u, err := url.Parse(ref)
+	if err != nil {
+		return nil, &Error{Kind: KindShape, Method: http.MethodGet, Err: errors.New("the service gave a URL that cannot be read")}
+	}
+
+	if !u.IsAbs() && u.Host == "" {
+		u = c.o.Endpoint.JoinPath(u.Path)
+	}
+
+	if !sameOrigin(u, c.o.Endpoint) || u.User != nil {
+		return nil, &Error{
+			Kind: KindForeignOrigin, Method: http.MethodGet, Path: u.Path,
+			Err: fmt.Errorf("the service pointed to %s, which is not the configured endpoint", origin(u)),
+		}
+	}
+
+	if len(query) > 0 {
+		u.RawQuery = query.Encode()
+	}
+
+	return u, nil
+}
+
+func sameOrigin(a, b *url.URL) bool { return origin(a) == origin(b) }
+
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[strings.ToLower(u.Scheme)]
+	}
+
+	return strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
+// handle reads an answer that will not be retried for its status. Its errors go
+// through checkRetry once more.
+func (c *Client) handle(resp *http.Response, decode Decode) error {
+	if resp.StatusCode != http.StatusOK {
+		return c.statusError(resp)
+	}
+
+	body, err := c.readBody(resp)
+	if err != nil {
+		return err
+	}
+
+	if err := checkJSON(body, resp.Header); err != nil {
+		return c.located(resp, err)
+	}
+
+	if err := decode(body, resp.Header); err != nil {
+		return c.located(resp, decodeError(err))
+	}
+
+	return nil
+}
+
+func (c *Client) readBody(resp *http.Response) ([]byte, error) {
+	defer resp.Body.Close()
+
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.o.MaxBody+1))
+	if err != nil {
+		return nil, c.located(resp, bodyError(err))
+	}
+
+	if int64(len(body)) > c.o.MaxBody {
+		return nil, c.located(resp, &Error{Kind: KindTooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", c.o.MaxBody)})
+	}
+
+	return body, nil
+}
+
+// giveUp is called when no further attempt is made. The last answer, if there
+// is one, says why better than we could.
+func (c *Client) giveUp(resp *http.Response, err error, attempts int) (*http.Response, error) {
+	if err != nil {
+		if resp != nil {
+			_ = resp.Body.Close()
+		}
+
+		return nil, &attemptsError{attempts: attempts, err: err}
+	}
+
+	return nil, &attemptsError{attempts: attempts, err: c.statusError(resp)}
+}
+
+// attemptsError carries the number of attempts past retryablehttp.
+type attemptsError struct {
+	attempts int
+	err      error
+}
+
+func (e *attemptsError) Error() string { return e.err.Error() }
+func (e *attemptsError) Unwrap() error { return e.err }
+
+// asError turns whatever a request ended with into an *Error that knows it.
+func (c *Client) asError(req *http.Request, err error, attempts int) *Error {
+	if a := (*attemptsError)(nil); errors.As(err, &a) {
+		attempts, err = a.attempts, a.err
+	}
+
+	typed := (*Error)(nil)
+	if !errors.As(err, &typed) {
+		typed = transportError(err)
+	}
+
+	typed.Method, typed.Path = req.Method, req.URL.Path
+	typed.Attempts = attempts
+
+	// A deadline that ran out between attempts hides what it was waiting for.
+	if ctxErr := req.Context().Err(); ctxErr != nil {
+		typed = contextError(ctxErr, typed)
+	}
+
+	return typed
+}
+
+func (c *Client) located(resp *http.Response, e *Error) *Error {
+	e.Method, e.Path, e.Status = resp.Request.Method, resp.Request.URL.Path, resp.StatusCode
+
+	return e
+}
