@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package cloudscale reads the audit log of a cloudscale.ch project.
+//
+// The service pages with a cursor over its own order of records, so nothing can
+// be missed or repeated between two pages. It gives records neither an id nor a
+// structured target; what is made of the words of an action and a message is
+// best effort, since the vendor does not promise to keep them.
+package cloudscale
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+)
+
+// DefaultEndpoint is the root of the API, without its version.
+const DefaultEndpoint = "https://api.cloudscale.ch"
+
+// DefaultRetention is how long records are kept since 15 July 2026, as the
+// vendor announced.
+const DefaultRetention = 90 * 24 * time.Hour
+
+const logPath = "v1/project-logs"
+
+// overtaking is how far a page must lie beyond the end of a window before
+// reading stops there. Records overtake each other by milliseconds; five seconds
+// leave room for a slow transaction.
+const overtaking = 5 * time.Second
+
+// Service is the audit log of one project, that of the token.
+type Service struct {
+	client *client.Client
+	clock  auditlog.Clock
+	info   auditlog.Info
+}
+
+// New returns the service. It makes no request. A retention of zero means
+// DefaultRetention.
+func New(c *client.Client, clock auditlog.Clock, retention time.Duration) *Service {
+	if retention == 0 {
+		retention = DefaultRetention
+	}
+
+	info := Info()
+	info.Retention = retention
+
+	return &Service{client: c, clock: clock, info: info}
+}
+
+// Info is what is known of cloudscale without asking it.
+func Info() auditlog.Info {
+	return auditlog.Info{
+		Name:      auditlog.ServiceCloudscale,
+		Title:     "cloudscale",
+		Retention: DefaultRetention,
+		NeverRecorded: []string{
+			"resource_id", "origin", "auth_type", "user_agent", "correlation_id", "changes",
+		},
+		CredentialsHint: "Set CLOUDSCALE_API_TOKEN to a token of the project; read access is enough.",
+	}
+}
+
+// Info implements auditlog.Service.
+func (s *Service) Info() auditlog.Info { return s.info }
+
+// Read implements auditlog.Service. Entries come in the cloud's own order, which
+// is oldest first but for neighbours that overtook each other by milliseconds.
+func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	return func(yield func(auditlog.Entry, error) bool) {
+		matcher, err := q.Matcher()
+		if err != nil {
+			yield(auditlog.Entry{}, err) //nolint:wrapcheck // Our own words.
+
+			return
+		}
+
+		*c = auditlog.Completeness{Window: q.Window, Proof: auditlog.ProofCursor}
+		c.CheckRetention(s.info.Retention, s.clock())
+
+		for entries, err := range s.pages(ctx, q.Window, c) {
+			if err != nil {
+				yield(auditlog.Entry{}, err)
+
+				return
+			}
+
+			for i := range entries {
+				if !matcher.Match(&entries[i]) {
+					c.RowsFilteredOut++
+
+					continue
+				}
+
+				if !yield(entries[i], nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// pages yields the entries of one page after the other, those outside of the
+// window included. Whether `end` holds on the pages behind a cursor is not
+// documented: where it does not, reading stops at a page that lies wholly beyond.
+func (s *Service) pages(ctx context.Context, w auditlog.Window, c *auditlog.Completeness) iter.Seq2[[]auditlog.Entry, error] {
+	return func(yield func([]auditlog.Entry, error) bool) {
+		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale)
+		resumable := true
+
+		for page, err := range s.walk(w).Pages(ctx, s.client) {
+			if err != nil {
+				yield(nil, err)
+
+				return
+			}
+
+			c.Pages++
+			c.RowsFetched += int64(len(page.Rows))
+
+			beyond := len(page.Rows) > 0
+
+			for i := range page.Rows {
+				e := &page.Rows[i]
+				// The decoder has read this record as JSON before.
+				if e.ID, err = ids.ID(e.Raw, e.Time); err != nil {
+					yield(nil, err) //nolint:wrapcheck // Cannot happen.
+
+					return
+				}
+
+				resumable = resumable && e.Time.Before(w.End)
+				beyond = beyond && e.Time.Sub(w.End) > overtaking
+			}
+
+			// To go on from a page that holds dropped records would lose them.
+			if resumable {
+				c.ResumeURL = page.PollMore
+			}
+
+			if !yield(page.Rows, nil) || beyond {
+				return
+			}
+		}
+	}
+}
+
+// walk asks for the window with its bounds rounded outwards to whole seconds.
+func (s *Service) walk(w auditlog.Window) client.CursorWalk[auditlog.Entry] {
+	end := w.End.Add(time.Second - time.Nanosecond)
+
+	return client.CursorWalk[auditlog.Entry]{
+		First: logPath,
+		Query: url.Values{
+			"start": {w.Start.UTC().Truncate(time.Second).Format(time.RFC3339)},
+			"end":   {end.UTC().Truncate(time.Second).Format(time.RFC3339)},
+		},
+		Decode: decodePage,
+	}
+}
+
+func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err error) {
+	var page map[string]json.RawMessage
+	if err := json.Unmarshal(body, &page); err != nil {
+		return nil, "", "", err //nolint:wrapcheck // The client names what is wrong with an answer.
+	}
+
+	// On the last page next is null; a page without it is another shape.
+	for _, key := range []string{"next", "poll_more", "results"} {
+		if page[key] == nil {
+			return nil, "", "", errors.New(key + " is missing")
+		}
+	}
+
+	var records []json.RawMessage
+
+	err = errors.Join(
+		json.Unmarshal(page["next"], &next),
+		json.Unmarshal(page["poll_more"], &pollMore),
+		json.Unmarshal(page["results"], &records))
+	if err != nil {
+		return nil, "", "", err //nolint:wrapcheck // The client names what is wrong with an answer.
+	}
+
+	if records == nil {
+		return nil, "", "", errors.New("results is null")
+	}
+
+	rows = make([]auditlog.Entry, 0, len(records))
+
+	for _, raw := range records {
+		e, err := entryOf(raw)
+		if err != nil {
+			return nil, "", "", err
+		}
+
+		rows = append(rows, e)
+	}
+
+	return rows, next, pollMore, nil
+}
+
+// FilterOptions reads the values off the log, since the service lists none.
+func (s *Service) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
+	actions, types := map[string]bool{}, map[string]bool{}
+
+	var c auditlog.Completeness
+
+	for e, err := range s.Read(ctx, auditlog.Query{Window: q.Window}, &c) {
+		if err != nil {
+			return auditlog.FilterOptions{}, err
+		}
+
+		actions[e.Action] = true
+
+		if e.ResourceType != "" {
+			types[e.ResourceType] = true
+		}
+	}
+
+	sorted := slices.Sorted(maps.Keys(actions))
+
+	return auditlog.FilterOptions{
+		Actions:        sorted,
+		Operations:     auditlog.OperationsOf(sorted, OperationOf),
+		ResourceTypes:  slices.Sorted(maps.Keys(types)),
+		OriginOfValues: auditlog.FromLog,
+	}, nil
+}

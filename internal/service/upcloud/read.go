@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package upcloud
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+)
+
+const (
+	// pageLimit is the largest page that any source names. What comes back may be
+	// smaller; carefulLimit is what every source allows.
+	pageLimit    = 200
+	carefulLimit = 100
+
+	// A slice of time is read and proven as a whole before anything of it is
+	// yielded, so its size bounds both memory and what has to be repeated. The
+	// largest slice is well below the 50 pages of 50 rows from which on an offset
+	// that counts pages could be mistaken for one that counts rows.
+	sliceTarget = 1500
+	sliceMax    = 2400
+)
+
+// Read implements auditlog.Service. The window is cut into slices of time, each
+// read until it is proven to be whole; entries come oldest first, ties by id.
+func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	return func(yield func(auditlog.Entry, error) bool) {
+		matcher, err := q.Matcher()
+		if err != nil {
+			yield(auditlog.Entry{}, err) //nolint:wrapcheck // Our own words.
+
+			return
+		}
+
+		*c = auditlog.Completeness{Window: q.Window, Proof: auditlog.ProofTotal, ClaimedTotal: new(int64)}
+		c.CheckRetention(s.info.Retention, s.clock())
+
+		r := &reading{
+			client: s.client,
+			filter: pushdown(q),
+			// Bounds are sent as whole seconds, rounded outwards; what that lets in is
+			// filtered out again.
+			span: slice{from: q.Window.Start.Truncate(time.Second), to: ceilSecond(q.Window.End)},
+			c:    c,
+		}
+
+		for entries, err := range r.slices(ctx) {
+			if err != nil {
+				yield(auditlog.Entry{}, err)
+
+				return
+			}
+
+			for i := range entries {
+				if !matcher.Match(&entries[i]) {
+					c.RowsFilteredOut++
+
+					continue
+				}
+
+				if !yield(entries[i], nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func ceilSecond(t time.Time) time.Time {
+	return t.Add(time.Second - time.Nanosecond).Truncate(time.Second)
+}
+
+// slice is a half-open span of whole seconds.
+type slice struct{ from, to time.Time }
+
+func (s slice) contains(t time.Time) bool { return !t.Before(s.from) && t.Before(s.to) }
+func (s slice) length() time.Duration     { return s.to.Sub(s.from) }
+
+// reading is one Read under way.
+type reading struct {
+	client *client.Client
+	filter url.Values
+	span   slice
+	c      *auditlog.Completeness
+
+	// offset is what the service takes an offset to be, once a slice of several
+	// pages has proven it.
+	offset       client.OffsetReading
+	offsetProven bool
+}
+
+// slices yields the entries of one proven slice after the other. Their length
+// follows how dense the log is.
+func (r *reading) slices(ctx context.Context) iter.Seq2[[]auditlog.Entry, error] {
+	return func(yield func([]auditlog.Entry, error) bool) {
+		length := r.span.length()
+
+		for from := r.span.from; from.Before(r.span.to); {
+			s := slice{from: from, to: from.Add(length)}
+			if s.to.After(r.span.to) {
+				s.to = r.span.to
+			}
+
+			found, total, err := r.collect(ctx, s)
+			if err == nil && found == nil {
+				length = scale(s.length(), total)
+
+				continue
+			}
+
+			if err != nil {
+				yield(nil, err)
+
+				return
+			}
+
+			if !yield(r.settle(s, found, total), nil) {
+				return
+			}
+
+			from, length = s.to, scale(s.length(), total)
+		}
+	}
+}
+
+// scale returns the length of time that will hold about sliceTarget events when
+// the given one holds total. It grows carefully, since events come in bursts.
+func scale(length time.Duration, total int64) time.Duration {
+	const maxGrowth = 4
+
+	factor := min(float64(sliceTarget)/float64(max(total, 1)), maxGrowth)
+	// A window can be so long that a multiple of it is no Duration any more.
+	grown := min(float64(length)*factor, float64(200*365*24*time.Hour))
+
+	return max(time.Duration(grown).Truncate(time.Second), time.Second)
+}
+
+// pile holds the different events of a slice, whichever page brought them.
+type pile map[string]auditlog.Entry
+
+// settle books a proven slice and returns its entries in order. Both bounds of a
+// request are inclusive, so an event on the edge comes with both slices; it
+// belongs to the one that begins there.
+func (r *reading) settle(s slice, found pile, total int64) []auditlog.Entry {
+	entries := make([]auditlog.Entry, 0, len(found))
+	edge := int64(0)
+
+	for _, e := range found {
+		switch {
+		case s.contains(e.Time):
+			entries = append(entries, e)
+		case r.span.contains(e.Time):
+			edge++
+		default:
+			r.c.RowsFilteredOut++
+		}
+	}
+
+	// collect counted every row as a duplicate until it was known to be none.
+	r.c.DuplicatesDropped -= int64(len(found)) - edge
+	*r.c.ClaimedTotal += total - edge
+
+	slices.SortFunc(entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
+
+	return entries
+}
+
+// collect reads a slice until it is proven, at most twice. It returns no pile
+// when the slice holds more than should be proven at once.
+func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
+	found := pile{}
+
+	var last walk
+
+	for attempt, limit := range []int{pageLimit, carefulLimit} {
+		second := attempt > 0
+		r.c.SecondPass = r.c.SecondPass || second
+
+		for _, offset := range r.offsets() {
+			w, err := r.walk(ctx, s, limit, offset, found)
+			if err != nil {
+				return nil, 0, err
+			}
+
+			if w.tooLarge {
+				return nil, w.total, nil
+			}
+
+			if w.clean() || (second && w.proves(found)) {
+				r.learn(w)
+
+				return found, w.total, nil
+			}
+
+			last = w
+
+			if w.distinct() >= w.total {
+				break // Nothing is missing that another kind of offset could find.
+			}
+		}
+	}
+
+	return nil, 0, &client.Error{
+		Kind: client.KindIncomplete, Method: http.MethodGet, Path: "/" + listPath, Page: last.pages,
+		Err: fmt.Errorf("two readings brought %d different events where the service counts %d", len(found), last.total),
+	}
+}
+
+// offsets returns the kinds of offset to try: rows, as most of what is known of
+// UpCloud says, then pages, as one sentence of the specification does.
+func (r *reading) offsets() []client.OffsetReading {
+	if r.offsetProven {
+		return []client.OffsetReading{r.offset}
+	}
+
+	return []client.OffsetReading{client.OffsetRows, client.OffsetPages}
+}
+
+func (r *reading) learn(w walk) {
+	if w.clean() && w.pages > 1 {
+		r.offset, r.offsetProven = w.offset, true
+	}
+}
+
+// walk is what one walk over the pages of a slice brought.
+type walk struct {
+	offset   client.OffsetReading
+	pages    int
+	rows     int64
+	ids      map[string]bool
+	total    int64
+	moved    bool // the total changed between two pages
+	tooLarge bool
+}
+
+func (w *walk) distinct() int64 { return int64(len(w.ids)) }
+
+// clean says that the walk shows no sign of anything missing or moving.
+func (w *walk) clean() bool {
+	return !w.moved && w.rows == w.distinct() && w.distinct() == w.total
+}
+
+// proves says that nothing is missing although the log moved: this walk by
+// itself brought all there is, or both together did. An event that expired in
+// between stays, since it did happen.
+func (w *walk) proves(found pile) bool {
+	return (!w.moved && w.distinct() == w.total) || int64(len(found)) == w.total
+}
+
+func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.OffsetReading, found pile) (walk, error) {
+	w := walk{offset: offset, ids: map[string]bool{}}
+
+	query := url.Values{}
+	for key, values := range r.filter {
+		query[key] = values
+	}
+
+	query.Set("created_after", s.from.UTC().Format(time.RFC3339))
+	query.Set("created_before", s.to.UTC().Format(time.RFC3339))
+
+	pages := client.OffsetWalk[auditlog.Entry]{
+		Path: listPath, Query: query, Limit: limit, Reading: offset, TotalHeader: totalHeader, Decode: decodeList,
+	}
+
+	for page, err := range pages.Pages(ctx, r.client) {
+		if err != nil {
+			return w, err
+		}
+
+		w.moved = w.moved || (w.pages > 0 && page.Total != w.total)
+		w.pages, w.total = page.Number, page.Total
+		w.rows += int64(len(page.Rows))
+
+		r.c.Pages++
+		r.c.RowsFetched += int64(len(page.Rows))
+		r.c.DuplicatesDropped += int64(len(page.Rows))
+
+		if w.tooLarge = page.Total > sliceMax && s.length() > time.Second; w.tooLarge {
+			return w, nil
+		}
+
+		for _, e := range page.Rows {
+			w.ids[e.ID] = true
+
+			if _, ok := found[e.ID]; !ok {
+				found[e.ID] = e
+			}
+		}
+	}
+
+	return w, nil
+}
+
+func decodeList(body []byte) ([]auditlog.Entry, error) {
+	var page struct {
+		AuditLogs *[]json.RawMessage `json:"audit_logs"`
+	}
+
+	if err := json.Unmarshal(body, &page); err != nil {
+		return nil, err //nolint:wrapcheck // The client names what is wrong with an answer.
+	}
+
+	if page.AuditLogs == nil {
+		return nil, errors.New("audit_logs is missing")
+	}
+
+	entries := make([]auditlog.Entry, 0, len(*page.AuditLogs))
+
+	for _, raw := range *page.AuditLogs {
+		e, err := entryOf(raw)
+		if err != nil {
+			return nil, err
+		}
+
+		entries = append(entries, e)
+	}
+
+	return entries, nil
+}
