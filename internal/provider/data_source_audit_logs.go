@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// AuditLogsType is the name of the data source in configurations.
+const AuditLogsType = TypeName + "_logs"
+
+var (
+	_ datasource.DataSource                   = (*auditLogsDataSource)(nil)
+	_ datasource.DataSourceWithConfigure      = (*auditLogsDataSource)(nil)
+	_ datasource.DataSourceWithValidateConfig = (*auditLogsDataSource)(nil)
+)
+
+// NewAuditLogsDataSource returns the data source audit_logs.
+func NewAuditLogsDataSource() datasource.DataSource { return &auditLogsDataSource{} }
+
+type auditLogsDataSource struct{ c *configured }
+
+// Metadata implements datasource.DataSource.
+func (d *auditLogsDataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = AuditLogsType
+}
+
+// Schema implements datasource.DataSource.
+func (d *auditLogsDataSource) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = auditLogsSchema(ctx)
+}
+
+// Configure is called with what the provider made of its configuration.
+func (d *auditLogsDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig is called at validation and before each plan; values may still
+// be unknown.
+func (d *auditLogsDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
+	var m auditLogsModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(m.validate()...)
+	}
+}
+
+const (
+	lookUpSummary     = "Look up audit logs"
+	lookUpTimeout     = 10 * time.Minute
+	lookUpSettleDelay = 0
+)
+
+// Read is called when planning, unless something that the configuration depends
+// on has yet to change.
+func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var m auditLogsModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	timeout, diags := m.Timeouts.Read(ctx, lookUpTimeout)
+	resp.Diagnostics.Append(diags...)
+
+	service, picked := d.c.pick(lookUpSummary, m.Service)
+	resp.Diagnostics.Append(compact(picked)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	query, diags := m.resolve(service.Info(), d.c.options.Clock(), lookUpSettleDelay, lookUpSummary)
+	resp.Diagnostics.Append(diags...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	found, err := lookUp(ctx, service, query, m.lookUpOptions())
+	if err != nil {
+		resp.Diagnostics.Append(lookUpProblem(err, service.Info(), query.Window))
+
+		return
+	}
+
+	resp.Diagnostics.Append(m.set(ctx, &resp.State, service.Info(), found)...)
+}
+
+// lookUpOptions is how the user wants the rows.
+func (m *auditLogsModel) lookUpOptions() lookUpOptions {
+	o := lookUpOptions{
+		maxEntries:  defaultMaxEntries,
+		entries:     m.IncludeEntries.IsNull() || m.IncludeEntries.ValueBool(),
+		keepNewest:  m.OnOverflow.ValueString() == overflowKeepNewest,
+		newestFirst: m.Order.ValueString() == orderNewestFirst,
+	}
+
+	if !m.MaxEntries.IsNull() {
+		o.maxEntries = int(m.MaxEntries.ValueInt64())
+	}
+
+	return o
+}
+
+// lookUpProblem puts an overflow on the argument that bounds the rows.
+func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) diagnostic {
+	if p, ok := overflowProblem(err, info, w); ok {
+		return p
+	}
+
+	return explain(err, circumstances{summary: "Read " + info.Title + " audit logs", info: info, window: w}).diagnostic()
+}

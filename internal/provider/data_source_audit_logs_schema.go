@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+const (
+	defaultMaxEntries = 1000
+	largestMaxEntries = 10_000
+
+	overflowFail       = "error"
+	overflowKeepNewest = "keep_newest"
+	orderOldestFirst   = "oldest_first"
+	orderNewestFirst   = "newest_first"
+)
+
+func auditLogsSchema(ctx context.Context) schema.Schema {
+	attributes := dataSourceQueryAttributes("0s")
+
+	maps.Copy(attributes, map[string]schema.Attribute{
+		"max_entries": schema.Int64Attribute{
+			MarkdownDescription: fmt.Sprintf("How many rows may go into the state, at most %d. Default: `%d`. More are better written to a file with `audit_log_export`.", largestMaxEntries, defaultMaxEntries),
+			Optional:            true,
+			Validators:          []validator.Int64{between(1, largestMaxEntries)},
+		},
+		"on_overflow": schema.StringAttribute{
+			MarkdownDescription: "What to do when more entries match: `error`, or `keep_newest` rows. Counts cover every match either way. Default: `error`.",
+			Optional:            true,
+			Validators:          []validator.String{oneOf(overflowFail, overflowKeepNewest)},
+		},
+		"order": schema.StringAttribute{
+			MarkdownDescription: "`oldest_first` or `newest_first`, ties by id. Default: `oldest_first`.",
+			Optional:            true,
+			Validators:          []validator.String{oneOf(orderOldestFirst, orderNewestFirst)},
+		},
+		"include_entries": schema.BoolAttribute{
+			MarkdownDescription: "Whether rows go into the state. A gate that looks at counts needs none. Default: `true`.",
+			Optional:            true,
+		},
+		"include_raw": schema.BoolAttribute{
+			MarkdownDescription: "Whether each row carries the cloud's record as JSON text. Default: `false`.",
+			Optional:            true,
+		},
+		"timeouts": timeouts.Attributes(ctx),
+
+		entriesName: schema.ListNestedAttribute{
+			MarkdownDescription: "The rows; null with `include_entries = false`. Do not output the whole list: Terraform compares it row by row with every other.",
+			Computed:            true,
+			NestedObject:        schema.NestedAttributeObject{Attributes: entryAttributes()},
+		},
+		"total_count":             schema.Int64Attribute{MarkdownDescription: "How many entries match.", Computed: true},
+		"counts_by_action":        countsAttribute("action"),
+		"counts_by_operation":     countsAttribute("operation"),
+		"counts_by_actor":         countsAttribute("actor; by its id where it has no name, by its kind where it has neither"),
+		"counts_by_resource_type": countsAttribute("resource type"),
+		"window_start":            schema.StringAttribute{MarkdownDescription: "Begin of the window that was read, included.", Computed: true},
+		"window_end":              schema.StringAttribute{MarkdownDescription: "End of the window that was read, excluded.", Computed: true},
+		"completeness":            dataSourceCompletenessAttribute(),
+	})
+
+	return schema.Schema{
+		MarkdownDescription: "Looks up audit log entries. The result is complete or an error: an empty list means that nothing happened.",
+		Attributes:          attributes,
+	}
+}
+
+// dataSourceQueryAttributes are the query's arguments as attributes of a data source.
+func dataSourceQueryAttributes(settleDelay string) map[string]schema.Attribute {
+	attributes := map[string]schema.Attribute{}
+
+	for _, a := range queryArguments(settleDelay) {
+		attributes[a.name] = schema.StringAttribute{
+			MarkdownDescription: a.description, Optional: true, Validators: []validator.String{a.validator},
+		}
+
+		if a.list {
+			attributes[a.name] = schema.ListAttribute{
+				MarkdownDescription: a.description + " Default: all.", ElementType: types.StringType, Optional: true,
+				Validators: []validator.List{filterList{a.validator}},
+			}
+		}
+	}
+
+	return attributes
+}
+
+func entryAttributes() map[string]schema.Attribute {
+	attributes := map[string]schema.Attribute{}
+
+	for _, f := range auditlog.Fields() {
+		attributes[f.Name] = schema.StringAttribute{MarkdownDescription: f.Description, Computed: true}
+
+		if f.Kind == auditlog.KindChanges {
+			attributes[f.Name] = schema.ListNestedAttribute{
+				MarkdownDescription: f.Description,
+				Computed:            true,
+				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+					"field":  schema.StringAttribute{MarkdownDescription: "Path to the value, its steps joined by dots.", Computed: true},
+					"before": schema.StringAttribute{MarkdownDescription: "JSON value before; null where the field was absent.", Computed: true},
+					"after":  schema.StringAttribute{MarkdownDescription: "JSON value after; null where the field was absent.", Computed: true},
+				}},
+			}
+		}
+	}
+
+	return attributes
+}
+
+func countsAttribute(by string) schema.MapAttribute {
+	return schema.MapAttribute{
+		MarkdownDescription: "How many entries match, by " + by + ".",
+		ElementType:         types.Int64Type,
+		Computed:            true,
+	}
+}
+
+func dataSourceCompletenessAttribute() schema.SingleNestedAttribute {
+	attributes := map[string]schema.Attribute{}
+
+	for _, f := range completenessFields() {
+		switch f.kind {
+		case types.Int64Type:
+			attributes[f.name] = schema.Int64Attribute{MarkdownDescription: f.description, Computed: true}
+		case types.BoolType:
+			attributes[f.name] = schema.BoolAttribute{MarkdownDescription: f.description, Computed: true}
+		default:
+			attributes[f.name] = schema.StringAttribute{MarkdownDescription: f.description, Computed: true}
+		}
+	}
+
+	return schema.SingleNestedAttribute{
+		MarkdownDescription: "What the reading can say for its own completeness.",
+		Computed:            true,
+		Attributes:          attributes,
+	}
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// FilterOptionsType is the name of the data source in configurations.
+const FilterOptionsType = TypeName + "_log_filter_options"
+
+var (
+	_ datasource.DataSource              = (*filterOptionsDataSource)(nil)
+	_ datasource.DataSourceWithConfigure = (*filterOptionsDataSource)(nil)
+)
+
+// NewFilterOptionsDataSource returns the data source audit_log_filter_options.
+func NewFilterOptionsDataSource() datasource.DataSource { return &filterOptionsDataSource{} }
+
+type filterOptionsDataSource struct{ c *configured }
+
+type filterOptionsModel struct {
+	Service        types.String   `tfsdk:"service"`
+	Last           types.String   `tfsdk:"last"`
+	Timeouts       timeouts.Value `tfsdk:"timeouts"`
+	Actions        []string       `tfsdk:"actions"`
+	Operations     []string       `tfsdk:"operations"`
+	Origins        []string       `tfsdk:"origins"`
+	ResourceTypes  []string       `tfsdk:"resource_types"`
+	OriginOfValues types.String   `tfsdk:"origin_of_values"`
+}
+
+// Metadata implements datasource.DataSource.
+func (d *filterOptionsDataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = FilterOptionsType
+}
+
+// Schema implements datasource.DataSource.
+func (d *filterOptionsDataSource) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	list := func(description string) schema.ListAttribute {
+		return schema.ListAttribute{MarkdownDescription: description, ElementType: types.StringType, Computed: true}
+	}
+
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Lists the values that the filters of a query may take. " +
+			"Where a service lists none itself, they are read off its log, and a value that did not occur there is missing.",
+		Attributes: map[string]schema.Attribute{
+			"service": schema.StringAttribute{
+				MarkdownDescription: "Which cloud. Default: the only configured one.",
+				Optional:            true,
+				Validators:          []validator.String{oneOf(serviceNames()...)},
+			},
+			"last": schema.StringAttribute{
+				MarkdownDescription: "How far back to look where values are read off the log; without effect where the service lists them itself. Default: `30d`.",
+				Optional:            true,
+				Validators:          []validator.String{positiveSpanForm()},
+			},
+			"timeouts":       timeouts.Attributes(ctx),
+			"actions":        list("Actions, sorted."),
+			"operations":     list("Operations that the actions mean in the vocabulary shared by every cloud, sorted."),
+			"origins":        list("Origins, sorted; empty where the service records none."),
+			"resource_types": list("Resource types, sorted."),
+			"origin_of_values": schema.StringAttribute{
+				MarkdownDescription: "`api` where the service lists the values, `observed` where they were read off its log.",
+				Computed:            true,
+			},
+		},
+	}
+}
+
+// Configure is called with what the provider made of its configuration.
+func (d *filterOptionsDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+const (
+	filterOptionsSummary = "List audit log filter options"
+	filterOptionsLast    = 30 * 24 * time.Hour
+)
+
+// Read is called when planning.
+func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var m filterOptionsModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	timeout, diags := m.Timeouts.Read(ctx, lookUpTimeout)
+	resp.Diagnostics.Append(diags...)
+
+	service, picked := d.c.pick(filterOptionsSummary, m.Service)
+	resp.Diagnostics.Append(compact(picked)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	now := d.c.options.Clock()
+	window := auditlog.Window{Start: now.Add(-filterOptionsLast), End: now}
+
+	if last, err := auditlog.ParseSpan(m.Last.ValueString()); err == nil {
+		window.Start = now.Add(-last)
+	}
+
+	options, err := service.FilterOptions(ctx, auditlog.Query{Window: window})
+	if err != nil {
+		resp.Diagnostics.Append(explain(err, circumstances{summary: filterOptionsSummary, info: service.Info()}).diagnostic())
+
+		return
+	}
+
+	m.Actions, m.Operations = notNil(options.Actions), notNil(options.Operations)
+	m.Origins, m.ResourceTypes = notNil(options.Origins), notNil(options.ResourceTypes)
+	m.OriginOfValues = types.StringValue(string(options.OriginOfValues))
+
+	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
+
+// notNil returns an empty list for none, since null would mean "not known".
+func notNil(list []string) []string { return append([]string{}, list...) }

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+type diagnostic = diag.Diagnostic
+
+// compact drops a diagnostic that is none.
+func compact(d diag.Diagnostic) diag.Diagnostics {
+	if d == nil {
+		return nil
+	}
+
+	return diag.Diagnostics{d}
+}
+
+type lookUpOptions struct {
+	maxEntries  int
+	entries     bool
+	keepNewest  bool
+	newestFirst bool
+}
+
+// lookedUp is what a look-up found. Counts cover every match, also where entries
+// are left out.
+type lookedUp struct {
+	entries        []auditlog.Entry // nil when they were not asked for
+	total          int64
+	byAction       map[string]int64
+	byOperation    map[string]int64
+	byActor        map[string]int64
+	byResourceType map[string]int64
+	completeness   auditlog.Completeness
+}
+
+// overflowError says that more entries match than the user wants as rows.
+type overflowError struct{ total, limit int64 }
+
+func (e *overflowError) Error() string {
+	return fmt.Sprintf("%d entries match and at most %d are allowed", e.total, e.limit)
+}
+
+// lookUp reads every match, counts it, and keeps the rows asked for in order.
+func lookUp(ctx context.Context, s auditlog.Service, q auditlog.Query, o lookUpOptions) (*lookedUp, error) {
+	found := &lookedUp{
+		byAction: map[string]int64{}, byOperation: map[string]int64{},
+		byActor: map[string]int64{}, byResourceType: map[string]int64{},
+	}
+	if o.entries {
+		found.entries = []auditlog.Entry{}
+	}
+
+	for e, err := range s.Read(ctx, q, &found.completeness) {
+		if err != nil {
+			return nil, err //nolint:wrapcheck // explain needs it as it is.
+		}
+
+		found.count(&e)
+
+		if o.entries {
+			found.keep(e, o)
+		}
+	}
+
+	if o.entries && !o.keepNewest && found.total > int64(o.maxEntries) {
+		return nil, &overflowError{total: found.total, limit: int64(o.maxEntries)}
+	}
+
+	found.arrange(o)
+
+	return found, nil
+}
+
+func (f *lookedUp) count(e *auditlog.Entry) {
+	f.total++
+	f.byAction[e.Action]++
+	f.byOperation[string(e.Operation)]++
+
+	// Whoever has no name is counted by id, and by kind where there is no id.
+	f.byActor[firstNonEmpty(e.Actor, e.ActorID, string(e.ActorType))]++
+
+	if e.ResourceType != "" {
+		f.byResourceType[e.ResourceType]++
+	}
+}
+
+func firstNonEmpty(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+
+	return ""
+}
+
+// keep holds at most twice as many rows as are wanted, however many match.
+func (f *lookedUp) keep(e auditlog.Entry, o lookUpOptions) {
+	if !o.keepNewest && len(f.entries) > o.maxEntries {
+		return // It will end in an error; only the count still matters.
+	}
+
+	f.entries = append(f.entries, e)
+	if len(f.entries) > 2*o.maxEntries {
+		f.trim(o.maxEntries)
+	}
+}
+
+// trim leaves the newest rows, oldest first.
+func (f *lookedUp) trim(limit int) {
+	slices.SortFunc(f.entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
+	f.entries = f.entries[max(len(f.entries)-limit, 0):]
+	f.entries = slices.Clone(f.entries)
+}
+
+func (f *lookedUp) arrange(o lookUpOptions) {
+	if f.entries == nil {
+		return
+	}
+
+	f.trim(o.maxEntries)
+
+	if o.newestFirst {
+		slices.Reverse(f.entries)
+	}
+}
+
+func overflowProblem(err error, info auditlog.Info, w auditlog.Window) (diag.Diagnostic, bool) {
+	overflow := (*overflowError)(nil)
+	if !errors.As(err, &overflow) {
+		return nil, false
+	}
+
+	return problem{
+		summary: lookUpSummary,
+		cause:   "More entries match than may go into Terraform's state.",
+		next: "Narrow the query, raise max_entries (at most " + strconv.Itoa(largestMaxEntries) + "), set on_overflow = \"keep_newest\", " +
+			"set include_entries = false if counts are enough, or write them to a file with audit_log_export.",
+	}.with("Service", info.Name).
+		with("Matches", strconv.FormatInt(overflow.total, 10)).
+		with("max_entries", strconv.FormatInt(overflow.limit, 10)).
+		with("Window", w.String()).
+		at(path.Root("max_entries")), true
+}

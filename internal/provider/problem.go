@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+)
+
+// problem is an error or a warning as users see it: a summary in their words, a
+// cause, facts one a line, and what to do next. Every diagnostic of the provider
+// is made of one, so that all of them read alike.
+type problem struct {
+	// summary is what was being done: at most 60 characters, no full stop.
+	summary string
+	// cause is one sentence.
+	cause string
+	facts []fact
+	// next is one sentence.
+	next string
+}
+
+type fact struct{ key, value string }
+
+// with adds a fact unless it has no value.
+func (p problem) with(key, value string) problem {
+	if value != "" {
+		p.facts = append(p.facts[:len(p.facts):len(p.facts)], fact{key, value})
+	}
+
+	return p
+}
+
+func (p problem) detail() string {
+	parts := []string{p.cause}
+
+	if len(p.facts) > 0 {
+		lines := make([]string, 0, len(p.facts))
+		for _, f := range p.facts {
+			lines = append(lines, f.key+": "+f.value)
+		}
+
+		parts = append(parts, strings.Join(lines, "\n"))
+	}
+
+	if p.next != "" {
+		parts = append(parts, p.next)
+	}
+
+	return strings.Join(parts, "\n\n")
+}
+
+func (p problem) diagnostic() diag.Diagnostic {
+	return diag.NewErrorDiagnostic(p.summary, p.detail())
+}
+
+func (p problem) warning() diag.Diagnostic {
+	return diag.NewWarningDiagnostic(p.summary, p.detail())
+}
+
+func (p problem) at(where path.Path) diag.Diagnostic {
+	return diag.NewAttributeErrorDiagnostic(where, p.summary, p.detail())
+}
+
+// circumstances are what an error of a service does not know of itself.
+type circumstances struct {
+	summary string
+	info    auditlog.Info
+	window  auditlog.Window
+}
+
+// explain turns whatever a reading ended with into a problem. No row, no query
+// and no secret is part of it.
+func explain(err error, in circumstances) problem {
+	p := problem{summary: in.summary}.with("Service", in.info.Name)
+
+	apiErr := (*client.Error)(nil)
+	if !errors.As(err, &apiErr) {
+		p.cause = sentence(err.Error())
+
+		if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+			p.cause = sentence(pathErr.Err.Error())
+			p = p.with("Path", pathErr.Path).with("Step", pathErr.Op)
+		}
+
+		p.next = "Nothing was changed; the last complete result is as it was."
+
+		return p
+	}
+
+	if apiErr.Method != "" {
+		p = p.with("Request", apiErr.Method+" "+apiErr.Path)
+	}
+
+	if apiErr.Status != 0 {
+		p = p.with("Status", statusText(apiErr.Status))
+	}
+
+	p = p.with("Code", apiErr.Code).with("Message", apiErr.Title).with("Correlation", apiErr.Correlation)
+
+	for _, param := range apiErr.Params {
+		p = p.with("Parameter "+param.Name, param.Reason)
+	}
+
+	p = p.with("Retry-After", apiErr.RetryAfterText())
+
+	if apiErr.Attempts > 1 {
+		p = p.with("Attempts", strconv.Itoa(apiErr.Attempts))
+	}
+
+	if apiErr.Page > 0 {
+		p = p.with("Page", strconv.Itoa(apiErr.Page))
+	}
+
+	if !in.window.End.IsZero() {
+		p = p.with("Window", in.window.String())
+	}
+
+	p.cause, p.next = causeAndNext(apiErr, in.info)
+
+	return p
+}
+
+func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {
+	reason := ""
+	if e.Err != nil {
+		reason = e.Err.Error()
+	}
+
+	switch e.Kind {
+	case client.KindCredentials:
+		return "The service rejected the credentials.", info.CredentialsHint
+	case client.KindForbidden:
+		return "The credentials are valid but may not read the audit log.", "Use credentials with access to the audit log; some services reserve it for the main account."
+	case client.KindNotFound:
+		return "The service knows no audit log at this address.", "Check the endpoint in the provider configuration: it is the root of the API, without a version."
+	case client.KindRejected:
+		return "The service does not accept the request.", "Change the arguments that the service names; if it names none, remove filters one by one."
+	case client.KindRateLimited:
+		return "The service kept asking to slow down.", "Try again later, or raise max_retries and retry_wait_max in the provider configuration."
+	case client.KindServer:
+		return "The service kept failing.", "Try again later; raise max_retries in the provider configuration if this happens often."
+	case client.KindRedirect:
+		return sentence(reason), "Check the endpoint in the provider configuration, and that no proxy asks for a login."
+	case client.KindNotJSON:
+		return sentence(reason), "Check the endpoint in the provider configuration, and that no proxy or login page answers in its place."
+	case client.KindTLS:
+		return "The connection is not trusted: " + reason + ".", "Check the endpoint, the machine's certificate authorities and any proxy between them."
+	case client.KindUnreachable:
+		return "The service cannot be reached: " + reason + ".", "Check the endpoint, the network and any proxy between them."
+	case client.KindTimeout:
+		return "The service took too long to answer.", "Try again, or raise request_timeout in the provider configuration."
+	case client.KindDeadline:
+		return "The time for the whole operation ran out.", "Raise the value in the timeouts block, or ask for a shorter window."
+	case client.KindCanceled:
+		return "The operation was cancelled.", "Nothing was changed; run it again."
+	case client.KindBrokenBody:
+		return "The service's answer kept breaking off: " + reason + ".", "Try again; a part of an answer is never used."
+	case client.KindTooLarge:
+		return sentence(reason), "Report this: no audit log page is known to be that large."
+	case client.KindShape:
+		return "The service's answer is not what its documentation describes: " + reason + ".", "Check the endpoint; if it is right, the service has changed and this provider needs an update."
+	case client.KindForeignOrigin:
+		return sentence(reason), "Nothing was sent there; check the endpoint in the provider configuration."
+	case client.KindLoop:
+		return "The service's pages lead back to a page that was read before.", "Try again; if it stays so, report it to the service."
+	case client.KindIncomplete:
+		return "The service's pages do not add up, also not at the second reading: " + reason + ".", "Try again, or end the window a few minutes earlier with settle_delay, so that the log has settled."
+	case client.KindRequest:
+		return sentence(reason), "Check the endpoint in the provider configuration."
+	default:
+		return sentence(reason), "Try again."
+	}
+}
+
+// sentence makes a Go error's text fit to begin and to end a sentence.
+func sentence(text string) string {
+	if text == "" {
+		return "The reason is unknown."
+	}
+
+	return strings.ToUpper(text[:1]) + strings.TrimRight(text[1:], ".") + "."
+}
+
+func statusText(status int) string {
+	text := fmt.Sprintf("%d", status)
+	if name := httpStatusNames[status]; name != "" {
+		text += " " + name
+	}
+
+	return text
+}
+
+// httpStatusNames are the statuses that users meet. The package net/http is for
+// the client alone.
+//
+//nolint:gochecknoglobals // A table.
+var httpStatusNames = map[int]string{
+	200: "OK", 301: "Moved Permanently", 302: "Found", 303: "See Other", 307: "Temporary Redirect",
+	308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+	408: "Request Timeout", 410: "Gone", 422: "Unprocessable Content", 429: "Too Many Requests",
+	500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+}

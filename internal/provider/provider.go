@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package provider is what Terraform sees: schemas, plans and state. Reading,
+// proving and writing audit logs is the business of the packages below it.
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// TypeName is the prefix of every data source and resource.
+const TypeName = "audit"
+
+var (
+	_ provider.Provider                   = (*auditProvider)(nil)
+	_ provider.ProviderWithValidateConfig = (*auditProvider)(nil)
+)
+
+// Options is what the provider takes from the world around it.
+type Options struct {
+	Version string
+	Clock   auditlog.Clock
+	// LookupEnv is os.LookupEnv, or a test's environment.
+	LookupEnv func(name string) (string, bool)
+}
+
+type auditProvider struct{ o Options }
+
+// New returns a factory of providers.
+func New(o Options) func() provider.Provider {
+	return func() provider.Provider { return &auditProvider{o: o} }
+}
+
+// Metadata implements provider.Provider.
+func (p *auditProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName = TypeName
+	resp.Version = p.o.Version
+}
+
+// Schema implements provider.Provider.
+func (p *auditProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	resp.Schema = providerSchema()
+}
+
+// ValidateConfig is called before any data source is read and reports what is
+// wrong whatever the environment holds.
+func (p *auditProvider) ValidateConfig(ctx context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse) {
+	var m providerModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(m.validate()...)
+	}
+}
+
+// Configure makes no request and needs no credentials: what is missing is an
+// error only for what reads from that service.
+func (p *auditProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	var m providerModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	configured, diags := m.configure(p.o)
+	resp.Diagnostics.Append(diags...)
+
+	resp.DataSourceData = configured
+	resp.ResourceData = configured
+}
+
+// DataSources implements provider.Provider.
+func (p *auditProvider) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{NewAuditLogsDataSource, NewFilterOptionsDataSource}
+}
+
+// Resources implements provider.Provider.
+func (p *auditProvider) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{}
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+)
+
+func providerSchema() schema.Schema {
+	return schema.Schema{
+		MarkdownDescription: "Looks up, gates on and exports the audit logs of UpCloud and cloudscale. " +
+			"A service is configured when its block is present or its credentials are in the environment. " +
+			"No request is made before something is read.",
+		Attributes: map[string]schema.Attribute{
+			"upcloud": schema.SingleNestedAttribute{
+				MarkdownDescription: "Access to the audit log of an UpCloud account.",
+				Optional:            true,
+				Attributes: map[string]schema.Attribute{
+					"token": schema.StringAttribute{
+						MarkdownDescription: "API token. Default: the environment variable `UPCLOUD_TOKEN`. Excludes `username` and `password`.",
+						Optional:            true,
+						Sensitive:           true,
+					},
+					"username": schema.StringAttribute{
+						MarkdownDescription: "Name of an account with API access. Default: `UPCLOUD_USERNAME`.",
+						Optional:            true,
+					},
+					"password": schema.StringAttribute{
+						MarkdownDescription: "Password of that account. Default: `UPCLOUD_PASSWORD`.",
+						Optional:            true,
+						Sensitive:           true,
+					},
+					"endpoint":  endpointAttribute("https://api.upcloud.com", "UPCLOUD_DEBUG_API_BASE_URL"),
+					"retention": retentionAttribute("180d"),
+				},
+			},
+			"cloudscale": schema.SingleNestedAttribute{
+				MarkdownDescription: "Access to the audit log of a cloudscale.ch project.",
+				Optional:            true,
+				Attributes: map[string]schema.Attribute{
+					"token": schema.StringAttribute{
+						MarkdownDescription: "API token of the project; read access is enough. Default: the environment variable `CLOUDSCALE_API_TOKEN`.",
+						Optional:            true,
+						Sensitive:           true,
+					},
+					"endpoint":  endpointAttribute("https://api.cloudscale.ch", "CLOUDSCALE_API_URL"),
+					"retention": retentionAttribute("90d"),
+				},
+			},
+			"request_timeout": durationAttribute("How long one request may take, its answer included. Default: `60s`."),
+			"max_retries": schema.Int64Attribute{
+				MarkdownDescription: "How often a request is tried again that failed for a passing reason. Default: `4`.",
+				Optional:            true,
+				Validators:          []validator.Int64{between(0, maxRetries)},
+			},
+			"retry_wait_min": durationAttribute("The first wait between two tries; it doubles from try to try. Default: `1s`."),
+			"retry_wait_max": durationAttribute("The longest wait between two tries, also where the service asks for a longer one. Default: `30s`."),
+			"max_concurrency": schema.Int64Attribute{
+				MarkdownDescription: "How many requests to one service may be under way at once. Default: `4`.",
+				Optional:            true,
+				Validators:          []validator.Int64{between(1, maxConcurrency)},
+			},
+		},
+	}
+}
+
+const (
+	maxRetries     = 100
+	maxConcurrency = 64
+)
+
+func endpointAttribute(fallback, env string) schema.StringAttribute {
+	return schema.StringAttribute{
+		MarkdownDescription: "Root of the API. Default: the environment variable `" + env + "`, else `" + fallback + "`.",
+		Optional:            true,
+		Validators:          []validator.String{endpointForm()},
+	}
+}
+
+func retentionAttribute(fallback string) schema.StringAttribute {
+	return schema.StringAttribute{
+		MarkdownDescription: "How long the service keeps entries. A window that begins earlier gets a warning, since an empty part of it proves nothing. Default: `" + fallback + "`.",
+		Optional:            true,
+		Validators:          []validator.String{positiveSpanForm()},
+	}
+}
+
+func durationAttribute(description string) schema.StringAttribute {
+	return schema.StringAttribute{
+		MarkdownDescription: description,
+		Optional:            true,
+		Validators:          []validator.String{durationForm()},
+	}
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
+)
+
+func stringValue(s string) types.String { return types.StringValue(s) }
+
+const checkQuery = "Check the query"
+
+// validate reports what is wrong whichever values are still unknown.
+func (m *queryModel) validate() diag.Diagnostics {
+	var diags diag.Diagnostics
+
+	if !m.Last.IsNull() && (!m.Start.IsNull() || !m.End.IsNull()) {
+		diags.Append(problem{
+			summary: checkQuery,
+			cause:   "The window is given twice: by last and by start or end.",
+			next:    "Give either last, or start and end.",
+		}.at(path.Root("last")))
+	}
+
+	start, end := parseTime(m.Start), parseTime(m.End)
+	if !start.IsZero() && !end.IsZero() && !start.Before(end) {
+		diags.Append(problem{
+			summary: checkQuery,
+			cause:   "The window ends before it begins.",
+			next:    "Let start be before end; the window includes start and excludes end.",
+		}.with("start", m.Start.ValueString()).with("end", m.End.ValueString()).at(path.Root("start")))
+	}
+
+	if info, ok := infoOf(m.Service.ValueString()); ok {
+		diags.Append(m.checkFields(info)...)
+	}
+
+	return diags
+}
+
+func infoOf(name string) (auditlog.Info, bool) {
+	switch name {
+	case auditlog.ServiceUpCloud:
+		return upcloud.Info(), true
+	case auditlog.ServiceCloudscale:
+		return cloudscale.Info(), true
+	default:
+		return auditlog.Info{}, false
+	}
+}
+
+// checkFields refuses a filter on a field that the service never records: it
+// would find nothing, and nothing has to mean that nothing happened.
+func (m *queryModel) checkFields(info auditlog.Info) diag.Diagnostics {
+	var diags diag.Diagnostics
+
+	given := map[string]types.List{
+		"resource_types": m.ResourceTypes, "resource_ids": m.ResourceIDs, "actors": m.Actors,
+		"origins": m.Origins, "ip_addresses": m.IPAddresses,
+	}
+
+	for _, argument := range slices.Sorted(maps.Keys(given)) {
+		field := filteredField[argument]
+		if given[argument].IsNull() || info.Records(field) {
+			continue
+		}
+
+		diags.Append(problem{
+			summary: checkQuery,
+			cause:   fmt.Sprintf("%s never records %s, so the filter would find nothing, whatever happened.", info.Title, field),
+			next:    "Remove the argument for this service.",
+		}.with("Service", info.Name).at(path.Root(argument)))
+	}
+
+	return diags
+}
+
+// filteredField names the field that a filter looks at.
+//
+//nolint:gochecknoglobals // A table.
+var filteredField = map[string]string{
+	"resource_types": "resource_type", "resource_ids": "resource_id", "actors": "actor",
+	"origins": "origin", "ip_addresses": "ip_address",
+}
+
+func parseTime(v types.String) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, v.ValueString())
+	if err != nil {
+		return time.Time{} // Not given; a validator has seen to the rest.
+	}
+
+	return t
+}
+
+// stringsOf returns the values of a list that is known as a whole.
+func stringsOf[T ~string](list types.List) []T {
+	values := make([]T, 0, len(list.Elements()))
+
+	for _, e := range list.Elements() {
+		if s, ok := e.(types.String); ok {
+			values = append(values, T(s.ValueString()))
+		}
+	}
+
+	return values
+}
+
+// resolve turns the arguments into a query as of now. Every value must be known.
+func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time.Duration, summary string) (auditlog.Query, diag.Diagnostics) {
+	diags := m.checkFields(info)
+
+	spec := auditlog.WindowSpec{Start: parseTime(m.Start), End: parseTime(m.End), SettleDelay: settleDelay}
+	if d, err := auditlog.ParseSpan(m.Last.ValueString()); err == nil {
+		spec.Last = d
+	}
+
+	if d, err := auditlog.ParseSpan(m.SettleDelay.ValueString()); err == nil {
+		spec.SettleDelay = d
+	}
+
+	window, err := spec.Resolve(now)
+	if err != nil {
+		diags.Append(problem{
+			summary: summary,
+			cause:   "The window is empty: it begins when it has already ended, or in the future.",
+			next:    "Let start lie further back, or lower settle_delay.",
+		}.with("start", m.Start.ValueString()).with("end", m.End.ValueString()).
+			with("settle_delay", spec.SettleDelay.String()).with("Now", auditlog.FormatTime(now)).at(path.Root("start")))
+	}
+
+	return auditlog.Query{
+		Window:        window,
+		Actions:       stringsOf[string](m.Actions),
+		Operations:    stringsOf[auditlog.Operation](m.Operations),
+		ResourceTypes: stringsOf[string](m.ResourceTypes),
+		ResourceIDs:   stringsOf[string](m.ResourceIDs),
+		Actors:        stringsOf[string](m.Actors),
+		Origins:       stringsOf[string](m.Origins),
+		IPAddresses:   stringsOf[string](m.IPAddresses),
+		Search:        m.Search.ValueString(),
+	}, diags
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// queryArgument is one argument of the query, which every type that reads
+// shares. Data sources and resources have attribute types of their own, so each
+// makes its attributes from this one list.
+type queryArgument struct {
+	name        string
+	description string
+	list        bool
+	validator   validator.String
+}
+
+func queryArguments(settleDelay string) []queryArgument {
+	operations := make([]string, 0, len(auditlog.Operations()))
+	for _, op := range auditlog.Operations() {
+		operations = append(operations, string(op))
+	}
+
+	return []queryArgument{
+		{"service", "Which cloud: `" + strings.Join(serviceNames(), "`, `") + "`. Default: the only configured one.", false, oneOf(serviceNames()...)},
+		{"last", "How far back to look, such as `30m`, `24h`, `7d` or `2w`. Default: `24h` when no bound is given. Excludes `start` and `end`.", false, positiveSpanForm()},
+		{"start", "Begin of the window, RFC 3339, included. Default: `24h` before its end.", false, timeForm()},
+		{"end", "End of the window, RFC 3339, excluded. Default: now. An end in the future counts as now.", false, timeForm()},
+		{"settle_delay", fmt.Sprintf("How much of the newest log not to read, since the cloud may still be filling it. Default: `%s`.", settleDelay), false, spanForm()},
+		{"actions", "Actions as the cloud spells them.", true, notEmpty()},
+		{"operations", "Operations in the vocabulary shared by every cloud: `" + strings.Join(operations, "`, `") + "`.", true, oneOf(operations...)},
+		{"resource_types", "Resource types as the cloud spells them.", true, notEmpty()},
+		{"resource_ids", "Ids of resources.", true, notEmpty()},
+		{"actors", "Actors by name or by id, exactly.", true, notEmpty()},
+		{"origins", "Origins as the cloud spells them.", true, notEmpty()},
+		{"ip_addresses", "Addresses or CIDR blocks that requests came from.", true, addressForm()},
+		{"search", "Text to look for, whatever its case, in id, actor, resource id and name, address, action and message.", false, notEmpty()},
+	}
+}
+
+// queryModel is what the query looks like in a configuration.
+type queryModel struct {
+	Service       types.String `tfsdk:"service"`
+	Last          types.String `tfsdk:"last"`
+	Start         types.String `tfsdk:"start"`
+	End           types.String `tfsdk:"end"`
+	SettleDelay   types.String `tfsdk:"settle_delay"`
+	Actions       types.List   `tfsdk:"actions"`
+	Operations    types.List   `tfsdk:"operations"`
+	ResourceTypes types.List   `tfsdk:"resource_types"`
+	ResourceIDs   types.List   `tfsdk:"resource_ids"`
+	Actors        types.List   `tfsdk:"actors"`
+	Origins       types.List   `tfsdk:"origins"`
+	IPAddresses   types.List   `tfsdk:"ip_addresses"`
+	Search        types.String `tfsdk:"search"`
+}

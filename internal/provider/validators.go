@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+)
+
+// stringForm checks a string by a function and reports in the provider's own
+// form, which the framework's stock validators do not.
+type stringForm struct {
+	description string
+	check       func(value string) error
+}
+
+// Description implements validator.Describer.
+func (v stringForm) Description(context.Context) string { return v.description }
+
+// MarkdownDescription implements validator.Describer.
+func (v stringForm) MarkdownDescription(context.Context) string { return v.description }
+
+// ValidateString implements validator.String.
+func (v stringForm) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+
+	if err := v.check(req.ConfigValue.ValueString()); err != nil {
+		resp.Diagnostics.Append(problem{
+			summary: "Check the configuration",
+			cause:   fmt.Sprintf("The value of %s cannot be used: it is %s.", req.Path, err),
+			next:    "Give " + v.description + ".",
+		}.with("Value", shown(req.ConfigValue.ValueString())).at(req.Path))
+	}
+}
+
+// shown returns a configured value on one line of bearable length.
+func shown(value string) string {
+	const limit = 80
+
+	if runes := []rune(value); len(runes) > limit {
+		value = string(runes[:limit]) + "…"
+	}
+
+	return strconv.Quote(value)
+}
+
+func oneOf(values ...string) validator.String {
+	list := strings.Join(values, ", ")
+
+	return stringForm{"one of " + list, func(value string) error {
+		if !slices.Contains(values, value) {
+			return fmt.Errorf("none of %s", list)
+		}
+
+		return nil
+	}}
+}
+
+func spanForm() validator.String {
+	return stringForm{auditlog.SpanForms, func(value string) error {
+		_, err := auditlog.ParseSpan(value)
+
+		return err //nolint:wrapcheck // Part of a sentence.
+	}}
+}
+
+func positiveSpanForm() validator.String {
+	return stringForm{auditlog.SpanForms, func(value string) error {
+		d, err := auditlog.ParseSpan(value)
+		if err == nil && d == 0 {
+			return errString("no length of time at all")
+		}
+
+		return err //nolint:wrapcheck // Part of a sentence.
+	}}
+}
+
+func durationForm() validator.String {
+	return stringForm{`a length of time such as "500ms", "30s" or "2m"`, func(value string) error {
+		if d, err := time.ParseDuration(value); err != nil || d <= 0 {
+			return errString("no length of time")
+		}
+
+		return nil
+	}}
+}
+
+func timeForm() validator.String {
+	return stringForm{`a time as in RFC 3339, such as "2026-01-31T00:00:00Z"`, func(value string) error {
+		if _, err := time.Parse(time.RFC3339Nano, value); err != nil {
+			return errString("not a time as in RFC 3339")
+		}
+
+		return nil
+	}}
+}
+
+func addressForm() validator.String {
+	return stringForm{`an address or a CIDR block, such as "203.0.113.7" or "2001:db8::/32"`, func(value string) error {
+		if _, err := auditlog.ParseAddress(value); err != nil {
+			return errString("neither an IP address nor a CIDR block")
+		}
+
+		return nil
+	}}
+}
+
+func endpointForm() validator.String {
+	return stringForm{`the root of the API, such as "https://api.example.com"; plain http is only for this machine itself`, func(value string) error {
+		_, err := client.ParseEndpoint(value, "")
+
+		return err //nolint:wrapcheck // Part of a sentence.
+	}}
+}
+
+func notEmpty() validator.String {
+	return stringForm{"a value of at least one character, or leave the argument out", func(value string) error {
+		if value == "" {
+			return errString("empty")
+		}
+
+		return nil
+	}}
+}
+
+// errString is an error whose text goes on a sentence.
+type errString string
+
+func (e errString) Error() string { return string(e) }
+
+// filterList checks a list of filter values: each by its own form, none empty,
+// and at least one, since an empty list could mean "all" as well as "none".
+type filterList struct{ element validator.String }
+
+// Description implements validator.Describer.
+func (v filterList) Description(ctx context.Context) string { return v.element.Description(ctx) }
+
+// MarkdownDescription implements validator.Describer.
+func (v filterList) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateList implements validator.List.
+func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest, resp *validator.ListResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+
+	elements := req.ConfigValue.Elements()
+	if len(elements) == 0 {
+		resp.Diagnostics.Append(problem{
+			summary: "Check the configuration",
+			cause:   fmt.Sprintf("The list %s is empty, which could mean everything as well as nothing.", req.Path),
+			next:    "Leave the argument out (or set it to null) to read everything, or give at least one value.",
+		}.at(req.Path))
+	}
+
+	for i, e := range elements {
+		at := req.Path.AtListIndex(i)
+
+		s, ok := e.(interface{ ValueString() string })
+		if !ok || e.IsUnknown() {
+			continue
+		}
+
+		if e.IsNull() {
+			resp.Diagnostics.Append(problem{
+				summary: "Check the configuration",
+				cause:   fmt.Sprintf("The value of %s is null.", at),
+				next:    "Remove it from the list, for example with compact().",
+			}.at(at))
+
+			continue
+		}
+
+		sub := &validator.StringResponse{}
+		v.element.ValidateString(ctx, validator.StringRequest{Path: at, Config: req.Config, ConfigValue: stringValue(s.ValueString())}, sub)
+		resp.Diagnostics.Append(sub.Diagnostics...)
+	}
+}
+
+type intRange struct{ low, high int64 }
+
+func between(low, high int64) validator.Int64 { return intRange{low, high} }
+
+// Description implements validator.Describer.
+func (v intRange) Description(context.Context) string {
+	return fmt.Sprintf("a whole number from %d to %d", v.low, v.high)
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v intRange) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateInt64 implements validator.Int64.
+func (v intRange) ValidateInt64(ctx context.Context, req validator.Int64Request, resp *validator.Int64Response) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+
+	if n := req.ConfigValue.ValueInt64(); n < v.low || n > v.high {
+		resp.Diagnostics.Append(problem{
+			summary: "Check the configuration",
+			cause:   fmt.Sprintf("The value of %s is out of range.", req.Path),
+			next:    "Give " + v.Description(ctx) + ".",
+		}.with("Value", strconv.FormatInt(n, 10)).at(req.Path))
+	}
+}

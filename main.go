@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Command terraform-provider-audit serves the provider to Terraform.
+package main
+
+import (
+	"context"
+	"flag"
+	"log"
+	"os"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/provider"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+func main() {
+	debug := flag.Bool("debug", false, "serve for a debugger: print what to set TF_REATTACH_PROVIDERS to")
+	flag.Parse()
+
+	err := providerserver.Serve(context.Background(), provider.New(provider.Options{
+		Version:   version,
+		Clock:     time.Now,
+		LookupEnv: os.LookupEnv,
+	}), providerserver.ServeOpts{
+		Address:         "registry.terraform.io/auditlogs/audit",
+		Debug:           *debug,
+		ProtocolVersion: 6,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+}
