@@ -177,10 +177,16 @@ func (r *reading) settle(s slice, found pile, total int64) []auditlog.Entry {
 
 // collect reads a slice until it is proven, at most twice. It returns no pile
 // when the slice holds more than should be proven at once.
+//
+// The second reading may count together with the first, but only while the total
+// never moved: an event that vanished would else make up for one that is missing.
 func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 	found := pile{}
 
-	var last walk
+	var (
+		last  walk
+		moved bool
+	)
 
 	for attempt, limit := range []int{pageLimit, carefulLimit} {
 		second := attempt > 0
@@ -196,13 +202,14 @@ func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 				return nil, w.total, nil
 			}
 
-			if w.clean() || (second && w.proves(found)) {
+			moved = moved || w.moved || (last.pages > 0 && w.total != last.total)
+			last = w
+
+			if w.clean() || (second && w.whole()) || (second && !moved && int64(len(found)) == w.total) {
 				r.learn(w)
 
 				return found, w.total, nil
 			}
-
-			last = w
 
 			if w.distinct() >= w.total {
 				break // Nothing is missing that another kind of offset could find.
@@ -247,15 +254,13 @@ func (w *walk) distinct() int64 { return int64(len(w.ids)) }
 
 // clean says that the walk shows no sign of anything missing or moving.
 func (w *walk) clean() bool {
-	return !w.moved && w.rows == w.distinct() && w.distinct() == w.total
+	return w.whole() && w.rows == w.distinct()
 }
 
-// proves says that nothing is missing although the log moved: this walk by
-// itself brought all there is, or both together did. An event that expired in
-// between stays, since it did happen.
-func (w *walk) proves(found pile) bool {
-	return (!w.moved && w.distinct() == w.total) || int64(len(found)) == w.total
-}
+// whole says that the walk brought all there is by itself, some of it perhaps
+// twice. What an earlier walk brought beyond that has expired since; it stays,
+// since it did happen.
+func (w *walk) whole() bool { return !w.moved && w.distinct() == w.total }
 
 func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.OffsetReading, found pile) (walk, error) {
 	w := walk{offset: offset, ids: map[string]bool{}}
