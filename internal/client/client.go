@@ -105,10 +105,14 @@ func newTransport(conns int) http.RoundTripper {
 	return t
 }
 
-// Decode reads an answer. It runs once for every attempt that brought one: a
-// JSON syntax error counts as a body that broke off, and the page is asked for
-// again; any other error means that the service speaks of something else.
-type Decode func(body []byte, header http.Header) error
+// Method is the method of every request: nothing on the other side ever changes.
+const Method = http.MethodGet
+
+// Decode reads an answer; header returns the value of one of its headers. It runs
+// once for every attempt that brought one: a JSON syntax error counts as a body
+// that broke off, and the page is asked for again; any other error means that the
+// service speaks of something else.
+type Decode func(body []byte, header func(name string) string) error
 
 // Get requests a path with a query, or an absolute URL that the service itself
 // gave, and decodes the answer. Whatever fails is an *Error.
@@ -118,9 +122,9 @@ func (c *Client) Get(ctx context.Context, ref string, query url.Values, decode D
 		return err
 	}
 
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	req, err := retryablehttp.NewRequestWithContext(ctx, Method, u.String(), nil)
 	if err != nil {
-		return &Error{Kind: KindRequest, Method: http.MethodGet, Path: u.Path, Err: errors.New("the URL cannot be used")}
+		return &Error{Kind: KindRequest, Method: Method, Path: u.Path, Err: errors.New("the URL cannot be used")}
 	}
 
 	req.Header.Set("Accept", "application/json")
@@ -150,7 +154,7 @@ func (c *Client) Get(ctx context.Context, ref string, query url.Values, decode D
 func (c *Client) resolve(ref string, query url.Values) (*url.URL, error) {
 	u, err := url.Parse(ref)
 	if err != nil {
-		return nil, &Error{Kind: KindShape, Method: http.MethodGet, Err: errors.New("the service gave a URL that cannot be read")}
+		return nil, &Error{Kind: KindShape, Method: Method, Err: errors.New("the service gave a URL that cannot be read")}
 	}
 
 	if !u.IsAbs() && u.Host == "" {
@@ -159,7 +163,7 @@ func (c *Client) resolve(ref string, query url.Values) (*url.URL, error) {
 
 	if !sameOrigin(u, c.o.Endpoint) || u.User != nil {
 		return nil, &Error{
-			Kind: KindForeignOrigin, Method: http.MethodGet, Path: u.Path,
+			Kind: KindForeignOrigin, Method: Method, Path: u.Path,
 			Err: fmt.Errorf("the service pointed to %s, which is not the configured endpoint", origin(u)),
 		}
 	}
@@ -198,7 +202,7 @@ func (c *Client) handle(resp *http.Response, decode Decode) error {
 		return c.located(resp, err)
 	}
 
-	if err := decode(body, resp.Header); err != nil {
+	if err := decode(body, resp.Header.Get); err != nil {
 		return c.located(resp, decodeError(err))
 	}
 

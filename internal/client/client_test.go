@@ -81,7 +81,7 @@ func broken(body string) http.HandlerFunc {
 	}
 }
 
-func reset(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+func reset(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
 
 type doc struct{ A *int }
 
@@ -90,7 +90,7 @@ func get(t *testing.T, o client.Options) (doc, error) {
 
 	var d doc
 
-	err := client.New(o).Get(t.Context(), "v1/logs", url.Values{"q": {"jane.doe"}}, func(body []byte, _ http.Header) error {
+	err := client.New(o).Get(t.Context(), "v1/logs", url.Values{"q": {"jane.doe"}}, func(body []byte, _ func(string) string) error {
 		d = doc{}
 
 		return json.Unmarshal(body, &d)
@@ -141,23 +141,28 @@ func TestGetReportsErrors(t *testing.T) {
 	}{
 		"problem": {
 			answer(400, "application/problem+json; charset=utf-8", problem),
-			client.Error{Kind: client.KindRejected, Status: 400, Code: "INVALID_REQUEST", Title: "Validation error. See below.", Correlation: "01FY", Params: []client.InvalidParam{{Name: "limit", Reason: "Too large."}}}, 1,
+			client.Error{Kind: client.KindRejected, Status: 400, Code: "INVALID_REQUEST", Title: "Validation error. See below.", Correlation: "01FY", Params: []client.InvalidParam{{Name: "limit", Reason: "Too large."}}},
+			1,
 		},
 		"problem with a bare code": {
 			answer(401, "application/problem+json", `{"type":"AUTHENTICATION_FAILED","title":"No.","status":401}`),
-			client.Error{Kind: client.KindCredentials, Status: 401, Code: "AUTHENTICATION_FAILED", Title: "No."}, 1,
+			client.Error{Kind: client.KindCredentials, Status: 401, Code: "AUTHENTICATION_FAILED", Title: "No."},
+			1,
 		},
 		"legacy": {
 			answer(403, "application/json", `{"error":{"error_code":"FORBIDDEN","error_message":"Not you."}}`),
-			client.Error{Kind: client.KindForbidden, Status: 403, Code: "FORBIDDEN", Title: "Not you."}, 1,
+			client.Error{Kind: client.KindForbidden, Status: 403, Code: "FORBIDDEN", Title: "Not you."},
+			1,
 		},
 		"detail": {
 			answer(404, "application/json", `{"detail":"Not found."}`),
-			client.Error{Kind: client.KindNotFound, Status: 404, Title: "Not found."}, 1,
+			client.Error{Kind: client.KindNotFound, Status: 404, Title: "Not found."},
+			1,
 		},
 		"field lists": {
 			answer(400, "application/json", `{"start":["Bad.","Worse."],"end":["Bad."],"x":1}`),
-			client.Error{Kind: client.KindRejected, Status: 400, Params: []client.InvalidParam{{Name: "end", Reason: "Bad."}, {Name: "start", Reason: "Bad. Worse."}}}, 1,
+			client.Error{Kind: client.KindRejected, Status: 400, Params: []client.InvalidParam{{Name: "end", Reason: "Bad."}, {Name: "start", Reason: "Bad. Worse."}}},
+			1,
 		},
 		"422 in HTML":             {answer(422, "text/html", "<p>no"), client.Error{Kind: client.KindRejected, Status: 422, Title: "the answer is text/html, not JSON"}, 1},
 		"501":                     {answer(501, "", ""), client.Error{Kind: client.KindServer, Status: 501}, 1},
@@ -281,7 +286,7 @@ func TestGetRefusesOtherOrigins(t *testing.T) {
 		foreign.URL + "/v1/logs", strings.Replace(home.URL, "http:", "https:", 1), "http://user:pass@" + strings.TrimPrefix(home.URL, "http://"),
 		"//" + strings.TrimPrefix(foreign.URL, "http://") + "/v1", "http://localhost.example.com/", "file:///etc/passwd", "ftp://127.0.0.1/",
 	} {
-		err := c.Get(t.Context(), ref, nil, func([]byte, http.Header) error { return nil })
+		err := c.Get(t.Context(), ref, nil, func([]byte, func(string) string) error { return nil })
 
 		got := (*client.Error)(nil)
 		if !errors.As(err, &got) || got.Kind != client.KindForeignOrigin {
@@ -311,7 +316,7 @@ func TestGetKeepsConnections(t *testing.T) {
 	c := client.New(options(t, s.URL))
 
 	for range 5 {
-		if err := c.Get(t.Context(), "v1/logs", nil, func([]byte, http.Header) error { return nil }); err != nil {
+		if err := c.Get(t.Context(), "v1/logs", nil, func([]byte, func(string) string) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -348,7 +353,7 @@ func TestGetBoundsConcurrency(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 12 {
 		wg.Go(func() {
-			if err := c.Get(t.Context(), "v1/logs", nil, func([]byte, http.Header) error { return nil }); err != nil {
+			if err := c.Get(t.Context(), "v1/logs", nil, func([]byte, func(string) string) error { return nil }); err != nil {
 				t.Error(err)
 			}
 		})
@@ -370,7 +375,7 @@ func TestGetObeysTheContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 
-	err := client.New(o).Get(ctx, "v1/logs", nil, func([]byte, http.Header) error { return nil })
+	err := client.New(o).Get(ctx, "v1/logs", nil, func([]byte, func(string) string) error { return nil })
 
 	got := (*client.Error)(nil)
 	if !errors.As(err, &got) || got.Kind != client.KindDeadline || !errors.Is(err, context.DeadlineExceeded) {
@@ -380,7 +385,7 @@ func TestGetObeysTheContext(t *testing.T) {
 	canceled, stop := context.WithCancel(t.Context())
 	stop()
 
-	err = client.New(o).Get(canceled, "v1/logs", nil, func([]byte, http.Header) error { return nil })
+	err = client.New(o).Get(canceled, "v1/logs", nil, func([]byte, func(string) string) error { return nil })
 	if !errors.As(err, &got) || got.Kind != client.KindCanceled {
 		t.Errorf("got %v", err)
 	}
@@ -423,8 +428,7 @@ func TestLogsNameNoOne(t *testing.T) {
 	var out bytes.Buffer
 
 	ctx := tflogtest.RootLogger(t.Context(), &out)
-	err := client.New(options(t, s.URL)).Get(ctx, "v1/logs", url.Values{"q": {"jane.doe"}}, func([]byte, http.Header) error { return nil })
-
+	err := client.New(options(t, s.URL)).Get(ctx, "v1/logs", url.Values{"q": {"jane.doe"}}, func([]byte, func(string) string) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

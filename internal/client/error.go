@@ -213,7 +213,11 @@ func problemCode(text string) string {
 const maxParams = 10
 
 func (c *Client) problemParams(raw json.RawMessage) []InvalidParam {
-	var list []struct{ Name, Reason string }
+	var list []struct {
+		Name   string `json:"name"`
+		Reason string `json:"reason"`
+	}
+
 	if json.Unmarshal(raw, &list) != nil {
 		return nil
 	}

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
+	"maps"
 	"net/url"
 	"strconv"
 )
@@ -86,20 +86,17 @@ func (w OffsetWalk[T]) page(ctx context.Context, c *Client, number int, seen int
 	}
 
 	query := url.Values{}
-	for key, values := range w.Query {
-		query[key] = values
-	}
-
+	maps.Copy(query, w.Query)
 	query.Set("limit", strconv.Itoa(w.Limit))
 	query.Set("offset", strconv.FormatInt(offset, 10))
 
-	err := c.Get(ctx, w.Path, query, func(body []byte, header http.Header) error {
+	err := c.Get(ctx, w.Path, query, func(body []byte, header func(string) string) error {
 		var err error
 		if page.Rows, err = w.Decode(body); err != nil {
 			return err
 		}
 
-		page.Total, err = strconv.ParseInt(header.Get(w.TotalHeader), 10, 64)
+		page.Total, err = strconv.ParseInt(header(w.TotalHeader), 10, 64)
 		if err != nil || page.Total < 0 {
 			return fmt.Errorf("the answer has no usable %s header, so nothing would prove it complete", w.TotalHeader)
 		}
@@ -134,7 +131,7 @@ func (w CursorWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], 
 			}
 
 			if err == nil && page.Next != "" && followed[page.Next] {
-				err = &Error{Kind: KindLoop, Method: http.MethodGet, Path: pathOf(page.Next), Err: errors.New("the next page is one that was read before")}
+				err = &Error{Kind: KindLoop, Method: Method, Path: pathOf(page.Next), Err: errors.New("the next page is one that was read before")}
 			}
 
 			if err != nil {
@@ -155,7 +152,7 @@ func (w CursorWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], 
 
 func (w CursorWalk[T]) page(ctx context.Context, c *Client, ref string, query url.Values, number int) (Page[T], error) {
 	page := Page[T]{Number: number}
-	err := c.Get(ctx, ref, query, func(body []byte, _ http.Header) error {
+	err := c.Get(ctx, ref, query, func(body []byte, _ func(string) string) error {
 		var err error
 		page.Rows, page.Next, page.PollMore, err = w.Decode(body)
 

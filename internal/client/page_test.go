@@ -20,8 +20,9 @@ import (
 
 func decodeInts(body []byte) ([]int, error) {
 	var rows []int
+	err := json.Unmarshal(body, &rows)
 
-	return rows, json.Unmarshal(body, &rows)
+	return rows, err
 }
 
 // rowsServer serves the numbers from 0 to total by offset.
@@ -112,7 +113,10 @@ func decodeCursor(body []byte) ([]int, string, string, error) {
 }
 
 func cursorBody(next string, rows ...int) http.HandlerFunc {
-	text, _ := json.Marshal(cursorPage{next, rows})
+	text, err := json.Marshal(cursorPage{next, rows})
+	if err != nil {
+		panic(err)
+	}
 
 	return ok(string(text))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 // completenessFields describes the attributes of a completeness object.
@@ -44,31 +45,33 @@ func completenessTypes() map[string]attr.Type {
 	return kinds
 }
 
+// completenessValue shows a statement. Its parts are named by export.Statement,
+// as in manifests.
 func completenessValue(c auditlog.Completeness) types.Object {
+	s := export.NewStatement(c)
+
 	return types.ObjectValueMust(completenessTypes(), map[string]attr.Value{
-		"window_start":       timeValue(c.Window.Start),
-		"window_end":         timeValue(c.Window.End),
-		"pages":              types.Int64Value(c.Pages),
-		"rows_fetched":       types.Int64Value(c.RowsFetched),
-		"duplicates_dropped": types.Int64Value(c.DuplicatesDropped),
-		"rows_filtered_out":  types.Int64Value(c.RowsFilteredOut),
-		"claimed_total":      types.Int64PointerValue(c.ClaimedTotal),
-		"proof":              types.StringValue(string(c.Proof)),
-		"second_pass":        types.BoolValue(c.SecondPass),
-		"retention_days":     types.Int64Value(days(c.Retention)),
-		"beyond_retention":   types.BoolValue(c.BeyondRetention),
+		"window_start":       types.StringValue(s.WindowStart),
+		"window_end":         types.StringValue(s.WindowEnd),
+		"pages":              types.Int64Value(s.Pages),
+		"rows_fetched":       types.Int64Value(s.RowsFetched),
+		"duplicates_dropped": types.Int64Value(s.DuplicatesDropped),
+		"rows_filtered_out":  types.Int64Value(s.RowsFilteredOut),
+		"claimed_total":      types.Int64PointerValue(s.ClaimedTotal),
+		"proof":              types.StringValue(s.Proof),
+		"second_pass":        types.BoolValue(s.SecondPass),
+		"retention_days":     types.Int64Value(s.RetentionDays),
+		"beyond_retention":   types.BoolValue(s.BeyondRetention),
 	})
 }
 
 func timeValue(t time.Time) types.String { return types.StringValue(auditlog.FormatTime(t)) }
 
-func days(d time.Duration) int64 { return int64(d / (24 * time.Hour)) }
-
 // retentionWarning says that a part of the window proves nothing.
 func retentionWarning(info auditlog.Info, c auditlog.Completeness) problem {
 	return problem{
 		summary: "The window begins before the service's retention",
-		cause:   info.Title + " keeps entries for " + strconv.FormatInt(days(c.Retention), 10) + " days, so what lies further back is gone and its absence proves nothing.",
+		cause:   info.Title + " keeps entries for " + strconv.FormatInt(export.NewStatement(c).RetentionDays, 10) + " days, so what lies further back is gone and its absence proves nothing.",
 		next:    "Let the window begin later, or set retention in the provider configuration if your account keeps entries longer.",
 	}.with("Service", info.Name).with("Window", c.Window.String())
 }

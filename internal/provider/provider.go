@@ -85,5 +85,5 @@ func (p *auditProvider) DataSources(context.Context) []func() datasource.DataSou
 
 // Resources implements provider.Provider.
 func (p *auditProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{}
+	return []func() resource.Resource{NewExportResource}
 }

@@ -345,4 +345,3 @@ func (c *configured) pick(summary string, name types.String) (auditlog.Service, 
 func serviceNames() []string {
 	return []string{auditlog.ServiceCloudscale, auditlog.ServiceUpCloud}
 }
-

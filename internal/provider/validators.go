@@ -214,3 +214,16 @@ func (v intRange) ValidateInt64(ctx context.Context, req validator.Int64Request,
 		}.with("Value", strconv.FormatInt(n, 10)).at(req.Path))
 	}
 }
+
+// permissionForm checks an octal permission that gives the owner at least what
+// is needed.
+func permissionForm(needed uint64, example string) validator.String {
+	return stringForm{"an octal permission that lets the owner use it, such as \"" + example + "\"", func(value string) error {
+		n, err := strconv.ParseUint(value, 8, 32)
+		if err != nil || n > 0o777 || n&needed != needed {
+			return errString("no such permission")
+		}
+
+		return nil
+	}}
+}

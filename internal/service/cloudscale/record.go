@@ -21,7 +21,7 @@ type record struct {
 	Message   string  `json:"message"`
 	Timestamp string  `json:"timestamp"`
 	Actor     struct {
-		User     *struct{ Email string } `json:"user"`
+		User     *user `json:"user"`
 		APIToken *struct {
 			UUID        string  `json:"uuid"`
 			Description *string `json:"description"`
@@ -30,10 +30,14 @@ type record struct {
 		Admin  *struct{} `json:"admin"`
 	} `json:"actor"`
 	Subject struct {
-		Organization *named                  `json:"organization"`
-		Project      *named                  `json:"project"`
-		User         *struct{ Email string } `json:"user"`
+		Organization *named `json:"organization"`
+		Project      *named `json:"project"`
+		User         *user  `json:"user"`
 	} `json:"subject"`
+}
+
+type user struct {
+	Email string `json:"email"`
 }
 
 type named struct {
@@ -119,7 +123,6 @@ func OperationOf(action string) auditlog.Operation {
 	return auditlog.OperationOther
 }
 
-//nolint:gochecknoglobals // A table.
 var operations = map[string]auditlog.Operation{
 	"create":  auditlog.OperationCreate,
 	"read":    auditlog.OperationRead,

@@ -78,7 +78,7 @@ func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Comple
 	return func(yield func(auditlog.Entry, error) bool) {
 		matcher, err := q.Matcher()
 		if err != nil {
-			yield(auditlog.Entry{}, err) //nolint:wrapcheck // Our own words.
+			yield(auditlog.Entry{}, err)
 
 			return
 		}
@@ -132,7 +132,7 @@ func (s *Service) pages(ctx context.Context, w auditlog.Window, c *auditlog.Comp
 				e := &page.Rows[i]
 				// The decoder has read this record as JSON before.
 				if e.ID, err = ids.ID(e.Raw, e.Time); err != nil {
-					yield(nil, err) //nolint:wrapcheck // Cannot happen.
+					yield(nil, err)
 
 					return
 				}
@@ -187,7 +187,7 @@ func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err 
 		json.Unmarshal(page["poll_more"], &pollMore),
 		json.Unmarshal(page["results"], &records))
 	if err != nil {
-		return nil, "", "", err //nolint:wrapcheck // The client names what is wrong with an answer.
+		return nil, "", "", err
 	}
 
 	if records == nil {

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
+	"maps"
 	"net/url"
 	"slices"
 	"time"
@@ -37,7 +37,7 @@ func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Comple
 	return func(yield func(auditlog.Entry, error) bool) {
 		matcher, err := q.Matcher()
 		if err != nil {
-			yield(auditlog.Entry{}, err) //nolint:wrapcheck // Our own words.
+			yield(auditlog.Entry{}, err)
 
 			return
 		}
@@ -218,7 +218,7 @@ func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 	}
 
 	return nil, 0, &client.Error{
-		Kind: client.KindIncomplete, Method: http.MethodGet, Path: "/" + listPath, Page: last.pages,
+		Kind: client.KindIncomplete, Method: client.Method, Path: "/" + listPath, Page: last.pages,
 		Err: fmt.Errorf("two readings brought %d different events where the service counts %d", len(found), last.total),
 	}
 }
@@ -266,10 +266,7 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 	w := walk{offset: offset, ids: map[string]bool{}}
 
 	query := url.Values{}
-	for key, values := range r.filter {
-		query[key] = values
-	}
-
+	maps.Copy(query, r.filter)
 	query.Set("created_after", s.from.UTC().Format(time.RFC3339))
 	query.Set("created_before", s.to.UTC().Format(time.RFC3339))
 

@@ -213,7 +213,6 @@ func readOnce(t *testing.T, o fakeapi.Options) error {
 	slices.Sort(before)
 
 	entries, c, err := read(t.Context(), service, auditlog.Query{Window: month()})
-
 	if err != nil {
 		if typed := (*client.Error)(nil); !errors.As(err, &typed) || typed.Path != "/1.3/audit-logs" || typed.Page == 0 {
 			t.Errorf("the error does not name its request: %v", err)
@@ -328,8 +327,12 @@ func TestReadRespectsTheBorders(t *testing.T) {
 		start, end time.Duration
 		want       int
 	}{
-		{0, 10 * time.Second, 4}, {0, 10*time.Second + 1000, 5}, {-time.Microsecond, time.Second, 3},
-		{time.Microsecond, time.Second, 1}, {time.Microsecond, 600 * time.Millisecond, 1}, {20 * time.Second, time.Minute, 0},
+		{0, 10 * time.Second, 4},
+		{0, 10*time.Second + 1000, 5},
+		{-time.Microsecond, time.Second, 3},
+		{time.Microsecond, time.Second, 1},
+		{time.Microsecond, 600 * time.Millisecond, 1},
+		{20 * time.Second, time.Minute, 0},
 	} {
 		w := auditlog.Window{Start: at.Add(tt.start), End: at.Add(tt.end)}
 

@@ -83,8 +83,6 @@ func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
 // documented holds the actions that both the specification and the vendor's
 // documentation list. What the service does with a value it does not know is not
 // documented, so only these are derived from operations.
-//
-//nolint:gochecknoglobals // A table.
 var documented = []string{
 	"create", "read", "update", "delete", "access-update", "attach", "detach", "login", "logout",
 }
@@ -102,8 +100,6 @@ func OperationOf(action string) auditlog.Operation {
 // operations maps the actions of the specification. The access-… actions and a
 // new owner change who may do what; a clone is a new resource; a start of
 // maintenance is neither a start nor anything else in the vocabulary.
-//
-//nolint:gochecknoglobals // A table.
 var operations = map[string]auditlog.Operation{
 	"create":                    auditlog.OperationCreate,
 	"clone":                     auditlog.OperationCreate,

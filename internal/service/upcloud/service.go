@@ -13,7 +13,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -77,7 +76,7 @@ func (s *Service) FilterOptions(ctx context.Context, _ auditlog.Query) (auditlog
 		ResourceTypes *[]string `json:"resource_types"`
 	}
 
-	err := s.client.Get(ctx, listPath+"/filter-options", nil, func(body []byte, _ http.Header) error {
+	err := s.client.Get(ctx, listPath+"/filter-options", nil, func(body []byte, _ func(string) string) error {
 		if err := json.Unmarshal(body, &options); err != nil {
 			return err //nolint:wrapcheck // The client names what is wrong with an answer.
 		}
@@ -89,7 +88,7 @@ func (s *Service) FilterOptions(ctx context.Context, _ auditlog.Query) (auditlog
 		return nil
 	})
 	if err != nil {
-		return auditlog.FilterOptions{}, err //nolint:wrapcheck // Already a client.Error.
+		return auditlog.FilterOptions{}, err
 	}
 
 	for _, list := range []*[]string{options.Actions, options.Origins, options.ResourceTypes} {
@@ -118,12 +117,12 @@ func (s *Service) Event(ctx context.Context, id string) (auditlog.Entry, error) 
 
 	var entry auditlog.Entry
 
-	err := s.client.Get(ctx, listPath+"/"+url.PathEscape(id), nil, func(body []byte, _ http.Header) error {
+	err := s.client.Get(ctx, listPath+"/"+url.PathEscape(id), nil, func(body []byte, _ func(string) string) error {
 		var err error
 		entry, err = entryOf(body)
 
 		return err
 	})
 
-	return entry, err //nolint:wrapcheck // Already a client.Error.
+	return entry, err
 }

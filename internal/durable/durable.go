@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package durable replaces a small set of files together, so that after a crash
+// at any moment the old set is there or the new one, whole.
+//
+// The members of a set share a path and differ by suffix: "out.csv",
+// "out.csv.manifest.json", "out.csv.sha256". New members are written to
+// temporary files in the same directory, synced and closed. Renaming several
+// files is not one step, so a journal beside them records the decision first:
+//
+//	no journal   the old set counts; temporary files are left over from a crash
+//	journal      the new set counts; every member is in its place or still in the
+//	             temporary file that the journal names
+//
+// Whoever comes next (Begin, Recover, Remove) finishes or undoes what was
+// interrupted. One process guards a path against itself (ErrBusy). Two processes
+// that replace the same path at the same time are the caller's to avoid; names of
+// temporary files are random, so that one of them fails rather than mixing bytes.
+//
+// This is the only package that touches the file system.
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// Options say how files and directories are made.
+type Options struct {
+	// FilePermission is the exact permission of every member, whatever the umask;
+	// 0600 when zero. Windows has no such bits and ignores it.
+	FilePermission fs.FileMode
+	// DirectoryPermission is the same for directories that have to be made; 0700
+	// when zero.
+	DirectoryPermission fs.FileMode
+	// System is the file system, the operating system's when nil. Tests put one
+	// here that fails or kills the process at a chosen step.
+	System System
+}
+
+const (
+	defaultFilePermission      fs.FileMode = 0o600
+	defaultDirectoryPermission fs.FileMode = 0o700
+)
+
+func (o Options) withDefaults() Options {
+	if o.FilePermission == 0 {
+		o.FilePermission = defaultFilePermission
+	}
+
+	if o.DirectoryPermission == 0 {
+		o.DirectoryPermission = defaultDirectoryPermission
+	}
+
+	if o.System == nil {
+		o.System = OS()
+	}
+
+	return o
+}
+
+// What can be wrong with a path. Each comes inside an *fs.PathError that names
+// the file; what the operating system reports (no space left, permission denied)
+// is passed on for errors.Is.
+var (
+	// ErrDirectory means that a directory is where a file should go.
+	ErrDirectory = errors.New("is a directory")
+	// ErrNotDirectory means that something else is where a directory should be.
+	ErrNotDirectory = errors.New("is not a directory")
+	// ErrNotRegular means that a symbolic link, a device or the like is where a
+	// file should go. A link is not followed, since what it points to could be
+	// anything, and not replaced, since somebody put it there for a reason.
+	ErrNotRegular = errors.New("is not a regular file")
+	// ErrBusy means that this process is replacing the same path already.
+	ErrBusy = errors.New("is being replaced already")
+	// ErrUnsettled means that a replacement was interrupted and its journal can no
+	// longer be followed, because a file it names is missing or was changed.
+	// Nothing is deleted; a person has to look.
+	ErrUnsettled = errors.New("belongs to an interrupted replacement that cannot be finished")
+	// ErrInterrupted is Commit's when it could neither put the whole new set in
+	// place nor bring the old one back. The next Begin or Recover puts the new set
+	// in place.
+	ErrInterrupted = errors.New("stopped half-way; the next run finishes it")
+	// ErrTooLarge is returned by Read.
+	ErrTooLarge = errors.New("is too large")
+)
+
+// UnwritableError says that no file can be made in a directory.
+type UnwritableError struct {
+	Directory string
+	Err       error
+}
+
+func (e *UnwritableError) Error() string {
+	return "directory " + e.Directory + " cannot be written to: " + e.Err.Error()
+}
+
+// Unwrap returns the operating system's error.
+func (e *UnwritableError) Unwrap() error { return e.Err }
+
+func pathError(op, path string, err error) error {
+	return &fs.PathError{Op: op, Path: path, Err: err}
+}
+
+// target is a path split for work: members, temporary files and the journal are
+// names in one directory.
+type target struct {
+	dir  string
+	base string
+}
+
+func newTarget(path string) (target, error) {
+	// A path that ends in a separator means a directory, which Clean would hide.
+	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
+		return target{}, pathError("replace", path, ErrDirectory)
+	}
+
+	dir, base := filepath.Split(filepath.Clean(path))
+	if base == "" || base == "." || base == ".." {
+		return target{}, pathError("replace", path, ErrDirectory)
+	}
+
+	return target{dir: filepath.Clean(dir), base: base}, nil
+}
+
+func (t target) join(name string) string  { return filepath.Join(t.dir, name) }
+func (t target) member(suf string) string { return t.join(t.base + suf) }
+func (t target) journal() string          { return t.join(journalName(t.base)) }
+func (t target) newTemp() string          { return t.join(newTempName(t.base)) }
+func (t target) isTemp(name string) bool  { return isTempName(t.base, name) }
+
+// claims holds the paths that this process is working on. It is global since two
+// parts of one process meet at the file system, not at a shared value.
+var claims sync.Map
+
+// claim reserves the path until the returned function is called.
+func (t target) claim() (release func(), err error) {
+	dir, err := filepath.Abs(t.dir)
+	if err != nil {
+		return nil, pathError("replace", t.member(""), err)
+	}
+
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
+	}
+
+	key := filepath.Join(dir, t.base)
+	if _, taken := claims.LoadOrStore(key, struct{}{}); taken {
+		return nil, pathError("replace", t.member(""), ErrBusy)
+	}
+
+	return sync.OnceFunc(func() { claims.Delete(key) }), nil
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package durable
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	journalVersion = 1
+	journalLimit   = 1 << 20
+)
+
+// journal is the decision to put a new set in place. It is written whole before
+// the first member moves and removed when the last one has.
+type journal struct {
+	Version int             `json:"version"`
+	Members []journalMember `json:"members"`
+}
+
+// journalMember says which temporary file becomes which file, and how to tell
+// whether it has.
+type journalMember struct {
+	Temp   string `json:"temp"`
+	Final  string `json:"final"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// check refuses names that lead elsewhere: a journal only ever moves a target's
+// own temporary files to the target's own members.
+func (j *journal) check(t target) error {
+	if j.Version != journalVersion {
+		return fmt.Errorf("version %d is unknown", j.Version)
+	}
+
+	if len(j.Members) == 0 {
+		return errors.New("no members")
+	}
+
+	for _, m := range j.Members {
+		if !t.isTemp(m.Temp) || !strings.HasPrefix(m.Final, t.base) || m.Final != filepath.Base(m.Final) {
+			return errors.New("a name is not this target's")
+		}
+	}
+
+	return nil
+}
+
+// readJournal returns nil when there is none.
+func (s store) readJournal(t target) (*journal, error) {
+	text, err := s.read(t.journal(), journalLimit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // No journal is an answer like any other.
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	var j journal
+
+	err = json.Unmarshal(text, &j)
+	if err == nil {
+		err = j.check(t)
+	}
+
+	if err != nil {
+		return nil, pathError("recover", t.journal(), fmt.Errorf("%w: %w", ErrUnsettled, err))
+	}
+
+	return &j, nil
+}

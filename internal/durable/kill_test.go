@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package durable_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable/durabletest"
+)
+
+// The test binary runs itself with these set to be killed at a chosen step.
+const (
+	envProgram = "DURABLE_TEST_PROGRAM"
+	envPath    = "DURABLE_TEST_PATH"
+	envStep    = "DURABLE_TEST_STEP"
+	envAfter   = "DURABLE_TEST_AFTER"
+	envFail    = "DURABLE_TEST_FAIL"
+)
+
+func TestMain(m *testing.M) {
+	if program := os.Getenv(envProgram); program != "" {
+		if err := victim(program); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+
+		os.Exit(0)
+	}
+
+	os.Exit(m.Run())
+}
+
+// victim does the work that is to be killed.
+func victim(program string) error {
+	step, err := strconv.Atoi(os.Getenv(envStep))
+	if err != nil {
+		return err
+	}
+
+	kill := durabletest.KillAt(step, os.Getenv(envAfter) != "")
+	fault := kill
+	path := os.Getenv(envPath)
+
+	if fail, err := strconv.Atoi(os.Getenv(envFail)); err == nil {
+		eio := durabletest.FailAt(fail, syscall.EIO)
+		fault = func(n int, s durabletest.Step, done bool) error {
+			return errors.Join(kill(n, s, done), eio(n, s, done))
+		}
+	}
+
+	sys := durabletest.New(fault)
+
+	switch program {
+	case "replace":
+		err = replaceSet(path, newText, durable.Options{System: sys})
+	case "recover":
+		err = durable.RecoverWith(sys, path)
+	default:
+		err = errors.New("unknown program")
+	}
+
+	if os.Getenv(envFail) != "" && errors.Is(err, syscall.EIO) {
+		return nil
+	}
+
+	return err
+}
+
+// runKilled runs a program that is killed at a step, and says whether it was: a
+// run with fewer steps comes to its end.
+func runKilled(t *testing.T, program, path string, step int, after bool, env ...string) bool {
+	t.Helper()
+
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), envProgram+"="+program, envPath+"="+path, envStep+"="+strconv.Itoa(step))
+
+	if after {
+		cmd.Env = append(cmd.Env, envAfter+"=1")
+	}
+
+	cmd.Env = append(cmd.Env, env...)
+
+	var stderr bytes.Buffer
+
+	cmd.Stderr = &stderr
+
+	err := cmd.Run()
+	if err == nil {
+		return false
+	}
+
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Exited() && stderr.Len() > 0 {
+		t.Fatalf("%s failed instead of being killed: %v\n%s", program, err, &stderr)
+	}
+
+	return true
+}
+
+// states collects what a kill can leave and makes sure, for each different one,
+// that Recover settles it, however often Recover is itself killed.
+type states struct {
+	before, after string
+	name          string
+	seen          map[string]bool
+	settled       map[string]int
+}
+
+func newStates(before, after, name string) *states {
+	return &states{before: before, after: after, name: name, seen: map[string]bool{}, settled: map[string]int{}}
+}
+
+// check looks at a directory right after a kill.
+func (s *states) check(t *testing.T, dir string) {
+	t.Helper()
+
+	state := fingerprint(t, dir)
+	if s.seen[state] {
+		return
+	}
+
+	s.seen[state] = true
+	path := filepath.Join(dir, s.name)
+
+	if data, there := files(t, dir)[s.name]; there && data != s.before && data != s.after || !there && s.before != "" {
+		t.Fatalf("the data file is neither old nor new: %q", data)
+	}
+
+	if _, err := durable.Interrupted(path); err != nil {
+		t.Fatalf("Interrupted: %v", err)
+	}
+
+	// Recover, undisturbed.
+	calm := filepath.Join(clone(t, dir), s.name)
+	sys := durabletest.New(nil)
+
+	if err := durable.RecoverWith(sys, calm); err != nil {
+		t.Fatalf("Recover: %v\n%s", err, state)
+	}
+
+	s.settled[oldOrNew(t, calm, s.before, s.after)]++
+
+	// Recover, killed at every step that changes something; being killed before
+	// the first leaves the state that this function began with. What is left is
+	// checked in the same way, and so on, until nothing new comes up.
+	for n, step := range sys.Steps() {
+		if step.Reading() {
+			continue
+		}
+
+		again := filepath.Join(clone(t, dir), s.name)
+		if !runKilled(t, "recover", again, n, true) {
+			t.Fatalf("Recover ended before step %d", n)
+		}
+
+		s.check(t, filepath.Dir(again))
+	}
+}
+
+func TestKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
+
+	for name, before := range map[string]string{"replacing": oldText, "first": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			const base = "out.csv"
+
+			s := newStates(before, newText, base)
+			steps := 0
+
+			for n, running := 0, true; running; n++ {
+				for _, after := range []bool{false, true} {
+					path := filepath.Join(t.TempDir(), "made", base)
+					if before != "" {
+						mustReplace(t, path, before)
+					}
+
+					running = runKilled(t, "replace", path, n, after)
+					if !running {
+						mustHold(t, path, newText)
+
+						break
+					}
+
+					steps++
+
+					s.check(t, filepath.Dir(path))
+				}
+			}
+
+			t.Logf("%d kills, %d different states, settled as %v", steps, len(s.seen), s.settled)
+
+			if steps < 60 || s.settled[before] == 0 || s.settled[newText] == 0 {
+				t.Errorf("%d kills, settled as %v: the test has lost its grip", steps, s.settled)
+			}
+		})
+	}
+}
+
+// A step fails after the first member has moved, and while the old set is being
+// put back the process is killed.
+func TestKilledWhileUndoing(t *testing.T) {
+	t.Parallel()
+
+	const base = "out.csv"
+
+	for name, before := range map[string]string{"replacing": oldText, "first": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			fresh := func() string {
+				path := filepath.Join(t.TempDir(), base)
+				if before != "" {
+					mustReplace(t, path, before)
+				}
+
+				return path
+			}
+
+			sys := durabletest.New(nil)
+			if err := replaceSet(fresh(), newText, durable.Options{System: sys}); err != nil {
+				t.Fatal(err)
+			}
+
+			s := newStates(before, newText, base)
+			undone := 0
+
+			for fail := range afterFirstMove(sys.Steps()) {
+				for n, running := fail+1, true; running; n++ {
+					path := fresh()
+					running = runKilled(t, "replace", path, n, true, envFail+"="+strconv.Itoa(fail))
+
+					if !running {
+						mustHold(t, path, before)
+
+						undone++
+					}
+
+					s.check(t, filepath.Dir(path))
+				}
+			}
+
+			t.Logf("%d ways to fail, %d different states, settled as %v", undone, len(s.seen), s.settled)
+
+			if undone != 4 || s.settled[before] == 0 || s.settled[newText] == 0 {
+				t.Errorf("%d ways to fail, settled as %v: the test has lost its grip", undone, s.settled)
+			}
+		})
+	}
+}
+
+// afterFirstMove yields the numbers of the steps between the first member's move
+// and the end of the journal that change something.
+func afterFirstMove(steps []durabletest.Step) map[int]durabletest.Step {
+	found := map[int]durabletest.Step{}
+	first := slices.Index(steps, durabletest.Step{Op: "rename", Name: "out.csv"})
+
+	for n := first + 1; n < len(steps); n++ {
+		if !steps[n].Reading() {
+			found[n] = steps[n]
+		}
+
+		if steps[n].Op == "remove" && strings.HasSuffix(steps[n].Name, ".audit-commit") {
+			break
+		}
+	}
+
+	return found
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MPL-2.0
+
+//nolint:wrapcheck // The operating system names the operation and the file in its errors.
+package durable
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// System is what this package asks of a file system, one method for each step
+// that can fail or be the last before a crash.
+type System interface {
+	// Create makes a file that must not exist, with exactly this permission.
+	Create(path string, permission fs.FileMode) (Handle, error)
+	// Open opens a file for reading.
+	Open(path string) (Handle, error)
+	// Lstat describes what is at the path, Stat what a link there points to.
+	Lstat(path string) (fs.FileInfo, error)
+	Stat(path string) (fs.FileInfo, error)
+	// List returns the names in a directory.
+	List(directory string) ([]string, error)
+	// Mkdir makes one directory with exactly this permission.
+	Mkdir(path string, permission fs.FileMode) error
+	// Link gives a file a second name, where the file system can.
+	Link(oldPath, newPath string) error
+	// Rename moves a file, replacing what has the new name in one step.
+	Rename(oldPath, newPath string) error
+	Remove(path string) error
+	// SyncDirectory makes the names in a directory durable.
+	SyncDirectory(path string) error
+}
+
+// Handle is an open file.
+type Handle interface {
+	io.Reader
+	io.Writer
+	io.Closer
+	Stat() (fs.FileInfo, error)
+	// Sync makes the file's bytes durable.
+	Sync() error
+}
+
+// OS returns the operating system's file system.
+func OS() System { return osSystem{} }
+
+type osSystem struct{}
+
+type osHandle struct{ *os.File }
+
+// Sync tolerates file systems that cannot sync: they keep a file as well as they
+// can, and refusing to write there would help nobody.
+func (h osHandle) Sync() error {
+	if err := h.File.Sync(); err != nil && !syncUnsupported(err) {
+		return err
+	}
+
+	return nil
+}
+
+func (osSystem) Create(path string, permission fs.FileMode) (Handle, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, defaultFilePermission)
+	if err != nil {
+		return nil, err
+	}
+
+	if err := setFilePermission(f, permission.Perm()); err != nil {
+		_ = f.Close()
+		_ = os.Remove(path)
+
+		return nil, err
+	}
+
+	return osHandle{f}, nil
+}
+
+func (osSystem) Open(path string) (Handle, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+
+	return osHandle{f}, nil
+}
+
+func (osSystem) Lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
+
+func (osSystem) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
+
+func (osSystem) List(directory string) ([]string, error) {
+	d, err := os.Open(directory)
+	if err != nil {
+		return nil, err
+	}
+
+	names, err := d.Readdirnames(-1)
+
+	return names, errors.Join(err, d.Close())
+}
+
+func (osSystem) Mkdir(path string, permission fs.FileMode) error {
+	if err := os.Mkdir(path, defaultDirectoryPermission); err != nil {
+		return err
+	}
+
+	return os.Chmod(path, permission.Perm())
+}
+
+func (osSystem) Link(oldPath, newPath string) error { return os.Link(oldPath, newPath) }
+
+func (osSystem) Rename(oldPath, newPath string) error { return os.Rename(oldPath, newPath) }
+
+func (osSystem) Remove(path string) error { return os.Remove(path) }
+
+func (osSystem) SyncDirectory(path string) error { return syncDirectory(path) }

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package export turns entries into files that an auditor can trust years later:
+// the data, a manifest that says how it came about, and a checksum file over
+// both. It streams: memory does not grow with the number of entries.
+package export
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// Format is how entries are written.
+type Format string
+
+// The formats. CSV is RFC 4180 with a header; JSON is one array with an entry on
+// each line; NDJSON is an entry on each line and nothing else.
+const (
+	FormatCSV    Format = "csv"
+	FormatJSON   Format = "json"
+	FormatNDJSON Format = "ndjson"
+)
+
+// Formats lists every format.
+func Formats() []Format { return []Format{FormatCSV, FormatJSON, FormatNDJSON} }
+
+// Encoder writes entries in one format.
+type Encoder interface {
+	// Encode writes the entry, or nothing of it when it returns an error of its
+	// own. An error of the underlying writer may leave a part.
+	Encode(e *auditlog.Entry) error
+	// Close completes the output. It does not close the underlying writer.
+	Close() error
+	// Notes tells where the output so far differs from the entries.
+	Notes() Notes
+}
+
+// EncoderOptions change what is written.
+type EncoderOptions struct {
+	// SpreadsheetSafe puts an apostrophe before every CSV cell that a spreadsheet
+	// could take for a formula. Other formats are always exact.
+	SpreadsheetSafe bool
+}
+
+// Notes counts the places where the output differs from the entries.
+type Notes struct {
+	// CellsNeutralised is how many cells got an apostrophe.
+	CellsNeutralised int64
+	// CharactersReplaced is how many bytes that are not UTF-8, and in CSV how many
+	// NUL characters, became U+FFFD.
+	CharactersReplaced int64
+}
+
+// NewEncoder returns an encoder for the given columns, all of an entry's fields
+// when nil, in the given order. What comes before the first entry is written at
+// once.
+func NewEncoder(w io.Writer, f Format, columns []string, o EncoderOptions) (Encoder, error) {
+	fields, err := fieldsOf(columns)
+	if err != nil {
+		return nil, err
+	}
+
+	switch f {
+	case FormatCSV:
+		return newCSVEncoder(w, fields, o)
+	case FormatJSON, FormatNDJSON:
+		return newJSONEncoder(w, fields, f), nil
+	default:
+		return nil, fmt.Errorf("unknown format %q", f)
+	}
+}
+
+func fieldsOf(columns []string) ([]auditlog.Field, error) {
+	if columns == nil {
+		return auditlog.Fields(), nil
+	}
+
+	if len(columns) == 0 {
+		return nil, errors.New("no columns")
+	}
+
+	fields := make([]auditlog.Field, 0, len(columns))
+
+	for i, name := range columns {
+		f, ok := auditlog.FieldByName(name)
+		if !ok {
+			return nil, fmt.Errorf("unknown column %q", name)
+		}
+
+		if slices.Contains(columns[:i], name) {
+			return nil, fmt.Errorf("column %q is given twice", name)
+		}
+
+		fields = append(fields, f)
+	}
+
+	return fields, nil
+}
+
+func namesOf(fields []auditlog.Field) []string {
+	names := make([]string, 0, len(fields))
+	for _, f := range fields {
+		names = append(names, f.Name)
+	}
+
+	return names
+}
+
+// clean replaces every byte that is not part of valid UTF-8 and counts it.
+func (n *Notes) clean(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+
+	var b strings.Builder
+
+	for i, r := range text {
+		if r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)) {
+			n.CharactersReplaced++
+		}
+
+		b.WriteRune(r)
+	}
+
+	return b.String()
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package export
+
+import (
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// Statement is auditlog.Completeness as it is shown: the one place that names
+// its parts, for manifests and for Terraform alike. Where to resume reading is
+// left out, since a cursor is opaque and could carry anything.
+type Statement struct {
+	// WindowStart and WindowEnd are in auditlog.TimeLayout.
+	WindowStart       string `json:"window_start"        tfsdk:"window_start"`
+	WindowEnd         string `json:"window_end"          tfsdk:"window_end"`
+	Pages             int64  `json:"pages"               tfsdk:"pages"`
+	RowsFetched       int64  `json:"rows_fetched"        tfsdk:"rows_fetched"`
+	DuplicatesDropped int64  `json:"duplicates_dropped"  tfsdk:"duplicates_dropped"`
+	RowsFilteredOut   int64  `json:"rows_filtered_out"   tfsdk:"rows_filtered_out"`
+	// ClaimedTotal is nil where the cloud gives no total.
+	ClaimedTotal    *int64 `json:"claimed_total"    tfsdk:"claimed_total"`
+	Proof           string `json:"proof"            tfsdk:"proof"`
+	SecondPass      bool   `json:"second_pass"      tfsdk:"second_pass"`
+	RetentionDays   int64  `json:"retention_days"   tfsdk:"retention_days"`
+	BeyondRetention bool   `json:"beyond_retention" tfsdk:"beyond_retention"`
+}
+
+// NewStatement returns the statement of a reading that has ended.
+func NewStatement(c auditlog.Completeness) Statement {
+	return Statement{
+		WindowStart:       auditlog.FormatTime(c.Window.Start),
+		WindowEnd:         auditlog.FormatTime(c.Window.End),
+		Pages:             c.Pages,
+		RowsFetched:       c.RowsFetched,
+		DuplicatesDropped: c.DuplicatesDropped,
+		RowsFilteredOut:   c.RowsFilteredOut,
+		ClaimedTotal:      c.ClaimedTotal,
+		Proof:             string(c.Proof),
+		SecondPass:        c.SecondPass,
+		RetentionDays:     int64(c.Retention / (24 * time.Hour)),
+		BeyondRetention:   c.BeyondRetention,
+	}
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package export_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+const (
+	dataName     = "out.csv"
+	manifestName = "out.csv.manifest.json"
+	checksumName = "out.csv.sha256"
+)
+
+// TestOwnership goes through what may lie around, and who may be there.
+func TestOwnership(t *testing.T) {
+	t.Parallel()
+
+	data := sum(files(t, newFolder(t).dir)[dataName])
+
+	for name, c := range map[string]struct {
+		change  func(f folder)
+		foreign string
+	}{
+		"ours":                        {func(folder) {}, ""},
+		"nothing":                     {func(f folder) { f.remove(dataName, manifestName, checksumName) }, ""},
+		"data deleted":                {func(f folder) { f.remove(dataName) }, ""},
+		"checksums deleted":           {func(f folder) { f.remove(checksumName) }, ""},
+		"manifest alone":              {func(f folder) { f.remove(dataName, checksumName) }, ""},
+		"data of somebody else":       {func(f folder) { f.put(dataName, "mine") }, dataName},
+		"data changed, same length":   {func(f folder) { f.replace(dataName, "id", "ID") }, dataName},
+		"manifest deleted":            {func(f folder) { f.remove(manifestName) }, dataName},
+		"data alone":                  {func(f folder) { f.remove(manifestName, checksumName) }, dataName},
+		"checksums alone":             {func(f folder) { f.remove(dataName, manifestName) }, checksumName},
+		"manifest of something else":  {func(f folder) { f.put(manifestName, "{}") }, dataName},
+		"manifest not JSON":           {func(f folder) { f.put(manifestName, "\x00") }, dataName},
+		"manifest names another file": {func(f folder) { f.replace(manifestName, `"out.csv"`, `"other.csv"`) }, dataName},
+		"manifest names another sum":  {func(f folder) { f.replace(manifestName, data, sum("x")) }, dataName},
+		"manifest without a tool":     {func(f folder) { f.replace(manifestName, `"tool": "t`, `"tool": "", "x": "t`) }, dataName},
+		"manifest of a later version": {func(f folder) { f.replace(manifestName, `version": 1`, `version": 2`) }, ""},
+		"foreign manifest without data": {func(f folder) {
+			f.remove(dataName)
+			f.put(manifestName, "{}")
+		}, manifestName},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			f := newFolder(t)
+			dir, path := f.dir, filepath.Join(f.dir, dataName)
+			c.change(f)
+
+			before := files(t, dir)
+			wantForeign := func(verb string, err error) {
+				t.Helper()
+
+				var foreign *export.ForeignFileError
+
+				switch {
+				case c.foreign == "" && err != nil:
+					t.Errorf("%s: %v", verb, err)
+				case c.foreign != "" && !errors.As(err, &foreign):
+					t.Errorf("%s: got %v, want a foreign file", verb, err)
+				case c.foreign != "" && filepath.Base(foreign.Path) != c.foreign:
+					t.Errorf("%s: got %v, want %s named", verb, err, c.foreign)
+				}
+			}
+
+			wantForeign("CheckTarget", export.CheckTarget(path, false))
+
+			if err := export.CheckTarget(path, true); err != nil {
+				t.Errorf("CheckTarget to overwrite: %v", err)
+			}
+
+			if diff := cmp.Diff(before, files(t, dir)); diff != "" {
+				t.Errorf("CheckTarget left (-before +after):\n%s", diff)
+			}
+
+			if c.foreign != "" {
+				_, err := export.Write(t.Context(), spec(path, export.FormatCSV), all(nil), complete(0))
+				wantForeign("Write", err)
+				wantForeign("Remove", export.Remove(path))
+
+				if diff := cmp.Diff(before, files(t, dir)); diff != "" {
+					t.Errorf("Write or Remove changed (-before +after):\n%s", diff)
+				}
+
+				s := spec(path, export.FormatCSV)
+				s.Overwrite = true
+				mustWrite(t, s, nil)
+			}
+
+			for range 2 {
+				if err := export.Remove(path); err != nil {
+					t.Errorf("Remove: %v", err)
+				}
+			}
+
+			if got := files(t, dir); len(got) != 0 {
+				t.Errorf("Remove left %v", got)
+			}
+		})
+	}
+}
+
+// folder is a directory that holds the export out.csv.
+type folder struct {
+	t   *testing.T
+	dir string
+}
+
+func newFolder(t *testing.T) folder {
+	t.Helper()
+
+	f := folder{t, t.TempDir()}
+	mustWrite(t, spec(filepath.Join(f.dir, dataName), export.FormatCSV), month())
+
+	return f
+}
+
+func (f folder) remove(names ...string) {
+	f.t.Helper()
+
+	for _, name := range names {
+		if err := os.Remove(filepath.Join(f.dir, name)); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+func (f folder) put(name, text string) {
+	f.t.Helper()
+	put(f.t, filepath.Join(f.dir, name), text)
+}
+
+func (f folder) replace(name, old, text string) {
+	f.t.Helper()
+	f.put(name, strings.Replace(files(f.t, f.dir)[name], old, text, 1))
+}
+
+func TestCheckTarget(t *testing.T) {
+	t.Parallel()
+
+	for name, c := range map[string]struct {
+		prepare func(dir string) error
+		path    string
+		want    error
+	}{
+		"missing":               {nil, "out.csv", nil},
+		"missing directories":   {nil, "a/b/out.csv", nil},
+		"directory":             {func(dir string) error { return os.Mkdir(filepath.Join(dir, "out.csv"), 0o700) }, "out.csv", durable.ErrDirectory},
+		"trailing slash":        {nil, "out.csv/", durable.ErrDirectory},
+		"parent is a file":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), nil, 0o600) }, "a/out.csv", durable.ErrNotDirectory},
+		"link":                  {func(dir string) error { return os.Symlink("x", filepath.Join(dir, "out.csv")) }, "out.csv", durable.ErrNotRegular},
+		"manifest is a link":    {func(dir string) error { return os.Symlink("x", filepath.Join(dir, manifestName)) }, "out.csv", durable.ErrNotRegular},
+		"checksums a directory": {func(dir string) error { return os.Mkdir(filepath.Join(dir, checksumName), 0o700) }, "out.csv", durable.ErrNotRegular},
+		"line break":            {nil, "out\n.csv", export.ErrLineBreak},
+		"carriage return":       {nil, "out.csv\r", export.ErrLineBreak},
+		"journal of nobody": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, ".out.csv.audit-commit"), []byte("?"), 0o600)
+		}, "out.csv", durable.ErrUnsettled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			dir := t.TempDir()
+
+			if c.prepare != nil {
+				if err := c.prepare(dir); err != nil {
+					t.Skip(err)
+				}
+			}
+
+			for _, overwrite := range []bool{false, true} {
+				err := export.CheckTarget(dir+"/"+c.path, overwrite)
+
+				var pathErr *fs.PathError
+				if !errors.Is(err, c.want) || err != nil && !errors.As(err, &pathErr) {
+					t.Errorf("overwrite %v: got %v, want %v", overwrite, err, c.want)
+				}
+			}
+
+			if c.prepare == nil && len(files(t, dir)) != 0 {
+				t.Errorf("left %v", files(t, dir))
+			}
+		})
+	}
+}
+
+func TestInspect(t *testing.T) {
+	t.Parallel()
+
+	f := newFolder(t)
+	path := filepath.Join(f.dir, dataName)
+	text := files(t, f.dir)
+	want := export.State{
+		Exists: true, SHA256: sum(text[dataName]), Bytes: int64(len(text[dataName])),
+		ManifestSHA256: sum(text[manifestName]), ChecksumsMatch: true,
+	}
+
+	check := func(step string) {
+		t.Helper()
+
+		got, err := export.Inspect(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step, diff)
+		}
+	}
+
+	check("as written")
+
+	want.ChecksumsMatch = false
+
+	f.put(checksumName, text[checksumName]+"\n")
+	check("a line added to the checksum file")
+
+	f.put(checksumName, text[checksumName][1:])
+	check("a character missing")
+
+	f.put(checksumName, text[checksumName])
+	f.put(dataName, "changed")
+
+	want.SHA256, want.Bytes = sum("changed"), 7
+	check("data changed")
+
+	f.remove(checksumName)
+
+	check("checksum file gone")
+
+	f.remove(manifestName)
+
+	want.ManifestSHA256 = ""
+	check("manifest gone")
+
+	f.remove(dataName)
+
+	want = export.State{}
+	check("all gone")
+
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := export.Inspect(path); !errors.Is(err, durable.ErrNotRegular) {
+		t.Errorf("a directory: got %v", err)
+	}
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package export
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+)
+
+// Spec says what is exported and where to.
+type Spec struct {
+	durable.Options
+
+	// Path is where the data goes; the manifest and the checksum file go beside
+	// it.
+	Path   string
+	Format Format
+	// Columns are the fields to write and their order, all when nil.
+	Columns         []string
+	SpreadsheetSafe bool
+	// Overwrite also replaces files that CheckTarget calls foreign.
+	Overwrite bool
+
+	// Tool is who writes, such as "terraform-provider-audit/0.1.0".
+	Tool           string
+	Query          auditlog.Query
+	QueryAsWritten QueryAsWritten
+	Info           auditlog.Info
+	ExportedAt     time.Time
+}
+
+// QueryAsWritten holds the bounds of the window as the user wrote them, "" where
+// they wrote none. They are for the manifest only.
+type QueryAsWritten struct {
+	Last        string
+	Start       string
+	End         string
+	SettleDelay string
+}
+
+// Result is what an export knows of itself.
+type Result struct {
+	EntryCount     int64
+	Bytes          int64
+	SHA256         string
+	ManifestPath   string
+	ManifestSHA256 string
+	// FirstTime and LastTime are those of the oldest and the newest entry, nil
+	// when there is none.
+	FirstTime *time.Time
+	LastTime  *time.Time
+	// ExportedAt is the spec's, to the microsecond.
+	ExportedAt   time.Time
+	Completeness auditlog.Completeness
+}
+
+// ErrIncomplete means that a sequence ended without an error, but also without a
+// statement that accounts for every entry.
+var ErrIncomplete = errors.New("the reading does not account for what it returned")
+
+// bufferSize bounds how much is kept back before it is written.
+const bufferSize = 64 << 10
+
+// Write exports the entries. c must hold the reading's statement once the
+// sequence has ended. On any error, be it the sequence's, the context's or the
+// disk's, what was there before stays as it was.
+func Write(
+	ctx context.Context, s Spec, entries iter.Seq2[auditlog.Entry, error], c *auditlog.Completeness,
+) (Result, error) {
+	if _, err := fieldsOf(s.Columns); err != nil {
+		return Result{}, err
+	}
+
+	if err := CheckTarget(s.Path, s.Overwrite); err != nil {
+		return Result{}, err
+	}
+
+	files, err := durable.Begin(s.Path, s.Options)
+	if err != nil {
+		return Result{}, err
+	}
+	defer files.Abort()
+
+	w := writer{spec: s, files: files}
+
+	if err := w.data(ctx, entries); err != nil {
+		return Result{}, err
+	}
+
+	if err := w.accounted(c); err != nil {
+		return Result{}, err
+	}
+
+	result, err := w.describe(c)
+	if err != nil {
+		return Result{}, err
+	}
+
+	// Reading a long log takes long enough for somebody else to put a file here.
+	if !s.Overwrite {
+		if err := checkOwner(s.Path); err != nil {
+			return Result{}, err
+		}
+	}
+
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+
+	if err := files.Commit(); err != nil {
+		return Result{}, err
+	}
+
+	return result, nil
+}
+
+// writer is an export in the making.
+type writer struct {
+	spec  Spec
+	files *durable.Replacement
+
+	file  *durable.File
+	notes Notes
+
+	count       int64
+	operations  map[string]int64
+	first, last bound
+}
+
+// bound is what is kept of the oldest and the newest entry, zero when there is
+// none.
+type bound struct {
+	time time.Time
+	id   string
+}
+
+func (b bound) compare(e *auditlog.Entry) int {
+	return cmp.Or(b.time.Compare(e.Time), cmp.Compare(b.id, e.ID))
+}
+
+// data writes the data file.
+func (w *writer) data(ctx context.Context, entries iter.Seq2[auditlog.Entry, error]) error {
+	file, err := w.files.Create("")
+	if err != nil {
+		return err
+	}
+
+	w.file = file
+	buffer := bufio.NewWriterSize(file, bufferSize)
+
+	encoder, err := NewEncoder(buffer, w.spec.Format, w.spec.Columns, EncoderOptions{SpreadsheetSafe: w.spec.SpreadsheetSafe})
+	if err != nil {
+		return err
+	}
+
+	if err := w.encode(ctx, encoder, entries); err != nil {
+		return err
+	}
+
+	if err := encoder.Close(); err != nil {
+		return err
+	}
+
+	w.notes = encoder.Notes()
+
+	if err := buffer.Flush(); err != nil {
+		return fmt.Errorf("write the data: %w", err)
+	}
+
+	return file.Close()
+}
+
+func (w *writer) encode(ctx context.Context, encoder Encoder, entries iter.Seq2[auditlog.Entry, error]) error {
+	w.operations = map[string]int64{}
+
+	// Outside of the loop, so that it is allocated once.
+	var current auditlog.Entry
+
+	for e, err := range entries {
+		if err != nil {
+			return err
+		}
+
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+
+		current = e
+
+		if err := encoder.Encode(&current); err != nil {
+			return err
+		}
+
+		w.tally(&current)
+	}
+
+	return ctx.Err()
+}
+
+func (w *writer) tally(e *auditlog.Entry) {
+	w.count++
+	w.operations[string(e.Operation)]++
+
+	if w.count == 1 || w.first.compare(e) > 0 {
+		w.first = bound{time: e.Time, id: e.ID}
+	}
+
+	if w.count == 1 || w.last.compare(e) < 0 {
+		w.last = bound{time: e.Time, id: e.ID}
+	}
+}
+
+// accounted makes sure that a sequence which merely stopped is not taken for one
+// that was read to its end.
+func (w *writer) accounted(c *auditlog.Completeness) error {
+	if c == nil || c.Proof == "" || c.Window.Start.IsZero() || c.Window.End.IsZero() {
+		return fmt.Errorf("%w: it ended without a statement", ErrIncomplete)
+	}
+
+	if left := c.RowsFetched - c.DuplicatesDropped - c.RowsFilteredOut; left != w.count {
+		return fmt.Errorf("%w: of %d rows, %d were repeated and %d not asked for, but %d entries came",
+			ErrIncomplete, c.RowsFetched, c.DuplicatesDropped, c.RowsFilteredOut, w.count)
+	}
+
+	return nil
+}
+
+// describe writes the manifest and the checksum file.
+func (w *writer) describe(c *auditlog.Completeness) (Result, error) {
+	base := filepath.Base(w.spec.Path)
+
+	m := w.manifest(base, c)
+
+	text, err := m.text()
+	if err != nil {
+		return Result{}, err
+	}
+
+	manifestSum, err := w.small(ManifestSuffix, string(text))
+	if err != nil {
+		return Result{}, err
+	}
+
+	if _, err := w.small(ChecksumSuffix, checksums(base, w.file.SHA256(), manifestSum)); err != nil {
+		return Result{}, err
+	}
+
+	result := Result{
+		EntryCount:     w.count,
+		Bytes:          w.file.Size(),
+		SHA256:         w.file.SHA256(),
+		ManifestPath:   w.spec.Path + ManifestSuffix,
+		ManifestSHA256: manifestSum,
+		ExportedAt:     w.spec.ExportedAt.UTC().Truncate(time.Microsecond),
+		Completeness:   *c,
+	}
+
+	if w.count > 0 {
+		first, last := w.first.time.UTC(), w.last.time.UTC()
+		result.FirstTime, result.LastTime = &first, &last
+	}
+
+	return result, nil
+}
+
+func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
+	// The columns were checked before anything was written.
+	fields, _ := fieldsOf(w.spec.Columns)
+
+	return &manifest{
+		ManifestVersion: manifestVersion,
+		Tool:            w.spec.Tool,
+		ExportedAt:      auditlog.FormatTime(w.spec.ExportedAt),
+		Service:         w.spec.Info.Name,
+		Query:           newManifestQuery(w.spec.QueryAsWritten, w.spec.Query),
+		Window: manifestWindow{
+			Start: auditlog.FormatTime(c.Window.Start),
+			End:   auditlog.FormatTime(c.Window.End),
+		},
+		Completeness: NewStatement(*c),
+		Format:       w.spec.Format,
+		Columns:      namesOf(fields),
+		// What holds for the file, whatever was asked for: only CSV is changed.
+		SpreadsheetSafe:    w.spec.SpreadsheetSafe && w.spec.Format == FormatCSV,
+		CellsNeutralised:   w.notes.CellsNeutralised,
+		CharactersReplaced: w.notes.CharactersReplaced,
+		EntryCount:         w.count,
+		CountsByOperation:  w.operations,
+		FirstEntry:         newManifestEntry(w.first),
+		LastEntry:          newManifestEntry(w.last),
+		Files:              []manifestFile{{Name: base, Bytes: w.file.Size(), SHA256: w.file.SHA256()}},
+	}
+}
+
+// small writes a member that is held in memory and returns its SHA-256.
+func (w *writer) small(suffix, text string) (string, error) {
+	f, err := w.files.Create(suffix)
+	if err != nil {
+		return "", err
+	}
+
+	if _, err := io.WriteString(f, text); err != nil {
+		return "", fmt.Errorf("write %s%s: %w", w.spec.Path, suffix, err)
+	}
+
+	if err := f.Close(); err != nil {
+		return "", err
+	}
+
+	return f.SHA256(), nil
+}

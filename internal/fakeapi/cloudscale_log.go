@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package fakeapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+)
+
+// CloudscaleRecord is one project-log record. It has no id of its own: two equal records differ by position alone.
+type CloudscaleRecord struct {
+	IPAddress *string // null for staff and automated tasks
+	Action    string
+	Message   string
+	Timestamp time.Time // served in UTC with microseconds
+	Actor     CloudscaleActor
+	Subject   *CloudscaleSubject // optional
+
+	// ID is the database id that orders the log and that cursors name; it is never part of a record. AppendCloudscale
+	// ignores it.
+	ID int64
+
+	// Raw is the record as it is served. When it is set on a record to append, it alone counts; when it is nil, the
+	// fields above are encoded.
+	Raw json.RawMessage
+}
+
+// CloudscaleActor has exactly one field set.
+type CloudscaleActor struct {
+	User     *CloudscaleUser  `json:"user,omitempty"`
+	APIToken *CloudscaleToken `json:"api_token,omitempty"`
+	System   *struct{}        `json:"system,omitempty"` // an automated task
+	Admin    *struct{}        `json:"admin,omitempty"`  // the vendor's staff
+}
+
+// CloudscaleUser is a person.
+type CloudscaleUser struct {
+	Email string `json:"email"`
+}
+
+// CloudscaleToken is an API token; its description may be null.
+type CloudscaleToken struct {
+	UUID        string  `json:"uuid"`
+	Description *string `json:"description"`
+}
+
+// CloudscaleSubject is what the record belongs to, not what was changed; exactly one field is set.
+type CloudscaleSubject struct {
+	Organization *CloudscaleOrganization `json:"organization,omitempty"`
+	User         *CloudscaleUser         `json:"user,omitempty"`
+	Project      *CloudscaleProject      `json:"project,omitempty"`
+}
+
+// CloudscaleOrganization holds projects; its href may be null.
+type CloudscaleOrganization struct {
+	Href *string `json:"href"`
+	UUID string  `json:"uuid"`
+	Name string  `json:"name"`
+}
+
+// CloudscaleProject is what an API token belongs to.
+type CloudscaleProject struct {
+	UUID string `json:"uuid"`
+	Name string `json:"name"`
+}
+
+// cloudscaleTime is the form of every documented timestamp.
+const cloudscaleTime = "2006-01-02T15:04:05.000000Z"
+
+func (r CloudscaleRecord) encode() json.RawMessage {
+	out := make([]byte, 0, 384)
+	out = append(out, `{"ip_address":`...)
+	if r.IPAddress == nil {
+		out = append(out, "null"...)
+	} else {
+		out = append(out, quote(*r.IPAddress)...)
+	}
+	out = append(out, `,"action":`+quote(r.Action)+`,"message":`+quote(r.Message)...)
+	out = append(out, `,"timestamp":"`...)
+	out = r.Timestamp.UTC().AppendFormat(out, cloudscaleTime)
+	out = append(out, `","actor":`...)
+	out = r.Actor.append(out)
+	if r.Subject != nil {
+		out = append(out, `,"subject":`...)
+		out = r.Subject.append(out)
+	}
+	return append(out, '}')
+}
+
+func (a CloudscaleActor) append(out []byte) []byte {
+	switch {
+	case a.User != nil:
+		return append(out, `{"user":{"email":`+quote(a.User.Email)+`}}`...)
+	case a.APIToken != nil:
+		return append(out, `{"api_token":{"uuid":`+quote(a.APIToken.UUID)+`,"description":`+
+			quoteOrNull(a.APIToken.Description)+`}}`...)
+	case a.System != nil:
+		return append(out, `{"system":{}}`...)
+	case a.Admin != nil:
+		return append(out, `{"admin":{}}`...)
+	}
+	return append(out, `{}`...)
+}
+
+func (s CloudscaleSubject) append(out []byte) []byte {
+	switch {
+	case s.Organization != nil:
+		return append(out, `{"organization":{"href":`+quoteOrNull(s.Organization.Href)+`,"uuid":`+
+			quote(s.Organization.UUID)+`,"name":`+quote(s.Organization.Name)+`}}`...)
+	case s.User != nil:
+		return append(out, `{"user":{"email":`+quote(s.User.Email)+`}}`...)
+	case s.Project != nil:
+		return append(out, `{"project":{"uuid":`+quote(s.Project.UUID)+`,"name":`+quote(s.Project.Name)+`}}`...)
+	}
+	return append(out, `{}`...)
+}
+
+func quoteOrNull(s *string) string {
+	if s == nil {
+		return "null"
+	}
+	return quote(*s)
+}
+
+// parseCloudscale reads raw leniently: only the timestamp, by which the fake filters, must be there.
+func parseCloudscale(raw json.RawMessage) (CloudscaleRecord, error) {
+	f, err := parseFields(raw)
+	if err != nil {
+		return CloudscaleRecord{}, err
+	}
+	r := CloudscaleRecord{Raw: bytes.Clone(raw)}
+	if r.Timestamp, err = f.instant("timestamp"); err != nil {
+		return CloudscaleRecord{}, err
+	}
+	for key, field := range map[string]any{
+		"ip_address": &r.IPAddress, "action": &r.Action, "message": &r.Message, "actor": &r.Actor,
+		"subject": &r.Subject,
+	} {
+		if value, ok := f[key]; ok {
+			if err := json.Unmarshal(value, field); err != nil {
+				return CloudscaleRecord{}, fmt.Errorf("%q has another shape than documented", key)
+			}
+		}
+	}
+	return r, nil
+}
+
+// cloudscaleRow is a record as it is kept.
+type cloudscaleRow struct {
+	id     int64
+	nano   int64
+	exempt bool // an example from the documentation
+	raw    json.RawMessage
+}
+
+// cloudscaleLog is in the order of its database ids, which is that of commits: neighbours' times may overtake each
+// other by milliseconds.
+type cloudscaleLog struct {
+	rows     []cloudscaleRow
+	examples []cloudscaleRow // not yet among rows
+	lastID   int64
+}
+
+func (l *cloudscaleLog) add(r CloudscaleRecord) {
+	raw := r.Raw
+	if raw == nil {
+		raw = r.encode()
+	}
+	l.rows = append(l.rows, cloudscaleRow{nano: nanos(r.Timestamp), raw: raw})
+}
+
+// insert adds a record with the next id.
+func (l *cloudscaleLog) insert(r CloudscaleRecord) {
+	l.add(r)
+	l.lastID++
+	l.rows[len(l.rows)-1].id = l.lastID
+}
+
+// holdExamples sets the rows so far aside until number puts them where their times belong.
+func (l *cloudscaleLog) holdExamples() {
+	for i := range l.rows {
+		l.rows[i].exempt = true
+	}
+	l.examples, l.rows = l.rows, nil
+}
+
+// number puts the examples in their places and gives every row its id. Ids grow but leave gaps, as those of a table
+// shared by many projects do.
+func (l *cloudscaleLog) number() {
+	if len(l.examples) > 0 {
+		merged := make([]cloudscaleRow, 0, len(l.examples)+len(l.rows))
+		for _, row := range l.rows {
+			for len(l.examples) > 0 && l.examples[0].nano < row.nano {
+				merged, l.examples = append(merged, l.examples[0]), l.examples[1:]
+			}
+			merged = append(merged, row)
+		}
+		merged = append(merged, l.examples...)
+		l.rows, l.examples = merged, nil
+	}
+	l.lastID = 10_000
+	for i := range l.rows {
+		l.lastID += 1 + int64(draw(0, "gap", uint64(i))%3)
+		l.rows[i].id = l.lastID
+	}
+}
+
+// after is the index of the first row whose id is beyond the cursor.
+func (l *cloudscaleLog) after(cursor int64) int {
+	return sort.Search(len(l.rows), func(i int) bool { return l.rows[i].id > cursor })
+}
+
+// page collects up to size rows with start <= time < end, beginning at index from; more says that others follow.
+func (l *cloudscaleLog) page(from, size int, start, end int64) (rows []cloudscaleRow, more bool) {
+	for _, row := range l.rows[from:] {
+		if row.nano < start || row.nano >= end {
+			continue
+		}
+		if len(rows) == size {
+			return rows, true
+		}
+		rows = append(rows, row)
+	}
+	return rows, false
+}
+
+// AppendCloudscale adds records to the end of the log while it is served, whatever their timestamps. It panics on a
+// Raw that has no RFC 3339 timestamp.
+func (s *Server) AppendCloudscale(records ...CloudscaleRecord) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range records {
+		if r.Raw != nil {
+			parsed, err := parseCloudscale(r.Raw)
+			if err != nil {
+				panic("fakeapi: " + err.Error())
+			}
+			r = parsed
+		}
+		s.cloudscale.insert(r)
+	}
+}
+
+// CloudscaleRecords returns a copy of every record served, in the log's order.
+func (s *Server) CloudscaleRecords() []CloudscaleRecord {
+	s.mu.Lock()
+	rows := slices.Clone(s.cloudscale.rows)
+	s.mu.Unlock()
+	out := make([]CloudscaleRecord, len(rows))
+	for i, row := range rows {
+		r, err := parseCloudscale(row.raw)
+		if err != nil {
+			panic("fakeapi: " + err.Error()) // it was parsed or made here before
+		}
+		r.ID = row.id
+		out[i] = r
+	}
+	return out
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+// ExportType is the name of the resource in configurations.
+const ExportType = TypeName + "_log_export"
+
+var (
+	_ resource.Resource                   = (*exportResource)(nil)
+	_ resource.ResourceWithConfigure      = (*exportResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*exportResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*exportResource)(nil)
+)
+
+// NewExportResource returns the resource audit_log_export.
+func NewExportResource() resource.Resource { return &exportResource{} }
+
+type exportResource struct{ c *configured }
+
+const (
+	exportSummary     = "Export audit logs"
+	exportTimeout     = time.Hour
+	exportSettleDelay = time.Minute
+)
+
+// Metadata implements resource.Resource.
+func (r *exportResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = ExportType
+}
+
+// Schema implements resource.Resource.
+func (r *exportResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = exportSchema(ctx)
+}
+
+// Configure is called with what the provider made of its configuration.
+func (r *exportResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig is called at validation and before each plan; values may still
+// be unknown.
+func (r *exportResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var m exportModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(m.validate()...)
+	}
+}
+
+// Create writes the first export. The state is set as soon as files exist, which
+// is after everything else has succeeded.
+func (r *exportResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var m exportModel
+
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	timeout, diags := m.Timeouts.Create(ctx, exportTimeout)
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(r.write(ctx, &m, timeout, m.Overwrite.ValueBool())...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+	resp.Diagnostics.Append(noDrift.save(ctx, resp.Private)...)
+}
+
+// Read looks whether the files are still the ones that were written. It asks no
+// service: an export is a photograph, and a new one is made only when the
+// configuration, the triggers or the files change.
+func (r *exportResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var m exportModel
+
+	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	found, err := export.Inspect(m.Path.ValueString())
+	if err != nil {
+		resp.Diagnostics.Append(fileProblem(err, "Look at the audit log export").at(path.Root("path")))
+
+		return
+	}
+
+	if !found.Exists && !found.Interrupted {
+		switch m.OnMissing.ValueString() {
+		case missingKeep:
+		case missingError:
+			resp.Diagnostics.Append(missingProblem(m.Path.ValueString()).at(path.Root("path")))
+		default:
+			resp.State.RemoveResource(ctx)
+		}
+
+		return
+	}
+
+	drift := m.compare(found)
+	resp.Diagnostics.Append(drift.save(ctx, resp.Private)...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
+
+// ModifyPlan decides whether the export will be written, reports what already
+// can be known to fail, and keeps results as they are when it will not.
+func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() || r.c == nil {
+		return // It will be destroyed, or nothing is configured yet.
+	}
+
+	var plan exportModel
+
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+
+	var state *exportModel
+
+	if !req.State.Raw.IsNull() {
+		state = &exportModel{}
+		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
+	}
+
+	drift, diags := loadDrift(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	if state != nil && drift == "" && plan.sameExport(state) {
+		plan.keepResults(state)
+	} else {
+		plan.forgetResults()
+		resp.Diagnostics.Append(r.foresee(&plan, state)...)
+	}
+
+	if state != nil && drift != "" {
+		resp.Diagnostics.Append(driftProblem(drift, plan.Path.ValueString()).warning())
+	}
+
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+}
+
+// Update writes the export anew, unless only what happens around it changed.
+func (r *exportResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var m, state exportModel
+
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	if m.SHA256.IsUnknown() {
+		timeout, diags := m.Timeouts.Update(ctx, exportTimeout)
+		resp.Diagnostics.Append(diags...)
+		// The state says that the files there are ours, whatever became of them.
+		resp.Diagnostics.Append(r.write(ctx, &m, timeout, true)...)
+	} else if !m.FilePermission.Equal(state.FilePermission) {
+		err := durable.SetPermission(m.Path.ValueString(), permission(m.FilePermission), "", export.ManifestSuffix, export.ChecksumSuffix)
+		if err != nil {
+			resp.Diagnostics.Append(fileProblem(err, exportSummary).at(path.Root("file_permission")))
+		}
+	}
+
+	// On an error the state stays as it was, and so did the files.
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+	resp.Diagnostics.Append(noDrift.save(ctx, resp.Private)...)
+}
+
+// Delete leaves evidence where it is unless the user decided otherwise.
+func (r *exportResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var m exportModel
+
+	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() || m.KeepOnDestroy.ValueBool() {
+		return
+	}
+
+	if err := export.Remove(m.Path.ValueString()); err != nil {
+		resp.Diagnostics.Append(removeProblem(err).at(path.Root("path")))
+	}
+}
+
+// foresee reports what would make the export fail: the service, the window, the file.
+func (r *exportResource) foresee(plan, state *exportModel) diag.Diagnostics {
+	var diags diag.Diagnostics
+
+	if !plan.Service.IsUnknown() {
+		service, picked := r.c.pick(exportSummary, plan.Service)
+		diags.Append(compact(picked)...)
+
+		if picked == nil && plan.queryKnown() {
+			_, found := plan.resolve(service.Info(), r.c.options.Clock(), exportSettleDelay, exportSummary)
+			diags.Append(found...)
+		}
+	}
+
+	if plan.Path.IsUnknown() || plan.Overwrite.IsUnknown() {
+		return diags
+	}
+
+	overwrite := plan.Overwrite.ValueBool() || (state != nil && state.Path.Equal(plan.Path))
+	if err := export.CheckTarget(plan.Path.ValueString(), overwrite); err != nil {
+		diags.Append(fileProblem(err, exportSummary).at(path.Root("path")))
+	}
+
+	return diags
+}
+
+// write reads the log and writes the files, and puts the results into the model.
+func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time.Duration, overwrite bool) diag.Diagnostics {
+	service, picked := r.c.pick(exportSummary, m.Service)
+	if picked != nil {
+		return diag.Diagnostics{picked}
+	}
+
+	now := r.c.options.Clock()
+
+	query, diags := m.resolve(service.Info(), now, exportSettleDelay, exportSummary)
+	if diags.HasError() {
+		return diags
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	spec := m.spec(query, service.Info())
+	spec.Overwrite, spec.ExportedAt, spec.Tool = overwrite, now, "terraform-provider-audit/"+r.c.options.Version
+
+	result, err := exportTo(ctx, service, spec)
+	if err != nil {
+		return diag.Diagnostics{exportProblem(err, service.Info(), query.Window)}
+	}
+
+	m.setResults(result)
+
+	if result.Completeness.BeyondRetention {
+		diags.Append(retentionWarning(service.Info(), result.Completeness).warning())
+	}
+
+	return diags
+}

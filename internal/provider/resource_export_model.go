@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+type exportModel struct {
+	queryModel
+
+	Path                types.String   `tfsdk:"path"`
+	Format              types.String   `tfsdk:"format"`
+	Columns             types.List     `tfsdk:"columns"`
+	SpreadsheetSafe     types.Bool     `tfsdk:"spreadsheet_safe"`
+	FilePermission      types.String   `tfsdk:"file_permission"`
+	DirectoryPermission types.String   `tfsdk:"directory_permission"`
+	Overwrite           types.Bool     `tfsdk:"overwrite"`
+	OnMissing           types.String   `tfsdk:"on_missing"`
+	KeepOnDestroy       types.Bool     `tfsdk:"keep_on_destroy"`
+	Triggers            types.Map      `tfsdk:"triggers"`
+	Timeouts            timeouts.Value `tfsdk:"timeouts"`
+
+	EntryCount     types.Int64  `tfsdk:"entry_count"`
+	Bytes          types.Int64  `tfsdk:"bytes"`
+	SHA256         types.String `tfsdk:"sha256"`
+	WindowStart    types.String `tfsdk:"window_start"`
+	WindowEnd      types.String `tfsdk:"window_end"`
+	FirstTime      types.String `tfsdk:"first_time"`
+	LastTime       types.String `tfsdk:"last_time"`
+	ManifestPath   types.String `tfsdk:"manifest_path"`
+	ManifestSHA256 types.String `tfsdk:"manifest_sha256"`
+	ExportedAt     types.String `tfsdk:"exported_at"`
+	Completeness   types.Object `tfsdk:"completeness"`
+}
+
+func (m *exportModel) validate() diag.Diagnostics {
+	diags := m.queryModel.validate()
+
+	seen := map[string]bool{}
+
+	for i, e := range m.Columns.Elements() {
+		name, ok := e.(types.String)
+		if !ok || name.IsUnknown() {
+			continue
+		}
+
+		if seen[name.ValueString()] {
+			diags.Append(problem{
+				summary: "Check the configuration",
+				cause:   "A column is named twice.",
+				next:    "Remove one of the two.",
+			}.with("Column", name.ValueString()).at(path.Root("columns").AtListIndex(i)))
+		}
+
+		seen[name.ValueString()] = true
+	}
+
+	return diags
+}
+
+// sameExport says that both would write the same query to the same file in the
+// same form. What is around it (permissions, what happens on destroy) may differ.
+func (m *exportModel) sameExport(o *exportModel) bool {
+	pairs := [][2]attr.Value{
+		{m.Service, o.Service}, {m.Last, o.Last}, {m.Start, o.Start}, {m.End, o.End}, {m.SettleDelay, o.SettleDelay},
+		{m.Actions, o.Actions}, {m.Operations, o.Operations}, {m.ResourceTypes, o.ResourceTypes},
+		{m.ResourceIDs, o.ResourceIDs}, {m.Actors, o.Actors}, {m.Origins, o.Origins},
+		{m.IPAddresses, o.IPAddresses}, {m.Search, o.Search},
+		{m.Path, o.Path}, {m.Format, o.Format}, {m.Columns, o.Columns}, {m.SpreadsheetSafe, o.SpreadsheetSafe},
+		{m.Triggers, o.Triggers},
+	}
+	for _, p := range pairs {
+		if !p[0].Equal(p[1]) {
+			return false
+		}
+	}
+
+	return true
+}
+
+// queryKnown says that the window and the filters can be looked at when planning.
+func (m *exportModel) queryKnown() bool {
+	for _, v := range []attr.Value{
+		m.Last, m.Start, m.End, m.SettleDelay, m.Actions, m.Operations, m.ResourceTypes, m.ResourceIDs,
+		m.Actors, m.Origins, m.IPAddresses, m.Search,
+	} {
+		if v.IsUnknown() {
+			return false
+		}
+	}
+
+	return true
+}
+
+func (m *exportModel) keepResults(s *exportModel) {
+	m.EntryCount, m.Bytes, m.SHA256 = s.EntryCount, s.Bytes, s.SHA256
+	m.WindowStart, m.WindowEnd, m.FirstTime, m.LastTime = s.WindowStart, s.WindowEnd, s.FirstTime, s.LastTime
+	m.ManifestPath, m.ManifestSHA256 = s.ManifestPath, s.ManifestSHA256
+	m.ExportedAt, m.Completeness = s.ExportedAt, s.Completeness
+}
+
+func (m *exportModel) forgetResults() {
+	m.EntryCount, m.Bytes, m.SHA256 = types.Int64Unknown(), types.Int64Unknown(), types.StringUnknown()
+	m.WindowStart, m.WindowEnd = types.StringUnknown(), types.StringUnknown()
+	m.FirstTime, m.LastTime = types.StringUnknown(), types.StringUnknown()
+	m.ManifestPath, m.ManifestSHA256 = types.StringUnknown(), types.StringUnknown()
+	m.ExportedAt, m.Completeness = types.StringUnknown(), types.ObjectUnknown(completenessTypes())
+
+	if !m.Path.IsUnknown() {
+		m.ManifestPath = types.StringValue(m.Path.ValueString() + export.ManifestSuffix)
+	}
+}
+
+func (m *exportModel) setResults(r export.Result) {
+	m.EntryCount, m.Bytes, m.SHA256 = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes), types.StringValue(r.SHA256)
+	m.WindowStart, m.WindowEnd = timeValue(r.Completeness.Window.Start), timeValue(r.Completeness.Window.End)
+	m.FirstTime, m.LastTime = timePointerValue(r.FirstTime), timePointerValue(r.LastTime)
+	m.ManifestPath, m.ManifestSHA256 = types.StringValue(r.ManifestPath), types.StringValue(r.ManifestSHA256)
+	m.ExportedAt, m.Completeness = timeValue(r.ExportedAt), completenessValue(r.Completeness)
+}
+
+func timePointerValue(t *time.Time) types.String {
+	if t == nil {
+		return types.StringNull()
+	}
+
+	return timeValue(*t)
+}
+
+// spec says what to write, but for what comes from outside of the configuration.
+func (m *exportModel) spec(q auditlog.Query, info auditlog.Info) export.Spec {
+	s := export.Spec{
+		Options: durable.Options{
+			FilePermission:      permission(m.FilePermission),
+			DirectoryPermission: permission(m.DirectoryPermission),
+		},
+		Path:            m.Path.ValueString(),
+		Format:          export.Format(m.Format.ValueString()),
+		SpreadsheetSafe: m.SpreadsheetSafe.ValueBool(),
+		Query:           q,
+		Info:            info,
+		QueryAsWritten: export.QueryAsWritten{
+			Last: m.Last.ValueString(), Start: m.Start.ValueString(), End: m.End.ValueString(), SettleDelay: m.SettleDelay.ValueString(),
+		},
+	}
+
+	if !m.Columns.IsNull() {
+		s.Columns = stringsOf[string](m.Columns)
+	}
+
+	return s
+}
+
+// permission reads an octal permission that a validator has let pass.
+func permission(v types.String) fs.FileMode {
+	n, err := strconv.ParseUint(v.ValueString(), 8, 32)
+	if err != nil {
+		return defaultFilePermission
+	}
+
+	return fs.FileMode(n)
+}
+
+// exportTo reads what the spec's query asks for and writes it.
+func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (export.Result, error) {
+	var c auditlog.Completeness
+
+	return export.Write(ctx, spec, s.Read(ctx, spec.Query, &c), &c)
+}
+
+// driftKey is where Terraform keeps drift between a refresh and the plan.
+const driftKey = "drift"
+
+// drift says how the files on disk differ from what was written, "" when they do not.
+type drift string
+
+// noDrift holds for an export that was just written.
+const noDrift drift = ""
+
+func (d drift) save(ctx context.Context, p interface {
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+},
+) diag.Diagnostics {
+	text, err := json.Marshal(string(d))
+	if err != nil {
+		panic(err) // A string can be encoded.
+	}
+
+	return p.SetKey(ctx, driftKey, text)
+}
+
+func loadDrift(ctx context.Context, p interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+},
+) (drift, diag.Diagnostics) {
+	text, diags := p.GetKey(ctx, driftKey)
+
+	var d drift
+	if len(text) > 0 && json.Unmarshal(text, &d) != nil {
+		return "the private state cannot be read", diags
+	}
+
+	return d, diags
+}
+
+// compare says how what is on disk differs from what was written. The state
+// keeps what was written, so that the difference outlasts a refresh.
+func (m *exportModel) compare(found export.State) drift {
+	switch {
+	case found.Interrupted:
+		return "the last export was interrupted before all of its files were in place"
+	case found.SHA256 != m.SHA256.ValueString():
+		return "the data differs from what was written"
+	case found.ManifestSHA256 != m.ManifestSHA256.ValueString():
+		return "the manifest is missing or differs from what was written"
+	case !found.ChecksumsMatch:
+		return "the checksum file is missing or differs from what was written"
+	default:
+		return noDrift
+	}
+}
+
+const (
+	missingRecreate = "recreate"
+	missingKeep     = "keep"
+	missingError    = "error"
+)
+
+func missingProblem(file string) problem {
+	return problem{
+		summary: "Look at the audit log export",
+		cause:   "The export is not where it was written.",
+		next:    "Restore the file, or set on_missing to \"recreate\" or \"keep\".",
+	}.with("Path", file)
+}
+
+func driftProblem(d drift, file string) problem {
+	return problem{
+		summary: "The audit log export will be written again",
+		cause:   sentence(string(d)),
+		next:    "If nobody should have changed the export, find out who did, and keep a copy before applying.",
+	}.with("Path", file)
+}
+
+// exportProblem tells an error of the disk from one of the service.
+func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
+	if apiErr := (*client.Error)(nil); !errors.As(err, &apiErr) {
+		return fileProblem(err, exportSummary).at(path.Root("path"))
+	}
+
+	return explain(err, circumstances{summary: "Export " + info.Title + " audit logs", info: info, window: w}).diagnostic()
+}
+
+func removeProblem(err error) problem {
+	p := fileProblem(err, "Remove the audit log export")
+
+	if foreign := (*export.ForeignFileError)(nil); errors.As(err, &foreign) {
+		p.cause = "The file was changed after it was written, so it is left alone."
+		p.next = "Remove it by hand, or set keep_on_destroy = true and apply before destroying."
+	}
+
+	return p
+}
+
+// fileProblem explains what is in the way of a file.
+func fileProblem(err error, summary string) problem {
+	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing was changed; try again once the cause is removed."}
+
+	var (
+		foreign    *export.ForeignFileError
+		unwritable *durable.UnwritableError
+		pathErr    *fs.PathError
+	)
+
+	switch {
+	case errors.As(err, &foreign):
+		p.cause = "A file is in the way that this provider did not write, or that was changed since."
+		p.next = "Choose another path, move the file away, or set overwrite = true."
+		p = p.with("Path", foreign.Path)
+	case errors.As(err, &unwritable):
+		p.cause = "The directory cannot be written to: " + reasonOf(unwritable.Err) + "."
+		p.next = "Choose another path, or change the directory's permissions."
+		p = p.with("Directory", unwritable.Directory)
+	case errors.As(err, &pathErr):
+		p.cause, p.next = causeOfPath(pathErr, p.next)
+		p = p.with("Path", pathErr.Path)
+	}
+
+	return p
+}
+
+func causeOfPath(e *fs.PathError, next string) (cause, then string) {
+	switch {
+	case errors.Is(e.Err, durable.ErrDirectory):
+		return "The path is a directory.", "Give the path of a file, such as \"evidence/audit.ndjson\"."
+	case errors.Is(e.Err, durable.ErrNotDirectory):
+		return "A part of the path is a file where a directory would have to be.", "Choose another path."
+	case errors.Is(e.Err, durable.ErrNotRegular):
+		return "What is at the path is not a regular file.", "Choose another path; symbolic links and devices are never replaced."
+	case errors.Is(e.Err, durable.ErrBusy):
+		return "Another resource is writing to the same path.", "Give each export a path of its own."
+	case errors.Is(e.Err, durable.ErrUnsettled):
+		return "An interrupted export left files that can be neither finished nor undone.", "Look at the file named here, keep what you need, and remove it."
+	case errors.Is(e.Err, export.ErrLineBreak):
+		return "The file's name holds a line break.", "Choose another name."
+	default:
+		return sentence(reasonOf(e.Err)), next
+	}
+}
+
+// reasonOf returns the innermost error that says why, without the path again.
+func reasonOf(err error) string {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err.Error()
+	}
+
+	return err.Error()
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+const (
+	defaultFilePermission     = 0o600
+	defaultFilePermissionText = "0600"
+	defaultDirPermissionText  = "0700"
+
+	ownerReadWrite = 0o600
+	ownerAll       = 0o700
+)
+
+func exportSchema(ctx context.Context) schema.Schema {
+	attributes := resourceQueryAttributes("1m")
+
+	for name, a := range exportArguments() {
+		attributes[name] = a
+	}
+
+	for name, a := range exportResults() {
+		attributes[name] = a
+	}
+
+	attributes["timeouts"] = timeouts.Attributes(ctx, timeouts.Opts{Create: true, Update: true})
+
+	return schema.Schema{
+		MarkdownDescription: "Writes a filtered export of an audit log to a file, with a manifest and a checksum file beside it. " +
+			"It is a photograph: it is made again when its arguments, its `triggers` or its files change, not when the log grows.",
+		Attributes: attributes,
+	}
+}
+
+func exportArguments() map[string]schema.Attribute {
+	formats, columns := []string{}, []string{}
+	for _, f := range export.Formats() {
+		formats = append(formats, string(f))
+	}
+
+	for _, f := range auditlog.Fields() {
+		columns = append(columns, f.Name)
+	}
+
+	return map[string]schema.Attribute{
+		"path": schema.StringAttribute{
+			MarkdownDescription: "File to write. Missing directories are made. The manifest goes to `<path>.manifest.json`, the checksums to `<path>.sha256`.",
+			Required:            true,
+			Validators:          []validator.String{notEmpty()},
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		},
+		"format": schema.StringAttribute{
+			MarkdownDescription: "`" + strings.Join(formats, "`, `") + "`.",
+			Required:            true,
+			Validators:          []validator.String{oneOf(formats...)},
+		},
+		"columns": schema.ListAttribute{
+			MarkdownDescription: "Fields to write and their order. Default: all of `" + strings.Join(columns, "`, `") + "`.",
+			ElementType:         types.StringType,
+			Optional:            true,
+			Validators:          []validator.List{filterList{oneOf(columns...)}},
+		},
+		"spreadsheet_safe":     boolArgument("Whether CSV cells that a spreadsheet would take for a formula get a leading apostrophe; how many is in the manifest. JSON and NDJSON are always exact.", true),
+		"file_permission":      permissionArgument("Permission of the three files, octal.", ownerReadWrite, defaultFilePermissionText),
+		"directory_permission": permissionArgument("Permission of directories that are made, octal.", ownerAll, defaultDirPermissionText),
+		"overwrite":            boolArgument("Whether to replace files at the path that this provider did not write.", false),
+		"on_missing": schema.StringAttribute{
+			MarkdownDescription: "What to do when the file is not there, as on a fresh runner: `recreate` it, `keep` the state as it is, or `error`. Default: `recreate`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(missingRecreate),
+			Validators:          []validator.String{oneOf(missingRecreate, missingKeep, missingError)},
+		},
+		"keep_on_destroy": boolArgument("Whether destroying the resource leaves the files where they are.", true),
+		"triggers": schema.MapAttribute{
+			MarkdownDescription: "Any values; when one of them changes, the export is made again.",
+			ElementType:         types.StringType,
+			Optional:            true,
+		},
+	}
+}
+
+func boolArgument(description string, fallback bool) schema.BoolAttribute {
+	return schema.BoolAttribute{
+		MarkdownDescription: description + " Default: `" + strconv.FormatBool(fallback) + "`.",
+		Optional:            true,
+		Computed:            true,
+		Default:             booldefault.StaticBool(fallback),
+	}
+}
+
+func permissionArgument(description string, needed uint64, fallback string) schema.StringAttribute {
+	return schema.StringAttribute{
+		MarkdownDescription: description + " Default: `" + fallback + "`.",
+		Optional:            true,
+		Computed:            true,
+		Default:             stringdefault.StaticString(fallback),
+		Validators:          []validator.String{permissionForm(needed, fallback)},
+	}
+}
+
+func exportResults() map[string]schema.Attribute {
+	text := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
+	}
+	number := func(description string) schema.Int64Attribute {
+		return schema.Int64Attribute{MarkdownDescription: description, Computed: true}
+	}
+
+	return map[string]schema.Attribute{
+		"entry_count":     number("How many entries were written."),
+		"bytes":           number("Size of the data."),
+		"sha256":          text("SHA-256 of the data, hexadecimal."),
+		"window_start":    text("Begin of the window that was read, included."),
+		"window_end":      text("End of the window that was read, excluded."),
+		"first_time":      text("Time of the oldest entry; null when there is none."),
+		"last_time":       text("Time of the newest entry; null when there is none."),
+		"manifest_path":   text("Path of the manifest."),
+		"manifest_sha256": text("SHA-256 of the manifest, hexadecimal."),
+		"exported_at":     text("When the export was made."),
+		"completeness":    resourceCompletenessAttribute(),
+	}
+}
+
+// resourceQueryAttributes are the query's arguments as attributes of a resource.
+func resourceQueryAttributes(settleDelay string) map[string]schema.Attribute {
+	attributes := map[string]schema.Attribute{}
+
+	for _, a := range queryArguments(settleDelay) {
+		attributes[a.name] = schema.StringAttribute{
+			MarkdownDescription: a.description, Optional: true, Validators: []validator.String{a.validator},
+		}
+
+		if a.list {
+			attributes[a.name] = schema.ListAttribute{
+				MarkdownDescription: a.description + " Default: all.", ElementType: types.StringType, Optional: true,
+				Validators: []validator.List{filterList{a.validator}},
+			}
+		}
+	}
+
+	return attributes
+}
+
+func resourceCompletenessAttribute() schema.SingleNestedAttribute {
+	attributes := map[string]schema.Attribute{}
+
+	for _, f := range completenessFields() {
+		switch f.kind {
+		case types.Int64Type:
+			attributes[f.name] = schema.Int64Attribute{MarkdownDescription: f.description, Computed: true}
+		case types.BoolType:
+			attributes[f.name] = schema.BoolAttribute{MarkdownDescription: f.description, Computed: true}
+		default:
+			attributes[f.name] = schema.StringAttribute{MarkdownDescription: f.description, Computed: true}
+		}
+	}
+
+	return schema.SingleNestedAttribute{
+		MarkdownDescription: "What the reading can say for its own completeness.",
+		Computed:            true,
+		Attributes:          attributes,
+	}
+}
