@@ -80,7 +80,7 @@ var spanPattern = regexp.MustCompile(`^([0-9]{1,6})([smhdw])$`)
 const SpanForms = `a whole number and one of s, m, h, d or w, such as "30m", "24h", "7d" or "2w"`
 
 // ErrSpan is returned for a text that is no length of time.
-var ErrSpan = errors.New("not " + SpanForms)
+var ErrSpan = errors.New("no length of time")
 
 // ParseSpan reads a length of time: 0s, 30m, 24h, 7d, 2w. A day is 24 hours.
 func ParseSpan(text string) (time.Duration, error) {

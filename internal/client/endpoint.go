@@ -24,7 +24,7 @@ func ParseEndpoint(text, version string) (*url.URL, error) {
 	}
 
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		return nil, errors.New("http to another machine would send the credential in the clear")
+		return nil, errors.New("plain http to another machine, which would send the credential in the clear")
 	}
 
 	return u, nil

@@ -19,7 +19,10 @@ import (
 
 func stringValue(s string) types.String { return types.StringValue(s) }
 
-const checkQuery = "Check the query"
+const (
+	checkQuery         = "Check the query"
+	checkConfiguration = "Check the configuration"
+)
 
 // validate reports what is wrong whichever values are still unknown.
 func (m *queryModel) validate() diag.Diagnostics {

@@ -63,7 +63,7 @@ func (m *exportModel) validate() diag.Diagnostics {
 
 		if seen[name.ValueString()] {
 			diags.Append(problem{
-				summary: "Check the configuration",
+				summary: checkConfiguration,
 				cause:   "A column is named twice.",
 				next:    "Remove one of the two.",
 			}.with("Column", name.ValueString()).at(path.Root("columns").AtListIndex(i)))

@@ -37,7 +37,7 @@ func (v stringForm) ValidateString(_ context.Context, req validator.StringReques
 
 	if err := v.check(req.ConfigValue.ValueString()); err != nil {
 		resp.Diagnostics.Append(problem{
-			summary: "Check the configuration",
+			summary: checkConfiguration,
 			cause:   fmt.Sprintf("The value of %s cannot be used: it is %s.", req.Path, err),
 			next:    "Give " + v.description + ".",
 		}.with("Value", shown(req.ConfigValue.ValueString())).at(req.Path))
@@ -158,7 +158,7 @@ func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest,
 	elements := req.ConfigValue.Elements()
 	if len(elements) == 0 {
 		resp.Diagnostics.Append(problem{
-			summary: "Check the configuration",
+			summary: checkConfiguration,
 			cause:   fmt.Sprintf("The list %s is empty, which could mean everything as well as nothing.", req.Path),
 			next:    "Leave the argument out (or set it to null) to read everything, or give at least one value.",
 		}.at(req.Path))
@@ -174,7 +174,7 @@ func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest,
 
 		if e.IsNull() {
 			resp.Diagnostics.Append(problem{
-				summary: "Check the configuration",
+				summary: checkConfiguration,
 				cause:   fmt.Sprintf("The value of %s is null.", at),
 				next:    "Remove it from the list, for example with compact().",
 			}.at(at))
@@ -208,7 +208,7 @@ func (v intRange) ValidateInt64(ctx context.Context, req validator.Int64Request,
 
 	if n := req.ConfigValue.ValueInt64(); n < v.low || n > v.high {
 		resp.Diagnostics.Append(problem{
-			summary: "Check the configuration",
+			summary: checkConfiguration,
 			cause:   fmt.Sprintf("The value of %s is out of range.", req.Path),
 			next:    "Give " + v.Description(ctx) + ".",
 		}.with("Value", strconv.FormatInt(n, 10)).at(req.Path))

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/provider"
+)
+
+const exported = provider.ExportType + ".test"
+
+func expectExport(name string, check knownvalue.Check) statecheck.StateCheck {
+	return statecheck.ExpectKnownValue(exported, tfjsonpath.New(name), check)
+}
+
+// export writes the resource's configuration with further arguments.
+func (w *world) export(file, format, more string) string {
+	return w.config(fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n  path   = %q\n  format = %q\n%s\n}", w.file(file), format, more))
+}
+
+func expectAction(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
+	return resource.ConfigPlanChecks{
+		PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(exported, action)},
+		PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+	}
+}
+
+const month = "  service = \"upcloud\"\n  last = \"60d\"\n"
+
+func TestAccExport_formats(t *testing.T) {
+	t.Parallel()
+
+	for _, format := range []string{"csv", "json", "ndjson"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, fakeapi.Options{Entries: 450, Seed: 4})
+			name := "deep/down/audit." + format
+
+			w.test(resource.TestStep{
+				Config:           w.export(name, format, month),
+				ConfigPlanChecks: expectAction(plancheck.ResourceActionCreate),
+				ConfigStateChecks: []statecheck.StateCheck{
+					expectExport("entry_count", knownvalue.Int64Exact(450)),
+					expectExport("window_start", knownvalue.StringExact("2026-05-01T11:59:00.000000Z")),
+					expectExport("window_end", knownvalue.StringExact("2026-06-30T11:59:00.000000Z")),
+					expectExport("exported_at", knownvalue.StringExact("2026-06-30T12:00:00.000000Z")),
+					expectExport("manifest_path", knownvalue.StringExact(w.file(name)+".manifest.json")),
+				},
+				Check: func(s *terraform.State) error {
+					a := s.RootModule().Resources[exported].Primary.Attributes
+
+					sum := sha256.Sum256([]byte(w.read(name)))
+					if a["sha256"] != hex.EncodeToString(sum[:]) || a["bytes"] != fmt.Sprint(len(w.read(name))) {
+						return fmt.Errorf("sha256 %s, %s bytes", a["sha256"], a["bytes"])
+					}
+
+					sum = sha256.Sum256([]byte(w.read(name + ".manifest.json")))
+					if a["manifest_sha256"] != hex.EncodeToString(sum[:]) {
+						return fmt.Errorf("manifest_sha256 %s", a["manifest_sha256"])
+					}
+
+					ids := w.exportedIDs(name, format)
+					want := []string{}
+					for _, r := range w.fake.UpCloudRecords() {
+						if r.Time.Before(w.now().Add(-time.Minute)) && r.Time.After(w.now().Add(-60*24*time.Hour)) {
+							want = append(want, r.CloudEventID)
+						}
+					}
+
+					slices.Sort(ids)
+					slices.Sort(want)
+
+					if !slices.Equal(ids, want) {
+						return fmt.Errorf("%d ids were exported, want %d", len(ids), len(want))
+					}
+
+					return nil
+				},
+			})
+
+			// Destroying the resource has left the evidence, and it verifies by itself.
+			if got := w.files("deep/down"); !slices.Equal(got, []string{"audit." + format, "audit." + format + ".manifest.json", "audit." + format + ".sha256"}) {
+				t.Errorf("files are %v", got)
+			}
+
+			w.verify("deep/down", "audit."+format+".sha256")
+		})
+	}
+}
+
+// verify does what an auditor does.
+func (w *world) verify(dir, name string) {
+	w.t.Helper()
+
+	command, err := exec.LookPath("sha256sum")
+	if err != nil {
+		w.t.Logf("sha256sum is not there: %v", err)
+
+		return
+	}
+
+	c := exec.CommandContext(w.t.Context(), command, "--strict", "-c", name)
+	c.Dir = w.file(dir)
+
+	if out, err := c.CombinedOutput(); err != nil {
+		w.t.Errorf("sha256sum -c: %v\n%s", err, out)
+	}
+}
+
+func (w *world) exportedIDs(name, format string) []string {
+	w.t.Helper()
+
+	var ids []string
+
+	switch format {
+	case "csv":
+		records, err := csv.NewReader(strings.NewReader(w.read(name))).ReadAll()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+
+		for _, r := range records[1:] {
+			ids = append(ids, r[0])
+		}
+	case "json":
+		var list []struct{ ID string }
+		if err := json.Unmarshal([]byte(w.read(name)), &list); err != nil {
+			w.t.Fatal(err)
+		}
+
+		for _, e := range list {
+			ids = append(ids, e.ID)
+		}
+	default:
+		for line := range strings.Lines(w.read(name)) {
+			var e struct{ ID string }
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				w.t.Fatal(err)
+			}
+
+			ids = append(ids, e.ID)
+		}
+	}
+
+	return ids
+}
+
+func TestAccExport_lifecycle(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 100, Seed: 5})
+
+	var first string
+
+	unchanged := func(*terraform.State) error {
+		if w.read("a.csv") != first {
+			return errors.New("the export was written again")
+		}
+
+		return nil
+	}
+
+	w.test(
+		resource.TestStep{
+			Config: w.export("a.csv", "csv", month),
+			Check: func(*terraform.State) error {
+				first = w.read("a.csv")
+
+				return nil
+			},
+		},
+		resource.TestStep{ // A growing log is no reason to write again.
+			PreConfig: func() {
+				w.later.Store(int64(24 * time.Hour))
+				w.fake.ResetRequests()
+			},
+			Config:           w.export("a.csv", "csv", month),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+			Check: resource.ComposeTestCheckFunc(unchanged, func(*terraform.State) error {
+				if n := len(w.fake.Requests()); n > 0 {
+					return fmt.Errorf("%d requests were made", n)
+				}
+
+				return nil
+			}),
+		},
+		resource.TestStep{ // Nor is what happens around the export.
+			Config:           w.export("a.csv", "csv", month+"  file_permission = \"0640\"\n  on_missing = \"keep\"\n  overwrite = true\n"),
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionUpdate),
+			Check: resource.ComposeTestCheckFunc(unchanged, func(*terraform.State) error {
+				info, err := os.Stat(w.file("a.csv"))
+				if err == nil && runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
+					err = fmt.Errorf("permission is %v", info.Mode())
+				}
+
+				return err
+			}),
+		},
+		resource.TestStep{ // A trigger is.
+			Config:           w.export("a.csv", "csv", month+"  triggers = { run = \"2\" }\n"),
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionUpdate),
+			ConfigStateChecks: []statecheck.StateCheck{
+				expectExport("exported_at", knownvalue.StringExact("2026-07-01T12:00:00.000000Z")),
+			},
+		},
+		resource.TestStep{ // So is another query, and columns and their order are as asked.
+			Config:           w.export("a.csv", "csv", month+"  operations = [\"delete\"]\n  columns = [\"time\", \"id\"]\n"),
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionUpdate),
+			Check: func(*terraform.State) error {
+				if !strings.HasPrefix(w.read("a.csv"), "time,id\r\n2026-") {
+					return errors.New("columns are not as asked")
+				}
+
+				return nil
+			},
+		},
+		resource.TestStep{ // Another path is another export; the old one stays.
+			Config:           w.export("b.csv", "csv", month),
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionReplace),
+			Check: func(*terraform.State) error {
+				if got := w.files("."); len(got) != 6 {
+					return fmt.Errorf("files are %v", got)
+				}
+
+				return nil
+			},
+		},
+	)
+}
+
+func TestAccExport_drift(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 50, Seed: 6})
+	config := w.export("a.ndjson", "ndjson", month)
+
+	var first string
+
+	restored := func(*terraform.State) error {
+		w.verify(".", "a.ndjson.sha256")
+
+		if w.read("a.ndjson") != first {
+			return errors.New("the export is not what it was")
+		}
+
+		return nil
+	}
+
+	steps := []resource.TestStep{{
+		Config: config,
+		Check: func(*terraform.State) error {
+			first = w.read("a.ndjson")
+
+			return nil
+		},
+	}}
+
+	for _, change := range []func(){
+		func() { w.write("a.ndjson", first+"{}\n") },
+		func() { w.write("a.ndjson.manifest.json", "{}") },
+		func() { w.write("a.ndjson.sha256", "") },
+		func() { w.remove("a.ndjson.manifest.json") },
+		func() { w.remove("a.ndjson.sha256") },
+	} {
+		steps = append(steps,
+			resource.TestStep{PreConfig: change, RefreshState: true, ExpectNonEmptyPlan: true},
+			resource.TestStep{Config: config, ConfigPlanChecks: expectAction(plancheck.ResourceActionUpdate), Check: restored})
+	}
+
+	w.test(steps...)
+}
+
+func (w *world) remove(name string) {
+	w.t.Helper()
+
+	if err := os.Remove(w.file(name)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestAccExport_onMissing(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 50, Seed: 7})
+	config := func(value string) string {
+		return w.export("a.json", "json", month+"  on_missing = \""+value+"\"\n")
+	}
+
+	w.test(
+		resource.TestStep{Config: config("recreate")},
+		resource.TestStep{
+			PreConfig:        func() { w.remove("a.json") },
+			Config:           config("recreate"),
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionCreate),
+		},
+		resource.TestStep{Config: config("keep")},
+		resource.TestStep{
+			PreConfig:        func() { w.remove("a.json") },
+			Config:           config("keep"),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				if _, err := os.Stat(w.file("a.json")); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("the file is back: %v", err)
+				}
+			},
+			Config: config("keep") + "\n# again",
+		},
+		resource.TestStep{Config: w.export("a.json", "json", month+"  on_missing = \"error\"\n  triggers = { run = \"2\" }\n")},
+		resource.TestStep{
+			PreConfig: func() { w.remove("a.json") },
+			Config:    w.export("a.json", "json", month+"  on_missing = \"error\"\n  triggers = { run = \"2\" }\n"),
+			ExpectError: diagnostic("Look at the audit log export", `The export is not where it was written.
+
+Path: `+w.file("a.json")+`
+
+Restore the file, or set on_missing to "recreate" or "keep".`),
+		},
+		resource.TestStep{
+			PreConfig: func() { w.write("a.json", "[]") }, // So that the test can clean up.
+			Config:    config("keep"),
+		},
+	)
+}
+
+func TestAccExport_destroy(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 50, Seed: 8})
+	config := w.export("a.json", "json", month+"  keep_on_destroy = false\n")
+
+	w.test(resource.TestStep{Config: config})
+
+	if got := w.files("."); len(got) != 0 {
+		t.Errorf("files are %v", got)
+	}
+
+	w.test(
+		resource.TestStep{Config: config},
+		resource.TestStep{
+			PreConfig: func() { w.write("a.json", "[]") },
+			Config:    config,
+			Destroy:   true,
+			ExpectError: diagnostic("Remove the audit log export", `The file was changed after it was written, so it is left alone.
+
+Path: `+w.file("a.json")+`
+
+Remove it by hand, or set keep_on_destroy = true and apply before destroying.`),
+		},
+		resource.TestStep{Config: config},
+	)
+}
+
+func TestAccExport_foreignFile(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 50, Seed: 9})
+	w.write("a.json", "mine")
+
+	w.test(
+		resource.TestStep{
+			Config:   w.export("a.json", "json", month),
+			PlanOnly: true,
+			ExpectError: diagnostic("Export audit logs", `A file is in the way that this provider did not write, or that was changed since.
+
+Path: `+w.file("a.json")+`
+
+Choose another path, move the file away, or set overwrite = true.`),
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				if w.read("a.json") != "mine" || len(w.files(".")) != 1 {
+					t.Errorf("the foreign file was touched: %v", w.files("."))
+				}
+			},
+			Config: w.export("a.json", "json", month+"  overwrite = true\n"),
+		},
+	)
+
+	// An export of ours may be taken over by another state.
+	w.test(resource.TestStep{Config: w.export("a.json", "json", month)})
+}
+
+// A service that fails leaves the last export, the state and the directory as they were.
+func TestAccExport_failure(t *testing.T) {
+	t.Parallel()
+
+	for _, fault := range []string{"500", "truncate", "html", "shape", "bad-time", "no-total"} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, fakeapi.Options{Entries: 450, Seed: 10})
+
+			var first string
+
+			w.test(
+				resource.TestStep{Config: w.export("a.csv", "csv", month), Check: func(s *terraform.State) error {
+					first = w.read("a.csv") + s.RootModule().Resources[exported].Primary.Attributes["exported_at"]
+
+					return nil
+				}},
+				resource.TestStep{
+					PreConfig: func() {
+						w.later.Store(int64(time.Hour))
+						w.fake.SetFaults([]fakeapi.Fault{{Name: fault, Rate: 1}})
+					},
+					Config:      w.export("a.csv", "csv", month+"  triggers = { run = \"2\" }\n"),
+					ExpectError: diagnostic("Export UpCloud audit logs", "… Service: upcloud Request: GET /1.3/audit-logs … Page: 1 Window: [2026-05-01T12:59:00.000000Z, 2026-06-30T12:59:00.000000Z) …"),
+				},
+				resource.TestStep{
+					PreConfig:        func() { w.fake.SetFaults(nil) },
+					Config:           w.export("a.csv", "csv", month),
+					ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+					Check: func(s *terraform.State) error {
+						if w.read("a.csv")+s.RootModule().Resources[exported].Primary.Attributes["exported_at"] != first {
+							return errors.New("the old export or the state changed")
+						}
+
+						if got := w.files("."); len(got) != 3 {
+							return fmt.Errorf("files are %v", got)
+						}
+
+						w.verify(".", "a.csv.sha256")
+
+						return nil
+					},
+				},
+			)
+		})
+	}
+}
+
+func TestAccExport_cloudscale(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 700, Seed: 11, NoExamples: true, CloudscaleEnd: fakeapi.EndFirstPage})
+
+	settled := 0
+	for _, r := range w.fake.CloudscaleRecords() {
+		if r.Timestamp.Before(w.now().Add(-time.Minute)) {
+			settled++
+		}
+	}
+
+	w.test(resource.TestStep{
+		Config: w.export("a.ndjson", "ndjson", "  service = \"cloudscale\"\n  last = \"60d\"\n"),
+		ConfigStateChecks: []statecheck.StateCheck{
+			expectExport("entry_count", knownvalue.Int64Exact(int64(settled))),
+		},
+		Check: func(*terraform.State) error {
+			ids := w.exportedIDs("a.ndjson", "ndjson")
+			slices.Sort(ids)
+
+			if n := len(slices.Compact(ids)); n != settled {
+				return fmt.Errorf("%d different ids of %d", n, settled)
+			}
+
+			// What was written has the fields of the contract, in its order.
+			line, _, _ := strings.Cut(w.read("a.ndjson"), "\n")
+			at := 0
+
+			for _, f := range auditlog.Fields() {
+				i := strings.Index(line[at:], `"`+f.Name+`":`)
+				if i < 0 {
+					return fmt.Errorf("%s is missing or out of order", f.Name)
+				}
+
+				at += i
+			}
+
+			return nil
+		},
+	})
+}
