@@ -4,6 +4,7 @@ package provider_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -120,11 +121,7 @@ func TestAccAuditLogs_rows(t *testing.T) {
 
 	without := knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectExact(row)})
 
-	withRaw := map[string]knownvalue.Check{}
-	for name, check := range row {
-		withRaw[name] = check
-	}
-
+	withRaw := maps.Clone(row)
 	withRaw["raw"] = knownvalue.StringExact(string(w.fake.UpCloudRecords()[0].Raw))
 
 	w.test(

@@ -64,7 +64,7 @@ func lookUp(ctx context.Context, s auditlog.Service, q auditlog.Query, o lookUpO
 
 	for e, err := range s.Read(ctx, q, &found.completeness) {
 		if err != nil {
-			return nil, err //nolint:wrapcheck // explain needs it as it is.
+			return nil, err
 		}
 
 		found.count(&e)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,7 @@ type fact struct{ key, value string }
 // with adds a fact unless it has no value.
 func (p problem) with(key, value string) problem {
 	if value != "" {
-		p.facts = append(p.facts[:len(p.facts):len(p.facts)], fact{key, value})
+		p.facts = append(slices.Clip(p.facts), fact{key, value})
 	}
 
 	return p

@@ -3,7 +3,6 @@
 package provider
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -33,7 +32,7 @@ func queryArguments(settleDelay string) []queryArgument {
 		{"last", "How far back to look, such as `30m`, `24h`, `7d` or `2w`. Default: `24h` when no bound is given. Excludes `start` and `end`.", false, positiveSpanForm()},
 		{"start", "Begin of the window, RFC 3339, included. Default: `24h` before its end.", false, timeForm()},
 		{"end", "End of the window, RFC 3339, excluded. Default: now. An end in the future counts as now.", false, timeForm()},
-		{"settle_delay", fmt.Sprintf("How much of the newest log not to read, since the cloud may still be filling it. Default: `%s`.", settleDelay), false, spanForm()},
+		{"settle_delay", "How much of the newest log not to read, since the cloud may still be filling it. Default: `" + settleDelay + "`.", false, spanForm()},
 		{"actions", "Actions as the cloud spells them.", true, notEmpty()},
 		{"operations", "Operations in the vocabulary shared by every cloud: `" + strings.Join(operations, "`, `") + "`.", true, oneOf(operations...)},
 		{"resource_types", "Resource types as the cloud spells them.", true, notEmpty()},

@@ -79,11 +79,23 @@ func (m *exportModel) validate() diag.Diagnostics {
 // same form. What is around it (permissions, what happens on destroy) may differ.
 func (m *exportModel) sameExport(o *exportModel) bool {
 	pairs := [][2]attr.Value{
-		{m.Service, o.Service}, {m.Last, o.Last}, {m.Start, o.Start}, {m.End, o.End}, {m.SettleDelay, o.SettleDelay},
-		{m.Actions, o.Actions}, {m.Operations, o.Operations}, {m.ResourceTypes, o.ResourceTypes},
-		{m.ResourceIDs, o.ResourceIDs}, {m.Actors, o.Actors}, {m.Origins, o.Origins},
-		{m.IPAddresses, o.IPAddresses}, {m.Search, o.Search},
-		{m.Path, o.Path}, {m.Format, o.Format}, {m.Columns, o.Columns}, {m.SpreadsheetSafe, o.SpreadsheetSafe},
+		{m.Service, o.Service},
+		{m.Last, o.Last},
+		{m.Start, o.Start},
+		{m.End, o.End},
+		{m.SettleDelay, o.SettleDelay},
+		{m.Actions, o.Actions},
+		{m.Operations, o.Operations},
+		{m.ResourceTypes, o.ResourceTypes},
+		{m.ResourceIDs, o.ResourceIDs},
+		{m.Actors, o.Actors},
+		{m.Origins, o.Origins},
+		{m.IPAddresses, o.IPAddresses},
+		{m.Search, o.Search},
+		{m.Path, o.Path},
+		{m.Format, o.Format},
+		{m.Columns, o.Columns},
+		{m.SpreadsheetSafe, o.SpreadsheetSafe},
 		{m.Triggers, o.Triggers},
 	}
 	for _, p := range pairs {

@@ -4,6 +4,7 @@ package provider
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -32,13 +33,8 @@ const (
 func exportSchema(ctx context.Context) schema.Schema {
 	attributes := resourceQueryAttributes("1m")
 
-	for name, a := range exportArguments() {
-		attributes[name] = a
-	}
-
-	for name, a := range exportResults() {
-		attributes[name] = a
-	}
+	maps.Copy(attributes, exportArguments())
+	maps.Copy(attributes, exportResults())
 
 	attributes["timeouts"] = timeouts.Attributes(ctx, timeouts.Opts{Create: true, Update: true})
 
@@ -50,7 +46,9 @@ func exportSchema(ctx context.Context) schema.Schema {
 }
 
 func exportArguments() map[string]schema.Attribute {
-	formats, columns := []string{}, []string{}
+	formats := make([]string, 0, len(export.Formats()))
+	columns := make([]string, 0, len(auditlog.Fields()))
+
 	for _, f := range export.Formats() {
 		formats = append(formats, string(f))
 	}

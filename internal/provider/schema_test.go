@@ -133,7 +133,7 @@ func TestEntriesValueFitsTheSchema(t *testing.T) {
 
 	value := reflect.ValueOf(rows[0])
 	for i, f := range auditlog.Fields() {
-		text, ok := value.Field(i).Interface().(types.String)
+		text, ok := reflect.TypeAssert[types.String](value.Field(i))
 		if ok && f.Kind != auditlog.KindRaw && text.ValueString() != f.Text(&full) {
 			t.Errorf("%s is %s", f.Name, text)
 		}

@@ -4,6 +4,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -71,7 +72,7 @@ func spanForm() validator.String {
 	return stringForm{auditlog.SpanForms, func(value string) error {
 		_, err := auditlog.ParseSpan(value)
 
-		return err //nolint:wrapcheck // Part of a sentence.
+		return err
 	}}
 }
 
@@ -79,17 +80,17 @@ func positiveSpanForm() validator.String {
 	return stringForm{auditlog.SpanForms, func(value string) error {
 		d, err := auditlog.ParseSpan(value)
 		if err == nil && d == 0 {
-			return errString("no length of time at all")
+			return errors.New("no length of time at all")
 		}
 
-		return err //nolint:wrapcheck // Part of a sentence.
+		return err
 	}}
 }
 
 func durationForm() validator.String {
 	return stringForm{`a length of time such as "500ms", "30s" or "2m"`, func(value string) error {
 		if d, err := time.ParseDuration(value); err != nil || d <= 0 {
-			return errString("no length of time")
+			return errors.New("no length of time")
 		}
 
 		return nil
@@ -99,7 +100,7 @@ func durationForm() validator.String {
 func timeForm() validator.String {
 	return stringForm{`a time as in RFC 3339, such as "2026-01-31T00:00:00Z"`, func(value string) error {
 		if _, err := time.Parse(time.RFC3339Nano, value); err != nil {
-			return errString("not a time as in RFC 3339")
+			return errors.New("not a time as in RFC 3339")
 		}
 
 		return nil
@@ -109,7 +110,7 @@ func timeForm() validator.String {
 func addressForm() validator.String {
 	return stringForm{`an address or a CIDR block, such as "203.0.113.7" or "2001:db8::/32"`, func(value string) error {
 		if _, err := auditlog.ParseAddress(value); err != nil {
-			return errString("neither an IP address nor a CIDR block")
+			return errors.New("neither an IP address nor a CIDR block")
 		}
 
 		return nil
@@ -120,24 +121,19 @@ func endpointForm() validator.String {
 	return stringForm{`the root of the API, such as "https://api.example.com"; plain http is only for this machine itself`, func(value string) error {
 		_, err := client.ParseEndpoint(value, "")
 
-		return err //nolint:wrapcheck // Part of a sentence.
+		return err
 	}}
 }
 
 func notEmpty() validator.String {
 	return stringForm{"a value of at least one character, or leave the argument out", func(value string) error {
 		if value == "" {
-			return errString("empty")
+			return errors.New("empty")
 		}
 
 		return nil
 	}}
 }
-
-// errString is an error whose text goes on a sentence.
-type errString string
-
-func (e errString) Error() string { return string(e) }
 
 // filterList checks a list of filter values: each by its own form, none empty,
 // and at least one, since an empty list could mean "all" as well as "none".
@@ -221,7 +217,7 @@ func permissionForm(needed uint64, example string) validator.String {
 	return stringForm{"an octal permission that lets the owner use it, such as \"" + example + "\"", func(value string) error {
 		n, err := strconv.ParseUint(value, 8, 32)
 		if err != nil || n > 0o777 || n&needed != needed {
-			return errString("no such permission")
+			return errors.New("no such permission")
 		}
 
 		return nil
