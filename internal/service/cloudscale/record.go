@@ -136,6 +136,8 @@ var operations = map[string]auditlog.Operation{
 	"reboot":  auditlog.OperationRestart,
 	"attach":  auditlog.OperationAttach,
 	"detach":  auditlog.OperationDetach,
+	"login":   auditlog.OperationLogin,
+	"logout":  auditlog.OperationLogout,
 	"grant":   auditlog.OperationGrant,
 	"revoke":  auditlog.OperationRevoke,
 	"invite":  auditlog.OperationInvite,
@@ -160,7 +162,7 @@ var quoted = regexp.MustCompile(`^[^']*'(.*)' (?:has|have) been [^']*$`)
 // a name that looks like two, names nothing for certain.
 func resourceName(message string) string {
 	m := quoted.FindStringSubmatch(message)
-	if m == nil || strings.Contains(m[1], "' ") || strings.Contains(m[1], " '") {
+	if m == nil || strings.Count(m[1], "'") > 1 || strings.Contains(m[1], "' ") || strings.Contains(m[1], " '") {
 		return ""
 	}
 

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -141,9 +142,10 @@ func (s *Service) pages(ctx context.Context, w auditlog.Window, c *auditlog.Comp
 				beyond = beyond && e.Time.Sub(w.End) > overtaking
 			}
 
-			// To go on from a page that holds dropped records would lose them.
-			if resumable {
-				c.ResumeURL = page.PollMore
+			// To go on from a page that holds dropped records would lose them, and the
+			// cursor of an empty page may be that of the newest record, window or not.
+			if resumable && len(page.Rows) > 0 {
+				c.ResumeURL = withoutEnd(page.PollMore)
 			}
 
 			if !yield(page.Rows, nil) || beyond {
@@ -153,9 +155,20 @@ func (s *Service) pages(ctx context.Context, w auditlog.Window, c *auditlog.Comp
 	}
 }
 
-// walk asks for the window with its bounds rounded outwards to whole seconds.
+// withoutEnd returns a link without the end of the window, which a service may
+// carry along and beyond which lies all that is added later.
+func withoutEnd(link string) string {
+	address, query, _ := strings.Cut(link, "?")
+	kept := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return strings.HasPrefix(pair, "end=") })
+
+	return strings.TrimSuffix(address+"?"+strings.Join(kept, "&"), "?")
+}
+
+// walk asks for the window with its bounds rounded outwards to whole seconds, and
+// for a little beyond: a record there that overtook one of the window has to show,
+// since the cursor behind that one leads past it.
 func (s *Service) walk(w auditlog.Window) client.CursorWalk[auditlog.Entry] {
-	end := w.End.Add(time.Second - time.Nanosecond)
+	end := w.End.Add(overtaking + time.Second - time.Nanosecond)
 
 	return client.CursorWalk[auditlog.Entry]{
 		First: logPath,

@@ -3,13 +3,10 @@
 package upcloud_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -21,10 +18,11 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/servicetest"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
 
-func newFake(t testing.TB, o fakeapi.Options) (*fakeapi.Server, *upcloud.Service) {
+func newFake(t *testing.T, o fakeapi.Options) (*fakeapi.Server, *upcloud.Service) {
 	t.Helper()
 
 	fake, err := fakeapi.New(o)
@@ -32,49 +30,7 @@ func newFake(t testing.TB, o fakeapi.Options) (*fakeapi.Server, *upcloud.Service
 		t.Fatal(err)
 	}
 
-	return fake, serve(t, fake)
-}
-
-func serve(t testing.TB, fake *fakeapi.Server) *upcloud.Service {
-	t.Helper()
-
-	s := httptest.NewServer(fake.UpCloud())
-	t.Cleanup(s.Close)
-
-	endpoint, err := url.Parse(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	c := client.New(client.Options{
-		Endpoint: endpoint, Authorization: "Bearer " + fakeapi.DefaultToken, UserAgent: "test",
-		RequestTimeout: 30 * time.Second, MaxRetries: 8, RetryWaitMin: time.Microsecond, RetryWaitMax: time.Millisecond,
-		MaxConcurrency: 4, Clock: fakeapi.DefaultNow,
-	})
-
-	return upcloud.New(c, fakeapi.DefaultNow, 0)
-}
-
-// month is the window that holds everything a fake generates.
-func month() auditlog.Window {
-	return auditlog.Window{Start: fakeapi.DefaultNow().Add(-31 * 24 * time.Hour), End: fakeapi.DefaultNow()}
-}
-
-func read(ctx context.Context, s *upcloud.Service, q auditlog.Query) ([]auditlog.Entry, auditlog.Completeness, error) {
-	var (
-		entries []auditlog.Entry
-		c       auditlog.Completeness
-	)
-
-	for e, err := range s.Read(ctx, q, &c) {
-		if err != nil {
-			return entries, c, err
-		}
-
-		entries = append(entries, e)
-	}
-
-	return entries, c, nil
+	return fake, upcloud.New(servicetest.Client(t, fake.UpCloud()), fakeapi.DefaultNow, 0)
 }
 
 // idsWithin returns the ids of the records that a window holds, sorted.
@@ -90,26 +46,6 @@ func idsWithin(fake *fakeapi.Server, w auditlog.Window) []string {
 	slices.Sort(ids)
 
 	return ids
-}
-
-func idsOf(entries []auditlog.Entry) []string {
-	ids := make([]string, 0, len(entries))
-	for _, e := range entries {
-		ids = append(ids, e.ID)
-	}
-
-	slices.Sort(ids)
-
-	return ids
-}
-
-// minus returns the sorted elements of a that the sorted b lacks.
-func minus(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(id string) bool {
-		_, found := slices.BinarySearch(b, id)
-
-		return found
-	})
 }
 
 // TestCompletenessMatrix reads logs of every size under every documented
@@ -181,12 +117,12 @@ func cmpOr(a, b string) string {
 // spread returns n small records over a month: some in the same second, some of
 // a fraction of one, and a burst in the middle.
 func spread(n int) []fakeapi.UpCloudRecord {
-	records := burst(n, month().Start.Add(15*24*time.Hour))
+	records := burst(n, servicetest.Month().Start.Add(15*24*time.Hour))
 	random := rand.New(rand.NewPCG(1, uint64(n)))
 
 	for i := range records {
 		if i%5 > 0 {
-			records[i].Time = month().Start.Add(time.Duration(random.IntN(30*24*3600)) * time.Second)
+			records[i].Time = servicetest.Month().Start.Add(time.Duration(random.IntN(30*24*3600)) * time.Second)
 		}
 
 		records[i].Time = records[i].Time.Add(time.Duration(i%3) * time.Millisecond)
@@ -212,7 +148,7 @@ func readOnce(t *testing.T, o fakeapi.Options) error {
 
 	slices.Sort(before)
 
-	entries, c, err := read(t.Context(), service, auditlog.Query{Window: month()})
+	entries, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month()})
 	if err != nil {
 		if typed := (*client.Error)(nil); !errors.As(err, &typed) || typed.Path != "/1.3/audit-logs" || typed.Page == 0 {
 			t.Errorf("the error does not name its request: %v", err)
@@ -221,26 +157,26 @@ func readOnce(t *testing.T, o fakeapi.Options) error {
 		return err
 	}
 
-	after, got := before, idsOf(entries)
+	after, got := before, servicetest.IDs(entries)
 	if len(o.Faults) > 0 && slices.Contains([]string{"grow", "shrink"}, o.Faults[0].Name) {
-		after = idsWithin(fake, month())
+		after = idsWithin(fake, servicetest.Month())
 	}
 
 	known := slices.Concat(before, after)
 	slices.Sort(known)
 
-	if twice := len(got) - len(slices.Compact(slices.Clone(got))); twice > 0 {
+	if twice := servicetest.Repeated(got); twice > 0 {
 		t.Errorf("%d ids came twice", twice)
 	}
 
 	// A record that left the log while it was read may be missing; one that was
 	// there all the time may not.
-	stayed := minus(before, minus(before, after))
-	if missing := minus(stayed, got); len(missing) > 0 {
+	stayed := servicetest.Minus(before, servicetest.Minus(before, after))
+	if missing := servicetest.Minus(stayed, got); len(missing) > 0 {
 		t.Errorf("%d of %d entries are missing and nothing was said", len(missing), len(stayed))
 	}
 
-	if invented := minus(got, known); len(invented) > 0 {
+	if invented := servicetest.Minus(got, known); len(invented) > 0 {
 		t.Errorf("%d entries were never in the log", len(invented))
 	}
 
@@ -289,7 +225,7 @@ func TestReadMoreThanASliceInOneSecond(t *testing.T) {
 		at := fakeapi.DefaultNow().Add(-time.Hour)
 		fake.AppendUpCloud(burst(3000, at)...)
 
-		entries, c, err := read(t.Context(), service, auditlog.Query{Window: month()})
+		entries, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month()})
 		if err != nil || len(entries) != 3000 || *c.ClaimedTotal != 3000 {
 			t.Errorf("offset %v: got %d entries of %+v, %v", offset, len(entries), c, err)
 		}
@@ -336,7 +272,7 @@ func TestReadRespectsTheBorders(t *testing.T) {
 	} {
 		w := auditlog.Window{Start: at.Add(tt.start), End: at.Add(tt.end)}
 
-		entries, c, err := read(t.Context(), service, auditlog.Query{Window: w})
+		entries, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: w})
 		if err != nil || len(entries) != tt.want {
 			t.Errorf("%v: got %d entries, %v; want %d", w, len(entries), err, tt.want)
 		}
@@ -352,9 +288,9 @@ func TestReadRespectsTheBorders(t *testing.T) {
 func TestPushdownChangesNothing(t *testing.T) {
 	t.Parallel()
 
-	fake, service := newFake(t, fakeapi.Options{Entries: 400, Seed: 3})
+	_, service := newFake(t, fakeapi.Options{Entries: 150, Seed: 3})
 
-	all, _, err := read(t.Context(), service, auditlog.Query{Window: month()})
+	all, _, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +309,7 @@ func TestPushdownChangesNothing(t *testing.T) {
 	}
 
 	rapid.Check(t, func(rt *rapid.T) {
-		q := auditlog.Query{Window: month()}
+		q := auditlog.Query{Window: servicetest.Month()}
 		field := rapid.SampledFrom([]string{"action", "operation", "resource_type", "resource_id", "actor", "origin", "ip_address"})
 
 		for range rapid.IntRange(1, 2).Draw(rt, "filters") {
@@ -415,17 +351,15 @@ func TestPushdownChangesNothing(t *testing.T) {
 			}
 		}
 
-		got, _, err := read(t.Context(), service, q)
+		got, _, err := servicetest.Read(t.Context(), service, q)
 		if err != nil {
 			rt.Fatal(err)
 		}
 
-		if diff := cmp.Diff(idsOf(want), idsOf(got)); diff != "" {
+		if diff := cmp.Diff(servicetest.IDs(want), servicetest.IDs(got)); diff != "" {
 			rt.Fatalf("%+v\n%s", q, diff)
 		}
 	})
-
-	_ = fake
 }
 
 func TestPushdownOnTheWire(t *testing.T) {
@@ -456,7 +390,7 @@ func TestPushdownOnTheWire(t *testing.T) {
 			fake, service := newFake(t, fakeapi.Options{Entries: 1})
 			tt.q.Window = auditlog.Window{Start: time.Unix(1_700_000_000, 1), End: time.Unix(1_700_000_010, 1)}
 
-			if _, _, err := read(t.Context(), service, tt.q); err != nil {
+			if _, _, err := servicetest.Read(t.Context(), service, tt.q); err != nil {
 				t.Fatal(err)
 			}
 
@@ -483,7 +417,7 @@ func TestReadAsksNoMoreThanItMust(t *testing.T) {
 	for _, tt := range []struct{ entries, limit, want int }{{0, 200, 1}, {1, 200, 1}, {200, 200, 1}, {201, 200, 2}, {1000, 100, 10}, {2000, 200, 10}} {
 		fake, service := newFake(t, fakeapi.Options{Entries: tt.entries, NoExamples: true, UpCloudMaxLimit: tt.limit})
 
-		_, c, err := read(t.Context(), service, auditlog.Query{Window: month()})
+		_, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -497,7 +431,7 @@ func TestReadAsksNoMoreThanItMust(t *testing.T) {
 	fake, service := newFake(t, fakeapi.Options{NoExamples: true, UpCloudOffset: fakeapi.OffsetPage})
 	fake.AppendUpCloud(spread(8000)...)
 
-	entries, _, err := read(t.Context(), service, auditlog.Query{Window: month()})
+	entries, _, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month()})
 	if err != nil || len(entries) != 8000 {
 		t.Fatalf("got %d entries, %v", len(entries), err)
 	}
@@ -515,7 +449,7 @@ func TestReadWarnsOfRetention(t *testing.T) {
 	for days, want := range map[int]bool{1: false, 179: false, 181: true} {
 		w := auditlog.Window{Start: fakeapi.DefaultNow().AddDate(0, 0, -days), End: fakeapi.DefaultNow()}
 
-		if _, c, err := read(t.Context(), service, auditlog.Query{Window: w}); err != nil || c.BeyondRetention != want {
+		if _, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: w}); err != nil || c.BeyondRetention != want {
 			t.Errorf("%d days: %v, %v", days, c.BeyondRetention, err)
 		}
 	}
@@ -526,7 +460,7 @@ func TestReadRefusesABadQuery(t *testing.T) {
 
 	fake, service := newFake(t, fakeapi.Options{})
 
-	if _, _, err := read(t.Context(), service, auditlog.Query{Window: month(), IPAddresses: []string{"x"}}); err == nil || len(fake.Requests()) > 0 {
+	if _, _, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month(), IPAddresses: []string{"x"}}); err == nil || len(fake.Requests()) > 0 {
 		t.Errorf("got %v after %d requests", err, len(fake.Requests()))
 	}
 }
@@ -544,7 +478,7 @@ func TestReadMapsEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	entries, _, err := read(t.Context(), service, auditlog.Query{Window: month()})
+	entries, _, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month()})
 	if err != nil || len(entries) != 1 {
 		t.Fatalf("got %v, %v", entries, err)
 	}
@@ -634,4 +568,48 @@ func TestOperationOfEveryDocumentedAction(t *testing.T) {
 			t.Errorf("%s is %s, want %s", action, got, op)
 		}
 	}
+}
+
+func FuzzDecodeList(f *testing.F) {
+	fake, err := fakeapi.New(fakeapi.Options{Entries: 30})
+	if err != nil {
+		f.Fatal(err)
+	}
+
+	for _, r := range fake.UpCloudRecords() {
+		f.Add([]byte(`{"audit_logs":[` + string(r.Raw) + `]}`))
+	}
+
+	for _, body := range []string{
+		``, `null`, `[]`, `{}`, `{"audit_logs":null}`, `{"audit_logs":[null]}`, `{"audit_logs":[]}`,
+		`{"audit_logs":[{"cloud_event_id":"x","action":"a","time":"0000-01-01T00:00:00Z","previous_state":[1e999,{"":{}}],"current_state":"x"}]}`,
+	} {
+		f.Add([]byte(body))
+	}
+
+	f.Fuzz(func(t *testing.T, body []byte) {
+		entries, err := upcloud.DecodeList(body)
+		if err != nil {
+			if entries != nil {
+				t.Errorf("half a page with %v", err)
+			}
+
+			return
+		}
+
+		for i := range entries {
+			e := &entries[i]
+			if e.ID == "" || e.Action == "" || e.Operation == "" || e.ActorType == "" || e.Service == "" || !json.Valid(e.Raw) {
+				t.Errorf("not an entry: %+v", e)
+			}
+
+			if !slices.IsSortedFunc(e.Changes, func(a, b auditlog.Change) int { return strings.Compare(a.Field, b.Field) }) {
+				t.Errorf("changes are not sorted: %+v", e.Changes)
+			}
+
+			for _, field := range auditlog.Fields() {
+				_ = field.Text(e)
+			}
+		}
+	})
 }

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line. A subcommand is a field here and a file of its own, with a Run method.
+type cli struct {
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Mock mockCommand `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
+}
+
+// environment is what a subcommand may touch of the world around it.
+type environment struct {
+	stdout, stderr io.Writer
+	now            func() time.Time
+}
+
+// run executes one command line and returns the exit code. It ends early when ctx does.
+func run(ctx context.Context, args []string, env environment) int {
+	done, code := false, 0
+	parser, err := kong.New(&cli{},
+		kong.Name("auditlog"),
+		kong.Description("Look at, check and rehearse cloud audit logs."),
+		kong.Vars{"version": version},
+		kong.Vars(mockVars()),
+		kong.Writers(env.stdout, env.stderr),
+		// Called after --help and --version have printed; parsing goes on, but nothing more is done.
+		kong.Exit(func(c int) { done, code = true, c }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(env),
+	)
+	if err == nil {
+		var command *kong.Context
+		command, err = parser.Parse(args)
+		if done {
+			return code
+		}
+		if err == nil {
+			err = command.Run()
+		}
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(env.stderr, "auditlog: %v\n", err)
+		if misuse := (*kong.ParseError)(nil); errors.As(err, &misuse) {
+			_, _ = fmt.Fprintln(env.stderr, "Run auditlog --help for what there is.")
+		}
+		return 1
+	}
+	return 0
+}

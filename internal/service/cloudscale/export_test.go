@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package cloudscale
+
+// DecodePage reads the body of a page.
+var DecodePage = decodePage
+
+// ResourceName is the one name that a message quotes.
+var ResourceName = resourceName
+
+// WithoutEnd returns a link without the end of the window.
+var WithoutEnd = withoutEnd

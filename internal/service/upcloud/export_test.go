@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package upcloud
+
+// DecodeList reads the body of a page.
+var DecodeList = decodeList
