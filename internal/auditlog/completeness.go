@@ -21,7 +21,7 @@ type Completeness struct {
 	// ClaimedTotal is how many different records the cloud said there are for the
 	// part of the query it was given; nil where the cloud gives no total.
 	ClaimedTotal *int64
-	// Proof says what stands for nothing being missing.
+	// Proof says what stands for nothing being missing; empty until the end.
 	Proof Proof
 	// SecondPass says that a first reading did not add up and was repeated.
 	SecondPass bool
@@ -45,8 +45,7 @@ const (
 	ProofCursor Proof = "cursor_exhausted"
 )
 
-// CheckRetention sets BeyondRetention as of now.
-func (c *Completeness) CheckRetention(retention time.Duration, now time.Time) {
-	c.Retention = retention
-	c.BeyondRetention = c.Window.Start.Before(now.Add(-retention))
+// NewCompleteness begins the statement of a reading that begins now.
+func NewCompleteness(w Window, retention time.Duration, now time.Time) Completeness {
+	return Completeness{Window: w, Retention: retention, BeyondRetention: w.Start.Before(now.Add(-retention))}
 }

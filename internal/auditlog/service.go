@@ -38,6 +38,7 @@ type Service interface {
 	// Read yields every entry that answers the query, each once. The first error
 	// ends the sequence, and what came before it is then worth nothing. When the
 	// sequence has ended without an error, c holds the reading's statement.
+	// The sequence can be ranged over once.
 	Read(ctx context.Context, q Query, c *Completeness) iter.Seq2[Entry, error]
 
 	// FilterOptions lists the values that filters may take. The query's window

@@ -76,37 +76,9 @@ func (s *Service) Info() auditlog.Info { return s.info }
 // Read implements auditlog.Service. Entries come in the cloud's own order, which
 // is oldest first but for neighbours that overtook each other by milliseconds.
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
-	return func(yield func(auditlog.Entry, error) bool) {
-		matcher, err := q.Matcher()
-		if err != nil {
-			yield(auditlog.Entry{}, err)
+	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 
-			return
-		}
-
-		*c = auditlog.Completeness{Window: q.Window, Proof: auditlog.ProofCursor}
-		c.CheckRetention(s.info.Retention, s.clock())
-
-		for entries, err := range s.pages(ctx, q.Window, c) {
-			if err != nil {
-				yield(auditlog.Entry{}, err)
-
-				return
-			}
-
-			for i := range entries {
-				if !matcher.Match(&entries[i]) {
-					c.RowsFilteredOut++
-
-					continue
-				}
-
-				if !yield(entries[i], nil) {
-					return
-				}
-			}
-		}
-	}
+	return auditlog.Select(q, c, auditlog.ProofCursor, s.pages(ctx, q.Window, c))
 }
 
 // pages yields the entries of one page after the other, those outside of the

@@ -34,46 +34,19 @@ const (
 // Read implements auditlog.Service. The window is cut into slices of time, each
 // read until it is proven to be whole; entries come oldest first, ties by id.
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
-	return func(yield func(auditlog.Entry, error) bool) {
-		matcher, err := q.Matcher()
-		if err != nil {
-			yield(auditlog.Entry{}, err)
+	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
+	c.ClaimedTotal = new(int64)
 
-			return
-		}
-
-		*c = auditlog.Completeness{Window: q.Window, Proof: auditlog.ProofTotal, ClaimedTotal: new(int64)}
-		c.CheckRetention(s.info.Retention, s.clock())
-
-		r := &reading{
-			client: s.client,
-			filter: pushdown(q),
-			// Bounds are sent as whole seconds, rounded outwards; what that lets in is
-			// filtered out again.
-			span: slice{from: q.Window.Start.Truncate(time.Second), to: ceilSecond(q.Window.End)},
-			c:    c,
-		}
-
-		for entries, err := range r.slices(ctx) {
-			if err != nil {
-				yield(auditlog.Entry{}, err)
-
-				return
-			}
-
-			for i := range entries {
-				if !matcher.Match(&entries[i]) {
-					c.RowsFilteredOut++
-
-					continue
-				}
-
-				if !yield(entries[i], nil) {
-					return
-				}
-			}
-		}
+	r := &reading{
+		client: s.client,
+		filter: pushdown(q),
+		// Bounds are sent as whole seconds, rounded outwards; what that lets in is
+		// filtered out again.
+		span: slice{from: q.Window.Start.Truncate(time.Second), to: ceilSecond(q.Window.End)},
+		c:    c,
 	}
+
+	return auditlog.Select(q, c, auditlog.ProofTotal, r.slices(ctx))
 }
 
 func ceilSecond(t time.Time) time.Time {
