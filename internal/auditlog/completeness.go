@@ -29,8 +29,9 @@ type Completeness struct {
 	// the window begins before that, so that an empty part of it proves nothing.
 	Retention       time.Duration
 	BeyondRetention bool
-	// ResumeURL is where a cursor-paged log goes on; empty elsewhere.
-	ResumeURL string
+	// Resume is where a cursor-paged log goes on; nil elsewhere, and where no page
+	// was read to its end.
+	Resume *Position
 }
 
 // Proof is the reason to believe that a reading is complete.

@@ -5,6 +5,7 @@ package auditlog
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/base64"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -15,9 +16,9 @@ const (
 
 	// ordinalSpan is how long, in the log's own time, identical records are told
 	// apart. Identical records have identical timestamps and a log is out of
-	// order by milliseconds at most, so ten minutes never forget a twin while
-	// memory stays flat however long the log is.
-	ordinalSpan = 10 * time.Minute
+	// order by milliseconds at most, so a minute never forgets a twin while memory
+	// stays flat however long the log is.
+	ordinalSpan = time.Minute
 )
 
 // Fingerprints makes ids for records of a cloud that gives none: the first 26
@@ -27,7 +28,7 @@ const (
 // be given in the cloud's order.
 type Fingerprints struct {
 	service  string
-	ordinals map[[sha256.Size]byte]ordinal
+	ordinals map[string]ordinal
 	newest   time.Time
 	swept    time.Time
 }
@@ -35,11 +36,30 @@ type Fingerprints struct {
 type ordinal struct {
 	next int
 	time time.Time
+	// inherited says that time is not known yet.
+	inherited bool
 }
 
-// NewFingerprints returns the ids of a service's log from its first record on.
-func NewFingerprints(service string) *Fingerprints {
-	return &Fingerprints{service: service, ordinals: map[[sha256.Size]byte]ordinal{}}
+// NewFingerprints returns the ids of a service's log from its first record on, or
+// from where an earlier reading stopped, whose Ordinals it is given then.
+func NewFingerprints(service string, ordinals map[string]int) *Fingerprints {
+	f := &Fingerprints{service: service, ordinals: map[string]ordinal{}}
+	for key, next := range ordinals {
+		f.ordinals[key] = ordinal{next: next, inherited: true}
+	}
+
+	return f
+}
+
+// Ordinals returns how many of each recent record there were, by the record's
+// SHA-256.
+func (f *Fingerprints) Ordinals() map[string]int {
+	ordinals := make(map[string]int, len(f.ordinals))
+	for key, o := range f.ordinals {
+		ordinals[key] = o.next
+	}
+
+	return ordinals
 }
 
 // ID returns the id of the next record. Two records are identical when their
@@ -55,7 +75,8 @@ func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) 
 		return "", err
 	}
 
-	key := sha256.Sum256(canonical)
+	sum := sha256.Sum256(canonical)
+	key := base64.RawStdEncoding.EncodeToString(sum[:])
 	n := f.ordinals[key].next
 	f.ordinals[key] = ordinal{next: n + 1, time: at}
 	f.forget(at)
@@ -81,7 +102,10 @@ func (f *Fingerprints) forget(at time.Time) {
 	}
 
 	for key, o := range f.ordinals {
-		if f.newest.Sub(o.time) > ordinalSpan {
+		switch {
+		case o.inherited:
+			f.ordinals[key] = ordinal{next: o.next, time: f.newest}
+		case f.newest.Sub(o.time) > ordinalSpan:
 			delete(f.ordinals, key)
 		}
 	}

@@ -31,12 +31,12 @@ func TestFingerprintsAreStable(t *testing.T) {
 	// Ids are in users' archives: this value may never change.
 	const want = "ZY6JXYD27KMCHPOEFAM3OMPRS3"
 
-	f := auditlog.NewFingerprints("cloudscale")
+	f := auditlog.NewFingerprints("cloudscale", nil)
 	if got := idOf(t, f, `{"b":1.0,"a":"<x>"}`, epoch); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 
-	if got := idOf(t, auditlog.NewFingerprints("cloudscale"), ` { "a" : "<x>", "b":1.0 }`, epoch); got != want {
+	if got := idOf(t, auditlog.NewFingerprints("cloudscale", nil), ` { "a" : "<x>", "b":1.0 }`, epoch); got != want {
 		t.Errorf("another order of keys gives %s", got)
 	}
 
@@ -48,14 +48,14 @@ func TestFingerprintsAreStable(t *testing.T) {
 func TestFingerprintsTellTwinsApart(t *testing.T) {
 	t.Parallel()
 
-	f := auditlog.NewFingerprints("cloudscale")
+	f := auditlog.NewFingerprints("cloudscale", nil)
 	seen := map[string]bool{}
 
 	for _, record := range []string{`{"a":1}`, `{"a":1}`, `{"a":2}`, `{"a": 1}`} {
 		seen[idOf(t, f, record, epoch)] = true
 	}
 
-	seen[idOf(t, auditlog.NewFingerprints("other"), `{"a":1}`, epoch)] = true
+	seen[idOf(t, auditlog.NewFingerprints("other", nil), `{"a":1}`, epoch)] = true
 
 	if len(seen) != 5 {
 		t.Errorf("5 records have %d ids", len(seen))
@@ -65,16 +65,16 @@ func TestFingerprintsTellTwinsApart(t *testing.T) {
 func TestFingerprintsStayFlat(t *testing.T) {
 	t.Parallel()
 
-	f := auditlog.NewFingerprints("cloudscale")
+	f := auditlog.NewFingerprints("cloudscale", nil)
 
 	// A twin is still known after a long time of the log, if nothing is newer.
 	first := idOf(t, f, `{"twin":true}`, epoch)
 	for i := range 10_000 {
-		idOf(t, f, fmt.Sprintf(`{"i":%d}`, i), epoch.Add(time.Duration(i)*50*time.Millisecond))
+		idOf(t, f, fmt.Sprintf(`{"i":%d}`, i), epoch.Add(time.Duration(i)*5*time.Millisecond))
 	}
 
 	if idOf(t, f, `{"twin":true}`, epoch) == first {
-		t.Error("a twin that came 500 s later in the log got the same id")
+		t.Error("a twin that came 50 s later in the log got the same id")
 	}
 
 	for i := range 20_000 {
@@ -83,5 +83,33 @@ func TestFingerprintsStayFlat(t *testing.T) {
 
 	if n := f.Remembered(); n > 100 {
 		t.Errorf("%d records are remembered after 20,000 minutes", n)
+	}
+}
+
+func TestFingerprintsContinue(t *testing.T) {
+	t.Parallel()
+
+	records := []string{`{"a":1}`, `{"a":1}`, `{"b":1}`, `{"a":1}`, `{"b":1}`, `{"c":1}`, `{"a":1}`}
+	whole := auditlog.NewFingerprints("s", nil)
+
+	var want []string
+	for _, r := range records {
+		want = append(want, idOf(t, whole, r, epoch))
+	}
+
+	for cut := range records {
+		first := auditlog.NewFingerprints("s", nil)
+		for i, r := range records[:cut] {
+			if id := idOf(t, first, r, epoch); id != want[i] {
+				t.Fatalf("record %d is %s", i, id)
+			}
+		}
+
+		second := auditlog.NewFingerprints("s", first.Ordinals())
+		for i, r := range records[cut:] {
+			if id := idOf(t, second, r, epoch); id != want[cut+i] {
+				t.Errorf("cut at %d: record %d is another", cut, cut+i)
+			}
+		}
 	}
 }

@@ -46,6 +46,27 @@ type Service interface {
 	FilterOptions(ctx context.Context, q Query) (FilterOptions, error)
 }
 
+// Position is a place in a log that is read by cursor: what comes after it has
+// not been returned, or not all of it.
+type Position struct {
+	// Link is the service's own link to what comes after. It is opaque.
+	Link string `json:"link"`
+	// Since is the oldest time of a record behind the position that was returned
+	// all the same; reading on brings such records once more.
+	Since time.Time `json:"since"`
+	// Ordinals continues the numbering of identical records; see Fingerprints.
+	Ordinals map[string]int `json:"ordinals"`
+}
+
+// Resumer is a service whose log can be followed by cursor.
+type Resumer interface {
+	Service
+
+	// Resume is Read from a position on. The window still bounds what is yielded.
+	// A position that the service no longer accepts is an error of the first page.
+	Resume(ctx context.Context, from Position, q Query, c *Completeness) iter.Seq2[Entry, error]
+}
+
 // FilterOptions lists the values that filters may take, each list sorted.
 type FilterOptions struct {
 	Actions        []string

@@ -448,7 +448,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// poll follows a ResumeURL to its end.
+// poll follows a ResumeLink to its end.
 func (s system) poll(t *testing.T, resumeURL string) []string {
 	t.Helper()
 
@@ -465,16 +465,16 @@ func (s system) poll(t *testing.T, resumeURL string) []string {
 	return raws
 }
 
-// TestResumeURLBringsWhatWasAdded and nothing else, when the window held all that
+// TestResumeLinkBringsWhatWasAdded and nothing else, when the window held all that
 // there was.
-func TestResumeURLBringsWhatWasAdded(t *testing.T) {
+func TestResumeLinkBringsWhatWasAdded(t *testing.T) {
 	t.Parallel()
 
 	for name, scope := range scopes {
 		s := serve(t, fakeapi.Options{CloudscaleEnd: scope, CloudscalePageSize: 10}, spread(35)...)
 
 		_, c := s.read(t, servicetest.Month())
-		if got := s.poll(t, c.ResumeURL); len(got) != 0 {
+		if got := s.poll(t, c.Resume.Link); len(got) != 0 {
 			t.Errorf("%s: %d records before anything was added", name, len(got))
 		}
 
@@ -492,15 +492,15 @@ func TestResumeURLBringsWhatWasAdded(t *testing.T) {
 			want = append(want, string(r.Raw))
 		}
 
-		if diff := cmp.Diff(want, s.poll(t, c.ResumeURL)); diff != "" {
+		if diff := cmp.Diff(want, s.poll(t, c.Resume.Link)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }
 
-// TestResumeURLSkipsNothing: where records beyond the window were there, whoever
-// follows the ResumeURL still gets every one that the reading left out.
-func TestResumeURLSkipsNothing(t *testing.T) {
+// TestResumeLinkSkipsNothing: where records beyond the window were there, whoever
+// follows the ResumeLink still gets every one that the reading left out.
+func TestResumeLinkSkipsNothing(t *testing.T) {
 	t.Parallel()
 
 	rapid.Check(t, func(rt *rapid.T) {
@@ -517,7 +517,7 @@ func TestResumeURLSkipsNothing(t *testing.T) {
 
 		s.fake.AppendCloudscale(log[len(log)-later:]...)
 
-		if c.ResumeURL == "" {
+		if c.Resume == nil {
 			if len(entries) > 0 && beyond == 0 {
 				rt.Fatalf("%v: nowhere to resume after %d entries", w, len(entries))
 			}
@@ -525,14 +525,14 @@ func TestResumeURLSkipsNothing(t *testing.T) {
 			return
 		}
 
-		known := append(rawsOf(entries), s.poll(t, c.ResumeURL)...)
+		known := append(rawsOf(entries), s.poll(t, c.Resume.Link)...)
 		slices.Sort(known)
 
 		all := s.within(auditlog.Window{Start: w.Start, End: fakeapi.DefaultNow()})
 		slices.Sort(all)
 
 		if missing := servicetest.Minus(all, known); len(missing) > 0 {
-			rt.Fatalf("%v, then %s: missing are\n%s", w, c.ResumeURL, strings.Join(missing, "\n"))
+			rt.Fatalf("%v, then %s: missing are\n%s", w, c.Resume.Link, strings.Join(missing, "\n"))
 		}
 	})
 }
@@ -546,8 +546,8 @@ func TestNothingReadIsNothingToResume(t *testing.T) {
 		s := serve(t, fakeapi.Options{CloudscaleEnd: scope}, spread(10)...)
 		w := auditlog.Window{Start: servicetest.Month().Start.AddDate(0, 0, -2), End: servicetest.Month().Start.AddDate(0, 0, -1)}
 
-		if entries, c := s.read(t, w); len(entries) != 0 || c.ResumeURL != "" || len(s.fake.Requests()) != 1 {
-			t.Errorf("%s: got %d entries and %q after %d requests", name, len(entries), c.ResumeURL, len(s.fake.Requests()))
+		if entries, c := s.read(t, w); len(entries) != 0 || c.Resume != nil || len(s.fake.Requests()) != 1 {
+			t.Errorf("%s: got %d entries and %v after %d requests", name, len(entries), c.Resume, len(s.fake.Requests()))
 		}
 	}
 }
@@ -790,8 +790,8 @@ func TestFilterOptions(t *testing.T) {
 	}
 }
 
-// TestResumeURLKeepsTheCursor: of a link only the end of the window is left out.
-func TestResumeURLKeepsTheCursor(t *testing.T) {
+// TestResumeLinkKeepsTheCursor: of a link only the end of the window is left out.
+func TestResumeLinkKeepsTheCursor(t *testing.T) {
 	t.Parallel()
 
 	for link, want := range map[string]string{

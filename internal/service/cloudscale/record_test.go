@@ -275,7 +275,7 @@ func FuzzDecodePage(f *testing.F) {
 			return
 		}
 
-		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale)
+		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale, nil)
 
 		for i := range rows {
 			e := &rows[i]

@@ -78,18 +78,30 @@ func (s *Service) Info() auditlog.Info { return s.info }
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 
-	return auditlog.Select(q, c, auditlog.ProofCursor, s.pages(ctx, q.Window, c))
+	return auditlog.Select(q, c, auditlog.ProofCursor, s.pages(ctx, walk(q.Window), nil, c))
+}
+
+// Resume implements auditlog.Resumer.
+func (s *Service) Resume(ctx context.Context, from auditlog.Position, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
+	c.Resume = &from
+
+	pages := client.CursorWalk[auditlog.Entry]{First: from.Link, Decode: decodePage}
+
+	return auditlog.Select(q, c, auditlog.ProofCursor, s.pages(ctx, pages, from.Ordinals, c))
 }
 
 // pages yields the entries of one page after the other, those outside of the
 // window included. Whether `end` holds on the pages behind a cursor is not
 // documented: where it does not, reading stops at a page that lies wholly beyond.
-func (s *Service) pages(ctx context.Context, w auditlog.Window, c *auditlog.Completeness) iter.Seq2[[]auditlog.Entry, error] {
+func (s *Service) pages(
+	ctx context.Context, walk client.CursorWalk[auditlog.Entry], ordinals map[string]int, c *auditlog.Completeness,
+) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
-		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale)
-		resumable := true
+		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale, ordinals)
+		place := place{end: c.Window.End, resumable: true}
 
-		for page, err := range s.walk(w).Pages(ctx, s.client) {
+		for page, err := range walk.Pages(ctx, s.client) {
 			if err != nil {
 				yield(nil, err)
 
@@ -99,8 +111,6 @@ func (s *Service) pages(ctx context.Context, w auditlog.Window, c *auditlog.Comp
 			c.Pages++
 			c.RowsFetched += int64(len(page.Rows))
 
-			beyond := len(page.Rows) > 0
-
 			for i := range page.Rows {
 				e := &page.Rows[i]
 				// The decoder has read this record as JSON before.
@@ -109,22 +119,58 @@ func (s *Service) pages(ctx context.Context, w auditlog.Window, c *auditlog.Comp
 
 					return
 				}
-
-				resumable = resumable && e.Time.Before(w.End)
-				beyond = beyond && e.Time.Sub(w.End) > overtaking
 			}
 
-			// To go on from a page that holds dropped records would lose them, and the
-			// cursor of an empty page may be that of the newest record, window or not.
-			if resumable && len(page.Rows) > 0 {
-				c.ResumeURL = withoutEnd(page.PollMore)
-			}
+			beyond := place.pass(page, ids, c)
 
 			if !yield(page.Rows, nil) || beyond {
 				return
 			}
 		}
 	}
+}
+
+// place keeps track of where reading could go on.
+type place struct {
+	end       time.Time
+	newest    time.Time
+	resumable bool
+}
+
+// pass takes note of a page and says whether it lies wholly beyond the window.
+func (p *place) pass(page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness) (beyond bool) {
+	if len(page.Rows) == 0 {
+		// Its cursor may be that of the newest record, window or not.
+		return false
+	}
+
+	beyond = true
+	oldest := page.Rows[0].Time
+
+	for i := range page.Rows {
+		at := page.Rows[i].Time
+		p.resumable = p.resumable && at.Before(p.end)
+		beyond = beyond && at.Sub(p.end) > overtaking
+
+		if at.After(p.newest) {
+			p.newest = at
+		}
+
+		if at.Before(oldest) {
+			oldest = at
+		}
+	}
+
+	switch {
+	case p.resumable:
+		c.Resume = &auditlog.Position{Link: withoutEnd(page.PollMore), Since: p.newest.Add(-overtaking), Ordinals: ids.Ordinals()}
+	case c.Resume != nil && oldest.Before(c.Resume.Since):
+		// To go on behind a page that holds records beyond the window would lose
+		// them, so the page will come again, and with it what it holds of the window.
+		c.Resume = &auditlog.Position{Link: c.Resume.Link, Since: oldest, Ordinals: c.Resume.Ordinals}
+	}
+
+	return beyond
 }
 
 // withoutEnd returns a link without the end of the window, which a service may
@@ -139,7 +185,7 @@ func withoutEnd(link string) string {
 // walk asks for the window with its bounds rounded outwards to whole seconds, and
 // for a little beyond: a record there that overtook one of the window has to show,
 // since the cursor behind that one leads past it.
-func (s *Service) walk(w auditlog.Window) client.CursorWalk[auditlog.Entry] {
+func walk(w auditlog.Window) client.CursorWalk[auditlog.Entry] {
 	end := w.End.Add(overtaking + time.Second - time.Nanosecond)
 
 	return client.CursorWalk[auditlog.Entry]{
