@@ -36,27 +36,30 @@ type Fingerprints struct {
 type ordinal struct {
 	next int
 	time time.Time
-	// inherited says that time is not known yet.
-	inherited bool
 }
 
-// NewFingerprints returns the ids of a service's log from its first record on, or
-// from where an earlier reading stopped, whose Ordinals it is given then.
-func NewFingerprints(service string, ordinals map[string]int) *Fingerprints {
-	f := &Fingerprints{service: service, ordinals: map[string]ordinal{}}
-	for key, next := range ordinals {
-		f.ordinals[key] = ordinal{next: next, inherited: true}
-	}
+// NewFingerprints returns the ids of a service's log from its first record on.
+func NewFingerprints(service string) *Fingerprints {
+	return &Fingerprints{service: service, ordinals: map[string]ordinal{}}
+}
 
-	return f
+// Continue goes on where an earlier reading stopped, given its Ordinals and about
+// the time of the newest record it had read.
+func (f *Fingerprints) Continue(ordinals map[string]int, at time.Time) {
+	for key, next := range ordinals {
+		f.ordinals[key] = ordinal{next: next, time: at}
+	}
 }
 
 // Ordinals returns how many of each recent record there were, by the record's
 // SHA-256.
 func (f *Fingerprints) Ordinals() map[string]int {
-	ordinals := make(map[string]int, len(f.ordinals))
+	ordinals := map[string]int{}
+
 	for key, o := range f.ordinals {
-		ordinals[key] = o.next
+		if f.newest.Sub(o.time) <= ordinalSpan {
+			ordinals[key] = o.next
+		}
 	}
 
 	return ordinals
@@ -102,10 +105,7 @@ func (f *Fingerprints) forget(at time.Time) {
 	}
 
 	for key, o := range f.ordinals {
-		switch {
-		case o.inherited:
-			f.ordinals[key] = ordinal{next: o.next, time: f.newest}
-		case f.newest.Sub(o.time) > ordinalSpan:
+		if f.newest.Sub(o.time) > ordinalSpan {
 			delete(f.ordinals, key)
 		}
 	}

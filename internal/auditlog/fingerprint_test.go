@@ -31,12 +31,12 @@ func TestFingerprintsAreStable(t *testing.T) {
 	// Ids are in users' archives: this value may never change.
 	const want = "ZY6JXYD27KMCHPOEFAM3OMPRS3"
 
-	f := auditlog.NewFingerprints("cloudscale", nil)
+	f := auditlog.NewFingerprints("cloudscale")
 	if got := idOf(t, f, `{"b":1.0,"a":"<x>"}`, epoch); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 
-	if got := idOf(t, auditlog.NewFingerprints("cloudscale", nil), ` { "a" : "<x>", "b":1.0 }`, epoch); got != want {
+	if got := idOf(t, auditlog.NewFingerprints("cloudscale"), ` { "a" : "<x>", "b":1.0 }`, epoch); got != want {
 		t.Errorf("another order of keys gives %s", got)
 	}
 
@@ -48,14 +48,14 @@ func TestFingerprintsAreStable(t *testing.T) {
 func TestFingerprintsTellTwinsApart(t *testing.T) {
 	t.Parallel()
 
-	f := auditlog.NewFingerprints("cloudscale", nil)
+	f := auditlog.NewFingerprints("cloudscale")
 	seen := map[string]bool{}
 
 	for _, record := range []string{`{"a":1}`, `{"a":1}`, `{"a":2}`, `{"a": 1}`} {
 		seen[idOf(t, f, record, epoch)] = true
 	}
 
-	seen[idOf(t, auditlog.NewFingerprints("other", nil), `{"a":1}`, epoch)] = true
+	seen[idOf(t, auditlog.NewFingerprints("other"), `{"a":1}`, epoch)] = true
 
 	if len(seen) != 5 {
 		t.Errorf("5 records have %d ids", len(seen))
@@ -65,7 +65,7 @@ func TestFingerprintsTellTwinsApart(t *testing.T) {
 func TestFingerprintsStayFlat(t *testing.T) {
 	t.Parallel()
 
-	f := auditlog.NewFingerprints("cloudscale", nil)
+	f := auditlog.NewFingerprints("cloudscale")
 
 	// A twin is still known after a long time of the log, if nothing is newer.
 	first := idOf(t, f, `{"twin":true}`, epoch)
@@ -90,7 +90,7 @@ func TestFingerprintsContinue(t *testing.T) {
 	t.Parallel()
 
 	records := []string{`{"a":1}`, `{"a":1}`, `{"b":1}`, `{"a":1}`, `{"b":1}`, `{"c":1}`, `{"a":1}`}
-	whole := auditlog.NewFingerprints("s", nil)
+	whole := auditlog.NewFingerprints("s")
 
 	var want []string
 	for _, r := range records {
@@ -98,14 +98,15 @@ func TestFingerprintsContinue(t *testing.T) {
 	}
 
 	for cut := range records {
-		first := auditlog.NewFingerprints("s", nil)
+		first := auditlog.NewFingerprints("s")
 		for i, r := range records[:cut] {
 			if id := idOf(t, first, r, epoch); id != want[i] {
 				t.Fatalf("record %d is %s", i, id)
 			}
 		}
 
-		second := auditlog.NewFingerprints("s", first.Ordinals())
+		second := auditlog.NewFingerprints("s")
+		second.Continue(first.Ordinals(), epoch)
 		for i, r := range records[cut:] {
 			if id := idOf(t, second, r, epoch); id != want[cut+i] {
 				t.Errorf("cut at %d: record %d is another", cut, cut+i)

@@ -338,7 +338,7 @@ Status: 200 OK
 ` + window + `
 Check the endpoint; if it is right, the service has changed and this provider needs an update.`},
 		"a short list": {answer(200, "application/json", `{"audit_logs":[]}`, "UpCloud-Total-Count", "7"), `
-The service's pages do not add up, also not at the second reading: two readings brought 0 different events where the service counts 7.
+The service's pages do not add up, also not at the second reading: two readings brought 0 different events, and the service counts 7.
 Service: upcloud
 Request: GET /1.3/audit-logs
 ` + window + `

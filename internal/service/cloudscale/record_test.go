@@ -275,7 +275,7 @@ func FuzzDecodePage(f *testing.F) {
 			return
 		}
 
-		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale, nil)
+		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale)
 
 		for i := range rows {
 			e := &rows[i]

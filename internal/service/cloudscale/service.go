@@ -88,17 +88,21 @@ func (s *Service) Resume(ctx context.Context, from auditlog.Position, q auditlog
 
 	pages := client.CursorWalk[auditlog.Entry]{First: from.Link, Decode: decodePage}
 
-	return auditlog.Select(q, c, auditlog.ProofCursor, s.pages(ctx, pages, from.Ordinals, c))
+	return auditlog.Select(q, c, auditlog.ProofCursor, s.pages(ctx, pages, &from, c))
 }
 
 // pages yields the entries of one page after the other, those outside of the
 // window included. Whether `end` holds on the pages behind a cursor is not
 // documented: where it does not, reading stops at a page that lies wholly beyond.
 func (s *Service) pages(
-	ctx context.Context, walk client.CursorWalk[auditlog.Entry], ordinals map[string]int, c *auditlog.Completeness,
+	ctx context.Context, walk client.CursorWalk[auditlog.Entry], from *auditlog.Position, c *auditlog.Completeness,
 ) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
-		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale, ordinals)
+		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale)
+		if from != nil {
+			ids.Continue(from.Ordinals, from.Since)
+		}
+
 		place := place{end: c.Window.End, resumable: true}
 
 		for page, err := range walk.Pages(ctx, s.client) {

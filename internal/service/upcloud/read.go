@@ -152,13 +152,13 @@ func (r *reading) settle(s slice, found pile, total int64) []auditlog.Entry {
 // when the slice holds more than should be proven at once.
 //
 // The second reading may count together with the first, but only while the total
-// never moved: an event that vanished would else make up for one that is missing.
+// never shrank: an event that vanished would else make up for one that is missing.
 func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 	found := pile{}
 
 	var (
-		last  walk
-		moved bool
+		last   walk
+		shrank bool
 	)
 
 	for attempt, limit := range []int{pageLimit, carefulLimit} {
@@ -175,10 +175,10 @@ func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 				return nil, w.total, nil
 			}
 
-			moved = moved || w.moved || (last.pages > 0 && w.total != last.total)
+			shrank = shrank || w.shrank || (last.pages > 0 && w.total < last.total)
 			last = w
 
-			if w.clean() || (second && w.whole()) || (second && !moved && int64(len(found)) == w.total) {
+			if w.clean() || (second && w.whole()) || (second && !shrank && int64(len(found)) == w.total) {
 				r.learn(w)
 
 				return found, w.total, nil
@@ -192,7 +192,7 @@ func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 
 	return nil, 0, &client.Error{
 		Kind: client.KindIncomplete, Method: client.Method, Path: "/" + listPath, Page: last.pages,
-		Err: fmt.Errorf("two readings brought %d different events where the service counts %d", len(found), last.total),
+		Err: fmt.Errorf("two readings brought %d different events, and the service counts %d", len(found), last.total),
 	}
 }
 
@@ -220,6 +220,7 @@ type walk struct {
 	ids      map[string]bool
 	total    int64
 	moved    bool // the total changed between two pages
+	shrank   bool // and became less
 	tooLarge bool
 }
 
@@ -253,6 +254,7 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 		}
 
 		w.moved = w.moved || (w.pages > 0 && page.Total != w.total)
+		w.shrank = w.shrank || (w.pages > 0 && page.Total < w.total)
 		w.pages, w.total = page.Number, page.Total
 		w.rows += int64(len(page.Rows))
 

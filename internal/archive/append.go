@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+// Result is what a run did.
+type Result struct {
+	Head Head
+	// Added is how many entries were archived, in how many segments.
+	Added    int64
+	Segments int64
+	// CoveredUntil is up to when everything has been archived.
+	CoveredUntil time.Time
+	ResumedBy    ResumedBy
+	Completeness auditlog.Completeness
+}
+
+// Append archives what is new. On an error, what was archived before it stays
+// archived, and the next run goes on from there.
+func (a *Archive) Append(ctx context.Context) (Result, error) {
+	if a.signed && a.o.Signer == nil {
+		return Result{}, fmt.Errorf("%w: it is signed, and no key is given to sign the next one", ErrSignature)
+	}
+
+	r, err := a.begin(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+
+	for e, err := range r.entries(ctx) {
+		if err != nil {
+			return Result{}, err
+		}
+
+		if err := r.add(ctx, e); err != nil {
+			return Result{}, err
+		}
+	}
+
+	if err := r.finish(ctx); err != nil {
+		return Result{}, err
+	}
+
+	return Result{
+		Head: a.head, Added: r.added, Segments: r.segments, CoveredUntil: r.query.Window.End,
+		ResumedBy: r.resumedBy, Completeness: r.c,
+	}, nil
+}
+
+// Pending counts what Append would add, up to limit.
+func (a *Archive) Pending(ctx context.Context, limit int64) (count int64, coveredUntil time.Time, err error) {
+	r, err := a.begin(ctx)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+
+	for _, err := range r.entries(ctx) {
+		if err != nil {
+			return 0, time.Time{}, err
+		}
+
+		if count++; count >= limit {
+			return count, r.covered, nil
+		}
+	}
+
+	if count > 0 {
+		return count, r.covered, nil
+	}
+
+	return 0, r.query.Window.End, nil
+}
+
+// coveredUntil is up to when everything is archived.
+func (a *Archive) coveredUntil() time.Time { return later(a.last.CoveredUntil, a.o.CoveredUntil) }
+
+// run is one Append or Pending under way.
+type run struct {
+	a     *Archive
+	query auditlog.Query
+	// known holds the ids of archived entries that will be read once more.
+	known     map[string]bool
+	covered   time.Time
+	resumedBy ResumedBy
+	gap       *Gap
+	c         auditlog.Completeness
+
+	current  *segment
+	added    int64
+	segments int64
+}
+
+// begin finds the place in the log to go on from.
+func (a *Archive) begin(ctx context.Context) (*run, error) {
+	now := a.o.Clock().UTC()
+	r := &run{a: a, query: a.o.Filters, known: map[string]bool{}, resumedBy: ResumedFromStart}
+	r.query.Window = auditlog.Window{Start: a.o.Start.UTC(), End: now.Add(-a.o.SettleDelay).Truncate(time.Microsecond)}
+
+	if a.last == nil {
+		r.covered = r.query.Window.Start
+
+		return r.settled(), nil
+	}
+
+	r.covered = a.coveredUntil()
+	if err := r.checkGap(now); err != nil {
+		return nil, err
+	}
+
+	since := r.covered.Add(-a.o.Overlap)
+
+	_, follows := a.o.Service.(auditlog.Resumer)
+	if follows && a.last.Resume != nil && a.last.Resume.Link != "" && r.gap == nil {
+		r.resumedBy = ResumedByCursor
+
+		// A run that crashed between two segments had read on from here.
+		if a.last.Resume.Since.Before(since) {
+			since = a.last.Resume.Since
+		}
+	} else {
+		r.resumedBy = ResumedByOverlap
+		r.query.Window.Start = later(since, r.query.Window.Start)
+	}
+
+	return r.settled(), r.recall(ctx, since)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+
+	return b
+}
+
+// settled makes a window of nothing where nothing has settled yet.
+func (r *run) settled() *run {
+	if !r.query.Window.Start.Before(r.query.Window.End) {
+		r.query.Window.Start = r.query.Window.End.Add(-time.Microsecond)
+	}
+
+	return r
+}
+
+// checkGap refuses to go on as if nothing were missing when the service no longer
+// holds all that happened since.
+func (r *run) checkGap(now time.Time) error {
+	oldest := now.Add(-r.a.o.Service.Info().Retention)
+	if !r.covered.Before(oldest) {
+		return nil
+	}
+
+	if r.a.o.AcceptGapAfter != r.a.head.Sequence {
+		return &GapError{After: r.a.head.Sequence, CoveredUntil: r.covered, Oldest: oldest}
+	}
+
+	r.gap = &Gap{From: r.covered, To: oldest}
+
+	return nil
+}
+
+// recall reads back the ids of archived entries from a time on. It walks from the
+// head as far as segments can hold such entries: what a run wrote is older than
+// what it covered.
+func (r *run) recall(ctx context.Context, since time.Time) error {
+	for m := r.a.last; m.ReadUntil.After(since); {
+		last, err := time.Parse(time.RFC3339Nano, m.Segment.Last.Time)
+		if err != nil {
+			return fmt.Errorf("%w: %s has no readable time", ErrBroken, manifestKey(m.Sequence))
+		}
+
+		if !last.Before(since) {
+			if err := r.recallSegment(ctx, m, since); err != nil {
+				return err
+			}
+		}
+
+		if m.Sequence == 1 {
+			return nil
+		}
+
+		head, previous, err := r.a.readManifest(ctx, m.Sequence-1)
+		if err != nil {
+			return err
+		}
+
+		if head.SHA256 != m.Previous {
+			return fmt.Errorf("%w: %s is not what the one after it says", ErrBroken, manifestKey(head.Sequence))
+		}
+
+		m = previous
+	}
+
+	return nil
+}
+
+func (r *run) recallSegment(ctx context.Context, m *Manifest, since time.Time) error {
+	for e, err := range r.a.segmentEntries(ctx, m) {
+		if err != nil {
+			return err
+		}
+
+		if !e.Time.Before(since) {
+			r.known[e.ID] = true
+		}
+	}
+
+	return nil
+}
+
+// entries yields what is new. Where the cloud no longer accepts its own cursor,
+// the overlap does instead.
+func (r *run) entries(ctx context.Context) iter.Seq2[auditlog.Entry, error] {
+	return func(yield func(auditlog.Entry, error) bool) {
+		if r.resumedBy == ResumedByCursor {
+			lost, more := r.follow(ctx, yield)
+			if !lost || !more {
+				return
+			}
+
+			if err := r.fallBack(ctx); err != nil {
+				yield(auditlog.Entry{}, err)
+
+				return
+			}
+		}
+
+		for e, err := range r.a.o.Service.Read(ctx, r.query, &r.c) {
+			if err == nil && r.known[e.ID] {
+				r.c.DuplicatesDropped++
+
+				continue
+			}
+
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// follow yields what the cursor brings, and says whether the cursor is lost.
+func (r *run) follow(ctx context.Context, yield func(auditlog.Entry, error) bool) (lost, more bool) {
+	service, ok := r.a.o.Service.(auditlog.Resumer)
+	if !ok {
+		return true, true
+	}
+
+	for e, err := range service.Resume(ctx, *r.a.last.Resume, r.query, &r.c) {
+		if err != nil && isLostCursor(err) && r.c.Pages == 0 {
+			return true, true
+		}
+
+		if err == nil && r.known[e.ID] {
+			r.c.DuplicatesDropped++
+
+			continue
+		}
+
+		if !yield(e, err) || err != nil {
+			return false, false
+		}
+	}
+
+	return false, true
+}
+
+// isLostCursor tells a cursor that is no longer accepted from a service that is
+// out of order.
+func isLostCursor(err error) bool {
+	e := (*client.Error)(nil)
+
+	return errors.As(err, &e) && e.Page == 1 &&
+		(e.Kind == client.KindRejected || e.Kind == client.KindNotFound || e.Kind == client.KindForeignOrigin)
+}
+
+func (r *run) fallBack(ctx context.Context) error {
+	since := r.covered.Add(-r.a.o.Overlap)
+	if r.a.last.Resume.Since.Before(since) {
+		since = r.a.last.Resume.Since
+	}
+
+	r.resumedBy = ResumedByFallback
+	r.query.Window.Start = later(since, r.a.o.Start)
+
+	return r.settled().recall(ctx, since)
+}
+
+// The size of a segment: bounds what is held in memory, and what a crash repeats.
+const (
+	segmentEntries = 50_000
+	segmentBytes   = 16 << 20
+)
+
+// orderMargin is how far a log may be out of order for a run that crashed to be
+// trusted up to the newest entry it wrote.
+const orderMargin = time.Minute
+
+// add puts an entry into the current segment. A segment holds one day, so an
+// entry of another day ends it, also one that comes late.
+func (r *run) add(ctx context.Context, e auditlog.Entry) error {
+	day := e.Time.UTC().Truncate(24 * time.Hour)
+
+	if r.current != nil && (!r.current.day.Equal(day) || r.current.count >= segmentEntries || r.current.data.Len() >= segmentBytes) {
+		if err := r.write(ctx, false); err != nil {
+			return err
+		}
+	}
+
+	if r.current == nil {
+		var err error
+		if r.current, err = newSegment(day, r.a.o.Format, r.a.o.Compression); err != nil {
+			return err
+		}
+	}
+
+	if r.a.o.Redact != nil {
+		e = r.a.o.Redact(e)
+	}
+
+	return r.current.add(&e)
+}
+
+// finish writes what is left, and the checkpoint where it lags behind.
+func (r *run) finish(ctx context.Context) error {
+	if r.c.Proof == "" {
+		return errors.New("the reading ended without a statement")
+	}
+
+	if r.current != nil {
+		if err := r.write(ctx, true); err != nil {
+			return err
+		}
+	}
+
+	if r.a.checkpointed < r.a.head.Sequence {
+		if err := r.a.writeCheckpoint(ctx); err != nil {
+			return err
+		}
+	}
+
+	if r.segments > 0 {
+		return r.a.dropClaims(ctx)
+	}
+
+	return nil
+}
+
+// write makes the current segment part of the archive. Only the last one of a run
+// says that the run's window is covered.
+func (r *run) write(ctx context.Context, last bool) error {
+	m, data, err := r.manifest(last)
+	if err != nil {
+		return err
+	}
+
+	mine, err := r.a.claim(ctx, m.Sequence, m.Segment.Key)
+	if err != nil {
+		return err
+	}
+
+	if err := r.createSegment(ctx, m.Segment, data); err != nil {
+		return err
+	}
+
+	text, head, err := m.encode()
+	if err != nil {
+		return err
+	}
+
+	// Whoever took the claim over would have removed the segment.
+	if r.a.o.Clock().Sub(mine.Since) > r.a.o.Lease/2 {
+		return fmt.Errorf("%w: writing segment %d took too long", ErrLost, m.Sequence)
+	}
+
+	if err := r.a.o.Store.Create(ctx, manifestKey(m.Sequence), text); err != nil {
+		if errors.Is(err, durable.ErrExists) {
+			return fmt.Errorf("%w: %s is there already", ErrLost, manifestKey(m.Sequence))
+		}
+
+		return err
+	}
+
+	r.a.head, r.a.last = head, m
+	r.added += m.Segment.EntryCount
+	r.segments++
+	r.current, r.gap = nil, nil
+
+	return nil
+}
+
+// createSegment writes a segment under a key that holds its hash. What is there
+// already can only be the same, left by a run that crashed.
+func (r *run) createSegment(ctx context.Context, s Segment, data []byte) error {
+	err := r.a.o.Store.Create(ctx, s.Key, data)
+	if !errors.Is(err, durable.ErrExists) {
+		return err
+	}
+
+	there, err := r.a.o.Store.Read(ctx, s.Key, maxSegment)
+	if err != nil {
+		return err
+	}
+
+	if !bytes.Equal(there, data) {
+		return fmt.Errorf("%w: %s", ErrForeign, s.Key)
+	}
+
+	return nil
+}
+
+func (r *run) manifest(last bool) (*Manifest, []byte, error) {
+	a := r.a
+	sequence := a.head.Sequence + 1
+
+	described, err := r.current.close()
+	if err != nil {
+		return nil, nil, err
+	}
+
+	described.Key = segmentKey(a.o.Service.Info().Name, r.current.day, sequence, described.SHA256, export.Extension(a.o.Format, a.o.Compression))
+
+	m := &Manifest{
+		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Previous: a.head.SHA256,
+		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()), Segment: described,
+		CoveredUntil: r.query.Window.End, ReadUntil: r.query.Window.End, Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
+		Start: a.o.Start, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redaction,
+	}
+
+	if a.last != nil {
+		m.TotalCount += a.last.TotalCount
+	}
+
+	if !last {
+		m.CoveredUntil, m.Resume = later(r.covered, r.current.newest.Add(-orderMargin)), nil
+		if a.last != nil {
+			m.Resume = a.last.Resume
+		}
+	}
+
+	return m, bytes.Clone(r.current.data.Bytes()), nil
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package archive keeps an audit log in a place that outlives the cloud's memory
+// of it: immutable segments, each described by a manifest that names the hash of
+// the manifest before it, and a checkpoint that names the last one.
+//
+//	entries/service=upcloud/date=2026-06-30/00000007-<hash>.ndjson.zst
+//	manifests/00000007.json
+//	claims/00000007.1.json       while segment 7 is being written
+//	checkpoint
+//
+// Whoever appends claims the next sequence number, writes the segment, then the
+// manifest, then the checkpoint; each is created exclusively, so of two runners
+// only one can ever own a number. After a crash at any step the next run
+// finishes or undoes what was begun, and what had been archived is not archived
+// again.
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+// The defaults of Options.
+const (
+	DefaultOverlap     = 10 * time.Minute
+	DefaultSettleDelay = time.Minute
+	DefaultLease       = 15 * time.Minute
+)
+
+// The largest objects of each kind.
+const (
+	maxSegment  = 256 << 20
+	maxManifest = 64 << 20
+	maxSmall    = 1 << 20
+)
+
+// Options say what is archived, where and how.
+type Options struct {
+	Store   durable.Store
+	Service auditlog.Service
+	// Filters say which entries to keep; its window is not used.
+	Filters     auditlog.Query
+	Format      export.Format
+	Compression export.Compression
+	// Start is how far back the first run goes.
+	Start time.Time
+	// Overlap is how much of what was read before is read again where the cloud
+	// has no cursor, so that rows that came late are found.
+	Overlap time.Duration
+	// SettleDelay is how much of the newest log is left for the next run.
+	SettleDelay time.Duration
+	// Lease is how long a claim holds; a run that takes longer over one segment
+	// gives up, and one that crashed is taken over after it.
+	Lease time.Duration
+	// Signer signs checkpoints; nil leaves them unsigned.
+	Signer note.Signer
+	// Verifier checks the checkpoint that is there, before anything is written.
+	Verifier note.Verifier
+	// Redact changes entries before they are written; nil keeps them as they are.
+	Redact func(auditlog.Entry) auditlog.Entry
+	// Redaction says in manifests what Redact does.
+	Redaction map[string]string
+	// AcceptGapAfter is the sequence number after which a gap is accepted.
+	AcceptGapAfter int64
+	// CoveredUntil is up to when a refresh has since found nothing new.
+	CoveredUntil time.Time
+	// Known is the head that somebody else remembers; the archive must contain it.
+	Known *Head
+	Clock auditlog.Clock
+	// Holder names this run in its claims, differently from every other.
+	Holder string
+	Tool   string
+}
+
+// Head is the last manifest of an archive.
+type Head struct {
+	// Sequence is its number, from 1; 0 before the first.
+	Sequence int64 `json:"sequence"`
+	// SHA256 is that of the manifest's bytes, hexadecimal.
+	SHA256 string `json:"sha256"`
+}
+
+// Archive is an archive that was looked at and found fit to be appended to.
+type Archive struct {
+	o    Options
+	head Head
+	// last is the head's manifest, nil before the first.
+	last *Manifest
+	// checkpointed is the sequence number that the checkpoint names, and signed
+	// that somebody signed it.
+	checkpointed int64
+	signed       bool
+}
+
+// What can be wrong with a place. They come wrapped, with the key at fault.
+var (
+	// ErrForeign means that something else lies at the destination.
+	ErrForeign = errors.New("the destination holds something else")
+	// ErrBroken means that the chain does not hold together.
+	ErrBroken = errors.New("the archive's chain is broken")
+	// ErrSignature means that the checkpoint is not signed by the expected key.
+	ErrSignature = errors.New("the checkpoint is not signed by the expected key")
+	// ErrBusy means that another run is writing.
+	ErrBusy = errors.New("another run is writing to the archive")
+	// ErrLost means that another run was faster, or that this one took too long.
+	ErrLost = errors.New("another run wrote to the archive meanwhile")
+)
+
+// GapError says that what happened between two moments can no longer be read.
+type GapError struct {
+	After        int64
+	CoveredUntil time.Time
+	Oldest       time.Time
+}
+
+func (e *GapError) Error() string {
+	return fmt.Sprintf("entries between %s and %s are gone from the service",
+		auditlog.FormatTime(e.CoveredUntil), auditlog.FormatTime(e.Oldest))
+}
+
+// Open looks at the destination. It writes nothing: an archive of another
+// service, one whose chain is broken at its end or whose signature is wrong, and
+// anything that is no archive are refused. The whole chain is the business of
+// Verify; this reads only its end.
+func Open(ctx context.Context, o Options) (*Archive, error) {
+	a := &Archive{o: o.withDefaults()}
+
+	point, err := a.readCheckpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	if point != nil {
+		if err := a.follow(ctx, *point); err != nil {
+			return nil, err
+		}
+	}
+
+	// A run that crashed before its checkpoint has left manifests behind it.
+	for {
+		next, m, err := a.readManifest(ctx, a.head.Sequence+1)
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+
+		if err != nil {
+			return nil, err
+		}
+
+		if m.Previous != a.head.SHA256 {
+			return nil, fmt.Errorf("%w: %s does not follow the one before", ErrBroken, manifestKey(m.Sequence))
+		}
+
+		a.head, a.last = next, m
+	}
+
+	if err := a.check(ctx); err != nil {
+		return nil, err
+	}
+
+	return a, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Overlap == 0 {
+		o.Overlap = DefaultOverlap
+	}
+
+	if o.SettleDelay == 0 {
+		o.SettleDelay = DefaultSettleDelay
+	}
+
+	if o.Lease == 0 {
+		o.Lease = DefaultLease
+	}
+
+	o.Overlap = max(o.Overlap, o.SettleDelay)
+
+	return o
+}
+
+// Head returns the last manifest's number and hash.
+func (a *Archive) Head() Head { return a.head }
+
+// Last returns the last manifest, nil before the first.
+func (a *Archive) Last() *Manifest { return a.last }
+
+// follow takes the checkpoint's word for the head and holds the manifest to it.
+func (a *Archive) follow(ctx context.Context, point checkpoint) error {
+	head, m, err := a.readManifest(ctx, point.sequence)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s, which the checkpoint names, is missing", ErrBroken, manifestKey(point.sequence))
+	}
+
+	if err != nil {
+		return err
+	}
+
+	if head.SHA256 != point.sha256 {
+		return fmt.Errorf("%w: %s is not what the checkpoint says", ErrBroken, manifestKey(point.sequence))
+	}
+
+	a.head, a.last, a.checkpointed = head, m, point.sequence
+
+	return nil
+}
+
+// check holds the end of the archive against what the caller knows.
+func (a *Archive) check(ctx context.Context) error {
+	if a.last == nil {
+		if a.o.Known != nil && a.o.Known.Sequence > 0 {
+			return fmt.Errorf("%w: it is empty, but segment %d is remembered", ErrBroken, a.o.Known.Sequence)
+		}
+
+		return a.checkEmpty(ctx)
+	}
+
+	if name := a.o.Service.Info().Name; a.last.Service != name {
+		return fmt.Errorf("%w: an archive of %s", ErrForeign, a.last.Service)
+	}
+
+	// The archive remembers how far back it goes, whatever "how far back" would
+	// mean by now.
+	a.o.Start = a.last.Start
+
+	known := a.o.Known
+	if known == nil || known.Sequence == 0 {
+		return nil
+	}
+
+	if known.Sequence > a.head.Sequence {
+		return fmt.Errorf("%w: its last segment is %d, but segment %d is remembered", ErrBroken, a.head.Sequence, known.Sequence)
+	}
+
+	if known.Sequence == a.head.Sequence && known.SHA256 == a.head.SHA256 {
+		return nil
+	}
+
+	head, _, err := a.readManifest(ctx, known.Sequence)
+	if err != nil {
+		return err
+	}
+
+	if head.SHA256 != known.SHA256 {
+		return fmt.Errorf("%w: %s is not the one that is remembered", ErrBroken, manifestKey(known.Sequence))
+	}
+
+	return nil
+}
+
+// checkEmpty accepts a place that holds nothing, or what the crash of a first run
+// left: its claim and the segment that the claim names.
+func (a *Archive) checkEmpty(ctx context.Context) error {
+	leftover := map[string]bool{}
+
+	for object, err := range a.o.Store.List(ctx, claimsPrefix) {
+		if err != nil {
+			return err
+		}
+
+		c, err := a.readClaim(ctx, object.Key)
+		if err != nil {
+			return err
+		}
+
+		leftover[object.Key], leftover[c.Segment] = true, true
+	}
+
+	for object, err := range a.o.Store.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+
+		if !leftover[object.Key] {
+			return fmt.Errorf("%w: %s", ErrForeign, object.Key)
+		}
+	}
+
+	return nil
+}
+
+const (
+	checkpointKey   = "checkpoint"
+	manifestsPrefix = "manifests/"
+	claimsPrefix    = "claims/"
+	entriesPrefix   = "entries/"
+)
+
+func manifestKey(sequence int64) string { return fmt.Sprintf("%s%08d.json", manifestsPrefix, sequence) }
+
+func claimKey(sequence int64, attempt int) string {
+	return fmt.Sprintf("%s%08d.%d.json", claimsPrefix, sequence, attempt)
+}
+
+// segmentKey follows the layout that engines read as partitions.
+func segmentKey(service string, day time.Time, sequence int64, sha256, extension string) string {
+	const hashLength = 16
+
+	return fmt.Sprintf("%sservice=%s/date=%s/%08d-%s.%s",
+		entriesPrefix, service, day.UTC().Format(time.DateOnly), sequence, sha256[:hashLength], strings.TrimPrefix(extension, "."))
+}

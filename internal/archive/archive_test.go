@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// TestYear runs 400 applies over more than a year of a log that grows between
+// them and during their pages, with rows that come late, bursts, quiet days,
+// crashes at every step of writing and a new runner each time.
+func TestYear(t *testing.T) {
+	t.Parallel()
+
+	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, service, 7)
+			store := newMemory()
+
+			var head archive.Head
+
+			crashes := 0
+
+			for step := range 400 {
+				w.advance(step)
+
+				o := w.options(store)
+				o.Known = &head
+
+				var crash *crashing
+
+				if step%3 == 2 {
+					crash = &crashing{Store: store, at: 1 + step/3%9, after: step%2 == 0}
+					o.Store = crash
+				}
+
+				r, err := w.apply(o)
+
+				switch {
+				case crash != nil && crash.crashed:
+					crashes++
+
+					if err == nil {
+						t.Fatalf("step %d: the runner crashed and said nothing", step)
+					}
+
+					checkVerifies(t, store, archive.VerifyOptions{Head: &head}, archive.FindingUnfinished)
+					archived(t, store)
+
+					// The claim of the crashed runner runs out.
+					w.now = w.now.Add(archive.DefaultLease)
+				case err != nil:
+					t.Fatalf("step %d: %v", step, err)
+				default:
+					head = r.Head
+					if step%10 == 0 {
+						checkVerifies(t, store, archive.VerifyOptions{Head: &head})
+						w.checkExactlyOnce(store, r.CoveredUntil)
+					}
+				}
+			}
+
+			w.now = w.now.Add(time.Hour)
+			r := w.mustApply(w.options(store))
+			w.checkExactlyOnce(store, r.CoveredUntil)
+
+			report := checkVerifies(t, store, archive.VerifyOptions{Head: &r.Head})
+			t.Logf("%d entries in %d segments after %d crashes", report.EntryCount, report.Segments, crashes)
+
+			if crashes < 60 || report.Segments < 300 {
+				t.Errorf("%d crashes, %d segments", crashes, report.Segments)
+			}
+		})
+	}
+}
+
+// advance lets time go by and things happen.
+func (w *world) advance(step int) {
+	gap := time.Duration(w.random.IntN(36*60)) * time.Minute
+	at := w.now
+
+	w.duringPages = func() {}
+	if step%4 == 1 {
+		w.duringPages = func() {
+			if w.random.IntN(2) == 0 {
+				// The present, or a little late.
+				w.happen(1, w.now.Add(-time.Duration(w.random.IntN(480))*time.Second))
+			}
+		}
+	}
+
+	switch {
+	case step%7 == 5: // A quiet time.
+	case step%11 == 6: // A burst, longer than a page.
+		w.happen(230, at.Add(gap/2))
+	default:
+		for range w.random.IntN(12) {
+			w.happen(1+w.random.IntN(3), at.Add(time.Duration(w.random.Int64N(int64(gap)+1))))
+		}
+	}
+
+	w.now = at.Add(gap)
+
+	// Some of the newest has not settled yet.
+	w.happen(w.random.IntN(3), w.now.Add(-30*time.Second))
+}
+
+// TestTwoRunners: of two that began at the same time one wins, and the other says why.
+func TestTwoRunners(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, auditlog.ServiceUpCloud, 1)
+	store := newMemory()
+	w.happen(20, begin.Add(-time.Hour))
+
+	first, err := archive.Open(t.Context(), w.options(store))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	second, err := archive.Open(t.Context(), w.options(store))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := first.Append(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := second.Append(t.Context()); !errors.Is(err, archive.ErrLost) {
+		t.Errorf("the second runner got %v", err)
+	}
+
+	checkVerifies(t, store, archive.VerifyOptions{})
+	w.checkExactlyOnce(store, begin)
+
+	// One that crashed holds its claim until it runs out.
+	w.now = w.now.Add(time.Hour)
+	w.happen(3, w.now.Add(-10*time.Minute))
+
+	o := w.options(store)
+	o.Store = &crashing{Store: store, at: 2, after: true}
+
+	if _, err := w.apply(o); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+
+	if _, err := w.apply(w.options(store)); !errors.Is(err, archive.ErrBusy) {
+		t.Errorf("while the claim holds: %v", err)
+	}
+
+	w.now = w.now.Add(archive.DefaultLease)
+	r := w.mustApply(w.options(store))
+	w.checkExactlyOnce(store, r.CoveredUntil)
+	checkVerifies(t, store, archive.VerifyOptions{Head: &r.Head})
+}
+
+// TestSlowRunner: one that slept over its lease must not finish what another may
+// have taken over.
+func TestSlowRunner(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, auditlog.ServiceUpCloud, 1)
+	store := newMemory()
+	w.happen(5, begin.Add(-time.Hour))
+
+	o := w.options(&slow{memory: store, w: w})
+	if _, err := w.apply(o); !errors.Is(err, archive.ErrLost) {
+		t.Errorf("got %v", err)
+	}
+
+	r := w.mustApply(w.options(store))
+	w.checkExactlyOnce(store, r.CoveredUntil)
+	checkVerifies(t, store, archive.VerifyOptions{})
+}
+
+// TestLostCursor falls back to time and says so.
+func TestLostCursor(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, auditlog.ServiceCloudscale, 1)
+	store := newMemory()
+	w.happen(30, begin.Add(-time.Hour))
+
+	if r := w.mustApply(w.options(store)); r.ResumedBy != archive.ResumedFromStart {
+		t.Errorf("resumed by %s", r.ResumedBy)
+	}
+
+	w.now = w.now.Add(time.Hour)
+	w.happen(30, w.now.Add(-30*time.Minute))
+
+	if r := w.mustApply(w.options(store)); r.ResumedBy != archive.ResumedByCursor || r.Added != 33 {
+		t.Errorf("resumed by %s, added %d", r.ResumedBy, r.Added)
+	}
+
+	w.now = w.now.Add(time.Hour)
+	w.happen(30, w.now.Add(-30*time.Minute))
+	w.reject = true
+
+	r := w.mustApply(w.options(store))
+	if r.ResumedBy != archive.ResumedByFallback || r.Added != 33 {
+		t.Errorf("resumed by %s, added %d", r.ResumedBy, r.Added)
+	}
+
+	w.checkExactlyOnce(store, r.CoveredUntil)
+}
+
+// TestGap: what is gone is not passed over in silence.
+func TestGap(t *testing.T) {
+	t.Parallel()
+
+	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, service, 1)
+			store := newMemory()
+			w.happen(5, begin.Add(-time.Hour))
+			w.mustApply(w.options(store))
+
+			w.now = w.now.AddDate(0, 0, 181)
+			w.happen(7, w.now.Add(-time.Hour))
+
+			_, err := w.apply(w.options(store))
+
+			gap := (*archive.GapError)(nil)
+			if !errors.As(err, &gap) || gap.After != 1 || !gap.CoveredUntil.Equal(begin.Add(-time.Minute)) {
+				t.Fatalf("got %v", err)
+			}
+
+			// A refresh that found nothing new since is as good as a run.
+			o := w.options(store)
+			o.CoveredUntil = w.now.AddDate(0, 0, -1)
+
+			if _, err := archive.Open(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+
+			o = w.options(store)
+			o.AcceptGapAfter = 1
+			r := w.mustApply(o)
+
+			report := checkVerifies(t, store, archive.VerifyOptions{Head: &r.Head})
+			if len(report.Gaps) != 1 || !report.Gaps[0].From.Equal(gap.CoveredUntil) {
+				t.Errorf("gaps are %v", report.Gaps)
+			}
+
+			// The permission is used up.
+			w.now = w.now.AddDate(0, 0, 181)
+			if _, err := w.apply(o); !errors.As(err, &gap) || gap.After != r.Head.Sequence {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestForeignDestinations are refused and left as they are.
+func TestForeignDestinations(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, auditlog.ServiceUpCloud, 1)
+	w.happen(5, begin.Add(-time.Hour))
+
+	for name, prepare := range map[string]func(*memory){
+		"some file":           func(m *memory) { m.objects["photo.jpg"] = []byte("x") },
+		"a checkpoint":        func(m *memory) { m.objects["checkpoint"] = []byte("example.com/log\n1\nAAAA\n") },
+		"another service":     func(m *memory) { other(t, m) },
+		"a broken manifest":   func(m *memory) { m.objects["manifests/00000001.json"] = []byte("{}") },
+		"a segment by itself": func(m *memory) { m.objects["entries/service=upcloud/date=2026-01-01/00000001-x.ndjson"] = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newMemory()
+			prepare(store)
+
+			before := fmt.Sprint(store.objects)
+
+			_, err := w.apply(w.options(store))
+			if !errors.Is(err, archive.ErrForeign) && !errors.Is(err, archive.ErrBroken) {
+				t.Errorf("got %v", err)
+			}
+
+			if fmt.Sprint(store.objects) != before {
+				t.Error("the destination was changed")
+			}
+		})
+	}
+}
+
+// other fills a store with an archive of another service.
+func other(t *testing.T, m *memory) {
+	t.Helper()
+
+	w := newWorld(t, auditlog.ServiceCloudscale, 1)
+	w.happen(5, begin.Add(-time.Hour))
+	w.mustApply(w.options(m))
+}
+
+// TestCostOfAnIncrement does not depend on how much is archived already.
+func TestCostOfAnIncrement(t *testing.T) {
+	t.Parallel()
+
+	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
+		w := newWorld(t, service, 1)
+		store := newMemory()
+
+		cost := func() (calls, bytes, requests int) {
+			w.now = w.now.Add(24 * time.Hour)
+			w.happen(40, w.now.Add(-12*time.Hour))
+			store.calls, store.bytes = 0, 0
+			w.fake.ResetRequests()
+			w.mustApply(w.options(store))
+
+			return store.calls, store.bytes, len(w.fake.Requests())
+		}
+
+		cost()
+
+		calls, bytes, requests := cost()
+		for range 60 {
+			cost()
+		}
+
+		laterCalls, laterBytes, laterRequests := cost()
+		t.Logf("%s: %d calls, %d bytes, %d requests; 60 days later %d, %d, %d",
+			service, calls, bytes, requests, laterCalls, laterBytes, laterRequests)
+
+		if laterCalls > calls+2 || laterBytes > bytes*3/2 || laterRequests > requests+1 {
+			t.Errorf("%s: the cost has grown", service)
+		}
+	}
+}
+
+func TestPending(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, auditlog.ServiceUpCloud, 1)
+	store := newMemory()
+	w.happen(5, begin.Add(-time.Hour))
+
+	pending := func() int64 {
+		t.Helper()
+
+		a, err := archive.Open(t.Context(), w.options(store))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		n, _, err := a.Pending(t.Context(), 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return n
+	}
+
+	if n := pending(); n != 5 || len(store.objects) != 0 {
+		t.Errorf("%d are pending, %d objects", n, len(store.objects))
+	}
+
+	w.mustApply(w.options(store))
+
+	if n := pending(); n != 0 {
+		t.Errorf("%d are pending", n)
+	}
+
+	w.now = w.now.Add(time.Hour)
+	w.happen(3, w.now.Add(-30*time.Minute))
+
+	if n := pending(); n != 3 {
+		t.Errorf("%d are pending", n)
+	}
+}
+
+type slow struct {
+	*memory
+
+	w *world
+}
+
+// Create takes longer than any lease.
+func (s *slow) Create(ctx context.Context, key string, data []byte) error {
+	if strings.HasPrefix(key, "entries/") {
+		s.w.now = s.w.now.Add(archive.DefaultLease)
+	}
+
+	return s.memory.Create(ctx, key, data)
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
+)
+
+// memory is a store that forgets nothing and costs nothing. What real places do
+// beyond it is the durable package's to test.
+type memory struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+	calls   int
+	bytes   int
+}
+
+func newMemory() *memory { return &memory{objects: map[string][]byte{}} }
+
+func (m *memory) String() string { return "memory" }
+
+func (m *memory) Create(_ context.Context, key string, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.calls++
+
+	if _, ok := m.objects[key]; ok {
+		return &fs.PathError{Op: "create", Path: key, Err: durable.ErrExists}
+	}
+
+	m.objects[key] = slices.Clone(data)
+	m.bytes += len(data)
+
+	return nil
+}
+
+func (m *memory) Replace(_ context.Context, key string, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.calls++
+	m.bytes += len(data)
+	m.objects[key] = slices.Clone(data)
+
+	return nil
+}
+
+func (m *memory) Read(_ context.Context, key string, _ int64) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.calls++
+
+	data, ok := m.objects[key]
+	if !ok {
+		return nil, &fs.PathError{Op: "read", Path: key, Err: fs.ErrNotExist}
+	}
+
+	m.bytes += len(data)
+
+	return slices.Clone(data), nil
+}
+
+func (m *memory) List(_ context.Context, prefix string) iter.Seq2[durable.Object, error] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.calls++
+
+	var objects []durable.Object
+
+	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
+		if strings.HasPrefix(key, prefix) {
+			objects = append(objects, durable.Object{Key: key, Size: int64(len(m.objects[key]))})
+		}
+	}
+
+	return func(yield func(durable.Object, error) bool) {
+		for _, o := range objects {
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *memory) Delete(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.calls++
+	delete(m.objects, key)
+
+	return nil
+}
+
+var errCrash = errors.New("the runner crashed")
+
+// crashing is a store whose user crashes at the n-th change, before or after it
+// took place: from then on nothing reaches the store any more.
+type crashing struct {
+	durable.Store
+
+	at      int
+	after   bool
+	changes int
+	crashed bool
+}
+
+func (c *crashing) change(do func() error) error {
+	if c.crashed {
+		return errCrash
+	}
+
+	c.changes++
+	if c.changes != c.at {
+		return do()
+	}
+
+	c.crashed = true
+	if c.after {
+		_ = do()
+	}
+
+	return errCrash
+}
+
+func (c *crashing) Create(ctx context.Context, key string, data []byte) error {
+	return c.change(func() error { return c.Store.Create(ctx, key, data) })
+}
+
+func (c *crashing) Replace(ctx context.Context, key string, data []byte) error {
+	return c.change(func() error { return c.Store.Replace(ctx, key, data) })
+}
+
+func (c *crashing) Delete(ctx context.Context, key string) error {
+	return c.change(func() error { return c.Store.Delete(ctx, key) })
+}
+
+// world is a cloud whose log grows, and a clock.
+type world struct {
+	t       testing.TB
+	fake    *fakeapi.Server
+	service auditlog.Service
+	random  *rand.Rand
+	now     time.Time
+	serial  int
+	runners int
+	// duringPages adds records while a reading is under way.
+	duringPages func()
+	// reject makes the cloud refuse cursors.
+	reject bool
+}
+
+var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func newWorld(t testing.TB, service string, seed uint64) *world {
+	t.Helper()
+
+	fake, err := fakeapi.New(fakeapi.Options{NoExamples: true, Now: begin})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	w := &world{t: t, fake: fake, random: rand.New(rand.NewPCG(seed, 1)), now: begin, duringPages: func() {}}
+
+	handler := fake.UpCloud()
+	if service == auditlog.ServiceCloudscale {
+		handler = fake.Cloudscale()
+	}
+
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.reject && r.URL.Query().Has("cursor") {
+			http.Error(rw, `{"detail":"Invalid cursor."}`, http.StatusBadRequest)
+
+			return
+		}
+
+		w.duringPages()
+		handler.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(s.Close)
+
+	endpoint, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	clock := func() time.Time { return w.now }
+	c := client.New(client.Options{
+		Endpoint: endpoint, Authorization: "Bearer " + fakeapi.DefaultToken, UserAgent: "test", RequestTimeout: time.Minute,
+		MaxRetries: 2, RetryWaitMin: time.Microsecond, RetryWaitMax: time.Millisecond, MaxConcurrency: 1, Clock: clock,
+	})
+
+	w.service = upcloud.New(c, clock, 0)
+	if service == auditlog.ServiceCloudscale {
+		w.service = cloudscale.New(c, clock, 0)
+	}
+
+	return w
+}
+
+// happen adds n records at a time, to both clouds.
+func (w *world) happen(n int, at time.Time) {
+	for range n {
+		w.serial++
+		at := at.Add(time.Duration(w.random.IntN(1000)) * time.Millisecond).Truncate(time.Microsecond)
+		ip := fmt.Sprintf("192.0.2.%d", w.serial%250)
+
+		w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
+			Time: at, CloudEventID: fmt.Sprintf("01HQXYZ%019d", w.serial), Action: []string{"create", "delete", "update"}[w.serial%3],
+			ResourceType: "server", ResourceID: fmt.Sprint(w.serial), Origin: "api", AuthType: "api", CorrelationID: "c",
+			AccountUsername: "ci", IPAddress: ip,
+		})
+
+		// Every tenth record has a twin, which only its place tells apart.
+		for range 1 + max(0, w.serial%10-8) {
+			w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{
+				Timestamp: at, Action: "server_create", Message: fmt.Sprintf("Server 's%d' has been created", w.serial), IPAddress: &ip,
+				Actor: fakeapi.CloudscaleActor{User: &fakeapi.CloudscaleUser{Email: "ci@example.com"}},
+			})
+		}
+	}
+}
+
+func (w *world) options(store durable.Store) archive.Options {
+	w.runners++
+
+	return archive.Options{
+		Store: store, Service: w.service, Format: export.FormatNDJSON, Compression: export.CompressionZstd,
+		Start: begin.AddDate(0, 0, -30), Clock: func() time.Time { return w.now }, Holder: fmt.Sprintf("runner-%d", w.runners), Tool: "test",
+	}
+}
+
+// apply is one run of a runner that remembers nothing but the head.
+func (w *world) apply(o archive.Options) (archive.Result, error) {
+	a, err := archive.Open(context.Background(), o)
+	if err != nil {
+		return archive.Result{}, err
+	}
+
+	return a.Append(context.Background())
+}
+
+func (w *world) mustApply(o archive.Options) archive.Result {
+	w.t.Helper()
+
+	r, err := w.apply(o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+
+	return r
+}
+
+// archived returns every archived record, by id, and fails on one archived twice.
+func archived(t testing.TB, store durable.Store) map[string]string {
+	t.Helper()
+
+	records := map[string]string{}
+
+	for e, err := range archive.Entries(t.Context(), store) {
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if _, ok := records[e.ID]; ok {
+			t.Fatalf("%s is archived twice", e.ID)
+		}
+
+		records[e.ID] = string(e.Raw)
+	}
+
+	return records
+}
+
+// checkExactlyOnce compares the archive with the cloud's log up to a moment.
+func (w *world) checkExactlyOnce(store durable.Store, until time.Time) {
+	w.t.Helper()
+
+	want := map[string]int{}
+
+	if w.service.Info().Name == auditlog.ServiceUpCloud {
+		for _, r := range w.fake.UpCloudRecords() {
+			if r.Time.Before(until) {
+				want[string(r.Raw)]++
+			}
+		}
+	} else {
+		for _, r := range w.fake.CloudscaleRecords() {
+			if r.Timestamp.Before(until) {
+				want[string(r.Raw)]++
+			}
+		}
+	}
+
+	got := map[string]int{}
+	for _, raw := range archived(w.t, store) {
+		got[raw]++
+	}
+
+	for raw, n := range want {
+		if got[raw] != n {
+			w.t.Fatalf("archived %d times instead of %d: %s", got[raw], n, raw)
+		}
+	}
+
+	if len(got) != len(want) {
+		w.t.Fatalf("%d different records are archived, %d exist", len(got), len(want))
+	}
+}
+
+// checkVerifies runs the verifier and fails on any finding but the allowed ones.
+func checkVerifies(t testing.TB, store durable.Store, o archive.VerifyOptions, allowed ...archive.Finding) *archive.Report {
+	t.Helper()
+
+	report, err := archive.Verify(t.Context(), store, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, p := range report.Problems {
+		if !slices.Contains(allowed, p.Finding) {
+			t.Fatalf("%s: %s: %s", p.Finding, p.Key, p.Detail)
+		}
+	}
+
+	return report
+}
