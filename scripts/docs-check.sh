@@ -1,0 +1,24 @@
+#!/bin/sh
+# Fails when docs/ or examples/ are not what `make generate` makes of this tree. Run after it, by `make docs-check`.
+set -eu
+cd "$(dirname -- "$0")/.."
+
+changed=$(git diff --name-only -- docs examples)
+# Not --exclude-standard for docs: a page that is ignored is a page that is not published.
+untracked=$(git ls-files --others -- docs && git ls-files --others --exclude-standard -- examples)
+
+if [ -n "$changed$untracked" ]; then
+	git --no-pager diff --stat -- docs examples
+	git --no-pager diff -- docs examples | head -n 200
+	echo
+	echo "docs/ or examples/ are not what \`make generate\` makes of this tree:"
+	[ -z "$changed" ] || printf '%s\n' "$changed" | sed 's/^/  changed    /'
+	[ -z "$untracked" ] || printf '%s\n' "$untracked" | sed 's/^/  not added  /'
+	echo "Run \`make generate\` and add the result."
+	exit 1
+fi
+
+if [ -z "$(git ls-files -- docs)" ]; then
+	echo "docs/ is empty: \`make generate\` wrote no page."
+	exit 1
+fi
