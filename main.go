@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"flag"
 	"log"
 	"os"
@@ -26,6 +27,7 @@ func main() {
 		Version:   version,
 		Clock:     time.Now,
 		LookupEnv: os.LookupEnv,
+		Runner:    runner(),
 	}), providerserver.ServeOpts{
 		Address:         "registry.terraform.io/auditlogs/audit",
 		Debug:           *debug,
@@ -34,4 +36,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+// runner tells this process from every other, for people as well.
+func runner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+
+	return host + "-" + rand.Text()
 }

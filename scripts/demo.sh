@@ -175,8 +175,8 @@ printf '\n  exit code %s\n' "$code"
 printf '\n  Once each of them is known to be meant, they are allowed by name, and the same gate passes:\n'
 actors=$(cd "$work/demo" && "$TERRAFORM" output -json deleting_actors)
 # shellcheck disable=SC2016 # Shown, not run.
-shown "$tf"' plan -var last=7d \
-      -var "allowed_actors=$('"$tf"' -chdir=../demo output -json deleting_actors)"; echo "exit code $?"' 0 \
+shown 'actors=$('"$tf"' -chdir=../demo output -json deleting_actors)
+  $ '"$tf"' plan -var last=7d -var "allowed_actors=$actors"; echo "exit code $?"' 0 \
 	"$TERRAFORM" plan -var last=7d -var "allowed_actors=$actors"
 contains 'expected = {'
 printf '\n  exit code %s\n' "$code"

@@ -327,8 +327,8 @@ func (r *run) add(ctx context.Context, e auditlog.Entry) error {
 		}
 	}
 
-	if r.a.o.Redact != nil {
-		e = r.a.o.Redact(e)
+	if r.a.o.Redactor.Active() {
+		e = r.a.o.Redactor.Apply(e)
 	}
 
 	return r.current.add(&e)
@@ -437,7 +437,7 @@ func (r *run) manifest(last bool) (*Manifest, []byte, error) {
 		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Previous: a.head.SHA256,
 		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()), Segment: described,
 		CoveredUntil: r.query.Window.End, ReadUntil: r.query.Window.End, Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
-		Start: a.o.Start, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redaction,
+		Start: a.o.Start, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redactor.Statement(),
 	}
 
 	if a.last != nil {

@@ -67,10 +67,8 @@ type Options struct {
 	Signer note.Signer
 	// Verifier checks the checkpoint that is there, before anything is written.
 	Verifier note.Verifier
-	// Redact changes entries before they are written; nil keeps them as they are.
-	Redact func(auditlog.Entry) auditlog.Entry
-	// Redaction says in manifests what Redact does.
-	Redaction map[string]string
+	// Redactor changes entries before they are written; nil keeps them as they are.
+	Redactor *export.Redactor
 	// AcceptGapAfter is the sequence number after which a gap is accepted.
 	AcceptGapAfter int64
 	// CoveredUntil is up to when a refresh has since found nothing new.

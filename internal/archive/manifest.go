@@ -46,8 +46,9 @@ type Manifest struct {
 	// Gap is what was lost before this segment, where that was accepted.
 	Gap *Gap `json:"gap"`
 
-	Filters   map[string][]string `json:"filters"`
-	Redaction map[string]string   `json:"redaction"`
+	Filters map[string][]string `json:"filters"`
+	// Redaction says what was taken out of the entries, nil where nothing was.
+	Redaction *export.Redaction `json:"redaction"`
 }
 
 // Segment is a file of entries.

@@ -46,7 +46,11 @@ const (
 	ProofCursor Proof = "cursor_exhausted"
 )
 
+// retentionSlack keeps a window that is as long as the retention from counting as
+// longer, since time goes by between resolving and reading it.
+const retentionSlack = time.Minute
+
 // NewCompleteness begins the statement of a reading that begins now.
 func NewCompleteness(w Window, retention time.Duration, now time.Time) Completeness {
-	return Completeness{Window: w, Retention: retention, BeyondRetention: w.Start.Before(now.Add(-retention))}
+	return Completeness{Window: w, Retention: retention, BeyondRetention: w.Start.Before(now.Add(-retention - retentionSlack))}
 }

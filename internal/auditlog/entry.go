@@ -142,7 +142,7 @@ var fields = []Field{
 	{Name: "resource_type", Description: "The type of the resource it was done to.", text: func(e *Entry) string { return e.ResourceType }},
 	{Name: FieldResourceID, Description: "The id of the resource it was done to.", text: func(e *Entry) string { return e.ResourceID }},
 	{Name: "resource_name", Description: "The name of the resource it was done to.", text: func(e *Entry) string { return e.ResourceName }},
-	{Name: "scope_type", Description: "What holds the resource: `project`, `organization`, `account` or `user`.", text: func(e *Entry) string { return e.ScopeType }},
+	{Name: "scope_type", Description: "What holds the resource: `project`, `organization` or `user`.", text: func(e *Entry) string { return e.ScopeType }},
 	{Name: "scope_id", Description: "The id of what holds the resource.", text: func(e *Entry) string { return e.ScopeID }},
 	{Name: "scope_name", Description: "The name of what holds the resource.", text: func(e *Entry) string { return e.ScopeName }},
 	{Name: FieldOrigin, Description: "Where the request came from, as the cloud spells it, such as `api` or `gui`.", text: func(e *Entry) string { return e.Origin }},

@@ -39,6 +39,24 @@ func Operations() []Operation {
 	}
 }
 
+// OperationsIn returns the operations that a service's table maps to, and
+// OperationOther.
+func OperationsIn(table map[string]Operation) []Operation {
+	return slices.DeleteFunc(Operations(), func(op Operation) bool {
+		if op == OperationOther {
+			return false
+		}
+
+		for _, mapped := range table {
+			if mapped == op {
+				return false
+			}
+		}
+
+		return true
+	})
+}
+
 // OperationsOf returns the sorted operations that the actions mean by the given
 // mapping, each once.
 func OperationsOf(actions []string, operationOf func(action string) Operation) []string {

@@ -24,6 +24,8 @@ type Info struct {
 	Retention time.Duration
 	// NeverRecorded names the fields that no entry of this service ever has.
 	NeverRecorded []string
+	// Operations lists what its actions can mean; OperationOther is always among it.
+	Operations []Operation
 	// CredentialsHint is the sentence that says how to configure access.
 	CredentialsHint string
 }

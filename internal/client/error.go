@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -264,7 +265,7 @@ func (c *Client) clean(text string) string {
 func checkJSON(body []byte, header http.Header) *Error {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
-		return &Error{Kind: KindBrokenBody, Err: errors.New("the answer is empty")}
+		return &Error{Kind: KindBrokenBody, Err: errors.New("it is empty")}
 	}
 
 	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
@@ -285,11 +286,16 @@ func decodeError(err error) *Error {
 	}
 
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &Error{Kind: KindBrokenBody, Err: errors.New("the answer is not whole JSON")}
+		return &Error{Kind: KindBrokenBody, Err: errors.New("it is not whole JSON")}
 	}
 
 	if mismatch := (*json.UnmarshalTypeError)(nil); errors.As(err, &mismatch) {
-		return &Error{Kind: KindShape, Err: fmt.Errorf("%q is a JSON %s", mismatch.Field, strings.Fields(mismatch.Value)[0])}
+		what := strconv.Quote(mismatch.Field)
+		if mismatch.Field == "" {
+			what = "a part of it"
+		}
+
+		return &Error{Kind: KindShape, Err: fmt.Errorf("%s is a JSON %s", what, strings.Fields(mismatch.Value)[0])}
 	}
 
 	return &Error{Kind: KindShape, Err: err}
@@ -300,7 +306,7 @@ func bodyError(err error) *Error {
 		return &Error{Kind: KindTimeout, Err: errors.New("the answer took too long")}
 	}
 
-	return &Error{Kind: KindBrokenBody, Err: errors.New("the answer broke off")}
+	return &Error{Kind: KindBrokenBody, Err: errors.New("it broke off")}
 }
 
 // transportError classifies what net/http returns. The URL that it quotes is

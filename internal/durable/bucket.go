@@ -5,36 +5,167 @@ package durable
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"iter"
+	"strings"
+	"unicode/utf8"
 )
 
-// ErrExists is returned by Store.Create when there is an object under the key.
-var ErrExists = errors.New("exists already")
+var (
+	// ErrExists is returned by Store.Create when there is an object under the key.
+	ErrExists = errors.New("exists already")
+	// ErrNotConditional means that a store lets two create the same object. Two
+	// runners could then both believe that they were first.
+	ErrNotConditional = errors.New("does not refuse to create what exists already")
+)
 
 // Object is one object of a store.
 type Object struct {
 	// Key is its name: parts joined by slashes, whatever the store.
-	Key  string
+	Key string
+	// Size is its length in bytes, 0 when it is irregular.
 	Size int64
+	// Irregular marks what no store of ours made and Read refuses: a link, a
+	// device, a name that CheckKey refuses.
+	Irregular bool
 }
 
 // Store holds whole objects under keys. Whoever looks sees an object as it was
-// given or not at all, also after a crash. Objects are small enough for memory.
+// given or not at all, also after a crash; directoryStore documents the one
+// exception. Objects are small enough for memory. It may be used by several
+// goroutines.
 //
 // Errors answer errors.Is: fs.ErrNotExist for a missing object or bucket,
-// fs.ErrPermission for a refused one, ErrExists, ErrTooLarge.
+// fs.ErrPermission for a refused one, fs.ErrInvalid for a key that CheckKey
+// refuses, ErrExists, ErrTooLarge, the context's error. Any other error of Create,
+// Replace and Delete leaves open whether the change was made: the answer may have
+// been lost on its way.
 type Store interface {
 	// String names the place as users write it, without any secret.
 	String() string
 	// Create makes an object under a key that has none, or returns ErrExists. Of
 	// two that create the same key at the same time, one succeeds.
+	//
+	// When the answer to a request is lost and the repeated one is told that the
+	// object exists, the object is compared with data, and the same bytes count as
+	// ours. Callers that must know who was first put something unique into data.
 	Create(ctx context.Context, key string, data []byte) error
 	// Replace makes an object, whatever is there.
 	Replace(ctx context.Context, key string, data []byte) error
 	// Read returns an object of at most limit bytes.
 	Read(ctx context.Context, key string, limit int64) ([]byte, error)
-	// List yields the objects whose keys begin with prefix, in the order of keys.
+	// List yields the objects whose keys begin with prefix, in the order of the
+	// keys' bytes. An error is yielded once and ends the sequence.
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
 	// Delete removes an object; a missing one is fine.
 	Delete(ctx context.Context, key string) error
+}
+
+// KeyError says why a key names no object in any store.
+type KeyError struct {
+	Key    string
+	Reason string
+}
+
+func (e *KeyError) Error() string { return fmt.Sprintf("key %q %s", e.Key, e.Reason) }
+
+// Is makes it an fs.ErrInvalid.
+func (e *KeyError) Is(target error) bool { return target == fs.ErrInvalid }
+
+const (
+	// longestKey is S3's limit in bytes, prefix included.
+	longestKey = 1024
+	// longestPart is the limit of file systems in common use, in bytes.
+	longestPart = 255
+)
+
+// CheckKey accepts the keys that mean the same object in every store: a directory
+// can be copied to object storage and back, by any tool, on any system.
+func CheckKey(key string) error {
+	if key == "" {
+		return &KeyError{key, "is empty"}
+	}
+
+	if len(key) > longestKey {
+		return &KeyError{key, "is too long"}
+	}
+
+	for part := range strings.SplitSeq(key, "/") {
+		if reason := checkPart(part); reason != "" {
+			return &KeyError{key, reason}
+		}
+	}
+
+	return nil
+}
+
+func checkPart(part string) string {
+	switch {
+	case part == "":
+		return "has an empty part"
+	case part == ".", part == "..":
+		return "leads elsewhere"
+	case len(part) > longestPart:
+		return "has a part that is too long"
+	case strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`\:*?"<>|`, r) }):
+		return "has a character that not every store can keep"
+	case strings.HasSuffix(part, "."), strings.HasSuffix(part, " "):
+		return "has a part whose end Windows drops"
+	case isDeviceName(part):
+		return "has a part that is a device on Windows"
+	case isPartName(part):
+		return "has the name of a temporary file"
+	default:
+		return ""
+	}
+}
+
+// isDeviceName recognises names that Windows takes for devices, in any case and
+// with any extension.
+func isDeviceName(part string) bool {
+	name, _, _ := strings.Cut(strings.ToUpper(part), ".")
+	name = strings.TrimRight(name, " ")
+
+	switch name {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+		return true
+	}
+
+	return len(name) == 4 && (name[:3] == "COM" || name[:3] == "LPT") && name[3] >= '0' && name[3] <= '9'
+}
+
+// checkPrefix is CheckKey for the part of a bucket that a user chose, which need
+// not exist anywhere else. "" is the whole bucket.
+func checkPrefix(prefix string) string {
+	if prefix == "" {
+		return ""
+	}
+
+	if len(prefix) > longestKey/2 {
+		return "that is too long"
+	}
+
+	for part := range strings.SplitSeq(prefix, "/") {
+		switch {
+		case part == "":
+			return "that has an empty part"
+		case part == ".", part == "..":
+			return "that leads elsewhere"
+		case !utf8.ValidString(part), strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r == 0x7f }):
+			return "that has a character that not every store can keep"
+		}
+	}
+
+	return ""
+}
+
+// probeKey is where ProbeConditional tries. It is fixed, so that at most one
+// object is ever left there, and List never yields it.
+const probeKey = ".audit-probe"
+
+// hidden says whether List leaves a key out: what the next run tidies up is no
+// object, also in a copy of the store elsewhere.
+func hidden(key string) bool {
+	return key == probeKey || isPartName(key[strings.LastIndexByte(key, '/')+1:])
 }

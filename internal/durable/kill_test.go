@@ -4,6 +4,7 @@ package durable_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -50,6 +51,19 @@ func victim(program string) error {
 
 	kill := durabletest.KillAt(step, os.Getenv(envAfter) != "")
 	fault := kill
+
+	if program == "store without links" {
+		fault = func(n int, s durabletest.Step, done bool) error {
+			err := noLinks(n, s, done)
+			if err != nil {
+				// The step fails, so nobody asks again after it.
+				return errors.Join(kill(n, s, false), kill(n, s, true), err)
+			}
+
+			return kill(n, s, done)
+		}
+	}
+
 	path := os.Getenv(envPath)
 
 	if fail, err := strconv.Atoi(os.Getenv(envFail)); err == nil {
@@ -66,6 +80,15 @@ func victim(program string) error {
 		err = replaceSet(path, newText, durable.Options{System: sys})
 	case "recover":
 		err = durable.RecoverWith(sys, path)
+	case "store", "store without links":
+		ctx := context.Background()
+
+		var s durable.Store
+
+		s, err = durable.OpenStore(ctx, path, durable.StoreOptions{Options: durable.Options{System: sys}})
+		if err == nil {
+			err = storeWork(ctx, s)
+		}
 	default:
 		err = errors.New("unknown program")
 	}

@@ -13,6 +13,7 @@ import (
 const (
 	tempMark    = ".audit-tmp-"
 	journalMark = ".audit-commit"
+	partMark    = ".audit-part-"
 
 	// randomLength is how many base32 characters (5 bits each) tell temporary
 	// files apart.
@@ -52,6 +53,20 @@ func newTempName(base string) string { return stem(base) + tempMark + rand.Text(
 func isTempName(base, name string) bool {
 	random, ok := strings.CutPrefix(name, stem(base)+tempMark)
 
-	return ok && len(random) == randomLength &&
-		strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+	return ok && isRandom(random)
+}
+
+func isRandom(text string) bool {
+	return len(text) == randomLength && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
+
+// newPartName names a store's temporary file. It differs from a Replacement's,
+// which a journal may name and nobody else may remove.
+func newPartName(base string) string { return stem(base) + partMark + rand.Text()[:randomLength] }
+
+// isPartName recognises the temporary files of stores, whatever their target.
+func isPartName(name string) bool {
+	i := strings.LastIndex(name, partMark)
+
+	return i > 0 && name[0] == '.' && isRandom(name[i+len(partMark):])
 }

@@ -267,11 +267,12 @@ func (s store) nearest(dir string) (existing string, missing []string, err error
 	}
 }
 
-// isDangling says whether the path is a link that leads nowhere.
+// isDangling says whether a path that was not found is a link that leads nowhere.
+// A directory is one that somebody made in the meantime.
 func (s store) isDangling(path string) bool {
-	_, err := s.sys.Lstat(path)
+	info, err := s.sys.Lstat(path)
 
-	return err == nil
+	return err == nil && !info.IsDir()
 }
 
 // replaceable makes sure that a regular file may take the path's place, and says

@@ -36,3 +36,10 @@ func syncDirectory(path string) error {
 
 // isNotDirectory recognises a path that leads through a file.
 func isNotDirectory(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
+
+// linkUnsupported recognises a file system without hard links, or a file that can
+// have no more of them.
+func linkUnsupported(err error) bool {
+	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.EOPNOTSUPP) ||
+		errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EMLINK)
+}

@@ -3,8 +3,10 @@
 package durable
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // setFilePermission does nothing: the only bit that Windows knows is read-only,
@@ -20,3 +22,9 @@ func syncDirectory(string) error { return nil }
 // isNotDirectory recognises a path that leads through a file, which Windows
 // reports like any path that does not exist.
 func isNotDirectory(error) bool { return false }
+
+// linkUnsupported recognises a file system without hard links: FAT answers
+// ERROR_INVALID_FUNCTION (1), network shares ERROR_NOT_SUPPORTED (50).
+func linkUnsupported(err error) bool {
+	return errors.Is(err, syscall.Errno(1)) || errors.Is(err, syscall.Errno(50))
+}

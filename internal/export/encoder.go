@@ -20,22 +20,25 @@ import (
 type Format string
 
 // The formats. CSV is RFC 4180 with a header; JSON is one array with an entry on
-// each line; NDJSON is an entry on each line and nothing else.
+// each line; NDJSON is an entry on each line and nothing else; Parquet has typed
+// columns.
 const (
-	FormatCSV    Format = "csv"
-	FormatJSON   Format = "json"
-	FormatNDJSON Format = "ndjson"
+	FormatCSV     Format = "csv"
+	FormatJSON    Format = "json"
+	FormatNDJSON  Format = "ndjson"
+	FormatParquet Format = "parquet"
 )
 
 // Formats lists every format.
-func Formats() []Format { return []Format{FormatCSV, FormatJSON, FormatNDJSON} }
+func Formats() []Format { return []Format{FormatCSV, FormatJSON, FormatNDJSON, FormatParquet} }
 
 // Encoder writes entries in one format.
 type Encoder interface {
 	// Encode writes the entry, or nothing of it when it returns an error of its
 	// own. An error of the underlying writer may leave a part.
 	Encode(e *auditlog.Entry) error
-	// Close completes the output. It does not close the underlying writer.
+	// Close completes the output, without which Parquet and compressed files are
+	// none. It does not close the underlying writer.
 	Close() error
 	// Notes tells where the output so far differs from the entries.
 	Notes() Notes
@@ -46,6 +49,8 @@ type EncoderOptions struct {
 	// SpreadsheetSafe puts an apostrophe before every CSV cell that a spreadsheet
 	// could take for a formula. Other formats are always exact.
 	SpreadsheetSafe bool
+	// Compression is the format's default when "".
+	Compression Compression
 }
 
 // Notes counts the places where the output differs from the entries.
@@ -58,22 +63,35 @@ type Notes struct {
 }
 
 // NewEncoder returns an encoder for the given columns, all of an entry's fields
-// when nil, in the given order. What comes before the first entry is written at
-// once.
+// when nil, in the given order. The same entries give the same bytes. An encoder
+// holds nothing that has to be released when it is not closed.
 func NewEncoder(w io.Writer, f Format, columns []string, o EncoderOptions) (Encoder, error) {
 	fields, err := fieldsOf(columns)
 	if err != nil {
 		return nil, err
 	}
 
-	switch f {
-	case FormatCSV:
-		return newCSVEncoder(w, fields, o)
-	case FormatJSON, FormatNDJSON:
-		return newJSONEncoder(w, fields, f), nil
-	default:
-		return nil, fmt.Errorf("unknown format %q", f)
+	compression, err := compressionOf(f, o.Compression)
+	if err != nil {
+		return nil, err
 	}
+
+	if f == FormatParquet {
+		return newParquetEncoder(w, fields, compression), nil
+	}
+
+	file, err := newCompressor(w, compression)
+	if err != nil {
+		return nil, err
+	}
+
+	if f == FormatCSV {
+		csv, err := newCSVEncoder(file, fields, o)
+
+		return &compressedEncoder{Encoder: csv, file: file}, err
+	}
+
+	return &compressedEncoder{Encoder: newJSONEncoder(file, fields, f), file: file}, nil
 }
 
 func fieldsOf(columns []string) ([]auditlog.Field, error) {

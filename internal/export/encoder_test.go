@@ -118,6 +118,7 @@ func TestEncoderRefuses(t *testing.T) {
 		columns []string
 	}{
 		`unknown format "xml"`:             {"xml", nil},
+		`unknown format "Parquet"`:         {"Parquet", nil},
 		`no columns`:                       {export.FormatCSV, []string{}},
 		`unknown column "nope"`:            {export.FormatJSON, []string{"id", "nope"}},
 		`column "id" is given twice`:       {export.FormatCSV, []string{"id", "time", "id"}},
@@ -128,6 +129,13 @@ func TestEncoderRefuses(t *testing.T) {
 		_, err := export.NewEncoder(io.Discard, c.format, c.columns, export.EncoderOptions{})
 		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+
+	for _, format := range export.Formats() {
+		_, err := export.NewEncoder(io.Discard, format, nil, export.EncoderOptions{Compression: "lz4"})
+		if err == nil || err.Error() != `unknown compression "lz4"` {
+			t.Errorf("%s: got %v", format, err)
 		}
 	}
 }
@@ -238,10 +246,21 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 func TestEncoderPassesWriteErrorsOn(t *testing.T) {
 	t.Parallel()
 
-	for format, writes := range map[export.Format]int{export.FormatCSV: 3, export.FormatJSON: 3, export.FormatNDJSON: 2} {
-		for n := range writes {
+	for _, c := range []struct {
+		format      export.Format
+		compression export.Compression
+		writes      int
+	}{
+		{export.FormatCSV, export.CompressionNone, 3},
+		{export.FormatJSON, export.CompressionNone, 3},
+		{export.FormatNDJSON, export.CompressionNone, 2},
+		{export.FormatNDJSON, export.CompressionGzip, 3},
+		{export.FormatNDJSON, export.CompressionZstd, 1},
+		{export.FormatParquet, export.CompressionNone, 1},
+	} {
+		for n := range c.writes {
 			err := func() error {
-				enc, err := export.NewEncoder(&brokenWriter{left: n}, format, nil, export.EncoderOptions{})
+				enc, err := export.NewEncoder(&brokenWriter{left: n}, c.format, nil, export.EncoderOptions{Compression: c.compression})
 				if err != nil {
 					return err
 				}
@@ -256,7 +275,7 @@ func TestEncoderPassesWriteErrorsOn(t *testing.T) {
 				return enc.Close()
 			}()
 			if !errors.Is(err, errDisk) {
-				t.Errorf("%s, write %d: got %v", format, n, err)
+				t.Errorf("%s, %s, write %d: got %v", c.format, c.compression, n, err)
 			}
 		}
 	}
@@ -604,21 +623,23 @@ func BenchmarkEncoder(b *testing.B) {
 	e := hostile()[0]
 
 	for _, format := range export.Formats() {
-		b.Run(string(format), func(b *testing.B) {
-			enc, err := export.NewEncoder(io.Discard, format, nil, export.EncoderOptions{SpreadsheetSafe: true})
-			if err != nil {
-				b.Fatal(err)
-			}
-
-			b.ReportAllocs()
-
-			for b.Loop() {
-				if err := enc.Encode(&e); err != nil {
+		for _, compression := range export.Compressions() {
+			b.Run(fmt.Sprintf("%s/%s", format, compression), func(b *testing.B) {
+				enc, err := export.NewEncoder(io.Discard, format, nil, export.EncoderOptions{SpreadsheetSafe: true, Compression: compression})
+				if err != nil {
 					b.Fatal(err)
 				}
-			}
 
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
-		})
+				b.ReportAllocs()
+
+				for b.Loop() {
+					if err := enc.Encode(&e); err != nil {
+						b.Fatal(err)
+					}
+				}
+
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+			})
+		}
 	}
 }

@@ -102,7 +102,7 @@ func complete(n int) *auditlog.Completeness {
 		SecondPass:        true,
 		Retention:         180 * 24 * time.Hour,
 		BeyondRetention:   true,
-		ResumeURL:         "https://api.example.com/next?cursor=personal",
+		Resume:            &auditlog.Position{Link: "https://api.example.com/next?cursor=personal"},
 	}
 }
 

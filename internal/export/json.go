@@ -45,6 +45,10 @@ func (j *jsonEncoder) Encode(e *auditlog.Entry) error {
 	}
 
 	if !j.array {
+		if len(j.line.bytes()) > maxEntry {
+			return fmt.Errorf("entry %d: %w", j.count+1, errEntryTooLarge)
+		}
+
 		j.line.raw("\n")
 	}
 

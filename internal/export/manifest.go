@@ -37,6 +37,7 @@ type manifest struct {
 	Window             manifestWindow   `json:"window"`
 	Completeness       Statement        `json:"completeness"`
 	Format             Format           `json:"format"`
+	Compression        Compression      `json:"compression"`
 	Columns            []string         `json:"columns"`
 	SpreadsheetSafe    bool             `json:"spreadsheet_safe"`
 	CellsNeutralised   int64            `json:"cells_neutralised"`

@@ -25,6 +25,8 @@ type Spec struct {
 	// it.
 	Path   string
 	Format Format
+	// Compression is the format's default when "". The path says nothing of it.
+	Compression Compression
 	// Columns are the fields to write and their order, all when nil.
 	Columns         []string
 	SpreadsheetSafe bool
@@ -78,6 +80,10 @@ func Write(
 	ctx context.Context, s Spec, entries iter.Seq2[auditlog.Entry, error], c *auditlog.Completeness,
 ) (Result, error) {
 	if _, err := fieldsOf(s.Columns); err != nil {
+		return Result{}, err
+	}
+
+	if _, err := compressionOf(s.Format, s.Compression); err != nil {
 		return Result{}, err
 	}
 
@@ -158,7 +164,10 @@ func (w *writer) data(ctx context.Context, entries iter.Seq2[auditlog.Entry, err
 	w.file = file
 	buffer := bufio.NewWriterSize(file, bufferSize)
 
-	encoder, err := NewEncoder(buffer, w.spec.Format, w.spec.Columns, EncoderOptions{SpreadsheetSafe: w.spec.SpreadsheetSafe})
+	encoder, err := NewEncoder(buffer, w.spec.Format, w.spec.Columns, EncoderOptions{
+		SpreadsheetSafe: w.spec.SpreadsheetSafe,
+		Compression:     w.spec.Compression,
+	})
 	if err != nil {
 		return err
 	}
@@ -274,8 +283,9 @@ func (w *writer) describe(c *auditlog.Completeness) (Result, error) {
 }
 
 func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
-	// The columns were checked before anything was written.
+	// Both were checked before anything was written.
 	fields, _ := fieldsOf(w.spec.Columns)
+	compression, _ := compressionOf(w.spec.Format, w.spec.Compression)
 
 	return &manifest{
 		ManifestVersion: manifestVersion,
@@ -289,6 +299,7 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 		},
 		Completeness: NewStatement(*c),
 		Format:       w.spec.Format,
+		Compression:  compression,
 		Columns:      namesOf(fields),
 		// What holds for the file, whatever was asked for: only CSV is changed.
 		SpreadsheetSafe:    w.spec.SpreadsheetSafe && w.spec.Format == FormatCSV,

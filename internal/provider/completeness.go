@@ -25,14 +25,14 @@ func completenessFields() []struct {
 		{"window_start", "Begin of the window that was read, included.", types.StringType},
 		{"window_end", "End of the window that was read, excluded.", types.StringType},
 		{"pages", "How many pages were read, repeated ones included.", types.Int64Type},
-		{"rows_fetched", "How many records they held: duplicates, filtered out ones and matches together.", types.Int64Type},
-		{"duplicates_dropped", "How many of them had been fetched before.", types.Int64Type},
-		{"rows_filtered_out", "How many of them the query did not ask for.", types.Int64Type},
+		{"rows_fetched", "How many records the pages held: duplicates, filtered out ones and matches together.", types.Int64Type},
+		{"duplicates_dropped", "How many of the fetched records had been fetched before.", types.Int64Type},
+		{"rows_filtered_out", "How many of the fetched records the query did not ask for.", types.Int64Type},
 		{"claimed_total", "How many different records the service said there are; null where a service gives no total.", types.Int64Type},
 		{"proof", "Why nothing is missing: `total_matches` (as many different records came as the service counts) or `cursor_exhausted` (the service's cursor was followed to its end).", types.StringType},
 		{"second_pass", "Whether a first reading did not add up and was repeated.", types.BoolType},
 		{"retention_days", "How many days the service keeps entries.", types.Int64Type},
-		{"beyond_retention", "Whether the window begins before that, so that an empty part of it proves nothing.", types.BoolType},
+		{"beyond_retention", "Whether the window begins before the retention, so that an empty part of it proves nothing.", types.BoolType},
 	}
 }
 

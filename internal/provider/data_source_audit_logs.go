@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -82,6 +83,9 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 	query, diags := m.resolve(service.Info(), d.c.options.Clock(), lookUpSettleDelay, lookUpSummary)
 	resp.Diagnostics.Append(diags...)
 
+	options, diags := m.lookUpOptions(d.c)
+	resp.Diagnostics.Append(diags...)
+
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -89,7 +93,7 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	found, err := lookUp(ctx, service, query, m.lookUpOptions())
+	found, err := lookUp(ctx, service, query, options)
 	if err != nil {
 		resp.Diagnostics.Append(lookUpProblem(err, service.Info(), query.Window))
 
@@ -100,8 +104,11 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 }
 
 // lookUpOptions is how the user wants the rows.
-func (m *auditLogsModel) lookUpOptions() lookUpOptions {
+func (m *auditLogsModel) lookUpOptions(c *configured) (lookUpOptions, diag.Diagnostics) {
+	r, diags := redactor(m.Redact, c)
+
 	o := lookUpOptions{
+		redactor:    r,
 		maxEntries:  defaultMaxEntries,
 		entries:     m.IncludeEntries.IsNull() || m.IncludeEntries.ValueBool(),
 		keepNewest:  m.OnOverflow.ValueString() == overflowKeepNewest,
@@ -112,7 +119,7 @@ func (m *auditLogsModel) lookUpOptions() lookUpOptions {
 		o.maxEntries = int(m.MaxEntries.ValueInt64())
 	}
 
-	return o
+	return o, diags
 }
 
 // lookUpProblem puts an overflow on the argument that bounds the rows.

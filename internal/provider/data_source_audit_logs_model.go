@@ -22,6 +22,7 @@ type auditLogsModel struct {
 	Order          types.String   `tfsdk:"order"`
 	IncludeEntries types.Bool     `tfsdk:"include_entries"`
 	IncludeRaw     types.Bool     `tfsdk:"include_raw"`
+	Redact         types.Map      `tfsdk:"redact"`
 	Timeouts       timeouts.Value `tfsdk:"timeouts"`
 
 	Entries              types.List   `tfsdk:"entries"`
@@ -37,6 +38,10 @@ type auditLogsModel struct {
 
 // set writes what was found into the state, rows last and by hand.
 func (m *auditLogsModel) set(ctx context.Context, state *tfsdk.State, info auditlog.Info, found *lookedUp) diag.Diagnostics {
+	if m.Redact.IsNull() {
+		m.Redact = types.MapNull(types.StringType) // The zero value has no type, which a state refuses.
+	}
+
 	m.Entries = types.ListNull(types.ObjectType{AttrTypes: entryAttributeTypes()})
 	m.TotalCount = types.Int64Value(found.total)
 	m.CountsByAction = countsValue(found.byAction)

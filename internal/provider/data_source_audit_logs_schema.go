@@ -52,6 +52,7 @@ func auditLogsSchema(ctx context.Context) schema.Schema {
 			MarkdownDescription: "Whether each row carries the cloud's record as JSON text. Default: `false`.",
 			Optional:            true,
 		},
+		redactName: redactDataSourceAttribute(),
 		"timeouts": timeouts.Attributes(ctx),
 
 		entriesName: schema.ListNestedAttribute{
@@ -62,7 +63,7 @@ func auditLogsSchema(ctx context.Context) schema.Schema {
 		"total_count":             schema.Int64Attribute{MarkdownDescription: "How many entries match.", Computed: true},
 		"counts_by_action":        countsAttribute("action"),
 		"counts_by_operation":     countsAttribute("operation"),
-		"counts_by_actor":         countsAttribute("actor; by its id where it has no name, by its kind where it has neither"),
+		"counts_by_actor":         countsAttribute("actor as redacted; by its id where it has no name, by its kind where it has neither"),
 		"counts_by_resource_type": countsAttribute("resource type"),
 		"window_start":            schema.StringAttribute{MarkdownDescription: "Begin of the window that was read, included.", Computed: true},
 		"window_end":              schema.StringAttribute{MarkdownDescription: "End of the window that was read, excluded.", Computed: true},

@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -60,6 +61,7 @@ func (w *world) factories() map[string]func() (tfprotov6.ProviderServer, error) 
 	return map[string]func() (tfprotov6.ProviderServer, error){
 		"audit": providerserver.NewProtocol6WithError(provider.New(provider.Options{
 			Version: "test",
+			Runner:  rand.Text(),
 			Clock:   w.now,
 			LookupEnv: func(name string) (string, bool) {
 				value, ok := w.env[name]

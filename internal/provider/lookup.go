@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 type diagnostic = diag.Diagnostic
@@ -31,6 +32,9 @@ type lookUpOptions struct {
 	entries     bool
 	keepNewest  bool
 	newestFirst bool
+	// redactor takes out what must not go into the state, keys of counts included;
+	// nil leaves entries as they are.
+	redactor *export.Redactor
 }
 
 // lookedUp is what a look-up found. Counts cover every match, also where entries
@@ -67,6 +71,7 @@ func lookUp(ctx context.Context, s auditlog.Service, q auditlog.Query, o lookUpO
 			return nil, err
 		}
 
+		e = o.redactor.Apply(e)
 		found.count(&e)
 
 		if o.entries {

@@ -68,6 +68,8 @@ func (p problem) warning() diag.Diagnostic {
 	return diag.NewWarningDiagnostic(p.summary, p.detail())
 }
 
+// at puts the problem on an attribute, but never on one that holds a secret:
+// Terraform shows the line of the configuration that it is written in.
 func (p problem) at(where path.Path) diag.Diagnostic {
 	return diag.NewAttributeErrorDiagnostic(where, p.summary, p.detail())
 }
@@ -165,7 +167,7 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {
 	case client.KindCanceled:
 		return "The operation was cancelled.", "Nothing was changed; run it again."
 	case client.KindBrokenBody:
-		return "The service's answer kept breaking off: " + reason + ".", "Try again; a part of an answer is never used."
+		return "The service's answer cannot be used: " + reason + ".", "Try again; a part of an answer is never used."
 	case client.KindTooLarge:
 		return sentence(reason), "Report this: no audit log page is known to be that large."
 	case client.KindShape:

@@ -86,7 +86,7 @@ More than one service is configured, so which one to read has to be said.
 Services: cloudscale, upcloud
 Set service to one of them.`},
 		"unknown service": {look(`service = "aws"`), "Check the configuration", `
-The value of service cannot be used: it is none of cloudscale, upcloud.
+The value of service cannot be used: it is unknown.
 Value: "aws"
 Give one of cloudscale, upcloud.`},
 		"last and start": {look("service = \"upcloud\"\nlast = \"1d\"\nstart = \"2026-01-01T00:00:00Z\""), "Check the query", `
@@ -126,7 +126,7 @@ The value of actors[0] cannot be used: it is empty.
 Value: ""
 Give a value of at least one character, or leave the argument out.`},
 		"unknown operation": {look("service = \"upcloud\"\noperations = [\"remove\"]"), "Check the configuration", `
-The value of operations[0] cannot be used: it is none of create, …
+The value of operations[0] cannot be used: it is unknown.
 Value: "remove"
 Give one of create, …`},
 		"a field never recorded": {look("service = \"cloudscale\"\norigins = [\"api\"]"), "Check the query", `
@@ -173,11 +173,11 @@ The directory cannot be written to: permission denied.
 Directory: ` + locked + `
 Choose another path, or change the directory's permissions.`},
 		"unknown format": {w.export("a.xlsx", "xlsx", month), "Check the configuration", `
-The value of format cannot be used: it is none of csv, json, ndjson.
+The value of format cannot be used: it is unknown.
 Value: "xlsx"
-Give one of csv, json, ndjson.`},
+Give one of csv, json, ndjson, parquet.`},
 		"unknown column": {w.export("a.csv", "csv", month+`columns = ["id", "user"]`), "Check the configuration", `
-The value of columns[1] cannot be used: it is none of id, …
+The value of columns[1] cannot be used: it is unknown.
 Value: "user"
 Give one of id, …`},
 		"a column twice": {w.export("a.csv", "csv", month+`columns = ["id", "id"]`), "Check the configuration", `
@@ -309,7 +309,7 @@ Status: 200 OK
 ` + window + `
 Check the endpoint in the provider configuration, and that no proxy or login page answers in its place.`},
 		"an empty body": {answer(200, "application/json", ""), `
-The service's answer kept breaking off: the answer is empty.
+The service's answer cannot be used: it is empty.
 Service: upcloud
 Request: GET /1.3/audit-logs
 Status: 200 OK

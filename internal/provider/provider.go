@@ -28,6 +28,9 @@ type Options struct {
 	Clock   auditlog.Clock
 	// LookupEnv is os.LookupEnv, or a test's environment.
 	LookupEnv func(name string) (string, bool)
+	// Runner names this process in the claims of archives, differently from every
+	// other.
+	Runner string
 }
 
 type auditProvider struct{ o Options }
@@ -80,10 +83,10 @@ func (p *auditProvider) Configure(ctx context.Context, req provider.ConfigureReq
 
 // DataSources implements provider.Provider.
 func (p *auditProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{NewAuditLogsDataSource, NewFilterOptionsDataSource}
+	return []func() datasource.DataSource{NewAuditLogsDataSource, NewFilterOptionsDataSource, NewVerificationDataSource}
 }
 
 // Resources implements provider.Provider.
 func (p *auditProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{NewExportResource}
+	return []func() resource.Resource{NewExportResource, NewArchiveResource}
 }

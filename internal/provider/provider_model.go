@@ -28,6 +28,7 @@ type providerModel struct {
 	RetryWaitMin   types.String     `tfsdk:"retry_wait_min"`
 	RetryWaitMax   types.String     `tfsdk:"retry_wait_max"`
 	MaxConcurrency types.Int64      `tfsdk:"max_concurrency"`
+	RedactionKey   types.String     `tfsdk:"redaction_key"`
 }
 
 type upcloudModel struct {
@@ -55,7 +56,7 @@ func (m *providerModel) validate() diag.Diagnostics {
 			summary: configureProvider,
 			cause:   "Two kinds of credentials are given for UpCloud, and they may belong to different accounts.",
 			next:    "Give either token, or username and password.",
-		}.with("Service", auditlog.ServiceUpCloud).at(path.Root("upcloud").AtName("token")))
+		}.with("Service", auditlog.ServiceUpCloud).at(path.Root("upcloud")))
 	}
 
 	waitMin, waitMax := span(m.RetryWaitMin, defaultWaitMin), span(m.RetryWaitMax, defaultWaitMax)
@@ -94,6 +95,8 @@ type configured struct {
 	services map[string]auditlog.Service
 	// unusable holds, by service, why one that is configured cannot be used.
 	unusable map[string]problem
+	// redactionKey makes pseudonyms; null when there is none.
+	redactionKey types.String
 }
 
 // configure makes the services that are configured by a block or by credentials
@@ -121,6 +124,8 @@ func (m *providerModel) configure(o Options) (*configured, diag.Diagnostics) {
 		MaxConcurrency: int(concurrency),
 		Clock:          o.Clock,
 	}
+
+	c.redactionKey = or(m.RedactionKey, c.env(redactionKeyEnv))
 
 	c.addUpCloud(m.UpCloud, shared)
 	c.addCloudscale(m.Cloudscale, shared)

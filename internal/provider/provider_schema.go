@@ -61,6 +61,13 @@ func providerSchema() schema.Schema {
 				Optional:            true,
 				Validators:          []validator.Int64{between(1, maxConcurrency)},
 			},
+			redactionKeyName: schema.StringAttribute{
+				MarkdownDescription: "The key that `redact` makes pseudonyms with where it is told to `hash`: a random text of at least 16 characters, which never goes into state, manifests or logs. " +
+					"With another key the same person gets another pseudonym. Default: the environment variable `" + redactionKeyEnv + "`.",
+				Optional:   true,
+				Sensitive:  true,
+				Validators: []validator.String{redactionKeyForm{}},
+			},
 		},
 	}
 }

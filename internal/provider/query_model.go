@@ -65,7 +65,7 @@ func infoOf(name string) (auditlog.Info, bool) {
 
 // checkFields refuses a filter on a field that the service never records: it
 // would find nothing, and nothing has to mean that nothing happened.
-func (m *queryModel) checkFields(info auditlog.Info) diag.Diagnostics {
+func (m *filterModel) checkFields(info auditlog.Info) diag.Diagnostics {
 	var diags diag.Diagnostics
 
 	given := map[string]types.List{
@@ -84,6 +84,18 @@ func (m *queryModel) checkFields(info auditlog.Info) diag.Diagnostics {
 			cause:   fmt.Sprintf("%s never records %s, so the filter would find nothing, whatever happened.", info.Title, field),
 			next:    "Remove the argument for this service.",
 		}.with("Service", info.Name).at(path.Root(argument)))
+	}
+
+	for i, op := range stringsOf[auditlog.Operation](m.Operations) {
+		if !slices.Contains(auditlog.Operations(), op) || slices.Contains(info.Operations, op) {
+			continue // Unknown ones are for the validator.
+		}
+
+		diags.Append(problem{
+			summary: checkQuery,
+			cause:   fmt.Sprintf("No action of %s is known to mean %s, so the filter would find nothing, whatever happened.", info.Title, op),
+			next:    "Remove the operation for this service, or filter by actions.",
+		}.with("Service", info.Name).at(path.Root("operations").AtListIndex(i)))
 	}
 
 	return diags
@@ -142,8 +154,24 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 			with("settle_delay", spec.SettleDelay.String()).with("Now", auditlog.FormatTime(now)).at(path.Root("start")))
 	}
 
+	if end := parseTime(m.End); err == nil && end.After(window.End) {
+		diags.Append(problem{
+			summary: "The window ends earlier than asked for",
+			cause:   "The newest entries are left out, since they have not happened yet or the service may still be filling them in.",
+			next:    "Read again later, or lower settle_delay; what lies between the two moments was not read.",
+		}.with("end", m.End.ValueString()).with("Read until", auditlog.FormatTime(window.End)).
+			with("settle_delay", spec.SettleDelay.String()).warning())
+	}
+
+	query := m.filters()
+	query.Window = window
+
+	return query, diags
+}
+
+// filters are the part of the query that does not say when.
+func (m *filterModel) filters() auditlog.Query {
 	return auditlog.Query{
-		Window:        window,
 		Actions:       stringsOf[string](m.Actions),
 		Operations:    stringsOf[auditlog.Operation](m.Operations),
 		ResourceTypes: stringsOf[string](m.ResourceTypes),
@@ -152,5 +180,5 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 		Origins:       stringsOf[string](m.Origins),
 		IPAddresses:   stringsOf[string](m.IPAddresses),
 		Search:        m.Search.ValueString(),
-	}, diags
+	}
 }

@@ -21,6 +21,9 @@ type queryArgument struct {
 	validator   validator.String
 }
 
+// windowArguments are the arguments that say when.
+func windowArguments() []string { return []string{"last", "start", "end"} }
+
 func queryArguments(settleDelay string) []queryArgument {
 	operations := make([]string, 0, len(auditlog.Operations()))
 	for _, op := range auditlog.Operations() {
@@ -46,10 +49,16 @@ func queryArguments(settleDelay string) []queryArgument {
 
 // queryModel is what the query looks like in a configuration.
 type queryModel struct {
+	filterModel
+
+	Last  types.String `tfsdk:"last"`
+	Start types.String `tfsdk:"start"`
+	End   types.String `tfsdk:"end"`
+}
+
+// filterModel is the part of a query that does not say when.
+type filterModel struct {
 	Service       types.String `tfsdk:"service"`
-	Last          types.String `tfsdk:"last"`
-	Start         types.String `tfsdk:"start"`
-	End           types.String `tfsdk:"end"`
 	SettleDelay   types.String `tfsdk:"settle_delay"`
 	Actions       types.List   `tfsdk:"actions"`
 	Operations    types.List   `tfsdk:"operations"`

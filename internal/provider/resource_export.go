@@ -33,6 +33,8 @@ const (
 	exportSummary     = "Export audit logs"
 	exportTimeout     = time.Hour
 	exportSettleDelay = time.Minute
+	// exportSettleDelayText is the same as users write it.
+	exportSettleDelayText = "1m"
 )
 
 // Metadata implements resource.Resource.
@@ -104,18 +106,6 @@ func (r *exportResource) Read(ctx context.Context, req resource.ReadRequest, res
 		return
 	}
 
-	if !found.Exists && !found.Interrupted {
-		switch m.OnMissing.ValueString() {
-		case missingKeep:
-		case missingError:
-			resp.Diagnostics.Append(missingProblem(m.Path.ValueString()).at(path.Root("path")))
-		default:
-			resp.State.RemoveResource(ctx)
-		}
-
-		return
-	}
-
 	drift := m.compare(found)
 	resp.Diagnostics.Append(drift.save(ctx, resp.Private)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
@@ -146,14 +136,27 @@ func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		return
 	}
 
-	if state != nil && drift == "" && plan.sameExport(state) {
+	drifted := drift != noDrift
+
+	if drift == driftMissing {
+		switch plan.OnMissing.ValueString() {
+		case missingKeep:
+			drifted = false
+		case missingError:
+			resp.Diagnostics.Append(missingProblem(plan.Path.ValueString()).at(path.Root("path")))
+
+			return
+		}
+	}
+
+	if state != nil && !drifted && plan.sameExport(state) {
 		plan.keepResults(state)
 	} else {
 		plan.forgetResults()
 		resp.Diagnostics.Append(r.foresee(&plan, state)...)
 	}
 
-	if state != nil && drift != "" {
+	if state != nil && drifted {
 		resp.Diagnostics.Append(driftProblem(drift, plan.Path.ValueString()).warning())
 	}
 

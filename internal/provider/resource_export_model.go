@@ -169,7 +169,8 @@ func (m *exportModel) spec(q auditlog.Query, info auditlog.Info) export.Spec {
 		Query:           q,
 		Info:            info,
 		QueryAsWritten: export.QueryAsWritten{
-			Last: m.Last.ValueString(), Start: m.Start.ValueString(), End: m.End.ValueString(), SettleDelay: m.SettleDelay.ValueString(),
+			Last: m.Last.ValueString(), Start: m.Start.ValueString(), End: m.End.ValueString(),
+			SettleDelay: or(m.SettleDelay, types.StringValue(exportSettleDelayText)).ValueString(),
 		},
 	}
 
@@ -203,8 +204,13 @@ const driftKey = "drift"
 // drift says how the files on disk differ from what was written, "" when they do not.
 type drift string
 
-// noDrift holds for an export that was just written.
-const noDrift drift = ""
+const (
+	// noDrift holds for an export that was just written.
+	noDrift drift = ""
+	// driftMissing is what on_missing is about; what it says counts when planning,
+	// not what it said when the export was written.
+	driftMissing drift = "the file is not there"
+)
 
 func (d drift) save(ctx context.Context, p interface {
 	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
@@ -238,6 +244,8 @@ func (m *exportModel) compare(found export.State) drift {
 	switch {
 	case found.Interrupted:
 		return "the last export was interrupted before all of its files were in place"
+	case !found.Exists:
+		return driftMissing
 	case found.SHA256 != m.SHA256.ValueString():
 		return "the data differs from what was written"
 	case found.ManifestSHA256 != m.ManifestSHA256.ValueString():
@@ -285,7 +293,7 @@ func removeProblem(err error) problem {
 
 	if foreign := (*export.ForeignFileError)(nil); errors.As(err, &foreign) {
 		p.cause = "The file was changed after it was written, so it is left alone."
-		p.next = "Remove it by hand, or set keep_on_destroy = true and apply before destroying."
+		p.next = "Look at what was changed and move the file away, or forget the resource with \"terraform state rm\"."
 	}
 
 	return p

@@ -31,7 +31,7 @@ const (
 )
 
 func exportSchema(ctx context.Context) schema.Schema {
-	attributes := resourceQueryAttributes("1m")
+	attributes := resourceQueryAttributes(exportSettleDelayText)
 
 	maps.Copy(attributes, exportArguments())
 	maps.Copy(attributes, exportResults())

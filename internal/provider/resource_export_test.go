@@ -315,7 +315,7 @@ func TestAccExport_onMissing(t *testing.T) {
 		resource.TestStep{
 			PreConfig:        func() { w.remove("a.json") },
 			Config:           config("recreate"),
-			ConfigPlanChecks: expectAction(plancheck.ResourceActionCreate),
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionUpdate),
 		},
 		resource.TestStep{Config: config("keep")},
 		resource.TestStep{
@@ -331,7 +331,7 @@ func TestAccExport_onMissing(t *testing.T) {
 			},
 			Config: config("keep") + "\n# again",
 		},
-		resource.TestStep{Config: w.export("a.json", "json", month+"  on_missing = \"error\"\n  triggers = { run = \"2\" }\n")},
+		resource.TestStep{Config: w.export("a.json", "json", month+"  triggers = { run = \"2\" }\n")},
 		resource.TestStep{
 			PreConfig: func() { w.remove("a.json") },
 			Config:    w.export("a.json", "json", month+"  on_missing = \"error\"\n  triggers = { run = \"2\" }\n"),
@@ -341,9 +341,8 @@ Path: `+w.file("a.json")+`
 
 Restore the file, or set on_missing to "recreate" or "keep".`),
 		},
-		resource.TestStep{
-			PreConfig: func() { w.write("a.json", "[]") }, // So that the test can clean up.
-			Config:    config("keep"),
+		resource.TestStep{ // The way out that the error names.
+			Config: w.export("a.json", "json", month+"  on_missing = \"keep\"\n  triggers = { run = \"2\" }\n"),
 		},
 	)
 }
@@ -370,7 +369,7 @@ func TestAccExport_destroy(t *testing.T) {
 
 Path: `+w.file("a.json")+`
 
-Remove it by hand, or set keep_on_destroy = true and apply before destroying.`),
+Look at what was changed and move the file away, or forget the resource with "terraform state rm".`),
 		},
 		resource.TestStep{Config: config},
 	)

@@ -249,5 +249,7 @@ func TestSchemasAreDescribed(t *testing.T) {
 func emptyQuery() queryModel {
 	none := types.ListNull(types.StringType)
 
-	return queryModel{Actions: none, Operations: none, ResourceTypes: none, ResourceIDs: none, Actors: none, Origins: none, IPAddresses: none}
+	return queryModel{filterModel: filterModel{
+		Actions: none, Operations: none, ResourceTypes: none, ResourceIDs: none, Actors: none, Origins: none, IPAddresses: none,
+	}}
 }

@@ -61,7 +61,7 @@ func oneOf(values ...string) validator.String {
 
 	return stringForm{"one of " + list, func(value string) error {
 		if !slices.Contains(values, value) {
-			return fmt.Errorf("none of %s", list)
+			return errors.New("unknown")
 		}
 
 		return nil

@@ -116,8 +116,10 @@ const randomLength = 16
 
 // Normalize replaces the random part of a temporary file's name.
 func Normalize(name string) string {
-	if i := strings.LastIndex(name, ".audit-tmp-"); i >= 0 && len(name)-i == len(".audit-tmp-")+randomLength {
-		return name[:len(name)-randomLength] + AnyTemp
+	for _, mark := range []string{".audit-tmp-", ".audit-part-"} {
+		if i := strings.LastIndex(name, mark); i >= 0 && len(name)-i == len(mark)+randomLength {
+			return name[:len(name)-randomLength] + AnyTemp
+		}
 	}
 
 	return name

@@ -66,6 +66,7 @@ func Info() auditlog.Info {
 		NeverRecorded: []string{
 			"resource_id", "origin", "auth_type", "user_agent", "correlation_id", "changes",
 		},
+		Operations:      auditlog.OperationsIn(operations),
 		CredentialsHint: "Set CLOUDSCALE_API_TOKEN to a token of the project; read access is enough.",
 	}
 }

@@ -1,0 +1,45 @@
+terraform {
+  required_providers {
+    audit = {
+      source  = "auditlogs/audit"
+      version = "~> 0.1"
+    }
+  }
+}
+
+provider "audit" {
+  upcloud = {}
+}
+
+# Everything that happened in June, with all fields and the cloud's own records.
+resource "audit_log_export" "june" {
+  start = "2026-06-01T00:00:00Z"
+  end   = "2026-07-01T00:00:00Z"
+
+  path   = "evidence/2026-06.ndjson"
+  format = "ndjson"
+}
+
+# Deletions for people: a few columns, safe to open in a spreadsheet.
+resource "audit_log_export" "deletions" {
+  start      = "2026-06-01T00:00:00Z"
+  end        = "2026-07-01T00:00:00Z"
+  operations = ["delete"]
+
+  path    = "evidence/2026-06-deletions.csv"
+  format  = "csv"
+  columns = ["time", "actor", "ip_address", "resource_type", "resource_id"]
+}
+
+# The last day, made again whenever the release changes.
+resource "audit_log_export" "release" {
+  last = "24h"
+
+  path     = "evidence/release.json"
+  format   = "json"
+  triggers = { release = "2026.6.1" }
+}
+
+output "june" {
+  value = "${audit_log_export.june.entry_count} entries, sha256 ${audit_log_export.june.sha256}"
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// ErrKey means that a text is no key. The text is not part of the error.
+var ErrKey = errors.New("not a key")
+
+// GenerateKey makes a pair of Ed25519 keys in the text form of signed notes:
+// PRIVATE+KEY+<name>+<id>+<key> and <name>+<id>+<key>.
+func GenerateKey(name string) (private, public string, err error) {
+	private, public, err = note.GenerateKey(rand.Reader, name)
+	if err != nil {
+		return "", "", fmt.Errorf("make a key: %w", err)
+	}
+
+	if _, err := ParsePublicKey(public); err != nil {
+		return "", "", errors.New("make a key: the name may hold neither spaces nor plus signs")
+	}
+
+	return private, public, nil
+}
+
+// ParsePrivateKey reads a private key.
+func ParsePrivateKey(text string) (note.Signer, error) {
+	s, err := note.NewSigner(strings.TrimSpace(text))
+	if err != nil {
+		return nil, ErrKey
+	}
+
+	return s, nil
+}
+
+// ParsePublicKey reads a public key.
+func ParsePublicKey(text string) (note.Verifier, error) {
+	v, err := note.NewVerifier(strings.TrimSpace(text))
+	if err != nil {
+		return nil, ErrKey
+	}
+
+	return v, nil
+}
+
+// PublicText returns the public key of a private one, as text.
+func PublicText(private string) (string, error) {
+	signer, err := ParsePrivateKey(private)
+	if err != nil {
+		return "", err
+	}
+
+	// PRIVATE+KEY+<name>+<id>+<key>; only the key may hold further plus signs.
+	const parts = 5
+
+	seed, err := base64.StdEncoding.DecodeString(strings.SplitN(strings.TrimSpace(private), "+", parts)[parts-1])
+	if err != nil || len(seed) != 1+ed25519.SeedSize {
+		return "", ErrKey
+	}
+
+	key, ok := ed25519.NewKeyFromSeed(seed[1:]).Public().(ed25519.PublicKey)
+	if !ok {
+		return "", ErrKey
+	}
+
+	text, err := note.NewEd25519VerifierKey(signer.Name(), key)
+	if err != nil {
+		return "", ErrKey
+	}
+
+	return text, nil
+}
+
+// PublicKeyOf returns the public key of a private one.
+func PublicKeyOf(private string) (note.Verifier, error) {
+	text, err := PublicText(private)
+	if err != nil {
+		return nil, err
+	}
+
+	return ParsePublicKey(text)
+}

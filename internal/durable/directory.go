@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package durable
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// directoryStore keeps objects as files below a directory.
+//
+// A file gets its name only when its bytes are durable: it is written and synced
+// under a temporary name in the same directory, then linked (Create) or renamed
+// (Replace) to its final one, then the directory is synced. A hard link is what
+// makes Create exclusive, since unlike a rename it never replaces.
+//
+// Where there are no hard links (FAT, some network shares), Create reserves the
+// name with an empty file and renames the complete one over it. It is still
+// exclusive and never shows part of an object, but readers may see an empty one
+// for a moment, and a crash in that moment leaves it. Nobody but this package's
+// caller can tell that from an object meant to be empty, so callers store none.
+//
+// Temporary files that a crash left are hidden: List does not yield them. Writers
+// leave them alone, as another process may still be writing one; Sweep removes
+// old ones. Losing its temporary file makes a slow writer fail and harms nothing.
+//
+// Links below the root are never followed: what they lead to is not in the store,
+// and a copy of the store would not have it. The root itself may be one.
+type directoryStore struct {
+	files   store
+	root    string
+	options Options
+
+	// synced holds the directories whose names this value knows to be durable. One
+	// that was found may have been made right before a crash, or a moment ago by
+	// somebody who has not synced it yet.
+	synced sync.Map
+}
+
+var (
+	_ Store   = (*directoryStore)(nil)
+	_ Sweeper = (*directoryStore)(nil)
+)
+
+func newDirectoryStore(root string, o Options) *directoryStore {
+	o = o.withDefaults()
+
+	return &directoryStore{files: store{o.System}, root: filepath.Clean(root), options: o}
+}
+
+func (d *directoryStore) String() string { return d.root }
+
+func (d *directoryStore) path(key string) string {
+	return filepath.Join(d.root, filepath.FromSlash(key))
+}
+
+// enter makes sure that there is something to do.
+func (d *directoryStore) enter(ctx context.Context, op, key string) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+
+	if err := ctx.Err(); err != nil {
+		return pathError(op, d.path(key), err)
+	}
+
+	return nil
+}
+
+func (d *directoryStore) Create(ctx context.Context, key string, data []byte) error {
+	return d.put(ctx, "create", key, data)
+}
+
+func (d *directoryStore) Replace(ctx context.Context, key string, data []byte) error {
+	return d.put(ctx, "replace", key, data)
+}
+
+// put writes a temporary file, gives it its final name and makes that durable.
+func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) error {
+	if err := d.enter(ctx, op, key); err != nil {
+		return err
+	}
+
+	if err := d.makeParents(key); err != nil {
+		return err
+	}
+
+	final := d.path(key)
+
+	fresh, err := d.files.replaceable(final)
+	if err != nil {
+		return err
+	}
+
+	place := d.files.sys.Rename
+
+	if op == "create" {
+		// Saves the writing, no more: what decides is the link.
+		if !fresh {
+			return pathError(op, final, ErrExists)
+		}
+
+		place = d.link
+	}
+
+	temp := filepath.Join(filepath.Dir(final), newPartName(filepath.Base(final)))
+
+	// After a rename there is nothing to remove; what cannot be removed is hidden
+	// until Sweep.
+	defer func() { _ = d.files.removeIfThere(temp) }()
+
+	if err := d.write(temp, final, data); err != nil {
+		return err
+	}
+
+	if err := ctx.Err(); err != nil {
+		return pathError(op, final, err)
+	}
+
+	if err := place(temp, final); err != nil {
+		return err
+	}
+
+	return d.files.sys.SyncDirectory(filepath.Dir(final))
+}
+
+func (d *directoryStore) write(temp, final string, data []byte) error {
+	h, err := d.files.sys.Create(temp, d.options.FilePermission)
+	if err != nil {
+		return err
+	}
+
+	f := &File{handle: h, temp: temp, final: final, digest: sha256.New()}
+	_, _ = f.Write(data) // Close returns the error.
+
+	return f.Close()
+}
+
+// link gives the temporary file its final name unless that is taken.
+func (d *directoryStore) link(temp, final string) error {
+	err := d.files.sys.Link(temp, final)
+	if err == nil {
+		return nil
+	}
+
+	// A network share may report as failed what it did: its answer got lost, and
+	// the repeated request found the name taken.
+	if d.sameFile(temp, final) {
+		return nil
+	}
+
+	fresh, statErr := d.files.replaceable(final)
+
+	switch {
+	case statErr != nil:
+		return statErr
+	case !fresh:
+		return pathError("create", final, ErrExists)
+	case linkUnsupported(err):
+		return d.reserve(temp, final)
+	default:
+		return err
+	}
+}
+
+func (d *directoryStore) sameFile(a, b string) bool {
+	ia, errA := d.files.sys.Lstat(a)
+	ib, errB := d.files.sys.Lstat(b)
+
+	return errA == nil && errB == nil && os.SameFile(ia, ib)
+}
+
+// reserve stands in for link where there are no hard links.
+func (d *directoryStore) reserve(temp, final string) error {
+	h, err := d.files.sys.Create(final, d.options.FilePermission)
+	if errors.Is(err, fs.ErrExist) {
+		return pathError("create", final, ErrExists)
+	}
+
+	if err != nil {
+		return err
+	}
+
+	reserved, err := h.Stat()
+	if closeErr := h.Close(); err == nil {
+		err = closeErr
+	}
+
+	if err == nil {
+		err = d.files.sys.Rename(temp, final)
+	}
+
+	if err == nil {
+		return nil
+	}
+
+	// Only the reservation may go, not what came of a rename that was reported as
+	// failed.
+	if there, statErr := d.files.sys.Lstat(final); statErr == nil && reserved != nil && os.SameFile(there, reserved) && there.Size() == 0 {
+		_ = d.files.removeIfThere(final)
+	}
+
+	return err
+}
+
+// makeParents makes the directories above a key, each durable in its parent.
+func (d *directoryStore) makeParents(key string) error {
+	if err := d.files.makeDirectories(d.root, d.options.DirectoryPermission); err != nil {
+		return err
+	}
+
+	// The root may have been there for ever, in a directory that is not ours to
+	// open.
+	if err := d.syncName(d.root); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+
+	for dir := range d.parents(key) {
+		status, err := d.files.status(dir)
+		if err != nil {
+			return err
+		}
+
+		if !status.Exists {
+			d.synced.Delete(dir)
+
+			err = d.files.sys.Mkdir(dir, d.options.DirectoryPermission)
+			if err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+
+			if status, err = d.files.status(dir); err != nil {
+				return err
+			}
+		}
+
+		if !status.Mode.IsDir() {
+			return pathError("mkdir", dir, ErrNotDirectory)
+		}
+
+		if err := d.syncName(dir); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// syncName makes a directory's own name durable, once.
+func (d *directoryStore) syncName(dir string) error {
+	if _, done := d.synced.Load(dir); done {
+		return nil
+	}
+
+	if err := d.files.sys.SyncDirectory(filepath.Dir(dir)); err != nil {
+		return err
+	}
+
+	d.synced.Store(dir, struct{}{})
+
+	return nil
+}
+
+// parents yields the directories between the root and a key, outermost first.
+func (d *directoryStore) parents(key string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		dir := d.root
+		for parts := strings.Split(key, "/"); len(parts) > 1; parts = parts[1:] {
+			dir = filepath.Join(dir, parts[0])
+			if !yield(dir) {
+				return
+			}
+		}
+	}
+}
+
+// checkParents finds out whether the way to a key leads through directories.
+func (d *directoryStore) checkParents(op, key string) error {
+	for dir := range d.parents(key) {
+		status, err := d.files.status(dir)
+
+		switch {
+		case err != nil:
+			return err
+		case !status.Exists:
+			return pathError(op, d.path(key), fs.ErrNotExist)
+		case !status.Mode.IsDir():
+			return pathError(op, dir, ErrNotDirectory)
+		}
+	}
+
+	return nil
+}
+
+func (d *directoryStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
+	if err := d.enter(ctx, "read", key); err != nil {
+		return nil, err
+	}
+
+	if err := d.checkParents("read", key); err != nil {
+		return nil, err
+	}
+
+	return d.files.read(d.path(key), limit)
+}
+
+func (d *directoryStore) Delete(ctx context.Context, key string) error {
+	if err := d.enter(ctx, "delete", key); err != nil {
+		return err
+	}
+
+	if err := d.checkParents("delete", key); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+
+	path := d.path(key)
+
+	if fresh, err := d.files.replaceable(path); fresh || err != nil {
+		return err
+	}
+
+	if err := d.files.removeIfThere(path); err != nil {
+		return err
+	}
+
+	return d.files.sys.SyncDirectory(filepath.Dir(path))
+}
+
+// List yields nothing when the root does not exist: Create would make it.
+func (d *directoryStore) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		descend := func(key string) bool {
+			return strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key)
+		}
+
+		err := d.walk(ctx, "", descend, func(e entry) bool {
+			if e.status.Mode.IsDir() || hidden(e.key) || !strings.HasPrefix(e.key, prefix) {
+				return true
+			}
+
+			o := Object{Key: e.key, Irregular: !e.status.Regular() || CheckKey(e.key) != nil}
+			if !o.Irregular {
+				o.Size = e.status.Size
+			}
+
+			return yield(o, nil)
+		})
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(Object{}, err)
+		}
+	}
+}
+
+// entry is a name below the root. A directory's key ends in a slash, which puts it
+// where its objects go in the order of keys: "a-b", "a/b", "a0".
+type entry struct {
+	key    string
+	status Status
+	mtime  time.Time
+}
+
+var errStopped = errors.New("stopped")
+
+// walk visits what is in a directory and, where descend agrees, below it, in the
+// order of keys. It ends with errStopped when visit returns false.
+func (d *directoryStore) walk(
+	ctx context.Context, dir string, descend func(key string) bool, visit func(entry) bool,
+) error {
+	if err := ctx.Err(); err != nil {
+		return pathError("list", d.root, err)
+	}
+
+	entries, err := d.entries(dir, descend)
+	if err != nil {
+		return err
+	}
+
+	for _, e := range entries {
+		if !visit(e) {
+			return errStopped
+		}
+
+		if e.status.Mode.IsDir() && descend(e.key) {
+			if err := d.walk(ctx, e.key, descend, visit); err != nil {
+				return err
+			}
+		}
+	}
+
+	return nil
+}
+
+// entries returns what is in a directory. What vanishes in the meantime was not
+// there.
+func (d *directoryStore) entries(dir string, wanted func(key string) bool) ([]entry, error) {
+	path := d.path(dir)
+
+	// The root may be a link. Nothing but a directory is opened: it could block.
+	stat := d.files.sys.Lstat
+	if dir == "" {
+		stat = d.files.sys.Stat
+	}
+
+	info, err := stat(path)
+
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return nil, pathError("list", path, ErrNotDirectory)
+	}
+
+	names, err := d.files.sys.List(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+
+	var entries []entry
+
+	for _, name := range names {
+		// The slash lets a directory be wanted for what is below it; a file is
+		// looked at again by who visits.
+		key := dir + name
+		if !wanted(key+"/") && !wanted(key) {
+			continue
+		}
+
+		info, err := d.files.sys.Lstat(filepath.Join(path, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+
+		if err != nil {
+			return nil, err
+		}
+
+		if info.IsDir() {
+			key += "/"
+		}
+
+		entries = append(entries, entry{key, Status{Exists: true, Mode: info.Mode(), Size: info.Size()}, info.ModTime()})
+	}
+
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
+
+	return entries, nil
+}
+
+// Sweep removes the temporary files that were last written before a time.
+func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (int, error) {
+	var (
+		removed int
+		failed  error
+	)
+
+	everywhere := func(string) bool { return true }
+
+	err := d.walk(ctx, "", everywhere, func(e entry) bool {
+		name := filepath.Base(e.key)
+		if !e.status.Regular() || !isPartName(name) || !e.mtime.Before(before) {
+			return true
+		}
+
+		if failed = d.files.removeIfThere(d.path(e.key)); failed != nil {
+			return false
+		}
+
+		removed++
+
+		return true
+	})
+	if failed != nil {
+		err = failed
+	}
+
+	if err != nil {
+		return removed, fmt.Errorf("sweep %s: %w", d.root, err)
+	}
+
+	return removed, nil
+}

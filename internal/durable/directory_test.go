@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package durable_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable/durabletest"
+)
+
+func wantObjects(t *testing.T, s durable.Store, want ...durable.Object) {
+	t.Helper()
+
+	var got []durable.Object
+
+	for o, err := range s.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		got = append(got, o)
+	}
+
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("objects of %s (-want +got):\n%s", s, diff)
+	}
+}
+
+// What somebody else put into the directory is shown and never opened, followed or
+// replaced.
+func TestDirectoryStoreIrregular(t *testing.T) {
+	t.Parallel()
+
+	var (
+		outside = t.TempDir()
+		root    = filepath.Join(t.TempDir(), "archive")
+		s       = openDirectory(t, root, nil)
+	)
+
+	if err := s.Create(t.Context(), "a/b", []byte("ours")); err != nil {
+		t.Fatal(err)
+	}
+
+	for path, text := range map[string]string{
+		filepath.Join(outside, "secret"): "secret", filepath.Join(root, "foreign"): "foreign", filepath.Join(root, "a") + `/b\c`: "",
+		filepath.Join(root, "NUL"): "text", filepath.Join(root, "a", ".b.audit-part-ABCDEFGHIJKLMNOP"): "left over",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Skip(err)
+		}
+	}
+
+	for _, err := range []error{
+		os.Symlink(outside, filepath.Join(root, "directory")),
+		os.Symlink(filepath.Join(outside, "secret"), filepath.Join(root, "a", "file")),
+		os.Symlink("nowhere", filepath.Join(root, "dangling")),
+		os.Mkdir(filepath.Join(root, "empty"), 0o700),
+	} {
+		if err != nil {
+			t.Skip(err)
+		}
+	}
+
+	wantObjects(t, s,
+		durable.Object{Key: "NUL", Irregular: true},
+		durable.Object{Key: "a/b", Size: 4},
+		durable.Object{Key: `a/b\c`, Irregular: true},
+		durable.Object{Key: "a/file", Irregular: true},
+		durable.Object{Key: "dangling", Irregular: true},
+		durable.Object{Key: "directory", Irregular: true},
+		durable.Object{Key: "foreign", Size: 7},
+	)
+
+	for key, want := range map[string]error{
+		"a/file": durable.ErrNotRegular, "dangling": durable.ErrNotRegular, "directory": durable.ErrNotRegular,
+		"directory/secret": durable.ErrNotDirectory, "dangling/x": durable.ErrNotDirectory, "a/b/c": durable.ErrNotDirectory,
+		"a": durable.ErrDirectory, "empty": durable.ErrDirectory,
+	} {
+		_, readErr := s.Read(t.Context(), key, 100)
+		if !errors.Is(readErr, want) && !errors.Is(readErr, durable.ErrNotRegular) {
+			t.Errorf("read %s: got %v, want %v", key, readErr, want)
+		}
+
+		for what, err := range map[string]error{
+			"create": s.Create(t.Context(), key, nil), "replace": s.Replace(t.Context(), key, nil), "delete": s.Delete(t.Context(), key),
+		} {
+			if !errors.Is(err, want) {
+				t.Errorf("%s %s: got %v, want %v", what, key, err, want)
+			}
+		}
+	}
+
+	if diff := cmp.Diff(map[string]string{"secret": "secret"}, files(t, outside)); diff != "" {
+		t.Errorf("outside (-want +got):\n%s", diff)
+	}
+}
+
+// The root may be a link, to which users give archives a name.
+func TestDirectoryStoreLinkedRoot(t *testing.T) {
+	t.Parallel()
+
+	behind, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(behind, link); err != nil {
+		t.Skip(err)
+	}
+
+	s := openDirectory(t, link, nil)
+	if err := s.Create(t.Context(), "a", []byte("text")); err != nil {
+		t.Fatal(err)
+	}
+
+	wantObjects(t, s, durable.Object{Key: "a", Size: 4})
+
+	if diff := cmp.Diff(map[string]string{"a": "text"}, files(t, behind)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestDirectoryStoreRootIsFile(t *testing.T) {
+	t.Parallel()
+
+	root := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(root, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	s := openDirectory(t, root, nil)
+
+	for _, err := range s.List(t.Context(), "") {
+		if !errors.Is(err, durable.ErrNotDirectory) {
+			t.Errorf("list: %v", err)
+		}
+	}
+
+	if err := s.Create(t.Context(), "a", nil); !errors.Is(err, durable.ErrNotDirectory) {
+		t.Errorf("create: %v", err)
+	}
+}
+
+func TestDirectoryStorePermissions(t *testing.T) {
+	t.Parallel()
+
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such bits.")
+	}
+
+	root := filepath.Join(t.TempDir(), "made", "archive")
+
+	s, err := durable.OpenStore(t.Context(), root, durable.StoreOptions{
+		Options: durable.Options{FilePermission: 0o464, DirectoryPermission: 0o757},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := errors.Join(s.Create(t.Context(), "a/b", nil), s.Replace(t.Context(), "a/c", nil)); err != nil {
+		t.Fatal(err)
+	}
+
+	for path, want := range map[string]fs.FileMode{
+		filepath.Dir(root): 0o757, root: 0o757, root + "/a": 0o757, root + "/a/b": 0o464, root + "/a/c": 0o464,
+	} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if info.Mode().Perm() != want {
+			t.Errorf("%s: got %o, want %o", path, info.Mode().Perm(), want)
+		}
+	}
+}
+
+// The order of steps is what durability rests on.
+func TestDirectoryStoreSteps(t *testing.T) {
+	t.Parallel()
+
+	var (
+		sys  = durabletest.New(nil)
+		root = filepath.Join(t.TempDir(), "archive")
+		s    = openDirectory(t, root, sys)
+		from = 0
+	)
+
+	want := func(what string, err error, want ...string) {
+		t.Helper()
+
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if diff := cmp.Diff(want, changing(sys.Steps(), from)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+
+		from = len(sys.Steps())
+	}
+
+	above := "sync directory " + filepath.Base(filepath.Dir(root))
+
+	want("create", s.Create(t.Context(), "a/b", []byte("text")),
+		"mkdir archive", above, above, "mkdir a", "sync directory archive",
+		"create .b.audit-part-*", "write .b.audit-part-*", "sync .b.audit-part-*", "close .b.audit-part-*",
+		"link .b.audit-part-*", "sync directory a", "remove .b.audit-part-*")
+	want("create beside", s.Create(t.Context(), "a/c", []byte("text")),
+		"create .c.audit-part-*", "write .c.audit-part-*", "sync .c.audit-part-*", "close .c.audit-part-*",
+		"link .c.audit-part-*", "sync directory a", "remove .c.audit-part-*")
+	want("replace", s.Replace(t.Context(), "a/c", []byte("text")),
+		"create .c.audit-part-*", "write .c.audit-part-*", "sync .c.audit-part-*", "close .c.audit-part-*",
+		"rename c", "sync directory a", "remove .c.audit-part-*")
+	want("delete", s.Delete(t.Context(), "a/c"), "remove c", "sync directory a")
+
+	// Another store finds directories that may have been made a moment ago.
+	other := openDirectory(t, root, sys)
+	want("create by another", other.Create(t.Context(), "a/d", []byte("text")),
+		above, "sync directory archive",
+		"create .d.audit-part-*", "write .d.audit-part-*", "sync .d.audit-part-*", "close .d.audit-part-*",
+		"link .d.audit-part-*", "sync directory a", "remove .d.audit-part-*")
+}
+
+// work is what is broken off at every step: objects of either kind, made and
+// replaced, with directories to be made.
+func storeWork(ctx context.Context, s durable.Store) error {
+	if err := s.Create(ctx, "a/b/new", []byte(newText)); err != nil {
+		return err
+	}
+
+	return s.Replace(ctx, "checkpoint", []byte(newText))
+}
+
+func prepareStore(t *testing.T) (root string) {
+	t.Helper()
+
+	root = t.TempDir()
+	if err := openDirectory(t, root, nil).Replace(t.Context(), "checkpoint", []byte(oldText)); err != nil {
+		t.Fatal(err)
+	}
+
+	return root
+}
+
+// wholeStore makes sure that no object is half there, and that the next run can do
+// its work.
+func wholeStore(t *testing.T, root string, sys durable.System) (reservation bool) {
+	t.Helper()
+
+	s := openDirectory(t, root, sys)
+
+	for o, err := range s.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		text, err := s.Read(t.Context(), o.Key, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		whole := string(text) == newText || o.Key == "checkpoint" && string(text) == oldText
+		reserved := sys != nil && o.Key == "a/b/new" && len(text) == 0
+
+		if !whole && !reserved {
+			t.Fatalf("%s holds %q", o.Key, text)
+		}
+
+		// Without links, a reservation may be left.
+		if reserved {
+			reservation = true
+
+			if err := s.Delete(t.Context(), o.Key); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+
+	if err := storeWork(t.Context(), s); err != nil && !errors.Is(err, durable.ErrExists) {
+		t.Fatalf("the next run: %v", err)
+	}
+
+	if err := s.Replace(t.Context(), "checkpoint", []byte(newText)); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := durable.Sweep(t.Context(), s, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(map[string]string{"checkpoint": newText}, topFiles(t, root)); diff != "" {
+		t.Fatalf("files (-want +got):\n%s", diff)
+	}
+
+	if diff := cmp.Diff(map[string]string{"new": newText}, files(t, filepath.Join(root, "a", "b"))); diff != "" {
+		t.Fatalf("files (-want +got):\n%s", diff)
+	}
+
+	return reservation
+}
+
+func topFiles(t *testing.T, root string) map[string]string {
+	t.Helper()
+
+	found := map[string]string{}
+
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+
+		text, err := os.ReadFile(filepath.Join(root, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		found[e.Name()] = string(text)
+	}
+
+	return found
+}
+
+func TestDirectoryStoreKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
+
+	for program, sys := range map[string]durable.System{"store": nil, "store without links": durabletest.New(noLinks)} {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+
+			steps, reservations := 0, 0
+
+			for n, running := 0, true; running; n++ {
+				for _, after := range []bool{false, true} {
+					root := prepareStore(t)
+
+					if running = runKilled(t, program, root, n, after); !running {
+						break
+					}
+
+					steps++
+
+					if wholeStore(t, root, sys) {
+						reservations++
+					}
+				}
+			}
+
+			t.Logf("%d kills, %d of them left a reservation", steps, reservations)
+
+			if steps < 50 || (reservations > 0) != (sys != nil) {
+				t.Errorf("%d kills, %d reservations: the test has lost its grip", steps, reservations)
+			}
+		})
+	}
+}
+
+// An error at any step leaves whole objects and, unless the step that failed was
+// the tidying up itself, no temporary files.
+func TestDirectoryStoreFailsAtEveryStep(t *testing.T) {
+	t.Parallel()
+
+	calm := durabletest.New(nil)
+	if err := storeWork(t.Context(), openDirectory(t, prepareStore(t), calm)); err != nil {
+		t.Fatal(err)
+	}
+
+	for name, fault := range map[string]func(int, error) durabletest.Fault{"before": durabletest.FailAt, "after": durabletest.FailAfter} {
+		for n, step := range calm.Steps() {
+			root := prepareStore(t)
+			err := storeWork(t.Context(), openDirectory(t, root, durabletest.New(fault(n, syscall.EIO))))
+
+			tolerated := step.Op == "remove" || step.Op == "link" && name == "after"
+			if (err == nil) != tolerated || err != nil && !errors.Is(err, syscall.EIO) {
+				t.Errorf("%s step %d (%s): got %v", name, n, step, err)
+			}
+
+			left := 0
+
+			_ = filepath.WalkDir(root, func(path string, _ fs.DirEntry, _ error) error {
+				if strings.Contains(path, ".audit-part-") {
+					left++
+				}
+
+				return nil
+			})
+
+			if left > 0 && step.Op != "remove" {
+				t.Errorf("%s step %d (%s): %d temporary files left", name, n, step, left)
+			}
+
+			wholeStore(t, root, nil)
+		}
+	}
+}
+
+// Network shares repeat requests, and then report as failed what they did.
+func TestDirectoryStoreLinkReportedAsFailed(t *testing.T) {
+	t.Parallel()
+
+	s := openDirectory(t, t.TempDir(), durabletest.New(func(_ int, step durabletest.Step, done bool) error {
+		if step.Op == "link" && done {
+			return syscall.EEXIST
+		}
+
+		return nil
+	}))
+
+	if err := s.Create(t.Context(), "a", []byte("ours")); err != nil {
+		t.Error(err)
+	}
+
+	if err := s.Create(t.Context(), "a", []byte("ours")); !errors.Is(err, durable.ErrExists) {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func TestDirectoryStoreCreateLosesAtTheLink(t *testing.T) {
+	t.Parallel()
+
+	for name, links := range map[string]error{"links": nil, "no links": syscall.EPERM} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			root := t.TempDir()
+			path := filepath.Join(root, "a")
+
+			s := openDirectory(t, root, durabletest.New(func(_ int, step durabletest.Step, done bool) error {
+				switch {
+				case step.Op == "close" && done:
+					return os.WriteFile(path, []byte("theirs"), 0o600)
+				case step.Op == "link" && !done:
+					return links
+				default:
+					return nil
+				}
+			}))
+
+			if err := s.Create(t.Context(), "a", []byte("ours")); !errors.Is(err, durable.ErrExists) {
+				t.Error(err)
+			}
+
+			if diff := cmp.Diff(map[string]string{"a": "theirs"}, files(t, root)); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Sweep takes the store's own old temporary files and nothing else.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+
+	root := t.TempDir()
+	s := openDirectory(t, root, nil)
+
+	if err := s.Create(t.Context(), "a/b", []byte("text")); err != nil {
+		t.Fatal(err)
+	}
+
+	now := time.Now()
+	old := now.Add(-48 * time.Hour)
+
+	for name, mtime := range map[string]time.Time{
+		".old.audit-part-ABCDEFGHIJKLMNOP": old, "a/.old.audit-part-ABCDEFGHIJKLMNOP": old,
+		"a/.new.audit-part-ABCDEFGHIJKLMNOP": now, ".out.csv.audit-tmp-ABCDEFGHIJKLMNOP": old,
+		"a/.audit-part-": old, "not.audit-part-ABCDEFGHIJKLMNOP": old, ".b.audit-part-ABCDEFGHIJKLMNOp": old, "a/b": old,
+	} {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := errors.Join(os.WriteFile(path, []byte("x"), 0o600), os.Chtimes(path, mtime, mtime)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	n, err := durable.Sweep(t.Context(), s, now.Add(-24*time.Hour))
+	if n != 2 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+
+	var left []string
+
+	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, _ error) error {
+		if !d.IsDir() {
+			rel, _ := filepath.Rel(root, path)
+			left = append(left, filepath.ToSlash(rel))
+		}
+
+		return nil
+	})
+
+	slices.Sort(left)
+
+	want := []string{
+		".b.audit-part-ABCDEFGHIJKLMNOp", ".out.csv.audit-tmp-ABCDEFGHIJKLMNOP", "a/.audit-part-",
+		"a/.new.audit-part-ABCDEFGHIJKLMNOP", "a/b", "not.audit-part-ABCDEFGHIJKLMNOP",
+	}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+
+	if n, err := durable.Sweep(t.Context(), openDirectory(t, filepath.Join(root, "missing"), nil), now); n != 0 || err != nil {
+		t.Errorf("missing: got %d, %v", n, err)
+	}
+}

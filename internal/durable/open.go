@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package durable
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"time"
+)
+
+// StoreOptions say how a store does its work.
+type StoreOptions struct {
+	// Options are for directories: permissions, and a file system in tests.
+	Options
+
+	// LookupEnv, when not nil, is asked for AWS variables before the process's
+	// environment: keys, region, profile and the files that hold them.
+	LookupEnv func(name string) (string, bool)
+	// Transport sends requests, a standard one when nil.
+	Transport http.RoundTripper
+	// MaxRetries is how often a request is repeated that the service did not carry
+	// out or did not answer: 4 times when zero, never when negative.
+	MaxRetries int
+	// RetryWaitMax bounds the growing, random wait in between, 20 s when zero.
+	RetryWaitMax time.Duration
+	// Timeout bounds one attempt, the sending or receiving of an object included;
+	// 2 minutes when zero.
+	Timeout time.Duration
+}
+
+const (
+	defaultRetries      = 4
+	defaultRetryWaitMax = 20 * time.Second
+	defaultTimeout      = 2 * time.Minute
+)
+
+func (o StoreOptions) withDefaults() StoreOptions {
+	switch {
+	case o.MaxRetries == 0:
+		o.MaxRetries = defaultRetries
+	case o.MaxRetries < 0:
+		o.MaxRetries = 0
+	}
+
+	if o.RetryWaitMax <= 0 {
+		o.RetryWaitMax = defaultRetryWaitMax
+	}
+
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+
+	return o
+}
+
+// OpenStore returns the store at a destination. It reads the AWS configuration,
+// but touches neither the directory nor the network, with the exception of
+// profiles that ask another service for credentials. Errors are
+// *DestinationError, or say that the AWS configuration cannot be read.
+func OpenStore(ctx context.Context, destination string, o StoreOptions) (Store, error) {
+	d, err := ParseDestination(destination)
+	if err != nil {
+		return nil, err
+	}
+
+	if !d.S3() {
+		return newDirectoryStore(d.Directory, o.Options), nil
+	}
+
+	s, err := newBucketStore(ctx, d, o.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+
+	return s, nil
+}
+
+// ProbeConditional makes sure that a store refuses to create what exists. Servers
+// that do not know the condition ignore it in silence, so only trying tells. It
+// returns ErrNotConditional when the store cannot be trusted, or why it could not
+// find out.
+//
+// It leaves nothing behind where it may delete; else one object that List does
+// not yield and that the next probe makes use of.
+func ProbeConditional(ctx context.Context, s Store) error {
+	err := s.Create(ctx, probeKey, probeText())
+
+	switch {
+	case errors.Is(err, ErrExists):
+		return nil // Another probe's, and refused: that is the answer.
+	case err != nil:
+		return fmt.Errorf("try %s: %w", s, err)
+	}
+
+	// Other bytes than before: a store whose answer gets lost compares.
+	again := s.Create(ctx, probeKey, probeText())
+
+	// The probe must go even when the caller has given up. Storage that never lets
+	// anything be deleted is the best kind for evidence.
+	err = s.Delete(context.WithoutCancel(ctx), probeKey)
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil
+	}
+
+	switch {
+	case again == nil:
+		return fmt.Errorf("%s %w", s, ErrNotConditional)
+	case !errors.Is(again, ErrExists):
+		return fmt.Errorf("try %s: %w", s, again)
+	case err != nil:
+		return fmt.Errorf("try %s: %w", s, err)
+	default:
+		return nil
+	}
+}
+
+func probeText() []byte { return []byte("audit probe " + rand.Text() + "\n") }
+
+// Sweeper is a store that crashes leave temporary files in.
+type Sweeper interface {
+	// Sweep removes those last written before a time and returns how many. A time
+	// well in the past (a day) spares writers that are still at work; one whose
+	// file is removed fails, without harm.
+	Sweep(ctx context.Context, before time.Time) (int, error)
+}
+
+// Sweep tidies up a store if there is anything to tidy up in its kind.
+func Sweep(ctx context.Context, s Store, before time.Time) (int, error) {
+	if sweeper, ok := s.(Sweeper); ok {
+		return sweeper.Sweep(ctx, before)
+	}
+
+	return 0, nil
+}

@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package durable
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // S3 defines Content-MD5; it guards against accidents, not against forgers.
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// bucketStore keeps objects in a bucket of Amazon S3 or of a service that speaks
+// its protocol.
+//
+// An object is always one request: not every server honours "If-None-Match" on an
+// upload in parts, and a cancelled one would leave parts that cost money. The
+// request carries the MD5 and, in its signature, the SHA-256 of the bytes, so a
+// server refuses an object that was cut or changed on its way. The SDK's own
+// checksums are off: they travel in a form that older servers cannot read.
+//
+// A captive portal or a wrong endpoint answers "200 OK" to anything. Answers
+// that lack what S3 always says are errors.
+type bucketStore struct {
+	client  *s3.Client
+	retryer aws.Retryer
+	retries int
+	at      Destination
+	prefix  string // "" or ending in a slash
+}
+
+var _ Store = (*bucketStore)(nil)
+
+func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucketStore, error) {
+	cfg, err := o.awsConfig(ctx, d)
+	if err != nil {
+		return nil, fmt.Errorf("read the AWS configuration: %w", err)
+	}
+
+	if cfg.Region == "" {
+		return nil, errNoRegion
+	}
+
+	retryer := o.retryer()
+
+	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
+		so.HTTPClient = o.httpClient(cfg)
+		so.Retryer = retryer
+		so.RetryMaxAttempts = 0 // else AWS_MAX_ATTEMPTS wins over the retryer
+		so.Logger = logging.Nop{}
+		so.ClientLogMode = 0
+		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		so.DisableLogOutputChecksumValidationSkipped = true
+
+		if d.Endpoint != "" {
+			so.BaseEndpoint = aws.String(d.Endpoint)
+		}
+
+		so.UsePathStyle = d.PathStyle || (!d.pathStyleGiven && so.BaseEndpoint != nil)
+	})
+
+	// The environment may have given it.
+	if endpoint := aws.ToString(client.Options().BaseEndpoint); endpoint != "" {
+		if err := checkEndpoint(endpoint); err != nil {
+			return nil, err
+		}
+	}
+
+	prefix := d.Prefix
+	if prefix != "" {
+		prefix += "/"
+	}
+
+	return &bucketStore{client: client, retryer: retryer, retries: o.MaxRetries, at: d, prefix: prefix}, nil
+}
+
+// awsConfig follows the usual chain of environment, profile and machine role.
+func (o StoreOptions) awsConfig(ctx context.Context, d Destination) (aws.Config, error) {
+	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+
+	if o.LookupEnv != nil {
+		load = append(load, environment(o.LookupEnv)...)
+	}
+
+	if d.Region != "" {
+		load = append(load, config.WithRegion(d.Region))
+	}
+
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return aws.Config{}, err //nolint:wrapcheck // The caller does.
+	}
+
+	if cfg.Credentials != nil {
+		cfg.Credentials = &namedCredentials{cfg.Credentials}
+	}
+
+	return cfg, nil
+}
+
+// environment turns what a look-up knows into settings. For the rest the SDK
+// reads the process's environment.
+func environment(lookup func(string) (string, bool)) []func(*config.LoadOptions) error {
+	var load []func(*config.LoadOptions) error
+
+	set := func(with func(string) config.LoadOptionsFunc, names ...string) {
+		for _, name := range names {
+			if v, ok := lookup(name); ok && v != "" {
+				load = append(load, with(v))
+
+				return
+			}
+		}
+	}
+
+	set(config.WithRegion, "AWS_REGION", "AWS_DEFAULT_REGION")
+	set(config.WithSharedConfigProfile, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+	set(func(v string) config.LoadOptionsFunc { return config.WithSharedConfigFiles([]string{v}) }, "AWS_CONFIG_FILE")
+	set(func(v string) config.LoadOptionsFunc { return config.WithSharedCredentialsFiles([]string{v}) }, "AWS_SHARED_CREDENTIALS_FILE")
+	set(config.WithBaseEndpoint, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+	id, _ := lookup("AWS_ACCESS_KEY_ID")
+	secret, _ := lookup("AWS_SECRET_ACCESS_KEY")
+	token, _ := lookup("AWS_SESSION_TOKEN")
+
+	if id != "" && secret != "" {
+		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(id, secret, token)))
+	}
+
+	return load
+}
+
+// CredentialsError says that no credentials could be found.
+type CredentialsError struct{ Err error }
+
+func (e *CredentialsError) Error() string { return "no AWS credentials: " + e.Err.Error() }
+
+// Unwrap returns the AWS SDK's error.
+func (e *CredentialsError) Unwrap() error { return e.Err }
+
+// namedCredentials gives the lack of credentials a type.
+type namedCredentials struct{ aws.CredentialsProvider }
+
+func (c *namedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	v, err := c.CredentialsProvider.Retrieve(ctx)
+	if err != nil && ctx.Err() == nil {
+		err = &CredentialsError{err}
+	}
+
+	return v, err
+}
+
+// httpClient never follows a redirect: a signed request is for one host.
+func (o StoreOptions) httpClient(cfg aws.Config) *http.Client {
+	transport := o.Transport
+	if transport == nil {
+		// The configuration's has the certificates of AWS_CA_BUNDLE.
+		buildable, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
+		if !ok {
+			buildable = awshttp.NewBuildableClient()
+		}
+
+		t := buildable.GetTransport()
+		t.DialContext = buildable.GetDialer().DialContext
+		transport = t
+	}
+
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       o.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (o StoreOptions) retryer() aws.Retryer {
+	standard := retry.NewStandard(func(so *retry.StandardOptions) {
+		so.MaxAttempts = o.MaxRetries + 1
+		so.Backoff = retry.NewExponentialJitterBackoff(o.RetryWaitMax)
+		// A bucket of tokens shared by all requests would make the number of
+		// retries depend on what happened before.
+		so.RateLimiter = ratelimit.None
+	})
+
+	// S3 asks to repeat an upload that met another one under way.
+	return retry.AddWithErrorCodes(standard, codeConflict, codeAborted)
+}
+
+func (s *bucketStore) String() string { return s.at.String() }
+
+// enter makes sure that there is something to do, and returns the object's name in
+// the bucket.
+func (s *bucketStore) enter(ctx context.Context, op, key string) (string, error) {
+	if err := CheckKey(key); err != nil {
+		return "", err
+	}
+
+	if len(s.prefix)+len(key) > longestKey {
+		return "", &KeyError{key, "is too long together with the prefix"}
+	}
+
+	if err := ctx.Err(); err != nil {
+		return "", s.fail(op, s.prefix+key, nil, err)
+	}
+
+	return s.prefix + key, nil
+}
+
+// attempts notes how the tries of one request went.
+type attempts struct {
+	made int
+	// open says that a try before the last one may have been carried out: there
+	// was no answer, or one that does not rule it out.
+	open bool
+	last error
+}
+
+// option makes one request be watched.
+func (a *attempts) option(o *s3.Options) {
+	watch := middleware.FinalizeMiddlewareFunc("auditAttempts", func(
+		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+	) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		if status := statusOf(a.last); a.made > 0 && (status < 400 || status >= 500) {
+			a.open = true
+		}
+
+		out, metadata, err := next.HandleFinalize(ctx, in)
+		a.made++
+		a.last = err
+
+		return out, metadata, err //nolint:wrapcheck // A middleware passes on what it is given.
+	})
+
+	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Finalize.Insert(watch, "Retry", middleware.After)
+	})
+}
+
+func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error {
+	name, err := s.enter(ctx, "create", key)
+	if err != nil {
+		return err
+	}
+
+	var a attempts
+
+	err = s.put(ctx, name, data, &a, aws.String("*"))
+	if err == nil {
+		return nil
+	}
+
+	failed := s.fail("create", name, &a, err)
+
+	switch {
+	case failed.Status == http.StatusPreconditionFailed:
+		failed.Err = ErrExists
+	case failed.Status == http.StatusConflict && (failed.Code == codeConflict || failed.Code == codeAborted):
+		// The other one may have failed in its turn, and then the next try is for
+		// the caller to decide on.
+		there, err := s.exists(ctx, name)
+		if err != nil {
+			return err
+		}
+
+		if there {
+			failed.Err = ErrExists
+		}
+
+	case failed.Status == http.StatusNotImplemented:
+		failed.Err = ErrNotConditional
+	}
+
+	if a.open && errors.Is(failed, ErrExists) {
+		// Who made it, a try of ours whose answer got lost?
+		ours, err := s.holds(ctx, name, data)
+		if ours || err != nil {
+			return err
+		}
+	}
+
+	return failed
+}
+
+func (s *bucketStore) Replace(ctx context.Context, key string, data []byte) error {
+	name, err := s.enter(ctx, "replace", key)
+	if err != nil {
+		return err
+	}
+
+	var a attempts
+	if err := s.put(ctx, name, data, &a, nil); err != nil {
+		return s.fail("replace", name, &a, err)
+	}
+
+	return nil
+}
+
+func (s *bucketStore) put(ctx context.Context, name string, data []byte, a *attempts, ifNoneMatch *string) error {
+	sum := md5.Sum(data) //nolint:gosec // See the import.
+
+	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket:        &s.at.Bucket,
+		Key:           &name,
+		Body:          bytes.NewReader(data),
+		ContentLength: aws.Int64(int64(len(data))),
+		ContentMD5:    aws.String(base64.StdEncoding.EncodeToString(sum[:])),
+		IfNoneMatch:   ifNoneMatch,
+	}, a.option)
+	if err != nil {
+		return err //nolint:wrapcheck // The caller does.
+	}
+
+	if aws.ToString(out.ETag) == "" {
+		return errNotS3
+	}
+
+	return nil
+}
+
+// holds says whether an object has exactly these bytes.
+func (s *bucketStore) holds(ctx context.Context, name string, data []byte) (bool, error) {
+	there, err := s.read(ctx, name, int64(len(data)))
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+
+	return err == nil && bytes.Equal(there, data), err
+}
+
+func (s *bucketStore) exists(ctx context.Context, name string) (bool, error) {
+	var a attempts
+
+	_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
+	if err == nil {
+		return true, nil
+	}
+
+	failed := s.fail("look for", name, &a, err)
+	if errors.Is(failed, fs.ErrNotExist) {
+		return false, nil
+	}
+
+	return false, failed
+}
+
+func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
+	name, err := s.enter(ctx, "read", key)
+	if err != nil {
+		return nil, err
+	}
+
+	return s.read(ctx, name, limit)
+}
+
+// read repeats what broke after the answer had begun, which the SDK does not.
+func (s *bucketStore) read(ctx context.Context, name string, limit int64) ([]byte, error) {
+	for n := 1; ; n++ {
+		data, cut, err := s.get(ctx, name, limit)
+		if cut == nil {
+			return data, err
+		}
+
+		failed := s.fail("read", name, &attempts{made: n}, cut)
+		if n > s.retries || ctx.Err() != nil {
+			return nil, failed
+		}
+
+		delay, err := s.retryer.RetryDelay(n, cut)
+		if err != nil {
+			return nil, failed
+		}
+
+		if err := wait(ctx, delay); err != nil {
+			return nil, s.fail("read", name, nil, err)
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// get returns as cut the error of a body that ended early.
+func (s *bucketStore) get(ctx context.Context, name string, limit int64) (data []byte, cut, err error) {
+	var a attempts
+
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
+	if err != nil {
+		return nil, nil, s.fail("read", name, &a, err)
+	}
+
+	defer func() { _ = out.Body.Close() }()
+
+	// Without a length, an answer that was cut can look whole.
+	if out.ContentLength == nil {
+		return nil, nil, s.fail("read", name, &a, errNotS3)
+	}
+
+	size := *out.ContentLength
+	if size > limit {
+		return nil, nil, s.fail("read", name, &a, ErrTooLarge)
+	}
+
+	data = make([]byte, size)
+	if _, err := io.ReadFull(out.Body, data); err != nil {
+		return nil, fmt.Errorf("the answer was cut: %w", err), nil
+	}
+
+	return data, nil, nil
+}
+
+var (
+	errNotS3     = errors.New("the answer is not that of an S3 service")
+	errUnordered = errors.New("the listing is not in the order of keys")
+)
+
+func (s *bucketStore) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		last := ""
+
+		for page, err := range s.pages(ctx, prefix) {
+			if err != nil {
+				yield(Object{}, err)
+
+				return
+			}
+
+			for _, o := range page {
+				name := aws.ToString(o.Key)
+
+				if !strings.HasPrefix(name, s.prefix+prefix) || name <= last {
+					yield(Object{}, s.fail("list", s.prefix+prefix, nil, errUnordered))
+
+					return
+				}
+
+				last = name
+
+				object, ok := s.object(name, aws.ToInt64(o.Size))
+				if ok && !yield(object, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// object returns what a name in the bucket is in the store, if anything.
+func (s *bucketStore) object(name string, size int64) (Object, bool) {
+	key := strings.TrimPrefix(name, s.prefix)
+
+	// Consoles make an empty object where they show a directory; the one for the
+	// prefix itself is the store's root.
+	if hidden(key) || key == "" && size == 0 {
+		return Object{}, false
+	}
+
+	if CheckKey(key) != nil {
+		return Object{Key: key, Irregular: true}, true
+	}
+
+	return Object{Key: key, Size: size}, true
+}
+
+func (s *bucketStore) pages(ctx context.Context, prefix string) iter.Seq2[[]types.Object, error] {
+	return func(yield func([]types.Object, error) bool) {
+		var token *string
+
+		for {
+			page, err := s.page(ctx, prefix, token)
+			if err != nil {
+				yield(nil, err)
+
+				return
+			}
+
+			if !yield(page.Contents, nil) || !aws.ToBool(page.IsTruncated) {
+				return
+			}
+
+			token = page.NextContinuationToken
+		}
+	}
+}
+
+// page returns a part of the listing that is what it claims to be. Any XML, such
+// as a proxy's page of its own, reads as an empty listing otherwise.
+func (s *bucketStore) page(ctx context.Context, prefix string, token *string) (*s3.ListObjectsV2Output, error) {
+	var (
+		a    attempts
+		name = s.prefix + prefix
+	)
+
+	if err := ctx.Err(); err != nil {
+		return nil, s.fail("list", name, nil, err)
+	}
+
+	page, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
+		Bucket: &s.at.Bucket, Prefix: &name, ContinuationToken: token,
+	}, a.option)
+	if err != nil {
+		return nil, s.fail("list", name, &a, err)
+	}
+
+	next := aws.ToString(page.NextContinuationToken)
+
+	switch {
+	case page.Name == nil, page.IsTruncated == nil,
+		page.KeyCount != nil && int(*page.KeyCount) != len(page.Contents),
+		*page.IsTruncated && (next == "" || next == aws.ToString(token)):
+		return nil, s.fail("list", name, &a, errNotS3)
+	}
+
+	return page, nil
+}
+
+func (s *bucketStore) Delete(ctx context.Context, key string) error {
+	name, err := s.enter(ctx, "delete", key)
+	if err != nil {
+		return err
+	}
+
+	var a attempts
+
+	_, err = s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
+	if err == nil {
+		return nil
+	}
+
+	failed := s.fail("delete", name, &a, err)
+	if failed.Code == codeNoSuchKey {
+		return nil
+	}
+
+	return failed
+}

@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package export
+
+import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// What redaction can do with a field. A field that no rule names is kept, but
+// for what follows from the rules of others (see Redactor).
+const (
+	RedactKeep = "keep"
+	RedactDrop = "drop"
+	RedactMask = "mask"
+	RedactHash = "hash"
+)
+
+// RedactModes lists what redaction can do with a field.
+func RedactModes() []string { return []string{RedactKeep, RedactDrop, RedactMask, RedactHash} }
+
+// MinRedactionKey is how many characters a key must have at least. A key that
+// can be guessed gives away every pseudonym made with it, so it should be random.
+const MinRedactionKey = 16
+
+const (
+	// pseudonymPrefix tells a pseudonym from a value of a cloud.
+	pseudonymPrefix = "hmac:"
+	// pseudonymLength keeps 130 bits, far beyond any collision.
+	pseudonymLength = 26
+	// masked stands for the part that a mask takes away.
+	masked = "***"
+	// maskedV4 and maskedV6 are the lengths of the network that a masked address
+	// keeps: what a provider gives to one site.
+	maskedV4 = 24
+	maskedV6 = 48
+	// keyIDText has no colon, so it is never the text of a pseudonym.
+	keyIDText   = "key-id"
+	keyIDLength = 8
+	// scrubLength is how long a redacted value must be to be looked for inside
+	// others: "ci" is part of too many words.
+	scrubLength = 4
+)
+
+// Why a rule or a key cannot be used.
+var (
+	ErrRedactField      = errors.New("an entry has no such field")
+	ErrRedactMode       = errors.New("no such way to redact a field")
+	ErrRedactStructural = errors.New("the field has to stay")
+	ErrRedactNoMask     = errors.New("the field has no masked form")
+	ErrRedactNoHash     = errors.New("the field can only be kept or dropped")
+	ErrRedactNoKey      = errors.New("hashing needs a key")
+	ErrRedactKey        = fmt.Errorf("the key is shorter than %d characters or holds a control character", MinRedactionKey)
+)
+
+// RuleError says which rule cannot be used, and by its Err, why.
+type RuleError struct {
+	Field string
+	Mode  string
+	// Reason completes "the field has to stay, since …"; else it is empty.
+	Reason string
+	Err    error
+}
+
+func (e *RuleError) Error() string {
+	text := fmt.Sprintf("redact %s by %s: %v", e.Field, e.Mode, e.Err)
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+
+	return text
+}
+
+func (e *RuleError) Unwrap() error { return e.Err }
+
+// structural holds why a field has to stay. These are the fields that no entry
+// lacks.
+var structural = map[string]string{
+	"id":         "it tells entries apart, and without it repetitions could not be found",
+	"time":       "entries are ordered by it and windows are proved by it",
+	"service":    "it says where the entry comes from",
+	"action":     "it is what was done, without which an entry says nothing",
+	"operation":  "it is what was done, without which an entry says nothing",
+	"actor_type": "it names a kind of actor and nobody in particular",
+}
+
+// redactable is a field that is text. A kind is one of a few words that the
+// cloud made up, such as "server" or "api": it identifies nobody, so neither is
+// it looked for in other fields nor are other fields' values looked for in it.
+type redactable struct {
+	name string
+	kind bool
+	mask func(string) string
+	of   func(*auditlog.Entry) *string
+}
+
+// redactables lists the fields that are text in the order of the entry; message
+// is among them, but what it carries is decided in Apply.
+var redactables = []redactable{
+	{name: "actor_id", of: func(e *auditlog.Entry) *string { return &e.ActorID }},
+	{name: "actor", mask: maskMail, of: func(e *auditlog.Entry) *string { return &e.Actor }},
+	{name: "resource_type", kind: true, of: func(e *auditlog.Entry) *string { return &e.ResourceType }},
+	{name: "resource_id", of: func(e *auditlog.Entry) *string { return &e.ResourceID }},
+	{name: "resource_name", of: func(e *auditlog.Entry) *string { return &e.ResourceName }},
+	{name: "scope_type", kind: true, of: func(e *auditlog.Entry) *string { return &e.ScopeType }},
+	{name: "scope_id", of: func(e *auditlog.Entry) *string { return &e.ScopeID }},
+	{name: "scope_name", mask: maskMail, of: func(e *auditlog.Entry) *string { return &e.ScopeName }},
+	{name: "origin", kind: true, of: func(e *auditlog.Entry) *string { return &e.Origin }},
+	{name: "auth_type", kind: true, of: func(e *auditlog.Entry) *string { return &e.AuthType }},
+	{name: "ip_address", mask: maskAddress, of: func(e *auditlog.Entry) *string { return &e.IPAddress }},
+	{name: "user_agent", of: func(e *auditlog.Entry) *string { return &e.UserAgent }},
+	{name: "correlation_id", of: func(e *auditlog.Entry) *string { return &e.CorrelationID }},
+	{name: "message", of: func(e *auditlog.Entry) *string { return &e.Message }},
+}
+
+// carriers are the fields that repeat what others hold.
+var carriers = []string{"message", auditlog.FieldChanges, auditlog.FieldRaw}
+
+// userScope is the scope whose name is a person.
+const userScope = "user"
+
+// MaskableFields lists the fields that have a masked form.
+func MaskableFields() []string {
+	var names []string
+
+	for _, f := range redactables {
+		if f.mask != nil {
+			names = append(names, f.name)
+		}
+	}
+
+	return names
+}
+
+// CheckRule says whether a field can be redacted that way, whatever the key. The
+// error is a *RuleError.
+func CheckRule(field, mode string) error {
+	fail := func(err error) error { return &RuleError{Field: field, Mode: mode, Err: err} }
+
+	if _, ok := auditlog.FieldByName(field); !ok {
+		return fail(ErrRedactField)
+	}
+
+	if !slices.Contains(RedactModes(), mode) {
+		return fail(ErrRedactMode)
+	}
+
+	if reason, ok := structural[field]; ok && mode != RedactKeep {
+		return &RuleError{Field: field, Mode: mode, Reason: reason, Err: ErrRedactStructural}
+	}
+
+	f, text := textField(field)
+
+	switch {
+	case mode == RedactHash && !text:
+		return fail(ErrRedactNoHash)
+	case mode == RedactMask && f.mask == nil:
+		return fail(ErrRedactNoMask)
+	default:
+		return nil
+	}
+}
+
+func textField(name string) (redactable, bool) {
+	i := slices.IndexFunc(redactables, func(f redactable) bool { return f.name == name })
+	if i < 0 {
+		return redactable{}, false
+	}
+
+	return redactables[i], true
+}
+
+// CheckRedactionKey says whether pseudonyms can be made with the key. A line
+// break at its end, such as file() leaves there, would silently make another key
+// of it.
+func CheckRedactionKey(key []byte) error {
+	if utf8.RuneCount(key) < MinRedactionKey || strings.ContainsFunc(string(key), unicode.IsControl) {
+		return ErrRedactKey
+	}
+
+	return nil
+}
+
+// Redactor takes personal data out of entries, by rules for fields:
+//
+//   - keep leaves a field as it is, also where other rules would have it dropped.
+//   - drop makes it absent.
+//   - mask keeps the network of ip_address (/24, /48) and the domain of an e-mail
+//     address in actor and scope_name. An address that cannot be read is dropped;
+//     a name that is no e-mail address becomes "***", so that it still shows that
+//     the cloud recorded one.
+//   - hash makes a pseudonym: "hmac:" and 26 base32 characters of HMAC-SHA256
+//     under the key over "FIELD:VALUE". The same value in the same field has the
+//     same pseudonym for as long as the key stays, and in another field another
+//     one. Addresses are hashed in their canonical spelling.
+//
+// The same value lives in several fields, so a rule reaches further than its
+// field unless the other one has a rule of its own:
+//
+//   - redacting any field but raw also drops raw, changes and message;
+//   - where scope_type is user, scope_name is a person and is treated as actor
+//     is. A person has one pseudonym in both;
+//   - an id, a name, an address or a user agent that is a redacted value, whatever
+//     its case, is treated as that value is; one that merely contains a redacted
+//     value of four or more characters is dropped.
+//
+// What nothing here can see: a value that is spelled differently or in part
+// elsewhere, and the id of an entry where the cloud gives none, which is an
+// unkeyed digest over the whole record. Whoever can reconstruct everything else
+// of such a record can test guesses of what was redacted against it.
+//
+// A nil Redactor changes nothing. It is safe for use by several goroutines.
+type Redactor struct {
+	rules map[string]string
+	key   []byte
+	// carried says that message, changes and raw are dropped unless named.
+	carried bool
+	active  bool
+}
+
+// NewRedactor returns a redactor for rules from field to mode. The key is used
+// for hash alone. The error is a *RuleError, of the first rule by name, or
+// ErrRedactKey.
+func NewRedactor(rules map[string]string, key []byte) (*Redactor, error) {
+	r := &Redactor{rules: maps.Clone(rules), key: slices.Clone(key)}
+
+	for _, field := range slices.Sorted(maps.Keys(rules)) {
+		mode := rules[field]
+
+		if err := CheckRule(field, mode); err != nil {
+			return nil, err
+		}
+
+		if mode == RedactHash && len(key) == 0 {
+			return nil, &RuleError{Field: field, Mode: mode, Err: ErrRedactNoKey}
+		}
+
+		r.active = r.active || mode != RedactKeep
+		r.carried = r.carried || mode != RedactKeep && field != auditlog.FieldRaw
+	}
+
+	if r.hashes() {
+		if err := CheckRedactionKey(key); err != nil {
+			return nil, err
+		}
+	}
+
+	return r, nil
+}
+
+func (r *Redactor) hashes() bool {
+	return slices.Contains(slices.Collect(maps.Values(r.rules)), RedactHash)
+}
+
+// Active says whether anything is redacted at all.
+func (r *Redactor) Active() bool { return r != nil && r.active }
+
+// secret is a value that was redacted, and how.
+type secret struct {
+	value string
+	lower string
+	mode  string
+	field redactable
+	// domain is the field in whose name the value is hashed.
+	domain string
+}
+
+// Apply returns the entry without what the rules take away. It does not change
+// the one it is given. Filters look at entries before this, counts after it.
+func (r *Redactor) Apply(e auditlog.Entry) auditlog.Entry {
+	if !r.Active() {
+		return e
+	}
+
+	// The copy's texts are replaced one by one; what was there is still in e.
+	out := e
+	secrets := make([]secret, 0, len(r.rules)+1)
+
+	for _, f := range redactables {
+		mode, domain := r.modeOf(f, &e)
+		value := *f.of(&e)
+
+		if mode == RedactKeep || value == "" {
+			continue
+		}
+
+		s := secret{value: value, mode: mode, field: f, domain: domain}
+		*f.of(&out) = r.form(s)
+
+		if !f.kind {
+			s.lower = strings.ToLower(value)
+			secrets = append(secrets, s)
+		}
+	}
+
+	r.scrub(&out, &e, secrets)
+
+	if r.dropsCarrier(auditlog.FieldChanges) {
+		out.Changes = nil
+	}
+
+	if r.dropsCarrier(auditlog.FieldRaw) {
+		out.Raw = nil
+	}
+
+	return out
+}
+
+// modeOf returns what is done with a field, and in whose name it is hashed.
+func (r *Redactor) modeOf(f redactable, e *auditlog.Entry) (mode, domain string) {
+	domain = f.name
+	if f.name == "scope_name" && e.ScopeType == userScope {
+		domain = "actor"
+	}
+
+	if named, ok := r.rules[f.name]; ok {
+		return named, domain
+	}
+
+	if f.name == "message" && r.carried {
+		return RedactDrop, domain
+	}
+
+	return cmp.Or(r.rules[domain], RedactKeep), domain
+}
+
+func (r *Redactor) dropsCarrier(name string) bool {
+	if mode, ok := r.rules[name]; ok {
+		return mode != RedactKeep
+	}
+
+	return r.carried
+}
+
+// scrub removes redacted values from the fields that no rule speaks of.
+func (r *Redactor) scrub(out, e *auditlog.Entry, secrets []secret) {
+	for _, f := range redactables {
+		mode, _ := r.modeOf(f, e)
+		if _, named := r.rules[f.name]; named || f.kind || mode != RedactKeep {
+			continue
+		}
+
+		text := f.of(out)
+		lower := strings.ToLower(*text)
+
+		if i := slices.IndexFunc(secrets, func(s secret) bool { return s.lower == lower }); i >= 0 {
+			*text = r.form(secrets[i])
+
+			continue
+		}
+
+		if slices.ContainsFunc(secrets, func(s secret) bool {
+			return utf8.RuneCountInString(s.lower) >= scrubLength && strings.Contains(lower, s.lower)
+		}) {
+			*text = ""
+		}
+	}
+}
+
+// form returns what takes the place of a value.
+func (r *Redactor) form(s secret) string {
+	switch s.mode {
+	case RedactMask:
+		return s.field.mask(s.value)
+	case RedactHash:
+		return r.pseudonym(s.domain, s.value)
+	default:
+		return ""
+	}
+}
+
+func (r *Redactor) pseudonym(domain, value string) string {
+	if a, err := netip.ParseAddr(value); err == nil && domain == auditlog.FieldIPAddress {
+		value = a.Unmap().String()
+	}
+
+	return pseudonymPrefix + base32.StdEncoding.EncodeToString(r.mac(domain + ":" + value))[:pseudonymLength]
+}
+
+func (r *Redactor) mac(text string) []byte {
+	h := hmac.New(sha256.New, r.key)
+	h.Write([]byte(text))
+
+	return h.Sum(nil)
+}
+
+// KeyID returns what tells two keys apart: the first eight hexadecimal
+// characters of an HMAC over a constant, or "" where nothing is hashed. It lets a
+// reader see whether the pseudonyms of two files can be compared. Of a random key
+// it says nothing; a key that can be guessed it would let be tested, as every
+// pseudonym of a guessable value does already.
+func (r *Redactor) KeyID() string {
+	if !r.Active() || !r.hashes() {
+		return ""
+	}
+
+	return hex.EncodeToString(r.mac(keyIDText))[:keyIDLength]
+}
+
+// Redaction is what manifests say of a redaction: what was done, never the key.
+type Redaction struct {
+	// Rules lists every field that was not left alone, in the order of the entry.
+	Rules []RedactionRule `json:"rules"`
+	// KeyID is nil where nothing was hashed.
+	KeyID *string `json:"key_id"`
+}
+
+// RedactionRule is what was done with one field.
+type RedactionRule struct {
+	Field string `json:"field"`
+	Mode  string `json:"mode"`
+	// Implied says that the rule follows from others and was not written down.
+	Implied bool `json:"implied"`
+	// Where limits the rule to some entries, in the form "field=value".
+	Where string `json:"where,omitempty"`
+}
+
+// Rules returns the rules in canonical form: in the order of the entry's fields,
+// those that follow from others included.
+func (r *Redactor) Rules() []RedactionRule {
+	if r == nil {
+		return nil
+	}
+
+	var rules []RedactionRule
+
+	for _, f := range auditlog.Fields() {
+		mode, named := r.rules[f.Name]
+
+		switch {
+		case named:
+			rules = append(rules, RedactionRule{Field: f.Name, Mode: mode})
+		case f.Name == "scope_name" && cmp.Or(r.rules["actor"], RedactKeep) != RedactKeep:
+			rules = append(rules, RedactionRule{Field: f.Name, Mode: r.rules["actor"], Implied: true, Where: "scope_type=" + userScope})
+		case r.carried && slices.Contains(carriers, f.Name):
+			rules = append(rules, RedactionRule{Field: f.Name, Mode: RedactDrop, Implied: true})
+		}
+	}
+
+	return rules
+}
+
+// Statement returns what a manifest says, nil when nothing is redacted.
+func (r *Redactor) Statement() *Redaction {
+	if !r.Active() {
+		return nil
+	}
+
+	return &Redaction{Rules: r.Rules(), KeyID: given(r.KeyID())}
+}
+
+func maskAddress(text string) string {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return ""
+	}
+
+	a = a.WithZone("").Unmap()
+
+	bits := maskedV6
+	if a.Is4() {
+		bits = maskedV4
+	}
+
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+
+	return p.String()
+}
+
+func maskMail(text string) string {
+	if domain, ok := mailDomain(text); ok {
+		return masked + "@" + domain
+	}
+
+	return masked
+}
+
+// mailDomain returns the domain of a text that is one e-mail address and nothing
+// else.
+func mailDomain(text string) (string, bool) {
+	local, domain, found := strings.Cut(text, "@")
+	if !found || local == "" || strings.ContainsFunc(local, func(r rune) bool { return r <= ' ' || r == '<' || r == '"' }) {
+		return "", false
+	}
+
+	labels := strings.Split(domain, ".")
+	if len(labels) < 2 {
+		return "", false
+	}
+
+	for _, label := range labels {
+		if label == "" || strings.ContainsFunc(label, func(r rune) bool { return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+			return "", false
+		}
+	}
+
+	return domain, true
+}

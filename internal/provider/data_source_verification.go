@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+)
+
+// VerificationType is the name of the data source in configurations.
+const VerificationType = TypeName + "_log_verification"
+
+var (
+	_ datasource.DataSource              = (*verificationDataSource)(nil)
+	_ datasource.DataSourceWithConfigure = (*verificationDataSource)(nil)
+)
+
+// NewVerificationDataSource returns the data source audit_log_verification.
+func NewVerificationDataSource() datasource.DataSource { return &verificationDataSource{} }
+
+type verificationDataSource struct{ c *configured }
+
+type verificationModel struct {
+	Destination  types.String   `tfsdk:"destination"`
+	PublicKey    types.String   `tfsdk:"public_key"`
+	Sequence     types.Int64    `tfsdk:"expected_sequence"`
+	SHA256       types.String   `tfsdk:"expected_head_sha256"`
+	Timeouts     timeouts.Value `tfsdk:"timeouts"`
+	Valid        types.Bool     `tfsdk:"valid"`
+	Service      types.String   `tfsdk:"service"`
+	SignedBy     types.String   `tfsdk:"signed_by"`
+	Head         types.Int64    `tfsdk:"sequence"`
+	HeadSHA256   types.String   `tfsdk:"head_sha256"`
+	EntryCount   types.Int64    `tfsdk:"entry_count"`
+	Bytes        types.Int64    `tfsdk:"bytes"`
+	FirstTime    types.String   `tfsdk:"first_time"`
+	LastTime     types.String   `tfsdk:"last_time"`
+	CoveredUntil types.String   `tfsdk:"covered_until"`
+	Problems     types.List     `tfsdk:"problems"`
+}
+
+// Metadata implements datasource.DataSource.
+func (d *verificationDataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = VerificationType
+}
+
+// Schema implements datasource.DataSource.
+func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	text := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
+	}
+	number := func(description string) schema.Int64Attribute {
+		return schema.Int64Attribute{MarkdownDescription: description, Computed: true}
+	}
+
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Verifies an archive: every byte, every link of its chain, the signature and the head. " +
+			"It is the same check as `auditlog verify` and needs no service.",
+		Attributes: map[string]schema.Attribute{
+			"destination": schema.StringAttribute{
+				MarkdownDescription: "The archive: a directory or an `s3://` URL, as for `audit_log_archive`.",
+				Required:            true,
+				Validators:          []validator.String{destinationForm()},
+			},
+			"public_key": schema.StringAttribute{
+				MarkdownDescription: "Public key that must have signed the checkpoint. Default: signatures are not checked.",
+				Optional:            true,
+				Validators:          []validator.String{publicKeyForm()},
+			},
+			"expected_sequence": schema.Int64Attribute{
+				MarkdownDescription: "Number of a segment that the archive must contain, as remembered elsewhere. Needs `expected_head_sha256`.",
+				Optional:            true,
+			},
+			"expected_head_sha256": schema.StringAttribute{
+				MarkdownDescription: "SHA-256 of that segment's manifest. Needs `expected_sequence`.",
+				Optional:            true,
+			},
+			"timeouts":      timeouts.Attributes(ctx),
+			"valid":         schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
+			"service":       text("The cloud whose log it is."),
+			"signed_by":     text("Name of the key that signed the checkpoint; null where `public_key` was not given."),
+			"sequence":      number("Number of the last segment."),
+			"head_sha256":   text("SHA-256 of the last segment's manifest."),
+			"entry_count":   number("How many entries the archive holds."),
+			"bytes":         number("Size of its segments."),
+			"first_time":    text("Time of the oldest entry."),
+			"last_time":     text("Time of the newest entry."),
+			"covered_until": text("Up to when everything was archived, excluded."),
+			"problems": schema.ListNestedAttribute{
+				MarkdownDescription: "What is wrong, the first bad segment first; empty when nothing is.",
+				Computed:            true,
+				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+					"finding":  text("`altered`, `missing`, `reordered`, `truncated`, `foreign`, `signature`, `unfinished` or `unreadable`."),
+					"key":      text("The file concerned."),
+					"sequence": number("The segment concerned; `0` where there is none."),
+					"detail":   text("What is wrong with it."),
+				}},
+			},
+		},
+	}
+}
+
+// Configure is called with what the provider made of its configuration.
+func (d *verificationDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+const verifySummary = "Verify the audit log archive"
+
+// Read is called when planning.
+func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var m verificationModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if m.Sequence.IsNull() != m.SHA256.IsNull() {
+		resp.Diagnostics.Append(problem{
+			summary: checkConfiguration,
+			cause:   "A head is its number and its hash, and only one of the two is given.",
+			next:    "Give both expected_sequence and expected_head_sha256, or neither.",
+		}.at(path.Root("expected_sequence")))
+	}
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	timeout, diags := m.Timeouts.Read(ctx, archiveTimeout)
+	resp.Diagnostics.Append(diags...)
+
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	report, err := d.verify(ctx, &m)
+	if err != nil {
+		resp.Diagnostics.Append(archiveProblem(err, m.Destination.ValueString(), auditlog.Info{}))
+
+		return
+	}
+
+	m.set(report)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
+
+func (d *verificationDataSource) verify(ctx context.Context, m *verificationModel) (*archive.Report, error) {
+	store, err := durable.OpenStore(ctx, m.Destination.ValueString(), durable.StoreOptions{LookupEnv: d.c.options.LookupEnv})
+	if err != nil {
+		return nil, err
+	}
+
+	o := archive.VerifyOptions{}
+	if !m.Sequence.IsNull() {
+		o.Head = &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.SHA256.ValueString()}
+	}
+
+	if !m.PublicKey.IsNull() {
+		if o.Verifier, err = archive.ParsePublicKey(m.PublicKey.ValueString()); err != nil {
+			return nil, err
+		}
+	}
+
+	return archive.Verify(ctx, store, o)
+}
+
+func (m *verificationModel) set(r *archive.Report) {
+	kinds := map[string]attr.Type{"finding": types.StringType, "key": types.StringType, "sequence": types.Int64Type, "detail": types.StringType}
+	problems := make([]attr.Value, 0, len(r.Problems))
+
+	for _, p := range r.Problems {
+		problems = append(problems, types.ObjectValueMust(kinds, map[string]attr.Value{
+			"finding": types.StringValue(string(p.Finding)), "key": types.StringValue(p.Key),
+			"sequence": types.Int64Value(p.Sequence), "detail": types.StringValue(p.Detail),
+		}))
+	}
+
+	m.Valid, m.Service, m.SignedBy = types.BoolValue(r.Valid), nullable(r.Service), nullable(r.SignedBy)
+	m.Head, m.HeadSHA256 = types.Int64Value(r.Head.Sequence), nullable(r.Head.SHA256)
+	m.EntryCount, m.Bytes = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes)
+	m.FirstTime, m.LastTime, m.CoveredUntil = nullable(r.FirstTime), nullable(r.LastTime), nullable(r.CoveredUntil)
+	m.Problems = types.ListValueMust(types.ObjectType{AttrTypes: kinds}, problems)
+}
+
+// nullable returns null for what is not there.
+func nullable(text string) types.String {
+	if text == "" {
+		return types.StringNull()
+	}
+
+	return types.StringValue(text)
+}
+
+func publicKeyForm() validator.String {
+	return stringForm{"a public key as auditlog keygen prints it", func(value string) error {
+		if _, err := archive.ParsePublicKey(value); err != nil {
+			return errors.New("no public key")
+		}
+
+		return nil
+	}}
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+)
+
+// ArchiveType is the name of the resource in configurations.
+const ArchiveType = TypeName + "_log_archive"
+
+var (
+	_ resource.Resource                   = (*archiveResource)(nil)
+	_ resource.ResourceWithConfigure      = (*archiveResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*archiveResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*archiveResource)(nil)
+	_ resource.ResourceWithImportState    = (*archiveResource)(nil)
+)
+
+// NewArchiveResource returns the resource audit_log_archive.
+func NewArchiveResource() resource.Resource { return &archiveResource{} }
+
+type archiveResource struct{ c *configured }
+
+const (
+	archiveSummary = "Archive audit logs"
+	archiveTimeout = 2 * time.Hour
+	refreshTimeout = 10 * time.Minute
+	// mostPending bounds what a refresh reads to find out whether anything is new.
+	mostPending = 1000
+
+	signingKeyEnv = "AUDIT_SIGNING_KEY"
+)
+
+// Metadata implements resource.Resource.
+func (r *archiveResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = ArchiveType
+}
+
+// Schema implements resource.Resource.
+func (r *archiveResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = archiveSchema(ctx)
+}
+
+// Configure is called with what the provider made of its configuration.
+func (r *archiveResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig is called at validation and before each plan; values may still
+// be unknown.
+func (r *archiveResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var m archiveModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(m.validate()...)
+	}
+}
+
+// ImportState resumes an archive on a runner that knows nothing but its place.
+func (r *archiveResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	resource.ImportStatePassthroughID(ctx, path.Root("destination"), req, resp)
+}
+
+// Create begins an archive, or goes on with one that is there.
+func (r *archiveResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var m archiveModel
+
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	timeout, diags := m.Timeouts.Create(ctx, archiveTimeout)
+	resp.Diagnostics.Append(diags...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	resp.Diagnostics.Append(r.append(ctx, &m, nil, req.Config, timeout)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+	}
+}
+
+// Update appends what is new.
+func (r *archiveResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var m, state archiveModel
+
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	timeout, diags := m.Timeouts.Update(ctx, archiveTimeout)
+	resp.Diagnostics.Append(diags...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	m.CoveredUntil, m.PublicKey = state.CoveredUntil, state.PublicKey
+	resp.Diagnostics.Append(r.append(ctx, &m, state.head(), req.Config, timeout)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+	}
+}
+
+// Delete keeps everything: evidence is not deleted by forgetting about it.
+func (r *archiveResource) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
+
+// Read looks at the end of the archive and asks the service whether anything is
+// new. It writes nothing.
+func (r *archiveResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var m archiveModel
+
+	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	timeout, diags := m.Timeouts.Read(ctx, refreshTimeout)
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(r.recognise(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	resp.Diagnostics.Append(r.refresh(ctx, &m)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+	}
+}
+
+// recognise fills in, after an import, what the archive says of itself.
+func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.Diagnostics {
+	if !m.Sequence.IsNull() {
+		return nil
+	}
+
+	store, err := durable.OpenStore(ctx, m.Destination.ValueString(), durable.StoreOptions{LookupEnv: r.c.options.LookupEnv})
+	if err != nil {
+		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), auditlog.Info{})}
+	}
+
+	last, err := archive.Peek(ctx, store)
+	if err != nil {
+		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), auditlog.Info{})}
+	}
+
+	m.Service = types.StringValue(last.Service)
+	m.Format, m.Compression = types.StringValue(string(last.Segment.Format)), types.StringValue(string(last.Segment.Compression))
+
+	return nil
+}
+
+func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) diag.Diagnostics {
+	service, picked := r.c.pick(archiveSummary, m.Service)
+	if picked != nil {
+		return diag.Diagnostics{picked}
+	}
+
+	a, _, err := r.c.openArchive(ctx, m, service, m.head(), "")
+	if err != nil {
+		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+	}
+
+	pending, covered, err := a.Pending(ctx, mostPending)
+	if err != nil {
+		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+	}
+
+	m.setHead(a)
+	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending), timeValue(covered)
+
+	return nil
+}
+
+// ModifyPlan plans an update when something is new or the arguments changed.
+func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() || r.c == nil {
+		return // It will be forgotten, or nothing is configured yet.
+	}
+
+	var plan, config archiveModel
+
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+
+	var state *archiveModel
+
+	if !req.State.Raw.IsNull() {
+		state = &archiveModel{}
+		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
+	}
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	public, diags := r.publicKey(config.SigningKey)
+	resp.Diagnostics.Append(diags...)
+
+	switch {
+	case state == nil:
+		plan.forgetResults()
+		resp.Diagnostics.Append(r.foresee(ctx, &plan)...)
+	case plan.sameArguments(state) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey):
+		plan.keepResults(state)
+	default:
+		plan.forgetResults()
+	}
+
+	plan.PublicKey = public
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+}
+
+// publicKey returns the public key of the configured private one, null where
+// there is none.
+func (r *archiveResource) publicKey(private types.String) (types.String, diag.Diagnostics) {
+	key := or(private, r.c.env(signingKeyEnv))
+
+	switch {
+	case key.IsUnknown():
+		return types.StringUnknown(), nil
+	case key.IsNull():
+		return types.StringNull(), nil
+	}
+
+	text, err := archive.PublicText(key.ValueString())
+	if err != nil {
+		return types.StringNull(), diag.Diagnostics{signingKeyProblem(signingKeyEnv).diagnostic()}
+	}
+
+	return types.StringValue(text), nil
+}
+
+// foresee reports what would make the first run fail.
+func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel) diag.Diagnostics {
+	if !plan.known() {
+		return nil
+	}
+
+	service, picked := r.c.pick(archiveSummary, plan.Service)
+	if picked != nil {
+		return diag.Diagnostics{picked}
+	}
+
+	diags := plan.checkFields(service.Info())
+
+	_, found := redactor(plan.Redact, r.c)
+	diags.Append(found...)
+
+	if _, err := durable.OpenStore(ctx, plan.Destination.ValueString(), durable.StoreOptions{LookupEnv: r.c.options.LookupEnv}); err != nil {
+		diags.Append(archiveProblem(err, plan.Destination.ValueString(), service.Info()))
+	}
+
+	return diags
+}
+
+// append archives what is new and puts the results into the model.
+func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *archive.Head, config tfsdk.Config, timeout time.Duration) diag.Diagnostics {
+	var key types.String
+
+	// Terraform hands write-only values over in the configuration alone.
+	diags := config.GetAttribute(ctx, path.Root("signing_key"), &key)
+
+	service, picked := r.c.pick(archiveSummary, m.Service)
+	diags.Append(compact(picked)...)
+
+	public, found := r.publicKey(key)
+	diags.Append(found...)
+
+	if diags.HasError() {
+		return diags
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	result, err := r.run(ctx, m, service, known, or(key, r.c.env(signingKeyEnv)).ValueString())
+	if err != nil {
+		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+	}
+
+	m.PendingEntries, m.CoveredUntil, m.PublicKey = types.Int64Value(0), timeValue(result.CoveredUntil), public
+
+	if result.ResumedBy == archive.ResumedByFallback {
+		diags.Append(problem{
+			summary: "The service no longer accepts the archive's cursor",
+			cause:   "What was read before was read again in part instead, so that nothing is missing.",
+			next:    "Nothing needs to be done; the archive says so in its manifest.",
+		}.with("Service", service.Info().Name).warning())
+	}
+
+	if result.Completeness.BeyondRetention && result.ResumedBy == archive.ResumedFromStart {
+		diags.Append(retentionWarning(service.Info(), result.Completeness).warning())
+	}
+
+	return diags
+}
+
+func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, known *archive.Head, key string) (archive.Result, error) {
+	a, store, err := r.c.openArchive(ctx, m, service, known, key)
+	if err != nil {
+		return archive.Result{}, err
+	}
+
+	if a.Last() == nil {
+		if err := durable.ProbeConditional(ctx, store); err != nil {
+			return archive.Result{}, err
+		}
+	}
+
+	result, err := a.Append(ctx)
+	if err != nil {
+		return archive.Result{}, err
+	}
+
+	m.setHead(a)
+
+	return result, nil
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+type archiveModel struct {
+	filterModel
+
+	Destination    types.String   `tfsdk:"destination"`
+	Format         types.String   `tfsdk:"format"`
+	Compression    types.String   `tfsdk:"compression"`
+	Start          types.String   `tfsdk:"start"`
+	Overlap        types.String   `tfsdk:"overlap"`
+	SigningKey     types.String   `tfsdk:"signing_key"`
+	AcceptGapAfter types.Int64    `tfsdk:"accept_gap_after"`
+	Redact         types.Map      `tfsdk:"redact"`
+	Timeouts       timeouts.Value `tfsdk:"timeouts"`
+
+	Sequence       types.Int64  `tfsdk:"sequence"`
+	HeadSHA256     types.String `tfsdk:"head_sha256"`
+	EntryCount     types.Int64  `tfsdk:"entry_count"`
+	CoveredUntil   types.String `tfsdk:"covered_until"`
+	PendingEntries types.Int64  `tfsdk:"pending_entries"`
+	PublicKey      types.String `tfsdk:"public_key"`
+}
+
+func (m *archiveModel) validate() diag.Diagnostics {
+	if info, ok := infoOf(m.Service.ValueString()); ok {
+		return m.checkFields(info)
+	}
+
+	return nil
+}
+
+// known says that an archive could be opened with the arguments.
+func (m *archiveModel) known() bool {
+	for _, v := range []attr.Value{
+		m.Service, m.SettleDelay, m.Actions, m.Operations, m.ResourceTypes, m.ResourceIDs, m.Actors, m.Origins,
+		m.IPAddresses, m.Search, m.Destination, m.Start, m.Overlap, m.AcceptGapAfter, m.Redact,
+	} {
+		if v.IsUnknown() {
+			return false
+		}
+	}
+
+	return true
+}
+
+// sameArguments says that what will be archived is the same, and how.
+func (m *archiveModel) sameArguments(o *archiveModel) bool {
+	for _, p := range [][2]attr.Value{
+		{m.Service, o.Service},
+		{m.SettleDelay, o.SettleDelay},
+		{m.Actions, o.Actions},
+		{m.Operations, o.Operations},
+		{m.ResourceTypes, o.ResourceTypes},
+		{m.ResourceIDs, o.ResourceIDs},
+		{m.Actors, o.Actors},
+		{m.Origins, o.Origins},
+		{m.IPAddresses, o.IPAddresses},
+		{m.Search, o.Search},
+		{m.Destination, o.Destination},
+		{m.Format, o.Format},
+		{m.Compression, o.Compression},
+		{m.Start, o.Start},
+		{m.Overlap, o.Overlap},
+		{m.AcceptGapAfter, o.AcceptGapAfter},
+		{m.Redact, o.Redact},
+	} {
+		if !p[0].Equal(p[1]) {
+			return false
+		}
+	}
+
+	return true
+}
+
+func (m *archiveModel) keepResults(s *archiveModel) {
+	m.Sequence, m.HeadSHA256, m.EntryCount = s.Sequence, s.HeadSHA256, s.EntryCount
+	m.CoveredUntil, m.PendingEntries, m.PublicKey = s.CoveredUntil, s.PendingEntries, s.PublicKey
+}
+
+func (m *archiveModel) forgetResults() {
+	m.Sequence, m.HeadSHA256, m.EntryCount = types.Int64Unknown(), types.StringUnknown(), types.Int64Unknown()
+	m.CoveredUntil, m.PendingEntries = types.StringUnknown(), types.Int64Value(0)
+	m.PublicKey = types.StringUnknown()
+}
+
+// head is the one that the state remembers, nil where it remembers none.
+func (m *archiveModel) head() *archive.Head {
+	if m.Sequence.ValueInt64() == 0 {
+		return nil
+	}
+
+	return &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.HeadSHA256.ValueString()}
+}
+
+// setHead takes over what the archive says of itself.
+func (m *archiveModel) setHead(a *archive.Archive) {
+	m.Sequence, m.HeadSHA256, m.EntryCount = types.Int64Value(0), types.StringNull(), types.Int64Value(0)
+	if last := a.Last(); last != nil {
+		m.Sequence, m.HeadSHA256 = types.Int64Value(a.Head().Sequence), types.StringValue(a.Head().SHA256)
+		m.EntryCount = types.Int64Value(last.TotalCount)
+	}
+}
+
+// startOf reads how far back the first run goes.
+func startOf(v types.String, now time.Time, retention time.Duration) time.Time {
+	if d, err := auditlog.ParseSpan(v.ValueString()); err == nil {
+		return now.Add(-d)
+	}
+
+	if t := parseTime(v); !t.IsZero() {
+		return t
+	}
+
+	return now.Add(-retention)
+}
+
+func startForm() validator.String {
+	return stringForm{`a length of time such as "30d", or a time as in RFC 3339`, func(value string) error {
+		if d, err := auditlog.ParseSpan(value); err == nil && d > 0 {
+			return nil
+		}
+
+		if _, err := time.Parse(time.RFC3339Nano, value); err == nil {
+			return nil
+		}
+
+		return errors.New("neither a length of time nor a time as in RFC 3339")
+	}}
+}
+
+func destinationForm() validator.String {
+	return stringForm{`a directory, or a bucket such as "s3://evidence/audit?endpoint=https://objects.example.com&region=de"`, func(value string) error {
+		_, err := durable.ParseDestination(value)
+
+		return err
+	}}
+}
+
+// signingKeyForm is no stringForm, since that shows the value it refuses.
+type signingKeyForm struct{}
+
+// Description implements validator.Describer.
+func (signingKeyForm) Description(context.Context) string {
+	return "a private key as auditlog keygen prints it"
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v signingKeyForm) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String.
+func (signingKeyForm) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+
+	if _, err := archive.ParsePrivateKey(req.ConfigValue.ValueString()); err != nil {
+		// Not at its path: Terraform would show the line that the key is written in.
+		resp.Diagnostics.Append(signingKeyProblem(req.Path.String()).diagnostic())
+	}
+}
+
+func signingKeyProblem(name string) problem {
+	return problem{
+		summary: checkConfiguration,
+		cause:   "The value of " + name + " is not a private key.",
+		next:    "Give a key as \"auditlog keygen NAME\" prints it; it begins with PRIVATE+KEY.",
+	}
+}
+
+// archiveProblem explains what is wrong with an archive, its place or the service.
+func archiveProblem(err error, destination string, info auditlog.Info) diag.Diagnostic {
+	const summary = "Archive audit logs"
+
+	if apiErr := (*client.Error)(nil); errors.As(err, &apiErr) {
+		return explain(err, circumstances{summary: summary, info: info}).diagnostic()
+	}
+
+	at := path.Root("destination")
+	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing that was archived is lost; the next apply goes on from there."}.
+		with("Service", info.Name).with("Destination", destination)
+
+	gap := (*archive.GapError)(nil)
+
+	switch {
+	case errors.As(err, &gap):
+		p.cause = "Entries are missing that " + info.Title + " has dropped before they were archived."
+		p.next = "Find out why nothing was archived in time; to go on all the same, set accept_gap_after = " + strconv.FormatInt(gap.After, 10) + ", and the archive will say what is missing."
+		p = p.with("Missing", auditlog.Window{Start: gap.CoveredUntil, End: gap.Oldest}.String())
+		at = path.Root("accept_gap_after")
+	case errors.Is(err, archive.ErrForeign):
+		p.next = "Choose a destination that is empty or holds an archive of this service; nothing was changed there."
+	case errors.Is(err, archive.ErrBroken):
+		p.next = "Run \"auditlog verify\" on the destination to see what was changed; nothing is appended to a broken archive."
+	case errors.Is(err, archive.ErrSignature):
+		// Not at the key: Terraform would show the line that it is written in.
+		p.next = "Give the signing_key that the archive was begun with; nothing was written."
+	case errors.Is(err, archive.ErrBusy), errors.Is(err, archive.ErrLost):
+		p.next = "Wait for the other run to end and apply again; what it archived is not archived again."
+	case errors.Is(err, durable.ErrNotConditional):
+		p.next = "Use storage that honours If-None-Match, without which two runs could overwrite each other."
+	case errors.Is(err, fs.ErrPermission):
+		p.next = "Grant read, write and list access to the destination."
+	}
+
+	return p.at(at)
+}
+
+// openArchive opens the archive that the model describes.
+func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, known *archive.Head, key string) (*archive.Archive, durable.Store, error) {
+	store, err := durable.OpenStore(ctx, m.Destination.ValueString(), durable.StoreOptions{LookupEnv: c.options.LookupEnv})
+	if err != nil {
+		return nil, nil, err
+	}
+
+	redactor, diags := redactor(m.Redact, c)
+	if diags.HasError() {
+		return nil, nil, errors.New(strings.TrimSuffix(diags[0].Detail(), "."))
+	}
+
+	now := c.options.Clock()
+	o := archive.Options{
+		Store: store, Service: service, Filters: m.filters(), Redactor: redactor,
+		Format: export.Format(m.Format.ValueString()), Compression: export.Compression(m.Compression.ValueString()),
+		Start: startOf(m.Start, now, service.Info().Retention), Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
+		CoveredUntil: parseTime(m.CoveredUntil), Clock: c.options.Clock, Holder: c.options.Runner,
+		Tool: "terraform-provider-audit/" + c.options.Version,
+	}
+
+	if d, err := auditlog.ParseSpan(m.Overlap.ValueString()); err == nil {
+		o.Overlap = d
+	}
+
+	if d, err := auditlog.ParseSpan(m.SettleDelay.ValueString()); err == nil {
+		o.SettleDelay = d
+	}
+
+	if key != "" {
+		if o.Signer, err = archive.ParsePrivateKey(key); err != nil {
+			return nil, nil, err
+		}
+
+		if o.Verifier, err = archive.PublicKeyOf(key); err != nil {
+			return nil, nil, err
+		}
+	} else if public := m.PublicKey.ValueString(); public != "" {
+		if o.Verifier, err = archive.ParsePublicKey(public); err != nil {
+			return nil, nil, err
+		}
+	}
+
+	a, err := archive.Open(ctx, o)
+
+	return a, store, err
+}

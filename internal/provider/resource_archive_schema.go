@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"maps"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+func archiveSchema(ctx context.Context) schema.Schema {
+	attributes := resourceQueryAttributes(exportSettleDelayText)
+	for _, name := range windowArguments() {
+		delete(attributes, name)
+	}
+
+	maps.Copy(attributes, archiveArguments())
+	maps.Copy(attributes, archiveResults())
+
+	attributes[redactName] = redactResourceAttribute()
+	attributes["timeouts"] = timeouts.Attributes(ctx, timeouts.Opts{Create: true, Read: true, Update: true})
+
+	return schema.Schema{
+		MarkdownDescription: "Keeps an audit log in a directory or a bucket: each apply appends what is new, exactly once, as immutable segments " +
+			"whose manifests form a hash chain that anybody can verify offline. Destroying the resource keeps everything.",
+		Attributes: attributes,
+	}
+}
+
+func archiveArguments() map[string]schema.Attribute {
+	formats := []string{string(export.FormatNDJSON), string(export.FormatParquet)}
+	compressions := []string{string(export.CompressionNone), string(export.CompressionGzip), string(export.CompressionZstd)}
+
+	return map[string]schema.Attribute{
+		"destination": schema.StringAttribute{
+			MarkdownDescription: "A directory, or `s3://bucket/prefix?endpoint=https://…&region=…`. Credentials for a bucket come from the usual AWS environment and profiles.",
+			Required:            true,
+			Validators:          []validator.String{destinationForm()},
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		},
+		"format": schema.StringAttribute{
+			MarkdownDescription: "Format of new segments: `" + strings.Join(formats, "`, `") + "`. Default: `ndjson`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(string(export.FormatNDJSON)),
+			Validators:          []validator.String{oneOf(formats...)},
+		},
+		"compression": schema.StringAttribute{
+			MarkdownDescription: "Compression of new segments: `" + strings.Join(compressions, "`, `") + "`. Default: `zstd`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(string(export.CompressionZstd)),
+			Validators:          []validator.String{oneOf(compressions...)},
+		},
+		"start": schema.StringAttribute{
+			MarkdownDescription: "How far back the first run goes: a length of time such as `30d`, or a moment in RFC 3339. Later runs go on where the last one ended. Default: as far as the service keeps entries.",
+			Optional:            true,
+			Validators:          []validator.String{startForm()},
+		},
+		"overlap": schema.StringAttribute{
+			MarkdownDescription: "How much of what was read before is read again where the service has no cursor, so that entries that came late are found. Default: `10m`.",
+			Optional:            true,
+			Validators:          []validator.String{spanForm()},
+		},
+		"signing_key": schema.StringAttribute{
+			MarkdownDescription: "Private key that signs the checkpoint, as `auditlog keygen` prints it. It is never stored. Default: the environment variable `AUDIT_SIGNING_KEY`, else the checkpoint is not signed.",
+			Optional:            true,
+			Sensitive:           true,
+			WriteOnly:           true,
+			Validators:          []validator.String{signingKeyForm{}},
+		},
+		"accept_gap_after": schema.Int64Attribute{
+			MarkdownDescription: "Number of the segment after which a gap is accepted: entries that the service dropped before they were archived. The error that reports the gap names the number; with the next segment the permission is used up.",
+			Optional:            true,
+		},
+	}
+}
+
+func archiveResults() map[string]schema.Attribute {
+	text := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
+	}
+	number := func(description string) schema.Int64Attribute {
+		return schema.Int64Attribute{MarkdownDescription: description, Computed: true}
+	}
+
+	return map[string]schema.Attribute{
+		"sequence":        number("Number of the last segment; `0` before the first."),
+		"head_sha256":     text("SHA-256 of the last segment's manifest. Kept here, away from the archive, it shows when the archive's end is cut off."),
+		"entry_count":     number("How many entries the archive holds."),
+		"covered_until":   text("Up to when everything has been archived, excluded."),
+		"pending_entries": number("How many entries a refresh found that are not archived yet, at most 1000; an apply archives them all."),
+		"public_key":      text("Public key of the checkpoint's signature, for `auditlog verify`; null when it is not signed."),
+	}
+}
