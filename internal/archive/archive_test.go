@@ -12,6 +12,8 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
 )
 
 // TestYear runs 400 applies over more than a year of a log that grows between
@@ -21,66 +23,90 @@ func TestYear(t *testing.T) {
 	t.Parallel()
 
 	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
-		t.Run(service, func(t *testing.T) {
+		t.Run(service+" in memory", func(t *testing.T) {
+			t.Parallel()
+			year(t, service, newMemory(), 400, 1)
+		})
+		t.Run(service+" over S3", func(t *testing.T) {
 			t.Parallel()
 
-			w := newWorld(t, service, 7)
-			store := newMemory()
-
-			var head archive.Head
-
-			crashes := 0
-
-			for step := range 400 {
-				w.advance(step)
-
-				o := w.options(store)
-				o.Known = &head
-
-				var crash *crashing
-
-				if step%3 == 2 {
-					crash = &crashing{Store: store, at: 1 + step/3%9, after: step%2 == 0}
-					o.Store = crash
-				}
-
-				r, err := w.apply(o)
-
-				switch {
-				case crash != nil && crash.crashed:
-					crashes++
-
-					if err == nil {
-						t.Fatalf("step %d: the runner crashed and said nothing", step)
-					}
-
-					checkVerifies(t, store, archive.VerifyOptions{Head: &head}, archive.FindingUnfinished)
-					archived(t, store)
-
-					// The claim of the crashed runner runs out.
-					w.now = w.now.Add(archive.DefaultLease)
-				case err != nil:
-					t.Fatalf("step %d: %v", step, err)
-				default:
-					head = r.Head
-					if step%10 == 0 {
-						checkVerifies(t, store, archive.VerifyOptions{Head: &head})
-						w.checkExactlyOnce(store, r.CoveredUntil)
-					}
-				}
-			}
-
-			w.now = w.now.Add(time.Hour)
-			r := w.mustApply(w.options(store))
-			w.checkExactlyOnce(store, r.CoveredUntil)
-
-			report := checkVerifies(t, store, archive.VerifyOptions{Head: &r.Head})
-			t.Logf("%d entries in %d segments after %d crashes", report.EntryCount, report.Segments, crashes)
-
-			if crashes < 60 || report.Segments < 300 {
-				t.Errorf("%d crashes, %d segments", crashes, report.Segments)
-			}
+			destination, s3 := storetest.NewS3(t)
+			year(t, service, s3.Open(t, destination), 400, 40)
 		})
+		t.Run(service+" in a directory", func(t *testing.T) {
+			t.Parallel()
+
+			store, err := durable.OpenStore(t.Context(), t.TempDir(), durable.StoreOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			year(t, service, store, 60, 1)
+		})
+	}
+}
+
+// year looks at the whole archive after every crash and every tenth apply, or at
+// one in so many of them.
+func year(t *testing.T, service string, store durable.Store, steps, oneIn int) {
+	t.Helper()
+
+	w := newWorld(t, service, 7)
+
+	var head archive.Head
+
+	crashes := 0
+
+	for step := range steps {
+		w.advance(step)
+
+		o := w.options(store)
+		o.Known = &head
+
+		var crash *crashing
+
+		if step%3 == 2 {
+			crash = &crashing{Store: store, at: 1 + step/3%9, after: step%2 == 0}
+			o.Store = crash
+		}
+
+		r, err := w.apply(o)
+
+		switch {
+		case crash != nil && crash.crashed:
+			crashes++
+
+			if err == nil {
+				t.Fatalf("step %d: the runner crashed and said nothing", step)
+			}
+
+			if step%oneIn == 0 {
+				checkVerifies(t, store, archive.VerifyOptions{Head: &head}, archive.FindingUnfinished)
+				archived(t, store)
+			}
+
+			// The claim of the crashed runner runs out.
+			w.now = w.now.Add(archive.DefaultLease)
+		case err != nil:
+			t.Fatalf("step %d: %v", step, err)
+		default:
+			head = r.Head
+			if step%(10*oneIn) == 0 {
+				checkVerifies(t, store, archive.VerifyOptions{Head: &head})
+				w.checkExactlyOnce(store, r.CoveredUntil)
+			}
+		}
+	}
+
+	w.now = w.now.Add(time.Hour)
+	r := w.mustApply(w.options(store))
+	w.checkExactlyOnce(store, r.CoveredUntil)
+
+	report := checkVerifies(t, store, archive.VerifyOptions{Head: &r.Head})
+	t.Logf("%d entries in %d segments after %d crashes", report.EntryCount, report.Segments, crashes)
+
+	if crashes < steps/8 || report.Segments < int64(steps)*3/4 {
+		t.Errorf("%d crashes, %d segments", crashes, report.Segments)
 	}
 }
 

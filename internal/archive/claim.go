@@ -41,6 +41,13 @@ func (a *Archive) readClaim(ctx context.Context, key string) (claim, error) {
 
 func parseClaim(data []byte) (claim, error) {
 	var c claim
+
+	// A directory without hard links can be left with an empty file by a crash:
+	// that run had got no further than this.
+	if len(data) == 0 {
+		return c, nil
+	}
+
 	if err := json.Unmarshal(data, &c); err != nil {
 		return claim{}, fmt.Errorf("read a claim: %w", err)
 	}
@@ -93,8 +100,8 @@ func (a *Archive) takeOver(ctx context.Context, key string, mine claim) error {
 		return fmt.Errorf("%w: %s holds segment %d until %s", ErrBusy, other.Holder, other.Sequence, other.Until.Format(time.RFC3339))
 	}
 
-	if other.Segment == mine.Segment {
-		return nil // The very same bytes are about to be written again.
+	if other.Segment == mine.Segment || other == (claim{}) {
+		return nil // The very same bytes are about to be written again, or none were.
 	}
 
 	// A claim may name only what it could have written.

@@ -4,6 +4,7 @@ package durable_test
 
 import (
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -36,10 +37,18 @@ func TestDirectoryStore(t *testing.T) {
 // noLinks is a file system without hard links.
 func noLinks(_ int, s durabletest.Step, done bool) error {
 	if s.Op == "link" && !done {
-		return syscall.EPERM
+		return errNoLinks()
 	}
 
 	return nil
+}
+
+func errNoLinks() error {
+	if runtime.GOOS == "windows" {
+		return syscall.Errno(50) // ERROR_NOT_SUPPORTED
+	}
+
+	return syscall.EPERM
 }
 
 func TestDirectoryStoreWithoutLinks(t *testing.T) {

@@ -165,7 +165,7 @@ func (d *directoryStore) link(temp, final string) error {
 	switch {
 	case statErr != nil:
 		return statErr
-	case !fresh:
+	case !fresh, errors.Is(err, fs.ErrExist): // It may have been deleted since.
 		return pathError("create", final, ErrExists)
 	case linkUnsupported(err):
 		return d.reserve(temp, final)

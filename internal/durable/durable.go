@@ -17,7 +17,10 @@
 // that replace the same path at the same time are the caller's to avoid; names of
 // temporary files are random, so that one of them fails rather than mixing bytes.
 //
-// This is the only package that touches the file system.
+// A Store holds whole objects under keys, in a directory or in a bucket, and lets
+// one of several create a key (OpenStore).
+//
+// This is the only package that touches the file system or object storage.
 package durable
 
 import (

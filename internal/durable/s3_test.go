@@ -357,6 +357,7 @@ func TestBucketStoreListings(t *testing.T) {
 		"other XML":          {[]answer{{body: "<welcome/>"}}, nil, notS3},
 		"nothing":            {[]answer{{}}, nil, notS3},
 		"cut XML":            {[]answer{{body: "<ListBucketResult><Name>evidence</Name><IsTruncated>false</IsTruncated><Contents><Key>aud"}}, nil, notS3 + " (200 OK, request " + ownRequestID + ")"},
+		"no name":            {[]answer{{body: "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"}}, nil, notS3},
 		"no end":             {[]answer{page(object("audit/a"))}, nil, notS3},
 		"wrong count":        {[]answer{page(last + "<KeyCount>2</KeyCount>" + object("audit/a"))}, nil, notS3},
 		"no token":           {[]answer{page("<IsTruncated>true</IsTruncated>" + object("audit/a"))}, nil, notS3},
@@ -625,7 +626,8 @@ func TestOpenStoreEnvironment(t *testing.T) {
 
 	t.Run("endpoint", func(t *testing.T) {
 		forget(t)
-		t.Setenv("AWS_ENDPOINT_URL_S3", server.URL)
+		// A name, since an address has the bucket in the path anyway.
+		t.Setenv("AWS_ENDPOINT_URL_S3", strings.Replace(server.URL, "127.0.0.1", "localhost", 1))
 
 		if err := use(t, "s3://evidence/a?region=test-1", server.Options()); err != nil {
 			t.Error(err)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 	"github.com/auditlogs/terraform-provider-audit/internal/provider"
 )
@@ -283,6 +285,49 @@ data "audit_log_verification" "test" {
   }
 }`,
 			ExpectError: diagnostic("Resource postcondition failed", "First finding: altered"),
+		},
+	)
+}
+
+// The same over object storage: a bucket instead of a directory, credentials by
+// the usual environment.
+func TestAccArchive_s3(t *testing.T) {
+	t.Parallel()
+
+	destination, s3 := storetest.NewS3(t)
+	w := newWorld(t, fakeapi.Options{Entries: 200, NoExamples: true, Seed: 25})
+	maps.Copy(w.env, s3.Environment())
+
+	config := w.config(fmt.Sprintf(`
+resource "audit_log_archive" "test" {
+  service     = "cloudscale"
+  destination = %q
+  format      = "parquet"
+  start       = "60d"
+}
+
+data "audit_log_verification" "test" {
+  destination          = audit_log_archive.test.destination
+  expected_sequence    = audit_log_archive.test.sequence
+  expected_head_sha256 = audit_log_archive.test.head_sha256
+}`, destination))
+
+	w.test(
+		resource.TestStep{
+			Config: config,
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("valid"), knownvalue.Bool(true)),
+			},
+		},
+		resource.TestStep{ // The bucket denies access: nothing is concluded from that.
+			PreConfig:   func() { w.env["AWS_ACCESS_KEY_ID"] = "AKIDOTHER" },
+			Config:      config,
+			ExpectError: diagnostic("Archive audit logs", "… Grant read, write and list access to the destination."),
+		},
+		resource.TestStep{
+			PreConfig:        func() { maps.Copy(w.env, s3.Environment()) },
+			Config:           config,
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
 		},
 	)
 }

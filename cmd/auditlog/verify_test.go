@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"context"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+// single is a log of one entry.
+type single struct{}
+
+func (single) Info() auditlog.Info {
+	return auditlog.Info{Name: auditlog.ServiceUpCloud, Title: "UpCloud", Retention: 180 * 24 * time.Hour}
+}
+
+func (single) FilterOptions(context.Context, auditlog.Query) (auditlog.FilterOptions, error) {
+	return auditlog.FilterOptions{}, nil
+}
+
+func (single) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	*c = auditlog.NewCompleteness(q.Window, time.Hour, q.Window.End)
+	c.RowsFetched, c.Proof = 1, auditlog.ProofTotal
+
+	return func(yield func(auditlog.Entry, error) bool) {
+		yield(auditlog.Entry{ID: "01HQXYZ123456789ABCDEFGHJK", Time: q.Window.Start, Service: auditlog.ServiceUpCloud, Action: "delete", Raw: []byte(`{}`)}, nil)
+	}
+}
+
+func auditlogRun(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+
+	var out, errs bytes.Buffer
+
+	code = run(t.Context(), args, environment{stdout: &out, stderr: &errs, now: time.Now})
+
+	return code, out.String(), errs.String()
+}
+
+func TestVerifyCommand(t *testing.T) {
+	t.Parallel()
+
+	code, keys, _ := auditlogRun(t, "keygen", "example.com/audit")
+	if code != 0 {
+		t.Fatal(keys)
+	}
+
+	private, public, _ := strings.Cut(strings.TrimPrefix(keys, "AUDIT_SIGNING_KEY="), "\npublic key: ")
+	public = strings.TrimSpace(public)
+
+	signer, err := archive.ParsePrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	dir := t.TempDir()
+
+	store, err := durable.OpenStore(t.Context(), dir, durable.StoreOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
+
+	a, err := archive.Open(t.Context(), archive.Options{
+		Store: store, Service: single{}, Format: export.FormatNDJSON, Compression: export.CompressionNone, Start: now.Add(-time.Hour),
+		Signer: signer, Clock: func() time.Time { return now }, Holder: "test", Tool: "test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	r, err := a.Append(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	head := fmt.Sprintf("1:%s", r.Head.SHA256)
+
+	code, out, errs := auditlogRun(t, "verify", dir, "--public-key", public, "--head", head)
+	want := "Archive        " + dir + `
+Service        upcloud
+Segments       1
+Entries        1
+From           2026-06-30T11:00:00.000000Z
+To             2026-06-30T11:00:00.000000Z
+Covered until  2026-06-30T11:59:00.000000Z
+Head           ` + head + `
+Signed by      example.com/audit
+Verdict        OK
+`
+
+	if code != 0 || out != want || errs != "" {
+		t.Errorf("exit code %d, %s\n%s\nwant\n%s", code, errs, out, want)
+	}
+
+	keyFile := filepath.Join(t.TempDir(), "key.pub")
+	if err := os.WriteFile(keyFile, []byte(public+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 0 || !strings.Contains(out, "End            not checked: give --head") {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+
+	_, other, _ := auditlogRun(t, "keygen", "example.com/audit")
+	_, other, _ = strings.Cut(other, "\npublic key: ")
+
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", other); code != 1 || !strings.Contains(out, "SIGNATURE      checkpoint: it is not signed by example.com/audit") {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+
+	if err := os.WriteFile(filepath.Join(dir, "README"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	code, out, errs = auditlogRun(t, "verify", dir, "--json")
+
+	var report archive.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 1 || report.Valid || len(report.Problems) != 1 || report.Problems[0].Key != "README" {
+		t.Errorf("exit code %d, %v, %s", code, err, out)
+	}
+
+	if errs != "auditlog: the archive is not what it should be\n" {
+		t.Errorf("standard error is %q", errs)
+	}
+
+	for _, args := range [][]string{{"verify", dir, "--head", "1"}, {"verify", dir, "--public-key", "x"}, {"verify", "s3://"}, {"verify"}, {"keygen", "a b"}} {
+		if code, _, errs := auditlogRun(t, args...); code != 1 || errs == "" {
+			t.Errorf("%v: exit code %d, %q", args, code, errs)
+		}
+	}
+}
