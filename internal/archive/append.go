@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
@@ -260,7 +259,7 @@ func (r *run) follow(ctx context.Context, yield func(auditlog.Entry, error) bool
 	}
 
 	for e, err := range service.Resume(ctx, *r.a.last.Resume, r.query, &r.c) {
-		if err != nil && isLostCursor(err) && r.c.Pages == 0 {
+		if errors.Is(err, auditlog.ErrPositionLost) {
 			return true, true
 		}
 
@@ -276,15 +275,6 @@ func (r *run) follow(ctx context.Context, yield func(auditlog.Entry, error) bool
 	}
 
 	return false, true
-}
-
-// isLostCursor tells a cursor that is no longer accepted from a service that is
-// out of order.
-func isLostCursor(err error) bool {
-	e := (*client.Error)(nil)
-
-	return errors.As(err, &e) && e.Page == 1 &&
-		(e.Kind == client.KindRejected || e.Kind == client.KindNotFound || e.Kind == client.KindForeignOrigin)
 }
 
 func (r *run) fallBack(ctx context.Context) error {

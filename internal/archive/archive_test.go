@@ -294,9 +294,6 @@ func TestGap(t *testing.T) {
 func TestForeignDestinations(t *testing.T) {
 	t.Parallel()
 
-	w := newWorld(t, auditlog.ServiceUpCloud, 1)
-	w.happen(5, begin.Add(-time.Hour))
-
 	for name, prepare := range map[string]func(*memory){
 		"some file":           func(m *memory) { m.objects["photo.jpg"] = []byte("x") },
 		"a checkpoint":        func(m *memory) { m.objects["checkpoint"] = []byte("example.com/log\n1\nAAAA\n") },
@@ -305,6 +302,11 @@ func TestForeignDestinations(t *testing.T) {
 		"a segment by itself": func(m *memory) { m.objects["entries/service=upcloud/date=2026-01-01/00000001-x.ndjson"] = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, auditlog.ServiceUpCloud, 1)
+			w.happen(5, begin.Add(-time.Hour))
+
 			store := newMemory()
 			prepare(store)
 

@@ -178,15 +178,15 @@ type world struct {
 
 var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func newWorld(t testing.TB, service string, seed uint64) *world {
-	t.Helper()
+func newWorld(tb testing.TB, service string, seed uint64) *world {
+	tb.Helper()
 
 	fake, err := fakeapi.New(fakeapi.Options{NoExamples: true, Now: begin})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
-	w := &world{t: t, fake: fake, random: rand.New(rand.NewPCG(seed, 1)), now: begin, duringPages: func() {}}
+	w := &world{t: tb, fake: fake, random: rand.New(rand.NewPCG(seed, 1)), now: begin, duringPages: func() {}}
 
 	handler := fake.UpCloud()
 	if service == auditlog.ServiceCloudscale {
@@ -203,11 +203,11 @@ func newWorld(t testing.TB, service string, seed uint64) *world {
 		w.duringPages()
 		handler.ServeHTTP(rw, r)
 	}))
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 
 	endpoint, err := url.Parse(s.URL)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	clock := func() time.Time { return w.now }
@@ -278,18 +278,18 @@ func (w *world) mustApply(o archive.Options) archive.Result {
 }
 
 // archived returns every archived record, by id, and fails on one archived twice.
-func archived(t testing.TB, store durable.Store) map[string]string {
-	t.Helper()
+func archived(tb testing.TB, store durable.Store) map[string]string {
+	tb.Helper()
 
 	records := map[string]string{}
 
-	for e, err := range archive.Entries(t.Context(), store) {
+	for e, err := range archive.Entries(tb.Context(), store) {
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 
 		if _, ok := records[e.ID]; ok {
-			t.Fatalf("%s is archived twice", e.ID)
+			tb.Fatalf("%s is archived twice", e.ID)
 		}
 
 		records[e.ID] = string(e.Raw)
@@ -335,17 +335,17 @@ func (w *world) checkExactlyOnce(store durable.Store, until time.Time) {
 }
 
 // checkVerifies runs the verifier and fails on any finding but the allowed ones.
-func checkVerifies(t testing.TB, store durable.Store, o archive.VerifyOptions, allowed ...archive.Finding) *archive.Report {
-	t.Helper()
+func checkVerifies(tb testing.TB, store durable.Store, o archive.VerifyOptions, allowed ...archive.Finding) *archive.Report {
+	tb.Helper()
 
-	report, err := archive.Verify(t.Context(), store, o)
+	report, err := archive.Verify(tb.Context(), store, o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	for _, p := range report.Problems {
 		if !slices.Contains(allowed, p.Finding) {
-			t.Fatalf("%s: %s: %s", p.Finding, p.Key, p.Detail)
+			tb.Fatalf("%s: %s: %s", p.Finding, p.Key, p.Detail)
 		}
 	}
 

@@ -30,7 +30,8 @@ func TestRecipe(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	_, store, head, _, _ := built(t, export.FormatNDJSON, export.CompressionGzip)
+	f := built(t, export.FormatNDJSON, export.CompressionGzip)
+	store, head := f.store, f.head
 	remembered := fmt.Sprintf("%d:%s", head.Sequence, head.SHA256)
 
 	check := func(name string, change func(dir string), want string) {

@@ -72,22 +72,22 @@ func (d *discard) Create(ctx context.Context, key string, data []byte) error {
 }
 
 // archiveEndless archives n entries in one run and returns the peak of the heap.
-func archiveEndless(t testing.TB, n int, format export.Format) (uint64, archive.Result) {
-	t.Helper()
+func archiveEndless(tb testing.TB, n int, format export.Format) (uint64, archive.Result) {
+	tb.Helper()
 
 	s := &endless{n: n}
 
-	a, err := archive.Open(t.Context(), archive.Options{
+	a, err := archive.Open(tb.Context(), archive.Options{
 		Store: &discard{newMemory()}, Service: s, Format: format, Compression: export.CompressionZstd, Start: begin.AddDate(0, 0, -30),
 		Clock: func() time.Time { return begin }, Holder: "one", Tool: "test",
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
-	r, err := a.Append(t.Context())
+	r, err := a.Append(tb.Context())
 	if err != nil || r.Added != int64(n) {
-		t.Fatalf("added %d, %v", r.Added, err)
+		tb.Fatalf("added %d, %v", r.Added, err)
 	}
 
 	return s.peak, r

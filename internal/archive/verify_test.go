@@ -19,34 +19,43 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
-func newKey(t testing.TB, name string) (note.Signer, note.Verifier) {
-	t.Helper()
+func newKey(tb testing.TB, name string) (note.Signer, note.Verifier) {
+	tb.Helper()
 
 	private, public, err := note.GenerateKey(rand.Reader, name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	signer, err := note.NewSigner(private)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	verifier, err := note.NewVerifier(public)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return signer, verifier
 }
 
-// built is an archive of six segments, signed.
-func built(t testing.TB, format export.Format, compression export.Compression) (*world, *memory, archive.Head, note.Signer, note.Verifier) {
-	t.Helper()
+// fixture is an archive with its cloud and its keys.
+type fixture struct {
+	w        *world
+	store    *memory
+	head     archive.Head
+	signer   note.Signer
+	verifier note.Verifier
+}
 
-	w := newWorld(t, auditlog.ServiceUpCloud, 3)
+// built is an archive of six segments, signed.
+func built(tb testing.TB, format export.Format, compression export.Compression) fixture {
+	tb.Helper()
+
+	w := newWorld(tb, auditlog.ServiceUpCloud, 3)
 	store := newMemory()
-	signer, verifier := newKey(t, "example.com/audit")
+	signer, verifier := newKey(tb, "example.com/audit")
 
 	var head archive.Head
 
@@ -65,10 +74,10 @@ func built(t testing.TB, format export.Format, compression export.Compression) (
 	}
 
 	if head.Sequence != 6 {
-		t.Fatalf("the head is %d", head.Sequence)
+		tb.Fatalf("the head is %d", head.Sequence)
 	}
 
-	return w, store, head, signer, verifier
+	return fixture{w, store, head, signer, verifier}
 }
 
 // TestVerifierCatchesEveryMutation changes an archive in every way, one at a time
@@ -83,7 +92,8 @@ func TestVerifierCatchesEveryMutation(t *testing.T) {
 		t.Run(fmt.Sprintf("%s.%s", as.format, as.compression), func(t *testing.T) {
 			t.Parallel()
 
-			_, store, head, _, verifier := built(t, as.format, as.compression)
+			f := built(t, as.format, as.compression)
+			store, head, verifier := f.store, f.head, f.verifier
 			options := archive.VerifyOptions{Verifier: verifier, Head: &head}
 
 			if r := checkVerifies(t, store, options); !r.Valid || r.EntryCount != 24 || r.Segments != 6 || r.SignedBy != "example.com/audit" || r.Head != head {
@@ -95,7 +105,7 @@ func TestVerifierCatchesEveryMutation(t *testing.T) {
 				t.Fatalf("keys are %v", keys)
 			}
 
-			mutate := func(name string, named string, do func(map[string][]byte)) {
+			mutate := func(name, named string, do func(map[string][]byte)) {
 				t.Helper()
 
 				m := newMemory()
@@ -174,7 +184,8 @@ func cutTail(objects map[string][]byte, sequence int) {
 func TestVerifierNamesTheFirstBadSegment(t *testing.T) {
 	t.Parallel()
 
-	_, store, head, _, verifier := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	store, head, verifier := f.store, f.head, f.verifier
 	key := "manifests/00000003.json"
 	store.objects[key] = bytes.Replace(store.objects[key], []byte(`"tool": "test"`), []byte(`"tool": "tset"`), 1)
 
@@ -194,7 +205,8 @@ func TestVerifierNamesTheFirstBadSegment(t *testing.T) {
 func TestRollback(t *testing.T) {
 	t.Parallel()
 
-	w, store, head, signer, verifier := built(t, export.FormatNDJSON, export.CompressionZstd)
+	f := built(t, export.FormatNDJSON, export.CompressionZstd)
+	w, store, head, signer, verifier := f.w, f.store, f.head, f.signer, f.verifier
 	old := newMemory()
 	old.objects = maps.Clone(store.objects)
 
@@ -230,7 +242,8 @@ func TestRollback(t *testing.T) {
 func TestAnotherKey(t *testing.T) {
 	t.Parallel()
 
-	w, store, _, signer, verifier := built(t, export.FormatNDJSON, export.CompressionZstd)
+	f := built(t, export.FormatNDJSON, export.CompressionZstd)
+	w, store, signer, verifier := f.w, f.store, f.signer, f.verifier
 	forger, forged := newKey(t, "example.com/audit")
 	before := maps.Clone(store.objects)
 
@@ -283,7 +296,8 @@ func TestAnotherKey(t *testing.T) {
 func TestManifestsSpeakTheTruth(t *testing.T) {
 	t.Parallel()
 
-	_, store, _, _, _ := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	store := f.store
 
 	// Whoever holds no key but may write can rebuild an unsigned chain, but not
 	// make segments say what they do not hold.
@@ -316,7 +330,8 @@ func TestVerifyAnEmptyPlace(t *testing.T) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	_, store, _, _, _ := built(b, export.FormatNDJSON, export.CompressionZstd)
+	f := built(b, export.FormatNDJSON, export.CompressionZstd)
+	store := f.store
 
 	for b.Loop() {
 		if r, err := archive.Verify(b.Context(), store, archive.VerifyOptions{}); err != nil || !r.Valid {

@@ -4,6 +4,7 @@ package auditlog
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -60,12 +61,16 @@ type Position struct {
 	Ordinals map[string]int `json:"ordinals"`
 }
 
+// ErrPositionLost means that a service no longer accepts a position it gave.
+var ErrPositionLost = errors.New("the service no longer accepts the place to go on from")
+
 // Resumer is a service whose log can be followed by cursor.
 type Resumer interface {
 	Service
 
 	// Resume is Read from a position on. The window still bounds what is yielded.
-	// A position that the service no longer accepts is an error of the first page.
+	// Where the service no longer accepts the position, nothing is yielded but an
+	// error that is ErrPositionLost.
 	Resume(ctx context.Context, from Position, q Query, c *Completeness) iter.Seq2[Entry, error]
 }
 

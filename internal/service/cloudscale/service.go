@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"net/url"
@@ -108,6 +109,10 @@ func (s *Service) pages(
 
 		for page, err := range walk.Pages(ctx, s.client) {
 			if err != nil {
+				if from != nil && c.Pages == 0 && isLost(err) {
+					err = fmt.Errorf("%w: %w", auditlog.ErrPositionLost, err)
+				}
+
 				yield(nil, err)
 
 				return
@@ -133,6 +138,14 @@ func (s *Service) pages(
 			}
 		}
 	}
+}
+
+// isLost tells a cursor that is no longer accepted from a service out of order.
+// How the service answers one whose record has expired is not documented.
+func isLost(err error) bool {
+	e := (*client.Error)(nil)
+
+	return errors.As(err, &e) && (e.Kind == client.KindRejected || e.Kind == client.KindNotFound || e.Kind == client.KindForeignOrigin)
 }
 
 // place keeps track of where reading could go on.
