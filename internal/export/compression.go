@@ -85,7 +85,7 @@ func newCompressor(w io.Writer, c Compression) (io.WriteCloser, error) {
 		// One goroutine's work, the caller's, also gives the same bytes everywhere.
 		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
 		if err != nil {
-			return nil, fmt.Errorf("begin zstd: %w", err)
+			return nil, fmt.Errorf("begin: %w", err)
 		}
 
 		return z, nil
@@ -107,14 +107,14 @@ func newDecompressor(r io.Reader, c Compression) (io.Reader, func(), error) {
 	case CompressionGzip:
 		z, err := gzip.NewReader(r)
 		if err != nil {
-			return nil, nil, fmt.Errorf("begin gzip: %w", err)
+			return nil, nil, fmt.Errorf("begin: %w", err)
 		}
 
 		return z, func() {}, nil
 	case CompressionZstd:
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
-			return nil, nil, fmt.Errorf("begin zstd: %w", err)
+			return nil, nil, fmt.Errorf("begin: %w", err)
 		}
 
 		return z, z.Close, nil

@@ -294,32 +294,32 @@ func (p *lineParser) changes() ([]auditlog.Change, error) {
 	}
 }
 
-func (p *lineParser) change() (c auditlog.Change, err error) {
-	if err = p.expect(`{"field":`); err != nil {
-		return c, err
+func (p *lineParser) change() (auditlog.Change, error) {
+	field, err := after(p, `{"field":`, p.text)
+	if err != nil {
+		return auditlog.Change{}, err
 	}
 
-	if c.Field, err = p.text(); err != nil {
-		return c, err
+	old, err := after(p, `,"before":`, p.optional)
+	if err != nil {
+		return auditlog.Change{}, err
 	}
 
-	if err = p.expect(`,"before":`); err != nil {
-		return c, err
+	cur, err := after(p, `,"after":`, p.optional)
+	if err != nil {
+		return auditlog.Change{}, err
 	}
 
-	if c.Before, err = p.optional(); err != nil {
-		return c, err
+	return auditlog.Change{Field: field, Before: old, After: cur}, p.expect("}")
+}
+
+// after reads what follows a literal.
+func after[T any](p *lineParser, literal string, read func() (T, error)) (value T, err error) {
+	if err := p.expect(literal); err != nil {
+		return value, err
 	}
 
-	if err = p.expect(`,"after":`); err != nil {
-		return c, err
-	}
-
-	if c.After, err = p.optional(); err != nil {
-		return c, err
-	}
-
-	return c, p.expect("}")
+	return read()
 }
 
 func (p *lineParser) optional() (*string, error) {

@@ -85,8 +85,11 @@ func openParquet(r io.ReaderAt, size int64, c Compression, fields []auditlog.Fie
 
 		return checkSchema(file, fields)
 	})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // Wrapped where it happened.
+	}
 
-	return file, err
+	return file, nil
 }
 
 // checkSchema demands the columns in their order with their types.

@@ -318,12 +318,12 @@ func TestDecodeRefuses(t *testing.T) {
 		format export.Format
 		o      export.DecoderOptions
 	}{
-		`format "csv" cannot be read back`:                                               {export.FormatCSV, export.DecoderOptions{}},
-		`format "json" cannot be read back`:                                              {export.FormatJSON, export.DecoderOptions{}},
-		`unknown format "xml"`:                                                           {"xml", export.DecoderOptions{}},
-		`unknown compression "lz4"`:                                                      {export.FormatNDJSON, export.DecoderOptions{Compression: "lz4"}},
-		`unknown column "nope"`:                                                          {export.FormatNDJSON, export.DecoderOptions{Columns: []string{"nope"}}},
-		`the file is not what was written: begin gzip: gzip: invalid header`:             {export.FormatNDJSON, export.DecoderOptions{Compression: "gzip"}},
+		`format "csv" cannot be read back`:                              {export.FormatCSV, export.DecoderOptions{}},
+		`format "json" cannot be read back`:                             {export.FormatJSON, export.DecoderOptions{}},
+		`unknown format "xml"`:                                          {"xml", export.DecoderOptions{}},
+		`unknown compression "lz4"`:                                     {export.FormatNDJSON, export.DecoderOptions{Compression: "lz4"}},
+		`unknown column "nope"`:                                         {export.FormatNDJSON, export.DecoderOptions{Columns: []string{"nope"}}},
+		`the file is not what was written: begin: gzip: invalid header`: {export.FormatNDJSON, export.DecoderOptions{Compression: "gzip"}},
 		`the file is not what was written: line 1: invalid input: magic number mismatch`: {export.FormatNDJSON, export.DecoderOptions{Compression: "zstd"}},
 		`the file is not what was written: there is no footer`:                           {export.FormatParquet, export.DecoderOptions{}},
 		`the file is not what was written: line 1: {"time": is not where it has to be`:   {export.FormatNDJSON, export.DecoderOptions{Columns: []string{"time"}}},
@@ -395,6 +395,7 @@ func TestDecodePassesReadErrorsOn(t *testing.T) {
 
 				r := &brokenReaderAt{ReaderAt: strings.NewReader(text), left: n}
 				for _, err = range export.Decode(r, int64(len(text)), f, export.DecoderOptions{Compression: c}) {
+					continue // Only the last error counts.
 				}
 
 				if r.left >= 0 {

@@ -51,6 +51,10 @@ type EncoderOptions struct {
 	SpreadsheetSafe bool
 	// Compression is the format's default when "".
 	Compression Compression
+	// Shape is ShapeEntry when "".
+	Shape Shape
+	// Product is who makes events of entries; for ShapeOCSF only.
+	Product OCSFProduct
 }
 
 // Notes counts the places where the output differs from the entries.
@@ -74,6 +78,14 @@ func NewEncoder(w io.Writer, f Format, columns []string, o EncoderOptions) (Enco
 	compression, err := compressionOf(f, o.Compression)
 	if err != nil {
 		return nil, err
+	}
+
+	if err := CheckShape(o.Shape, f, columns != nil); err != nil {
+		return nil, err
+	}
+
+	if o.Shape == ShapeOCSF {
+		return newOCSFEncoder(w, f, compression, o.Product)
 	}
 
 	if f == FormatParquet {

@@ -38,7 +38,9 @@ type manifest struct {
 	Completeness       Statement        `json:"completeness"`
 	Format             Format           `json:"format"`
 	Compression        Compression      `json:"compression"`
+	Shape              Shape            `json:"shape"`
 	Columns            []string         `json:"columns"`
+	Redaction          *Redaction       `json:"redaction"`
 	SpreadsheetSafe    bool             `json:"spreadsheet_safe"`
 	CellsNeutralised   int64            `json:"cells_neutralised"`
 	CharactersReplaced int64            `json:"characters_replaced"`

@@ -41,7 +41,7 @@ type parquetFile struct {
 	columns []parquetColumn
 	ordered int // -1 when no column is
 	out     *heldWriter
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 
 	// batch has the rows that are not handed over; those behind its length are
 	// used again.
@@ -78,7 +78,7 @@ func newParquetFile(w io.Writer, columns []parquetColumn, c Compression) *parque
 		out:     &heldWriter{w: w},
 	}
 
-	p.w = parquet.NewWriter(p.out, parquetSchema(columns),
+	p.w = parquet.NewGenericWriter[any](p.out, parquetSchema(columns),
 		parquet.Compression(parquetCodec(c)),
 		parquet.DataPageVersion(1),
 		// Bounds are in the page index and the footer; within page headers they
@@ -232,7 +232,7 @@ func (p *parquetFile) amend(footer []byte) ([]byte, error) {
 	for i := range meta.RowGroups {
 		group, o := &meta.RowGroups[i], p.orders[i]
 
-		if p.ordered >= 0 && !(o.notAscending && o.notDescending) {
+		if p.ordered >= 0 && (!o.notAscending || !o.notDescending) {
 			group.SortingColumns = thrift.Slice[format.SortingColumn]{
 				{ColumnIdx: int32(p.ordered), Descending: o.notAscending}, //nolint:gosec // A column's position.
 			}

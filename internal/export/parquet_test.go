@@ -85,6 +85,7 @@ func decompressed(t *testing.T, c export.Compression, text string) string {
 		r, err = z, gzipErr
 	case export.CompressionZstd:
 		r, err = zstd.NewReader(r)
+	default:
 	}
 
 	if err != nil {
@@ -433,7 +434,7 @@ func TestParquetRefusesForeignFiles(t *testing.T) {
 		"row group 1: id: it says to have 3 values in UNCOMPRESSED in file \"\"":  write(3),
 		"row group 1: id: page at 4: it is a page of values of type DATA_PAGE_V2": write(3, zstdPages, parquet.DataPageVersion(2)),
 		"row group 1: id: page at 4: its encoding is DELTA_LENGTH_BYTE_ARRAY":     write(3, zstdPages, parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.DeltaLengthByteArray)),
-		"column 3 is not service as it is written":                                strings.Replace(good, "\x07service", "\x07serviCe", -1),
+		"column 3 is not service as it is written":                                strings.ReplaceAll(good, "\x07service", "\x07serviCe"),
 		"there is no footer":     good + "x",
 		"the footer is too long": good[:len(good)-8] + "\xff\xff\xff\xffPAR1",
 		"the footer is not one":  good[:len(good)-8] + "\x00\x00\x00\x00PAR1",

@@ -11,6 +11,7 @@ import (
 	"io"
 	"iter"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -30,6 +31,10 @@ type Spec struct {
 	// Columns are the fields to write and their order, all when nil.
 	Columns         []string
 	SpreadsheetSafe bool
+	// Shape is ShapeEntry when "".
+	Shape Shape
+	// Redactor changes entries before they are written; nil leaves them alone.
+	Redactor *Redactor
 	// Overwrite also replaces files that CheckTarget calls foreign.
 	Overwrite bool
 
@@ -40,6 +45,36 @@ type Spec struct {
 	Info           auditlog.Info
 	ExportedAt     time.Time
 }
+
+// product tells events who made them.
+func (s *Spec) product() OCSFProduct {
+	name, version, _ := strings.Cut(s.Tool, "/")
+
+	return OCSFProduct{Name: name, Version: version}
+}
+
+// columnNames are those of the file. The columns were checked before anything was
+// written.
+func (s *Spec) columnNames() []string {
+	if s.shape() == ShapeOCSF {
+		var names []string
+		for _, c := range OCSFColumns() {
+			names = append(names, c.Name)
+		}
+
+		return names
+	}
+
+	fields, err := fieldsOf(s.Columns)
+	if err != nil {
+		return nil
+	}
+
+	return namesOf(fields)
+}
+
+// shape is never "".
+func (s *Spec) shape() Shape { return cmp.Or(s.Shape, ShapeEntry) }
 
 // QueryAsWritten holds the bounds of the window as the user wrote them, "" where
 // they wrote none. They are for the manifest only.
@@ -167,6 +202,7 @@ func (w *writer) data(ctx context.Context, entries iter.Seq2[auditlog.Entry, err
 	encoder, err := NewEncoder(buffer, w.spec.Format, w.spec.Columns, EncoderOptions{
 		SpreadsheetSafe: w.spec.SpreadsheetSafe,
 		Compression:     w.spec.Compression,
+		Shape:           w.spec.Shape, Product: w.spec.product(),
 	})
 	if err != nil {
 		return err
@@ -205,6 +241,9 @@ func (w *writer) encode(ctx context.Context, encoder Encoder, entries iter.Seq2[
 		}
 
 		current = e
+		if w.spec.Redactor.Active() {
+			current = w.spec.Redactor.Apply(e)
+		}
 
 		if err := encoder.Encode(&current); err != nil {
 			return err
@@ -283,8 +322,7 @@ func (w *writer) describe(c *auditlog.Completeness) (Result, error) {
 }
 
 func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
-	// Both were checked before anything was written.
-	fields, _ := fieldsOf(w.spec.Columns)
+	// It was checked before anything was written.
 	compression, _ := compressionOf(w.spec.Format, w.spec.Compression)
 
 	return &manifest{
@@ -300,7 +338,9 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 		Completeness: NewStatement(*c),
 		Format:       w.spec.Format,
 		Compression:  compression,
-		Columns:      namesOf(fields),
+		Shape:        w.spec.shape(),
+		Columns:      w.spec.columnNames(),
+		Redaction:    w.spec.Redactor.Statement(),
 		// What holds for the file, whatever was asked for: only CSV is changed.
 		SpreadsheetSafe:    w.spec.SpreadsheetSafe && w.spec.Format == FormatCSV,
 		CellsNeutralised:   w.notes.CellsNeutralised,

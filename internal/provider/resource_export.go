@@ -4,8 +4,11 @@ package provider
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -224,6 +227,11 @@ func (r *exportResource) foresee(plan, state *exportModel) diag.Diagnostics {
 		}
 	}
 
+	if !plan.Redact.IsUnknown() && !slices.ContainsFunc(slices.Collect(maps.Values(plan.Redact.Elements())), attr.Value.IsUnknown) {
+		_, found := redactor(plan.Redact, r.c)
+		diags.Append(found...)
+	}
+
 	if plan.Path.IsUnknown() || plan.Overwrite.IsUnknown() {
 		return diags
 	}
@@ -253,7 +261,13 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
+	rules, found := redactor(m.Redact, r.c)
+	if diags.Append(found...); diags.HasError() {
+		return diags
+	}
+
 	spec := m.spec(query, service.Info())
+	spec.Redactor = rules
 	spec.Overwrite, spec.ExportedAt, spec.Tool = overwrite, now, "terraform-provider-audit/"+r.c.options.Version
 
 	result, err := exportTo(ctx, service, spec)

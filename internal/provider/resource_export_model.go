@@ -27,7 +27,10 @@ type exportModel struct {
 
 	Path                types.String   `tfsdk:"path"`
 	Format              types.String   `tfsdk:"format"`
+	Compression         types.String   `tfsdk:"compression"`
 	Columns             types.List     `tfsdk:"columns"`
+	Shape               types.String   `tfsdk:"shape"`
+	Redact              types.Map      `tfsdk:"redact"`
 	SpreadsheetSafe     types.Bool     `tfsdk:"spreadsheet_safe"`
 	FilePermission      types.String   `tfsdk:"file_permission"`
 	DirectoryPermission types.String   `tfsdk:"directory_permission"`
@@ -52,6 +55,14 @@ type exportModel struct {
 
 func (m *exportModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()
+
+	if err := export.CheckShape(export.Shape(m.Shape.ValueString()), export.Format(m.Format.ValueString()), !m.Columns.IsNull()); err != nil && !m.Format.IsUnknown() {
+		diags.Append(problem{
+			summary: checkConfiguration,
+			cause:   sentence(err.Error()),
+			next:    "Change format or columns, or write entries instead of events.",
+		}.at(path.Root("shape")))
+	}
 
 	seen := map[string]bool{}
 
@@ -94,7 +105,10 @@ func (m *exportModel) sameExport(o *exportModel) bool {
 		{m.Search, o.Search},
 		{m.Path, o.Path},
 		{m.Format, o.Format},
+		{m.compression(), o.compression()},
 		{m.Columns, o.Columns},
+		{m.Shape, o.Shape},
+		{m.Redact, o.Redact},
 		{m.SpreadsheetSafe, o.SpreadsheetSafe},
 		{m.Triggers, o.Triggers},
 	}
@@ -105,6 +119,19 @@ func (m *exportModel) sameExport(o *exportModel) bool {
 	}
 
 	return true
+}
+
+// compression is what the argument means: the format's default where there is
+// none.
+func (m *exportModel) compression() types.String {
+	switch {
+	case !m.Compression.IsNull():
+		return m.Compression
+	case m.Format.IsUnknown():
+		return types.StringUnknown()
+	default:
+		return types.StringValue(string(export.Format(m.Format.ValueString()).DefaultCompression()))
+	}
 }
 
 // queryKnown says that the window and the filters can be looked at when planning.
@@ -165,6 +192,8 @@ func (m *exportModel) spec(q auditlog.Query, info auditlog.Info) export.Spec {
 		},
 		Path:            m.Path.ValueString(),
 		Format:          export.Format(m.Format.ValueString()),
+		Compression:     export.Compression(m.Compression.ValueString()),
+		Shape:           export.Shape(m.Shape.ValueString()),
 		SpreadsheetSafe: m.SpreadsheetSafe.ValueBool(),
 		Query:           q,
 		Info:            info,

@@ -47,10 +47,15 @@ func exportSchema(ctx context.Context) schema.Schema {
 
 func exportArguments() map[string]schema.Attribute {
 	formats := make([]string, 0, len(export.Formats()))
+	compressions := make([]string, 0, len(export.Compressions()))
 	columns := make([]string, 0, len(auditlog.Fields()))
 
 	for _, f := range export.Formats() {
 		formats = append(formats, string(f))
+	}
+
+	for _, c := range export.Compressions() {
+		compressions = append(compressions, string(c))
 	}
 
 	for _, f := range auditlog.Fields() {
@@ -65,9 +70,18 @@ func exportArguments() map[string]schema.Attribute {
 			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		},
 		"format": schema.StringAttribute{
-			MarkdownDescription: "`" + strings.Join(formats, "`, `") + "`.",
+			MarkdownDescription: "`" + strings.Join(formats, "`, `") + "`. Parquet has typed columns, and its rows are in the order in which the service lists them.",
 			Required:            true,
 			Validators:          []validator.String{oneOf(formats...)},
+		},
+		// Without a default of its own: exports that were made before the argument
+		// existed stay as they are, and so do their plans.
+		"compression": schema.StringAttribute{
+			MarkdownDescription: "`" + strings.Join(compressions, "`, `") + "`. CSV, JSON and NDJSON are compressed as a whole file, Parquet page by page, " +
+				"as its readers expect. The name of the file is `path` in any case; `.gz` and `.zst` are what other programs look for. " +
+				"Default: `" + string(export.FormatParquet.DefaultCompression()) + "` for Parquet, else `" + string(export.FormatCSV.DefaultCompression()) + "`.",
+			Optional:   true,
+			Validators: []validator.String{oneOf(compressions...)},
 		},
 		"columns": schema.ListAttribute{
 			MarkdownDescription: "Fields to write and their order. Default: all of `" + strings.Join(columns, "`, `") + "`.",
@@ -75,7 +89,13 @@ func exportArguments() map[string]schema.Attribute {
 			Optional:            true,
 			Validators:          []validator.List{filterList{oneOf(columns...)}},
 		},
-		"spreadsheet_safe":     boolArgument("Whether CSV cells that a spreadsheet would take for a formula get a leading apostrophe; how many is in the manifest. JSON and NDJSON are always exact.", true),
+		"shape": schema.StringAttribute{
+			MarkdownDescription: "What is written: `entry`, the fields that look-ups show, or `ocsf`, events of the Open Cybersecurity Schema Framework " + export.OCSFVersion + " (NDJSON and Parquet only, without `columns`). Default: `entry`.",
+			Optional:            true,
+			Validators:          []validator.String{oneOf(string(export.ShapeEntry), string(export.ShapeOCSF))},
+		},
+		redactName:             redactResourceAttribute(),
+		"spreadsheet_safe":     boolArgument("Whether CSV cells that a spreadsheet would take for a formula get a leading apostrophe; how many is in the manifest. JSON, NDJSON and Parquet are always exact.", true),
 		"file_permission":      permissionArgument("Permission of the three files, octal.", ownerReadWrite, defaultFilePermissionText),
 		"directory_permission": permissionArgument("Permission of directories that are made, octal.", ownerAll, defaultDirPermissionText),
 		"overwrite":            boolArgument("Whether to replace files at the path that this provider did not write.", false),

@@ -3,15 +3,19 @@
 package provider_test
 
 import (
+	"cmp"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,8 +28,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 	"github.com/auditlogs/terraform-provider-audit/internal/provider"
 )
@@ -53,63 +59,84 @@ const month = "  service = \"upcloud\"\n  last = \"60d\"\n"
 func TestAccExport_formats(t *testing.T) {
 	t.Parallel()
 
-	for _, format := range []string{"csv", "json", "ndjson"} {
-		t.Run(format, func(t *testing.T) {
-			t.Parallel()
+	for _, format := range export.Formats() {
+		for _, compression := range append(export.Compressions(), "") {
+			t.Run(fmt.Sprintf("%s %s", format, compression), func(t *testing.T) {
+				t.Parallel()
 
-			w := newWorld(t, fakeapi.Options{Entries: 450, Seed: 4})
-			name := "deep/down/audit." + format
+				argument := ""
+				if compression != "" {
+					argument = fmt.Sprintf("  compression = %q\n", compression)
+				}
 
-			w.test(resource.TestStep{
-				Config:           w.export(name, format, month),
-				ConfigPlanChecks: expectAction(plancheck.ResourceActionCreate),
-				ConfigStateChecks: []statecheck.StateCheck{
-					expectExport("entry_count", knownvalue.Int64Exact(450)),
-					expectExport("window_start", knownvalue.StringExact("2026-05-01T11:59:00.000000Z")),
-					expectExport("window_end", knownvalue.StringExact("2026-06-30T11:59:00.000000Z")),
-					expectExport("exported_at", knownvalue.StringExact("2026-06-30T12:00:00.000000Z")),
-					expectExport("manifest_path", knownvalue.StringExact(w.file(name)+".manifest.json")),
-				},
-				Check: func(s *terraform.State) error {
-					a := s.RootModule().Resources[exported].Primary.Attributes
-
-					sum := sha256.Sum256([]byte(w.read(name)))
-					if a["sha256"] != hex.EncodeToString(sum[:]) || a["bytes"] != fmt.Sprint(len(w.read(name))) {
-						return fmt.Errorf("sha256 %s, %s bytes", a["sha256"], a["bytes"])
-					}
-
-					sum = sha256.Sum256([]byte(w.read(name + ".manifest.json")))
-					if a["manifest_sha256"] != hex.EncodeToString(sum[:]) {
-						return fmt.Errorf("manifest_sha256 %s", a["manifest_sha256"])
-					}
-
-					ids := w.exportedIDs(name, format)
-					want := []string{}
-					for _, r := range w.fake.UpCloudRecords() {
-						if r.Time.Before(w.now().Add(-time.Minute)) && r.Time.After(w.now().Add(-60*24*time.Hour)) {
-							want = append(want, r.CloudEventID)
-						}
-					}
-
-					slices.Sort(ids)
-					slices.Sort(want)
-
-					if !slices.Equal(ids, want) {
-						return fmt.Errorf("%d ids were exported, want %d", len(ids), len(want))
-					}
-
-					return nil
-				},
+				testExport(t, format, compression, argument)
 			})
+		}
+	}
+}
 
-			// Destroying the resource has left the evidence, and it verifies by itself.
-			if got := w.files("deep/down"); !slices.Equal(got, []string{"audit." + format, "audit." + format + ".manifest.json", "audit." + format + ".sha256"}) {
-				t.Errorf("files are %v", got)
+func testExport(t *testing.T, format export.Format, compression export.Compression, argument string) {
+	t.Helper()
+
+	w := newWorld(t, fakeapi.Options{Entries: 450, Seed: 4})
+	name := "deep/down/audit.file"
+
+	w.test(resource.TestStep{
+		Config:           w.export(name, string(format), month+argument),
+		ConfigPlanChecks: expectAction(plancheck.ResourceActionCreate),
+		ConfigStateChecks: []statecheck.StateCheck{
+			expectExport("entry_count", knownvalue.Int64Exact(450)),
+			expectExport("window_start", knownvalue.StringExact("2026-05-01T11:59:00.000000Z")),
+			expectExport("window_end", knownvalue.StringExact("2026-06-30T11:59:00.000000Z")),
+			expectExport("exported_at", knownvalue.StringExact("2026-06-30T12:00:00.000000Z")),
+			expectExport("manifest_path", knownvalue.StringExact(w.file(name)+".manifest.json")),
+		},
+		Check: func(s *terraform.State) error {
+			a := s.RootModule().Resources[exported].Primary.Attributes
+
+			// As stored, whatever is inside.
+			sum := sha256.Sum256([]byte(w.read(name)))
+			if a["sha256"] != hex.EncodeToString(sum[:]) || a["bytes"] != fmt.Sprint(len(w.read(name))) {
+				return fmt.Errorf("sha256 %s, %s bytes", a["sha256"], a["bytes"])
 			}
 
-			w.verify("deep/down", "audit."+format+".sha256")
-		})
+			manifest := w.read(name + ".manifest.json")
+
+			sum = sha256.Sum256([]byte(manifest))
+			if a["manifest_sha256"] != hex.EncodeToString(sum[:]) {
+				return fmt.Errorf("manifest_sha256 %s", a["manifest_sha256"])
+			}
+
+			meant := cmp.Or(compression, format.DefaultCompression())
+			if !strings.Contains(manifest, fmt.Sprintf("\"format\": %q,\n  \"compression\": %q,", format, meant)) {
+				return fmt.Errorf("the manifest does not say %s, %s: %s", format, meant, manifest)
+			}
+
+			ids := w.exportedIDs(name, format, compression)
+			want := []string{}
+			for _, r := range w.fake.UpCloudRecords() {
+				if r.Time.Before(w.now().Add(-time.Minute)) && r.Time.After(w.now().Add(-60*24*time.Hour)) {
+					want = append(want, r.CloudEventID)
+				}
+			}
+
+			slices.Sort(ids)
+			slices.Sort(want)
+
+			if !slices.Equal(ids, want) {
+				return fmt.Errorf("%d ids were exported, want %d", len(ids), len(want))
+			}
+
+			return nil
+		},
+	})
+
+	// Destroying the resource has left the evidence, and it verifies by itself.
+	if got := w.files("deep/down"); !slices.Equal(got, []string{"audit.file", "audit.file.manifest.json", "audit.file.sha256"}) {
+		t.Errorf("files are %v", got)
 	}
+
+	w.verify("deep/down", "audit.file.sha256")
 }
 
 // verify does what an auditor does.
@@ -131,14 +158,14 @@ func (w *world) verify(dir, name string) {
 	}
 }
 
-func (w *world) exportedIDs(name, format string) []string {
+func (w *world) exportedIDs(name string, format export.Format, compression export.Compression) []string {
 	w.t.Helper()
 
 	var ids []string
 
 	switch format {
-	case "csv":
-		records, err := csv.NewReader(strings.NewReader(w.read(name))).ReadAll()
+	case export.FormatCSV:
+		records, err := csv.NewReader(strings.NewReader(w.decompressed(name, compression))).ReadAll()
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -146,9 +173,9 @@ func (w *world) exportedIDs(name, format string) []string {
 		for _, r := range records[1:] {
 			ids = append(ids, r[0])
 		}
-	case "json":
+	case export.FormatJSON:
 		var list []struct{ ID string }
-		if err := json.Unmarshal([]byte(w.read(name)), &list); err != nil {
+		if err := json.Unmarshal([]byte(w.decompressed(name, compression)), &list); err != nil {
 			w.t.Fatal(err)
 		}
 
@@ -156,9 +183,9 @@ func (w *world) exportedIDs(name, format string) []string {
 			ids = append(ids, e.ID)
 		}
 	default:
-		for line := range strings.Lines(w.read(name)) {
-			var e struct{ ID string }
-			if err := json.Unmarshal([]byte(line), &e); err != nil {
+		text := w.read(name)
+		for e, err := range export.Decode(strings.NewReader(text), int64(len(text)), format, export.DecoderOptions{Compression: compression}) {
+			if err != nil {
 				w.t.Fatal(err)
 			}
 
@@ -167,6 +194,107 @@ func (w *world) exportedIDs(name, format string) []string {
 	}
 
 	return ids
+}
+
+// decompressed does what gunzip and unzstd do.
+func (w *world) decompressed(name string, compression export.Compression) string {
+	w.t.Helper()
+
+	var (
+		r   io.Reader = strings.NewReader(w.read(name))
+		err error
+	)
+
+	switch compression {
+	case export.CompressionGzip:
+		r, err = gzip.NewReader(r)
+	case export.CompressionZstd:
+		r, err = zstd.NewReader(r)
+	default:
+	}
+
+	if err != nil {
+		w.t.Fatal(err)
+	}
+
+	text, err := io.ReadAll(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+
+	return string(text)
+}
+
+// What the argument means decides, not whether it was written down; files of
+// before it existed have no value for it.
+func TestAccExport_compression(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 50, Seed: 12})
+
+	var first string
+
+	config := func(format, compression string) string {
+		if compression != "" {
+			compression = fmt.Sprintf("  compression = %q\n", compression)
+		}
+
+		return w.export("a", format, month+compression)
+	}
+	step := func(format, compression string, again bool) resource.TestStep {
+		return resource.TestStep{
+			PreConfig:        func() { w.later.Add(int64(time.Hour)) },
+			Config:           config(format, compression),
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionUpdate),
+			Check: func(s *terraform.State) error {
+				at := s.RootModule().Resources[exported].Primary.Attributes["exported_at"]
+				if (at != first) != again {
+					return fmt.Errorf("%s %s: exported at %s, before at %s", format, compression, at, first)
+				}
+
+				first = at
+
+				return nil
+			},
+		}
+	}
+
+	w.test(
+		resource.TestStep{
+			Config: config("csv", ""),
+			ConfigStateChecks: []statecheck.StateCheck{
+				expectExport("compression", knownvalue.Null()),
+			},
+			Check: func(s *terraform.State) error {
+				first = s.RootModule().Resources[exported].Primary.Attributes["exported_at"]
+
+				return nil
+			},
+		},
+		step("csv", "none", false),
+		step("csv", "gzip", true),
+		step("csv", "zstd", true),
+		step("csv", "", true),
+		step("parquet", "", true),
+		step("parquet", "zstd", false),
+		step("parquet", "none", true),
+		resource.TestStep{
+			Config: config("csv", "snappy"),
+			ExpectError: diagnostic("Check the configuration", `The value of compression cannot be used: it is unknown.
+
+Value: "snappy"
+
+Give one of none, gzip, zstd.`),
+		},
+		resource.TestStep{
+			Config: config("xlsx", ""),
+			ExpectError: diagnostic("Check the configuration", `The value of format cannot be used: it is unknown.
+
+Value: "xlsx"
+
+Give one of csv, json, ndjson, parquet.`),
+		},
+	)
 }
 
 func TestAccExport_lifecycle(t *testing.T) {
@@ -472,7 +600,7 @@ func TestAccExport_cloudscale(t *testing.T) {
 			expectExport("entry_count", knownvalue.Int64Exact(int64(settled))),
 		},
 		Check: func(*terraform.State) error {
-			ids := w.exportedIDs("a.ndjson", "ndjson")
+			ids := w.exportedIDs("a.ndjson", export.FormatNDJSON, "")
 			slices.Sort(ids)
 
 			if n := len(slices.Compact(ids)); n != settled {
@@ -495,4 +623,77 @@ func TestAccExport_cloudscale(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// Personal data is taken out before it reaches the disk, and the manifest says so.
+func TestAccExport_redact(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 100, NoExamples: true, Seed: 13})
+	w.env["AUDIT_REDACTION_KEY"] = "a random text of some length"
+
+	w.test(
+		resource.TestStep{
+			Config: w.export("a.ndjson", "ndjson", month+"  redact = { actor = \"hash\", ip_address = \"mask\" }\n"),
+			Check: func(*terraform.State) error {
+				text := w.read("a.ndjson")
+				if !strings.Contains(text, `"actor":"hmac:`) {
+					return errors.New("no pseudonyms were written")
+				}
+
+				for _, r := range w.fake.UpCloudRecords() {
+					if strings.Contains(text, `"`+r.AccountUsername+`"`) && r.AccountUsername != "upcloud" || r.IPAddress != "" && strings.Contains(text, `"`+r.IPAddress+`"`) {
+						return errors.New("personal data was written")
+					}
+				}
+
+				if manifest := w.read("a.ndjson.manifest.json"); !strings.Contains(manifest, `"key_id"`) || strings.Contains(manifest, w.env["AUDIT_REDACTION_KEY"]) {
+					return errors.New(manifest)
+				}
+
+				return nil
+			},
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionCreate),
+		},
+		resource.TestStep{
+			PreConfig:   func() { delete(w.env, "AUDIT_REDACTION_KEY") },
+			Config:      w.export("b.ndjson", "ndjson", month+"  redact = { actor = \"hash\" }\n"),
+			PlanOnly:    true,
+			ExpectError: regexp.MustCompile(`Hashing needs a key`),
+		},
+	)
+}
+
+func TestAccExport_ocsf(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 100, NoExamples: true, Seed: 14})
+
+	w.test(
+		resource.TestStep{
+			Config:   w.export("a.csv", "csv", month+"  shape = \"ocsf\"\n"),
+			PlanOnly: true,
+			ExpectError: diagnostic("Check the configuration", `Events of OCSF are written as NDJSON or Parquet only.
+Change format or columns, or write entries instead of events.`),
+		},
+		resource.TestStep{
+			Config: w.export("a.ndjson", "ndjson", month+"  shape = \"ocsf\"\n"),
+			Check: func(*terraform.State) error {
+				for line := range strings.Lines(w.read("a.ndjson")) {
+					var event struct {
+						Class int `json:"class_uid"`
+						Type  int `json:"type_uid"`
+						Do    int `json:"activity_id"`
+					}
+					if err := json.Unmarshal([]byte(line), &event); err != nil || event.Class == 0 || event.Type != event.Class*100+event.Do {
+						return fmt.Errorf("%w: %s", err, line)
+					}
+				}
+
+				return nil
+			},
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionCreate),
+		},
+		resource.TestStep{Config: w.export("a.parquet", "parquet", month+"  shape = \"ocsf\"\n")},
+	)
 }

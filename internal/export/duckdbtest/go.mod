@@ -1,6 +1,10 @@
+// A module of its own, so that a database is no dependency of the provider. It
+// imports nothing of ours: TestMain lets the provider's module write the files.
 module github.com/auditlogs/terraform-provider-audit/internal/export/duckdbtest
 
 go 1.26.0
+
+require github.com/duckdb/duckdb-go/v2 v2.5.4
 
 require (
 	github.com/apache/arrow-go/v18 v18.4.1 // indirect
@@ -12,7 +16,6 @@ require (
 	github.com/duckdb/duckdb-go-bindings/windows-amd64 v0.1.24 // indirect
 	github.com/duckdb/duckdb-go/arrowmapping v0.0.27 // indirect
 	github.com/duckdb/duckdb-go/mapping v0.0.27 // indirect
-	github.com/duckdb/duckdb-go/v2 v2.5.4 // indirect
 	github.com/go-viper/mapstructure/v2 v2.4.0 // indirect
 	github.com/goccy/go-json v0.10.5 // indirect
 	github.com/google/flatbuffers v25.9.23+incompatible // indirect

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package export_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+// envSamples names a directory to which TestSamples writes files for other
+// programs to read. duckdbtest, a module of its own, sets it.
+const envSamples = "EXPORT_SAMPLES"
+
+// sampleLog has entries of a service two seconds apart, about midnight, every
+// tenth of them a deletion.
+func sampleLog(service string, n int) []auditlog.Entry {
+	list := make([]auditlog.Entry, 0, n)
+	start := time.Date(2026, time.January, 1, 23, 59, 58, 123_456_000, time.UTC)
+
+	for i := range n {
+		list = append(list, entry(fmt.Sprintf("%s-%06d", service, i), func(e *auditlog.Entry) {
+			e.Time, e.Service = start.Add(time.Duration(i)*2*time.Second), service
+			e.Actor, e.Message = "o'brien, \"ops\"", "line\r\nbreak, ünïcödé 👩‍💻"
+			e.Raw = json.RawMessage(fmt.Sprintf(`{"n":%d,"nested":{"list":[1,{"deep":"é%d"}]}}`, i, i))
+
+			if i%10 == 0 {
+				e.Action, e.Operation, e.Message = "server_delete", auditlog.OperationDelete, ""
+				e.Changes = []auditlog.Change{{Field: "labels.env", Before: new(`"dev"`), After: new("null")}}
+			}
+		}))
+	}
+
+	return list
+}
+
+// sampleValues fills several row groups, of which one is not sorted, with values
+// that are hard on dictionaries, pages and bounds.
+func sampleValues() []auditlog.Entry {
+	list := sampleLog(auditlog.ServiceCloudscale, 250_000)
+	actors := []string{"", "\x00", "'; DROP TABLE x; --", "\ufeffbom", "=1+1", ""}
+
+	for i := range list {
+		e := &list[i]
+		e.UserAgent = strings.Repeat("x", i%3000/10) + fmt.Sprint(i)
+		e.CorrelationID = fmt.Sprintf("%040d", i)
+		e.Actor = actors[i%6]
+		// A bound must not end within a character.
+		e.ScopeName = strings.Repeat("é", 7) + "👩‍💻" + fmt.Sprint(i%10)
+
+		if i%6 == 5 {
+			e.Actor = strings.Repeat("é", 40) + fmt.Sprint(i)
+		}
+	}
+
+	slices.Reverse(list[120_000:130_000])
+
+	return list
+}
+
+func TestSamples(t *testing.T) {
+	t.Parallel()
+
+	dir := os.Getenv(envSamples)
+	if dir == "" {
+		t.Skip("nobody asks for samples")
+	}
+
+	write := func(path string, f export.Format, c export.Compression, list []auditlog.Entry) {
+		text, _, err := encodeWith(f, c, nil, list...)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		path = filepath.Join(dir, filepath.FromSlash(path)) + "." + export.Extension(f, c)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+
+		put(t, path, text)
+	}
+
+	values := sampleValues()
+	write("values/all", export.FormatNDJSON, export.CompressionNone, values)
+
+	for _, c := range export.Compressions() {
+		for _, f := range export.Formats() {
+			write(fmt.Sprintf("log/%s/all", c), f, c, sampleLog(auditlog.ServiceUpCloud, 5000))
+		}
+
+		write(fmt.Sprintf("values/%s", c), export.FormatParquet, c, values)
+	}
+
+	for _, f := range export.Formats() {
+		write("empty/all", f, "", nil)
+	}
+
+	// An archive, whose last segment brings what came late. No entry of another
+	// service or day is in a partition.
+	for i, s := range []struct {
+		service, day string
+		from, to     int
+	}{
+		{auditlog.ServiceUpCloud, "2026-01-01", 0, 1},
+		{auditlog.ServiceUpCloud, "2026-01-02", 2, 1000},
+		{auditlog.ServiceCloudscale, "2026-01-02", 1, 11},
+		{auditlog.ServiceUpCloud, "2026-01-02", 1, 2},
+	} {
+		name := fmt.Sprintf("archive/entries/service=%s/date=%s/%08d-%x", s.service, s.day, i+1, sum(s.day)[:4])
+		write(name, export.FormatParquet, "", sampleLog(s.service, 1000)[s.from:s.to])
+		write(name, export.FormatNDJSON, export.CompressionGzip, sampleLog(s.service, 1000)[s.from:s.to])
+	}
+}

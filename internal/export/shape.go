@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package export
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// Shape is what an entry is written as.
+type Shape string
+
+// The shapes. ShapeEntry is the entry that look-ups show; ShapeOCSF is an event of
+// the Open Cybersecurity Schema Framework.
+const (
+	ShapeEntry Shape = "entry"
+	ShapeOCSF  Shape = "ocsf"
+)
+
+// Shapes lists every shape.
+func Shapes() []Shape { return []Shape{ShapeEntry, ShapeOCSF} }
+
+// What does not go with ShapeOCSF.
+var (
+	ErrShapeFormat  = errors.New("events of OCSF are written as NDJSON or Parquet only")
+	ErrShapeColumns = errors.New("events of OCSF have attributes of their own, so columns cannot be chosen")
+)
+
+// CheckShape says whether entries can be written in that shape and format.
+func CheckShape(s Shape, f Format, columns bool) error {
+	switch {
+	case s != ShapeOCSF:
+		return nil
+	case f != FormatNDJSON && f != FormatParquet:
+		return ErrShapeFormat
+	case columns:
+		return ErrShapeColumns
+	default:
+		return nil
+	}
+}
+
+// newOCSFEncoder writes events.
+func newOCSFEncoder(w io.Writer, f Format, c Compression, tool OCSFProduct) (Encoder, error) {
+	if f == FormatParquet {
+		return newOCSFParquet(w, c, tool), nil
+	}
+
+	file, err := newCompressor(w, c)
+	if err != nil {
+		return nil, err
+	}
+
+	return &compressedEncoder{Encoder: &ocsfLines{w: file, tool: tool}, file: file}, nil
+}
+
+// ocsfLines writes an event on each line.
+type ocsfLines struct {
+	w     io.Writer
+	tool  OCSFProduct
+	notes Notes
+	count int64
+}
+
+func (o *ocsfLines) Notes() Notes { return o.notes }
+func (o *ocsfLines) Close() error { return nil }
+
+func (o *ocsfLines) Encode(e *auditlog.Entry) error {
+	o.count++
+
+	line, err := ocsfLine(e, o.tool, &o.notes)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", o.count, err)
+	}
+
+	if _, err := o.w.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("write entry %d: %w", o.count, err)
+	}
+
+	return nil
+}
+
+// ocsfParquet writes events as rows of their top-level attributes.
+type ocsfParquet struct {
+	file  *parquetFile
+	tool  OCSFProduct
+	notes Notes
+	count int64
+}
+
+func newOCSFParquet(w io.Writer, c Compression, tool OCSFProduct) *ocsfParquet {
+	columns := make([]parquetColumn, 0, len(OCSFColumns()))
+	for _, column := range OCSFColumns() {
+		columns = append(columns, ocsfParquetColumn(column))
+	}
+
+	return &ocsfParquet{file: newParquetFile(w, columns, c), tool: tool}
+}
+
+func ocsfParquetColumn(c OCSFColumn) parquetColumn {
+	p := parquetColumn{name: c.Name, required: c.Required}
+
+	switch c.Kind {
+	case OCSFInteger:
+		p.node = parquet.Encoded(parquet.Int(64), &parquet.RLEDictionary)
+	case OCSFTimestamp:
+		p.node, p.ordered = parquet.Encoded(parquet.Timestamp(parquet.Millisecond), &parquet.Plain), true
+	case OCSFJSON:
+		p.node = parquet.Encoded(parquet.JSON(), &parquet.Plain)
+	default:
+		p.node = parquet.Encoded(parquet.String(), &parquet.RLEDictionary)
+	}
+
+	return p
+}
+
+func (o *ocsfParquet) Notes() Notes { return o.notes }
+
+func (o *ocsfParquet) Encode(e *auditlog.Entry) error {
+	o.count++
+
+	values, err := ocsfRow(e, o.tool, &o.notes)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", o.count, err)
+	}
+
+	row, size := o.file.next(), 0
+
+	for i, value := range values {
+		switch v := value.(type) {
+		case int64:
+			// Every column of integers is required.
+			row, size = append(row, parquet.Int64Value(v).Level(0, 0, i)), size+8
+		case string:
+			row, size = append(row, o.file.text(i, v)), size+len(v)
+		default:
+			row = append(row, o.file.text(i, ""))
+		}
+	}
+
+	if size > maxEntry {
+		return fmt.Errorf("entry %d: %w", o.count, errEntryTooLarge)
+	}
+
+	if err := o.file.add(row, size); err != nil {
+		return fmt.Errorf("write entry %d: %w", o.count, err)
+	}
+
+	return nil
+}
+
+func (o *ocsfParquet) Close() error {
+	if err := o.file.close(); err != nil {
+		return fmt.Errorf("write the end: %w", err)
+	}
+
+	return nil
+}
