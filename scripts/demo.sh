@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole tour: look up, keep, plan again, gate. Run by `make demo`, under scripts/with-terraform.sh.
+# The whole tour: look up, keep, plan again, gate, archive. Run by `make demo`, under scripts/with-terraform.sh.
 #
 # It uses examples/ as they are, against fakes of the clouds on this machine. Everything happens in a temporary
 # directory that is removed; nothing is written into the checkout. Exits 0 only when every step did what it should.
@@ -109,7 +109,7 @@ UPCLOUD_DEBUG_API_BASE_URL=$(value upcloud)
 CLOUDSCALE_API_URL=$(value cloudscale)
 export UPCLOUD_TOKEN CLOUDSCALE_API_TOKEN UPCLOUD_DEBUG_API_BASE_URL CLOUDSCALE_API_URL
 
-cp -R examples/demo examples/gate "$work/"
+cp -R examples/demo examples/gate examples/archive "$work/"
 TF_VAR_until=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 export TF_VAR_until
 tf=$(basename -- "$TERRAFORM" "$exe")
@@ -179,6 +179,33 @@ shown 'actors=$('"$tf"' -chdir=../demo output -json deleting_actors)
   $ '"$tf"' plan -var last=7d -var "allowed_actors=$actors"; echo "exit code $?"' 0 \
 	"$TERRAFORM" plan -var last=7d -var "allowed_actors=$actors"
 contains 'expected = {'
+printf '\n  exit code %s\n' "$code"
+
+heading '5. Archive: append what is new, and see when somebody changes it (examples/archive)'
+place=$work/archive
+attempt 0 "$TERRAFORM" init
+attempt 0 "$work/bin/auditlog$exe" keygen example.com/audit
+AUDIT_SIGNING_KEY=$(sed -n 's/^AUDIT_SIGNING_KEY=//p' "$work/log")
+export AUDIT_SIGNING_KEY
+attempt 0 "$TERRAFORM" plan -out=archive.tfplan
+shown 'export $(auditlog keygen example.com/audit | head -n 1)
+  $ '"$tf"' init && '"$tf"' plan -out=archive.tfplan && '"$tf"' apply archive.tfplan' 0 "$TERRAFORM" apply archive.tfplan
+contains 'Apply complete! Resources: 1 added, 0 changed, 0 destroyed.'
+head=$(cd "$place" && "$TERRAFORM" output -raw head)
+key=$(cd "$place" && "$TERRAFORM" output -raw public_key)
+verify='auditlog verify archive --public-key "$('"$tf"' output -raw public_key)" --head "$('"$tf"' output -raw head)"'
+shown "$verify" 0 "$work/bin/auditlog$exe" verify archive --public-key "$key" --head "$head"
+contains 'Signed by      example.com/audit'
+contains 'Verdict        OK'
+
+printf '\n  Somebody flips one byte of a segment:\n'
+set -- "$place"/archive/entries/*/*/00000003-*
+byte=$(od -An -tu1 -j 99 -N 1 "$1" | tr -d ' ')
+# shellcheck disable=SC2059 # The format is the byte.
+printf "\\$(printf %03o $((255 - byte)))" | dd of="$1" bs=1 seek=99 conv=notrunc 2>/dev/null
+shown "$verify; echo \"exit code \$?\"" 1 "$work/bin/auditlog$exe" verify archive --public-key "$key" --head "$head"
+contains 'ALTERED        entries/service=upcloud/date='
+contains 'Verdict        NOT OK'
 printf '\n  exit code %s\n' "$code"
 
 printf '\nEverything was as it should be.\n'

@@ -57,7 +57,7 @@ func (s *Spec) product() OCSFProduct {
 // written.
 func (s *Spec) columnNames() []string {
 	if s.shape() == ShapeOCSF {
-		var names []string
+		names := make([]string, 0, len(OCSFColumns()))
 		for _, c := range OCSFColumns() {
 			names = append(names, c.Name)
 		}

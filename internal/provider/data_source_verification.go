@@ -117,8 +117,6 @@ func (d *verificationDataSource) Configure(_ context.Context, req datasource.Con
 	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
 }
 
-const verifySummary = "Verify the audit log archive"
-
 // Read is called when planning.
 func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m verificationModel
