@@ -14,6 +14,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 // TestYear runs 400 applies over more than a year of a log that grows between
@@ -422,4 +423,48 @@ func (s *slow) Create(ctx context.Context, key string, data []byte) error {
 	}
 
 	return s.memory.Create(ctx, key, data)
+}
+
+// TestRedacted: what is taken out never reaches the archive, and what is archived
+// is still recognised.
+func TestRedacted(t *testing.T) {
+	t.Parallel()
+
+	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
+		w := newWorld(t, service, 1)
+		store := newMemory()
+
+		redactor, err := export.NewRedactor(map[string]string{"actor": export.RedactHash, "ip_address": export.RedactMask}, []byte("a random text of some length"))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		var added int64
+
+		for range 4 {
+			w.now = w.now.Add(5 * time.Minute)
+			w.happen(9, w.now.Add(-2*time.Minute))
+
+			o := w.options(store)
+			o.Redactor, o.Compression = redactor, export.CompressionNone
+			added += w.mustApply(o).Added
+		}
+
+		want := int64(36)
+		if service == auditlog.ServiceCloudscale {
+			want = int64(len(w.fake.CloudscaleRecords()))
+		}
+
+		if n := len(archived(t, store)); int64(n) != added || added != want {
+			t.Errorf("%s: %d are archived, %d were added, %d exist", service, n, added, want)
+		}
+
+		for key, data := range store.objects {
+			if strings.Contains(string(data), "ci@example.com") || strings.Contains(string(data), `"ci"`) || strings.Contains(string(data), `"192.0.2.1"`) {
+				t.Errorf("%s: %s holds what was to be taken out", service, key)
+			}
+		}
+
+		checkVerifies(t, store, archive.VerifyOptions{})
+	}
 }

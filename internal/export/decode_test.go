@@ -485,7 +485,7 @@ func checkBounded(t *testing.T, text string, f export.Format, c export.Compressi
 func FuzzDecode(f *testing.F) {
 	for i, format := range readable() {
 		for j, c := range export.Compressions() {
-			for _, list := range [][]auditlog.Entry{nil, hostile(), hostile()[4:]} {
+			for _, list := range [][]auditlog.Entry{nil, hostile()[:2], hostile()[4:]} {
 				text, _, err := encodeWith(format, c, nil, list...)
 				if err != nil {
 					f.Fatal(err)

@@ -203,9 +203,12 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing that was archived is lost; the next apply goes on from there."}.
 		with("Service", info.Name).with("Destination", destination)
 
-	gap := (*archive.GapError)(nil)
+	gap, place := (*archive.GapError)(nil), (*durable.DestinationError)(nil)
 
 	switch {
+	case errors.As(err, &place):
+		p.cause = "The destination cannot be used: it is " + place.Error() + "."
+		p.next = "Give a directory, or a bucket such as \"s3://evidence/audit?endpoint=https://objects.example.com&region=de\"."
 	case errors.As(err, &gap):
 		p.cause = "Entries are missing that " + info.Title + " has dropped before they were archived."
 		p.next = "Find out why nothing was archived in time; to go on all the same, set accept_gap_after = " + strconv.FormatInt(gap.After, 10) + ", and the archive will say what is missing."

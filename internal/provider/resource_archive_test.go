@@ -227,9 +227,10 @@ func TestAccArchive_badInput(t *testing.T) {
 
 	for name, tt := range map[string]struct{ destination, more, summary, detail string }{
 		"no bucket":  {"s3://", "", "Check the configuration", "The value of destination cannot be used: it is …"},
-		"plain http": {"s3://b?endpoint=http://objects.example.com&region=x", "", "Check the configuration", "The value of destination cannot be used: it is …"},
-		"a region":   {"s3://b?region=no such", "", "Check the configuration", "The value of destination cannot be used: it is …"},
-		"a setting":  {"s3://b?reigon=x", "", "Check the configuration", "The value of destination cannot be used: it is …"},
+		"plain http": {"s3://evidence?endpoint=http://objects.example.com&region=x", "", "Check the configuration", "The value of destination cannot be used: it is …"},
+		"a region":   {"s3://evidence?region=no%20such", "", "Check the configuration", "The value of destination cannot be used: it is …region …"},
+		"a setting":  {"s3://evidence?reigon=x", "", "Check the configuration", "The value of destination cannot be used: it is …"},
+		"no region":  {"s3://evidence?endpoint=https://objects.example.com", "", "Archive audit logs", "The destination cannot be used: it is …"},
 		"a start":    {"archive", "start = \"yesterday\"", "Check the configuration", "The value of start cannot be used: it is neither a length of time nor a time as in RFC 3339. …"},
 		"a filter":   {"archive", "origins = [\"api\"]", "Check the query", "cloudscale never records origin, …"},
 	} {

@@ -294,6 +294,7 @@ Value: "xlsx"
 
 Give one of csv, json, ndjson, parquet.`),
 		},
+		step("ndjson", "gzip", true),
 	)
 }
 

@@ -31,6 +31,16 @@ resource "audit_log_export" "deletions" {
   columns = ["time", "actor", "ip_address", "resource_type", "resource_id"]
 }
 
+# For query engines: typed columns, with pseudonyms for people. The key comes from AUDIT_REDACTION_KEY.
+resource "audit_log_export" "june_columns" {
+  start = "2026-06-01T00:00:00Z"
+  end   = "2026-07-01T00:00:00Z"
+
+  path   = "evidence/2026-06.parquet"
+  format = "parquet"
+  redact = { actor = "hash", ip_address = "mask" }
+}
+
 # The last day, made again whenever the release changes.
 resource "audit_log_export" "release" {
   last = "24h"
