@@ -134,7 +134,12 @@ func printReport(w io.Writer, r *archive.Report, o archive.VerifyOptions) {
 	if r.Valid {
 		line("Verdict", "OK")
 	} else {
-		line("Verdict", fmt.Sprintf("NOT OK: %d findings", len(r.Problems)))
+		noun := "findings"
+		if len(r.Problems) == 1 {
+			noun = "finding"
+		}
+
+		line("Verdict", fmt.Sprintf("NOT OK: %d %s", len(r.Problems), noun))
 	}
 }
 

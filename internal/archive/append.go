@@ -54,7 +54,7 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 	}
 
 	return Result{
-		Head: a.head, Added: r.added, Segments: r.segments, CoveredUntil: r.query.Window.End,
+		Head: a.head, Added: r.added, Segments: r.segments, CoveredUntil: r.reached(),
 		ResumedBy: r.resumedBy, Completeness: r.c,
 	}, nil
 }
@@ -80,7 +80,17 @@ func (a *Archive) Pending(ctx context.Context, limit int64) (count int64, covere
 		return count, r.covered, nil
 	}
 
-	return 0, r.query.Window.End, nil
+	return 0, r.reached(), nil
+}
+
+// reached is up to when everything is archived once a run has ended. A gap that
+// no segment could record yet, since nothing was new, stays open until one does.
+func (r *run) reached() time.Time {
+	if r.gap != nil {
+		return r.covered
+	}
+
+	return r.query.Window.End
 }
 
 // coveredUntil is up to when everything is archived.

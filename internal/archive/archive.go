@@ -109,6 +109,8 @@ var (
 	ErrBroken = errors.New("the archive's chain is broken")
 	// ErrSignature means that the checkpoint is not signed by the expected key.
 	ErrSignature = errors.New("the checkpoint is not signed by the expected key")
+	// ErrNone means that there is nothing at the destination.
+	ErrNone = errors.New("there is no archive")
 	// ErrBusy means that another run is writing.
 	ErrBusy = errors.New("another run is writing to the archive")
 	// ErrLost means that another run was faster, or that this one took too long.

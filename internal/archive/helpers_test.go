@@ -3,7 +3,11 @@
 package archive_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -350,4 +354,57 @@ func checkVerifies(tb testing.TB, store durable.Store, o archive.VerifyOptions, 
 	}
 
 	return report
+}
+
+// ledger remembers what has been archived: what is there once stays as it is, and
+// no entry comes twice.
+type ledger struct {
+	last     int
+	previous string
+	ids      map[string]bool
+}
+
+func newLedger() *ledger { return &ledger{ids: map[string]bool{}} }
+
+// check looks at what has been added since the last time.
+func (l *ledger) check(tb testing.TB, store durable.Store) {
+	tb.Helper()
+
+	for {
+		data, err := store.Read(tb.Context(), fmt.Sprintf("manifests/%08d.json", l.last+1), 1<<20)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+
+		var m archive.Manifest
+		if err := errors.Join(err, json.Unmarshal(data, &m)); err != nil {
+			tb.Fatal(err)
+		}
+
+		if m.Previous != l.previous {
+			tb.Fatalf("manifest %d does not follow the one before", m.Sequence)
+		}
+
+		segment, err := store.Read(tb.Context(), m.Segment.Key, 1<<30)
+		if err != nil || hash(segment) != m.Segment.SHA256 {
+			tb.Fatalf("%s is not what its manifest says: %v", m.Segment.Key, err)
+		}
+
+		o := export.DecoderOptions{Compression: m.Segment.Compression}
+		for e, err := range export.Decode(bytes.NewReader(segment), int64(len(segment)), m.Segment.Format, o) {
+			if err != nil || l.ids[e.ID] {
+				tb.Fatalf("%s in segment %d is archived twice, or %v", e.ID, m.Sequence, err)
+			}
+
+			l.ids[e.ID] = true
+		}
+
+		l.last, l.previous = l.last+1, hash(data)
+	}
+}
+
+func hash(data []byte) string {
+	s := sha256.Sum256(data)
+
+	return hex.EncodeToString(s[:])
 }

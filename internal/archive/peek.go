@@ -20,7 +20,7 @@ func Peek(ctx context.Context, store durable.Store) (*Manifest, error) {
 	}
 
 	if point == nil {
-		return nil, fmt.Errorf("%w: there is no checkpoint", ErrForeign)
+		return nil, fmt.Errorf("%w at %s", ErrNone, store)
 	}
 
 	if err := a.follow(ctx, *point); err != nil {

@@ -389,9 +389,17 @@ func (v *verification) count(m *Manifest) {
 		r.LastTime = m.Segment.Last.Time
 	}
 
-	if m.TotalCount != r.EntryCount {
+	before := int64(0)
+	if m.Sequence > 1 {
+		before = m.TotalCount - m.Segment.EntryCount
+		if previous := v.manifests[m.Sequence-1]; previous != nil {
+			before = previous.TotalCount
+		}
+	}
+
+	if m.TotalCount != before+m.Segment.EntryCount {
 		v.found(FindingAltered, manifestKey(m.Sequence), m.Sequence,
-			fmt.Sprintf("it counts %d entries up to here where there are %d", m.TotalCount, r.EntryCount))
+			fmt.Sprintf("it counts %d entries up to here where there are %d", m.TotalCount, before+m.Segment.EntryCount))
 	}
 
 	if m.Gap != nil {
@@ -432,7 +440,7 @@ func (v *verification) checkForeign() error {
 
 	for _, key := range slices.Sorted(maps.Keys(v.objects)) {
 		if !v.named[key] {
-			v.found(FindingForeign, key, 0, "nothing in the archive names it")
+			v.found(FindingForeign, key, 0, "no manifest that can be read names it")
 		}
 	}
 

@@ -4,6 +4,8 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -122,6 +124,7 @@ func (r *archiveResource) Update(ctx context.Context, req resource.UpdateRequest
 
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+		resp.Diagnostics.Append(saveGap(ctx, resp.Private, nil)...)
 	}
 }
 
@@ -150,9 +153,11 @@ func (r *archiveResource) Read(ctx context.Context, req resource.ReadRequest, re
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	resp.Diagnostics.Append(r.refresh(ctx, &m)...)
+	gap, diags := r.refresh(ctx, &m)
+	resp.Diagnostics.Append(diags...)
 
 	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(saveGap(ctx, resp.Private, gap)...)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 	}
 }
@@ -179,26 +184,67 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 	return nil
 }
 
-func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) diag.Diagnostics {
+// refresh returns a gap rather than failing on it: whether it is accepted is for
+// the configuration to say, which a refresh does not see.
+func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (*archive.GapError, diag.Diagnostics) {
 	service, picked := r.c.pick(archiveSummary, m.Service)
 	if picked != nil {
-		return diag.Diagnostics{picked}
+		return nil, diag.Diagnostics{picked}
 	}
 
 	a, _, err := r.c.openArchive(ctx, m, service, m.head(), "")
 	if err != nil {
-		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
-	}
-
-	pending, covered, err := a.Pending(ctx, mostPending)
-	if err != nil {
-		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+		return nil, diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
 	}
 
 	m.setHead(a)
+
+	pending, covered, err := a.Pending(ctx, mostPending)
+	if gap := (*archive.GapError)(nil); errors.As(err, &gap) {
+		m.PendingEntries = types.Int64Value(0)
+
+		return gap, nil
+	}
+
+	if err != nil {
+		return nil, diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+	}
+
 	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending), timeValue(covered)
 
-	return nil
+	return nil, nil
+}
+
+// gapKey is where Terraform keeps a gap between a refresh and the plan.
+const gapKey = "gap"
+
+func saveGap(ctx context.Context, p interface {
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+}, gap *archive.GapError,
+) diag.Diagnostics {
+	text, err := json.Marshal(gap)
+	if err != nil {
+		panic(err) // Two times and a number can be encoded.
+	}
+
+	return p.SetKey(ctx, gapKey, text)
+}
+
+// loadGap returns nil where there is none.
+func loadGap(ctx context.Context, p interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+},
+) (*archive.GapError, diag.Diagnostics) {
+	text, diags := p.GetKey(ctx, gapKey)
+
+	var gap *archive.GapError
+	if len(text) > 0 && json.Unmarshal(text, &gap) != nil {
+		return nil, append(diags, problem{
+			summary: archiveSummary, cause: "The private state cannot be read.", next: "Run terraform apply -refresh-only.",
+		}.diagnostic())
+	}
+
+	return gap, diags
 }
 
 // ModifyPlan plans an update when something is new or the arguments changed.
@@ -226,10 +272,24 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	public, diags := r.publicKey(config.SigningKey)
 	resp.Diagnostics.Append(diags...)
 
+	gap, diags := loadGap(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+
+	if gap != nil && gap.After != plan.AcceptGapAfter.ValueInt64() {
+		info, _ := infoOf(plan.Service.ValueString())
+		resp.Diagnostics.Append(archiveProblem(gap, plan.Destination.ValueString(), info))
+	}
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
 	switch {
 	case state == nil:
 		plan.forgetResults()
-		resp.Diagnostics.Append(r.foresee(ctx, &plan)...)
+		resp.Diagnostics.Append(r.foresee(ctx, &plan, or(config.SigningKey, r.c.env(signingKeyEnv)))...)
+	case gap != nil:
+		plan.forgetResults()
 	case plan.sameArguments(state) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey):
 		plan.keepResults(state)
 	default:
@@ -261,8 +321,8 @@ func (r *archiveResource) publicKey(private types.String) (types.String, diag.Di
 }
 
 // foresee reports what would make the first run fail.
-func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel) diag.Diagnostics {
-	if !plan.known() {
+func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key types.String) diag.Diagnostics {
+	if !plan.known() || key.IsUnknown() {
 		return nil
 	}
 
@@ -274,9 +334,12 @@ func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel) diag.
 	diags := plan.checkFields(service.Info())
 
 	_, found := redactor(plan.Redact, r.c)
-	diags.Append(found...)
+	if diags.Append(found...); diags.HasError() {
+		return diags
+	}
 
-	if _, err := durable.OpenStore(ctx, plan.Destination.ValueString(), durable.StoreOptions{LookupEnv: r.c.options.LookupEnv}); err != nil {
+	// What lies at the destination can be looked at now; nothing is written there.
+	if _, _, err := r.c.openArchive(ctx, plan, service, nil, key.ValueString()); err != nil {
 		diags.Append(archiveProblem(err, plan.Destination.ValueString(), service.Info()))
 	}
 

@@ -203,7 +203,7 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing that was archived is lost; the next apply goes on from there."}.
 		with("Service", info.Name).with("Destination", destination)
 
-	gap, place := (*archive.GapError)(nil), (*durable.DestinationError)(nil)
+	gap, place, credentials := (*archive.GapError)(nil), (*durable.DestinationError)(nil), (*durable.CredentialsError)(nil)
 
 	switch {
 	case errors.As(err, &place):
@@ -214,6 +214,11 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 		p.next = "Find out why nothing was archived in time; to go on all the same, set accept_gap_after = " + strconv.FormatInt(gap.After, 10) + ", and the archive will say what is missing."
 		p = p.with("Missing", auditlog.Window{Start: gap.CoveredUntil, End: gap.Oldest}.String())
 		at = path.Root("accept_gap_after")
+	case errors.As(err, &credentials):
+		p.cause = "No credentials were found for the bucket."
+		p.next = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+	case errors.Is(err, archive.ErrNone):
+		p.next = "Check the destination; to begin an archive there, apply instead of importing."
 	case errors.Is(err, archive.ErrForeign):
 		p.next = "Choose a destination that is empty or holds an archive of this service; nothing was changed there."
 	case errors.Is(err, archive.ErrBroken):

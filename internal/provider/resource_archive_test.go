@@ -332,3 +332,64 @@ data "audit_log_verification" "test" {
 		},
 	)
 }
+
+// A gap is an error until it is accepted, and accepting it is enough.
+func TestAccArchive_gap(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 20, NoExamples: true, Seed: 26})
+	config := func(more string) string { return w.archive("  service = \"cloudscale\"\n  start = \"60d\"\n" + more) }
+
+	w.test(
+		resource.TestStep{
+			Config:            config(""),
+			ConfigStateChecks: []statecheck.StateCheck{expectArchive("sequence", knownvalue.Int64Exact(int64(w.daysOfCloudscale())))},
+		},
+		resource.TestStep{
+			PreConfig: func() { w.later.Store(int64(100 * 24 * time.Hour)) },
+			Config:    config(""),
+			ExpectError: diagnostic("Archive audit logs", `Entries are missing that cloudscale has dropped before they were archived.
+Service: cloudscale
+Destination: `+w.file("archive")+`
+Missing: [2026-06-30T11:59:00.000000Z, 2026-07-10T12:00:00.000000Z)
+Find out why nothing was archived in time; to go on all the same, set accept_gap_after = …, and the archive will say what is missing.`),
+		},
+		resource.TestStep{ // As many segments as there are days in the fake's log.
+			Config:           config("  accept_gap_after = " + fmt.Sprint(w.daysOfCloudscale()) + "\n"),
+			ConfigPlanChecks: archiveAction(plancheck.ResourceActionUpdate),
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{Timestamp: w.now().Add(-time.Hour), Action: "server_delete", Message: "Server 'x' has been deleted", Actor: fakeapi.CloudscaleActor{System: &struct{}{}}})
+			},
+			Config:           config("  accept_gap_after = " + fmt.Sprint(w.daysOfCloudscale()) + "\n"),
+			ConfigPlanChecks: archiveAction(plancheck.ResourceActionUpdate),
+		},
+		resource.TestStep{ // The permission is used up and may go.
+			Config: config(""),
+		},
+	)
+
+	manifest := w.read(fmt.Sprintf("archive/manifests/%08d.json", w.daysOfCloudscale()+1))
+	if !strings.Contains(manifest, `"from": "2026-06-30T11:59:00Z"`) {
+		t.Errorf("the archive does not say what is missing: %s", manifest)
+	}
+}
+
+// daysOfCloudscale counts the segments that the first run makes of the fake's
+// first log: one for every change of day in its order.
+func (w *world) daysOfCloudscale() int {
+	n, last := 0, ""
+
+	for _, r := range w.fake.CloudscaleRecords() {
+		if r.Timestamp.After(w.fake.Now().Add(-time.Minute)) {
+			continue
+		}
+
+		if day := r.Timestamp.UTC().Format(time.DateOnly); day != last {
+			n, last = n+1, day
+		}
+	}
+
+	return n
+}

@@ -1,0 +1,39 @@
+# Keeps UpCloud's audit log in a place that outlives the cloud's memory. Apply it every day; README.md says how.
+
+terraform {
+  required_providers {
+    audit = {
+      source  = "auditlogs/audit"
+      version = "~> 0.1"
+    }
+  }
+}
+
+variable "destination" {
+  type        = string
+  default     = "archive"
+  description = "A directory, or a bucket such as \"s3://evidence/audit/upcloud?endpoint=https://objects.example.com&region=de\"."
+}
+
+# The credentials come from the environment: UPCLOUD_TOKEN, and AUDIT_SIGNING_KEY where the archive is to be signed.
+provider "audit" {
+  upcloud = {}
+}
+
+resource "audit_log_archive" "upcloud" {
+  service     = "upcloud"
+  destination = var.destination
+}
+
+output "archived" {
+  value = "${audit_log_archive.upcloud.entry_count} entries until ${audit_log_archive.upcloud.covered_until}"
+}
+
+# To be kept where whoever can write to the archive cannot.
+output "head" {
+  value = "${audit_log_archive.upcloud.sequence}:${coalesce(audit_log_archive.upcloud.head_sha256, "-")}"
+}
+
+output "public_key" {
+  value = audit_log_archive.upcloud.public_key
+}
