@@ -26,13 +26,13 @@ func TestYear(t *testing.T) {
 	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
 		t.Run(service+" in memory", func(t *testing.T) {
 			t.Parallel()
-			year(t, service, newMemory(), 400)
+			year(t, service, newMemory(), 400, 50)
 		})
 		t.Run(service+" over S3", func(t *testing.T) {
 			t.Parallel()
 
 			destination, s3 := storetest.NewS3(t)
-			year(t, service, s3.Open(t, destination), 400)
+			year(t, service, s3.Open(t, destination), 400, 200)
 		})
 		t.Run(service+" in a directory", func(t *testing.T) {
 			t.Parallel()
@@ -42,13 +42,14 @@ func TestYear(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			year(t, service, store, 60)
+			year(t, service, store, 60, 50)
 		})
 	}
 }
 
-// year looks at what each apply added, and now and then at the whole archive.
-func year(t *testing.T, service string, store durable.Store, steps int) {
+// year looks at what each apply added, and at one in so many steps at the whole
+// archive.
+func year(t *testing.T, service string, store durable.Store, steps, whole int) {
 	t.Helper()
 
 	w := newWorld(t, service, 7)
@@ -81,7 +82,7 @@ func year(t *testing.T, service string, store durable.Store, steps int) {
 				t.Fatalf("step %d: the runner crashed and said nothing", step)
 			}
 
-			if step%50 == 2 {
+			if step%whole == 2 {
 				checkVerifies(t, store, archive.VerifyOptions{Head: &head}, archive.FindingUnfinished)
 			}
 
@@ -91,7 +92,7 @@ func year(t *testing.T, service string, store durable.Store, steps int) {
 			t.Fatalf("step %d: %v", step, err)
 		default:
 			head = r.Head
-			if step%50 == 0 {
+			if step%whole == 0 {
 				checkVerifies(t, store, archive.VerifyOptions{Head: &head})
 				w.checkExactlyOnce(store, r.CoveredUntil)
 			}
