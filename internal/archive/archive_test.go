@@ -15,6 +15,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 // TestYear runs 400 applies over more than a year of a log that grows between
@@ -23,16 +24,21 @@ import (
 func TestYear(t *testing.T) {
 	t.Parallel()
 
+	steps := 400
+	if raceflag.Enabled {
+		steps = 80
+	}
+
 	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
 		t.Run(service+" in memory", func(t *testing.T) {
 			t.Parallel()
-			year(t, service, newMemory(), 400, 50)
+			year(t, service, newMemory(), steps, 50)
 		})
 		t.Run(service+" over S3", func(t *testing.T) {
 			t.Parallel()
 
 			destination, s3 := storetest.NewS3(t)
-			year(t, service, s3.Open(t, destination), 400, 200)
+			year(t, service, s3.Open(t, destination), steps, 200)
 		})
 		t.Run(service+" in a directory", func(t *testing.T) {
 			t.Parallel()
