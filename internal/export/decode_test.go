@@ -149,7 +149,9 @@ func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 
 	for _, f := range readable() {
-		for _, c := range append(export.Compressions(), "") {
+		checkRoundTrip(t, f, "", nil, hostile())
+
+		for _, c := range export.Compressions() {
 			t.Run(fmt.Sprintf("%s %s", f, c), func(t *testing.T) {
 				t.Parallel()
 

@@ -25,6 +25,9 @@ const (
 	// memory. Engines read row groups in parallel and skip them by their bounds.
 	rowGroupRows  = 100_000
 	rowGroupBytes = 32 << 20
+	// maxGroups bounds the footer, which is in memory as a whole. It is reached
+	// with 80 GB of text or 250 million entries.
+	maxGroups = 2500
 	// A dictionary that grows beyond this is given up for the rest of the group.
 	dictionaryBytes = 1 << 20
 	// Rows are handed over in batches, which bounds a page: pages are cut
@@ -160,6 +163,10 @@ func (p *parquetFile) handOver() error {
 func (p *parquetFile) endGroup() error {
 	if p.groupRows == 0 {
 		return nil
+	}
+
+	if len(p.orders) == maxGroups {
+		return errors.New("there are too many entries for one Parquet file")
 	}
 
 	if err := p.handOver(); err != nil {

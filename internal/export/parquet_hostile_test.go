@@ -140,11 +140,43 @@ func TestForgedParquet(t *testing.T) {
 			return body
 		}},
 		"row group 1: id: a page is missing": {page: func(n int, h *format.PageHeader, body []byte) []byte {
+			if n > 0 {
+				return body
+			}
+
 			h.DataPageHeader.V.NumValues--
+
+			return body[:len(body)-len("\x05\x00\x00\x00least")]
+		}},
+		"row group 1: time: page at 115: its values are not one for each row that has one": {page: func(n int, _ *format.PageHeader, body []byte) []byte {
+			if n == 1 {
+				return body[1:]
+			}
 
 			return body
 		}},
-		"5 rows before the end of a group: raw: the raw record is not a JSON object": {page: func(n int, _ *format.PageHeader, body []byte) []byte {
+		"row group 1: service: page at 211: its values are not in the dictionary": {page: func(n int, _ *format.PageHeader, body []byte) []byte {
+			if n == 3 {
+				return []byte("\x08\x0a\x01") // Five times the text after the only one.
+			}
+
+			return body
+		}},
+		"row group 1: service: page at 211: its values are not one for each row that has one": {page: func(n int, _ *format.PageHeader, body []byte) []byte {
+			if n == 3 {
+				return []byte("\x08\xfe\xff\xff\xff\x0f\x00") // Two billion times the only text.
+			}
+
+			return body
+		}},
+		"row group 1: actor_id: page at 574: its levels are not one for each row": {page: func(n int, _ *format.PageHeader, body []byte) []byte {
+			if n == 11 {
+				return append([]byte("\x06\x00\x00\x00\xfe\xff\xff\xff\x0f\x01"), body...)
+			}
+
+			return body
+		}},
+		"5 rows before the end of a group: raw: the raw record is not a JSON object": {page: func(_ int, _ *format.PageHeader, body []byte) []byte {
 			return bytes.Replace(body, []byte("1.50e+3"), []byte("1.50e+e"), 1)
 		}},
 		"5 rows before the end of a group: actor: it is not UTF-8": {page: func(_ int, _ *format.PageHeader, body []byte) []byte {

@@ -28,12 +28,21 @@ const (
 // thriftDepth is more than Parquet nests.
 const thriftDepth = 16
 
+// How many elements lists may have: a column of a row group is one struct, some
+// structs within, and some numbers. A struct has up to 1 KiB in memory, be it
+// empty in the file.
+const (
+	maxStructs = 1 << 18
+	maxNumbers = 1 << 21
+)
+
 var errThrift = errors.New("it is not in the compact protocol")
 
 // thriftLength returns how long the struct is that b begins with. Libraries
-// allocate as many elements as a list says that it has; here it has to have them.
+// allocate as many elements as a list says that it has; here it has to have them,
+// and not too many.
 func thriftLength(b []byte) (int, error) {
-	s := thriftSkipper{rest: b}
+	s := thriftSkipper{rest: b, structs: maxStructs, numbers: maxNumbers}
 	if !s.structure(thriftDepth) {
 		return 0, errThrift
 	}
@@ -41,7 +50,11 @@ func thriftLength(b []byte) (int, error) {
 	return len(b) - len(s.rest), nil
 }
 
-type thriftSkipper struct{ rest []byte }
+type thriftSkipper struct {
+	rest []byte
+	// structs and numbers are how many more elements lists may have.
+	structs, numbers uint64
+}
 
 func (s *thriftSkipper) bytes(n uint64) bool {
 	if n > uint64(len(s.rest)) {
@@ -141,10 +154,17 @@ func (s *thriftSkipper) list(depth int) bool {
 		}
 	}
 
+	left := &s.numbers
+	if head&0xF == thriftStruct {
+		left = &s.structs
+	}
+
 	// Every element has at least one byte.
-	if n > uint64(len(s.rest)) {
+	if n > uint64(len(s.rest)) || n > *left {
 		return false
 	}
+
+	*left -= n
 
 	for range n {
 		if !s.value(head&0xF, depth-1) {
