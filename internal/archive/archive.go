@@ -119,9 +119,9 @@ var (
 
 // GapError says that what happened between two moments can no longer be read.
 type GapError struct {
-	After        int64
-	CoveredUntil time.Time
-	Oldest       time.Time
+	After        int64     `json:"after"`
+	CoveredUntil time.Time `json:"covered_until"`
+	Oldest       time.Time `json:"oldest"`
 }
 
 func (e *GapError) Error() string {

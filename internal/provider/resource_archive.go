@@ -237,9 +237,13 @@ func loadGap(ctx context.Context, p interface {
 ) (*archive.GapError, diag.Diagnostics) {
 	text, diags := p.GetKey(ctx, gapKey)
 
+	if len(text) == 0 {
+		return nil, diags
+	}
+
 	var gap *archive.GapError
-	if len(text) > 0 && json.Unmarshal(text, &gap) != nil {
-		return nil, append(diags, problem{
+	if err := json.Unmarshal(text, &gap); err != nil {
+		diags.Append(problem{
 			summary: archiveSummary, cause: "The private state cannot be read.", next: "Run terraform apply -refresh-only.",
 		}.diagnostic())
 	}
