@@ -181,20 +181,28 @@ func (r *run) checkGap(now time.Time) error {
 	return nil
 }
 
-// recall reads back the ids of archived entries from a time on. It walks from the
-// head as far as segments can hold such entries: what a run wrote is older than
-// what it covered.
+// recall reads back the ids of archived entries that may be read once more: those
+// from a time on, and everything that a run wrote which did not come to its end,
+// since a cursor brings all of that again, records that came late included. It
+// walks from the head as far as segments can hold such entries: what a run wrote
+// is older than the end of its window.
 func (r *run) recall(ctx context.Context, since time.Time) error {
-	for m := r.a.last; m.ReadUntil.After(since); {
-		last, err := time.Parse(time.RFC3339Nano, m.Segment.Last.Time)
-		if err != nil {
-			return fmt.Errorf("%w: %s has no readable time", ErrBroken, manifestKey(m.Sequence))
+	crashed := true
+
+	for m := r.a.last; ; {
+		crashed = crashed && m.CoveredUntil.Before(m.ReadUntil)
+
+		from := since
+		if crashed {
+			from = time.Time{}
 		}
 
-		if !last.Before(since) {
-			if err := r.recallSegment(ctx, m, since); err != nil {
-				return err
-			}
+		if !m.ReadUntil.After(from) {
+			return nil
+		}
+
+		if err := r.recallSegment(ctx, m, from); err != nil {
+			return err
 		}
 
 		if m.Sequence == 1 {
@@ -212,11 +220,19 @@ func (r *run) recall(ctx context.Context, since time.Time) error {
 
 		m = previous
 	}
-
-	return nil
 }
 
+// recallSegment reads a segment back, unless it holds nothing from the time on.
 func (r *run) recallSegment(ctx context.Context, m *Manifest, since time.Time) error {
+	last, err := time.Parse(time.RFC3339Nano, m.Segment.Last.Time)
+	if err != nil {
+		return fmt.Errorf("%w: %s has no readable time", ErrBroken, manifestKey(m.Sequence))
+	}
+
+	if last.Before(since) {
+		return nil
+	}
+
 	for e, err := range r.a.segmentEntries(ctx, m) {
 		if err != nil {
 			return err

@@ -476,3 +476,37 @@ func TestRedacted(t *testing.T) {
 		checkVerifies(t, store, archive.VerifyOptions{})
 	}
 }
+
+// TestCrashAfterALateRecord: what a run archived before it crashed is recognised
+// by the next one, however old the record is that came behind the cursor.
+func TestCrashAfterALateRecord(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, auditlog.ServiceCloudscale, 1)
+	store := newMemory()
+	w.happen(5, begin.Add(-time.Hour))
+	w.mustApply(w.options(store))
+
+	// Behind the cursor: a record of three days ago, and those of today, which end
+	// its segment. The run crashes after that one.
+	w.now = w.now.Add(24 * time.Hour)
+	w.happen(1, w.now.Add(-72*time.Hour))
+	w.happen(5, w.now.Add(-2*time.Hour))
+
+	o := w.options(store)
+	o.Store = &crashing{Store: store, at: 3, after: true} // claim, segment, manifest
+
+	if _, err := w.apply(o); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+
+	w.now = w.now.Add(archive.DefaultLease)
+	r := w.mustApply(w.options(store))
+
+	if r.ResumedBy != archive.ResumedByCursor {
+		t.Errorf("resumed by %s", r.ResumedBy)
+	}
+
+	w.checkExactlyOnce(store, r.CoveredUntil)
+	checkVerifies(t, store, archive.VerifyOptions{Head: &r.Head})
+}

@@ -123,7 +123,7 @@ func (m *auditLogsModel) lookUpOptions(c *configured) (lookUpOptions, diag.Diagn
 }
 
 // lookUpProblem puts an overflow on the argument that bounds the rows.
-func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) diagnostic {
+func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
 	if p, ok := overflowProblem(err, info, w); ok {
 		return p
 	}

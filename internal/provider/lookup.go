@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
-
-type diagnostic = diag.Diagnostic
 
 // compact drops a diagnostic that is none.
 func compact(d diag.Diagnostic) diag.Diagnostics {
@@ -94,21 +93,11 @@ func (f *lookedUp) count(e *auditlog.Entry) {
 	f.byOperation[string(e.Operation)]++
 
 	// Whoever has no name is counted by id, and by kind where there is no id.
-	f.byActor[firstNonEmpty(e.Actor, e.ActorID, string(e.ActorType))]++
+	f.byActor[cmp.Or(e.Actor, e.ActorID, string(e.ActorType))]++
 
 	if e.ResourceType != "" {
 		f.byResourceType[e.ResourceType]++
 	}
-}
-
-func firstNonEmpty(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-
-	return ""
 }
 
 // keep holds at most twice as many rows as are wanted, however many match.
