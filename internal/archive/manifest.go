@@ -164,5 +164,9 @@ func filtersOf(q auditlog.Query) map[string][]string {
 		filters["search"] = []string{q.Search}
 	}
 
+	if q.Where != nil {
+		filters["where"] = []string{q.Where.String()}
+	}
+
 	return filters
 }

@@ -25,6 +25,10 @@ type Completeness struct {
 	Proof Proof
 	// SecondPass says that a first reading did not add up and was repeated.
 	SecondPass bool
+	// Gaps are the parts of the window that the source holds nothing about, in
+	// order: what happened there is not known. Only sources that are copies have
+	// them, console exports and archives.
+	Gaps []Window
 	// Retention is how far back the cloud keeps its log, and BeyondRetention that
 	// the window begins before that, so that an empty part of it proves nothing.
 	Retention       time.Duration
@@ -44,6 +48,12 @@ const (
 	// ProofCursor means that the cloud's cursor was followed to its end, or past
 	// the end of the window.
 	ProofCursor Proof = "cursor_exhausted"
+	// ProofExports means that every record of the console's exports was read; what
+	// was left out when they were made, nothing can show.
+	ProofExports Proof = "exports_read"
+	// ProofChain means that every segment and manifest of the archive's window is
+	// what the chain says it is.
+	ProofChain Proof = "chain_verified"
 )
 
 // retentionSlack keeps a window that is as long as the retention from counting as

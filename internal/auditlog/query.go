@@ -27,6 +27,21 @@ type Query struct {
 	// Search is looked for, whatever its case, in id, actor, resource id and
 	// name, address, action and message.
 	Search string
+	// Where is a condition that must hold as well; nil does not filter.
+	Where Condition
+}
+
+// Condition is a condition on entries, such as a CEL expression. It is safe for
+// use by several goroutines.
+type Condition interface {
+	// String returns the condition as it was written.
+	String() string
+	// Match says whether the condition holds. An error means that it cannot be
+	// said, which is not the same as false.
+	Match(e *Entry) (bool, error)
+	// Possible says whether any entry of the service could match, given which
+	// fields and which operations it records.
+	Possible(info Info) bool
 }
 
 // Matcher decides whether an entry answers a query. It is safe for use by
@@ -78,9 +93,18 @@ func ParseAddress(text string) (netip.Prefix, error) {
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
-// Match says whether the entry lies in the window and passes every filter.
-func (m *Matcher) Match(e *Entry) bool {
-	return m.q.Window.Contains(e.Time) && m.matchFilters(e)
+// Match says whether the entry lies in the window and passes every filter. An
+// error comes only of the condition.
+func (m *Matcher) Match(e *Entry) (bool, error) {
+	if !m.q.Window.Contains(e.Time) || !m.matchFilters(e) {
+		return false, nil
+	}
+
+	if m.q.Where == nil {
+		return true, nil
+	}
+
+	return m.q.Where.Match(e)
 }
 
 func (m *Matcher) matchFilters(e *Entry) bool {
@@ -126,4 +150,54 @@ func (m *Matcher) matchSearch(e *Entry) bool {
 	in := []string{e.ID, e.Actor, e.ResourceID, e.ResourceName, e.IPAddress, e.Action, e.Message}
 
 	return slices.ContainsFunc(in, func(s string) bool { return strings.Contains(strings.ToLower(s), m.search) })
+}
+
+// Unanswerable is a filter that would find nothing, whatever happened.
+type Unanswerable struct {
+	// Argument is the filter by its name in a configuration.
+	Argument string
+	// Index is that of the value at fault, -1 where it is the filter as a whole.
+	Index int
+	// Reason is one sentence.
+	Reason string
+}
+
+func (u *Unanswerable) Error() string { return u.Reason }
+
+// Unanswerable lists the filters that no entry of the service can pass, given
+// which fields and which operations it records. Nothing found has to mean that
+// nothing happened, so such a query is an error.
+func (q Query) Unanswerable(info Info) []*Unanswerable {
+	var all []*Unanswerable
+
+	for _, f := range []struct {
+		argument, field string
+		given           bool
+	}{
+		{"actors", "actor", len(q.Actors) > 0},
+		{"ip_addresses", FieldIPAddress, len(q.IPAddresses) > 0},
+		{"origins", FieldOrigin, len(q.Origins) > 0},
+		{"resource_ids", FieldResourceID, len(q.ResourceIDs) > 0},
+		{"resource_types", "resource_type", len(q.ResourceTypes) > 0},
+	} {
+		if f.given && !info.Records(f.field) {
+			all = append(all, &Unanswerable{f.argument, -1, fmt.Sprintf(
+				"%s never records %s, so the filter would find nothing, whatever happened.", info.Title, f.field)})
+		}
+	}
+
+	for i, op := range q.Operations {
+		// A word outside of the vocabulary is the business of whoever reads it.
+		if slices.Contains(Operations(), op) && !slices.Contains(info.Operations, op) {
+			all = append(all, &Unanswerable{"operations", i, fmt.Sprintf(
+				"No action of %s is known to mean %s, so the filter would find nothing, whatever happened.", info.Title, op)})
+		}
+	}
+
+	if q.Where != nil && !q.Where.Possible(info) {
+		all = append(all, &Unanswerable{"where", -1, fmt.Sprintf(
+			"No entry of %s can meet the condition, whatever happened.", info.Title)})
+	}
+
+	return all
 }

@@ -24,7 +24,14 @@ func Select(q Query, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, erro
 			}
 
 			for i := range entries {
-				if !matcher.Match(&entries[i]) {
+				matches, err := matcher.Match(&entries[i])
+				if err != nil {
+					yield(Entry{}, err)
+
+					return
+				}
+
+				if !matches {
 					c.RowsFilteredOut++
 
 					continue

@@ -14,6 +14,9 @@ import (
 const (
 	ServiceUpCloud    = "upcloud"
 	ServiceCloudscale = "cloudscale"
+	ServicePodStack   = "podstack"
+	// ServiceArchive is an archive of any of them that is read back.
+	ServiceArchive = "archive"
 )
 
 // Info is what is known of a service without asking it.
@@ -27,6 +30,8 @@ type Info struct {
 	NeverRecorded []string
 	// Operations lists what its actions can mean; OperationOther is always among it.
 	Operations []Operation
+	// OperationOf maps an action as the service spells it.
+	OperationOf func(action string) Operation
 	// CredentialsHint is the sentence that says how to configure access.
 	CredentialsHint string
 }
@@ -38,7 +43,8 @@ func (i Info) Records(field string) bool { return !slices.Contains(i.NeverRecord
 type Service interface {
 	Info() Info
 
-	// Read yields every entry that answers the query, each once. The first error
+	// Read yields every entry that answers the query, each once, oldest first:
+	// none is older than one yielded before it by more than OrderMargin. The first error
 	// ends the sequence, and what came before it is then worth nothing. When the
 	// sequence has ended without an error, c holds the reading's statement.
 	// The sequence can be ranged over once.
@@ -73,6 +79,11 @@ type Resumer interface {
 	// error that is ErrPositionLost.
 	Resume(ctx context.Context, from Position, q Query, c *Completeness) iter.Seq2[Entry, error]
 }
+
+// OrderMargin is how far a log may be out of order by the times of its entries.
+// Clouds order by commit, and commits overtake each other by milliseconds; see
+// facts/audit-log-apis.md §2.2.
+const OrderMargin = time.Minute
 
 // FilterOptions lists the values that filters may take, each list sorted.
 type FilterOptions struct {

@@ -67,6 +67,7 @@ type manifestQuery struct {
 	Origins       []string             `json:"origins"`
 	IPAddresses   []string             `json:"ip_addresses"`
 	Search        *string              `json:"search"`
+	Where         *string              `json:"where"`
 }
 
 type manifestWindow struct {
@@ -86,6 +87,11 @@ type manifestFile struct {
 }
 
 func newManifestQuery(w QueryAsWritten, q auditlog.Query) manifestQuery {
+	where := ""
+	if q.Where != nil {
+		where = q.Where.String()
+	}
+
 	return manifestQuery{
 		Last: given(w.Last), Start: given(w.Start), End: given(w.End), SettleDelay: given(w.SettleDelay),
 		Actions:       filter(q.Actions),
@@ -96,6 +102,7 @@ func newManifestQuery(w QueryAsWritten, q auditlog.Query) manifestQuery {
 		Origins:       filter(q.Origins),
 		IPAddresses:   filter(q.IPAddresses),
 		Search:        given(q.Search),
+		Where:         given(where),
 	}
 }
 

@@ -20,15 +20,28 @@ type Statement struct {
 	DuplicatesDropped int64  `json:"duplicates_dropped"  tfsdk:"duplicates_dropped"`
 	RowsFilteredOut   int64  `json:"rows_filtered_out"   tfsdk:"rows_filtered_out"`
 	// ClaimedTotal is nil where the cloud gives no total.
-	ClaimedTotal    *int64 `json:"claimed_total"    tfsdk:"claimed_total"`
-	Proof           string `json:"proof"            tfsdk:"proof"`
-	SecondPass      bool   `json:"second_pass"      tfsdk:"second_pass"`
+	ClaimedTotal *int64 `json:"claimed_total"    tfsdk:"claimed_total"`
+	Proof        string `json:"proof"            tfsdk:"proof"`
+	SecondPass   bool   `json:"second_pass"      tfsdk:"second_pass"`
+	// Gaps is empty, not nil, where there is none.
+	Gaps            []Span `json:"gaps"             tfsdk:"gaps"`
 	RetentionDays   int64  `json:"retention_days"   tfsdk:"retention_days"`
 	BeyondRetention bool   `json:"beyond_retention" tfsdk:"beyond_retention"`
 }
 
+// Span is a part of the window, its end excluded, in auditlog.TimeLayout.
+type Span struct {
+	Start string `json:"start" tfsdk:"start"`
+	End   string `json:"end"   tfsdk:"end"`
+}
+
 // NewStatement returns the statement of a reading that has ended.
 func NewStatement(c auditlog.Completeness) Statement {
+	gaps := make([]Span, 0, len(c.Gaps))
+	for _, g := range c.Gaps {
+		gaps = append(gaps, Span{Start: auditlog.FormatTime(g.Start), End: auditlog.FormatTime(g.End)})
+	}
+
 	return Statement{
 		WindowStart:       auditlog.FormatTime(c.Window.Start),
 		WindowEnd:         auditlog.FormatTime(c.Window.End),
@@ -39,6 +52,7 @@ func NewStatement(c auditlog.Completeness) Statement {
 		ClaimedTotal:      c.ClaimedTotal,
 		Proof:             string(c.Proof),
 		SecondPass:        c.SecondPass,
+		Gaps:              gaps,
 		RetentionDays:     int64(c.Retention / (24 * time.Hour)),
 		BeyondRetention:   c.BeyondRetention,
 	}

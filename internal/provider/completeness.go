@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -29,12 +30,19 @@ func completenessFields() []struct {
 		{"duplicates_dropped", "How many of the fetched records had been fetched before.", types.Int64Type},
 		{"rows_filtered_out", "How many of the fetched records the query did not ask for.", types.Int64Type},
 		{"claimed_total", "How many different records the service said there are; null where a service gives no total.", types.Int64Type},
-		{"proof", "Why nothing is missing: `total_matches` (as many different records came as the service counts) or `cursor_exhausted` (the service's cursor was followed to its end).", types.StringType},
+		{"proof", "Why nothing is missing: `total_matches` (as many different records came as the service counts), `cursor_exhausted` (the service's cursor was followed to its end), `exports_read` (every record of the console's exports was read) or `chain_verified` (every segment is what the archive's chain says).", types.StringType},
 		{"second_pass", "Whether a first reading did not add up and was repeated.", types.BoolType},
+		{"gaps", "Parts of the window that the source holds nothing about, each `{start, end}`; what happened there is not known. Only console exports and archives have gaps.", gapsType()},
 		{"retention_days", "How many days the service keeps entries.", types.Int64Type},
 		{"beyond_retention", "Whether the window begins before the retention, so that an empty part of it proves nothing.", types.BoolType},
 	}
 }
+
+func gapType() types.ObjectType {
+	return types.ObjectType{AttrTypes: map[string]attr.Type{"start": types.StringType, "end": types.StringType}}
+}
+
+func gapsType() types.ListType { return types.ListType{ElemType: gapType()} }
 
 func completenessTypes() map[string]attr.Type {
 	kinds := map[string]attr.Type{}
@@ -50,6 +58,13 @@ func completenessTypes() map[string]attr.Type {
 func completenessValue(c auditlog.Completeness) types.Object {
 	s := export.NewStatement(c)
 
+	gaps := make([]attr.Value, 0, len(s.Gaps))
+	for _, g := range s.Gaps {
+		gaps = append(gaps, types.ObjectValueMust(gapType().AttrTypes, map[string]attr.Value{
+			"start": types.StringValue(g.Start), "end": types.StringValue(g.End),
+		}))
+	}
+
 	return types.ObjectValueMust(completenessTypes(), map[string]attr.Value{
 		"window_start":       types.StringValue(s.WindowStart),
 		"window_end":         types.StringValue(s.WindowEnd),
@@ -60,12 +75,49 @@ func completenessValue(c auditlog.Completeness) types.Object {
 		"claimed_total":      types.Int64PointerValue(s.ClaimedTotal),
 		"proof":              types.StringValue(s.Proof),
 		"second_pass":        types.BoolValue(s.SecondPass),
+		"gaps":               types.ListValueMust(gapType(), gaps),
 		"retention_days":     types.Int64Value(s.RetentionDays),
 		"beyond_retention":   types.BoolValue(s.BeyondRetention),
 	})
 }
 
 func timeValue(t time.Time) types.String { return types.StringValue(auditlog.FormatTime(t)) }
+
+// completenessWarnings name what a complete reading could not see all the same.
+func completenessWarnings(info auditlog.Info, c auditlog.Completeness) diag.Diagnostics {
+	var diags diag.Diagnostics
+
+	if c.BeyondRetention {
+		diags.Append(retentionWarning(info, c).warning())
+	}
+
+	if len(c.Gaps) > 0 {
+		diags.Append(gapsWarning(info, c).warning())
+	}
+
+	return diags
+}
+
+// gapsWarning names the gaps, the first few of many.
+func gapsWarning(info auditlog.Info, c auditlog.Completeness) problem {
+	const shownGaps = 10
+
+	p := problem{
+		summary: "The window is not covered throughout",
+		cause:   "There are parts of the window that " + info.Title + " holds nothing about, so what happened there is not known.",
+		next:    "Fill the gaps, or ask for a window that is covered; to make gaps fail, let a postcondition look at completeness.gaps.",
+	}.with("Service", info.Name).with("Window", c.Window.String())
+
+	for i, g := range c.Gaps {
+		if i == shownGaps {
+			return p.with("More", strconv.Itoa(len(c.Gaps)-shownGaps))
+		}
+
+		p = p.with("Gap", g.String())
+	}
+
+	return p
+}
 
 // retentionWarning says that a part of the window proves nothing.
 func retentionWarning(info auditlog.Info, c auditlog.Completeness) problem {

@@ -64,9 +64,7 @@ func (m *auditLogsModel) set(ctx context.Context, state *tfsdk.State, info audit
 		}
 	}
 
-	if found.completeness.BeyondRetention {
-		diags.Append(retentionWarning(info, found.completeness).warning())
-	}
+	diags.Append(completenessWarnings(info, found.completeness)...)
 
 	return diags
 }

@@ -3,9 +3,6 @@
 package provider
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -68,45 +65,20 @@ func infoOf(name string) (auditlog.Info, bool) {
 func (m *filterModel) checkFields(info auditlog.Info) diag.Diagnostics {
 	var diags diag.Diagnostics
 
-	given := map[string]types.List{
-		"resource_types": m.ResourceTypes, "resource_ids": m.ResourceIDs, "actors": m.Actors,
-		"origins": m.Origins, "ip_addresses": m.IPAddresses,
-	}
-
-	for _, argument := range slices.Sorted(maps.Keys(given)) {
-		field := filteredField[argument]
-		if given[argument].IsNull() || info.Records(field) {
-			continue
-		}
-
-		diags.Append(problem{
-			summary: checkQuery,
-			cause:   fmt.Sprintf("%s never records %s, so the filter would find nothing, whatever happened.", info.Title, field),
-			next:    "Remove the argument for this service.",
-		}.with("Service", info.Name).at(path.Root(argument)))
-	}
-
-	for i, op := range stringsOf[auditlog.Operation](m.Operations) {
-		if !slices.Contains(auditlog.Operations(), op) || slices.Contains(info.Operations, op) {
-			continue // Unknown ones are for the validator.
-		}
-
-		diags.Append(problem{
-			summary: checkQuery,
-			cause:   fmt.Sprintf("No action of %s is known to mean %s, so the filter would find nothing, whatever happened.", info.Title, op),
-			next:    "Remove the operation for this service, or filter by actions.",
-		}.with("Service", info.Name).at(path.Root("operations").AtListIndex(i)))
+	for _, u := range m.filters().Unanswerable(info) {
+		diags.Append(unanswerableProblem(u, info))
 	}
 
 	return diags
 }
 
-// filteredField names the field that a filter looks at.
-//
-//nolint:gochecknoglobals // A table.
-var filteredField = map[string]string{
-	"resource_types": "resource_type", "resource_ids": "resource_id", "actors": "actor",
-	"origins": "origin", "ip_addresses": "ip_address",
+func unanswerableProblem(u *auditlog.Unanswerable, info auditlog.Info) diag.Diagnostic {
+	at, next := path.Root(u.Argument), "Remove the argument for this service."
+	if u.Index >= 0 {
+		at, next = at.AtListIndex(u.Index), "Remove the operation for this service, or filter by actions."
+	}
+
+	return problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name).at(at)
 }
 
 func parseTime(v types.String) time.Time {

@@ -277,9 +277,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time
 
 	m.setResults(result)
 
-	if result.Completeness.BeyondRetention {
-		diags.Append(retentionWarning(service.Info(), result.Completeness).warning())
-	}
+	diags.Append(completenessWarnings(service.Info(), result.Completeness)...)
 
 	return diags
 }

@@ -186,8 +186,10 @@ func resourceCompletenessAttribute() schema.SingleNestedAttribute {
 			attributes[f.name] = schema.Int64Attribute{MarkdownDescription: f.description, Computed: true}
 		case types.BoolType:
 			attributes[f.name] = schema.BoolAttribute{MarkdownDescription: f.description, Computed: true}
-		default:
+		case types.StringType:
 			attributes[f.name] = schema.StringAttribute{MarkdownDescription: f.description, Computed: true}
+		default:
+			attributes[f.name] = schema.ListAttribute{MarkdownDescription: f.description, Computed: true, ElementType: gapType()}
 		}
 	}
 

@@ -163,7 +163,7 @@ func TestCompletenessIsOneShape(t *testing.T) {
 	}
 
 	total := int64(1)
-	c := auditlog.Completeness{ClaimedTotal: &total, Proof: auditlog.ProofTotal, SecondPass: true, BeyondRetention: true}
+	c := auditlog.Completeness{ClaimedTotal: &total, Proof: auditlog.ProofTotal, SecondPass: true, BeyondRetention: true, Gaps: []auditlog.Window{{End: time.Unix(1, 0)}}}
 
 	var back export.Statement
 	if diags := completenessValue(c).As(t.Context(), &back, basetypes.ObjectAsOptions{}); diags.HasError() {

@@ -68,6 +68,7 @@ func Info() auditlog.Info {
 			"resource_id", "origin", "auth_type", "user_agent", "correlation_id", "changes",
 		},
 		Operations:      auditlog.OperationsIn(operations),
+		OperationOf:     OperationOf,
 		CredentialsHint: "Set CLOUDSCALE_API_TOKEN to a token of the project; read access is enough.",
 	}
 }

@@ -353,7 +353,9 @@ func TestPushdownChangesNothing(t *testing.T) {
 		var want []auditlog.Entry
 
 		for i := range all {
-			if matcher.Match(&all[i]) {
+			if matches, err := matcher.Match(&all[i]); err != nil {
+				t.Fatal(err)
+			} else if matches {
 				want = append(want, all[i])
 			}
 		}

@@ -62,6 +62,7 @@ func Info() auditlog.Info {
 		Retention:       DefaultRetention,
 		NeverRecorded:   []string{"actor_id", "resource_name", "scope_type", "scope_id", "scope_name", "user_agent", "message"},
 		Operations:      auditlog.OperationsIn(operations),
+		OperationOf:     OperationOf,
 		CredentialsHint: "Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with API access.",
 	}
 }
