@@ -73,21 +73,32 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 	timeout, diags := m.Timeouts.Read(ctx, lookUpTimeout)
 	resp.Diagnostics.Append(diags...)
 
-	service, picked := d.c.pick(lookUpSummary, m.Service)
-	resp.Diagnostics.Append(compact(picked)...)
+	found, diags := m.lookUp(ctx, d.c, timeout)
+	resp.Diagnostics.Append(diags...)
 
 	if resp.Diagnostics.HasError() {
 		return
 	}
 
-	query, diags := m.resolve(service.Info(), d.c.options.Clock(), lookUpSettleDelay, lookUpSummary)
-	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+	resp.Diagnostics.Append(m.setRows(&resp.State.Raw, found)...)
+}
 
-	options, diags := m.lookUpOptions(d.c)
-	resp.Diagnostics.Append(diags...)
+// lookUp does what the configuration asks for and takes the result but for the
+// rows.
+func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Duration) (*lookedUp, diag.Diagnostics) {
+	service, picked := c.pick(lookUpSummary, m.Service)
+	if picked != nil {
+		return nil, compact(picked)
+	}
 
-	if resp.Diagnostics.HasError() {
-		return
+	query, diags := m.resolve(service.Info(), c.options.Clock(), lookUpSettleDelay, lookUpSummary)
+
+	options, more := m.lookUpOptions(c)
+	diags.Append(more...)
+
+	if diags.HasError() {
+		return nil, diags
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -95,16 +106,19 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 
 	found, err := lookUp(ctx, service, query, options)
 	if err != nil {
-		resp.Diagnostics.Append(lookUpProblem(err, service.Info(), query.Window))
+		diags.Append(lookUpProblem(err, service.Info(), query.Window))
 
-		return
+		return nil, diags
 	}
 
-	resp.Diagnostics.Append(m.set(ctx, &resp.State, service.Info(), found)...)
+	m.set(found)
+	diags.Append(completenessWarnings(service.Info(), found.completeness)...)
+
+	return found, diags
 }
 
 // lookUpOptions is how the user wants the rows.
-func (m *auditLogsModel) lookUpOptions(c *configured) (lookUpOptions, diag.Diagnostics) {
+func (m *lookUpModel) lookUpOptions(c *configured) (lookUpOptions, diag.Diagnostics) {
 	r, diags := redactor(m.Redact, c)
 
 	o := lookUpOptions{

@@ -3,27 +3,29 @@
 package provider
 
 import (
-	"context"
-
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
 type auditLogsModel struct {
+	lookUpModel
+
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
+}
+
+// lookUpModel is what the data source and the ephemeral resource share.
+type lookUpModel struct {
 	queryModel
 
-	MaxEntries     types.Int64    `tfsdk:"max_entries"`
-	OnOverflow     types.String   `tfsdk:"on_overflow"`
-	Order          types.String   `tfsdk:"order"`
-	IncludeEntries types.Bool     `tfsdk:"include_entries"`
-	IncludeRaw     types.Bool     `tfsdk:"include_raw"`
-	Redact         types.Map      `tfsdk:"redact"`
-	Timeouts       timeouts.Value `tfsdk:"timeouts"`
+	MaxEntries     types.Int64  `tfsdk:"max_entries"`
+	OnOverflow     types.String `tfsdk:"on_overflow"`
+	Order          types.String `tfsdk:"order"`
+	IncludeEntries types.Bool   `tfsdk:"include_entries"`
+	IncludeRaw     types.Bool   `tfsdk:"include_raw"`
+	Redact         types.Map    `tfsdk:"redact"`
 
 	Entries              types.List   `tfsdk:"entries"`
 	TotalCount           types.Int64  `tfsdk:"total_count"`
@@ -36,8 +38,8 @@ type auditLogsModel struct {
 	Completeness         types.Object `tfsdk:"completeness"`
 }
 
-// set writes what was found into the state, rows last and by hand.
-func (m *auditLogsModel) set(ctx context.Context, state *tfsdk.State, info auditlog.Info, found *lookedUp) diag.Diagnostics {
+// set takes what was found but for the rows, which are set by hand.
+func (m *lookUpModel) set(found *lookedUp) {
 	if m.Redact.IsNull() {
 		m.Redact = types.MapNull(types.StringType) // The zero value has no type, which a state refuses.
 	}
@@ -51,22 +53,23 @@ func (m *auditLogsModel) set(ctx context.Context, state *tfsdk.State, info audit
 	m.WindowStart = timeValue(found.completeness.Window.Start)
 	m.WindowEnd = timeValue(found.completeness.Window.End)
 	m.Completeness = completenessValue(found.completeness)
+}
 
-	diags := state.Set(ctx, m)
-
-	if found.entries != nil {
-		if err := setEntries(state, found.entries, m.IncludeRaw.ValueBool()); err != nil {
-			diags.Append(problem{
-				summary: lookUpSummary,
-				cause:   sentence(err.Error()),
-				next:    "This is a mistake in the provider; please report it.",
-			}.diagnostic())
-		}
+// setRows puts the rows into a result that has all the rest.
+func (m *lookUpModel) setRows(result *tftypes.Value, found *lookedUp) diag.Diagnostics {
+	if found.entries == nil {
+		return nil
 	}
 
-	diags.Append(completenessWarnings(info, found.completeness)...)
+	if err := setEntries(result, found.entries, m.IncludeRaw.ValueBool()); err != nil {
+		return diag.Diagnostics{problem{
+			summary: lookUpSummary,
+			cause:   sentence(err.Error()),
+			next:    "This is a mistake in the provider; please report it.",
+		}.diagnostic()}
+	}
 
-	return diags
+	return nil
 }
 
 func countsValue(counts map[string]int64) types.Map {

@@ -8,6 +8,7 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
@@ -18,8 +19,9 @@ import (
 const TypeName = "audit"
 
 var (
-	_ provider.Provider                   = (*auditProvider)(nil)
-	_ provider.ProviderWithValidateConfig = (*auditProvider)(nil)
+	_ provider.Provider                       = (*auditProvider)(nil)
+	_ provider.ProviderWithValidateConfig     = (*auditProvider)(nil)
+	_ provider.ProviderWithEphemeralResources = (*auditProvider)(nil)
 )
 
 // Options is what the provider takes from the world around it.
@@ -79,11 +81,17 @@ func (p *auditProvider) Configure(ctx context.Context, req provider.ConfigureReq
 
 	resp.DataSourceData = configured
 	resp.ResourceData = configured
+	resp.EphemeralResourceData = configured
 }
 
 // DataSources implements provider.Provider.
 func (p *auditProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{NewAuditLogsDataSource, NewFilterOptionsDataSource, NewVerificationDataSource}
+}
+
+// EphemeralResources implements provider.ProviderWithEphemeralResources.
+func (p *auditProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{NewAuditLogsEphemeral}
 }
 
 // Resources implements provider.Provider.

@@ -87,10 +87,17 @@ func TestEntriesValueFitsTheSchema(t *testing.T) {
 
 	s := auditLogsSchema(t.Context())
 	state := tfsdk.State{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(t.Context()), nil)}
-	m := auditLogsModel{queryModel: emptyQuery()}
+	m := auditLogsModel{lookUpModel: lookUpModel{queryModel: emptyQuery()}}
+	found := &lookedUp{entries: []auditlog.Entry{full, {ID: "x"}}}
 	m.Timeouts.Object = types.ObjectNull(map[string]attr.Type{"read": types.StringType})
 
-	if diags := m.set(t.Context(), &state, upcloud.Info(), &lookedUp{entries: []auditlog.Entry{full, {ID: "x"}}}); diags.HasError() {
+	m.set(found)
+
+	if diags := state.Set(t.Context(), &m); diags.HasError() {
+		t.Fatal(diags)
+	}
+
+	if diags := m.setRows(&state.Raw, found); diags.HasError() {
 		t.Fatal(diags)
 	}
 
