@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package where
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+const entryVariable = "entry"
+
+// The types of the variable and of an element of entry.changes.
+var (
+	entryType  = types.NewObjectType("entry")
+	changeType = types.NewObjectType("change")
+)
+
+// record is an entry as a CEL value.
+type record struct {
+	entry *auditlog.Entry
+	raw   map[string]any // parsed when it is first asked for
+}
+
+// change is an element of entry.changes as a CEL value.
+type change auditlog.Change
+
+// fieldTypes are the fields of an entry and how they are read: auditlog.Fields
+// decides which there are.
+var fieldTypes = func() map[string]*types.FieldType {
+	all := map[string]*types.FieldType{}
+
+	for _, f := range auditlog.Fields() {
+		if ft := fieldType(f); ft != nil {
+			all[f.Name] = ft
+		}
+	}
+
+	return all
+}()
+
+func fieldType(f auditlog.Field) *types.FieldType {
+	set := func(is func(e *auditlog.Entry) bool) ref.FieldTester {
+		return func(target any) bool {
+			r, ok := target.(*record)
+
+			return ok && is(r.entry)
+		}
+	}
+
+	get := func(value func(r *record) (any, error)) ref.FieldGetter {
+		return func(target any) (any, error) {
+			r, ok := target.(*record)
+			if !ok {
+				return nil, errors.New("not an entry")
+			}
+
+			return value(r)
+		}
+	}
+
+	switch {
+	case f.Kind == auditlog.KindString:
+		return &types.FieldType{
+			Type:    types.StringType,
+			IsSet:   set(func(e *auditlog.Entry) bool { return f.Text(e) != "" }),
+			GetFrom: get(func(r *record) (any, error) { return types.String(f.Text(r.entry)), nil }),
+		}
+	case f.Kind == auditlog.KindTime && f.Name == "time":
+		return &types.FieldType{
+			Type:    types.TimestampType,
+			IsSet:   set(func(e *auditlog.Entry) bool { return !e.Time.IsZero() }),
+			GetFrom: get(func(r *record) (any, error) { return types.Timestamp{Time: r.entry.Time}, nil }),
+		}
+	case f.Kind == auditlog.KindChanges:
+		return &types.FieldType{
+			Type:    types.NewListType(changeType),
+			IsSet:   set(func(e *auditlog.Entry) bool { return len(e.Changes) > 0 }),
+			GetFrom: get(func(r *record) (any, error) { return changesOf(r.entry), nil }),
+		}
+	case f.Kind == auditlog.KindRaw:
+		return &types.FieldType{
+			Type:    types.NewMapType(types.StringType, types.DynType),
+			IsSet:   set(func(e *auditlog.Entry) bool { return len(e.Raw) > 0 }),
+			GetFrom: get(func(r *record) (any, error) { return r.parseRaw() }),
+		}
+	default:
+		return nil
+	}
+}
+
+// changeTypes are the fields of a change.
+var changeTypes = map[string]*types.FieldType{
+	"field":  changeField(func(c *change) *string { return &c.Field }),
+	"before": changeField(func(c *change) *string { return c.Before }),
+	"after":  changeField(func(c *change) *string { return c.After }),
+}
+
+func changeField(text func(c *change) *string) *types.FieldType {
+	return &types.FieldType{
+		Type: types.StringType,
+		IsSet: func(target any) bool {
+			c, ok := target.(*change)
+
+			return ok && text(c) != nil
+		},
+		GetFrom: func(target any) (any, error) {
+			c, ok := target.(*change)
+			if !ok {
+				return nil, errors.New("not a change")
+			}
+
+			if s := text(c); s != nil {
+				return types.String(*s), nil
+			}
+
+			return types.String(""), nil
+		},
+	}
+}
+
+func changesOf(e *auditlog.Entry) ref.Val {
+	values := make([]ref.Val, len(e.Changes))
+	for i := range e.Changes {
+		values[i] = (*change)(&e.Changes[i])
+	}
+
+	return types.NewRefValList(types.DefaultTypeAdapter, values)
+}
+
+var errRaw = errors.New("the record of the cloud is no JSON object")
+
+func (r *record) parseRaw() (map[string]any, error) {
+	if r.raw != nil || len(r.entry.Raw) == 0 {
+		return r.raw, nil
+	}
+
+	d := json.NewDecoder(bytes.NewReader(r.entry.Raw))
+	d.UseNumber()
+
+	if d.Decode(&r.raw) != nil || r.raw == nil {
+		return nil, errRaw
+	}
+
+	for key, value := range r.raw {
+		r.raw[key] = native(value)
+	}
+
+	return r.raw, nil
+}
+
+// native makes CEL's numbers of JSON's: whole ones are int, so that ids keep all
+// of their digits, others double.
+func native(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
+			return n
+		}
+
+		f, _ := v.Float64() // Beyond its range it is infinite, which compares well enough.
+
+		return f
+	case map[string]any:
+		for key, inner := range v {
+			v[key] = native(inner)
+		}
+	case []any:
+		for i, inner := range v {
+			v[i] = native(inner)
+		}
+	}
+
+	return value
+}
+
+// ConvertToNative implements ref.Val.
+func (r *record) ConvertToNative(t reflect.Type) (any, error) { return noNative(t) }
+
+// ConvertToType implements ref.Val.
+func (r *record) ConvertToType(t ref.Type) ref.Val { return noConversion(t) }
+
+// Equal implements ref.Val.
+func (r *record) Equal(other ref.Val) ref.Val {
+	o, ok := other.(*record)
+
+	return types.Bool(ok && o.entry == r.entry)
+}
+
+// Type implements ref.Val.
+func (r *record) Type() ref.Type { return entryType }
+
+// Value implements ref.Val.
+func (r *record) Value() any { return r }
+
+// ConvertToNative implements ref.Val.
+func (c *change) ConvertToNative(t reflect.Type) (any, error) { return noNative(t) }
+
+// ConvertToType implements ref.Val.
+func (c *change) ConvertToType(t ref.Type) ref.Val { return noConversion(t) }
+
+// Equal implements ref.Val.
+func (c *change) Equal(other ref.Val) ref.Val {
+	o, ok := other.(*change)
+
+	return types.Bool(ok && o.Field == c.Field && same(o.Before, c.Before) && same(o.After, c.After))
+}
+
+func same(a, b *string) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// Type implements ref.Val.
+func (c *change) Type() ref.Type { return changeType }
+
+// Value implements ref.Val.
+func (c *change) Value() any { return c }
+
+func noNative(t reflect.Type) (any, error) { return nil, fmt.Errorf("no conversion to %v", t) }
+
+func noConversion(t ref.Type) ref.Val { return types.NewErr("no conversion to %s", t.TypeName()) }
+
+// provider adds our types to CEL's own. They cannot be made in a condition.
+type provider struct{ *types.Registry }
+
+// FindStructType implements types.Provider.
+func (p provider) FindStructType(structType string) (*types.Type, bool) {
+	switch structType {
+	case entryType.TypeName():
+		return types.NewTypeTypeWithParam(entryType), true
+	case changeType.TypeName():
+		return types.NewTypeTypeWithParam(changeType), true
+	default:
+		return p.Registry.FindStructType(structType)
+	}
+}
+
+// FindStructFieldNames implements types.Provider.
+func (p provider) FindStructFieldNames(structType string) ([]string, bool) {
+	switch structType {
+	case entryType.TypeName():
+		return entryFieldNames(), true
+	case changeType.TypeName():
+		return []string{"field", "before", "after"}, true
+	default:
+		return p.Registry.FindStructFieldNames(structType)
+	}
+}
+
+// FindStructFieldType implements types.Provider.
+func (p provider) FindStructFieldType(structType, fieldName string) (*types.FieldType, bool) {
+	var (
+		ft *types.FieldType
+		ok bool
+	)
+
+	switch structType {
+	case entryType.TypeName():
+		ft, ok = fieldTypes[fieldName]
+	case changeType.TypeName():
+		ft, ok = changeTypes[fieldName]
+	default:
+		ft, ok = p.Registry.FindStructFieldType(structType, fieldName)
+	}
+
+	return ft, ok
+}
+
+func entryFieldNames() []string {
+	names := make([]string, 0, len(fieldTypes))
+	for _, f := range auditlog.Fields() {
+		names = append(names, f.Name)
+	}
+
+	return slices.Clip(names)
+}
+
+func newEnvironment() (*cel.Env, error) {
+	registry, err := types.NewRegistry()
+	if err != nil {
+		return nil, fmt.Errorf("CEL: %w", err)
+	}
+
+	env, err := cel.NewEnv(append([]cel.EnvOption{
+		cel.CustomTypeProvider(provider{registry}),
+		cel.CustomTypeAdapter(registry),
+		cel.Variable(entryVariable, entryType),
+		cel.ParserExpressionSizeLimit(MaxLength),
+		cel.ParserRecursionLimit(maxNesting),
+		cel.ExpressionNodeLimit(maxNodes),
+		cel.RegexProgramSizeLimit(maxPattern),
+		cel.ASTValidators(
+			cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(),
+			cel.ValidateComprehensionNestingLimit(maxLoops),
+		),
+	}, functions()...)...)
+	if err != nil {
+		return nil, fmt.Errorf("CEL: %w", err)
+	}
+
+	return env, nil
+}
