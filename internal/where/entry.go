@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
@@ -98,6 +97,8 @@ func fieldType(f auditlog.Field) *types.FieldType {
 		return nil
 	}
 }
+
+var changeFields = []string{"field", "before", "after"}
 
 // changeTypes are the fields of a change.
 var changeTypes = map[string]*types.FieldType{
@@ -251,7 +252,7 @@ func (p provider) FindStructFieldNames(structType string) ([]string, bool) {
 	case entryType.TypeName():
 		return entryFieldNames(), true
 	case changeType.TypeName():
-		return []string{"field", "before", "after"}, true
+		return changeFields, true
 	default:
 		return p.Registry.FindStructFieldNames(structType)
 	}
@@ -283,30 +284,4 @@ func entryFieldNames() []string {
 	}
 
 	return slices.Clip(names)
-}
-
-func newEnvironment() (*cel.Env, error) {
-	registry, err := types.NewRegistry()
-	if err != nil {
-		return nil, fmt.Errorf("CEL: %w", err)
-	}
-
-	env, err := cel.NewEnv(append([]cel.EnvOption{
-		cel.CustomTypeProvider(provider{registry}),
-		cel.CustomTypeAdapter(registry),
-		cel.Variable(entryVariable, entryType),
-		cel.ParserExpressionSizeLimit(MaxLength),
-		cel.ParserRecursionLimit(maxNesting),
-		cel.ExpressionNodeLimit(maxNodes),
-		cel.RegexProgramSizeLimit(maxPattern),
-		cel.ASTValidators(
-			cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(),
-			cel.ValidateComprehensionNestingLimit(maxLoops),
-		),
-	}, functions()...)...)
-	if err != nil {
-		return nil, fmt.Errorf("CEL: %w", err)
-	}
-
-	return env, nil
 }

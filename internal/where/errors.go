@@ -5,13 +5,12 @@ package where
 import (
 	"fmt"
 	"strings"
-
-	"cel.dev/cel-go/cel"
 )
 
 // Error says what is wrong with a condition and where.
 type Error struct {
-	// Line and Column begin at 1; columns are characters.
+	// Line and Column begin at 1; columns count characters, and the one after the
+	// last stands for what is missing there.
 	Line, Column int
 	// Reason is one sentence without its full stop.
 	Reason string
@@ -23,34 +22,124 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Reason)
 }
 
-// EvalError says that a condition could not be evaluated on an entry. It holds
-// nothing of the entry.
+// Pointer returns the excerpt with a caret under the character at fault.
+func (e *Error) Pointer() string { return pointer(e.Excerpt, e.Column) }
+
+// EvalError says that a condition could not be evaluated on an entry, and where
+// in the condition. It holds nothing of the entry.
 type EvalError struct {
+	// Line and Column are as of an Error, 0 where the whole condition is at fault.
 	Line, Column int
-	Reason       string
-	Excerpt      string
+	// Reason is one sentence without its full stop.
+	Reason string
+	// Advice is what to write instead, one sentence without its full stop.
+	Advice string
+	// Excerpt is the line at fault.
+	Excerpt string
 }
 
 func (e *EvalError) Error() string {
+	if e.Line == 0 {
+		return e.Reason
+	}
+
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Reason)
 }
 
-func errorAt(text string, line, column int, reason string) *Error {
-	lines := strings.Split(text, "\n")
+// Pointer returns the excerpt with a caret under the character at fault.
+func (e *EvalError) Pointer() string { return pointer(e.Excerpt, e.Column) }
 
-	return &Error{Line: line, Column: column, Reason: reason, Excerpt: lines[min(line, len(lines))-1]}
+// pointer shows no more of a long line than fits beside the fault.
+func pointer(line string, column int) string {
+	const around = 60
+
+	if column < 1 {
+		return line
+	}
+
+	runes := []rune(strings.ReplaceAll(line, "\t", " "))
+	at := min(column-1, len(runes))
+	from, to := max(at-around, 0), min(at+around, len(runes))
+	before, after := "", ""
+
+	if from > 0 {
+		before = "… "
+	}
+
+	if to < len(runes) {
+		after = " …"
+	}
+
+	return before + string(runes[from:to]) + after + "\n" +
+		strings.Repeat(" ", len([]rune(before))+at-from) + "^"
 }
 
-func compileError(text string, issues *cel.Issues) *Error {
-	first := issues.Errors()[0]
+// source is a condition's text by lines.
+type source struct{ lines [][]rune }
 
-	return errorAt(text, max(first.Location.Line(), 1), first.Location.Column()+1, first.Message)
+func newSource(text string) source {
+	var s source
+	for line := range strings.SplitSeq(text, "\n") {
+		s.lines = append(s.lines, []rune(strings.TrimSuffix(line, "\r")))
+	}
+
+	return s
 }
 
-func notBool(text string, t *cel.Type) *Error {
-	return errorAt(text, 1, 1, fmt.Sprintf("the condition is a %s, and not true or false", t))
+// place is a character of a condition, both counted from 0.
+type place struct{ line, column int }
+
+func (p place) before(o place) bool {
+	return p.line < o.line || p.line == o.line && p.column < o.column
 }
 
-func (x *Expression) evalError(err error) *EvalError {
-	return &EvalError{Line: 1, Column: 1, Reason: err.Error(), Excerpt: strings.SplitN(x.text, "\n", 2)[0]}
+// clamp keeps a place within the text.
+func (s source) clamp(p place) place {
+	if p.line < 0 || p.line >= len(s.lines) {
+		return s.end()
+	}
+
+	return place{p.line, min(max(p.column, 0), len(s.lines[p.line]))}
+}
+
+// end is behind the last character that is no space.
+func (s source) end() place {
+	for i := len(s.lines) - 1; i >= 0; i-- {
+		if text := strings.TrimRight(string(s.lines[i]), " \t"); text != "" {
+			return place{i, len([]rune(text))}
+		}
+	}
+
+	return place{}
+}
+
+// start is at the first character that is no space.
+func (s source) start() place {
+	for i, line := range s.lines {
+		if text := strings.TrimLeft(string(line), " \t"); text != "" {
+			return place{i, len(line) - len([]rune(text))}
+		}
+	}
+
+	return place{}
+}
+
+// at returns the characters of the line from a place on.
+func (s source) at(p place) string {
+	p = s.clamp(p)
+
+	return string(s.lines[p.line][p.column:])
+}
+
+// until returns the characters of the line before a place.
+func (s source) until(p place) string {
+	p = s.clamp(p)
+
+	return string(s.lines[p.line][:p.column])
+}
+
+func (s source) error(p place, reason string) *Error {
+	p = s.clamp(p)
+
+	return &Error{Line: p.line + 1, Column: p.column + 1, Reason: reason, Excerpt: string(s.lines[p.line])}
 }

@@ -10,11 +10,13 @@
 package where
 
 import (
+	"fmt"
+	"slices"
 	"sync"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -22,55 +24,79 @@ import (
 // Limits of a condition.
 const (
 	// MaxLength is in characters.
-	MaxLength = 8192
+	MaxLength = 65_536
 	// MaxCost is of one evaluation, in CEL's units; reading a field or comparing
 	// two short values is about one.
 	MaxCost = 1_000_000
 
-	maxNesting  = 50   // of operators and brackets
-	maxNodes    = 5000 // what macros expand to included
-	maxLoops    = 3    // all(), exists(), map() inside of each other
-	maxPattern  = 1000 // instructions of a regular expression
+	maxNesting  = 50     // of operators and brackets
+	maxNodes    = 20_000 // what macros expand to included
+	maxLoops    = 3      // all(), exists(), map() inside of each other
+	maxPattern  = 1000   // instructions of a regular expression
 	maxTextSize = 1 << 20
 )
 
 // Expression is a compiled condition. It is safe for use by several goroutines.
 type Expression struct {
 	text    string
+	ast     *ast.AST
 	program cel.Program
-	partial cel.Program
-	ast     *cel.Ast
+	partial cel.Program // for entries of which not everything is known
+	traced  cel.Program // for finding the part at fault
 }
 
 var _ auditlog.Condition = (*Expression)(nil)
 
-// Compile checks a condition. The error is an *Error.
+// Compile checks a condition. What is wrong with it is an *Error.
 func Compile(text string) (*Expression, error) {
 	env, err := environment()
 	if err != nil {
 		return nil, err
 	}
 
-	ast, issues := env.Compile(text)
+	parsed, issues := env.Parse(text)
 	if issues.Err() != nil {
-		return nil, compileError(text, issues)
+		return nil, compileError(text, nil, issues)
 	}
 
-	if !ast.OutputType().IsExactType(cel.BoolType) {
-		return nil, notBool(text, ast.OutputType())
+	checked, issues := env.Check(parsed)
+	if issues.Err() != nil {
+		return nil, compileError(text, parsed.NativeRep(), issues)
 	}
 
-	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxCost))
-	if err != nil {
-		return nil, errorAt(text, 1, 1, err.Error())
+	x := &Expression{text: text, ast: checked.NativeRep()}
+	if e := check(text, x.ast); e != nil {
+		return nil, e
 	}
 
-	partial, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize, cel.OptPartialEval), cel.CostLimit(MaxCost))
-	if err != nil {
-		return nil, errorAt(text, 1, 1, err.Error())
+	return x, x.plan(env, checked)
+}
+
+func (x *Expression) plan(env *cel.Env, checked *cel.Ast) error {
+	limits := []cel.ProgramOption{cel.CostLimit(MaxCost)}
+	if isCheap(x.ast) {
+		limits = nil
 	}
 
-	return &Expression{text: text, program: program, partial: partial, ast: ast}, nil
+	for _, p := range []struct {
+		program *cel.Program
+		options []cel.ProgramOption
+	}{
+		{&x.program, append(limits, cel.EvalOptions(cel.OptOptimize))},
+		{&x.partial, append(limits, cel.EvalOptions(cel.OptOptimize, cel.OptPartialEval))},
+		{&x.traced, append(limits, cel.EvalOptions(cel.OptTrackState))},
+	} {
+		program, err := env.Program(checked, p.options...)
+		if err != nil {
+			s := newSource(x.text)
+
+			return s.error(s.start(), "the condition cannot be prepared: "+err.Error())
+		}
+
+		*p.program = program
+	}
+
+	return nil
 }
 
 // String returns the condition as it was written.
@@ -78,16 +104,14 @@ func (x *Expression) String() string { return x.text }
 
 // Match says whether the condition holds. An error is an *EvalError.
 func (x *Expression) Match(e *auditlog.Entry) (bool, error) {
-	r := &record{entry: e}
-
-	value, _, err := x.program.Eval(activation{r})
+	value, _, err := x.program.Eval(activation{&record{entry: e}})
 	if err != nil {
-		return false, x.evalError(err)
+		return false, x.evalError(err, e)
 	}
 
 	holds, ok := value.(types.Bool)
 	if !ok {
-		return false, &EvalError{Reason: "the condition came to no answer"}
+		return false, x.evalError(fmt.Errorf("no answer: %s", value.Type().TypeName()), e)
 	}
 
 	return bool(holds), nil
@@ -96,7 +120,7 @@ func (x *Expression) Match(e *auditlog.Entry) (bool, error) {
 // Possible says whether any entry of the service could match. Only what is
 // certain counts against it: an error, which reading would show, is possible.
 func (x *Expression) Possible(info auditlog.Info) bool {
-	unknown := make([]*cel.AttributePatternType, 0, len(fieldTypes))
+	var unknown []*cel.AttributePatternType
 
 	for _, f := range auditlog.Fields() {
 		known := f.Name == "operation" || f.Name == "service" && info.Name != auditlog.ServiceArchive || !info.Records(f.Name)
@@ -105,18 +129,9 @@ func (x *Expression) Possible(info auditlog.Info) bool {
 		}
 	}
 
-	for _, op := range info.Operations {
-		vars, err := cel.PartialVars(activation{&record{entry: &auditlog.Entry{Service: info.Name, Operation: op}}}, unknown...)
-		if err != nil {
-			return true
-		}
-
-		if value, _, err := x.partial.Eval(vars); err != nil || value != ref.Val(types.False) {
-			return true
-		}
-	}
-
-	return false
+	return slices.ContainsFunc(info.Operations, func(op auditlog.Operation) bool {
+		return x.possible(&auditlog.Entry{Service: info.Name, Operation: op}, unknown)
+	})
 }
 
 // activation gives a condition its one variable.

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package where
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // Time zones are the same on every machine.
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// vocabulary lists the words of those fields that have a fixed set of them. A
+// comparison with any other word would be false of every entry, whatever happened.
+var vocabulary = map[string][]string{
+	"operation": words(auditlog.Operations()),
+	"actor_type": words([]auditlog.ActorType{
+		auditlog.ActorUser, auditlog.ActorAPIToken, auditlog.ActorSystem, auditlog.ActorStaff, auditlog.ActorUnknown,
+	}),
+	"service": {auditlog.ServiceUpCloud, auditlog.ServiceCloudscale, auditlog.ServicePodStack},
+}
+
+func words[T ~string](values []T) []string {
+	all := make([]string, 0, len(values))
+	for _, v := range values {
+		all = append(all, string(v))
+	}
+
+	return all
+}
+
+// checker looks for what CEL's types allow and no entry can meet.
+type checker struct {
+	source source
+	ast    *ast.AST
+	first  *Error
+}
+
+// check returns the first fault of a condition whose types are right.
+func check(text string, a *ast.AST) *Error {
+	c := &checker{source: newSource(text), ast: a}
+	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(c.visit))
+
+	if t := a.GetType(a.Expr().ID()); c.first == nil && !t.IsExactType(types.BoolType) {
+		c.report(a.Expr(), "the condition must be true or false, and is %s; compare it, as in entry.actor == \"ci\"", article(t.String()))
+	}
+
+	return c.first
+}
+
+func (c *checker) report(x ast.Expr, format string, args ...any) {
+	e := c.source.error(startOf(c.ast, x, c.source.start()), fmt.Sprintf(format, args...))
+	if c.first == nil || (place{e.Line, e.Column}).before(place{c.first.Line, c.first.Column}) {
+		c.first = e
+	}
+}
+
+func (c *checker) visit(x ast.Expr) {
+	switch x.Kind() {
+	case ast.StructKind:
+		c.report(x, "a condition cannot make %s", article(x.AsStruct().TypeName()))
+	case ast.ComprehensionKind:
+		loop := x.AsComprehension()
+		if loop.IterVar() == entryVariable || loop.IterVar2() == entryVariable {
+			c.report(x, "the name entry is taken; choose another for the elements")
+		}
+	case ast.CallKind:
+		c.visitCall(x.AsCall())
+	default:
+	}
+}
+
+func (c *checker) visitCall(call ast.CallExpr) {
+	args := call.Args()
+
+	switch name := call.FunctionName(); {
+	case (name == operators.Equals || name == operators.NotEquals) && len(args) == 2:
+		c.checkWord(args[0], args[1])
+		c.checkWord(args[1], args[0])
+	case name == operators.In && len(args) == 2 && args[1].Kind() == ast.ListKind:
+		for _, element := range args[1].AsList().Elements() {
+			c.checkWord(args[0], element)
+		}
+	case name == ipInName && len(args) == 2 && args[1].Kind() == ast.ListKind:
+		for _, element := range args[1].AsList().Elements() {
+			c.checkBlock(element)
+		}
+	case name == ipInName && len(args) == 2:
+		c.checkBlock(args[1])
+	case call.IsMemberFunction() && strings.HasPrefix(name, "get") && len(args) == 1:
+		c.checkZone(args[0])
+	}
+}
+
+// checkWord reports a literal that the field it is compared with never holds.
+func (c *checker) checkWord(field, literal ast.Expr) {
+	if field.Kind() != ast.SelectKind || field.AsSelect().IsTestOnly() || !isEntry(field.AsSelect().Operand()) {
+		return
+	}
+
+	name := field.AsSelect().FieldName()
+	known := vocabulary[name]
+
+	if word, ok := literalString(literal); ok && known != nil && !slices.Contains(known, word) {
+		c.report(literal, "entry.%s is never %q%s; it is one of %s", name, word, didYouMean(word, known), strings.Join(known, ", "))
+	}
+}
+
+func (c *checker) checkBlock(block ast.Expr) {
+	text, ok := literalString(block)
+	if !ok {
+		return
+	}
+
+	if _, err := auditlog.ParseAddress(text); err != nil {
+		c.report(block, "%v", err)
+	}
+}
+
+var offset = regexp.MustCompile(`^[+-]?([01]?\d|2[0-3]):[0-5]\d$`)
+
+// checkZone reports a time zone that does not exist. That of this machine is none:
+// an answer must not depend on where it is given.
+func (c *checker) checkZone(zone ast.Expr) {
+	text, ok := literalString(zone)
+	if !ok {
+		return
+	}
+
+	if _, err := time.LoadLocation(text); (err != nil || text == "Local") && !offset.MatchString(text) {
+		c.report(zone, "there is no time zone %q; write it as in \"Europe/Zurich\" or \"+02:00\"", text)
+	}
+}
+
+func literalString(x ast.Expr) (string, bool) {
+	if x.Kind() != ast.LiteralKind {
+		return "", false
+	}
+
+	text, ok := x.AsLiteral().Value().(string)
+
+	return text, ok && x.AsLiteral().Type() == types.StringType
+}
+
+func isEntry(x ast.Expr) bool {
+	return x.Kind() == ast.IdentKind && strings.TrimPrefix(x.AsIdent(), ".") == entryVariable
+}
+
+// cheap are the functions whose cost is in proportion to their arguments and
+// whose results are no larger than these.
+var cheap = []string{
+	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
+	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional, operators.In, operators.Index,
+	"contains", "startsWith", "endsWith", "size", "lowerAscii", "upperAscii", "trim", "timestamp", "duration", ipInName,
+	"getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear",
+	"getHours", "getMinutes", "getSeconds", "getMilliseconds",
+}
+
+// isCheap says whether the time that a condition takes is bounded by its length
+// times an entry's, so that keeping an account of it, which takes three times as
+// long as evaluating it, is not needed.
+func isCheap(a *ast.AST) bool {
+	yes := true
+
+	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		switch x.Kind() {
+		case ast.ComprehensionKind:
+			yes = false
+		case ast.CallKind:
+			name, args := x.AsCall().FunctionName(), x.AsCall().Args()
+			matches := name == "matches" && len(args) > 0 && args[len(args)-1].Kind() == ast.LiteralKind
+			yes = yes && (matches || slices.Contains(cheap, name))
+		default:
+		}
+	}))
+
+	return yes
+}
