@@ -5,6 +5,7 @@ package where
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +57,11 @@ func check(text string, a *ast.AST) *Error {
 }
 
 func (c *checker) report(x ast.Expr, format string, args ...any) {
-	e := c.source.error(startOf(c.ast, x, c.source.start()), fmt.Sprintf(format, args...))
+	c.reportAt(startOf(c.source, c.ast, x), fmt.Sprintf(format, args...))
+}
+
+func (c *checker) reportAt(p place, reason string) {
+	e := c.source.error(p, reason)
 	if c.first == nil || (place{e.Line, e.Column}).before(place{c.first.Line, c.first.Column}) {
 		c.first = e
 	}
@@ -69,7 +74,9 @@ func (c *checker) visit(x ast.Expr) {
 	case ast.ComprehensionKind:
 		loop := x.AsComprehension()
 		if loop.IterVar() == entryVariable || loop.IterVar2() == entryVariable {
-			c.report(x, "the name entry is taken; choose another for the elements")
+			// CEL puts it at the bracket before its name.
+			l := c.ast.SourceInfo().GetStartLocation(x.ID())
+			c.reportAt(place{l.Line() - 1, l.Column() + 1}, "the name entry is taken; choose another for the elements")
 		}
 	case ast.CallKind:
 		c.visitCall(x.AsCall())
@@ -94,6 +101,8 @@ func (c *checker) visitCall(call ast.CallExpr) {
 		}
 	case name == ipInName && len(args) == 2:
 		c.checkBlock(args[1])
+	case name == matchesName && len(args) > 0:
+		c.checkPattern(args[len(args)-1])
 	case call.IsMemberFunction() && strings.HasPrefix(name, "get") && len(args) == 1:
 		c.checkZone(args[0])
 	}
@@ -121,6 +130,29 @@ func (c *checker) checkBlock(block ast.Expr) {
 
 	if _, err := auditlog.ParseAddress(text); err != nil {
 		c.report(block, "%v", err)
+	}
+}
+
+// checkPattern wants regular expressions written out, so that each is known to
+// compile and to be small before anything is read.
+func (c *checker) checkPattern(pattern ast.Expr) {
+	text, ok := literalString(pattern)
+	if !ok {
+		c.report(pattern, "a regular expression must be a string that is written out")
+
+		return
+	}
+
+	// The package regexp compiles what is parsed and simplified like this.
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		c.report(pattern, "the regular expression cannot be compiled: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+
+		return
+	}
+
+	if program, err := syntax.Compile(parsed.Simplify()); err != nil || len(program.Inst) > maxPattern {
+		c.report(pattern, "the regular expression is too large; repeat less in it")
 	}
 }
 
@@ -158,7 +190,7 @@ func isEntry(x ast.Expr) bool {
 var cheap = []string{
 	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
 	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional, operators.In, operators.Index,
-	"contains", "startsWith", "endsWith", "size", "lowerAscii", "upperAscii", "trim", "timestamp", "duration", ipInName,
+	"contains", "startsWith", "endsWith", "size", "lowerAscii", "upperAscii", "trim", "timestamp", "duration", matchesName, ipInName,
 	"getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear",
 	"getHours", "getMinutes", "getSeconds", "getMilliseconds",
 }
@@ -174,9 +206,7 @@ func isCheap(a *ast.AST) bool {
 		case ast.ComprehensionKind:
 			yes = false
 		case ast.CallKind:
-			name, args := x.AsCall().FunctionName(), x.AsCall().Args()
-			matches := name == "matches" && len(args) > 0 && args[len(args)-1].Kind() == ast.LiteralKind
-			yes = yes && (matches || slices.Contains(cheap, name))
+			yes = yes && slices.Contains(cheap, x.AsCall().FunctionName())
 		default:
 		}
 	}))

@@ -4,6 +4,7 @@ package where
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -95,7 +96,11 @@ func (p place) before(o place) bool {
 
 // clamp keeps a place within the text.
 func (s source) clamp(p place) place {
-	if p.line < 0 || p.line >= len(s.lines) {
+	if p.line < 0 {
+		return s.start()
+	}
+
+	if p.line >= len(s.lines) {
 		return s.end()
 	}
 
@@ -136,6 +141,17 @@ func (s source) until(p place) string {
 	p = s.clamp(p)
 
 	return string(s.lines[p.line][:p.column])
+}
+
+var callee = regexp.MustCompile(`[\w.]+\s*$`)
+
+// called moves a place at a bracket, where CEL puts a call, to the name before it.
+func (s source) called(p place) place {
+	if rest := s.at(p); strings.HasPrefix(rest, "(") || strings.HasPrefix(rest, "{") {
+		p.column -= len(callee.FindString(s.until(p)))
+	}
+
+	return p
 }
 
 func (s source) error(p place, reason string) *Error {

@@ -4,37 +4,28 @@ package where
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"regexp"
-	"slices"
+	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// shared are errors of which CEL has a single value. It notes in an error where
+// CEL has a single value of some errors. It notes in an error where
 // it happened first, so that these would name a place in another condition, and
 // two goroutines would write to them at once; a place that is none prevents both.
-var shared = func() []*types.Err {
-	var all []*types.Err
-
-	for _, value := range []any{
-		types.NoSuchOverloadErr(),
-		types.Int(math.MaxInt64).ConvertToType(types.TimestampType),
-	} {
-		if err, ok := value.(*types.Err); ok {
-			types.LabelErrNode(nowhere, err)
-
-			all = append(all, err)
-		}
-	}
-
-	return all
-}()
+var _ = []ref.Val{
+	types.LabelErrNode(nowhere, types.NoSuchOverloadErr()),
+	types.LabelErrNode(nowhere, types.Int(math.MaxInt64).ConvertToType(types.TimestampType)),
+}
 
 const nowhere = -1
 
@@ -45,17 +36,18 @@ type mishap struct {
 	reason, advice string
 }
 
+const noKey = "the record of an entry has no such key"
+
 var mishaps = []mishap{
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errRaw.Error())), errRaw.Error(), "Guard it with has(entry.raw)"},
-	{regexp.MustCompile(`^(no such key|no such attribute)`), "the record of an entry has no such key", `Guard it with has(entry.raw.key), or with "key" in entry.raw`},
+	{regexp.MustCompile(`^(no such key|no such attribute)`), noKey, `Guard it with has(entry.raw.key), or with "key" in entry.raw`},
 	{regexp.MustCompile(`^(index out of bounds|index '.*' out of range|index out of range|invalid substring range|unsupported index)`), "an entry has no such element or character", "Guard it with size(), as in size(entry.changes) > 0"},
-	{regexp.MustCompile(`^no such overload`), "a value of an entry has another type than is needed here", "Compare its type first, as in type(entry.raw.size) == int"},
+	{regexp.MustCompile(`^(no such overload|got .* expected iterable)`), "a value of an entry has another type than is needed here", "Compare its type first, as in type(entry.raw.size) == int"},
 	{regexp.MustCompile(`^(division|modulus) by zero`), "an entry makes this a division by zero", "Compare the divisor with 0 first"},
 	{regexp.MustCompile(`overflow`), "an entry makes a number or a time too large", "Compare the values first"},
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errBlock.Error())), errBlock.Error(), "Write the block into the condition"},
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errTextSize.Error())), errTextSize.Error(), "Compare shorter texts"},
 	{regexp.MustCompile(`(?i)(time ?zone|missing Location)`), "an entry makes this a time zone that does not exist", "Write the time zone into the condition"},
-	{regexp.MustCompile(`^(error parsing regexp|regex program)`), "an entry makes this a regular expression that cannot be used", "Write the regular expression into the condition"},
 	{regexp.MustCompile(`^(type conversion|strconv|invalid RFC 3339|unsupported (type )?conversion|time: )`), "a value of an entry cannot be converted", "Guard it with matches(), as in entry.actor_id.matches(\"^[0-9]+$\")"},
 	{regexp.MustCompile(`^NaN`), "an entry makes this a number that is none", "Compare the values first"},
 }
@@ -77,11 +69,12 @@ func (x *Expression) evalError(err error, e *auditlog.Entry) *EvalError {
 	}
 
 	if part := x.part(err, e); part != nil {
-		p := newSource(x.text).error(startOf(x.ast, part, place{}), "")
+		s := newSource(x.text)
+		p := s.error(startOf(s, x.ast, part), "")
 		result.Line, result.Column, result.Excerpt = p.Line, p.Column, p.Excerpt
 
-		if guard, ok := guardOf(part); ok && result.Reason == mishaps[1].reason {
-			result.Advice = "Guard it with " + guard
+		if _, guards, ok := pathOf(part); ok && result.Reason == noKey {
+			result.Advice = "Guard it with " + strings.Join(guards, " && ")
 		}
 	}
 
@@ -95,8 +88,8 @@ func (x *Expression) part(err error, e *auditlog.Entry) ast.Expr {
 		return nil
 	}
 
-	if !slices.Contains(shared, celErr) {
-		return find(x.ast, celErr.NodeID())
+	if part := find(x.ast, celErr.NodeID()); part != nil {
+		return part
 	}
 
 	// Evaluate once more and see which part of those in error has none inside.
@@ -130,24 +123,33 @@ func find(a *ast.AST, id int64) ast.Expr {
 	return found
 }
 
-// guardOf is the test of presence for a field of the record, where it is written
-// as a path.
-func guardOf(x ast.Expr) (string, bool) {
-	path, ok := pathOf(x)
-
-	return "has(" + path + ")", ok && x.Kind() == ast.SelectKind
-}
-
-func pathOf(x ast.Expr) (string, bool) {
+// pathOf is a field of the record as it is written, and the tests that each key
+// on the way to it is there.
+func pathOf(x ast.Expr) (path string, guards []string, ok bool) {
 	switch x.Kind() {
 	case ast.IdentKind:
-		return x.AsIdent(), true
+		return x.AsIdent(), nil, true
 	case ast.SelectKind:
-		operand, ok := pathOf(x.AsSelect().Operand())
+		operand, guards, ok := pathOf(x.AsSelect().Operand())
+		path = operand + "." + x.AsSelect().FieldName()
 
-		return operand + "." + x.AsSelect().FieldName(), ok
+		if path == "entry.raw" {
+			return path, nil, ok
+		}
+
+		return path, append(guards, "has("+path+")"), ok
+	case ast.CallKind:
+		args := x.AsCall().Args()
+		if x.AsCall().FunctionName() != operators.Index || len(args) != 2 {
+			return "", nil, false
+		}
+
+		operand, guards, ok := pathOf(args[0])
+		key, isText := literalString(args[1])
+
+		return fmt.Sprintf("%s[%q]", operand, key), append(guards, fmt.Sprintf("%q in %s", key, operand)), ok && isText
 	default:
-		return "", false
+		return "", nil, false
 	}
 }
 

@@ -30,9 +30,8 @@ func newEnvironment() (*cel.Env, error) {
 		cel.ParserExpressionSizeLimit(MaxLength),
 		cel.ParserRecursionLimit(maxNesting),
 		cel.ExpressionNodeLimit(maxNodes),
-		cel.RegexProgramSizeLimit(maxPattern),
 		cel.ASTValidators(
-			cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(),
+			cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateHomogeneousAggregateLiterals(),
 			cel.ValidateComprehensionNestingLimit(maxLoops),
 		),
 	}, functions()...)...)
@@ -43,7 +42,10 @@ func newEnvironment() (*cel.Env, error) {
 	return env, nil
 }
 
-const ipInName = "ip_in"
+const (
+	ipInName    = "ip_in"
+	matchesName = "matches"
+)
 
 var (
 	text  = cel.StringType
@@ -53,6 +55,9 @@ var (
 func functions() []cel.EnvOption {
 	return []cel.EnvOption{
 		ext.Strings(),
+		// It would turn a mistake that is seen at once into one that an entry shows.
+		cel.Function("dyn", cel.DisableDeclaration(true),
+			cel.Overload("to_dyn", []*cel.Type{cel.TypeParamType("A")}, cel.DynType)),
 		// Conditions compare texts, they do not make any.
 		cel.Function("format", cel.DisableDeclaration(true),
 			cel.MemberOverload("string_format", []*cel.Type{text, cel.ListType(cel.DynType)}, text)),

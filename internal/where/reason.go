@@ -3,6 +3,7 @@
 package where
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -22,17 +23,14 @@ import (
 // compileError reports the first thing that is wrong: what follows is often only
 // its consequence. a is nil where the text could not even be parsed.
 func compileError(text string, a *ast.AST, issues *cel.Issues) *Error {
-	s := newSource(text)
-	first := (*Error)(nil)
+	// A limit that was met on the way has no place.
+	placeless := func(e *common.Error) int { return max(1-e.Location.Line(), 0) }
 
-	for _, issue := range issues.Errors() {
-		e := fault{source: s, ast: a, issue: issue}.explain()
-		if first == nil || (place{e.Line, e.Column}).before(place{first.Line, first.Column}) {
-			first = e
-		}
-	}
+	first := slices.MinFunc(issues.Errors(), func(x, y *common.Error) int {
+		return cmp.Or(placeless(x)-placeless(y), cmp.Compare(x.Location.Line(), y.Location.Line()), cmp.Compare(x.Location.Column(), y.Location.Column()))
+	})
 
-	return first
+	return fault{source: newSource(text), ast: a, issue: first}.explain()
 }
 
 // fault is one message of CEL and what is known of its place.
@@ -76,47 +74,37 @@ var rules = []rule{
 	when(`undefined field '(.*)'`, undefinedField),
 	when(`found no matching overload for '(.*)' applied to '(.*)'`, noOverload),
 	when(`expected type 'bool' but found '(.*)'`, func(f fault, groups []string) *Error {
-		return f.source.error(f.start(), groups0(groups)+" stands where true or false is expected; compare it, as in entry.actor == \"ci\"")
+		return f.source.error(f.start(), article(groups[1])+" stands where true or false is expected; compare it, as in entry.actor == \"ci\"")
 	}),
 	when(`type '(.*)' does not support field selection`, func(f fault, groups []string) *Error {
-		return f.source.error(f.name(), groups0(groups)+" has no fields")
+		return f.source.error(f.place(), article(groups[1])+" has no fields")
 	}),
 	when(`expression of type '(.*)' cannot be range of a comprehension .*`, func(f fault, groups []string) *Error {
 		return f.source.error(f.start(), "all(), exists() and the like need a list, such as entry.changes, and this is "+article(groups[1]))
 	}),
-	when(`invalid (timestamp|duration|matches) argument`, badLiteral),
-	plain(`regex program size \d+ exceeds limit of \d+`, "the regular expression is too large; repeat less in it"),
+	plain(`invalid timestamp argument`, `this is no time; write it as in RFC 3339, such as "2026-01-31T00:00:00Z"`),
+	plain(`invalid duration argument`, `this is no length of time; write it as in "90m" or "24h"`),
+	plain(`invalid (?:int|uint|double) literal`, "this number is too large"),
+	when(`expected type '(.*)' but found '(.*)'`, func(f fault, groups []string) *Error {
+		return f.source.error(f.start(), fmt.Sprintf("the elements of a list must be of one type, and are %s and %s", article(groups[1]), article(groups[2])))
+	}),
 	plain(`invalid argument to has\(\) macro`, "has() takes a field, as in has(entry.actor)"),
 	plain(`argument (?:must be a simple name|is not an identifier)`, "a new name is expected here, as in entry.changes.exists(c, c.field == \"name\")"),
 	plain(`unsupported syntax '(.*)'`, "this syntax is not part of conditions"),
 	plain(`comprehension exceeds nesting limit`, fmt.Sprintf("all(), exists() and the like are inside of each other more than %d deep", maxLoops)),
-	plain(`expression recursion limit exceeded: \d+`, fmt.Sprintf("the condition is nested more than %d deep", maxNesting)),
+	plain(`(?:expression recursion limit|max recursion depth) exceeded.*`, fmt.Sprintf("the condition is nested more than %d deep", maxNesting)),
 	plain(`expression code point size exceeds limit.*`, fmt.Sprintf("the condition is longer than %d characters", MaxLength)),
-	plain(`(?:expression node count|max expression node count|.*node count).*exceed.*`, fmt.Sprintf("the condition has more than %d parts", maxNodes)),
-}
-
-func groups0(groups []string) string {
-	text := article(groups[1])
-
-	return strings.ToUpper(text[:1]) + text[1:]
+	plain(`expression (?:node )?count exceeds limit.*`, fmt.Sprintf("the condition has more than %d parts", maxNodes)),
 }
 
 func (f fault) explain() *Error {
 	for _, r := range rules {
 		if groups := r.pattern.FindStringSubmatch(f.issue.Message); groups != nil {
-			e := r.explain(f, groups)
-			e.Reason = lowerFirst(e.Reason)
-
-			return e
+			return r.explain(f, groups)
 		}
 	}
 
 	return f.source.error(f.place(), strings.TrimPrefix(strings.SplitN(f.issue.Message, "\n", 2)[0], "Syntax error: "))
-}
-
-// lowerFirst keeps reasons fit to follow a colon.
-func lowerFirst(reason string) string {
-	return strings.ToLower(reason[:1]) + reason[1:]
 }
 
 // badToken is about characters that mean nothing.
@@ -129,7 +117,7 @@ func badToken(f fault, groups []string) *Error {
 	}
 
 	switch first := runes[0]; {
-	case strings.ContainsRune(`"'`, first) && len(runes) > 1 && runes[len(runes)-2] == '\\':
+	case strings.ContainsRune(`"'`, first) && len(runes) > 1 && runes[len(runes)-2] == '\\' && !strings.ContainsRune("abfnrtv\\'\"`?xXuU01234567", runes[len(runes)-1]):
 		p.column += len(runes) - 2
 
 		return f.source.error(p, fmt.Sprintf(`there is no escape \%c; write \\ for a backslash, or r"…" for a string without escapes`, runes[len(runes)-1]))
@@ -236,25 +224,7 @@ func undefinedField(f fault, groups []string) *Error {
 		subject, fields = "an entry", entryFieldNames()
 	}
 
-	return f.source.error(f.name(), fmt.Sprintf("%s has no field %s%s; its fields are %s", subject, name, didYouMean(name, fields), strings.Join(fields, ", ")))
-}
-
-// badLiteral is about a literal that has a form of its own.
-func badLiteral(f fault, groups []string) *Error {
-	reason := map[string]string{
-		"timestamp": `this is no time; write it as in RFC 3339, such as "2026-01-31T00:00:00Z"`,
-		"duration":  `this is no length of time; write it as in "90m" or "24h"`,
-		"matches":   "the regular expression cannot be compiled",
-	}[groups[1]]
-
-	if x := f.expr(); x != nil && groups[1] == "matches" && x.Kind() == ast.LiteralKind {
-		if text, ok := x.AsLiteral().Value().(string); ok {
-			_, err := regexp.Compile(text)
-			reason += ": " + strings.TrimPrefix(fmt.Sprint(err), "error parsing regexp: ")
-		}
-	}
-
-	return f.source.error(f.place(), reason)
+	return f.source.error(f.field(name), fmt.Sprintf("%s has no field %s%s; its fields are %s", subject, name, didYouMean(name, fields), strings.Join(fields, ", ")))
 }
 
 // symbols are CEL's names of what is no function to a reader.
@@ -296,8 +266,10 @@ func noOverload(f fault, groups []string) *Error {
 		return f.source.error(p, fmt.Sprintf("%s cannot be compared with %s; write a length of time as in duration(\"90m\")", article(types[0]), article(types[1])))
 	case slices.Contains(comparisons, op) && len(types) == 2:
 		return f.source.error(p, fmt.Sprintf("%s cannot be compared with %s", article(types[0]), article(types[1])))
-	case op == "in" && len(types) == 2:
-		return f.source.error(p, fmt.Sprintf("in needs a list on its right, as in entry.actor in [\"ci\", \"deploy\"], that may hold %s; this is %s", article(types[0]), article(types[1])))
+	case op == "in" && strings.HasPrefix(types[len(types)-1], "list("):
+		return f.source.error(p, fmt.Sprintf("%s cannot hold %s", article(types[1]), article(types[0])))
+	case op == "in":
+		return f.source.error(p, "in needs a list on its right, as in entry.actor in [\"ci\", \"deploy\"]")
 	case op == "[]" && types[0] == "entry":
 		return f.source.error(p, "a field of an entry is written with a dot, as in entry.actor")
 	case op == "[]":
@@ -345,6 +317,8 @@ func article(t string) string {
 		return "a list"
 	case strings.HasPrefix(t, "map("):
 		return "a map"
+	case strings.HasPrefix(t, "type("):
+		return "a type"
 	case t == "dyn":
 		return "a value of any type"
 	case strings.ContainsAny(t[:min(1, len(t))], "aeiou"):
@@ -361,28 +335,20 @@ func (f fault) expr() ast.Expr {
 		return nil
 	}
 
-	var found ast.Expr
-
-	ast.PreOrderVisit(f.ast.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		if found == nil && x.ID() == f.issue.ExprID {
-			found = x
-		}
-	}))
-
-	return found
+	return find(f.ast, f.issue.ExprID)
 }
 
 // start is where the part begins. CEL puts entry.actor at its dot.
 func (f fault) start() place {
 	if x := f.expr(); x != nil {
-		return startOf(f.ast, x, f.place())
+		return startOf(f.source, f.ast, x)
 	}
 
 	return f.place()
 }
 
-func startOf(a *ast.AST, x ast.Expr, otherwise place) place {
-	start, found := otherwise, false
+func startOf(s source, a *ast.AST, x ast.Expr) place {
+	start, found := s.start(), false
 
 	ast.PreOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
 		l := a.SourceInfo().GetStartLocation(x.ID())
@@ -391,16 +357,17 @@ func startOf(a *ast.AST, x ast.Expr, otherwise place) place {
 		}
 	}))
 
-	return start
+	return s.called(start)
 }
 
-// name is where the name begins that follows the dot at which CEL puts a field.
-func (f fault) name() place {
+// field is where a field's name begins. CEL puts it at the dot before it, or at
+// the bracket of has().
+func (f fault) field(name string) place {
 	p := f.place()
-
 	rest := f.source.at(p)
-	if trimmed := strings.TrimLeft(strings.TrimPrefix(rest, "."), " \t"); strings.HasPrefix(rest, ".") && trimmed != "" {
-		p.column += len([]rune(rest)) - len([]rune(trimmed))
+
+	if at := regexp.MustCompile(`\.\s*` + regexp.QuoteMeta(name) + `\b`).FindStringIndex(rest); at != nil {
+		p.column += len([]rune(rest[:at[1]])) - len([]rune(name))
 	}
 
 	return p
@@ -434,6 +401,9 @@ func functionNames() []string {
 	return names
 }
 
+// generic is what CEL adds to a type that takes any other.
+var generic = regexp.MustCompile(`\((?:<\w+>(?:, )?)+\)`)
+
 // signatures are the forms in which a function can be called.
 func signatures(name string) []string {
 	env, err := environment()
@@ -446,7 +416,7 @@ func signatures(name string) []string {
 	for _, o := range env.Functions()[name].OverloadDecls() {
 		args := make([]string, 0, len(o.ArgTypes()))
 		for _, t := range o.ArgTypes() {
-			args = append(args, t.String())
+			args = append(args, generic.ReplaceAllString(t.String(), ""))
 		}
 
 		if o.IsMemberFunction() {

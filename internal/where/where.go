@@ -27,10 +27,10 @@ const (
 	MaxLength = 65_536
 	// MaxCost is of one evaluation, in CEL's units; reading a field or comparing
 	// two short values is about one.
-	MaxCost = 1_000_000
+	MaxCost = 100_000
 
 	maxNesting  = 50     // of operators and brackets
-	maxNodes    = 20_000 // what macros expand to included
+	maxNodes    = 10_000 // what macros expand to included
 	maxLoops    = 3      // all(), exists(), map() inside of each other
 	maxPattern  = 1000   // instructions of a regular expression
 	maxTextSize = 1 << 20
