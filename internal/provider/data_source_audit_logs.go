@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -142,5 +143,10 @@ func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagno
 		return p
 	}
 
-	return explain(err, circumstances{summary: "Read " + info.Title + " audit logs", info: info, window: w}).diagnostic()
+	p := explain(err, circumstances{summary: "Read " + info.Title + " audit logs", info: info, window: w})
+	if isEvalError(err) {
+		return p.at(path.Root(whereName))
+	}
+
+	return p.diagnostic()
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
 // problem is an error or a warning as users see it: a summary in their words, a
@@ -26,6 +27,8 @@ type problem struct {
 	// cause is one sentence.
 	cause string
 	facts []fact
+	// excerpt is lines of the user's own that are shown as they are.
+	excerpt string
 	// next is one sentence.
 	next string
 }
@@ -51,6 +54,11 @@ func (p problem) detail() string {
 		}
 
 		parts = append(parts, strings.Join(lines, "\n"))
+	}
+
+	if p.excerpt != "" {
+		// Terraform breaks no line that begins with a space.
+		parts = append(parts, "    "+strings.ReplaceAll(p.excerpt, "\n", "\n    "))
 	}
 
 	if p.next != "" {
@@ -85,6 +93,10 @@ type circumstances struct {
 // and no secret is part of it.
 func explain(err error, in circumstances) problem {
 	p := problem{summary: in.summary}.with("Service", in.info.Name)
+
+	if evalErr := (*where.EvalError)(nil); errors.As(err, &evalErr) {
+		return evalProblem(p, evalErr)
+	}
 
 	apiErr := (*client.Error)(nil)
 	if !errors.As(err, &apiErr) {

@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -12,6 +13,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
+	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
 func stringValue(s string) types.String { return types.StringValue(s) }
@@ -63,9 +65,18 @@ func infoOf(name string) (auditlog.Info, bool) {
 // checkFields refuses a filter on a field that the service never records: it
 // would find nothing, and nothing has to mean that nothing happened.
 func (m *filterModel) checkFields(info auditlog.Info) diag.Diagnostics {
+	query, err := m.filters()
+	if err != nil {
+		return nil // A validator has seen to it, or resolve does.
+	}
+
+	return checkAnswerable(query, info)
+}
+
+func checkAnswerable(query auditlog.Query, info auditlog.Info) diag.Diagnostics {
 	var diags diag.Diagnostics
 
-	for _, u := range m.filters().Unanswerable(info) {
+	for _, u := range query.Unanswerable(info) {
 		diags.Append(unanswerableProblem(u, info))
 	}
 
@@ -78,7 +89,13 @@ func unanswerableProblem(u *auditlog.Unanswerable, info auditlog.Info) diag.Diag
 		at, next = at.AtListIndex(u.Index), "Remove the operation for this service, or filter by actions."
 	}
 
-	return problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name).at(at)
+	p := problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name)
+	if u.Argument == whereName {
+		p.next = "Change the condition for this service, so that it does not need what is never recorded, or leave it out."
+		p = p.with("Never recorded", strings.Join(info.NeverRecorded, ", "))
+	}
+
+	return p.at(at)
 }
 
 func parseTime(v types.String) time.Time {
@@ -105,7 +122,7 @@ func stringsOf[T ~string](list types.List) []T {
 
 // resolve turns the arguments into a query as of now. Every value must be known.
 func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time.Duration, summary string) (auditlog.Query, diag.Diagnostics) {
-	diags := m.checkFields(info)
+	query, diags := m.checkedFilters(info)
 
 	spec := auditlog.WindowSpec{Start: parseTime(m.Start), End: parseTime(m.End), SettleDelay: settleDelay}
 	if d, err := auditlog.ParseSpan(m.Last.ValueString()); err == nil {
@@ -135,15 +152,26 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 			with("settle_delay", spec.SettleDelay.String()).warning())
 	}
 
-	query := m.filters()
 	query.Window = window
 
 	return query, diags
 }
 
-// filters are the part of the query that does not say when.
-func (m *filterModel) filters() auditlog.Query {
-	return auditlog.Query{
+// checkedFilters are the filters when every value is known: what is wrong with
+// them now was not seen before.
+func (m *filterModel) checkedFilters(info auditlog.Info) (auditlog.Query, diag.Diagnostics) {
+	query, err := m.filters()
+	if err != nil {
+		return query, diag.Diagnostics{conditionProblem(err).at(path.Root(whereName))}
+	}
+
+	return query, checkAnswerable(query, info)
+}
+
+// filters are the part of the query that does not say when. The error is that of
+// compiling the condition.
+func (m *filterModel) filters() (auditlog.Query, error) {
+	query := auditlog.Query{
 		Actions:       stringsOf[string](m.Actions),
 		Operations:    stringsOf[auditlog.Operation](m.Operations),
 		ResourceTypes: stringsOf[string](m.ResourceTypes),
@@ -153,4 +181,17 @@ func (m *filterModel) filters() auditlog.Query {
 		IPAddresses:   stringsOf[string](m.IPAddresses),
 		Search:        m.Search.ValueString(),
 	}
+
+	if m.Where.IsNull() || m.Where.IsUnknown() {
+		return query, nil
+	}
+
+	condition, err := where.Compile(m.Where.ValueString())
+	if err != nil {
+		return query, err
+	}
+
+	query.Where = condition
+
+	return query, nil
 }

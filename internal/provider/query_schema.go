@@ -44,6 +44,7 @@ func queryArguments(settleDelay string) []queryArgument {
 		{"origins", "Origins as the cloud spells them.", true, notEmpty()},
 		{"ip_addresses", "Addresses or CIDR blocks that requests came from.", true, addressForm()},
 		{"search", "Text to look for, whatever its case, in id, actor, resource id and name, address, action and message.", false, notEmpty()},
+		{"where", "Condition that entries must meet as well, an expression in CEL over `entry`, such as `entry.operation == \"delete\" && !entry.actor.startsWith(\"ci-\")`. The guide \"Conditions\" lists the fields and functions.", false, conditionForm{}},
 	}
 }
 
@@ -68,4 +69,5 @@ type filterModel struct {
 	Origins       types.List   `tfsdk:"origins"`
 	IPAddresses   types.List   `tfsdk:"ip_addresses"`
 	Search        types.String `tfsdk:"search"`
+	Where         types.String `tfsdk:"where"`
 }

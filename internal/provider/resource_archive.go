@@ -335,7 +335,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key t
 		return diag.Diagnostics{picked}
 	}
 
-	diags := plan.checkFields(service.Info())
+	_, diags := plan.checkedFilters(service.Info())
 
 	_, found := redactor(plan.Redact, r.c)
 	if diags.Append(found...); diags.HasError() {
@@ -359,6 +359,12 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 
 	service, picked := r.c.pick(archiveSummary, m.Service)
 	diags.Append(compact(picked)...)
+
+	if picked == nil {
+		// Values that were not known when planning are looked at here first.
+		_, found := m.checkedFilters(service.Info())
+		diags.Append(found...)
+	}
 
 	public, found := r.publicKey(key)
 	diags.Append(found...)

@@ -22,6 +22,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
 type archiveModel struct {
@@ -57,7 +58,7 @@ func (m *archiveModel) validate() diag.Diagnostics {
 func (m *archiveModel) known() bool {
 	for _, v := range []attr.Value{
 		m.Service, m.SettleDelay, m.Actions, m.Operations, m.ResourceTypes, m.ResourceIDs, m.Actors, m.Origins,
-		m.IPAddresses, m.Search, m.Destination, m.Start, m.Overlap, m.AcceptGapAfter, m.Redact,
+		m.IPAddresses, m.Search, m.Where, m.Destination, m.Start, m.Overlap, m.AcceptGapAfter, m.Redact,
 	} {
 		if v.IsUnknown() {
 			return false
@@ -80,6 +81,7 @@ func (m *archiveModel) sameArguments(o *archiveModel) bool {
 		{m.Origins, o.Origins},
 		{m.IPAddresses, o.IPAddresses},
 		{m.Search, o.Search},
+		{m.Where, o.Where},
 		{m.Destination, o.Destination},
 		{m.Format, o.Format},
 		{m.Compression, o.Compression},
@@ -199,6 +201,14 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 		return explain(err, circumstances{summary: summary, info: info}).diagnostic()
 	}
 
+	if isEvalError(err) {
+		return explain(err, circumstances{summary: summary, info: info}).at(path.Root(whereName))
+	}
+
+	if condition := (*where.Error)(nil); errors.As(err, &condition) {
+		return conditionProblem(err).at(path.Root(whereName))
+	}
+
 	at := path.Root("destination")
 	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing that was archived is lost; the next apply goes on from there."}.
 		with("Service", info.Name).with("Destination", destination)
@@ -249,9 +259,14 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 		return nil, nil, errors.New(strings.TrimSuffix(diags[0].Detail(), "."))
 	}
 
+	filters, err := m.filters()
+	if err != nil {
+		return nil, nil, err
+	}
+
 	now := c.options.Clock()
 	o := archive.Options{
-		Store: store, Service: service, Filters: m.filters(), Redactor: redactor,
+		Store: store, Service: service, Filters: filters, Redactor: redactor,
 		Format: export.Format(m.Format.ValueString()), Compression: export.Compression(m.Compression.ValueString()),
 		Start: startOf(m.Start, now, service.Info().Retention), Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
 		CoveredUntil: parseTime(m.CoveredUntil), Clock: c.options.Clock, Holder: c.options.Runner,

@@ -103,6 +103,7 @@ func (m *exportModel) sameExport(o *exportModel) bool {
 		{m.Origins, o.Origins},
 		{m.IPAddresses, o.IPAddresses},
 		{m.Search, o.Search},
+		{m.Where, o.Where},
 		{m.Path, o.Path},
 		{m.Format, o.Format},
 		{m.compression(), o.compression()},
@@ -138,7 +139,7 @@ func (m *exportModel) compression() types.String {
 func (m *exportModel) queryKnown() bool {
 	for _, v := range []attr.Value{
 		m.Last, m.Start, m.End, m.SettleDelay, m.Actions, m.Operations, m.ResourceTypes, m.ResourceIDs,
-		m.Actors, m.Origins, m.IPAddresses, m.Search,
+		m.Actors, m.Origins, m.IPAddresses, m.Search, m.Where,
 	} {
 		if v.IsUnknown() {
 			return false
@@ -310,11 +311,17 @@ func driftProblem(d drift, file string) problem {
 
 // exportProblem tells an error of the disk from one of the service.
 func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
+	in := circumstances{summary: "Export " + info.Title + " audit logs", info: info, window: w}
+
+	if isEvalError(err) {
+		return explain(err, in).at(path.Root(whereName))
+	}
+
 	if apiErr := (*client.Error)(nil); !errors.As(err, &apiErr) {
 		return fileProblem(err, exportSummary).at(path.Root("path"))
 	}
 
-	return explain(err, circumstances{summary: "Export " + info.Title + " audit logs", info: info, window: w}).diagnostic()
+	return explain(err, in).diagnostic()
 }
 
 func removeProblem(err error) problem {

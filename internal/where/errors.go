@@ -40,11 +40,12 @@ type EvalError struct {
 }
 
 func (e *EvalError) Error() string {
-	if e.Line == 0 {
-		return e.Reason
+	at := ""
+	if e.Line > 0 {
+		at = fmt.Sprintf(" at line %d, column %d", e.Line, e.Column)
 	}
 
-	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Reason)
+	return fmt.Sprintf("the condition cannot be evaluated%s: %s", at, e.Reason)
 }
 
 // Pointer returns the excerpt with a caret under the character at fault.

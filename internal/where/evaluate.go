@@ -55,10 +55,10 @@ var mishaps = []mishap{
 // evalError says what went wrong without a word of the entry.
 func (x *Expression) evalError(err error, e *auditlog.Entry) *EvalError {
 	if cancelled := (interpreter.EvalCancelledError{}); errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
-		return &EvalError{Reason: "evaluating the condition on an entry takes too long", Advice: "Loop over less in it, or move a part of it that is cheap to the front"}
+		return &EvalError{Reason: "it takes too long on an entry", Advice: "Loop over less in it, or move a part of it that is cheap to the front"}
 	}
 
-	result := &EvalError{Reason: "the condition cannot be evaluated on an entry", Advice: "Simplify it"}
+	result := &EvalError{Reason: "a part of it fails on an entry", Advice: "Write it in another way"}
 
 	for _, m := range mishaps {
 		if m.pattern.MatchString(err.Error()) {
