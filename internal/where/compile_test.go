@@ -161,7 +161,7 @@ func TestPointer(t *testing.T) {
 		{"entry.acto", 7, "entry.acto\n      ^"},
 		{"\tentry.acto", 8, " entry.acto\n       ^"},
 		{"entry.actor ==", 15, "entry.actor ==\n              ^"},
-		{long + "X" + long, 101, "… " + long[:60] + "X" + long[:59] + " …\n" + strings.Repeat(" ", 62) + "^"},
+		{long + "X" + long, 101, "… " + long[:40] + "X" + long[:31] + " …\n" + strings.Repeat(" ", 42) + "^"},
 		{"", 1, "\n^"},
 		{"whole", 0, "whole"},
 	} {

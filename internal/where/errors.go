@@ -51,9 +51,9 @@ func (e *EvalError) Error() string {
 // Pointer returns the excerpt with a caret under the character at fault.
 func (e *EvalError) Pointer() string { return pointer(e.Excerpt, e.Column) }
 
-// pointer shows no more of a long line than fits beside the fault.
+// pointer shows no more of a long line than fits on a screen.
 func pointer(line string, column int) string {
-	const around = 60
+	const before, width = 40, 72
 
 	if column < 1 {
 		return line
@@ -61,19 +61,19 @@ func pointer(line string, column int) string {
 
 	runes := []rune(strings.ReplaceAll(line, "\t", " "))
 	at := min(column-1, len(runes))
-	from, to := max(at-around, 0), min(at+around, len(runes))
-	before, after := "", ""
+	from := max(at-before, 0)
+	to := min(from+width, len(runes))
+	head, tail := "", ""
 
 	if from > 0 {
-		before = "… "
+		head = "… "
 	}
 
 	if to < len(runes) {
-		after = " …"
+		tail = " …"
 	}
 
-	return before + string(runes[from:to]) + after + "\n" +
-		strings.Repeat(" ", len([]rune(before))+at-from) + "^"
+	return head + string(runes[from:to]) + tail + "\n" + strings.Repeat(" ", len([]rune(head))+at-from) + "^"
 }
 
 // source is a condition's text by lines.
