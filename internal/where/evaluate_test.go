@@ -127,7 +127,11 @@ func TestPlaceOfSharedErrors(t *testing.T) {
 	group.Wait()
 }
 
-func mustCompile(t testing.TB, text string) *where.Expression {
+func mustCompile(t interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}, text string,
+) *where.Expression {
 	t.Helper()
 
 	x, err := where.Compile(text)
