@@ -3,6 +3,7 @@
 package auditlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -24,6 +25,9 @@ type Info struct {
 	// Name is what users write, Title what they read.
 	Name  string
 	Title string
+	// Of is the name of the cloud whose log this is a copy of; empty where Name is
+	// that cloud.
+	Of string
 	// Retention is how long the cloud keeps an entry.
 	Retention time.Duration
 	// NeverRecorded names the fields that no entry of this service ever has.
@@ -35,6 +39,9 @@ type Info struct {
 	// CredentialsHint is the sentence that says how to configure access.
 	CredentialsHint string
 }
+
+// Cloud returns the name of the cloud that recorded the entries.
+func (i Info) Cloud() string { return cmp.Or(i.Of, i.Name) }
 
 // Records says whether entries of the service can have the field.
 func (i Info) Records(field string) bool { return !slices.Contains(i.NeverRecorded, field) }

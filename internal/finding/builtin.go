@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package finding
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/where"
+)
+
+// The names of the rules that are built in.
+const (
+	RuleDeletion             = "deletion"
+	RuleMassDeletion         = "mass_deletion"
+	RuleRepeatedFailedLogins = "repeated_failed_logins"
+	RulePermissionChange     = "permission_change"
+	RuleNewAPIToken          = "new_api_token"
+	RuleLoginFromNewAddress  = "login_from_new_address"
+)
+
+// Builtin is a rule that is built in.
+type Builtin struct {
+	Name string
+	// Description is one sentence for the documentation.
+	Description string
+	// Where is the condition in CEL, for a user to copy and to tune. What
+	// login_from_new_address does beyond it, a condition cannot say.
+	Where     string
+	Severity  Severity
+	Threshold int64
+	// Within is zero where the whole window is one span.
+	Within  time.Duration
+	GroupBy []string
+	// Impossible says by service why its log cannot show what the rule looks for,
+	// and Caveats what else to know; each is one sentence.
+	Impossible map[string]string
+	Caveats    map[string]string
+
+	// operations are those that an entry can have which meets the condition.
+	operations []auditlog.Operation
+	// needs are the fields that the condition stands on, by service; "" is for all.
+	needs map[string][]string
+	// one and many name what is counted.
+	one, many string
+}
+
+const (
+	fieldActor = "actor"
+
+	cloudscaleScope = "cloudscale's project log records changes to the project only; %s are in the logs of the organization and its users, which the API does not give."
+)
+
+// Builtins lists them in the order of the documentation.
+func Builtins() []Builtin {
+	return []Builtin{
+		{
+			Name:        RuleDeletion,
+			Description: "Something was deleted.",
+			Where:       `entry.operation == "delete"`,
+			Severity:    SeverityMedium, Threshold: 1, GroupBy: []string{fieldActor},
+			operations: []auditlog.Operation{auditlog.OperationDelete},
+			one:        "deletion", many: "deletions",
+		},
+		{
+			Name:        RuleMassDeletion,
+			Description: "Somebody deleted ten things or more within ten minutes.",
+			Where:       `entry.operation == "delete"`,
+			Severity:    SeverityHigh, Threshold: 10, Within: 10 * time.Minute, GroupBy: []string{fieldActor},
+			operations: []auditlog.Operation{auditlog.OperationDelete},
+			one:        "deletion", many: "deletions",
+		},
+		{
+			Name:        RuleRepeatedFailedLogins,
+			Description: "Somebody failed to log in five times or more within ten minutes.",
+			Where:       `entry.operation == "login_failed"`,
+			Severity:    SeverityHigh, Threshold: 5, Within: 10 * time.Minute, GroupBy: []string{fieldActor},
+			Impossible: map[string]string{
+				auditlog.ServiceUpCloud:    "UpCloud records successful logins only.",
+				auditlog.ServiceCloudscale: fmt.Sprintf(cloudscaleScope, "failed logins"),
+			},
+			Caveats: map[string]string{
+				auditlog.ServicePodStack: "PodStack's documentation advises to watch for failed logins but does not list them among the actions it records, so that there may never be one.",
+			},
+			operations: []auditlog.Operation{auditlog.OperationLoginFailed},
+			one:        "failed login", many: "failed logins",
+		},
+		{
+			Name:        RulePermissionChange,
+			Description: "Somebody changed who may do what.",
+			Where:       `entry.operation in ["grant", "revoke"]`,
+			Severity:    SeverityMedium, Threshold: 1, GroupBy: []string{fieldActor},
+			Impossible: map[string]string{auditlog.ServiceCloudscale: fmt.Sprintf(cloudscaleScope, "permissions")},
+			operations: []auditlog.Operation{auditlog.OperationGrant, auditlog.OperationRevoke},
+			one:        "permission change", many: "permission changes",
+		},
+		{
+			Name:        RuleNewAPIToken,
+			Description: "Somebody created an API token.",
+			// UpCloud tells tokens by a key of its record that is optional and may be
+			// null; facts/audit-log-apis.md §1.5. Its values are an open set.
+			Where: `entry.operation == "create" && (` +
+				`entry.action.lowerAscii().contains("token") || entry.resource_type.lowerAscii().contains("token") || ` +
+				`has(entry.raw.resource_sub_type) && type(entry.raw.resource_sub_type) == string && entry.raw.resource_sub_type.contains("token"))`,
+			Severity: SeverityMedium, Threshold: 1, GroupBy: []string{fieldActor},
+			Impossible: map[string]string{auditlog.ServiceCloudscale: fmt.Sprintf(cloudscaleScope, "API tokens")},
+			operations: []auditlog.Operation{auditlog.OperationCreate},
+			needs:      map[string][]string{auditlog.ServiceUpCloud: {auditlog.FieldRaw}},
+			one:        "new API token", many: "new API tokens",
+		},
+		{
+			Name: RuleLoginFromNewAddress,
+			Description: "Somebody logged in from an address that they had not logged in from in the time before the window. " +
+				"A login whose address is not recorded, or masked, cannot be told from such a one and is a finding of its own.",
+			Where:    `entry.operation == "login"`,
+			Severity: SeverityMedium, Threshold: 1, GroupBy: []string{fieldActor, auditlog.FieldIPAddress},
+			Impossible: map[string]string{auditlog.ServiceCloudscale: fmt.Sprintf(cloudscaleScope, "logins")},
+			operations: []auditlog.Operation{auditlog.OperationLogin},
+			one:        "login from a new address", many: "logins from a new address",
+		},
+	}
+}
+
+// BuiltinNames lists the names of the rules that are built in.
+func BuiltinNames() []string {
+	var names []string
+	for _, b := range Builtins() {
+		names = append(names, b.Name)
+	}
+
+	return names
+}
+
+func builtinByName(name string) (Builtin, bool) {
+	all := Builtins()
+	if i := slices.IndexFunc(all, func(b Builtin) bool { return b.Name == name }); i >= 0 {
+		return all[i], true
+	}
+
+	return Builtin{}, false
+}
+
+// conditions holds what the rules' texts compile to; a test compiles them all.
+var conditions = sync.OnceValues(func() (map[string]auditlog.Condition, error) {
+	all := map[string]auditlog.Condition{}
+
+	for _, b := range Builtins() {
+		compiled, err := where.Compile(b.Where)
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", b.Name, err)
+		}
+
+		all[b.Name] = compiled
+	}
+
+	return all, nil
+})
+
+// match is the condition, asked only of entries that can meet it: most cannot,
+// and a look at the operation is much cheaper.
+func (b Builtin) match(condition auditlog.Condition) func(*auditlog.Entry) (bool, error) {
+	return func(e *auditlog.Entry) (bool, error) {
+		if !slices.Contains(b.operations, e.Operation) {
+			return false, nil
+		}
+
+		return condition.Match(e)
+	}
+}
+
+// notEvaluable says why the rule could not find anything, or nothing.
+func (b Builtin) notEvaluable(info auditlog.Info, q auditlog.Query) string {
+	cloud := info.Cloud()
+
+	if reason := b.Impossible[cloud]; reason != "" {
+		return reason
+	}
+
+	if cloud == auditlog.ServiceArchive && len(b.Impossible) > 0 {
+		return "It is not known which service the archive is of, and not every one records this."
+	}
+
+	for _, field := range slices.Concat(b.GroupBy, b.needs[""], b.needs[cloud]) {
+		if !info.Records(field) {
+			return fmt.Sprintf("%s never records %s, which the rule needs.", info.Title, field)
+		}
+	}
+
+	if !intersects(b.operations, info.Operations) {
+		return fmt.Sprintf("No action of %s is known to mean %s.", info.Title, orText(b.operations))
+	}
+
+	if !intersects(b.operations, passing(info, q)) {
+		return fmt.Sprintf("The query leaves out %s, which is what the rule looks for.", orText(b.operations))
+	}
+
+	return ""
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package finding
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+const (
+	// DefaultMaxFindings is how many findings are listed unless said otherwise.
+	DefaultMaxFindings = 1000
+	// DefaultBaseline is how far before the window known addresses are looked for.
+	DefaultBaseline = 14 * 24 * time.Hour
+)
+
+// Options say what to look for.
+type Options struct {
+	// Builtins names rules that are built in.
+	Builtins []string
+	Rules    []Rule
+	// Expected are the entries that do not count.
+	Expected []Expectation
+	// Baseline is how far before the window login_from_new_address looks for
+	// addresses that are known; zero is DefaultBaseline.
+	Baseline time.Duration
+	// MaxFindings bounds the list of findings; zero is DefaultMaxFindings.
+	MaxFindings int
+	// Redact takes out of an entry what must not be shown. Rules are held against
+	// entries as they are, but what a finding says of them is taken from what Redact
+	// returns. Nil leaves them as they are.
+	Redact func(auditlog.Entry) auditlog.Entry
+}
+
+// Mistake is something in the options that cannot be meant.
+type Mistake struct {
+	// Rule is the rule at fault; it is empty for an expectation and for the options
+	// as a whole.
+	Rule string
+	// Expectation is the index of the expectation at fault, else -1.
+	Expectation int
+	// Field is what of it is at fault, by its name in a configuration.
+	Field string
+	// Index is that of the value at fault where the field is a list, else -1.
+	Index int
+	// Reason is one sentence.
+	Reason string
+}
+
+func (m *Mistake) Error() string {
+	switch {
+	case m.Rule != "":
+		return fmt.Sprintf("rule %s: %s: %s", m.Rule, m.Field, m.Reason)
+	case m.Expectation >= 0:
+		return fmt.Sprintf("expected[%d]: %s: %s", m.Expectation, m.Field, m.Reason)
+	default:
+		return fmt.Sprintf("%s: %s", m.Field, m.Reason)
+	}
+}
+
+type mistakes []*Mistake
+
+func (m *mistakes) option(field string, index int, format string, args ...any) {
+	*m = append(*m, &Mistake{Expectation: -1, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (m *mistakes) rule(r *Rule, field string, index int, format string, args ...any) {
+	*m = append(*m, &Mistake{Rule: r.Name, Expectation: -1, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (m *mistakes) expectation(i int, field string, index int, format string, args ...any) {
+	*m = append(*m, &Mistake{Expectation: i, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (m mistakes) err() error {
+	errs := make([]error, len(m))
+	for i := range m {
+		errs[i] = m[i]
+	}
+
+	return errors.Join(errs...)
+}
+
+// Check lists what is wrong with the options whatever they are held against.
+func (o Options) Check() []*Mistake {
+	var found mistakes
+
+	if len(o.Builtins)+len(o.Rules) == 0 {
+		found.option("rules", -1, "There is no rule, so nothing would be found, whatever happened.")
+	}
+
+	for i, name := range o.Builtins {
+		if _, ok := builtinByName(name); !ok {
+			found.option("builtin_rules", i, "%q is not built in; there are %s.", name, strings.Join(BuiltinNames(), ", "))
+		}
+
+		if slices.Contains(o.Builtins[:i], name) {
+			found.option("builtin_rules", i, "%s is named twice.", name)
+		}
+	}
+
+	for i := range o.Rules {
+		o.Rules[i].check(&found, o.Rules[:i])
+	}
+
+	for i := range o.Expected {
+		o.Expected[i].check(&found, i, o)
+	}
+
+	if o.Baseline < 0 {
+		found.option("baseline", -1, "The baseline is shorter than nothing.")
+	}
+
+	if o.MaxFindings < 0 {
+		found.option("max_findings", -1, "Fewer findings than none cannot be listed.")
+	}
+
+	return found
+}
+
+func (r *Rule) check(found *mistakes, before []Rule) {
+	if r.Name == "" {
+		found.rule(r, "name", -1, "A rule needs a name.")
+	}
+
+	if _, ok := builtinByName(r.Name); ok {
+		found.rule(r, "name", -1, "A rule of that name is built in; choose another name.")
+	}
+
+	if slices.ContainsFunc(before, func(other Rule) bool { return other.Name == r.Name }) {
+		found.rule(r, "name", -1, "Two rules have this name.")
+	}
+
+	if r.Condition == nil {
+		found.rule(r, "where", -1, "The rule has no condition.")
+	}
+
+	if !slices.Contains(Severities(), r.Severity) {
+		found.rule(r, "severity", -1, "%q is not a severity; there are info, low, medium, high and critical.", r.Severity)
+	}
+
+	if r.Threshold < 1 {
+		found.rule(r, "threshold", -1, "The threshold is %d, and the least that makes sense is 1.", r.Threshold)
+	}
+
+	if r.Within != nil && *r.Within <= 0 {
+		found.rule(r, "within", -1, "The span has no length.")
+	}
+
+	for i, name := range r.GroupBy {
+		field, ok := auditlog.FieldByName(name)
+
+		switch {
+		case !ok:
+			found.rule(r, "group_by", i, "%q is not a field of an entry.", name)
+		case !groupable(field):
+			found.rule(r, "group_by", i, "Entries cannot be grouped by %s.", name)
+		case slices.Contains(r.GroupBy[:i], name):
+			found.rule(r, "group_by", i, "%s is named twice.", name)
+		}
+	}
+}
+
+// groupable says whether different entries can have the field's value in common.
+func groupable(f auditlog.Field) bool { return f.Kind == auditlog.KindString && f.Name != "id" }
+
+// CheckAgainst lists what is wrong with the options for a service and a window.
+func (o Options) CheckAgainst(info auditlog.Info, w auditlog.Window) []*Mistake {
+	var found mistakes
+
+	for i := range o.Rules {
+		r := &o.Rules[i]
+		if length := w.End.Sub(w.Start); r.Within != nil && *r.Within > length {
+			found.rule(r, "within", -1, "The span of %s is longer than the window, which is %s long.", spanText(*r.Within), spanText(length))
+		}
+	}
+
+	for i := range o.Expected {
+		o.Expected[i].checkAgainst(&found, i, info)
+	}
+
+	return found
+}

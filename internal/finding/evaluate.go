@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package finding
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// Evaluate holds the rules against what the query asks for, in one reading from
+// the oldest entry to the newest. Memory does not grow with the number of
+// entries, but with that of groups and of what is in one span. When it returns
+// without an error, c holds the reading's statement. Options that cannot be meant
+// are a *Mistake each; a condition that cannot be decided is a *RuleError.
+func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Options, c *auditlog.Completeness) (*Result, error) {
+	info := s.Info()
+
+	if wrong := mistakes(o.Check()); len(wrong) > 0 {
+		return nil, wrong.err()
+	}
+
+	if wrong := mistakes(o.CheckAgainst(info, q.Window)); len(wrong) > 0 {
+		return nil, wrong.err()
+	}
+
+	v := &evaluation{o: o, result: &Result{
+		CountsByRule: map[string]int64{}, CountsBySeverity: map[Severity]int64{}, NotEvaluable: o.NotEvaluable(info, q),
+		ExpectedCounts: make([]int64, len(o.Expected)),
+	}}
+	v.order.out = func(h hit) { h.tally.add(h) }
+
+	if err := v.prepare(ctx, s, q); err != nil {
+		return nil, err
+	}
+
+	err := proven(s.Read(ctx, q, c), c, func(e *auditlog.Entry) error {
+		v.result.EntryCount++
+
+		return v.take(e)
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	return v.end(), nil
+}
+
+// RuleError is a rule whose condition cannot be decided for an entry.
+type RuleError struct {
+	Rule string
+	Err  error
+}
+
+func (e *RuleError) Error() string { return fmt.Sprintf("rule %s: %v", e.Rule, e.Err) }
+
+func (e *RuleError) Unwrap() error { return e.Err }
+
+// errUnproven is a reading that ended without an error, but without a statement
+// as well.
+var errUnproven = errors.New("the reading ended without a proof that it is complete")
+
+// proven reads to the end, and does not believe an end that nothing stands for.
+func proven(entries entries, c *auditlog.Completeness, take func(*auditlog.Entry) error) error {
+	for e, err := range entries {
+		if err != nil {
+			return err
+		}
+
+		if err := take(&e); err != nil {
+			return err
+		}
+	}
+
+	if c.Proof == "" {
+		return errUnproven
+	}
+
+	return nil
+}
+
+// rule is a rule at work, whoever it is of.
+type rule struct {
+	name      string
+	severity  Severity
+	match     func(*auditlog.Entry) (bool, error)
+	threshold int64
+	within    time.Duration // zero: the whole window
+	groupBy   []string
+	message   string
+	one, many string
+	// expectations are the indexes of those that are about the rule.
+	expectations []int
+}
+
+// evaluation is one Evaluate under way.
+type evaluation struct {
+	o       Options
+	tallies []*tally
+	order   order
+	result  *Result
+	// met are the expectations that the present entry has met so far.
+	met []int
+}
+
+// prepare puts the rules to work that can be evaluated.
+func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, q auditlog.Query) error {
+	compiled, err := conditions()
+	if err != nil {
+		return err
+	}
+
+	for _, name := range v.o.Builtins {
+		b, ok := builtinByName(name)
+		if !ok || v.impossible(name) {
+			continue
+		}
+
+		r := &rule{
+			name: name, severity: b.Severity, match: b.match(compiled[name]), threshold: b.Threshold, within: b.Within,
+			groupBy: b.GroupBy, one: b.one, many: b.many,
+		}
+
+		if name != RuleLoginFromNewAddress {
+			v.add(r)
+
+			continue
+		}
+
+		known, err := v.baseline(ctx, s, q, r.match)
+		if err != nil {
+			return err
+		}
+
+		unplaced := *r
+		unplaced.match = known.unplaced(r.match)
+		unplaced.one, unplaced.many = "login from an address that is not recorded", "logins from an address that is not recorded"
+
+		r.match = known.unknown(r.match)
+
+		v.add(r)
+		v.add(&unplaced)
+	}
+
+	for i := range v.o.Rules {
+		own := &v.o.Rules[i]
+		if v.impossible(own.Name) {
+			continue
+		}
+
+		r := &rule{
+			name: own.Name, severity: own.Severity, match: own.Condition.Match, threshold: own.Threshold,
+			groupBy: own.GroupBy, message: own.Message, one: "matching entry", many: "matching entries",
+		}
+		if own.Within != nil {
+			r.within = *own.Within
+		}
+
+		v.add(r)
+	}
+
+	return nil
+}
+
+func (v *evaluation) impossible(name string) bool {
+	return slices.ContainsFunc(v.result.NotEvaluable, func(n NotEvaluable) bool { return n.Rule == name })
+}
+
+func (v *evaluation) add(r *rule) {
+	for i := range v.o.Expected {
+		if slices.Contains(v.o.Expected[i].rules(v.o), r.name) {
+			r.expectations = append(r.expectations, i)
+		}
+	}
+
+	v.tallies = append(v.tallies, newTally(r, v.found))
+	v.result.CountsByRule[r.name] += 0
+	v.result.CountsBySeverity[r.severity] += 0
+}
+
+// take holds every rule against the entry as it is. What is shown of it comes
+// from what redaction leaves.
+func (v *evaluation) take(e *auditlog.Entry) error {
+	if err := v.order.pass(e.Time); err != nil {
+		return err
+	}
+
+	shown := e
+	v.met = v.met[:0]
+
+	for _, t := range v.tallies {
+		matches, err := t.rule.match(e)
+		if err != nil {
+			return &RuleError{Rule: t.rule.name, Err: err}
+		}
+
+		if !matches || v.expects(t.rule, e) {
+			continue
+		}
+
+		if shown == e && v.o.Redact != nil {
+			redacted := v.o.Redact(*e)
+			shown = &redacted
+		}
+
+		key := values(t.rule.groupBy, e)
+
+		group := key
+		if shown != e {
+			group = values(t.rule.groupBy, shown)
+		}
+
+		v.order.add(hit{at: e.Time, id: e.ID, tally: t, key: join(key), group: group, shown: shown.ID})
+	}
+
+	if len(v.met) > 0 {
+		v.result.ExpectedCount++
+	}
+
+	return nil
+}
+
+// expects says whether the entry is not to count for the rule. Each expectation
+// counts an entry once, whatever the number of rules.
+func (v *evaluation) expects(r *rule, e *auditlog.Entry) bool {
+	expected := false
+
+	for _, i := range r.expectations {
+		if !v.o.Expected[i].matches(e) {
+			continue
+		}
+
+		expected = true
+
+		if !slices.Contains(v.met, i) {
+			v.met = append(v.met, i)
+			v.result.ExpectedCounts[i]++
+		}
+	}
+
+	return expected
+}
+
+// values returns what the entry is grouped by.
+func values(fields []string, e *auditlog.Entry) []string {
+	all := make([]string, len(fields))
+
+	for i, name := range fields {
+		switch f, _ := auditlog.FieldByName(name); name {
+		case fieldActor:
+			// Whoever has no name goes by id, and by kind where there is no id, as in the
+			// counts of a look-up.
+			all[i] = cmp.Or(e.Actor, e.ActorID, string(e.ActorType))
+		case auditlog.FieldIPAddress:
+			// An address has several spellings.
+			all[i] = e.IPAddress
+			if a, ok := address(e); ok {
+				all[i] = a.String()
+			}
+		default:
+			all[i] = f.Text(e)
+		}
+	}
+
+	return all
+}
+
+// join makes one text of several, different ones of different ones.
+func join(texts []string) string {
+	if len(texts) == 1 {
+		return texts[0]
+	}
+
+	var b []byte
+	for _, s := range texts {
+		b = append(strconv.AppendInt(b, int64(len(s)), 10), ':')
+		b = append(b, s...)
+	}
+
+	return string(b)
+}
+
+// found takes note of a finding. It holds at most twice as many as are listed.
+func (v *evaluation) found(r *rule, b *burst) {
+	v.result.TotalCount++
+	v.result.CountsByRule[r.name]++
+	v.result.CountsBySeverity[r.severity]++
+
+	f := Finding{
+		Rule: r.name, Severity: r.severity, Count: b.count, FirstTime: b.first, LastTime: b.last,
+		EntryIDs: b.ids, Message: r.sentence(b),
+	}
+	for i, name := range r.groupBy {
+		f.Group = append(f.Group, GroupValue{Field: name, Value: b.group[i]})
+	}
+
+	v.result.Findings = append(v.result.Findings, f)
+	if len(v.result.Findings) > 2*v.limit() {
+		v.trim()
+	}
+}
+
+func (v *evaluation) limit() int { return cmp.Or(v.o.MaxFindings, DefaultMaxFindings) }
+
+func (v *evaluation) trim() {
+	found := v.result.Findings
+	slices.SortFunc(found, func(a, b Finding) int { return compare(&a, &b) })
+
+	v.result.Findings = slices.Clone(found[:min(len(found), v.limit())])
+	v.result.Truncated = int64(len(v.result.Findings)) < v.result.TotalCount
+}
+
+func (v *evaluation) end() *Result {
+	v.order.end()
+
+	for _, t := range v.tallies {
+		t.end()
+	}
+
+	v.trim()
+
+	return v.result
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package finding
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// Expectation says which entries are supposed to happen, so that rules do not
+// count them. The patterns of a list are alternatives, and the lists that are
+// given must all match. A field that an entry lacks matches no pattern, not even
+// "*": what was not recorded cannot have been expected.
+type Expectation struct {
+	// Rules names the rules that do not count the entries. Without any, these are
+	// deletion and mass_deletion.
+	Rules []string
+	// Actors match an entry's actor or its actor_id. In a pattern, * stands for any
+	// characters, ? for one and [a-z] for one of those; a backslash takes the meaning
+	// from the character behind it. Case matters.
+	Actors        []string
+	ResourceTypes []string
+	ResourceNames []string
+}
+
+// criterion is one of the lists of an expectation.
+type criterion struct {
+	name     string
+	patterns []string
+	fields   []string // one of which must be recorded
+}
+
+func (x *Expectation) criteria() []criterion {
+	return []criterion{
+		{"actors", x.Actors, []string{fieldActor, "actor_id"}},
+		{"resource_types", x.ResourceTypes, []string{"resource_type"}},
+		{"resource_names", x.ResourceNames, []string{"resource_name"}},
+	}
+}
+
+// rules returns the names of the rules that the expectation is about.
+func (x *Expectation) rules(o Options) []string {
+	if len(x.Rules) > 0 {
+		return x.Rules
+	}
+
+	return slices.DeleteFunc([]string{RuleDeletion, RuleMassDeletion}, func(name string) bool {
+		return !slices.Contains(o.Builtins, name)
+	})
+}
+
+func (x *Expectation) check(found *mistakes, i int, o Options) {
+	everything := true
+
+	for _, c := range x.criteria() {
+		for j, p := range c.patterns {
+			if _, err := path.Match(p, ""); err != nil || p == "" {
+				found.expectation(i, c.name, j, "%q is not a pattern, such as \"ci-*\".", p)
+			}
+		}
+
+		all := slices.ContainsFunc(c.patterns, func(p string) bool { return strings.Trim(p, "*") == "" })
+		everything = everything && (len(c.patterns) == 0 || all)
+	}
+
+	if everything {
+		found.expectation(i, "actors", -1, "The expectation leaves nothing out: give actors, resource_types or resource_names.")
+	}
+
+	if len(x.rules(o)) == 0 {
+		found.expectation(i, "rules", -1, "Neither deletion nor mass_deletion is evaluated, so name the rules that the expectation is about.")
+	}
+
+	for j, name := range x.Rules {
+		own := slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Name == name })
+		if !own && !slices.Contains(o.Builtins, name) {
+			found.expectation(i, "rules", j, "There is no rule %q among those to evaluate.", name)
+		}
+	}
+}
+
+func (x *Expectation) checkAgainst(found *mistakes, i int, info auditlog.Info) {
+	for _, c := range x.criteria() {
+		if len(c.patterns) > 0 && !slices.ContainsFunc(c.fields, info.Records) {
+			found.expectation(i, c.name, -1, "%s never records %s, so the expectation would never be met.", info.Title, c.fields[0])
+		}
+	}
+}
+
+func (x *Expectation) matches(e *auditlog.Entry) bool {
+	return (matchesAny(x.Actors, e.Actor) || matchesAny(x.Actors, e.ActorID)) &&
+		matchesAny(x.ResourceTypes, e.ResourceType) &&
+		matchesAny(x.ResourceNames, e.ResourceName)
+}
+
+func matchesAny(patterns []string, text string) bool {
+	return len(patterns) == 0 || text != "" && slices.ContainsFunc(patterns, func(p string) bool { return globMatch(p, text) })
+}
+
+// globMatch is path.Match without directories: to a name, a slash is a character
+// like any other, so it is one that names do not have while they are compared.
+func globMatch(pattern, text string) bool {
+	// The pattern was checked.
+	ok, _ := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(text, "/", "\x00"))
+
+	return ok
+}
