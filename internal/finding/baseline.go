@@ -50,9 +50,9 @@ func (known logins) unknown(isLogin func(*auditlog.Entry) (bool, error)) func(*a
 			return false, err
 		}
 
-		l, recognisable := loginOf(e)
+		l, _ := loginOf(e)
 
-		return l.fromAddress.IsValid() && !(recognisable && known[l]), nil
+		return l.fromAddress.IsValid() && !known[l], nil
 	}
 }
 

@@ -126,9 +126,11 @@ func Builtins() []Builtin {
 
 // BuiltinNames lists the names of the rules that are built in.
 func BuiltinNames() []string {
-	var names []string
-	for _, b := range Builtins() {
-		names = append(names, b.Name)
+	all := Builtins()
+	names := make([]string, len(all))
+
+	for i := range all {
+		names[i] = all[i].Name
 	}
 
 	return names

@@ -37,8 +37,8 @@ type Options struct {
 	Redact func(auditlog.Entry) auditlog.Entry
 }
 
-// Mistake is something in the options that cannot be meant.
-type Mistake struct {
+// OptionError is something in the options that cannot be meant.
+type OptionError struct {
 	// Rule is the rule at fault; it is empty for an expectation and for the options
 	// as a whole.
 	Rule string
@@ -52,7 +52,7 @@ type Mistake struct {
 	Reason string
 }
 
-func (m *Mistake) Error() string {
+func (m *OptionError) Error() string {
 	switch {
 	case m.Rule != "":
 		return fmt.Sprintf("rule %s: %s: %s", m.Rule, m.Field, m.Reason)
@@ -63,44 +63,45 @@ func (m *Mistake) Error() string {
 	}
 }
 
-type mistakes []*Mistake
+type mistakes []*OptionError
 
-func (m *mistakes) option(field string, index int, format string, args ...any) {
-	*m = append(*m, &Mistake{Expectation: -1, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
+func (m *mistakes) optionf(field string, index int, format string, args ...any) {
+	*m = append(*m, &OptionError{Expectation: -1, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
 }
 
-func (m *mistakes) rule(r *Rule, field string, index int, format string, args ...any) {
-	*m = append(*m, &Mistake{Rule: r.Name, Expectation: -1, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
+func (m *mistakes) rulef(r *Rule, field string, index int, format string, args ...any) {
+	*m = append(*m, &OptionError{Rule: r.Name, Expectation: -1, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
 }
 
-func (m *mistakes) expectation(i int, field string, index int, format string, args ...any) {
-	*m = append(*m, &Mistake{Expectation: i, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
+func (m *mistakes) expectationf(i int, field string, index int, format string, args ...any) {
+	*m = append(*m, &OptionError{Expectation: i, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
 }
 
-func (m mistakes) err() error {
-	errs := make([]error, len(m))
-	for i := range m {
-		errs[i] = m[i]
+// joined is the mistakes as one error, nil where there is none.
+func joined(found []*OptionError) error {
+	errs := make([]error, len(found))
+	for i := range found {
+		errs[i] = found[i]
 	}
 
 	return errors.Join(errs...)
 }
 
 // Check lists what is wrong with the options whatever they are held against.
-func (o Options) Check() []*Mistake {
+func (o Options) Check() []*OptionError {
 	var found mistakes
 
 	if len(o.Builtins)+len(o.Rules) == 0 {
-		found.option("rules", -1, "There is no rule, so nothing would be found, whatever happened.")
+		found.optionf("rules", -1, "There is no rule, so nothing would be found, whatever happened.")
 	}
 
 	for i, name := range o.Builtins {
 		if _, ok := builtinByName(name); !ok {
-			found.option("builtin_rules", i, "%q is not built in; there are %s.", name, strings.Join(BuiltinNames(), ", "))
+			found.optionf("builtin_rules", i, "%q is not built in; there are %s.", name, strings.Join(BuiltinNames(), ", "))
 		}
 
 		if slices.Contains(o.Builtins[:i], name) {
-			found.option("builtin_rules", i, "%s is named twice.", name)
+			found.optionf("builtin_rules", i, "%s is named twice.", name)
 		}
 	}
 
@@ -113,11 +114,11 @@ func (o Options) Check() []*Mistake {
 	}
 
 	if o.Baseline < 0 {
-		found.option("baseline", -1, "The baseline is shorter than nothing.")
+		found.optionf("baseline", -1, "The baseline is shorter than nothing.")
 	}
 
 	if o.MaxFindings < 0 {
-		found.option("max_findings", -1, "Fewer findings than none cannot be listed.")
+		found.optionf("max_findings", -1, "Fewer findings than none cannot be listed.")
 	}
 
 	return found
@@ -125,31 +126,31 @@ func (o Options) Check() []*Mistake {
 
 func (r *Rule) check(found *mistakes, before []Rule) {
 	if r.Name == "" {
-		found.rule(r, "name", -1, "A rule needs a name.")
+		found.rulef(r, "name", -1, "A rule needs a name.")
 	}
 
 	if _, ok := builtinByName(r.Name); ok {
-		found.rule(r, "name", -1, "A rule of that name is built in; choose another name.")
+		found.rulef(r, "name", -1, "A rule of that name is built in; choose another name.")
 	}
 
 	if slices.ContainsFunc(before, func(other Rule) bool { return other.Name == r.Name }) {
-		found.rule(r, "name", -1, "Two rules have this name.")
+		found.rulef(r, "name", -1, "Two rules have this name.")
 	}
 
 	if r.Condition == nil {
-		found.rule(r, "where", -1, "The rule has no condition.")
+		found.rulef(r, "where", -1, "The rule has no condition.")
 	}
 
 	if !slices.Contains(Severities(), r.Severity) {
-		found.rule(r, "severity", -1, "%q is not a severity; there are info, low, medium, high and critical.", r.Severity)
+		found.rulef(r, "severity", -1, "%q is not a severity; there are info, low, medium, high and critical.", r.Severity)
 	}
 
 	if r.Threshold < 1 {
-		found.rule(r, "threshold", -1, "The threshold is %d, and the least that makes sense is 1.", r.Threshold)
+		found.rulef(r, "threshold", -1, "The threshold is %d, and the least that makes sense is 1.", r.Threshold)
 	}
 
 	if r.Within != nil && *r.Within <= 0 {
-		found.rule(r, "within", -1, "The span has no length.")
+		found.rulef(r, "within", -1, "The span has no length.")
 	}
 
 	for i, name := range r.GroupBy {
@@ -157,11 +158,11 @@ func (r *Rule) check(found *mistakes, before []Rule) {
 
 		switch {
 		case !ok:
-			found.rule(r, "group_by", i, "%q is not a field of an entry.", name)
+			found.rulef(r, "group_by", i, "%q is not a field of an entry.", name)
 		case !groupable(field):
-			found.rule(r, "group_by", i, "Entries cannot be grouped by %s.", name)
+			found.rulef(r, "group_by", i, "Entries cannot be grouped by %s.", name)
 		case slices.Contains(r.GroupBy[:i], name):
-			found.rule(r, "group_by", i, "%s is named twice.", name)
+			found.rulef(r, "group_by", i, "%s is named twice.", name)
 		}
 	}
 }
@@ -170,13 +171,13 @@ func (r *Rule) check(found *mistakes, before []Rule) {
 func groupable(f auditlog.Field) bool { return f.Kind == auditlog.KindString && f.Name != "id" }
 
 // CheckAgainst lists what is wrong with the options for a service and a window.
-func (o Options) CheckAgainst(info auditlog.Info, w auditlog.Window) []*Mistake {
+func (o Options) CheckAgainst(info auditlog.Info, w auditlog.Window) []*OptionError {
 	var found mistakes
 
 	for i := range o.Rules {
 		r := &o.Rules[i]
 		if length := w.End.Sub(w.Start); r.Within != nil && *r.Within > length {
-			found.rule(r, "within", -1, "The span of %s is longer than the window, which is %s long.", spanText(*r.Within), spanText(length))
+			found.rulef(r, "within", -1, "The span of %s is longer than the window, which is %s long.", spanText(*r.Within), spanText(length))
 		}
 	}
 

@@ -85,7 +85,7 @@ func TestMistakes(t *testing.T) {
 			if err != nil {
 				got = err.Error()
 
-				if mistake := (*finding.Mistake)(nil); !errors.As(err, &mistake) || len(s.queries) > 0 {
+				if mistake := (*finding.OptionError)(nil); !errors.As(err, &mistake) || len(s.queries) > 0 {
 					t.Errorf("%T after %d readings", err, len(s.queries))
 				}
 			}
@@ -232,8 +232,10 @@ func TestNotEvaluableIsNotZero(t *testing.T) {
 		t.Error(diff)
 	}
 
-	r = evaluate(t, s, theDay(), finding.Options{Builtins: []string{"repeated_failed_logins"}})
-	if r.EntryCount != 1 || len(r.CountsByRule)+len(r.CountsBySeverity) > 0 {
+	r = evaluate(t, s, theDay(), finding.Options{Builtins: []string{"repeated_failed_logins"}, Rules: []finding.Rule{{
+		Name: "own", Severity: "low", Threshold: 1, Condition: condition(t, `entry.message != ""`),
+	}}})
+	if r.EntryCount != 1 || len(r.NotEvaluable) != 2 || len(r.CountsByRule)+len(r.CountsBySeverity) > 0 {
 		t.Errorf("got %+v", r)
 	}
 }

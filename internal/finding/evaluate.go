@@ -18,16 +18,16 @@ import (
 // the oldest entry to the newest. Memory does not grow with the number of
 // entries, but with that of groups and of what is in one span. When it returns
 // without an error, c holds the reading's statement. Options that cannot be meant
-// are a *Mistake each; a condition that cannot be decided is a *RuleError.
+// are an *OptionError each; a condition that cannot be decided is a *RuleError.
 func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Options, c *auditlog.Completeness) (*Result, error) {
 	info := s.Info()
 
-	if wrong := mistakes(o.Check()); len(wrong) > 0 {
-		return nil, wrong.err()
+	if err := joined(o.Check()); err != nil {
+		return nil, err
 	}
 
-	if wrong := mistakes(o.CheckAgainst(info, q.Window)); len(wrong) > 0 {
-		return nil, wrong.err()
+	if err := joined(o.CheckAgainst(info, q.Window)); err != nil {
+		return nil, err
 	}
 
 	v := &evaluation{o: o, result: &Result{

@@ -58,7 +58,7 @@ func (x *Expectation) check(found *mistakes, i int, o Options) {
 	for _, c := range x.criteria() {
 		for j, p := range c.patterns {
 			if _, err := path.Match(p, ""); err != nil || p == "" {
-				found.expectation(i, c.name, j, "%q is not a pattern, such as \"ci-*\".", p)
+				found.expectationf(i, c.name, j, "%q is not a pattern, such as \"ci-*\".", p)
 			}
 		}
 
@@ -67,17 +67,17 @@ func (x *Expectation) check(found *mistakes, i int, o Options) {
 	}
 
 	if everything {
-		found.expectation(i, "actors", -1, "The expectation leaves nothing out: give actors, resource_types or resource_names.")
+		found.expectationf(i, "actors", -1, "The expectation leaves nothing out: give actors, resource_types or resource_names.")
 	}
 
 	if len(x.rules(o)) == 0 {
-		found.expectation(i, "rules", -1, "Neither deletion nor mass_deletion is evaluated, so name the rules that the expectation is about.")
+		found.expectationf(i, "rules", -1, "Neither deletion nor mass_deletion is evaluated, so name the rules that the expectation is about.")
 	}
 
 	for j, name := range x.Rules {
 		own := slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Name == name })
 		if !own && !slices.Contains(o.Builtins, name) {
-			found.expectation(i, "rules", j, "There is no rule %q among those to evaluate.", name)
+			found.expectationf(i, "rules", j, "There is no rule %q among those to evaluate.", name)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func (x *Expectation) check(found *mistakes, i int, o Options) {
 func (x *Expectation) checkAgainst(found *mistakes, i int, info auditlog.Info) {
 	for _, c := range x.criteria() {
 		if len(c.patterns) > 0 && !slices.ContainsFunc(c.fields, info.Records) {
-			found.expectation(i, c.name, -1, "%s never records %s, so the expectation would never be met.", info.Title, c.fields[0])
+			found.expectationf(i, c.name, -1, "%s never records %s, so the expectation would never be met.", info.Title, c.fields[0])
 		}
 	}
 }

@@ -71,10 +71,12 @@ func (o *order) next() {
 // hits is a heap of the oldest first.
 type hits []*hit
 
-func (h hits) Len() int      { return len(h) }
-func (h hits) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h hits) Less(i, j int) bool {
-	return cmp.Or(h[i].at.Compare(h[j].at), cmp.Compare(h[i].id, h[j].id)) < 0
+func (h *hits) Len() int      { return len(*h) }
+func (h *hits) Swap(i, j int) { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
+func (h *hits) Less(i, j int) bool {
+	a, b := (*h)[i], (*h)[j]
+
+	return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) < 0
 }
 
 func (h *hits) Push(x any) {
