@@ -109,7 +109,7 @@ UPCLOUD_DEBUG_API_BASE_URL=$(value upcloud)
 CLOUDSCALE_API_URL=$(value cloudscale)
 export UPCLOUD_TOKEN CLOUDSCALE_API_TOKEN UPCLOUD_DEBUG_API_BASE_URL CLOUDSCALE_API_URL
 
-cp -R examples/demo examples/gate examples/archive "$work/"
+cp -R examples/demo examples/gates/counts examples/archive "$work/"
 TF_VAR_until=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 export TF_VAR_until
 tf=$(basename -- "$TERRAFORM" "$exe")
@@ -164,8 +164,8 @@ shown "$tf plan -detailed-exitcode; echo \"exit code \$?\"" 0 "$TERRAFORM" plan 
 contains 'No changes.'
 printf '\n  exit code %s\n' "$code"
 
-heading '4. Gate: fail when something was deleted that should not have been (examples/gate)'
-place=$work/gate
+heading '4. Gate: fail when something was deleted that should not have been (examples/gates/counts)'
+place=$work/counts
 attempt 0 "$TERRAFORM" init
 shown "$tf plan -var last=7d; echo \"exit code \$?\"" 1 "$TERRAFORM" plan -var last=7d
 contains 'Resource postcondition failed'

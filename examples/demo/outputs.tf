@@ -24,6 +24,6 @@ output "deletions" {
 }
 
 output "deleting_actors" {
-  description = "Who deleted something on UpCloud; examples/gate takes such a list."
+  description = "Who deleted something on UpCloud; examples/gates/counts takes such a list."
   value       = keys(data.audit_logs.deletions["upcloud"].counts_by_actor)
 }

@@ -86,7 +86,7 @@ func (p *auditProvider) Configure(ctx context.Context, req provider.ConfigureReq
 
 // DataSources implements provider.Provider.
 func (p *auditProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{NewAuditLogsDataSource, NewFilterOptionsDataSource, NewVerificationDataSource}
+	return []func() datasource.DataSource{NewAuditLogsDataSource, NewFilterOptionsDataSource, NewFindingsDataSource, NewVerificationDataSource}
 }
 
 // EphemeralResources implements provider.ProviderWithEphemeralResources.

@@ -1,4 +1,4 @@
-# Needs no account and no network: the counts are invented. Run it with `terraform test`.
+# Needs no account and no network: the counts are invented. Run it with `terraform test -test-directory=rehearsal`.
 
 mock_provider "audit" {}
 

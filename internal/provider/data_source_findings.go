@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+)
+
+// FindingsType is the name of the data source in configurations.
+const FindingsType = TypeName + "_log_findings"
+
+var (
+	_ datasource.DataSource                   = (*findingsDataSource)(nil)
+	_ datasource.DataSourceWithConfigure      = (*findingsDataSource)(nil)
+	_ datasource.DataSourceWithValidateConfig = (*findingsDataSource)(nil)
+)
+
+// NewFindingsDataSource returns the data source audit_log_findings.
+func NewFindingsDataSource() datasource.DataSource { return &findingsDataSource{} }
+
+type findingsDataSource struct{ c *configured }
+
+type findingsModel struct {
+	evaluationModel
+
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
+}
+
+// Metadata implements datasource.DataSource.
+func (d *findingsDataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = FindingsType
+}
+
+// Schema implements datasource.DataSource.
+func (d *findingsDataSource) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = findingsSchema(ctx)
+}
+
+// Configure is called with what the provider made of its configuration.
+func (d *findingsDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig is called at validation and before each plan; values may still
+// be unknown.
+func (d *findingsDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
+	var m findingsModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(m.validate()...)
+	}
+}
+
+// Read is called when planning, unless something that the configuration depends
+// on has yet to change.
+func (d *findingsDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var m findingsModel
+
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	timeout, diags := m.Timeouts.Read(ctx, lookUpTimeout)
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(m.evaluate(ctx, d.c, timeout)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+	}
+}
+
+const evaluateSummary = "Evaluate audit log rules"
+
+// evaluate does what the configuration asks for and takes the result.
+func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout time.Duration) diag.Diagnostics {
+	service, picked := c.pick(evaluateSummary, m.Service)
+	if picked != nil {
+		return compact(picked)
+	}
+
+	info := service.Info()
+	query, diags := m.resolve(info, c.options.Clock(), lookUpSettleDelay, evaluateSummary)
+
+	options, more := m.options()
+	diags.Append(more...)
+
+	r, more := redactor(m.Redact, c)
+	diags.Append(more...)
+
+	if diags.HasError() {
+		return diags
+	}
+
+	if r.Active() {
+		options.Redact = r.Apply
+	}
+
+	diags.Append(m.checkAgainst(options, info, query.Window)...)
+	diags.Append(m.checkEvaluable(options.NotEvaluable(info, query), info)...)
+
+	if diags.HasError() {
+		return diags
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	var done auditlog.Completeness
+
+	result, err := finding.Evaluate(ctx, service, query, options, &done)
+	if err != nil {
+		diags.Append(evaluateProblem(err, info, query.Window))
+
+		return diags
+	}
+
+	m.set(result, done)
+	diags.Append(completenessWarnings(info, done)...)
+	diags.Append(resultWarnings(info, result)...)
+
+	return diags
+}
+
+// checkEvaluable fails where that is asked for, and warns where a rule that was
+// asked for by name cannot find anything.
+func (m *evaluationModel) checkEvaluable(not []finding.NotEvaluable, info auditlog.Info) diag.Diagnostics {
+	if len(not) == 0 {
+		return nil
+	}
+
+	p := problem{
+		summary: "A rule cannot find anything",
+		cause:   "There are rules that cannot find anything in this log, whatever happened, so that finding nothing proves nothing.",
+		next:    "Remove them for this service, or name the built-in rules to apply in builtin_rules.",
+	}.with("Service", info.Name)
+
+	named := false
+
+	for _, n := range not {
+		p = p.with("Rule "+n.Rule, n.Reason)
+		named = named || !m.BuiltinRules.IsNull() || !slices.Contains(finding.BuiltinNames(), n.Rule)
+	}
+
+	switch {
+	case m.FailOnNotEvaluable.ValueBool():
+		return diag.Diagnostics{p.at(path.Root("fail_on_not_evaluable"))}
+	case named:
+		return diag.Diagnostics{p.warning()}
+	default:
+		return nil // All built-in rules apply by default; not_evaluable lists them.
+	}
+}

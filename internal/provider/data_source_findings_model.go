@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+	"github.com/auditlogs/terraform-provider-audit/internal/where"
+)
+
+// evaluationModel is what the data source and the ephemeral resource share.
+type evaluationModel struct {
+	queryModel
+
+	BuiltinRules       types.List   `tfsdk:"builtin_rules"`
+	Rules              types.Map    `tfsdk:"rules"`
+	Expected           types.List   `tfsdk:"expected"`
+	Baseline           types.String `tfsdk:"baseline"`
+	MaxFindings        types.Int64  `tfsdk:"max_findings"`
+	FailOnNotEvaluable types.Bool   `tfsdk:"fail_on_not_evaluable"`
+	Redact             types.Map    `tfsdk:"redact"`
+
+	Findings             types.List   `tfsdk:"findings"`
+	TotalCount           types.Int64  `tfsdk:"total_count"`
+	CountsByRule         types.Map    `tfsdk:"counts_by_rule"`
+	CountsBySeverity     types.Map    `tfsdk:"counts_by_severity"`
+	NotEvaluable         types.List   `tfsdk:"not_evaluable"`
+	EntryCount           types.Int64  `tfsdk:"entry_count"`
+	ExpectedCount        types.Int64  `tfsdk:"expected_count"`
+	ExpectedCounts       types.List   `tfsdk:"expected_counts"`
+	WindowStart          types.String `tfsdk:"window_start"`
+	WindowEnd            types.String `tfsdk:"window_end"`
+	Completeness         types.Object `tfsdk:"completeness"`
+	BaselineCompleteness types.Object `tfsdk:"baseline_completeness"`
+}
+
+const checkRules = "Check the rules"
+
+// validate reports what is wrong whichever values are still unknown.
+func (m *evaluationModel) validate() diag.Diagnostics {
+	diags := m.queryModel.validate()
+
+	options, more := m.options()
+	diags.Append(more...)
+
+	if diags.HasError() || !m.decidable() {
+		return diags
+	}
+
+	info, _ := infoOf(m.Service.ValueString())
+
+	// A relative window is as long as it says, whenever it is.
+	window := auditlog.Window{Start: parseTime(m.Start), End: parseTime(m.End)}
+	if window.Start.IsZero() && window.End.IsZero() {
+		window, _ = auditlog.WindowSpec{Last: spanOf(m.Last)}.Resolve(time.Unix(0, 0))
+	}
+
+	if window.Start.IsZero() || window.End.IsZero() {
+		window = auditlog.Window{Start: time.Time{}, End: time.Unix(1<<40, 0)} // As long as it takes.
+	}
+
+	diags.Append(m.checkAgainst(options, info, window)...)
+
+	return diags
+}
+
+// decidable says whether everything that rules are held against is known.
+func (m *evaluationModel) decidable() bool {
+	return !slices.ContainsFunc([]attr.Value{m.Last, m.Start, m.End, m.BuiltinRules, m.Rules, m.Expected}, attr.Value.IsUnknown)
+}
+
+// spanOf reads a length of time that a validator has let pass.
+func spanOf(v types.String) time.Duration {
+	d, err := auditlog.ParseSpan(v.ValueString())
+	if err != nil {
+		return 0
+	}
+
+	return d
+}
+
+// options are the rules as far as they are known, with what is wrong with them.
+func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
+	var diags diag.Diagnostics
+
+	o := finding.Options{
+		Builtins:    stringsOf[string](m.BuiltinRules),
+		Baseline:    spanOf(m.Baseline),
+		MaxFindings: int(m.MaxFindings.ValueInt64()),
+	}
+	if m.BuiltinRules.IsNull() || m.BuiltinRules.IsUnknown() {
+		o.Builtins = finding.BuiltinNames()
+	}
+
+	elements := m.Rules.Elements()
+	for _, name := range slices.Sorted(maps.Keys(elements)) {
+		rule, more := ruleOf(name, elements[name])
+		diags.Append(more...)
+
+		if rule != nil {
+			o.Rules = append(o.Rules, *rule)
+		}
+	}
+
+	for _, element := range m.Expected.Elements() {
+		o.Expected = append(o.Expected, expectationOf(element))
+	}
+
+	if diags.HasError() || !m.decidable() {
+		return o, diags
+	}
+
+	for _, mistake := range o.Check() {
+		diags.Append(mistakeProblem(mistake))
+	}
+
+	return o, diags
+}
+
+// ruleOf returns a rule whose values are all known.
+func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
+	object, ok := v.(types.Object)
+	if !ok || object.IsNull() || object.IsUnknown() {
+		return nil, nil
+	}
+
+	a := object.Attributes()
+	at := path.Root("rules").AtMapKey(name)
+
+	text := stringAt(a, whereName)
+	if text.IsNull() || text.IsUnknown() {
+		return nil, nil
+	}
+
+	condition, err := where.Compile(text.ValueString())
+	if err != nil {
+		return nil, diag.Diagnostics{conditionProblem(err).at(at.AtName(whereName))}
+	}
+
+	rule := &finding.Rule{
+		Name: name, Condition: condition, Severity: finding.SeverityMedium, Threshold: 1,
+		Message: stringAt(a, "message").ValueString(),
+	}
+
+	if s := stringAt(a, "severity"); !s.IsNull() {
+		rule.Severity = finding.Severity(s.ValueString())
+	}
+
+	if n, ok := a["threshold"].(types.Int64); ok && !n.IsNull() {
+		rule.Threshold = n.ValueInt64()
+	}
+
+	if w := stringAt(a, "within"); !w.IsNull() {
+		within := spanOf(w)
+		rule.Within = &within
+	}
+
+	if l, ok := a["group_by"].(types.List); ok {
+		rule.GroupBy = stringsOf[string](l)
+	}
+
+	return rule, nil
+}
+
+func expectationOf(v attr.Value) finding.Expectation {
+	object, ok := v.(types.Object)
+	if !ok {
+		return finding.Expectation{}
+	}
+
+	list := func(name string) []string {
+		l, ok := object.Attributes()[name].(types.List)
+		if !ok {
+			return nil
+		}
+
+		return stringsOf[string](l)
+	}
+
+	return finding.Expectation{
+		Rules: list("rules"), Actors: list("actors"), ResourceTypes: list("resource_types"), ResourceNames: list("resource_names"),
+	}
+}
+
+func stringAt(attributes map[string]attr.Value, name string) types.String {
+	s, ok := attributes[name].(types.String)
+	if !ok {
+		return types.StringNull()
+	}
+
+	return s
+}
+
+func (m *evaluationModel) checkAgainst(o finding.Options, info auditlog.Info, w auditlog.Window) diag.Diagnostics {
+	var diags diag.Diagnostics
+
+	for _, mistake := range o.CheckAgainst(info, w) {
+		diags.Append(mistakeProblem(mistake))
+	}
+
+	return diags
+}
+
+// mistakeProblem puts what is wrong with rules on the attribute at fault.
+func mistakeProblem(m *finding.OptionError) diag.Diagnostic {
+	at := path.Root(m.Field)
+
+	switch {
+	case m.Rule != "" && m.Field == "name":
+		at = path.Root("rules").AtMapKey(m.Rule)
+	case m.Rule != "":
+		at = path.Root("rules").AtMapKey(m.Rule).AtName(m.Field)
+	case m.Expectation >= 0 && m.Field == "":
+		at = path.Root("expected").AtListIndex(m.Expectation)
+	case m.Expectation >= 0:
+		at = path.Root("expected").AtListIndex(m.Expectation).AtName(m.Field)
+	}
+
+	if m.Index >= 0 {
+		at = at.AtListIndex(m.Index)
+	}
+
+	return problem{summary: checkRules, cause: m.Reason, next: "Change it, or remove it."}.with("Rule", m.Rule).at(at)
+}
+
+// evaluateProblem explains what an evaluation ended with.
+func evaluateProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
+	p := explain(err, circumstances{summary: "Read " + info.Title + " audit logs", info: info, window: w})
+
+	rule := (*finding.RuleError)(nil)
+	if errors.As(err, &rule) {
+		p.summary = evaluateSummary
+
+		return p.with("Rule", rule.Rule).at(path.Root("rules").AtMapKey(rule.Rule).AtName("where"))
+	}
+
+	return p.diagnostic()
+}
+
+func findingTypes() map[string]attr.Type {
+	return map[string]attr.Type{
+		"rule": types.StringType, "severity": types.StringType, "group": types.MapType{ElemType: types.StringType},
+		"count": types.Int64Type, "first_time": types.StringType, "last_time": types.StringType,
+		"entry_ids": types.ListType{ElemType: types.StringType}, "message": types.StringType,
+	}
+}
+
+func notEvaluableTypes() map[string]attr.Type {
+	return map[string]attr.Type{"rule": types.StringType, "reason": types.StringType}
+}
+
+func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness) {
+	if m.Redact.IsNull() {
+		m.Redact = types.MapNull(types.StringType) // The zero value has no type, which a state refuses.
+	}
+
+	findings := make([]attr.Value, 0, len(r.Findings))
+	for i := range r.Findings {
+		findings = append(findings, findingValue(&r.Findings[i]))
+	}
+
+	not := make([]attr.Value, 0, len(r.NotEvaluable))
+	for _, n := range r.NotEvaluable {
+		not = append(not, types.ObjectValueMust(notEvaluableTypes(), map[string]attr.Value{
+			"rule": types.StringValue(n.Rule), "reason": types.StringValue(n.Reason),
+		}))
+	}
+
+	bySeverity := map[string]int64{}
+	for severity, n := range r.CountsBySeverity {
+		bySeverity[string(severity)] = n
+	}
+
+	expected := make([]attr.Value, 0, len(r.ExpectedCounts))
+	for _, n := range r.ExpectedCounts {
+		expected = append(expected, types.Int64Value(n))
+	}
+
+	m.Findings = types.ListValueMust(types.ObjectType{AttrTypes: findingTypes()}, findings)
+	m.NotEvaluable = types.ListValueMust(types.ObjectType{AttrTypes: notEvaluableTypes()}, not)
+	m.TotalCount, m.EntryCount = types.Int64Value(r.TotalCount), types.Int64Value(r.EntryCount)
+	m.CountsByRule, m.CountsBySeverity = countsValue(r.CountsByRule), countsValue(bySeverity)
+	m.ExpectedCount, m.ExpectedCounts = types.Int64Value(r.ExpectedCount), types.ListValueMust(types.Int64Type, expected)
+	m.WindowStart, m.WindowEnd = timeValue(done.Window.Start), timeValue(done.Window.End)
+	m.Completeness, m.BaselineCompleteness = completenessValue(done), types.ObjectNull(completenessTypes())
+
+	if r.Baseline != nil {
+		m.BaselineCompleteness = completenessValue(*r.Baseline)
+	}
+}
+
+func findingValue(f *finding.Finding) attr.Value {
+	group := make(map[string]attr.Value, len(f.Group))
+	for _, g := range f.Group {
+		group[g.Field] = types.StringValue(g.Value)
+	}
+
+	ids := make([]attr.Value, 0, len(f.EntryIDs))
+	for _, id := range f.EntryIDs {
+		ids = append(ids, types.StringValue(id))
+	}
+
+	return types.ObjectValueMust(findingTypes(), map[string]attr.Value{
+		"rule": types.StringValue(f.Rule), "severity": types.StringValue(string(f.Severity)),
+		"group": types.MapValueMust(types.StringType, group), "count": types.Int64Value(f.Count),
+		"first_time": timeValue(f.FirstTime), "last_time": timeValue(f.LastTime),
+		"entry_ids": types.ListValueMust(types.StringType, ids), "message": types.StringValue(f.Message),
+	})
+}
+
+// resultWarnings name what a result does not show.
+func resultWarnings(info auditlog.Info, r *finding.Result) diag.Diagnostics {
+	var diags diag.Diagnostics
+
+	if r.Truncated {
+		diags.Append(problem{
+			summary: "There are more findings than are listed",
+			cause:   "Only the worst findings are listed; the counts cover all of them.",
+			next:    "Raise max_findings, or let a rule count more entries together.",
+		}.with("Listed", strconv.Itoa(len(r.Findings))).with("Findings", strconv.FormatInt(r.TotalCount, 10)).warning())
+	}
+
+	if b := r.Baseline; b != nil && (b.BeyondRetention || len(b.Gaps) > 0) {
+		diags.Append(problem{
+			summary: "The baseline is not covered throughout",
+			cause:   "There are parts of the time before the window that the log holds nothing about, so addresses that are known may count as new.",
+			next:    "Shorten baseline, or take more findings of login_from_new_address into account.",
+		}.with("Service", info.Name).with("Baseline", b.Window.String()).warning())
+	}
+
+	return diags
+}
