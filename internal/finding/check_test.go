@@ -3,6 +3,7 @@
 package finding_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -237,6 +238,70 @@ func TestNotEvaluableIsNotZero(t *testing.T) {
 	}}})
 	if r.EntryCount != 1 || len(r.NotEvaluable) != 2 || len(r.CountsByRule)+len(r.CountsBySeverity) > 0 {
 		t.Errorf("got %+v", r)
+	}
+}
+
+// exported is a service whose source shows what it records.
+type exported struct{ *log }
+
+func (s exported) Inspect(context.Context) (auditlog.Info, error) {
+	info := s.info
+	info.NeverRecorded = []string{"user_agent"}
+
+	return info, s.err
+}
+
+// archived is one that was made to keep deletions by CI only.
+type archived struct{ *log }
+
+func (archived) Unanswerable(q auditlog.Query) []*auditlog.Unanswerable {
+	all := []*auditlog.Unanswerable{{Argument: "x", Index: -1, Reason: "The query itself."}}
+
+	if len(q.Operations) > 0 && !slices.Contains(q.Operations, "delete") {
+		all = append(all, &auditlog.Unanswerable{Argument: "operations", Index: -1, Reason: "The archive keeps deletions, so the filter would find nothing, whatever happened."})
+	}
+
+	return all
+}
+
+// TestNotEvaluableByTheSource asks services that know more than their Info says.
+func TestNotEvaluableByTheSource(t *testing.T) {
+	t.Parallel()
+
+	o := finding.Options{Builtins: []string{"deletion", "permission_change", "login_from_new_address"}, Rules: []finding.Rule{
+		{Name: "agents", Severity: "low", Threshold: 1, Condition: condition(t, `entry.user_agent.contains("curl")`)},
+		{Name: "creations", Severity: "low", Threshold: 1, Condition: condition(t, `entry.operation == "create"`)},
+		{Name: "either", Severity: "low", Threshold: 1, Condition: condition(t, `entry.operation in ["create", "delete"]`)},
+	}}
+
+	const kept = "The archive keeps deletions, so the rule would find nothing, whatever happened."
+
+	for _, tt := range []struct {
+		s    auditlog.Service
+		want []finding.NotEvaluable
+	}{
+		{newLog(), nil},
+		{exported{newLog()}, []finding.NotEvaluable{{Rule: "agents", Reason: "No entry of PodStack can meet the condition, whatever happened."}}},
+		{archived{newLog()}, []finding.NotEvaluable{
+			{Rule: "permission_change", Reason: kept}, {Rule: "login_from_new_address", Reason: kept}, {Rule: "creations", Reason: kept},
+		}},
+	} {
+		r := evaluate(t, tt.s, theDay(), o)
+
+		if diff := cmp.Diff(tt.want, r.NotEvaluable); diff != "" {
+			t.Error(diff)
+		}
+
+		if len(r.CountsByRule)+len(r.NotEvaluable) != 6 {
+			t.Errorf("%T: got %v", tt.s, r.CountsByRule)
+		}
+	}
+
+	broken := errors.New("broken")
+
+	var c auditlog.Completeness
+	if _, err := finding.Evaluate(t.Context(), exported{&log{err: broken}}, theDay(), o, &c); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
 	}
 }
 

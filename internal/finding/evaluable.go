@@ -3,6 +3,7 @@
 package finding
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,9 +11,59 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
+// inspector is a service of which more is known once its source has been looked
+// at: which columns exports have.
+type inspector interface {
+	Inspect(ctx context.Context) (auditlog.Info, error)
+}
+
+// informed returns all that is known of a service.
+func informed(ctx context.Context, s auditlog.Service) (auditlog.Info, error) {
+	if i, ok := s.(inspector); ok {
+		return i.Inspect(ctx)
+	}
+
+	return s.Info(), nil
+}
+
+// answerer is a service that knows more of what a query cannot find than its Info
+// says: which entries an archive was made to keep.
+type answerer interface {
+	Unanswerable(q auditlog.Query) []*auditlog.Unanswerable
+}
+
+// unanswerable says why the service cannot show what a rule's condition looks for,
+// beyond what is wrong with the query itself, or nothing.
+func unanswerable(s auditlog.Service, info auditlog.Info, q auditlog.Query, condition auditlog.Condition) string {
+	a, ok := s.(answerer)
+	if !ok {
+		return ""
+	}
+
+	asked := q
+	asked.Where = condition
+	asked.Operations = slices.DeleteFunc(passing(info, q), func(op auditlog.Operation) bool {
+		alone := info
+		alone.Operations = []auditlog.Operation{op}
+
+		return !condition.Possible(alone)
+	})
+
+	known := a.Unanswerable(q)
+
+	for _, u := range a.Unanswerable(asked) {
+		if !slices.ContainsFunc(known, func(k *auditlog.Unanswerable) bool { return *k == *u }) {
+			return strings.Replace(u.Reason, "so the filter would", "so the rule would", 1)
+		}
+	}
+
+	return ""
+}
+
 // NotEvaluable lists the rules that cannot find anything in what the query asks
-// the service for, whatever happened: the service does not record it, or the
-// query leaves it out. It needs no reading.
+// a service for, whatever happened: the service does not record it, or the query
+// leaves it out. It needs no reading. Evaluate knows more of a service that can
+// look at its source.
 func (o Options) NotEvaluable(info auditlog.Info, q auditlog.Query) []NotEvaluable {
 	var all []NotEvaluable
 

@@ -20,9 +20,12 @@ import (
 // without an error, c holds the reading's statement. Options that cannot be meant
 // are an *OptionError each; a condition that cannot be decided is a *RuleError.
 func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Options, c *auditlog.Completeness) (*Result, error) {
-	info := s.Info()
-
 	if err := joined(o.Check()); err != nil {
+		return nil, err
+	}
+
+	info, err := informed(ctx, s)
+	if err != nil {
 		return nil, err
 	}
 
@@ -36,11 +39,11 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 	}}
 	v.order.out = func(h hit) { h.tally.add(h) }
 
-	if err := v.prepare(ctx, s, q); err != nil {
+	if err := v.prepare(ctx, s, info, q); err != nil {
 		return nil, err
 	}
 
-	err := proven(s.Read(ctx, q, c), c, func(e *auditlog.Entry) error {
+	err = proven(s.Read(ctx, q, c), c, func(e *auditlog.Entry) error {
 		v.result.EntryCount++
 
 		return v.take(e)
@@ -110,7 +113,7 @@ type evaluation struct {
 }
 
 // prepare puts the rules to work that can be evaluated.
-func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, q auditlog.Query) error {
+func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, info auditlog.Info, q auditlog.Query) error {
 	compiled, err := conditions()
 	if err != nil {
 		return err
@@ -118,7 +121,7 @@ func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, q auditlog
 
 	for _, name := range v.o.Builtins {
 		b, ok := builtinByName(name)
-		if !ok || v.impossible(name) {
+		if !ok || v.impossible(name, unanswerable(s, info, q, compiled[name])) {
 			continue
 		}
 
@@ -150,7 +153,7 @@ func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, q auditlog
 
 	for i := range v.o.Rules {
 		own := &v.o.Rules[i]
-		if v.impossible(own.Name) {
+		if v.impossible(own.Name, unanswerable(s, info, q, own.Condition)) {
 			continue
 		}
 
@@ -168,8 +171,15 @@ func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, q auditlog
 	return nil
 }
 
-func (v *evaluation) impossible(name string) bool {
-	return slices.ContainsFunc(v.result.NotEvaluable, func(n NotEvaluable) bool { return n.Rule == name })
+// impossible says whether the rule cannot find anything. A reason that is new is
+// reported.
+func (v *evaluation) impossible(name, reason string) bool {
+	known := slices.ContainsFunc(v.result.NotEvaluable, func(n NotEvaluable) bool { return n.Rule == name })
+	if !known && reason != "" {
+		v.result.NotEvaluable = append(v.result.NotEvaluable, NotEvaluable{Rule: name, Reason: reason})
+	}
+
+	return known || reason != ""
 }
 
 func (v *evaluation) add(r *rule) {
