@@ -110,7 +110,6 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 	}
 
 	diags.Append(m.checkAgainst(options, info, query.Window)...)
-	diags.Append(m.checkEvaluable(options.NotEvaluable(info, query), info)...)
 
 	if diags.HasError() {
 		return diags
@@ -129,6 +128,7 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 	}
 
 	m.set(result, done)
+	diags.Append(m.checkEvaluable(result.NotEvaluable, info)...)
 	diags.Append(completenessWarnings(info, done)...)
 	diags.Append(resultWarnings(info, result)...)
 
