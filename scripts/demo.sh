@@ -109,7 +109,7 @@ UPCLOUD_DEBUG_API_BASE_URL=$(value upcloud)
 CLOUDSCALE_API_URL=$(value cloudscale)
 export UPCLOUD_TOKEN CLOUDSCALE_API_TOKEN UPCLOUD_DEBUG_API_BASE_URL CLOUDSCALE_API_URL
 
-cp -R examples/demo examples/gates/counts examples/archive "$work/"
+cp -R examples/demo examples/gates/counts examples/gates/ephemeral examples/gates/findings examples/archive "$work/"
 TF_VAR_until=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 export TF_VAR_until
 tf=$(basename -- "$TERRAFORM" "$exe")
@@ -181,7 +181,22 @@ shown 'actors=$('"$tf"' -chdir=../demo output -json deleting_actors)
 contains 'expected = {'
 printf '\n  exit code %s\n' "$code"
 
-heading '5. Archive: append what is new, and see when somebody changes it (examples/archive)'
+heading '5. Rules: bursts, tokens, permissions (examples/gates/findings)'
+place=$work/findings
+attempt 0 "$TERRAFORM" init
+shown "$tf plan -var last=7d; echo \"exit code \$?\"" 1 "$TERRAFORM" plan -var last=7d
+contains 'Findings between'
+contains 'medium: new_api_token: '
+printf '\n  exit code %s\n' "$code"
+
+printf '\n  The same verdict where nothing of the log may be stored or shown (examples/gates/ephemeral):\n'
+place=$work/ephemeral
+attempt 0 "$TERRAFORM" init
+shown "$tf plan -var last=7d; echo \"exit code \$?\"" 1 "$TERRAFORM" plan -var last=7d
+contains 'Something was deleted by an actor who is not in allowed_actors.'
+printf '\n  exit code %s\n' "$code"
+
+heading '6. Archive: append what is new, and see when somebody changes it (examples/archive)'
 place=$work/archive
 attempt 0 "$TERRAFORM" init
 attempt 0 "$work/bin/auditlog$exe" keygen example.com/audit

@@ -42,7 +42,7 @@ data "audit_log_findings" "gate" {
 
       error_message = join("\n", concat(
         ["Findings between ${self.window_start} and ${self.window_end}:", ""],
-        [for f in self.findings : "${f.severity}: ${f.rule}: ${f.message}"],
+        [for f in self.findings : "${f.severity}: ${f.rule}: ${f.message}, first at ${f.first_time}"],
       ))
     }
 
