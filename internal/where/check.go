@@ -50,13 +50,13 @@ func check(text string, a *ast.AST) *Error {
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(c.visit))
 
 	if t := a.GetType(a.Expr().ID()); c.first == nil && !t.IsExactType(types.BoolType) {
-		c.report(a.Expr(), "the condition must be true or false, and is %s; compare it, as in entry.actor == \"ci\"", article(t.String()))
+		c.reportf(a.Expr(), "the condition must be true or false, and is %s; compare it, as in entry.actor == \"ci\"", article(t.String()))
 	}
 
 	return c.first
 }
 
-func (c *checker) report(x ast.Expr, format string, args ...any) {
+func (c *checker) reportf(x ast.Expr, format string, args ...any) {
 	c.reportAt(startOf(c.source, c.ast, x), fmt.Sprintf(format, args...))
 }
 
@@ -70,7 +70,7 @@ func (c *checker) reportAt(p place, reason string) {
 func (c *checker) visit(x ast.Expr) {
 	switch x.Kind() {
 	case ast.StructKind:
-		c.report(x, "a condition cannot make %s", article(x.AsStruct().TypeName()))
+		c.reportf(x, "a condition cannot make %s", article(x.AsStruct().TypeName()))
 	case ast.ComprehensionKind:
 		loop := x.AsComprehension()
 		if loop.IterVar() == entryVariable || loop.IterVar2() == entryVariable {
@@ -118,7 +118,7 @@ func (c *checker) checkWord(field, literal ast.Expr) {
 	known := vocabulary[name]
 
 	if word, ok := literalString(literal); ok && known != nil && !slices.Contains(known, word) {
-		c.report(literal, "entry.%s is never %q%s; it is one of %s", name, word, didYouMean(word, known), strings.Join(known, ", "))
+		c.reportf(literal, "entry.%s is never %q%s; it is one of %s", name, word, didYouMean(word, known), strings.Join(known, ", "))
 	}
 }
 
@@ -129,7 +129,7 @@ func (c *checker) checkBlock(block ast.Expr) {
 	}
 
 	if _, err := auditlog.ParseAddress(text); err != nil {
-		c.report(block, "%v", err)
+		c.reportf(block, "%v", err)
 	}
 }
 
@@ -138,7 +138,7 @@ func (c *checker) checkBlock(block ast.Expr) {
 func (c *checker) checkPattern(pattern ast.Expr) {
 	text, ok := literalString(pattern)
 	if !ok {
-		c.report(pattern, "a regular expression must be a string that is written out")
+		c.reportf(pattern, "a regular expression must be a string that is written out")
 
 		return
 	}
@@ -146,13 +146,13 @@ func (c *checker) checkPattern(pattern ast.Expr) {
 	// The package regexp compiles what is parsed and simplified like this.
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		c.report(pattern, "the regular expression cannot be compiled: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		c.reportf(pattern, "the regular expression cannot be compiled: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 
 		return
 	}
 
 	if program, err := syntax.Compile(parsed.Simplify()); err != nil || len(program.Inst) > maxPattern {
-		c.report(pattern, "the regular expression is too large; repeat less in it")
+		c.reportf(pattern, "the regular expression is too large; repeat less in it")
 	}
 }
 
@@ -167,7 +167,7 @@ func (c *checker) checkZone(zone ast.Expr) {
 	}
 
 	if _, err := time.LoadLocation(text); (err != nil || text == "Local") && !offset.MatchString(text) {
-		c.report(zone, "there is no time zone %q; write it as in \"Europe/Zurich\" or \"+02:00\"", text)
+		c.reportf(zone, "there is no time zone %q; write it as in \"Europe/Zurich\" or \"+02:00\"", text)
 	}
 }
 

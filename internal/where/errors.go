@@ -5,6 +5,7 @@ package where
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -110,8 +111,8 @@ func (s source) clamp(p place) place {
 
 // end is behind the last character that is no space.
 func (s source) end() place {
-	for i := len(s.lines) - 1; i >= 0; i-- {
-		if text := strings.TrimRight(string(s.lines[i]), " \t"); text != "" {
+	for i, line := range slices.Backward(s.lines) {
+		if text := strings.TrimRight(string(line), " \t"); text != "" {
 			return place{i, len([]rune(text))}
 		}
 	}

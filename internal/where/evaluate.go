@@ -92,15 +92,20 @@ func (x *Expression) part(err error, e *auditlog.Entry) ast.Expr {
 		return part
 	}
 
-	// Evaluate once more and see which part of those in error has none inside.
-	_, details, _ := x.traced.Eval(activation{&record{entry: e}}) //nolint:errcheck // It is the same error.
+	// It is the same error. Evaluate once more and see which part of those in error has none inside.
+	_, details, _ := x.traced.Eval(activation{&record{entry: e}})
+
+	state := details.State()
+	if state == nil {
+		return nil
+	}
 
 	at := x.ast.Expr()
 	for inner := at; inner != nil; {
 		at, inner = inner, nil
 
 		for _, child := range ast.NavigateExpr(x.ast, at).Children() {
-			if value, ok := details.State().Value(child.ID()); ok && types.IsError(value) {
+			if value, ok := state.Value(child.ID()); ok && types.IsError(value) {
 				inner = find(x.ast, child.ID())
 
 				break

@@ -69,7 +69,11 @@ func Compile(text string) (*Expression, error) {
 		return nil, e
 	}
 
-	return x, x.plan(env, checked)
+	if err := x.plan(env, checked); err != nil {
+		return nil, err
+	}
+
+	return x, nil
 }
 
 func (x *Expression) plan(env *cel.Env, checked *cel.Ast) error {
