@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package podstack
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// row is one record of a file.
+type row struct {
+	file  *file
+	line  int
+	at    time.Time
+	cells []string
+}
+
+func (r *row) cell(t target) string {
+	if i := r.file.columns.of[t]; i >= 0 {
+		return strings.TrimSpace(r.cells[i])
+	}
+
+	return ""
+}
+
+// entry maps a row that has been checked. The id is for the caller to give where
+// the file has none.
+func (r *row) entry() auditlog.Entry {
+	e := auditlog.Entry{
+		ID: r.cell(toID), Time: r.at, Service: auditlog.ServicePodStack,
+		Action: r.cell(toAction), Operation: OperationOf(r.cell(toAction)),
+		ActorType: auditlog.ActorUnknown, ActorID: r.cell(toActorID), Actor: r.cell(toActor),
+		ResourceType: r.cell(toResourceType), ResourceID: r.cell(toResourceID), ResourceName: r.cell(toResourceName),
+		ScopeType: r.cell(toScopeType), ScopeID: r.cell(toScopeID), ScopeName: r.cell(toScopeName),
+		Origin: r.cell(toOrigin), AuthType: r.cell(toAuthType), IPAddress: r.cell(toIPAddress),
+		UserAgent: r.cell(toUserAgent), CorrelationID: r.cell(toCorrelationID), Message: r.cell(toMessage),
+	}
+
+	if e.Actor != "" || e.ActorID != "" {
+		e.ActorType = auditlog.ActorUser
+	}
+
+	if t := auditlog.ActorType(strings.ToLower(r.cell(toActorType))); t != "" {
+		e.ActorType = auditlog.ActorUnknown
+		if slices.Contains([]auditlog.ActorType{auditlog.ActorUser, auditlog.ActorAPIToken, auditlog.ActorSystem, auditlog.ActorStaff}, t) {
+			e.ActorType = t
+		}
+	}
+
+	if r.file.columns.project && e.ScopeType == "" && (e.ScopeID != "" || e.ScopeName != "") {
+		e.ScopeType = "project"
+	}
+
+	if r.file.columns.own {
+		r.ownEntry(&e)
+
+		return e
+	}
+
+	e.Changes = changesOf(r.cell(toPrevious), r.cell(toNew), r.cell(toModified))
+	e.Raw = r.raw()
+
+	return e
+}
+
+// ownEntry takes over what audit_log_export had worked out before.
+func (r *row) ownEntry(e *auditlog.Entry) {
+	e.Service = cmp.Or(r.cell(toService), e.Service)
+	e.Operation = cmp.Or(auditlog.Operation(r.cell(toOperation)), e.Operation)
+
+	if text := r.cell(toRaw); text != "" {
+		e.Raw = json.RawMessage(text)
+	}
+
+	// It has been checked.
+	_ = unmarshalChanges(r.cell(toChanges), &e.Changes)
+}
+
+func unmarshalChanges(text string, changes *[]auditlog.Change) error {
+	if text == "" {
+		return nil
+	}
+
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+
+	if err := d.Decode(changes); err != nil {
+		return fmt.Errorf("read changes: %w", err)
+	}
+
+	return nil
+}
+
+// raw is the record under its file's headers, in the order of the columns.
+func (r *row) raw() json.RawMessage {
+	var b bytes.Buffer
+
+	b.WriteByte('{')
+
+	for i, header := range r.file.columns.headers {
+		if header == "" {
+			continue
+		}
+
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+
+		writeJSON(&b, header)
+		b.WriteByte(':')
+		writeJSON(&b, r.cells[i])
+	}
+
+	b.WriteByte('}')
+
+	return b.Bytes()
+}
+
+// canonical is the record whatever its file calls and where it puts the columns,
+// so that the same event has the same form in every export. Columns that become
+// nothing are part of it: two events that differ only there are two.
+func (r *row) canonical() json.RawMessage {
+	var b bytes.Buffer
+
+	b.WriteString(`{"time":`)
+	writeJSON(&b, r.at.Format(time.RFC3339Nano))
+
+	for t := range targets {
+		if cell := r.cell(t); cell != "" && t != toTime {
+			b.WriteByte(',')
+			writeJSON(&b, labels[t].name)
+			b.WriteByte(':')
+			writeJSON(&b, cell)
+		}
+	}
+
+	for _, i := range r.file.columns.spare {
+		if cell := strings.TrimSpace(r.cells[i]); cell != "" {
+			b.WriteByte(',')
+			writeJSON(&b, "column "+r.file.columns.headers[i])
+			b.WriteByte(':')
+			writeJSON(&b, cell)
+		}
+	}
+
+	b.WriteByte('}')
+
+	return b.Bytes()
+}
+
+func writeJSON(b *bytes.Buffer, text string) {
+	// Most cells are plain, and an encoder for each takes most of the time.
+	if strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) < 0 {
+		b.WriteByte('"')
+		b.WriteString(text)
+		b.WriteByte('"')
+
+		return
+	}
+
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+
+	// A string can always be encoded, and writing to memory does not fail.
+	_ = e.Encode(text)
+
+	b.Truncate(b.Len() - 1) // The line break.
+}
+
+// changesOf makes changes of what the console shows of an update: the values
+// before and after, and the names of the fields. Values that are JSON objects are
+// compared field by field. Anything else is one value, that of the only modified
+// field or of "value". Names alone say that a field changed, not from what to what.
+func changesOf(before, after, modified string) []auditlog.Change {
+	fields := names(modified)
+
+	if before == "" && after == "" {
+		changes := make([]auditlog.Change, 0, len(fields))
+		for _, f := range fields {
+			changes = append(changes, auditlog.Change{Field: f})
+		}
+
+		return changes
+	}
+
+	if isObject(before) && isObject(after) {
+		if changes, err := auditlog.Changes(json.RawMessage(before), json.RawMessage(after)); err == nil {
+			return changes
+		}
+	}
+
+	c := auditlog.Change{Field: "value", Before: quoted(before), After: quoted(after)}
+	if len(fields) == 1 {
+		c.Field = fields[0]
+	}
+
+	return []auditlog.Change{c}
+}
+
+// isObject also holds for no state at all.
+func isObject(text string) bool {
+	return text == "" || text == "null" || text[0] == '{' && json.Valid([]byte(text))
+}
+
+func quoted(text string) *string {
+	if text == "" {
+		return nil
+	}
+
+	var b bytes.Buffer
+
+	writeJSON(&b, text)
+	value := b.String()
+
+	return &value
+}
+
+// names reads a list of fields: a JSON array, or names between commas, semicolons,
+// bars or line breaks. They are sorted, each once.
+func names(list string) []string {
+	var all []string
+	if json.Unmarshal([]byte(list), &all) != nil {
+		all = strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(",;|\n", r) })
+	}
+
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+
+	all = slices.DeleteFunc(all, func(name string) bool { return name == "" })
+	slices.Sort(all)
+
+	return slices.Compact(all)
+}

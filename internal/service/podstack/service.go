@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package podstack reads the audit log of PodStack from the CSV files that its
+// console exports, since it documents no API for it.
+//
+// What the columns are called is not documented either, so they are told by their
+// headers, and by a mapping where that is not enough. Every file is read through
+// and checked before anything of it is used; then the rows of all of them are put
+// into the order of time, and what was exported twice is dropped.
+package podstack
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// DefaultRetention is how long entries are kept for standard accounts; see
+// facts/audit-log-apis.md §3.
+const DefaultRetention = 90 * 24 * time.Hour
+
+// Options says what to read.
+type Options struct {
+	// Exports are paths or patterns as of path/filepath.
+	Exports []string
+	// Columns maps ColumnNames to headers and wins over what headers look like.
+	Columns map[string]string
+	// Retention of zero means DefaultRetention.
+	Retention time.Duration
+	Clock     auditlog.Clock
+}
+
+// Service is the audit log that a set of exports holds.
+type Service struct {
+	o      Options
+	info   auditlog.Info
+	limits limits
+	// find returns the exports.
+	find func() ([]source, error)
+}
+
+// New returns the service. No file is opened before something is read.
+func New(o Options) *Service {
+	s := &Service{o: o, info: Info(), limits: defaultLimits, find: func() ([]source, error) { return find(o.Exports) }}
+	if o.Retention != 0 {
+		s.info.Retention = o.Retention
+	}
+
+	return s
+}
+
+// Info is what is known of PodStack's exports without opening one. Which fields
+// they record depends on their columns, so none is said never to be recorded.
+func Info() auditlog.Info {
+	return auditlog.Info{
+		Name:            auditlog.ServicePodStack,
+		Title:           "PodStack",
+		Retention:       DefaultRetention,
+		Operations:      auditlog.OperationsIn(operations),
+		OperationOf:     OperationOf,
+		CredentialsHint: "Export the log from the PodStack console and name the files in the provider block: podstack = { exports = [\"exports/*.csv\"] }.",
+	}
+}
+
+// Info implements auditlog.Service.
+func (s *Service) Info() auditlog.Info { return s.info }
+
+// Inspect is Info with the fields that none of the exports has a column for. It
+// reads the exports through.
+func (s *Service) Inspect(ctx context.Context) (auditlog.Info, error) {
+	files, err := s.scan(ctx)
+	if err != nil {
+		return auditlog.Info{}, err
+	}
+
+	return s.infoOf(files...), nil
+}
+
+func (s *Service) infoOf(files ...*file) auditlog.Info {
+	all := make([]*columns, 0, len(files))
+	for _, f := range files {
+		all = append(all, f.columns)
+	}
+
+	info := s.info
+	info.NeverRecorded = neverRecorded(all...)
+
+	return info
+}
+
+// scan reads every export through.
+func (s *Service) scan(ctx context.Context) ([]*file, error) {
+	sources, err := s.find()
+	if err != nil {
+		return nil, err
+	}
+
+	return scanAll(ctx, sources, s.o.Columns, s.limits)
+}
+
+func scanAll(ctx context.Context, sources []source, mapping map[string]string, l limits) ([]*file, error) {
+	if err := checkNames(mapping); err != nil {
+		return nil, err
+	}
+
+	files := make([]*file, 0, len(sources))
+
+	for _, src := range sources {
+		f, err := scan(ctx, src, mapping, l)
+		if err != nil {
+			return nil, err
+		}
+
+		files = append(files, f)
+	}
+
+	if err := checkMapping(files, mapping); err != nil {
+		return nil, err
+	}
+
+	return files, checkOverlaps(files)
+}
+
+func checkNames(mapping map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(mapping)) {
+		if !slices.Contains(ColumnNames(), name) {
+			return &Error{
+				Reason: fmt.Sprintf("The mapping names %q, which no column can become.", name),
+				Next:   "Give one of " + strings.Join(ColumnNames(), ", ") + ".",
+			}
+		}
+	}
+
+	return nil
+}
+
+// checkMapping refuses a header that no file has. One that some have is fine: a
+// console changes over the years.
+func checkMapping(files []*file, mapping map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(mapping)) {
+		if len(files) == 0 || slices.ContainsFunc(files, func(f *file) bool { return f.columns.find(mapping[name]) >= 0 }) {
+			continue
+		}
+
+		f := files[0]
+		e := f.columns.problem(-1,
+			fmt.Sprintf("The mapping says that %s is the column %q, and no export has it.", name, mapping[name]),
+			"Give a header as it is spelled in the exports.")
+		e.File, e.Line = f.name, f.headerAt
+
+		return e
+	}
+
+	return nil
+}
+
+// Read implements auditlog.Service. In the statement, pages are files and fetched
+// rows those of all of them, so that rows outside of the window count as filtered
+// out. A window that begins before the retention is beyond it only where no export
+// covers its beginning: a file outlives the cloud's memory.
+func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.o.Clock())
+
+	return auditlog.Select(q, c, auditlog.ProofExports, s.pages(ctx, q, c))
+}
+
+func (s *Service) pages(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[[]auditlog.Entry, error] {
+	return func(yield func([]auditlog.Entry, error) bool) {
+		files, err := s.scan(ctx)
+		if err == nil {
+			err = s.answerable(q, files)
+		}
+
+		if err != nil {
+			yield(nil, err)
+
+			return
+		}
+
+		c.Pages = int64(len(files))
+		c.Gaps = gaps(files, q.Window)
+		c.BeyondRetention = c.BeyondRetention && len(c.Gaps) > 0 && c.Gaps[0].Start.Equal(q.Window.Start)
+
+		for _, f := range files {
+			c.RowsFetched += f.rows
+		}
+
+		inWindow := int64(0)
+
+		for page, err := range pages(ctx, files, q.Window, s.limits, &inWindow, &c.DuplicatesDropped) {
+			if !yield(page, err) || err != nil {
+				return
+			}
+		}
+
+		c.RowsFilteredOut += c.RowsFetched - inWindow
+	}
+}
+
+// pages yields the events of a window, oldest first, a few at a time, and counts
+// rows and those among them that say again what another one said.
+func pages(ctx context.Context, files []*file, w auditlog.Window, l limits, rows, duplicates *int64) iter.Seq2[[]auditlog.Entry, error] {
+	const size = 256
+
+	return func(yield func([]auditlog.Entry, error) bool) {
+		v := &events{ids: auditlog.NewFingerprints(auditlog.ServicePodStack)}
+		page := make([]auditlog.Entry, 0, size)
+
+		for batch, err := range batches(ctx, files, w, l) {
+			if err != nil {
+				yield(nil, err)
+
+				return
+			}
+
+			*rows += int64(len(batch))
+
+			for e, err := range v.of(batch) {
+				if err != nil {
+					yield(nil, err)
+
+					return
+				}
+
+				if page = append(page, e); len(page) == size {
+					if !yield(page, nil) {
+						return
+					}
+
+					page = page[:0]
+				}
+			}
+
+			*duplicates = v.duplicates
+		}
+
+		yield(page, nil)
+	}
+}
+
+// answerable refuses a filter on a field that an export with rows in the window
+// has no column for: what it holds would never be found.
+func (s *Service) answerable(q auditlog.Query, files []*file) error {
+	if all := q.Unanswerable(s.infoOf(files...)); len(all) > 0 {
+		return reworded(all[0], "None of the exports has a column for %s, so the filter would find nothing, whatever happened.")
+	}
+
+	for _, f := range files {
+		if f.rows == 0 || !f.first.Before(q.Window.End) || f.last.Before(q.Window.Start) {
+			continue
+		}
+
+		if all := q.Unanswerable(s.infoOf(f)); len(all) > 0 {
+			return reworded(all[0], "The export "+strings.ReplaceAll(f.name, "%", "%%")+" has no column for %s, so the filter would find nothing in it, whatever happened.")
+		}
+	}
+
+	return nil
+}
+
+// reworded says what of the exports is missing.
+func reworded(u *auditlog.Unanswerable, reason string) error {
+	fields := map[string]string{
+		"actors": "actor", "ip_addresses": auditlog.FieldIPAddress, "origins": auditlog.FieldOrigin,
+		"resource_ids": auditlog.FieldResourceID, "resource_types": "resource_type",
+	}
+
+	if field, ok := fields[u.Argument]; ok {
+		return &auditlog.Unanswerable{Argument: u.Argument, Index: u.Index, Reason: fmt.Sprintf(reason, field)}
+	}
+
+	return u
+}
+
+// FilterOptions reads the values off the exports.
+func (s *Service) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
+	actions, origins, types := map[string]bool{}, map[string]bool{}, map[string]bool{}
+
+	var c auditlog.Completeness
+
+	for e, err := range s.Read(ctx, auditlog.Query{Window: q.Window}, &c) {
+		if err != nil {
+			return auditlog.FilterOptions{}, err
+		}
+
+		actions[e.Action], origins[e.Origin], types[e.ResourceType] = true, true, true
+	}
+
+	delete(origins, "")
+	delete(types, "")
+
+	sorted := slices.Sorted(maps.Keys(actions))
+
+	return auditlog.FilterOptions{
+		Actions:        sorted,
+		Operations:     auditlog.OperationsOf(sorted, OperationOf),
+		Origins:        slices.Sorted(maps.Keys(origins)),
+		ResourceTypes:  slices.Sorted(maps.Keys(types)),
+		OriginOfValues: auditlog.FromLog,
+	}, nil
+}
+
+// Parse reads the text of one export, oldest first. It also takes what
+// audit_log_export wrote as CSV, of any cloud; apostrophes that it put before cells
+// for the sake of spreadsheets stay.
+func Parse(ctx context.Context, text string, mapping map[string]string) ([]auditlog.Entry, error) {
+	src := source{anyService: true, open: func() (content, error) { return memory{strings.NewReader(text)}, nil }}
+
+	files, err := scanAll(ctx, []source{src}, mapping, defaultLimits)
+	if err != nil {
+		return nil, err
+	}
+
+	always := auditlog.Window{End: time.Unix(math.MaxInt32*1000, 0)}
+	entries := []auditlog.Entry{}
+
+	var rows, duplicates int64
+
+	for page, err := range pages(ctx, files, always, defaultLimits, &rows, &duplicates) {
+		if err != nil {
+			return nil, err
+		}
+
+		entries = append(entries, page...)
+	}
+
+	return entries, nil
+}
+
+// memory is a text that needs no closing.
+type memory struct{ *strings.Reader }
+
+// Close implements io.Closer.
+func (memory) Close() error { return nil }

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package podstack_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
+)
+
+const headers = "Timestamp,User,Action,Resource\n"
+
+func rowsAt(times ...string) string {
+	var b strings.Builder
+
+	b.WriteString(headers)
+
+	for _, at := range times {
+		b.WriteString(at + ",jane@example.com,Delete,web-1\n")
+	}
+
+	return b.String()
+}
+
+func TestReadCountsAndGaps(t *testing.T) {
+	t.Parallel()
+
+	window := auditlog.Window{Start: at(t, "2026-06-10 00:00:00"), End: at(t, "2026-06-20 00:00:00")}
+
+	for name, tt := range map[string]struct {
+		files map[string]string
+		want  auditlog.Completeness
+		gaps  []string
+		found int
+	}{
+		"one export of more than the window": {
+			map[string]string{"a": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:00", "2026-06-01 00:00:00")},
+			auditlog.Completeness{Pages: 1, RowsFetched: 3, RowsFilteredOut: 2}, nil, 1,
+		},
+		"exports that overlap by a row": {
+			map[string]string{"b": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:00"), "a": rowsAt("2026-06-15 00:00:00", "2026-06-01 00:00:00")},
+			auditlog.Completeness{Pages: 2, RowsFetched: 4, RowsFilteredOut: 2, DuplicatesDropped: 1}, nil, 1,
+		},
+		"exports that do not": {
+			map[string]string{"b": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:01"), "a": rowsAt("2026-06-15 00:00:00", "2026-06-01 00:00:00")},
+			auditlog.Completeness{Pages: 2, RowsFetched: 4, RowsFilteredOut: 2},
+			[]string{"[2026-06-15T00:00:00.000001Z, 2026-06-15T00:00:01.000000Z)"}, 2,
+		},
+		"before the first and after the last row": {
+			map[string]string{"a": rowsAt("2026-06-12 00:00:00", "2026-06-11 00:00:00")},
+			auditlog.Completeness{Pages: 1, RowsFetched: 2},
+			[]string{"[2026-06-10T00:00:00.000000Z, 2026-06-11T00:00:00.000000Z)", "[2026-06-12T00:00:00.000001Z, 2026-06-20T00:00:00.000000Z)"}, 2,
+		},
+		"an export within another": {
+			map[string]string{"a": rowsAt("2026-06-20 00:00:00", "2026-06-12 00:00:00", "2026-06-11 00:00:00", "2026-06-10 00:00:00"), "b": rowsAt("2026-06-12 00:00:00", "2026-06-11 00:00:00")},
+			auditlog.Completeness{Pages: 2, RowsFetched: 6, RowsFilteredOut: 1, DuplicatesDropped: 2}, nil, 3,
+		},
+		"nothing but headers": {
+			map[string]string{"a": headers},
+			auditlog.Completeness{Pages: 1}, []string{window.String()}, 0,
+		},
+		"identical rows are as many events": {
+			map[string]string{
+				"a": rowsAt("2026-06-21 00:00:00", "2026-06-12 00:00:00", "2026-06-12 00:00:00", "2026-06-01 00:00:00"),
+				"b": rowsAt("2026-06-12 00:00:00", "2026-06-12 00:00:00", "2026-06-12 00:00:00"),
+			},
+			auditlog.Completeness{Pages: 2, RowsFetched: 7, RowsFilteredOut: 2, DuplicatesDropped: 2}, nil, 3,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			_, s := write(t, tt.files)
+
+			entries, c, err := read(t.Context(), s, auditlog.Query{Window: window})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			got := []string(nil)
+			for _, g := range c.Gaps {
+				got = append(got, g.String())
+			}
+
+			if diff := cmp.Diff(tt.gaps, got); diff != "" {
+				t.Error(diff)
+			}
+
+			tt.want.Window, tt.want.Retention, tt.want.Proof, c.Gaps = window, podstack.DefaultRetention, auditlog.ProofExports, nil
+			if diff := cmp.Diff(tt.want, c); diff != "" || len(entries) != tt.found {
+				t.Errorf("%d entries, %s", len(entries), diff)
+			}
+		})
+	}
+}
+
+// A file outlives the cloud's memory, so what it covers is not beyond anything.
+func TestBeyondRetention(t *testing.T) {
+	t.Parallel()
+
+	_, s := write(t, map[string]string{"a": rowsAt("2026-06-21 00:00:00", "2024-01-01 00:00:00")})
+
+	for start, beyond := range map[string]bool{"2023-12-31 23:59:59": true, "2024-01-01 00:00:00": false, "2026-06-22 00:00:00": false} {
+		_, c, err := read(t.Context(), s, auditlog.Query{Window: auditlog.Window{Start: at(t, start), End: now()}})
+		if err != nil || c.BeyondRetention != beyond {
+			t.Errorf("%s: %v, %v", start, c.BeyondRetention, err)
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+
+	long := "Timestamp,Action,Details\n2026-06-02 09:15:00,Delete,x\n2026-06-02 09:15:00,Delete,\"" + strings.Repeat("é", 1<<19) + "\"\n"
+
+	for name, tt := range map[string]struct {
+		files   map[string]string
+		columns map[string]string
+		query   auditlog.Query
+		want    string
+	}{
+		"a mapping of what no column becomes": {
+			map[string]string{"a": rowsAt()},
+			map[string]string{"operation": "Action"}, auditlog.Query{}, `The mapping names "operation", which no column can become.
+Give one of id, time, action, actor_type, actor_id, actor, resource_type, resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, previous_values, new_values, modified_fields.`,
+		},
+		"other columns where exports overlap": {
+			map[string]string{
+				"a.csv": rowsAt("2026-06-02 09:15:00", "2026-06-03 09:15:00"),
+				"b.csv": "Timestamp,Action,IP\n2026-06-03 09:15:00,Delete,192.0.2.1\n",
+			},
+			nil, auditlog.Query{}, `The export overlaps DIR/a.csv in time and has other columns, so an event in both would count twice.
+File: b.csv
+Line: 1
+Headers: Timestamp | Action | IP
+Export one of the two again with the columns of the other, or leave one out.`,
+		},
+		"a filter that no export can answer": {
+			map[string]string{"a.csv": rowsAt("2026-06-02 09:15:00")},
+			nil, auditlog.Query{IPAddresses: []string{"192.0.2.1"}},
+			`None of the exports has a column for ip_address, so the filter would find nothing, whatever happened.`,
+		},
+		"a filter that one export cannot answer": {
+			map[string]string{
+				"a.csv": rowsAt("2026-06-02 09:15:00"),
+				"b.csv": "Timestamp,Action,IP\n2026-06-03 09:15:00,Delete,192.0.2.1\n",
+			},
+			nil, auditlog.Query{IPAddresses: []string{"192.0.2.1"}},
+			`The export DIR/a.csv has no column for ip_address, so the filter would find nothing in it, whatever happened.`,
+		},
+		"an operation that no action means": {
+			map[string]string{"a.csv": rowsAt("2026-06-02 09:15:00")},
+			nil, auditlog.Query{Operations: []auditlog.Operation{auditlog.OperationAttach}},
+			`No action of PodStack is known to mean attach, so the filter would find nothing, whatever happened.`,
+		},
+		"a record of more than a mebibyte": {
+			map[string]string{"a.csv": long},
+			nil, auditlog.Query{}, `A record is longer than 1048576 bytes; perhaps a quote is never closed.
+File: a.csv
+Line: 3
+Column: 1
+Export again, and do not edit the file.`,
+		},
+		"a quote that takes in the rest of a long file": {
+			map[string]string{"a.csv": headers + "2026-06-02 09:15:00,\"jane\" x,Delete,web-1\n" + strings.Repeat("2026-06-02 09:15:00,jane,Delete,5\" disk\n\n", 50_001)},
+			nil, auditlog.Query{}, `A quoted cell goes on after its closing quote.
+File: a.csv
+Line: 2
+Column: 26
+Export again, and do not edit the file.`,
+		},
+		"headers that never end": {
+			map[string]string{"a.csv": "\"Timestamp,Action\n2026-06-02 09:15:00,Delete\n"},
+			nil, auditlog.Query{}, `The file ends within quotes: it was cut off.
+File: a.csv
+Line: 2
+Column: 27
+Export again, and do not edit the file.`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			dir, _ := write(t, tt.files)
+			s := podstack.New(podstack.Options{Exports: []string{filepath.Join(dir, "*")}, Columns: tt.columns, Clock: now})
+			tt.query.Window = always()
+
+			entries, _, err := read(t.Context(), s, tt.query)
+			if err == nil {
+				t.Fatalf("read %d entries", len(entries))
+			}
+
+			if diff := cmp.Diff(tt.want, strings.ReplaceAll(whole(err), dir, "DIR")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// An export that does not reach into the window needs no column for a filter.
+func TestOldExportsNeedNotAnswer(t *testing.T) {
+	t.Parallel()
+
+	_, s := write(t, map[string]string{
+		"a.csv": rowsAt("2026-05-02 09:15:00"),
+		"b.csv": "Timestamp,Action,IP\n2026-06-03 09:15:00,Delete,192.0.2.1\n",
+	})
+
+	entries, _, err := read(t.Context(), s, auditlog.Query{
+		Window: auditlog.Window{Start: at(t, "2026-06-01 00:00:00"), End: now()}, IPAddresses: []string{"192.0.2.0/24"},
+	})
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+func TestPatterns(t *testing.T) {
+	t.Parallel()
+
+	dir, _ := write(t, map[string]string{
+		"a.csv": rowsAt("2026-06-02 09:15:00"), "b.csv": rowsAt("2026-06-03 09:15:00"), "c[1].csv": rowsAt("2026-06-04 09:15:00"),
+	})
+
+	if err := os.Symlink(filepath.Join(dir, "a.csv"), filepath.Join(dir, "link.csv")); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, tt := range []struct {
+		patterns []string
+		pages    int64
+		want     string
+	}{
+		{[]string{"a.csv", "./a.csv", "*.csv", "link.csv"}, 3, ""},
+		{[]string{"c[1].csv"}, 1, ""},
+		{[]string{"a.csv", "x*.csv"}, 0, "No file matches.\nFile: x*.csv\nCheck the path; relative ones begin where Terraform runs, so ${path.module} in front is safest."},
+		{[]string{"[a.csv"}, 0, "The pattern is not one.\nFile: [a.csv\nClose every bracket, or leave brackets out."},
+		{[]string{"."}, 0, "It is not a file that can be read twice, such as a directory or a pipe.\nFile: DIR\nName files, such as \"exports/*.csv\"."},
+	} {
+		s := podstack.New(podstack.Options{Clock: now, Exports: slices.Collect(func(yield func(string) bool) {
+			for _, p := range tt.patterns {
+				if !yield(dir + string(filepath.Separator) + p) {
+					return
+				}
+			}
+		})})
+
+		_, c, err := read(t.Context(), s, auditlog.Query{Window: always()})
+
+		got := ""
+		if err != nil {
+			got = strings.ReplaceAll(whole(err), filepath.Base(dir), "DIR")
+		}
+
+		if got != tt.want || c.Pages != tt.pages {
+			t.Errorf("%v: %d files, %s", tt.patterns, c.Pages, got)
+		}
+	}
+
+	s := podstack.New(podstack.Options{Clock: now, Exports: []string{"~/none.csv"}})
+	if _, _, err := read(t.Context(), s, auditlog.Query{Window: always()}); err == nil || !strings.Contains(whole(err), `Write pathexpand("~/none.csv")`) {
+		t.Error(err)
+	}
+}
+
+// What is yielded after the first look is checked against it.
+func TestFileChangesWhileItIsRead(t *testing.T) {
+	t.Parallel()
+
+	times := []string{}
+	for i := range 3000 {
+		times = append(times, now().Add(-time.Duration(i)*time.Minute).Format(time.DateTime))
+	}
+
+	for name, change := range map[string]string{
+		"other":   strings.ReplaceAll(rowsAt(times...), "web-1", "web-2"),
+		"longer":  rowsAt(times...) + "x",
+		"shorter": rowsAt(times[:2999]...),
+	} {
+		dir, s := write(t, map[string]string{"a.csv": rowsAt(times...)})
+		s.Small(100, 1<<20, 1<<10)
+
+		var (
+			c   auditlog.Completeness
+			n   int
+			err error
+		)
+
+		for _, err = range s.Read(t.Context(), auditlog.Query{Window: always()}, &c) {
+			if n++; n == 1 {
+				if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte(change), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+
+		if e := (*podstack.Error)(nil); !errors.As(err, &e) || e.Reason != "The file changed while it was being read." || e.Line < 2 || c.Proof != "" || n >= len(times) {
+			t.Errorf("%s: %d entries and %v", name, n, err)
+		}
+	}
+}
+
+func TestNothingIsOpenedBeforeReading(t *testing.T) {
+	t.Parallel()
+
+	s := podstack.New(podstack.Options{Exports: []string{"none/*.csv"}, Columns: map[string]string{"x": "y"}, Clock: now, Retention: time.Hour})
+
+	var c auditlog.Completeness
+
+	s.Read(t.Context(), auditlog.Query{Window: always()}, &c)
+
+	if info := s.Info(); info.Name != "podstack" || info.Title != "PodStack" || info.Retention != time.Hour || len(info.NeverRecorded) != 0 {
+		t.Errorf("info is %+v", info)
+	}
+
+	if info := podstack.Info(); info.Retention != 90*24*time.Hour {
+		t.Errorf("info is %+v", info)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+
+	_, s := write(t, map[string]string{"a": rowsAt("2026-06-02 09:15:00")})
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	if _, _, err := read(ctx, s, auditlog.Query{Window: always()}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestFilterOptionsAndInspect(t *testing.T) {
+	t.Parallel()
+
+	_, s := write(t, map[string]string{"a": `Timestamp,User,Action,Resource Type,Project
+2026-06-02 09:15:00,jane,Token Created,Token,shop
+2026-06-03 09:15:00,jane,Delete,Pod,shop
+2026-06-03 09:16:00,jane,Delete,,shop
+2026-05-03 09:15:00,jane,Start,Pod,shop
+`})
+
+	got, err := s.FilterOptions(t.Context(), auditlog.Query{Window: auditlog.Window{Start: at(t, "2026-06-01 00:00:00"), End: now()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := auditlog.FilterOptions{
+		Actions: []string{"Delete", "Token Created"}, Operations: []string{"create", "delete"},
+		ResourceTypes: []string{"Pod", "Token"}, OriginOfValues: auditlog.FromLog,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+
+	info, err := s.Inspect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	never := []string{"actor_id", "resource_id", "resource_name", "scope_id", "origin", "auth_type", "ip_address", "user_agent", "correlation_id", "message", "changes"}
+	if diff := cmp.Diff(never, info.NeverRecorded); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// An id makes events known whatever columns their exports have.
+func TestIDsJoinExportsWithOtherColumns(t *testing.T) {
+	t.Parallel()
+
+	_, s := write(t, map[string]string{
+		"a.csv": "ID,Timestamp,Action\n1,2026-06-02 09:15:00,Delete\n2,2026-06-03 09:15:00,Delete\n",
+		"b.csv": "ID,Timestamp,Action,IP\n2,2026-06-03 09:15:00,Delete,192.0.2.1\n2,2026-06-03 09:15:00,Delete,192.0.2.1\n",
+	})
+
+	entries, c, err := read(t.Context(), s, auditlog.Query{Window: always()})
+	if err != nil || len(entries) != 2 || entries[1].ID != "2" || entries[1].IPAddress != "192.0.2.1" || c.DuplicatesDropped != 2 {
+		t.Errorf("%+v, %+v, %v", entries, c, err)
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+
+	entries, err := podstack.Parse(t.Context(), rowsAt("2026-06-03 09:15:00", "2026-06-02 09:15:00"), nil)
+	if err != nil || len(entries) != 2 || !entries[0].Time.Before(entries[1].Time) || entries[0].Service != "podstack" {
+		t.Errorf("%+v, %v", entries, err)
+	}
+
+	entries, err = podstack.Parse(t.Context(), "id,time,service,action,operation,actor\n1,2026-06-02T09:15:00.000000Z,upcloud,access-update,grant,jane\n", nil)
+	if err != nil || len(entries) != 1 || entries[0].Service != "upcloud" || entries[0].Operation != "grant" || entries[0].Raw != nil || entries[0].ID != "1" {
+		t.Errorf("%+v, %v", entries, err)
+	}
+
+	if _, err = podstack.Parse(t.Context(), "Timestamp,Action\nnoon,Delete\n", nil); err == nil || err.Error() != "2:1: The cell is not a time in a known form." {
+		t.Error(err)
+	}
+}
+
+func TestOperationOf(t *testing.T) {
+	t.Parallel()
+
+	for action, want := range map[string]auditlog.Operation{
+		"Create": "create", "UPDATE": "update", "delete": "delete", "Start": "start", "Stop": "stop", "Restart": "restart",
+		"Login": "login", "Logout": "logout", "Login Failed": "login_failed", "failed_login": "login_failed",
+		"Token Created": "create", "token-revoked": "revoke", "SSH Key Added": "create", "ssh_key_deleted": "delete",
+		"Invite Sent": "invite", "Invite Accepted": "grant", "Member Removed": "revoke", "PermissionsChanged": "grant",
+		"Backup": "other", "": "other",
+	} {
+		if got := podstack.OperationOf(action); got != want {
+			t.Errorf("%q means %s, not %s", action, got, want)
+		}
+	}
+}
