@@ -370,6 +370,7 @@ func newOCSFEvent(original *auditlog.Entry, tool OCSFProduct, n *Notes) (*ocsfEv
 var ocsfProviders = map[string]string{
 	auditlog.ServiceUpCloud:    "UpCloud",
 	auditlog.ServiceCloudscale: "cloudscale.ch",
+	auditlog.ServicePodStack:   "PodStack",
 }
 
 // cleanEntry returns the entry with every text in UTF-8.

@@ -53,14 +53,6 @@ func conditionProblem(err error) problem {
 	return p
 }
 
-// isEvalError says that it is the condition that is at fault, and not the service,
-// the disk or the archive.
-func isEvalError(err error) bool {
-	e := (*where.EvalError)(nil)
-
-	return errors.As(err, &e)
-}
-
 // evalProblem adds what an entry has shown to be wrong with a condition. Nothing
 // of the entry is part of it.
 func evalProblem(p problem, e *where.EvalError) problem {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -143,10 +142,5 @@ func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagno
 		return p
 	}
 
-	p := explain(err, circumstances{summary: "Read " + info.Title + " audit logs", info: info, window: w})
-	if isEvalError(err) {
-		return p.at(path.Root(whereName))
-	}
-
-	return p.diagnostic()
+	return diagnosticOf(err, circumstances{summary: "Read " + info.Title + " audit logs", info: info, window: w})
 }

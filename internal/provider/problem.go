@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,10 +12,12 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
@@ -82,6 +85,12 @@ func (p problem) at(where path.Path) diag.Diagnostic {
 	return diag.NewAttributeErrorDiagnostic(where, p.summary, p.detail())
 }
 
+// onArgument puts the problem on an argument of a function. Terraform ends the
+// text with a full stop of its own.
+func (p problem) onArgument(i int64) *function.FuncError {
+	return function.NewArgumentFuncError(i, strings.TrimSuffix(p.detail(), "."))
+}
+
 // circumstances are what an error of a service does not know of itself.
 type circumstances struct {
 	summary string
@@ -98,6 +107,10 @@ func explain(err error, in circumstances) problem {
 		return evalProblem(p, evalErr)
 	}
 
+	if exportErr := (*podstack.Error)(nil); errors.As(err, &exportErr) {
+		return exportFileProblem(p, exportErr)
+	}
+
 	apiErr := (*client.Error)(nil)
 	if !errors.As(err, &apiErr) {
 		p.cause = sentence(err.Error())
@@ -108,6 +121,10 @@ func explain(err error, in circumstances) problem {
 		}
 
 		p.next = "Nothing was changed; the last complete result is as it was."
+
+		if errors.Is(err, context.DeadlineExceeded) {
+			p.cause, p.next = causeAndNext(&client.Error{Kind: client.KindDeadline}, in.info)
+		}
 
 		return p
 	}
@@ -143,6 +160,52 @@ func explain(err error, in circumstances) problem {
 	p.cause, p.next = causeAndNext(apiErr, in.info)
 
 	return p
+}
+
+// diagnosticOf explains what a reading ended with, on the argument at fault.
+func diagnosticOf(err error, in circumstances) diag.Diagnostic {
+	if d, ok := readingProblem(err, in); ok {
+		return d
+	}
+
+	return explain(err, in).diagnostic()
+}
+
+// readingProblem explains an error of the source or of the query. Another one, of
+// the disk or of an archive, is not its business.
+func readingProblem(err error, in circumstances) (diag.Diagnostic, bool) {
+	unanswerable, evalErr := (*auditlog.Unanswerable)(nil), (*where.EvalError)(nil)
+	apiErr, exportErr := (*client.Error)(nil), (*podstack.Error)(nil)
+
+	switch {
+	case errors.As(err, &unanswerable):
+		return unanswerableProblem(unanswerable, in.info), true
+	case errors.As(err, &evalErr):
+		return explain(err, in).at(path.Root(whereName)), true
+	case errors.As(err, &apiErr), errors.As(err, &exportErr):
+		return explain(err, in).diagnostic(), true
+	default:
+		return nil, false
+	}
+}
+
+// exportFileProblem says what is wrong with an export of a console.
+func exportFileProblem(p problem, e *podstack.Error) problem {
+	number := func(n int) string { return strings.TrimPrefix(strconv.Itoa(n), "0") }
+
+	p.cause, p.next = e.Reason, e.Next
+	p = p.with("File", e.File).with("Line", number(e.Line)).with("Column", number(e.Column))
+
+	if e.Header != "" {
+		p = p.with("Header", shown(e.Header))
+	}
+
+	headers := make([]string, 0, len(e.Headers))
+	for _, h := range e.Headers {
+		headers = append(headers, shown(h))
+	}
+
+	return p.with("Headers", strings.Join(headers, ", "))
 }
 
 func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
@@ -22,6 +23,7 @@ var (
 	_ provider.Provider                       = (*auditProvider)(nil)
 	_ provider.ProviderWithValidateConfig     = (*auditProvider)(nil)
 	_ provider.ProviderWithEphemeralResources = (*auditProvider)(nil)
+	_ provider.ProviderWithFunctions          = (*auditProvider)(nil)
 )
 
 // Options is what the provider takes from the world around it.
@@ -92,6 +94,11 @@ func (p *auditProvider) DataSources(context.Context) []func() datasource.DataSou
 // EphemeralResources implements provider.ProviderWithEphemeralResources.
 func (p *auditProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{NewAuditLogsEphemeral}
+}
+
+// Functions implements provider.ProviderWithFunctions.
+func (p *auditProvider) Functions(context.Context) []func() function.Function {
+	return []func() function.Function{NewParseCSVFunction, NewChangesFunction}
 }
 
 // Resources implements provider.Provider.

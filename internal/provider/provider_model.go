@@ -17,12 +17,14 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
 
 type providerModel struct {
 	UpCloud        *upcloudModel    `tfsdk:"upcloud"`
 	Cloudscale     *cloudscaleModel `tfsdk:"cloudscale"`
+	PodStack       *podstackModel   `tfsdk:"podstack"`
 	RequestTimeout types.String     `tfsdk:"request_timeout"`
 	MaxRetries     types.Int64      `tfsdk:"max_retries"`
 	RetryWaitMin   types.String     `tfsdk:"retry_wait_min"`
@@ -42,6 +44,12 @@ type upcloudModel struct {
 type cloudscaleModel struct {
 	Token     types.String `tfsdk:"token"`
 	Endpoint  types.String `tfsdk:"endpoint"`
+	Retention types.String `tfsdk:"retention"`
+}
+
+type podstackModel struct {
+	Exports   types.List   `tfsdk:"exports"`
+	Columns   types.Map    `tfsdk:"columns"`
 	Retention types.String `tfsdk:"retention"`
 }
 
@@ -129,6 +137,7 @@ func (m *providerModel) configure(o Options) (*configured, diag.Diagnostics) {
 
 	c.addUpCloud(m.UpCloud, shared)
 	c.addCloudscale(m.Cloudscale, shared)
+	c.addPodStack(m.PodStack)
 
 	return c, diags
 }
@@ -233,6 +242,54 @@ func (c *configured) addCloudscale(m *cloudscaleModel, shared client.Options) {
 	}
 }
 
+// addPodStack needs no credentials, so that its block alone configures it.
+func (c *configured) addPodStack(m *podstackModel) {
+	if m == nil {
+		return
+	}
+
+	info := podstack.Info()
+
+	values := []attr.Value{m.Exports, m.Columns, m.Retention}
+	for _, v := range m.Exports.Elements() {
+		values = append(values, v)
+	}
+
+	for _, v := range m.Columns.Elements() {
+		values = append(values, v)
+	}
+
+	if slices.ContainsFunc(values, attr.Value.IsUnknown) {
+		c.unusable[info.Name] = unknownProblem(info)
+
+		return
+	}
+
+	c.services[info.Name] = podstack.New(podstack.Options{
+		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Retention: retention(m.Retention), Clock: c.options.Clock,
+	})
+}
+
+// mapOf returns the values of a map that is known as a whole.
+func mapOf(m types.Map) map[string]string {
+	values := map[string]string{}
+
+	for key, v := range m.Elements() {
+		if s, ok := v.(types.String); ok {
+			values[key] = s.ValueString()
+		}
+	}
+
+	return values
+}
+
+func unknownProblem(info auditlog.Info) problem {
+	return problem{
+		cause: fmt.Sprintf("The provider's configuration for %s depends on values that are known only after an apply.", info.Title),
+		next:  "Configure the provider with values that are known when planning, such as variables or the environment.",
+	}
+}
+
 // access is how to get at one service. The values are those that have to be
 // known for that.
 type access struct {
@@ -245,10 +302,7 @@ type access struct {
 // access completes the options of a client, or says why the service is unusable.
 func (c *configured) access(info auditlog.Info, shared client.Options, a access) (client.Options, bool) {
 	if slices.ContainsFunc(a.values, attr.Value.IsUnknown) {
-		c.unusable[info.Name] = problem{
-			cause: fmt.Sprintf("The provider's configuration for %s depends on values that are known only after an apply.", info.Title),
-			next:  "Configure the provider with values that are known when planning, such as variables or the environment.",
-		}
+		c.unusable[info.Name] = unknownProblem(info)
 
 		return client.Options{}, false
 	}
@@ -337,7 +391,7 @@ func (c *configured) pick(summary string, name types.String) (auditlog.Service, 
 		return nil, p.at(at)
 	}
 
-	info := map[string]auditlog.Info{auditlog.ServiceUpCloud: upcloud.Info(), auditlog.ServiceCloudscale: cloudscale.Info()}[wanted]
+	info, _ := infoOf(wanted)
 
 	return nil, problem{
 		summary: summary,
@@ -348,5 +402,5 @@ func (c *configured) pick(summary string, name types.String) (auditlog.Service, 
 
 // serviceNames lists the services that a configuration may name.
 func serviceNames() []string {
-	return []string{auditlog.ServiceCloudscale, auditlog.ServiceUpCloud}
+	return []string{auditlog.ServiceCloudscale, auditlog.ServicePodStack, auditlog.ServiceUpCloud}
 }

@@ -3,13 +3,18 @@
 package provider
 
 import (
+	"strings"
+
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
 func providerSchema() schema.Schema {
 	return schema.Schema{
-		MarkdownDescription: "Looks up, gates on and exports the audit logs of UpCloud and cloudscale. " +
+		MarkdownDescription: "Looks up, gates on and exports the audit logs of UpCloud, cloudscale and PodStack. " +
 			"A service is configured when its block is present or its credentials are in the environment. " +
 			"No request is made before something is read.",
 		Attributes: map[string]schema.Attribute{
@@ -45,6 +50,27 @@ func providerSchema() schema.Schema {
 						Sensitive:           true,
 					},
 					"endpoint":  endpointAttribute("https://api.cloudscale.ch", "CLOUDSCALE_API_URL"),
+					"retention": retentionAttribute("90d"),
+				},
+			},
+			"podstack": schema.SingleNestedAttribute{
+				MarkdownDescription: "The audit log of PodStack, from the CSV files that its console exports. " +
+					"The [guide](guides/podstack.md) says how to export them, and what is assumed of them.",
+				Optional: true,
+				Attributes: map[string]schema.Attribute{
+					"exports": schema.ListAttribute{
+						MarkdownDescription: "Paths of exports, or patterns such as `${path.module}/exports/*.csv`. Each has to name at least one file. What several exports hold counts once.",
+						Required:            true,
+						ElementType:         types.StringType,
+						Validators:          []validator.List{exportPaths{}},
+					},
+					"columns": schema.MapAttribute{
+						MarkdownDescription: "Which header of the exports is which field, where that cannot be told: `{ time = \"Occurrence\" }`. " +
+							"The keys are fields of an entry, and `previous_values`, `new_values` and `modified_fields`, which become `changes`: `" + strings.Join(podstack.ColumnNames(), "`, `") + "`.",
+						Optional:    true,
+						ElementType: types.StringType,
+						Validators:  []validator.Map{columnMapping{}},
+					},
 					"retention": retentionAttribute("90d"),
 				},
 			},

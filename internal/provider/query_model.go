@@ -12,6 +12,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
@@ -57,6 +58,8 @@ func infoOf(name string) (auditlog.Info, bool) {
 		return upcloud.Info(), true
 	case auditlog.ServiceCloudscale:
 		return cloudscale.Info(), true
+	case auditlog.ServicePodStack:
+		return podstack.Info(), true
 	default:
 		return auditlog.Info{}, false
 	}

@@ -19,7 +19,6 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
@@ -197,12 +196,8 @@ func signingKeyProblem(name string) problem {
 func archiveProblem(err error, destination string, info auditlog.Info) diag.Diagnostic {
 	const summary = "Archive audit logs"
 
-	if apiErr := (*client.Error)(nil); errors.As(err, &apiErr) {
-		return explain(err, circumstances{summary: summary, info: info}).diagnostic()
-	}
-
-	if isEvalError(err) {
-		return explain(err, circumstances{summary: summary, info: info}).at(path.Root(whereName))
+	if d, ok := readingProblem(err, circumstances{summary: summary, info: info}); ok {
+		return d
 	}
 
 	if condition := (*where.Error)(nil); errors.As(err, &condition) {

@@ -17,7 +17,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
@@ -311,17 +310,11 @@ func driftProblem(d drift, file string) problem {
 
 // exportProblem tells an error of the disk from one of the service.
 func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
-	in := circumstances{summary: "Export " + info.Title + " audit logs", info: info, window: w}
-
-	if isEvalError(err) {
-		return explain(err, in).at(path.Root(whereName))
+	if d, ok := readingProblem(err, circumstances{summary: "Export " + info.Title + " audit logs", info: info, window: w}); ok {
+		return d
 	}
 
-	if apiErr := (*client.Error)(nil); !errors.As(err, &apiErr) {
-		return fileProblem(err, exportSummary).at(path.Root("path"))
-	}
-
-	return explain(err, in).diagnostic()
+	return fileProblem(err, exportSummary).at(path.Root("path"))
 }
 
 func removeProblem(err error) problem {

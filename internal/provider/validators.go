@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
 // stringForm checks a string by a function and reports in the provider's own
@@ -181,6 +183,77 @@ func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest,
 		sub := &validator.StringResponse{}
 		v.element.ValidateString(ctx, validator.StringRequest{Path: at, Config: req.Config, ConfigValue: stringValue(s.ValueString())}, sub)
 		resp.Diagnostics.Append(sub.Diagnostics...)
+	}
+}
+
+// exportPaths checks the list of files to read: at least one, none empty.
+type exportPaths struct{}
+
+// Description implements validator.Describer.
+func (exportPaths) Description(context.Context) string {
+	return "at least one path or pattern, such as \"exports/*.csv\""
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v exportPaths) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateList implements validator.List.
+func (v exportPaths) ValidateList(ctx context.Context, req validator.ListRequest, resp *validator.ListResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+
+	if len(req.ConfigValue.Elements()) == 0 {
+		resp.Diagnostics.Append(problem{
+			summary: checkConfiguration,
+			cause:   fmt.Sprintf("The list %s is empty, so there is nothing to read.", req.Path),
+			next:    "Give " + v.Description(ctx) + ".",
+		}.at(req.Path))
+
+		return
+	}
+
+	path := stringForm{"a path or a pattern, such as \"exports/*.csv\"", func(value string) error {
+		if value == "" {
+			return errors.New("empty")
+		}
+
+		return nil
+	}}
+
+	filterList{path}.ValidateList(ctx, req, resp)
+}
+
+// columnMapping checks which header is which field.
+type columnMapping struct{}
+
+// Description implements validator.Describer.
+func (columnMapping) Description(context.Context) string { return "headers by field" }
+
+// MarkdownDescription implements validator.Describer.
+func (v columnMapping) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateMap implements validator.Map.
+func (columnMapping) ValidateMap(_ context.Context, req validator.MapRequest, resp *validator.MapResponse) {
+	for _, key := range slices.Sorted(maps.Keys(req.ConfigValue.Elements())) {
+		at := req.Path.AtMapKey(key)
+
+		if !slices.Contains(podstack.ColumnNames(), key) {
+			resp.Diagnostics.Append(problem{
+				summary: checkConfiguration,
+				cause:   fmt.Sprintf("No column can become what %s names.", at),
+				next:    "Give one of " + strings.Join(podstack.ColumnNames(), ", ") + ".",
+			}.at(at))
+		}
+
+		header, ok := req.ConfigValue.Elements()[key].(interface{ ValueString() string })
+		if ok && !req.ConfigValue.Elements()[key].IsUnknown() && strings.TrimSpace(header.ValueString()) == "" {
+			resp.Diagnostics.Append(problem{
+				summary: checkConfiguration,
+				cause:   fmt.Sprintf("The value of %s is empty or null.", at),
+				next:    "Give a header of the exports as it is spelled there, or leave the key out.",
+			}.at(at))
+		}
 	}
 }
 

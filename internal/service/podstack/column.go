@@ -84,7 +84,7 @@ var targetOf = func() map[string]target {
 	all := map[string]target{}
 
 	for t := range targets {
-		for _, header := range strings.Fields(labels[t].headers) {
+		for header := range strings.FieldsSeq(labels[t].headers) {
 			all[header] = t
 		}
 	}

@@ -224,7 +224,10 @@ Give a header as it is spelled in the exports.`,
 		t.Run(f.Name(), func(t *testing.T) {
 			t.Parallel()
 
-			s := podstack.New(podstack.Options{Exports: []string{filepath.Join("testdata/corpus", f.Name())}, Columns: mappings[f.Name()], Clock: now})
+			s := podstack.New(podstack.Options{
+				Exports: []string{filepath.Join("testdata", "corpus", f.Name())},
+				Columns: mappings[f.Name()], Clock: now,
+			})
 
 			entries, c, err := read(t.Context(), s, auditlog.Query{Window: always()})
 			if err == nil {

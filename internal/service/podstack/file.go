@@ -3,12 +3,10 @@
 package podstack
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +14,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
 // content is a text that can be read at any place.
@@ -97,7 +93,7 @@ func scan(ctx context.Context, s source, mapping map[string]string, l limits) (*
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close() //nolint:errcheck // It was only read.
+	defer c.Close()
 
 	f := &file{source: s, limits: l, size: c.Size(), identified: true}
 
@@ -182,174 +178,6 @@ func (f *file) tooLong(data []byte, line, recordLine int) error {
 }
 
 const exportAgain = "Export again, and do not edit the file."
-
-// readHeader finds out what the file is, and leaves the splitter at its first row.
-func (f *file) readHeader(c content, mapping map[string]string) (*splitter, error) {
-	const (
-		buffer = 64 << 10
-		magic  = 512
-	)
-
-	split := &splitter{r: bufio.NewReaderSize(io.NewSectionReader(c, 0, f.size), buffer), l: f.limits, line: 1}
-
-	begin, err := split.r.Peek(magic)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read the export: %w", err)
-	}
-
-	if reason, next := mistaken(begin); reason != "" {
-		return nil, &Error{Line: 1, Column: 1, Reason: reason, Next: next}
-	}
-
-	if bytes.HasPrefix(begin, []byte(bom)) {
-		n, _ := split.r.Discard(len(bom)) // They have been peeked at.
-		split.offset += int64(n)
-	}
-
-	line, header, err := f.headerLine(split)
-	if err != nil {
-		return nil, err
-	}
-
-	return split, f.mapHeader(split, line, header, mapping)
-}
-
-// headerLine skips empty lines and the line by which spreadsheets are told the
-// delimiter.
-func (f *file) headerLine(split *splitter) (line int, header []byte, err error) {
-	for {
-		line = split.line
-
-		if header, err = split.record(header[:0]); errors.Is(err, io.EOF) {
-			reason, next := mistaken(nil)
-
-			return 0, nil, &Error{Line: line, Column: 1, Reason: reason, Next: next}
-		}
-
-		switch {
-		case errors.Is(err, errTooLong):
-			return 0, nil, f.tooLong(header, line, line)
-		case errors.Is(err, errUnfinished):
-			return 0, nil, f.decode(header, line, nil)
-		case err != nil:
-			return 0, nil, err
-		}
-
-		text := strings.Trim(string(bytes.TrimSpace(header)), `"`)
-
-		if sep, ok := strings.CutPrefix(strings.ToLower(text), "sep="); ok && utf8.RuneCountInString(sep) <= 1 {
-			f.comma, _ = utf8.DecodeRuneInString(sep)
-			if !slices.Contains(delimiters, f.comma) {
-				return 0, nil, &Error{Line: line, Column: 1, Reason: "The delimiter that the file announces is none.", Next: exportAgain}
-			}
-
-			continue
-		}
-
-		if text != "" {
-			return line, header, nil
-		}
-	}
-}
-
-var delimiters = []rune{',', ';', '\t', '|'}
-
-// mapHeader reads the headers by the delimiter that makes most of them known.
-func (f *file) mapHeader(split *splitter, line int, header []byte, mapping map[string]string) error {
-	if i := bytes.IndexByte(header, '\r'); i >= 0 && i < len(bytes.TrimRight(header, "\r\n")) && !bytes.Contains(header[:len(header)-1], []byte{'\n'}) {
-		return &Error{Line: line, Column: utf8.RuneCount(header[:i]) + 1, Reason: "The lines end as on an old Mac, with CR alone.", Next: "Save the file with line ends of LF or CRLF, or export again."}
-	}
-
-	if f.comma == 0 {
-		f.comma = f.delimiter(header)
-	}
-
-	var (
-		headers []string
-		places  []int
-	)
-
-	err := f.decode(header, line, func(cells []string, _ int, at func(int) place) error {
-		for i := range cells {
-			places = append(places, at(i).column)
-		}
-
-		headers = slices.Clone(cells)
-
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-
-	var problem *Error
-
-	f.headerAt = line
-
-	if f.columns, problem = mapColumns(headers, places, mapping); problem != nil {
-		problem.Line = line
-
-		return problem
-	}
-
-	if len(f.columns.missing()) == 0 {
-		return nil
-	}
-
-	problem = f.columns.unrecognised(f.sample(split))
-	problem.Line = line
-
-	return problem
-}
-
-// delimiter is the one that makes most headers known, then most headers.
-func (f *file) delimiter(header []byte) rune {
-	best, bestKnown, bestAll := ',', -1, -1
-
-	for _, comma := range delimiters {
-		known, all := 0, 0
-
-		trial := &file{comma: comma}
-		if trial.decode(header, 1, func(cells []string, _ int, _ func(int) place) error {
-			for _, h := range cells {
-				if _, ok := guess(h); ok {
-					known++
-				}
-			}
-
-			all = len(cells)
-
-			return nil
-		}) != nil {
-			continue
-		}
-
-		if known > bestKnown || known == bestKnown && all > bestAll {
-			best, bestKnown, bestAll = comma, known, all
-		}
-	}
-
-	return best
-}
-
-// sample returns the first rows as they are, wrong ones left out.
-func (f *file) sample(split *splitter) [][]string {
-	const enough = 50
-
-	sampled := *split
-	sampled.l.chunkRecords = enough
-
-	data, _ := sampled.chunk(nil)
-
-	rows := [][]string{}
-	_ = f.decode(data, 1, func(cells []string, _ int, _ func(int) place) error {
-		rows = append(rows, slices.Clone(cells))
-
-		return nil
-	})
-
-	return rows
-}
 
 // decode reads records with encoding/csv and gives each but the blank ones, with
 // its line and a way to find out where its cells stand, which takes a while.
@@ -465,180 +293,6 @@ func csvError(err error, data []byte, line int) error {
 	return e
 }
 
-// checker looks at every row of a file, in its order.
-type checker struct {
-	f     *file
-	spans spans
-	rows  int64
-	// possible are the readings of dates that no row has ruled out.
-	possible [2]bool
-	// open is the first row whose date the readings differ on.
-	open *Error
-}
-
-func (k *checker) row(cells []string, _ int, at func(int) place) error {
-	f := k.f
-
-	if err := f.checkWidth(cells, at); err != nil {
-		return err
-	}
-
-	problem := func(i int, reason, next string) error {
-		p := at(i)
-
-		return &Error{Line: p.line, Column: p.column, Header: f.columns.headers[i], Reason: reason, Next: next}
-	}
-
-	for _, i := range f.columns.blank {
-		if i < len(cells) && strings.TrimSpace(cells[i]) != "" {
-			return problem(i, "A cell stands in a column without a header.", "Export again, or give the column a header.")
-		}
-	}
-
-	action := f.columns.of[toAction]
-	if strings.TrimSpace(cells[action]) == "" {
-		return problem(action, "The cell is empty, and every event has an action.", exportAgain)
-	}
-
-	when := f.columns.of[toTime]
-
-	m, err := k.moment(cells[when])
-	if err != nil {
-		return problem(when, err.Error(), "Export again with times such as 2026-01-31 15:04:05, or name another column: columns = { time = \"…\" }.")
-	}
-
-	if m.at[0] != m.at[1] && k.open == nil {
-		errors.As(problem(when,
-			"Whether the dates are day first or month first cannot be told, since no row has a day after the 12th.",
-			"Export a longer span, or again with times such as 2026-01-31 15:04:05."), &k.open)
-	}
-
-	if err := f.checkOwn(cells, problem); err != nil {
-		return err
-	}
-
-	f.identified = f.identified && f.columns.has(toID) && strings.TrimSpace(cells[f.columns.of[toID]]) != ""
-	k.spans.add(m)
-	k.rows++
-
-	return nil
-}
-
-// moment reads a time in the readings that are still possible.
-func (k *checker) moment(cell string) (moment, error) {
-	if strings.TrimSpace(cell) == "" {
-		return moment{}, errors.New("The cell is empty, and every event has a time.") //nolint:revive,staticcheck // It is a sentence for users.
-	}
-
-	m, ok := parseMoment(cell)
-	if !ok {
-		return moment{}, errors.New("The cell is not a time in a known form.") //nolint:revive,staticcheck // As above.
-	}
-
-	if k.f.form == 0 {
-		k.f.form = m.form
-	}
-
-	for i := range m.ok {
-		k.possible[i] = k.possible[i] && m.ok[i]
-	}
-
-	if m.form != k.f.form || !k.possible[dayFirst] && !k.possible[monthFirst] {
-		return moment{}, errors.New("The time is in another form than those above it, as when a spreadsheet has rewritten some.") //nolint:revive,staticcheck // As above.
-	}
-
-	return m, nil
-}
-
-// checkWidth refuses rows with too few or too many cells.
-func (f *file) checkWidth(cells []string, at func(int) place) error {
-	headers := len(f.columns.headers)
-
-	if f.width == 0 {
-		f.width = headers
-
-		// A delimiter at the end of every row, or only of the header.
-		if n := len(cells); n == headers+1 && cells[n-1] == "" || n == headers-1 && f.columns.headers[n] == "" {
-			f.width = n
-		}
-	}
-
-	n := len(cells)
-
-	switch {
-	case n < f.width:
-		p := at(n - 1)
-
-		return &Error{
-			Line: p.line, Column: p.column, Header: f.columns.headers[n-1],
-			Reason: fmt.Sprintf("The row ends after %d of %d cells: it was cut off, or a line break is not in quotes.", n, f.width),
-			Next:   exportAgain,
-		}
-	case n > f.width:
-		p := at(f.width)
-
-		return &Error{
-			Line: p.line, Column: p.column,
-			Reason: fmt.Sprintf("The row has %d cells and the header has %d: perhaps a delimiter is not in quotes.", n, headers),
-			Next:   exportAgain,
-		}
-	default:
-		return nil
-	}
-}
-
-// checkOwn refuses cells that audit_log_export did not write.
-func (f *file) checkOwn(cells []string, problem func(i int, reason, next string) error) error {
-	if !f.columns.own {
-		return nil
-	}
-
-	service := f.columns.of[toService]
-	if name := strings.TrimSpace(cells[service]); !f.anyService && name != "" && name != auditlog.ServicePodStack {
-		return problem(service, "The file holds entries of another cloud that audit_log_export wrote.", "Name the exports of the PodStack console.")
-	}
-
-	if i := f.columns.of[toChanges]; i >= 0 {
-		if unmarshalChanges(cells[i], new([]auditlog.Change)) != nil {
-			return problem(i, "The cell is not a list of changes in JSON.", exportAgain)
-		}
-	}
-
-	if i := f.columns.of[toRaw]; i >= 0 && cells[i] != "" && !json.Valid([]byte(cells[i])) {
-		return problem(i, "The cell is not a record in JSON.", exportAgain)
-	}
-
-	return nil
-}
-
-// settle decides how dates made of numbers are to be read, over the whole column.
-func (k *checker) settle(all []spans) error {
-	f := k.f
-
-	if k.open != nil && k.possible[dayFirst] && k.possible[monthFirst] {
-		return k.open
-	}
-
-	if !k.possible[dayFirst] {
-		f.reading = monthFirst
-	}
-
-	for i := range f.chunks {
-		c := &f.chunks[i]
-		c.min, c.max = all[i].min[f.reading], all[i].max[f.reading]
-
-		if f.first.IsZero() || c.min.Before(f.first) {
-			f.first = c.min
-		}
-
-		if c.max.After(f.last) {
-			f.last = c.max
-		}
-	}
-
-	return nil
-}
-
 // load gives the rows of a chunk, which must be as they were.
 func (c *chunk) load(each func(r row)) error {
 	f := c.file
@@ -647,7 +301,7 @@ func (c *chunk) load(each func(r row)) error {
 	if err != nil {
 		return err
 	}
-	defer text.Close() //nolint:errcheck // It was only read.
+	defer text.Close()
 
 	data := make([]byte, c.length)
 	n, err := text.ReadAt(data, c.offset)

@@ -168,8 +168,7 @@ func writeJSON(b *bytes.Buffer, text string) {
 	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
 
-	// A string can always be encoded, and writing to memory does not fail.
-	_ = e.Encode(text)
+	_ = e.Encode(text) //nolint:errchkjson // A string can always be encoded, and memory be written to.
 
 	b.Truncate(b.Len() - 1) // The line break.
 }

@@ -45,36 +45,44 @@ func TestReadCountsAndGaps(t *testing.T) {
 	}{
 		"one export of more than the window": {
 			map[string]string{"a": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:00", "2026-06-01 00:00:00")},
-			auditlog.Completeness{Pages: 1, RowsFetched: 3, RowsFilteredOut: 2}, nil, 1,
+			auditlog.Completeness{Pages: 1, RowsFetched: 3, RowsFilteredOut: 2},
+			nil, 1,
 		},
 		"exports that overlap by a row": {
 			map[string]string{"b": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:00"), "a": rowsAt("2026-06-15 00:00:00", "2026-06-01 00:00:00")},
-			auditlog.Completeness{Pages: 2, RowsFetched: 4, RowsFilteredOut: 2, DuplicatesDropped: 1}, nil, 1,
+			auditlog.Completeness{Pages: 2, RowsFetched: 4, RowsFilteredOut: 2, DuplicatesDropped: 1},
+			nil, 1,
 		},
 		"exports that do not": {
 			map[string]string{"b": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:01"), "a": rowsAt("2026-06-15 00:00:00", "2026-06-01 00:00:00")},
 			auditlog.Completeness{Pages: 2, RowsFetched: 4, RowsFilteredOut: 2},
-			[]string{"[2026-06-15T00:00:00.000001Z, 2026-06-15T00:00:01.000000Z)"}, 2,
+			[]string{"[2026-06-15T00:00:00.000001Z, 2026-06-15T00:00:01.000000Z)"},
+			2,
 		},
 		"before the first and after the last row": {
 			map[string]string{"a": rowsAt("2026-06-12 00:00:00", "2026-06-11 00:00:00")},
 			auditlog.Completeness{Pages: 1, RowsFetched: 2},
-			[]string{"[2026-06-10T00:00:00.000000Z, 2026-06-11T00:00:00.000000Z)", "[2026-06-12T00:00:00.000001Z, 2026-06-20T00:00:00.000000Z)"}, 2,
+			[]string{"[2026-06-10T00:00:00.000000Z, 2026-06-11T00:00:00.000000Z)", "[2026-06-12T00:00:00.000001Z, 2026-06-20T00:00:00.000000Z)"},
+			2,
 		},
 		"an export within another": {
 			map[string]string{"a": rowsAt("2026-06-20 00:00:00", "2026-06-12 00:00:00", "2026-06-11 00:00:00", "2026-06-10 00:00:00"), "b": rowsAt("2026-06-12 00:00:00", "2026-06-11 00:00:00")},
-			auditlog.Completeness{Pages: 2, RowsFetched: 6, RowsFilteredOut: 1, DuplicatesDropped: 2}, nil, 3,
+			auditlog.Completeness{Pages: 2, RowsFetched: 6, RowsFilteredOut: 1, DuplicatesDropped: 2},
+			nil, 3,
 		},
 		"nothing but headers": {
 			map[string]string{"a": headers},
-			auditlog.Completeness{Pages: 1}, []string{window.String()}, 0,
+			auditlog.Completeness{Pages: 1},
+			[]string{window.String()},
+			0,
 		},
 		"identical rows are as many events": {
 			map[string]string{
 				"a": rowsAt("2026-06-21 00:00:00", "2026-06-12 00:00:00", "2026-06-12 00:00:00", "2026-06-01 00:00:00"),
 				"b": rowsAt("2026-06-12 00:00:00", "2026-06-12 00:00:00", "2026-06-12 00:00:00"),
 			},
-			auditlog.Completeness{Pages: 2, RowsFetched: 7, RowsFilteredOut: 2, DuplicatesDropped: 2}, nil, 3,
+			auditlog.Completeness{Pages: 2, RowsFetched: 7, RowsFilteredOut: 2, DuplicatesDropped: 2},
+			nil, 3,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +139,9 @@ func TestRefused(t *testing.T) {
 	}{
 		"a mapping of what no column becomes": {
 			map[string]string{"a": rowsAt()},
-			map[string]string{"operation": "Action"}, auditlog.Query{}, `The mapping names "operation", which no column can become.
+			map[string]string{"operation": "Action"},
+			auditlog.Query{},
+			`The mapping names "operation", which no column can become.
 Give one of id, time, action, actor_type, actor_id, actor, resource_type, resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, previous_values, new_values, modified_fields.`,
 		},
 		"other columns where exports overlap": {
@@ -139,7 +149,9 @@ Give one of id, time, action, actor_type, actor_id, actor, resource_type, resour
 				"a.csv": rowsAt("2026-06-02 09:15:00", "2026-06-03 09:15:00"),
 				"b.csv": "Timestamp,Action,IP\n2026-06-03 09:15:00,Delete,192.0.2.1\n",
 			},
-			nil, auditlog.Query{}, `The export overlaps DIR/a.csv in time and has other columns, so an event in both would count twice.
+			nil,
+			auditlog.Query{},
+			`The export overlaps DIR/a.csv in time and has other columns, so an event in both would count twice.
 File: b.csv
 Line: 1
 Headers: Timestamp | Action | IP
@@ -147,7 +159,8 @@ Export one of the two again with the columns of the other, or leave one out.`,
 		},
 		"a filter that no export can answer": {
 			map[string]string{"a.csv": rowsAt("2026-06-02 09:15:00")},
-			nil, auditlog.Query{IPAddresses: []string{"192.0.2.1"}},
+			nil,
+			auditlog.Query{IPAddresses: []string{"192.0.2.1"}},
 			`None of the exports has a column for ip_address, so the filter would find nothing, whatever happened.`,
 		},
 		"a filter that one export cannot answer": {
@@ -155,17 +168,21 @@ Export one of the two again with the columns of the other, or leave one out.`,
 				"a.csv": rowsAt("2026-06-02 09:15:00"),
 				"b.csv": "Timestamp,Action,IP\n2026-06-03 09:15:00,Delete,192.0.2.1\n",
 			},
-			nil, auditlog.Query{IPAddresses: []string{"192.0.2.1"}},
+			nil,
+			auditlog.Query{IPAddresses: []string{"192.0.2.1"}},
 			`The export DIR/a.csv has no column for ip_address, so the filter would find nothing in it, whatever happened.`,
 		},
 		"an operation that no action means": {
 			map[string]string{"a.csv": rowsAt("2026-06-02 09:15:00")},
-			nil, auditlog.Query{Operations: []auditlog.Operation{auditlog.OperationAttach}},
+			nil,
+			auditlog.Query{Operations: []auditlog.Operation{auditlog.OperationAttach}},
 			`No action of PodStack is known to mean attach, so the filter would find nothing, whatever happened.`,
 		},
 		"a record of more than a mebibyte": {
 			map[string]string{"a.csv": long},
-			nil, auditlog.Query{}, `A record is longer than 1048576 bytes; perhaps a quote is never closed.
+			nil,
+			auditlog.Query{},
+			`A record is longer than 1048576 bytes; perhaps a quote is never closed.
 File: a.csv
 Line: 3
 Column: 1
@@ -173,7 +190,9 @@ Export again, and do not edit the file.`,
 		},
 		"a quote that takes in the rest of a long file": {
 			map[string]string{"a.csv": headers + "2026-06-02 09:15:00,\"jane\" x,Delete,web-1\n" + strings.Repeat("2026-06-02 09:15:00,jane,Delete,5\" disk\n\n", 50_001)},
-			nil, auditlog.Query{}, `A quoted cell goes on after its closing quote.
+			nil,
+			auditlog.Query{},
+			`A quoted cell goes on after its closing quote.
 File: a.csv
 Line: 2
 Column: 26
@@ -181,7 +200,9 @@ Export again, and do not edit the file.`,
 		},
 		"headers that never end": {
 			map[string]string{"a.csv": "\"Timestamp,Action\n2026-06-02 09:15:00,Delete\n"},
-			nil, auditlog.Query{}, `The file ends within quotes: it was cut off.
+			nil,
+			auditlog.Query{},
+			`The file ends within quotes: it was cut off.
 File: a.csv
 Line: 2
 Column: 27

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+)
+
+const podstackHeaders = "Timestamp,User,Action,Resource Type,Resource,IP Address\n"
+
+// podstack prepends a provider that reads the test's own exports.
+func (w *world) podstack(more, body string) string {
+	return fmt.Sprintf("provider \"audit\" {\n  podstack = {\n    exports = [%q]\n    %s\n  }\n}\n", w.file("*.csv"), more) + body
+}
+
+func gap(start, end string) knownvalue.Check {
+	return knownvalue.ObjectExact(map[string]knownvalue.Check{"start": knownvalue.StringExact(start), "end": knownvalue.StringExact(end)})
+}
+
+// A single configured service need not be named, and a console's export is read
+// like any cloud.
+func TestAccPodStack_lookUp(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{})
+	w.write("b.csv", podstackHeaders+
+		"2026-06-30 10:00:00,jane@example.com,Delete,Pod,web-1,192.0.2.1\n"+
+		"2026-06-29 18:00:00,joe@example.com,Token Created,Token,deploy,198.51.100.1\n")
+	w.write("a.csv", podstackHeaders+
+		"2026-06-29 17:00:00,jane@example.com,Create,Pod,web-1,192.0.2.1\n"+
+		"2026-06-29 12:00:00,,Restart,Pod,web-0,\n")
+
+	row := map[string]knownvalue.Check{"raw": knownvalue.Null(), "changes": knownvalue.Null(), "actor_id": knownvalue.Null(), "scope_name": knownvalue.Null()}
+	for name, value := range map[string]string{
+		"time": "2026-06-30T10:00:00.000000Z", "service": "podstack", "action": "Delete", "operation": "delete", "actor_type": "user",
+		"actor": "jane@example.com", "resource_type": "Pod", "resource_name": "web-1", "ip_address": "192.0.2.1",
+	} {
+		row[name] = knownvalue.StringExact(value)
+	}
+
+	w.test(
+		resource.TestStep{
+			Config: w.podstack("", `data "audit_logs" "test" { order = "newest_first" }`),
+			ConfigStateChecks: []statecheck.StateCheck{
+				expect("total_count", knownvalue.Int64Exact(4)),
+				expect("entries", knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.ObjectPartial(row)})),
+				expect("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{
+					"proof": knownvalue.StringExact("exports_read"), "pages": knownvalue.Int64Exact(2), "rows_fetched": knownvalue.Int64Exact(4),
+					"retention_days": knownvalue.Int64Exact(90), "beyond_retention": knownvalue.Bool(false), "claimed_total": knownvalue.Null(),
+					"gaps": knownvalue.ListExact([]knownvalue.Check{
+						gap("2026-06-29T17:00:00.000001Z", "2026-06-29T18:00:00.000000Z"),
+						gap("2026-06-30T10:00:00.000001Z", "2026-06-30T12:00:00.000000Z"),
+					}),
+				})),
+			},
+			ConfigPlanChecks: expectNoChanges(),
+		},
+		resource.TestStep{
+			Config: w.podstack(`retention = "1h"`, `data "audit_logs" "test" {
+  operations   = ["delete", "create"]
+  ip_addresses = ["192.0.2.0/24"]
+}`),
+			ConfigStateChecks: []statecheck.StateCheck{
+				expect("total_count", knownvalue.Int64Exact(2)),
+				expect("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"beyond_retention": knownvalue.Bool(false), "rows_filtered_out": knownvalue.Int64Exact(2)})),
+			},
+		},
+		resource.TestStep{
+			Config: w.podstack("", `data "audit_log_filter_options" "test" {}`),
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("origin_of_values"), knownvalue.StringExact("observed")),
+				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("operations"), knownvalue.ListExact([]knownvalue.Check{
+					knownvalue.StringExact("create"), knownvalue.StringExact("delete"), knownvalue.StringExact("restart"),
+				})),
+			},
+		},
+	)
+}
+
+func TestAccPodStack_export(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{})
+	w.write("a.csv", podstackHeaders+"2026-06-30 10:00:00,jane@example.com,Delete,Pod,web-1,192.0.2.1\n")
+
+	w.test(resource.TestStep{
+		Config: w.podstack("", fmt.Sprintf(`resource "audit_log_export" "test" {
+  path   = %q
+  format = "ndjson"
+}`, w.file("out.ndjson"))),
+		ConfigStateChecks: []statecheck.StateCheck{expectExport("entry_count", knownvalue.Int64Exact(1))},
+		ConfigPlanChecks:  expectNoChanges(),
+		Check: func(*terraform.State) error {
+			var manifest struct {
+				Service      string
+				Completeness struct {
+					Proof string
+					Gaps  []struct{ Start, End string }
+				}
+			}
+
+			if err := json.Unmarshal([]byte(w.read("out.ndjson.manifest.json")), &manifest); err != nil {
+				return err
+			}
+
+			if manifest.Service != "podstack" || manifest.Completeness.Proof != "exports_read" || len(manifest.Completeness.Gaps) != 2 {
+				return fmt.Errorf("the manifest is %s", w.read("out.ndjson.manifest.json"))
+			}
+
+			if !strings.Contains(w.read("out.ndjson"), `"raw":{"Timestamp":"2026-06-30 10:00:00","User":"jane@example.com",`) {
+				return errors.New("the record is not as it came: " + w.read("out.ndjson"))
+			}
+
+			return nil
+		},
+	})
+}
+
+// A newer export is what an archive appends.
+func TestAccPodStack_archive(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{})
+	first := "2026-06-30 11:58:00,jane@example.com,Delete,Pod,web-1,192.0.2.1\n"
+	w.write("a.csv", podstackHeaders+first)
+
+	config := w.podstack("", fmt.Sprintf(`resource "audit_log_archive" "test" {
+  destination = %q
+  start       = "7d"
+}`, w.file("archive")))
+
+	w.test(
+		resource.TestStep{Config: config, ConfigPlanChecks: archiveAction(plancheck.ResourceActionCreate), ConfigStateChecks: []statecheck.StateCheck{
+			expectArchive("entry_count", knownvalue.Int64Exact(1)),
+		}},
+		resource.TestStep{
+			PreConfig: func() {
+				w.later.Store(int64(time.Hour))
+				w.write("b.csv", podstackHeaders+"2026-06-30 12:30:00,joe@example.com,Create,Pod,web-2,192.0.2.1\n"+first)
+			},
+			Config:           config,
+			ConfigPlanChecks: archiveAction(plancheck.ResourceActionUpdate),
+			ConfigStateChecks: []statecheck.StateCheck{
+				expectArchive("entry_count", knownvalue.Int64Exact(2)),
+			},
+		},
+	)
+}
+
+// TestAccPodStack_badInput: what can be wrong with exports and their configuration,
+// and the whole text of what users get.
+func TestAccPodStack_badInput(t *testing.T) {
+	t.Parallel()
+
+	const look = "\ndata \"audit_logs\" \"test\" {}\n"
+
+	block := func(body string) string { return "provider \"audit\" {\n  podstack = {\n" + body + "\n  }\n}" + look }
+
+	for name, tt := range map[string]struct {
+		file    string
+		config  func(w *world) string
+		summary string
+		detail  string
+	}{
+		"no exports": {"", func(*world) string { return block(`    exports = []`) }, "Check the configuration", `
+The list podstack.exports is empty, so there is nothing to read.
+Give at least one path or pattern, such as "exports/*.csv".`},
+		"an empty path": {"", func(*world) string { return block(`    exports = ["a.csv", ""]`) }, "Check the configuration", `
+The value of podstack.exports[1] cannot be used: it is empty.
+Value: ""
+Give a path or a pattern, such as "exports/*.csv".`},
+		"a mapping of no field": {"", func(*world) string {
+			return block("    exports = [\"a.csv\"]\n    columns = { when = \"Time\" }")
+		}, "Check the configuration", `
+No column can become what podstack.columns["when"] names.
+Give one of id, time, action, …`},
+		"a mapping to nothing": {"", func(*world) string {
+			return block("    exports = [\"a.csv\"]\n    columns = { time = \" \" }")
+		}, "Check the configuration", `
+The value of podstack.columns["time"] is empty or null.
+Give a header of the exports as it is spelled there, or leave the key out.`},
+		"a value known too late": {"", func(*world) string {
+			return "resource \"terraform_data\" \"late\" { input = \"a.csv\" }\n" + block("    exports = [terraform_data.late.output]")
+		}, "Look up audit logs", `
+The provider's configuration for PodStack depends on values that are known only after an apply.
+Service: podstack
+Configure the provider with values that are known when planning, such as variables or the environment.`},
+		"not configured": {"", func(*world) string {
+			return "provider \"audit\" {\n  cloudscale = { token = \"x\" }\n}\ndata \"audit_logs\" \"test\" {\n  service = \"podstack\"\n}\n"
+		}, "Look up audit logs", `
+PodStack is not configured.
+Service: podstack
+Export the log from the PodStack console and name the files in the provider block: podstack = { exports = ["exports/*.csv"] }.`},
+		"no file": {"", func(w *world) string { return w.podstack("", look) }, "Read PodStack audit logs", `
+No file matches.
+Service: podstack
+File: DIR/*.csv
+Check the path; relative ones begin where Terraform runs, so ${path.module} in front is safest.`},
+		"no time column": {"Occurrence,Who,Action\n2026-06-30 10:00:00,jane,Delete\n", func(w *world) string { return w.podstack("", look) }, "Read PodStack audit logs", `
+No header is known to mean time.
+Service: podstack
+File: DIR/a.csv
+Line: 1
+Headers: "Occurrence", "Who", "Action"
+Name the header: columns = { time = "Occurrence" }.`},
+		"a ragged row": {podstackHeaders + "2026-06-30 10:00:00,jane,Delete,Pod,\"web\n1\",192.0.2.1,more\n", func(w *world) string { return w.podstack("", look) }, "Read PodStack audit logs", `
+The row has 7 cells and the header has 6: perhaps a delimiter is not in quotes.
+Service: podstack
+File: DIR/a.csv
+Line: 3
+Column: 14
+Export again, and do not edit the file.`},
+		"no time": {podstackHeaders + "noon,jane,Delete,Pod,web,192.0.2.1\n", func(w *world) string { return w.podstack("", look) }, "Read PodStack audit logs", `
+The cell is not a time in a known form.
+Service: podstack
+File: DIR/a.csv
+Line: 2
+Column: 1
+Header: "Timestamp"
+Export again with times such as 2026-01-31 15:04:05, or name another column: columns = { time = "…" }.`},
+		"a filter without a column": {"Timestamp,Action\n2026-06-30 10:00:00,Delete\n", func(w *world) string {
+			return w.podstack("", "\ndata \"audit_logs\" \"test\" {\n  ip_addresses = [\"192.0.2.1\"]\n}\n")
+		}, "Check the query", `
+None of the exports has a column for ip_address, so the filter would find nothing, whatever happened.
+Service: podstack
+Remove the argument for this service.`},
+		"an operation without an action": {"Timestamp,Action\n2026-06-30 10:00:00,Delete\n", func(w *world) string {
+			return w.podstack("", "\ndata \"audit_logs\" \"test\" {\n  service = \"podstack\"\n  operations = [\"attach\"]\n}\n")
+		}, "Check the query", `
+No action of PodStack is known to mean attach, so the filter would find nothing, whatever happened.
+Service: podstack
+Remove the operation for this service, or filter by actions.`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, fakeapi.Options{})
+			if tt.file != "" {
+				w.write("a.csv", tt.file)
+			}
+
+			w.test(resource.TestStep{
+				Config: tt.config(w), PlanOnly: true,
+				ExpectError: diagnostic(tt.summary, strings.ReplaceAll(tt.detail, "DIR", w.dir)),
+			})
+		})
+	}
+}
+
+// The mapping that an error asks for is the one that helps.
+func TestAccPodStack_columns(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{})
+	w.write("a.csv", "Occurrence;Who;Action;Old;New\n30.06.2026 10:00:00;jane;Update;\"{\"\"size\"\":1}\";\"{\"\"size\"\":2}\"\n")
+
+	w.test(resource.TestStep{
+		Config: w.podstack(`columns = { time = "Occurrence", previous_values = "Old", new_values = "New" }`, `data "audit_logs" "test" {}`),
+		ConfigStateChecks: []statecheck.StateCheck{
+			expect("entries", knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectPartial(map[string]knownvalue.Check{
+				"actor": knownvalue.StringExact("jane"),
+				"changes": knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectExact(map[string]knownvalue.Check{
+					"field": knownvalue.StringExact("size"), "before": knownvalue.StringExact("1"), "after": knownvalue.StringExact("2"),
+				})}),
+			})})),
+		},
+	})
+}
+
+// The example gates as its README says, and keeps the log.
+func TestAccPodStack_example(t *testing.T) {
+	t.Parallel()
+
+	dir, err := filepath.Abs(filepath.Join("..", "..", "examples", "podstack"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	text, err := os.ReadFile(filepath.Join(dir, "main.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Acceptance configurations have no required_providers.
+	_, body, found := strings.Cut(string(text), "\nprovider \"audit\"")
+	if !found {
+		t.Fatal("the example has no provider block")
+	}
+
+	config := strings.ReplaceAll("provider \"audit\""+body, "${path.module}", dir)
+
+	w := newWorld(t, fakeapi.Options{})
+	w.later.Store(int64(5 * 24 * time.Hour))
+
+	with := func(actors string) string {
+		return strings.NewReplacer(`default     = ["ci@example.com"]`, "default = "+actors, `default     = "archive"`, fmt.Sprintf("default = %q", w.file("archive"))).Replace(config)
+	}
+
+	w.test(
+		resource.TestStep{Config: with(`["ci@example.com"]`), PlanOnly: true, ExpectError: diagnostic("Resource postcondition failed", `
+Unexpected deletions between 2026-06-01T00:00:04.000000Z and 2026-06-30T23:58:41.000000Z:
+1 by joe@example.com`)},
+		resource.TestStep{
+			Config: with(`["ci@example.com", "joe@example.com"]`),
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue("audit_log_archive.podstack", tfjsonpath.New("entry_count"), knownvalue.Int64Exact(9)),
+				statecheck.ExpectKnownOutputValue("expected", knownvalue.MapExact(map[string]knownvalue.Check{
+					"ci@example.com": knownvalue.Int64Exact(1), "joe@example.com": knownvalue.Int64Exact(1),
+				})),
+			},
+			ConfigPlanChecks: expectNoChanges(),
+		},
+	)
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package podstack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// checker looks at every row of a file, in its order.
+type checker struct {
+	f     *file
+	spans spans
+	rows  int64
+	// possible are the readings of dates that no row has ruled out.
+	possible [2]bool
+	// open is the first row whose date the readings differ on.
+	open *Error
+}
+
+func (k *checker) row(cells []string, _ int, at func(int) place) error {
+	f := k.f
+
+	if err := f.checkWidth(cells, at); err != nil {
+		return err
+	}
+
+	problem := func(i int, reason, next string) error {
+		p := at(i)
+
+		return &Error{Line: p.line, Column: p.column, Header: f.columns.headers[i], Reason: reason, Next: next}
+	}
+
+	for _, i := range f.columns.blank {
+		if i < len(cells) && strings.TrimSpace(cells[i]) != "" {
+			return problem(i, "A cell stands in a column without a header.", "Export again, or give the column a header.")
+		}
+	}
+
+	action := f.columns.of[toAction]
+	if strings.TrimSpace(cells[action]) == "" {
+		return problem(action, "The cell is empty, and every event has an action.", exportAgain)
+	}
+
+	when := f.columns.of[toTime]
+
+	m, err := k.moment(cells[when])
+	if err != nil {
+		return problem(when, err.Error(), "Export again with times such as 2026-01-31 15:04:05, or name another column: columns = { time = \"…\" }.")
+	}
+
+	if m.at[0] != m.at[1] && k.open == nil {
+		errors.As(problem(when,
+			"Whether the dates are day first or month first cannot be told, since no row has a day after the 12th.",
+			"Export a longer span, or again with times such as 2026-01-31 15:04:05."), &k.open)
+	}
+
+	if err := f.checkOwn(cells, problem); err != nil {
+		return err
+	}
+
+	f.identified = f.identified && f.columns.has(toID) && strings.TrimSpace(cells[f.columns.of[toID]]) != ""
+	k.spans.add(m)
+	k.rows++
+
+	return nil
+}
+
+// moment reads a time in the readings that are still possible.
+func (k *checker) moment(cell string) (moment, error) {
+	if strings.TrimSpace(cell) == "" {
+		return moment{}, errors.New("The cell is empty, and every event has a time.") //nolint:revive,staticcheck // It is a sentence for users.
+	}
+
+	m, ok := parseMoment(cell)
+	if !ok {
+		return moment{}, errors.New("The cell is not a time in a known form.") //nolint:revive,staticcheck // As above.
+	}
+
+	if k.f.form == 0 {
+		k.f.form = m.form
+	}
+
+	for i := range m.ok {
+		k.possible[i] = k.possible[i] && m.ok[i]
+	}
+
+	if m.form != k.f.form || !k.possible[dayFirst] && !k.possible[monthFirst] {
+		return moment{}, errors.New("The time is in another form than those above it, as when a spreadsheet has rewritten some.") //nolint:revive,staticcheck // As above.
+	}
+
+	return m, nil
+}
+
+// checkWidth refuses rows with too few or too many cells.
+func (f *file) checkWidth(cells []string, at func(int) place) error {
+	headers := len(f.columns.headers)
+
+	if f.width == 0 {
+		f.width = headers
+
+		// A delimiter at the end of every row, or only of the header.
+		if n := len(cells); n == headers+1 && cells[n-1] == "" || n == headers-1 && f.columns.headers[n] == "" {
+			f.width = n
+		}
+	}
+
+	n := len(cells)
+
+	switch {
+	case n < f.width:
+		p := at(n - 1)
+
+		return &Error{
+			Line: p.line, Column: p.column, Header: f.columns.headers[n-1],
+			Reason: fmt.Sprintf("The row ends after %d of %d cells: it was cut off, or a line break is not in quotes.", n, f.width),
+			Next:   exportAgain,
+		}
+	case n > f.width:
+		p := at(f.width)
+
+		return &Error{
+			Line: p.line, Column: p.column,
+			Reason: fmt.Sprintf("The row has %d cells and the header has %d: perhaps a delimiter is not in quotes.", n, headers),
+			Next:   exportAgain,
+		}
+	default:
+		return nil
+	}
+}
+
+// checkOwn refuses cells that audit_log_export did not write.
+func (f *file) checkOwn(cells []string, problem func(i int, reason, next string) error) error {
+	if !f.columns.own {
+		return nil
+	}
+
+	service := f.columns.of[toService]
+	if name := strings.TrimSpace(cells[service]); !f.anyService && name != "" && name != auditlog.ServicePodStack {
+		return problem(service, "The file holds entries of another cloud that audit_log_export wrote.", "Name the exports of the PodStack console.")
+	}
+
+	if i := f.columns.of[toChanges]; i >= 0 {
+		if unmarshalChanges(cells[i], new([]auditlog.Change)) != nil {
+			return problem(i, "The cell is not a list of changes in JSON.", exportAgain)
+		}
+	}
+
+	if i := f.columns.of[toRaw]; i >= 0 && cells[i] != "" && !json.Valid([]byte(cells[i])) {
+		return problem(i, "The cell is not a record in JSON.", exportAgain)
+	}
+
+	return nil
+}
+
+// settle decides how dates made of numbers are to be read, over the whole column.
+func (k *checker) settle(all []spans) error {
+	f := k.f
+
+	if k.open != nil && k.possible[dayFirst] && k.possible[monthFirst] {
+		return k.open
+	}
+
+	if !k.possible[dayFirst] {
+		f.reading = monthFirst
+	}
+
+	for i := range f.chunks {
+		c := &f.chunks[i]
+		c.min, c.max = all[i].min[f.reading], all[i].max[f.reading]
+
+		if f.first.IsZero() || c.min.Before(f.first) {
+			f.first = c.min
+		}
+
+		if c.max.After(f.last) {
+			f.last = c.max
+		}
+	}
+
+	return nil
+}
