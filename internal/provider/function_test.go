@@ -115,7 +115,7 @@ func TestAccChanges(t *testing.T) {
 		return knownvalue.ListExact(append([]knownvalue.Check{}, changes...))
 	}
 
-	config, checks := used, []statecheck.StateCheck{}
+	config, checks := []string{used}, []statecheck.StateCheck{}
 
 	for i, tt := range []struct {
 		before, after string
@@ -133,16 +133,16 @@ func TestAccChanges(t *testing.T) {
 		{`{ a = toset(["y", "x"]) }`, `{ a = ["x", "y"] }`, list()},
 	} {
 		name := fmt.Sprintf("o%d", i)
-		config += output(name, fmt.Sprintf("provider::audit::changes(%s, %s)", tt.before, tt.after))
+		config = append(config, output(name, fmt.Sprintf("provider::audit::changes(%s, %s)", tt.before, tt.after)))
 		checks = append(checks, statecheck.ExpectKnownOutputValue(name, tt.want))
 	}
 
 	// What is not known when planning is found out later.
-	config += "resource \"terraform_data\" \"late\" { input = \"x\" }\n" +
-		output("late", "provider::audit::changes({ a = \"w\" }, { a = terraform_data.late.output })")
+	config = append(config, "resource \"terraform_data\" \"late\" { input = \"x\" }\n",
+		output("late", "provider::audit::changes({ a = \"w\" }, { a = terraform_data.late.output })"))
 	checks = append(checks, statecheck.ExpectKnownOutputValue("late", list(change("a", `"w"`, `"x"`))))
 
-	w.test(resource.TestStep{Config: config, ConfigStateChecks: checks, ConfigPlanChecks: expectNoChanges()})
+	w.test(resource.TestStep{Config: strings.Join(config, ""), ConfigStateChecks: checks, ConfigPlanChecks: expectNoChanges()})
 
 	for _, tt := range []struct{ call, want string }{
 		{`changes("{}", {})`, `
@@ -164,7 +164,7 @@ func TestAccFunctions_examples(t *testing.T) {
 	w.write("export.csv", "Timestamp,User,Action,Resource\n2026-06-02 09:15:00,jane,Delete,web-1\n")
 	w.write("renamed.csv", "Quand,Quoi\n2026-06-02 09:15:00,Delete\n")
 
-	config := used
+	config := []string{used}
 
 	for _, name := range []string{"parse_csv", "changes"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "examples", "functions", name, "function.tf"))
@@ -172,11 +172,11 @@ func TestAccFunctions_examples(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		config += strings.ReplaceAll(string(text), "${path.module}", w.dir)
+		config = append(config, strings.ReplaceAll(string(text), "${path.module}", w.dir))
 	}
 
 	w.test(resource.TestStep{
-		Config: config,
+		Config: strings.Join(config, "\n"),
 		ConfigStateChecks: []statecheck.StateCheck{
 			statecheck.ExpectKnownOutputValue("deletions", knownvalue.TupleExact([]knownvalue.Check{knownvalue.StringExact("2026-06-02T09:15:00.000000Z jane web-1")})),
 			statecheck.ExpectKnownOutputValue("renamed", knownvalue.Int64Exact(1)),

@@ -250,11 +250,7 @@ func (c *configured) addPodStack(m *podstackModel) {
 
 	info := podstack.Info()
 
-	values := []attr.Value{m.Exports, m.Columns, m.Retention}
-	for _, v := range m.Exports.Elements() {
-		values = append(values, v)
-	}
-
+	values := append([]attr.Value{m.Exports, m.Columns, m.Retention}, m.Exports.Elements()...)
 	for _, v := range m.Columns.Elements() {
 		values = append(values, v)
 	}

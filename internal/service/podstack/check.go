@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -63,9 +65,64 @@ func (k *checker) row(cells []string, _ int, at func(int) place) error {
 		return err
 	}
 
-	f.identified = f.identified && f.columns.has(toID) && strings.TrimSpace(cells[f.columns.of[toID]]) != ""
+	if err := f.checkID(cells, m, problem); err != nil {
+		return err
+	}
+
 	k.spans.add(m)
 	k.rows++
+
+	return nil
+}
+
+// sampledIDs is how many ids of a file are compared with those of others. Numbers
+// of rows, which begin anew in every export, show in far fewer.
+const sampledIDs = 100
+
+const notAnID = "Name the column that identifies events, if there is one, as columns = { id = \"…\" }, or give this one another header."
+
+// checkID refuses an id that another event has among the first ones.
+func (f *file) checkID(cells []string, m moment, problem func(i int, reason, next string) error) error {
+	id := ""
+	if i := f.columns.of[toID]; i >= 0 {
+		id = strings.TrimSpace(cells[i])
+	}
+
+	f.identified = f.identified && id != ""
+	known, ok := f.ids[id]
+
+	switch {
+	case ok && known != m.at:
+		return problem(f.columns.of[toID], "The id is that of an earlier row too, which has another time.", notAnID)
+	case id != "" && len(f.ids) < sampledIDs:
+		f.ids[id] = m.at
+	}
+
+	return nil
+}
+
+// checkIDs refuses exports that number their rows instead of their events.
+func checkIDs(files []*file) error {
+	seen := map[string]*file{}
+
+	for _, f := range files {
+		for _, id := range slices.Sorted(maps.Keys(f.ids)) {
+			other := seen[id]
+			if other == nil {
+				seen[id] = f
+
+				continue
+			}
+
+			if !other.ids[id][other.reading].Equal(f.ids[id][f.reading]) {
+				return &Error{
+					File: f.name, Line: f.headerAt, Header: f.columns.headers[f.columns.of[toID]],
+					Reason: fmt.Sprintf("The column gives events the ids of other events in %s, so it does not identify them.", other.name),
+					Next:   notAnID,
+				}
+			}
+		}
+	}
 
 	return nil
 }

@@ -149,6 +149,13 @@ func mapColumns(headers []string, places []int, mapping map[string]string) (*col
 		c.of[t] = -1
 	}
 
+	if c.isEvent(mapping) {
+		return nil, &Error{
+			Reason: "The first line holds an event instead of headers.",
+			Next:   "Export again with headers, or write a line of headers above it.",
+		}
+	}
+
 	if err := c.readHeaders(); err != nil {
 		return nil, err
 	}
@@ -185,6 +192,32 @@ func mapColumns(headers []string, places []int, mapping map[string]string) (*col
 	}
 
 	return c, nil
+}
+
+// isEvent tells the first line of a file without headers, which must not be shown:
+// none of its cells means time, and one holds an address or a number.
+func (c *columns) isEvent(mapping map[string]string) bool {
+	const mostDigits = 3
+
+	event := false
+
+	for _, h := range c.headers {
+		if t, ok := guess(h); ok && t == toTime || squeeze(h) == squeeze(mapping[labels[toTime].name]) && h != "" {
+			return false
+		}
+
+		numbers := strings.Map(func(r rune) rune {
+			if r < '0' || r > '9' {
+				return -1
+			}
+
+			return r
+		}, h)
+
+		event = event || strings.Index(h, "@") > 0 || len(numbers) > mostDigits || strings.Contains(h, "::")
+	}
+
+	return event
 }
 
 // readHeaders refuses a header that stands twice, since a record has each once.
@@ -251,16 +284,6 @@ func (c *columns) unrecognised(rows [][]string) *Error {
 		_, ok := parseMoment(cell)
 
 		return ok
-	}
-
-	// A file without headers begins with an event, which must not be shown.
-	for _, h := range c.headers {
-		if isTime(h) || strings.Contains(h, "@") {
-			return &Error{
-				Reason: "The first line holds an event instead of headers.",
-				Next:   "Export again with headers, or write a line of headers above it.",
-			}
-		}
 	}
 
 	names, pairs := []string{}, []string{}

@@ -55,6 +55,8 @@ type file struct {
 	last    time.Time
 	// identified says that every row has an id of its own.
 	identified bool
+	// ids holds the first ids and their times, in either reading.
+	ids map[string][2]time.Time
 }
 
 // chunk is a part of a file that holds whole records.
@@ -95,7 +97,7 @@ func scan(ctx context.Context, s source, mapping map[string]string, l limits) (*
 	}
 	defer c.Close()
 
-	f := &file{source: s, limits: l, size: c.Size(), identified: true}
+	f := &file{source: s, limits: l, size: c.Size(), identified: true, ids: map[string][2]time.Time{}}
 
 	if err := f.scan(ctx, c, mapping); err != nil {
 		if e := (*Error)(nil); errors.As(err, &e) && e.File == "" {

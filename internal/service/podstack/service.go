@@ -125,6 +125,10 @@ func scanAll(ctx context.Context, sources []source, mapping map[string]string, l
 		return nil, err
 	}
 
+	if err := checkIDs(files); err != nil {
+		return nil, err
+	}
+
 	return files, checkOverlaps(files)
 }
 

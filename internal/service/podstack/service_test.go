@@ -198,6 +198,39 @@ Line: 2
 Column: 26
 Export again, and do not edit the file.`,
 		},
+		"ids that number the rows": {
+			map[string]string{
+				"a.csv": "ID,Timestamp,Action\n1,2026-06-02 09:15:00,Delete\n2,2026-06-01 09:15:00,Delete\n",
+				"b.csv": "ID,Timestamp,Action\n1,2026-06-03 09:15:00,Delete\n2,2026-06-02 09:15:00,Delete\n",
+			},
+			nil,
+			auditlog.Query{},
+			`The column gives events the ids of other events in DIR/a.csv, so it does not identify them.
+File: b.csv
+Line: 1
+Header: ID
+Name the column that identifies events, if there is one, as columns = { id = "…" }, or give this one another header.`,
+		},
+		"an id twice": {
+			map[string]string{"a.csv": "ID,Timestamp,Action\n1,2026-06-02 09:15:00,Delete\n1,2026-06-01 09:15:00,Delete\n"},
+			nil,
+			auditlog.Query{},
+			`The id is that of an earlier row too, which has another time.
+File: a.csv
+Line: 3
+Column: 1
+Header: ID
+Name the column that identifies events, if there is one, as columns = { id = "…" }, or give this one another header.`,
+		},
+		"an event with a cell twice instead of headers": {
+			map[string]string{"a.csv": "noon on 2026-06-02,jane,jane,Delete\n"},
+			nil,
+			auditlog.Query{},
+			`The first line holds an event instead of headers.
+File: a.csv
+Line: 1
+Export again with headers, or write a line of headers above it.`,
+		},
 		"headers that never end": {
 			map[string]string{"a.csv": "\"Timestamp,Action\n2026-06-02 09:15:00,Delete\n"},
 			nil,
