@@ -286,9 +286,10 @@ func (c *columns) unrecognised(rows [][]string) *Error {
 		return ok
 	}
 
-	names, pairs := []string{}, []string{}
+	missing := c.missing()
+	names, pairs := make([]string, 0, len(missing)), make([]string, 0, len(missing))
 
-	for _, t := range c.missing() {
+	for _, t := range missing {
 		header := "…"
 
 		if t == toTime {
