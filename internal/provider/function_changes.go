@@ -38,7 +38,7 @@ func (f *changesFunction) Metadata(_ context.Context, _ function.MetadataRequest
 // Definition implements function.Function.
 func (f *changesFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	state := func(name, description string) function.Parameter {
-		return function.DynamicParameter{Name: name, AllowNullValue: true, MarkdownDescription: description + " An object or a map; null for no state."}
+		return function.DynamicParameter{Name: name, AllowNullValue: true, MarkdownDescription: description + " An object or a map; `{}` for no state."}
 	}
 
 	resp.Definition = function.Definition{
@@ -140,7 +140,7 @@ func stateOf(ctx context.Context, v types.Dynamic) (json.RawMessage, error) {
 	switch value.Type().(type) {
 	case tftypes.Object, tftypes.Map:
 	default:
-		p := stateError{cause: "A state is an object or a map.", next: "Give an object, such as { size = 10 }, or null where there was no state."}
+		p := stateError{cause: "A state is an object or a map.", next: "Give an object, such as { size = 10 }, or {} where there was no state."}
 		if value.Type().Is(tftypes.String) {
 			p = stateError{cause: "A state is an object or a map, and this is a string.", next: "If it holds JSON, give jsondecode() of it."}
 		}

@@ -6,7 +6,7 @@ output "changes" {
   )
 }
 
-# States that come as JSON are decoded first.
+# States that come as JSON are decoded first. Where there was no state, {} is given.
 output "decoded" {
-  value = provider::audit::changes(null, jsondecode("{\"size\":25}"))
+  value = provider::audit::changes({}, jsondecode("{\"size\":25}"))
 }
