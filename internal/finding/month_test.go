@@ -6,13 +6,14 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/servicetest"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
@@ -180,39 +182,51 @@ func TestMonth(t *testing.T) {
 	t.Run("podstack", func(t *testing.T) {
 		t.Parallel()
 
-		checkMonth(t, auditlog.ServicePodStack, newLog(podstackMonth(t)...))
+		checkMonth(t, auditlog.ServicePodStack, podstack.New(podstack.Options{
+			Exports: []string{filepath.Join(podstackExports(t), "*.csv")}, Clock: fakeapi.DefaultNow,
+		}))
 	})
 }
 
-func podstackMonth(t *testing.T) []auditlog.Entry {
+// podstackExports writes the month as the console would: two exports that
+// overlap, the newest entries first.
+func podstackExports(t *testing.T) string {
 	t.Helper()
 
-	var all []auditlog.Entry
+	var rows [][]string
 
 	for line := range bytes.Lines(read(t, auditlog.ServicePodStack+".ndjson.gz")) {
-		var e struct {
-			ID           string    `json:"id"`
-			Time         time.Time `json:"time"`
-			Service      string    `json:"service"`
-			Action       string    `json:"action"`
-			Operation    string    `json:"operation"`
-			ActorType    string    `json:"actor_type"`
-			Actor        string    `json:"actor"`
-			ResourceType string    `json:"resource_type"`
-			ResourceName string    `json:"resource_name"`
-			IPAddress    string    `json:"ip_address"`
-		}
+		var e map[string]string
 		if err := json.Unmarshal(line, &e); err != nil {
 			t.Fatal(err)
 		}
 
-		all = append(all, auditlog.Entry{
-			ID: e.ID, Time: e.Time, Service: e.Service, Action: e.Action, Operation: auditlog.Operation(e.Operation), ActorType: auditlog.ActorType(e.ActorType),
-			Actor: e.Actor, ResourceType: e.ResourceType, ResourceName: e.ResourceName, IPAddress: e.IPAddress,
-		})
+		rows = append(rows, []string{e["time"], e["actor"], e["action"], e["resource_type"], e["resource_name"], e["ip_address"]})
 	}
 
-	return all
+	dir := t.TempDir()
+
+	for name, part := range map[string][][]string{"a.csv": rows[:len(rows)*2/3], "b.csv": rows[len(rows)/3:]} {
+		var b bytes.Buffer
+
+		w := csv.NewWriter(&b)
+		newestFirst := slices.Clone(part)
+		slices.Reverse(newestFirst)
+
+		if err := w.Write([]string{"Timestamp", "User", "Action", "Resource Type", "Resource Name", "IP Address"}); err != nil {
+			t.Fatal(err)
+		}
+
+		if err := w.WriteAll(newestFirst); err != nil {
+			t.Fatal(err)
+		}
+
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	return dir
 }
 
 func checkMonth(t *testing.T, service string, s auditlog.Service) {
