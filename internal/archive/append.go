@@ -23,8 +23,24 @@ type Result struct {
 	Segments int64
 	// CoveredUntil is up to when everything has been archived.
 	CoveredUntil time.Time
+	// Gaps are what a service that is a copy could not show, but may show yet. What
+	// lies behind its end is not among them.
+	Gaps []auditlog.Window
+	// Lost is what is given up with this run: a gap that was accepted, or what lies
+	// before all that a copy holds when its archive begins.
+	Lost         *Gap
 	ResumedBy    ResumedBy
 	Completeness auditlog.Completeness
+}
+
+// Pending is what Append would do.
+type Pending struct {
+	// Count is how many entries it would archive.
+	Count int64
+	// CoveredUntil is up to when everything is archived already.
+	CoveredUntil time.Time
+	// Gaps are those of Result; empty where not everything was looked at.
+	Gaps []auditlog.Window
 }
 
 // Append archives what is new. On an error, what was archived before it stays
@@ -54,33 +70,41 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 	}
 
 	return Result{
-		Head: a.head, Added: r.added, Segments: r.segments, CoveredUntil: r.reached(),
+		Head: a.head, Added: r.added, Segments: r.segments, CoveredUntil: r.reached(), Gaps: r.unfilled(), Lost: r.lost,
 		ResumedBy: r.resumedBy, Completeness: r.c,
 	}, nil
 }
 
-// Pending counts what Append would add, up to limit.
-func (a *Archive) Pending(ctx context.Context, limit int64) (count int64, coveredUntil time.Time, err error) {
+// Pending says what Append would do, counting up to limit.
+func (a *Archive) Pending(ctx context.Context, limit int64) (Pending, error) {
 	r, err := a.begin(ctx)
 	if err != nil {
-		return 0, time.Time{}, err
+		return Pending{}, err
 	}
+
+	p := Pending{CoveredUntil: r.covered}
 
 	for _, err := range r.entries(ctx) {
 		if err != nil {
-			return 0, time.Time{}, err
+			return Pending{}, err
 		}
 
-		if count++; count >= limit {
-			return count, r.covered, nil
+		if p.Count++; p.Count >= limit {
+			return p, nil
 		}
 	}
 
-	if count > 0 {
-		return count, r.covered, nil
+	if err := r.settleGaps(); err != nil {
+		return Pending{}, err
 	}
 
-	return 0, r.reached(), nil
+	if p.Count == 0 {
+		p.CoveredUntil = r.reached()
+	}
+
+	p.Gaps = r.unfilled()
+
+	return p, nil
 }
 
 // reached is up to when everything is archived once a run has ended. A gap that
@@ -90,7 +114,7 @@ func (r *run) reached() time.Time {
 		return r.covered
 	}
 
-	return r.query.Window.End
+	return r.target()
 }
 
 // coveredUntil is up to when everything is archived.
@@ -100,12 +124,18 @@ func (a *Archive) coveredUntil() time.Time { return later(a.last.CoveredUntil, a
 type run struct {
 	a     *Archive
 	query auditlog.Query
+	// begunAfter is the number of the last segment before the run.
+	begunAfter int64
 	// known holds the ids of archived entries that will be read once more.
 	known     map[string]bool
 	covered   time.Time
 	resumedBy ResumedBy
 	gap       *Gap
-	c         auditlog.Completeness
+	// open are the gaps of a copy from covered on, the first few of them given up
+	// in gap aside.
+	open []auditlog.Window
+	lost *Gap
+	c    auditlog.Completeness
 
 	current  *segment
 	added    int64
@@ -115,7 +145,7 @@ type run struct {
 // begin finds the place in the log to go on from.
 func (a *Archive) begin(ctx context.Context) (*run, error) {
 	now := a.o.Clock().UTC()
-	r := &run{a: a, query: a.o.Filters, known: map[string]bool{}, resumedBy: ResumedFromStart}
+	r := &run{a: a, query: a.o.Filters, begunAfter: a.head.Sequence, known: map[string]bool{}, resumedBy: ResumedFromStart}
 	r.query.Window = auditlog.Window{Start: a.o.Start.UTC(), End: now.Add(-a.o.SettleDelay).Truncate(time.Microsecond)}
 
 	if a.last == nil {
@@ -167,8 +197,10 @@ func (r *run) settled() *run {
 // checkGap refuses to go on as if nothing were missing when the service no longer
 // holds all that happened since.
 func (r *run) checkGap(now time.Time) error {
-	oldest := now.Add(-r.a.o.Service.Info().Retention)
-	if !r.covered.Before(oldest) {
+	info := r.a.o.Service.Info()
+
+	oldest := now.Add(-info.Retention)
+	if info.Copy || !r.covered.Before(oldest) {
 		return nil
 	}
 
@@ -190,7 +222,7 @@ func (r *run) recall(ctx context.Context, since time.Time) error {
 	crashed := true
 
 	for m := r.a.last; ; {
-		crashed = crashed && m.CoveredUntil.Before(m.ReadUntil)
+		crashed = crashed && !m.complete()
 
 		from := since
 		if crashed {
@@ -356,6 +388,10 @@ func (r *run) finish(ctx context.Context) error {
 		return errors.New("the reading ended without a statement")
 	}
 
+	if err := r.settleGaps(); err != nil {
+		return err
+	}
+
 	if r.current != nil {
 		if err := r.write(ctx, true); err != nil {
 			return err
@@ -413,6 +449,10 @@ func (r *run) write(ctx context.Context, last bool) error {
 	r.a.head, r.a.last = head, m
 	r.added += m.Segment.EntryCount
 	r.segments++
+	if r.gap != nil {
+		r.lost = r.gap
+	}
+
 	r.current, r.gap = nil, nil
 
 	return nil
@@ -452,7 +492,7 @@ func (r *run) manifest(last bool) (*Manifest, []byte, error) {
 	m := &Manifest{
 		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Previous: a.head.SHA256,
 		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()), Segment: described,
-		CoveredUntil: r.query.Window.End, ReadUntil: r.query.Window.End, Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
+		CoveredUntil: r.target(), ReadUntil: r.query.Window.End, OpenGaps: gapsOf(r.open), Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
 		Start: a.o.Start, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redactor.Statement(),
 	}
 
@@ -461,7 +501,11 @@ func (r *run) manifest(last bool) (*Manifest, []byte, error) {
 	}
 
 	if !last {
-		m.CoveredUntil, m.Resume = later(r.covered, r.current.newest.Add(-orderMargin)), nil
+		m.CoveredUntil, m.OpenGaps, m.Resume = later(r.covered, r.current.newest.Add(-orderMargin)), nil, nil
+		if a.o.Service.Info().Copy {
+			m.CoveredUntil = r.covered // Its gaps show at the end.
+		}
+
 		if a.last != nil {
 			m.Resume = a.last.Resume
 		}

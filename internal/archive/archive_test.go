@@ -392,12 +392,12 @@ func TestPending(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		n, _, err := a.Pending(t.Context(), 1000)
+		p, err := a.Pending(t.Context(), 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		return n
+		return p.Count
 	}
 
 	if n := pending(); n != 5 || len(store.objects) != 0 {

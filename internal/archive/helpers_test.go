@@ -281,8 +281,16 @@ func (w *world) mustApply(o archive.Options) archive.Result {
 	return r
 }
 
+// failer is a test, be it one of rapid's.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
 // archived returns every archived record, by id, and fails on one archived twice.
-func archived(tb testing.TB, store durable.Store) map[string]string {
+func archived(tb failer, store durable.Store) map[string]string {
 	tb.Helper()
 
 	records := map[string]string{}

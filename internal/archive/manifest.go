@@ -45,6 +45,10 @@ type Manifest struct {
 	ResumedBy ResumedBy `json:"resumed_by"`
 	// Gap is what was lost before this segment, where that was accepted.
 	Gap *Gap `json:"gap"`
+	// OpenGaps are what the service could not show when the run ended, and may show
+	// yet, from CoveredUntil on. Only the last segment of a run has them, and only
+	// of a service that is a copy (auditlog.Info.Copy).
+	OpenGaps []Gap `json:"open_gaps,omitempty"`
 
 	Filters map[string][]string `json:"filters"`
 	// Redaction says what was taken out of the entries, nil where nothing was.
@@ -87,6 +91,20 @@ const (
 type Gap struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
+}
+
+// complete says that the segment is the last of a run that came to its end.
+func (m *Manifest) complete() bool {
+	return !m.CoveredUntil.Before(m.ReadUntil) || len(m.OpenGaps) > 0
+}
+
+func (m *Manifest) openGaps() []auditlog.Window {
+	gaps := make([]auditlog.Window, 0, len(m.OpenGaps))
+	for _, g := range m.OpenGaps {
+		gaps = append(gaps, auditlog.Window{Start: g.From, End: g.To})
+	}
+
+	return gaps
 }
 
 func (m *Manifest) encode() ([]byte, Head, error) {

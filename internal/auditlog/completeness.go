@@ -29,6 +29,10 @@ type Completeness struct {
 	// order: what happened there is not known. Only sources that are copies have
 	// them, console exports and archives.
 	Gaps []Window
+	// Caveats are what else the reading cannot show, one sentence each. Only
+	// archives have them: what their own filters left out, and what redaction may
+	// hide from a filter.
+	Caveats []string
 	// Retention is how far back the cloud keeps its log, and BeyondRetention that
 	// the window begins before that, so that an empty part of it proves nothing.
 	Retention       time.Duration

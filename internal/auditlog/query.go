@@ -164,25 +164,74 @@ type Unanswerable struct {
 
 func (u *Unanswerable) Error() string { return u.Reason }
 
+// fieldFilter is a filter that looks for values in fields that a service may lack.
+type fieldFilter struct {
+	argument string
+	// fields are where it looks. Where needed is set it finds nothing in a service
+	// that does not record the first.
+	fields []string
+	needed bool
+}
+
+// fieldFilters lists those of the query.
+func (q Query) fieldFilters() []fieldFilter {
+	var filters []fieldFilter
+
+	for _, f := range []struct {
+		given  bool
+		filter fieldFilter
+	}{
+		{len(q.Actors) > 0, fieldFilter{"actors", []string{"actor", "actor_id"}, true}},
+		{len(q.IPAddresses) > 0, fieldFilter{"ip_addresses", []string{FieldIPAddress}, true}},
+		{len(q.Origins) > 0, fieldFilter{"origins", []string{FieldOrigin}, true}},
+		{len(q.ResourceIDs) > 0, fieldFilter{"resource_ids", []string{FieldResourceID}, true}},
+		{len(q.ResourceTypes) > 0, fieldFilter{"resource_types", []string{"resource_type"}, true}},
+		{q.Search != "", fieldFilter{"search", []string{"actor", FieldResourceID, "resource_name", FieldIPAddress, "message"}, false}},
+	} {
+		if f.given {
+			filters = append(filters, f.filter)
+		}
+	}
+
+	return filters
+}
+
+// LooksInto lists the fields whose values the query's filters look for, its
+// condition aside.
+func (q Query) LooksInto() []string {
+	var fields []string
+
+	for _, f := range q.fieldFilters() {
+		fields = append(fields, f.fields...)
+	}
+
+	slices.Sort(fields)
+
+	return slices.Compact(fields)
+}
+
 // Unanswerable lists the filters that no entry of the service can pass, given
 // which fields and which operations it records. Nothing found has to mean that
 // nothing happened, so such a query is an error.
 func (q Query) Unanswerable(info Info) []*Unanswerable {
 	var all []*Unanswerable
 
-	for _, f := range []struct {
-		argument, field string
-		given           bool
-	}{
-		{"actors", "actor", len(q.Actors) > 0},
-		{"ip_addresses", FieldIPAddress, len(q.IPAddresses) > 0},
-		{"origins", FieldOrigin, len(q.Origins) > 0},
-		{"resource_ids", FieldResourceID, len(q.ResourceIDs) > 0},
-		{"resource_types", "resource_type", len(q.ResourceTypes) > 0},
-	} {
-		if f.given && !info.Records(f.field) {
+	for _, f := range q.fieldFilters() {
+		if f.needed && slices.Contains(info.NeverRecorded, f.fields[0]) {
 			all = append(all, &Unanswerable{f.argument, -1, fmt.Sprintf(
-				"%s never records %s, so the filter would find nothing, whatever happened.", info.Title, f.field)})
+				"%s never records %s, so the filter would find nothing, whatever happened.", info.Title, f.fields[0])})
+
+			continue
+		}
+
+		// A filter that looks into several fields misses what one of them lost.
+		for _, field := range f.fields {
+			if slices.Contains(info.Redacted, field) {
+				all = append(all, &Unanswerable{f.argument, -1, fmt.Sprintf(
+					"%s holds %s in redacted form, so the filter could miss what happened.", info.Title, field)})
+
+				break
+			}
 		}
 	}
 

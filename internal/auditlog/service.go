@@ -32,6 +32,13 @@ type Info struct {
 	Retention time.Duration
 	// NeverRecorded names the fields that no entry of this service ever has.
 	NeverRecorded []string
+	// Redacted names the fields that were taken out of the entries or changed,
+	// which only archives have.
+	Redacted []string
+	// Copy says that the source grows in pieces that may come late and in any
+	// order, such as exports that somebody makes: what it cannot show yet are gaps
+	// of its readings, and nothing in it expires.
+	Copy bool
 	// Operations lists what its actions can mean; OperationOther is always among it.
 	Operations []Operation
 	// OperationOf maps an action as the service spells it.
@@ -43,8 +50,11 @@ type Info struct {
 // Cloud returns the name of the cloud that recorded the entries.
 func (i Info) Cloud() string { return cmp.Or(i.Of, i.Name) }
 
-// Records says whether entries of the service can have the field.
-func (i Info) Records(field string) bool { return !slices.Contains(i.NeverRecorded, field) }
+// Records says whether entries of the service can have the field as it was
+// recorded.
+func (i Info) Records(field string) bool {
+	return !slices.Contains(i.NeverRecorded, field) && !slices.Contains(i.Redacted, field)
+}
 
 // Service is one cloud's audit log.
 type Service interface {

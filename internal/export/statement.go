@@ -24,9 +24,11 @@ type Statement struct {
 	Proof        string `json:"proof"            tfsdk:"proof"`
 	SecondPass   bool   `json:"second_pass"      tfsdk:"second_pass"`
 	// Gaps is empty, not nil, where there is none.
-	Gaps            []Span `json:"gaps"             tfsdk:"gaps"`
-	RetentionDays   int64  `json:"retention_days"   tfsdk:"retention_days"`
-	BeyondRetention bool   `json:"beyond_retention" tfsdk:"beyond_retention"`
+	Gaps []Span `json:"gaps"             tfsdk:"gaps"`
+	// Caveats is empty, not nil, where there is none.
+	Caveats         []string `json:"caveats"          tfsdk:"caveats"`
+	RetentionDays   int64    `json:"retention_days"   tfsdk:"retention_days"`
+	BeyondRetention bool     `json:"beyond_retention" tfsdk:"beyond_retention"`
 }
 
 // Span is a part of the window, its end excluded, in auditlog.TimeLayout.
@@ -53,6 +55,7 @@ func NewStatement(c auditlog.Completeness) Statement {
 		Proof:             string(c.Proof),
 		SecondPass:        c.SecondPass,
 		Gaps:              gaps,
+		Caveats:           append([]string{}, c.Caveats...),
 		RetentionDays:     int64(c.Retention / (24 * time.Hour)),
 		BeyondRetention:   c.BeyondRetention,
 	}

@@ -33,7 +33,8 @@ func completenessFields() []struct {
 		{"proof", "Why nothing is missing: `total_matches` (as many different records came as the service counts), `cursor_exhausted` (the service's cursor was followed to its end), `exports_read` (every record of the console's exports was read) or `chain_verified` (every segment is what the archive's chain says).", types.StringType},
 		{"second_pass", "Whether a first reading did not add up and was repeated.", types.BoolType},
 		{"gaps", "Parts of the window that the source holds nothing about, each `{start, end}`; what happened there is not known. Only console exports and archives have gaps.", gapsType()},
-		{"retention_days", "How many days the service keeps entries.", types.Int64Type},
+		{"caveats", "What else the reading cannot show, one sentence each: what the filters of an archive left out of it, and what its redaction may hide from a filter. Empty for everything but archives.", types.ListType{ElemType: types.StringType}},
+		{"retention_days", "How many days the service keeps entries; `0` for an archive, which drops none.", types.Int64Type},
 		{"beyond_retention", "Whether the window begins before the retention, so that an empty part of it proves nothing.", types.BoolType},
 	}
 }
@@ -43,6 +44,16 @@ func gapType() types.ObjectType {
 }
 
 func gapsType() types.ListType { return types.ListType{ElemType: gapType()} }
+
+// elementOf returns what a list is of.
+func elementOf(kind attr.Type) attr.Type {
+	list, ok := kind.(types.ListType)
+	if !ok {
+		return nil // Every other kind was named.
+	}
+
+	return list.ElemType
+}
 
 func completenessTypes() map[string]attr.Type {
 	kinds := map[string]attr.Type{}
@@ -65,6 +76,11 @@ func completenessValue(c auditlog.Completeness) types.Object {
 		}))
 	}
 
+	caveats := make([]attr.Value, 0, len(s.Caveats))
+	for _, text := range s.Caveats {
+		caveats = append(caveats, types.StringValue(text))
+	}
+
 	return types.ObjectValueMust(completenessTypes(), map[string]attr.Value{
 		"window_start":       types.StringValue(s.WindowStart),
 		"window_end":         types.StringValue(s.WindowEnd),
@@ -76,6 +92,7 @@ func completenessValue(c auditlog.Completeness) types.Object {
 		"proof":              types.StringValue(s.Proof),
 		"second_pass":        types.BoolValue(s.SecondPass),
 		"gaps":               types.ListValueMust(gapType(), gaps),
+		"caveats":            types.ListValueMust(types.StringType, caveats),
 		"retention_days":     types.Int64Value(s.RetentionDays),
 		"beyond_retention":   types.BoolValue(s.BeyondRetention),
 	})
@@ -95,22 +112,49 @@ func completenessWarnings(info auditlog.Info, c auditlog.Completeness) diag.Diag
 		diags.Append(gapsWarning(info, c).warning())
 	}
 
+	if len(c.Caveats) > 0 {
+		diags.Append(caveatsWarning(info, c).warning())
+	}
+
 	return diags
+}
+
+// caveatsWarning names what an archive cannot show by its nature.
+func caveatsWarning(info auditlog.Info, c auditlog.Completeness) problem {
+	p := problem{
+		summary: "The archive does not hold everything that happened",
+		cause:   "That nothing is found in " + info.Title + " does not mean that nothing happened.",
+		next:    "Take it into account; to make it fail, let a postcondition look at completeness.caveats.",
+	}.with("Service", info.Name).with("Window", c.Window.String())
+
+	for _, text := range c.Caveats {
+		p = p.with("Caveat", text)
+	}
+
+	return p
 }
 
 // gapsWarning names the gaps, the first few of many.
 func gapsWarning(info auditlog.Info, c auditlog.Completeness) problem {
-	const shownGaps = 10
-
 	p := problem{
 		summary: "The window is not covered throughout",
 		cause:   "There are parts of the window that " + info.Title + " holds nothing about, so what happened there is not known.",
 		next:    "Fill the gaps, or ask for a window that is covered; to make gaps fail, let a postcondition look at completeness.gaps.",
 	}.with("Service", info.Name).with("Window", c.Window.String())
 
-	for i, g := range c.Gaps {
+	if info.Name == auditlog.ServiceArchive {
+		p.next = "Apply the archive if it can still reach further, or ask for a window that it covers; to make gaps fail, let a postcondition look at completeness.gaps."
+	}
+
+	return p.withGaps(c.Gaps)
+}
+
+func (p problem) withGaps(gaps []auditlog.Window) problem {
+	const shownGaps = 10
+
+	for i, g := range gaps {
 		if i == shownGaps {
-			return p.with("More", strconv.Itoa(len(c.Gaps)-shownGaps))
+			return p.with("More", strconv.Itoa(len(gaps)-shownGaps))
 		}
 
 		p = p.with("Gap", g.String())

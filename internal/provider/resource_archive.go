@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -199,7 +200,7 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (*archiv
 
 	m.setHead(a)
 
-	pending, covered, err := a.Pending(ctx, mostPending)
+	pending, err := a.Pending(ctx, mostPending)
 	if gap := (*archive.GapError)(nil); errors.As(err, &gap) {
 		m.PendingEntries = types.Int64Value(0)
 
@@ -210,9 +211,9 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (*archiv
 		return nil, diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
 	}
 
-	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending), timeValue(covered)
+	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending.Count), timeValue(pending.CoveredUntil)
 
-	return nil, nil
+	return nil, openGapsWarning(service.Info(), pending.Gaps, a.Head())
 }
 
 // gapKey is where Terraform keeps a gap between a refresh and the plan.
@@ -391,11 +392,36 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 		}.with("Service", service.Info().Name).warning())
 	}
 
+	diags.Append(openGapsWarning(service.Info(), result.Gaps, result.Head)...)
+
+	if service.Info().Copy && result.Lost != nil {
+		diags.Append(problem{
+			summary: "The archive leaves out a part of the log",
+			cause:   "There are no exports of it, and the archive goes on without: exports that come later are not taken in.",
+			next:    "To archive it after all, add its exports and begin another archive.",
+		}.with("Service", service.Info().Name).with("Left out", auditlog.Window{Start: result.Lost.From, End: result.Lost.To}.String()).warning())
+	}
+
 	if result.Completeness.BeyondRetention && result.ResumedBy == archive.ResumedFromStart {
 		diags.Append(retentionWarning(service.Info(), result.Completeness).warning())
 	}
 
 	return diags
+}
+
+// openGapsWarning names what the archive waits for.
+func openGapsWarning(info auditlog.Info, gaps []auditlog.Window, head archive.Head) diag.Diagnostics {
+	if len(gaps) == 0 {
+		return nil
+	}
+
+	p := problem{
+		summary: "The archive waits for missing exports",
+		cause:   "There are gaps between the exports of " + info.Title + ": what lies behind the first is archived as far as it is known, but counts as covered only when the gap is filled.",
+		next:    "Add exports of these times; to give up the first, set accept_gap_after = " + strconv.FormatInt(head.Sequence, 10) + ".",
+	}.with("Service", info.Name)
+
+	return diag.Diagnostics{p.withGaps(gaps).warning()}
 }
 
 func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, known *archive.Head, key string) (archive.Result, error) {

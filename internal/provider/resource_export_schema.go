@@ -189,7 +189,7 @@ func resourceCompletenessAttribute() schema.SingleNestedAttribute {
 		case types.StringType:
 			attributes[f.name] = schema.StringAttribute{MarkdownDescription: f.description, Computed: true}
 		default:
-			attributes[f.name] = schema.ListAttribute{MarkdownDescription: f.description, Computed: true, ElementType: gapType()}
+			attributes[f.name] = schema.ListAttribute{MarkdownDescription: f.description, Computed: true, ElementType: elementOf(f.kind)}
 		}
 	}
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+// redacted lists the fields that redaction took out or changed. A pseudonym counts:
+// whoever filters by a name would not find it.
+func (t *terms) redacted() []string {
+	if t.redaction == nil {
+		return nil
+	}
+
+	var fields []string
+
+	for _, rule := range t.redaction.Rules {
+		if rule.Mode != export.RedactKeep {
+			fields = append(fields, rule.Field)
+		}
+	}
+
+	return fields
+}
+
+// excludes lists the query's filters that nothing can pass which has passed the
+// archive's own.
+func (t *terms) excludes(q auditlog.Query) []*auditlog.Unanswerable {
+	var all []*auditlog.Unanswerable
+
+	wanted := filtersOf(q)
+
+	// Not actors, which can be given by name and by id.
+	for _, name := range []string{"actions", "operations", "resource_types", "resource_ids", "origins", "ip_addresses"} {
+		kept, asked := t.filters[name], wanted[name]
+		if len(kept) == 0 || len(asked) == 0 {
+			continue
+		}
+
+		if !slices.ContainsFunc(asked, func(v string) bool {
+			return slices.ContainsFunc(kept, func(k string) bool { return compatible(name, v, k) })
+		}) {
+			all = append(all, &auditlog.Unanswerable{Argument: name, Index: -1, Reason: fmt.Sprintf(
+				"The archive keeps only entries with %s, so the filter would find nothing, whatever happened.", written(name, kept))})
+		}
+	}
+
+	return all
+}
+
+// compatible says whether one entry can pass both values of a filter.
+func compatible(name, a, b string) bool {
+	if name != "ip_addresses" {
+		return a == b
+	}
+
+	p, err := auditlog.ParseAddress(a)
+	if err != nil {
+		return true // Whoever reads the query says what is wrong with it.
+	}
+
+	var o netip.Prefix
+	if o, err = auditlog.ParseAddress(b); err != nil {
+		return true
+	}
+
+	return p.Overlaps(o)
+}
+
+// caveats says what a query cannot show of what was archived under these terms.
+func (t *terms) caveats(q auditlog.Query) []string {
+	var all []string
+
+	if len(t.filters) > 0 {
+		kept := make([]string, 0, len(t.filters))
+		for _, name := range slices.Sorted(maps.Keys(t.filters)) {
+			kept = append(kept, written(name, t.filters[name]))
+		}
+
+		all = append(all, "The archive keeps only entries with "+strings.Join(kept, " and ")+"; whatever else happened is not in it.")
+	}
+
+	if t.redaction == nil {
+		return all
+	}
+
+	looksInto := q.LooksInto()
+	if q.Where != nil {
+		looksInto = append(looksInto, "where")
+	}
+
+	// What a redacted value equals or contains was redacted in other fields as well,
+	// but for those that have a rule of their own.
+	looksInto = slices.DeleteFunc(looksInto, func(field string) bool {
+		return field == "origin" || field == "resource_type" ||
+			slices.ContainsFunc(t.redaction.Rules, func(rule export.RedactionRule) bool { return rule.Field == field })
+	})
+
+	if len(looksInto) > 0 {
+		all = append(all, "The archive is redacted, and where another field held a redacted value it was redacted as well; "+
+			"a filter on "+strings.Join(looksInto, ", ")+" does not find such entries.")
+	}
+
+	return all
+}
+
+// written shows a filter as it is written in a configuration.
+func written(name string, values []string) string {
+	quoted := make([]string, 0, len(values))
+	for _, v := range values {
+		quoted = append(quoted, fmt.Sprintf("%q", v))
+	}
+
+	if name == "search" || name == "where" {
+		return name + " = " + quoted[0]
+	}
+
+	return name + " = [" + strings.Join(quoted, ", ") + "]"
+}
