@@ -108,7 +108,7 @@ func (r *Reader) Info() auditlog.Info {
 
 func (r *Reader) info() auditlog.Info {
 	return auditlog.Info{
-		Name: auditlog.ServiceArchive, Title: r.archived.Title + "'s archive",
+		Name: auditlog.ServiceArchive, Of: r.archived.Cloud(), Title: r.archived.Title + "'s archive",
 		NeverRecorded: r.archived.NeverRecorded, Operations: r.archived.Operations, OperationOf: r.archived.OperationOf,
 	}
 }

@@ -87,12 +87,10 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 // lookUp does what the configuration asks for and takes the result but for the
 // rows.
 func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Duration) (*lookedUp, diag.Diagnostics) {
-	service, picked := c.pick(lookUpSummary, m.Service)
-	if picked != nil {
-		return nil, compact(picked)
-	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 
-	query, diags := m.resolve(service.Info(), c.options.Clock(), lookUpSettleDelay, lookUpSummary)
+	service, query, diags := m.open(ctx, c, lookUpSummary)
 
 	options, more := m.lookUpOptions(c)
 	diags.Append(more...)
@@ -100,9 +98,6 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 	if diags.HasError() {
 		return nil, diags
 	}
-
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 
 	found, err := lookUp(ctx, service, query, options)
 	if err != nil {
@@ -115,6 +110,19 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 	diags.Append(completenessWarnings(service.Info(), found.completeness)...)
 
 	return found, diags
+}
+
+// open returns what a look-up reads and what it asks for.
+func (m *queryModel) open(ctx context.Context, c *configured, summary string) (auditlog.Service, auditlog.Query, diag.Diagnostics) {
+	service, picked := c.source(ctx, summary, m.source())
+	if picked != nil {
+		return nil, auditlog.Query{}, compact(picked)
+	}
+
+	query, diags := m.resolve(service.Info(), c.options.Clock(), lookUpSettleDelay, summary)
+	diags.Append(unanswerable(service, query)...)
+
+	return service, query, diags
 }
 
 // lookUpOptions is how the user wants the rows.
@@ -142,5 +150,5 @@ func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagno
 		return p
 	}
 
-	return diagnosticOf(err, circumstances{summary: "Read " + info.Title + " audit logs", info: info, window: w})
+	return diagnosticOf(err, circumstances{summary: "Read " + logOf(info), info: info, window: w})
 }

@@ -9,9 +9,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
@@ -19,8 +21,9 @@ import (
 const FilterOptionsType = TypeName + "_log_filter_options"
 
 var (
-	_ datasource.DataSource              = (*filterOptionsDataSource)(nil)
-	_ datasource.DataSourceWithConfigure = (*filterOptionsDataSource)(nil)
+	_ datasource.DataSource                   = (*filterOptionsDataSource)(nil)
+	_ datasource.DataSourceWithConfigure      = (*filterOptionsDataSource)(nil)
+	_ datasource.DataSourceWithValidateConfig = (*filterOptionsDataSource)(nil)
 )
 
 // NewFilterOptionsDataSource returns the data source audit_log_filter_options.
@@ -30,6 +33,8 @@ type filterOptionsDataSource struct{ c *configured }
 
 type filterOptionsModel struct {
 	Service        types.String   `tfsdk:"service"`
+	Destination    types.String   `tfsdk:"destination"`
+	PublicKey      types.String   `tfsdk:"public_key"`
 	Last           types.String   `tfsdk:"last"`
 	Timeouts       timeouts.Value `tfsdk:"timeouts"`
 	Actions        []string       `tfsdk:"actions"`
@@ -55,9 +60,19 @@ func (d *filterOptionsDataSource) Schema(ctx context.Context, _ datasource.Schem
 			"Where a service lists none itself, they are read off its log, and a value that did not occur there is missing.",
 		Attributes: map[string]schema.Attribute{
 			"service": schema.StringAttribute{
-				MarkdownDescription: "Which cloud. Default: the only configured one.",
+				MarkdownDescription: "Which cloud, or `archive` for an archive of one. Default: the only configured cloud.",
 				Optional:            true,
-				Validators:          []validator.String{oneOf(serviceNames()...)},
+				Validators:          []validator.String{oneOf(sourceNames()...)},
+			},
+			"destination": schema.StringAttribute{
+				MarkdownDescription: sourceDestinationText,
+				Optional:            true,
+				Validators:          []validator.String{destinationForm()},
+			},
+			"public_key": schema.StringAttribute{
+				MarkdownDescription: sourcePublicKeyText,
+				Optional:            true,
+				Validators:          []validator.String{publicKeyForm()},
 			},
 			"last": schema.StringAttribute{
 				MarkdownDescription: "How far back to look where values are read off the log; without effect where the service lists them itself. Default: `30d`.",
@@ -82,6 +97,20 @@ func (d *filterOptionsDataSource) Configure(_ context.Context, req datasource.Co
 	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
 }
 
+// ValidateConfig is called at validation and before each plan; values may still
+// be unknown.
+func (d *filterOptionsDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
+	var source sourceModel
+
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("service"), &source.service)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("destination"), &source.destination)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("public_key"), &source.publicKey)...)
+
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(source.validate()...)
+	}
+}
+
 const (
 	filterOptionsSummary = "List audit log filter options"
 	filterOptionsLast    = 30 * 24 * time.Hour
@@ -100,15 +129,15 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 	timeout, diags := m.Timeouts.Read(ctx, lookUpTimeout)
 	resp.Diagnostics.Append(diags...)
 
-	service, picked := d.c.pick(filterOptionsSummary, m.Service)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	service, picked := d.c.source(ctx, filterOptionsSummary, sourceModel{m.Service, m.Destination, m.PublicKey})
 	resp.Diagnostics.Append(compact(picked)...)
 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 
 	now := d.c.options.Clock()
 	window := auditlog.Window{Start: now.Add(-filterOptionsLast), End: now}
@@ -129,6 +158,10 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 	m.OriginOfValues = types.StringValue(string(options.OriginOfValues))
 
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+
+	if r, ok := service.(*archive.Reader); ok {
+		resp.Diagnostics.Append(completenessWarnings(r.Info(), auditlog.Completeness{Window: window, Gaps: r.Gaps(window)})...)
+	}
 }
 
 // notNil returns an empty list for none, since null would mean "not known".

@@ -87,13 +87,10 @@ const evaluateSummary = "Evaluate audit log rules"
 
 // evaluate does what the configuration asks for and takes the result.
 func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout time.Duration) diag.Diagnostics {
-	service, picked := c.pick(evaluateSummary, m.Service)
-	if picked != nil {
-		return compact(picked)
-	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 
-	info := service.Info()
-	query, diags := m.resolve(info, c.options.Clock(), lookUpSettleDelay, evaluateSummary)
+	service, query, diags := m.open(ctx, c, evaluateSummary)
 
 	options, more := m.options()
 	diags.Append(more...)
@@ -109,14 +106,12 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 		options.Redact = r.Apply
 	}
 
+	info := service.Info()
 	diags.Append(m.checkAgainst(options, info, query.Window)...)
 
 	if diags.HasError() {
 		return diags
 	}
-
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 
 	var done auditlog.Completeness
 

@@ -236,16 +236,16 @@ func mistakeProblem(m *finding.OptionError) diag.Diagnostic {
 
 // evaluateProblem explains what an evaluation ended with.
 func evaluateProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
-	p := explain(err, circumstances{summary: "Read " + info.Title + " audit logs", info: info, window: w})
+	in := circumstances{summary: "Read " + logOf(info), info: info, window: w}
 
 	rule := (*finding.RuleError)(nil)
 	if errors.As(err, &rule) {
-		p.summary = evaluateSummary
+		in.summary = evaluateSummary
 
-		return p.with("Rule", rule.Rule).at(path.Root("rules").AtMapKey(rule.Rule).AtName("where"))
+		return explain(err, in).with("Rule", rule.Rule).at(path.Root("rules").AtMapKey(rule.Rule).AtName("where"))
 	}
 
-	return p.diagnostic()
+	return diagnosticOf(err, in)
 }
 
 func findingTypes() map[string]attr.Type {

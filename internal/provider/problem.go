@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
@@ -111,6 +112,16 @@ func explain(err error, in circumstances) problem {
 		return exportFileProblem(p, exportErr)
 	}
 
+	if readErr := (*archive.ReadError)(nil); errors.As(err, &readErr) {
+		p = explainArchive(p, readErr)
+
+		if !in.window.End.IsZero() {
+			p = p.with("Window", in.window.String())
+		}
+
+		return p
+	}
+
 	apiErr := (*client.Error)(nil)
 	if !errors.As(err, &apiErr) {
 		p.cause = sentence(err.Error())
@@ -175,14 +186,14 @@ func diagnosticOf(err error, in circumstances) diag.Diagnostic {
 // the disk or of an archive, is not its business.
 func readingProblem(err error, in circumstances) (diag.Diagnostic, bool) {
 	unanswerable, evalErr := (*auditlog.Unanswerable)(nil), (*where.EvalError)(nil)
-	apiErr, exportErr := (*client.Error)(nil), (*podstack.Error)(nil)
+	apiErr, exportErr, readErr := (*client.Error)(nil), (*podstack.Error)(nil), (*archive.ReadError)(nil)
 
 	switch {
 	case errors.As(err, &unanswerable):
 		return unanswerableProblem(unanswerable, in.info), true
 	case errors.As(err, &evalErr):
 		return explain(err, in).at(path.Root(whereName)), true
-	case errors.As(err, &apiErr), errors.As(err, &exportErr):
+	case errors.As(err, &apiErr), errors.As(err, &exportErr), errors.As(err, &readErr):
 		return explain(err, in).diagnostic(), true
 	default:
 		return nil, false

@@ -88,7 +88,7 @@ Set service to one of them.`},
 		"unknown service": {look(`service = "aws"`), "Check the configuration", `
 The value of service cannot be used: it is unknown.
 Value: "aws"
-Give one of cloudscale, podstack, upcloud.`},
+Give one of archive, cloudscale, podstack, upcloud.`},
 		"last and start": {look("service = \"upcloud\"\nlast = \"1d\"\nstart = \"2026-01-01T00:00:00Z\""), "Check the query", `
 The window is given twice: by last and by start or end.
 Give either last, or start and end.`},

@@ -26,7 +26,7 @@ const (
 
 // validate reports what is wrong whichever values are still unknown.
 func (m *queryModel) validate() diag.Diagnostics {
-	var diags diag.Diagnostics
+	diags := m.source().validate()
 
 	if !m.Last.IsNull() && (!m.Start.IsNull() || !m.End.IsNull()) {
 		diags.Append(problem{

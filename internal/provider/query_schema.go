@@ -31,7 +31,9 @@ func queryArguments(settleDelay string) []queryArgument {
 	}
 
 	return []queryArgument{
-		{"service", "Which cloud: `" + strings.Join(serviceNames(), "`, `") + "`. Default: the only configured one.", false, oneOf(serviceNames()...)},
+		{"service", "Which cloud: `" + strings.Join(serviceNames(), "`, `") + "`; or `" + auditlog.ServiceArchive + "`, to read an archive of any of them back. Default: the only configured cloud.", false, oneOf(sourceNames()...)},
+		{"destination", sourceDestinationText, false, destinationForm()},
+		{"public_key", sourcePublicKeyText, false, publicKeyForm()},
 		{"last", "How far back to look, such as `30m`, `24h`, `7d` or `2w`. Default: `24h` when no bound is given. Excludes `start` and `end`.", false, positiveSpanForm()},
 		{"start", "Begin of the window, RFC 3339, included. Default: `24h` before its end.", false, timeForm()},
 		{"end", "End of the window, RFC 3339, excluded. Default: now. An end in the future counts as now.", false, timeForm()},
@@ -52,9 +54,16 @@ func queryArguments(settleDelay string) []queryArgument {
 type queryModel struct {
 	filterModel
 
+	Destination types.String `tfsdk:"destination"`
+	PublicKey   types.String `tfsdk:"public_key"`
+
 	Last  types.String `tfsdk:"last"`
 	Start types.String `tfsdk:"start"`
 	End   types.String `tfsdk:"end"`
+}
+
+func (m *queryModel) source() sourceModel {
+	return sourceModel{service: m.Service, destination: m.Destination, publicKey: m.PublicKey}
 }
 
 // filterModel is the part of a query that does not say when.

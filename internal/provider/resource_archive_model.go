@@ -153,6 +153,32 @@ func startForm() validator.String {
 	}}
 }
 
+// archivableForm checks the name of a service whose log can be archived.
+type archivableForm struct{}
+
+// Description implements validator.Describer.
+func (archivableForm) Description(context.Context) string {
+	return "one of " + strings.Join(serviceNames(), ", ")
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v archivableForm) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String.
+func (archivableForm) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.ValueString() != auditlog.ServiceArchive {
+		oneOf(serviceNames()...).ValidateString(ctx, req, resp)
+
+		return
+	}
+
+	resp.Diagnostics.Append(problem{
+		summary: checkConfiguration,
+		cause:   "An archive is not archived again; it is read back with audit_logs and audit_log_export.",
+		next:    "Set service to the cloud whose log to archive; to have an archive twice, copy its files.",
+	}.at(req.Path))
+}
+
 func destinationForm() validator.String {
 	return stringForm{`a directory, or a bucket such as "s3://evidence/audit?endpoint=https://objects.example.com&region=de"`, func(value string) error {
 		_, err := durable.ParseDestination(value)

@@ -23,6 +23,13 @@ func archiveSchema(ctx context.Context) schema.Schema {
 		delete(attributes, name)
 	}
 
+	// An archive is not archived, and its destination is where it grows.
+	attributes["service"] = schema.StringAttribute{
+		MarkdownDescription: "Which cloud: `" + strings.Join(serviceNames(), "`, `") + "`. Default: the only configured one.",
+		Optional:            true,
+		Validators:          []validator.String{archivableForm{}},
+	}
+
 	maps.Copy(attributes, archiveArguments())
 	maps.Copy(attributes, archiveResults())
 

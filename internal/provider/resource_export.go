@@ -156,7 +156,7 @@ func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		plan.keepResults(state)
 	} else {
 		plan.forgetResults()
-		resp.Diagnostics.Append(r.foresee(&plan, state)...)
+		resp.Diagnostics.Append(r.foresee(ctx, &plan, state)...)
 	}
 
 	if state != nil && drifted {
@@ -214,18 +214,8 @@ func (r *exportResource) Delete(ctx context.Context, req resource.DeleteRequest,
 }
 
 // foresee reports what would make the export fail: the service, the window, the file.
-func (r *exportResource) foresee(plan, state *exportModel) diag.Diagnostics {
-	var diags diag.Diagnostics
-
-	if !plan.Service.IsUnknown() {
-		service, picked := r.c.pick(exportSummary, plan.Service)
-		diags.Append(compact(picked)...)
-
-		if picked == nil && plan.queryKnown() {
-			_, found := plan.resolve(service.Info(), r.c.options.Clock(), exportSettleDelay, exportSummary)
-			diags.Append(found...)
-		}
-	}
+func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
+	diags := r.foreseeSource(ctx, plan)
 
 	if !plan.Redact.IsUnknown() && !slices.ContainsFunc(slices.Collect(maps.Values(plan.Redact.Elements())), attr.Value.IsUnknown) {
 		_, found := redactor(plan.Redact, r.c)
@@ -244,9 +234,37 @@ func (r *exportResource) foresee(plan, state *exportModel) diag.Diagnostics {
 	return diags
 }
 
+// foreseeSource reports what is wrong with what would be read, as far as it is
+// known. An archive may be begun by the same apply.
+func (r *exportResource) foreseeSource(ctx context.Context, plan *exportModel) diag.Diagnostics {
+	if !plan.source().known() {
+		return nil
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
+	defer cancel()
+
+	service, picked, none := r.c.sourceOrNone(ctx, exportSummary, plan.source())
+	if none {
+		return nil
+	}
+
+	if picked != nil || !plan.queryKnown() {
+		return compact(picked)
+	}
+
+	query, diags := plan.resolve(service.Info(), r.c.options.Clock(), exportSettleDelay, exportSummary)
+	diags.Append(unanswerable(service, query)...)
+
+	return diags
+}
+
 // write reads the log and writes the files, and puts the results into the model.
 func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time.Duration, overwrite bool) diag.Diagnostics {
-	service, picked := r.c.pick(exportSummary, m.Service)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	service, picked := r.c.source(ctx, exportSummary, m.source())
 	if picked != nil {
 		return diag.Diagnostics{picked}
 	}
@@ -254,12 +272,9 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time
 	now := r.c.options.Clock()
 
 	query, diags := m.resolve(service.Info(), now, exportSettleDelay, exportSummary)
-	if diags.HasError() {
+	if diags.Append(unanswerable(service, query)...); diags.HasError() {
 		return diags
 	}
-
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 
 	rules, found := redactor(m.Redact, r.c)
 	if diags.Append(found...); diags.HasError() {

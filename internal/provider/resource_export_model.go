@@ -90,6 +90,8 @@ func (m *exportModel) validate() diag.Diagnostics {
 func (m *exportModel) sameExport(o *exportModel) bool {
 	pairs := [][2]attr.Value{
 		{m.Service, o.Service},
+		{m.Destination, o.Destination},
+		{m.PublicKey, o.PublicKey},
 		{m.Last, o.Last},
 		{m.Start, o.Start},
 		{m.End, o.End},
@@ -310,7 +312,7 @@ func driftProblem(d drift, file string) problem {
 
 // exportProblem tells an error of the disk from one of the service.
 func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
-	if d, ok := readingProblem(err, circumstances{summary: "Export " + info.Title + " audit logs", info: info, window: w}); ok {
+	if d, ok := readingProblem(err, circumstances{summary: "Export " + logOf(info), info: info, window: w}); ok {
 		return d
 	}
 

@@ -127,14 +127,14 @@ func (x *Expression) Possible(info auditlog.Info) bool {
 	var unknown []*cel.AttributePatternType
 
 	for _, f := range auditlog.Fields() {
-		known := f.Name == "operation" || f.Name == "service" && info.Name != auditlog.ServiceArchive || !info.Records(f.Name)
+		known := f.Name == "operation" || f.Name == "service" && info.Cloud() != auditlog.ServiceArchive || !info.Records(f.Name)
 		if !known {
 			unknown = append(unknown, cel.AttributePattern(entryVariable).QualString(f.Name))
 		}
 	}
 
 	return slices.ContainsFunc(info.Operations, func(op auditlog.Operation) bool {
-		return x.possible(&auditlog.Entry{Service: info.Name, Operation: op}, unknown)
+		return x.possible(&auditlog.Entry{Service: info.Cloud(), Operation: op}, unknown)
 	})
 }
 

@@ -63,6 +63,7 @@ func Info() auditlog.Info {
 		Name:            auditlog.ServicePodStack,
 		Title:           "PodStack",
 		Retention:       DefaultRetention,
+		Copy:            true,
 		Operations:      auditlog.OperationsIn(operations),
 		OperationOf:     OperationOf,
 		CredentialsHint: "Export the log from the PodStack console and name the files in the provider block: podstack = { exports = [\"exports/*.csv\"] }.",
