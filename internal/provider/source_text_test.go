@@ -4,8 +4,10 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,7 +62,7 @@ Service: archive
 Destination: evidence
 
 Grant read access to the destination.`},
-		"something else": {fmt.Errorf("the disk is on fire"), `The disk is on fire.
+		"something else": {errors.New("the disk is on fire"), `The disk is on fire.
 
 Service: archive
 Destination: evidence
@@ -87,9 +89,9 @@ func TestWarningsOfArchives(t *testing.T) {
 		Caveats: []string{"The archive keeps only entries with operations = [\"delete\"]; whatever else happened is not in it."},
 	}
 
-	got := ""
+	var got strings.Builder
 	for _, d := range append(completenessWarnings(info, c), openGapsWarning(auditlog.Info{Name: "podstack", Title: "PodStack"}, c.Gaps, archive.Head{Sequence: 7})...) {
-		got += d.Severity().String() + ": " + d.Summary() + "\n\n" + d.Detail() + "\n\n"
+		fmt.Fprintf(&got, "%s: %s\n\n%s\n\n", d.Severity(), d.Summary(), d.Detail())
 	}
 
 	if diff := cmp.Diff(`Warning: The window is not covered throughout
@@ -121,7 +123,7 @@ Gap: [2026-06-01T00:00:00.000000Z, 2026-06-02T00:00:00.000000Z)
 
 Add exports of these times; to give up the first, set accept_gap_after = 7.
 
-`, got); diff != "" {
+`, got.String()); diff != "" {
 		t.Error(diff)
 	}
 }
