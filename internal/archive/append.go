@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -117,8 +119,15 @@ func (r *run) reached() time.Time {
 	return r.target()
 }
 
-// coveredUntil is up to when everything is archived.
-func (a *Archive) coveredUntil() time.Time { return later(a.last.CoveredUntil, a.o.CoveredUntil) }
+// coveredUntil is up to when everything is archived. What a refresh found
+// while other filters were in force says nothing about what these would have.
+func (a *Archive) coveredUntil() time.Time {
+	if !maps.EqualFunc(a.last.Filters, filtersOf(a.o.Filters), slices.Equal) {
+		return a.last.CoveredUntil
+	}
+
+	return later(a.last.CoveredUntil, a.o.CoveredUntil)
+}
 
 // run is one Append or Pending under way.
 type run struct {

@@ -510,3 +510,46 @@ func TestCrashAfterALateRecord(t *testing.T) {
 	w.checkExactlyOnce(store, r.CoveredUntil)
 	checkVerifies(t, store, archive.VerifyOptions{Head: &r.Head})
 }
+
+// TestOtherFilters: a refresh that found nothing new for the filters of then says
+// nothing about what other filters would have kept.
+func TestOtherFilters(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, auditlog.ServiceUpCloud, 1)
+	store := newMemory()
+	w.happen(5, begin.Add(-time.Hour))
+	w.mustApply(w.options(store))
+
+	// Nothing of what happens next passes the filters, so that nothing is pending.
+	narrow := auditlog.Query{ResourceIDs: []string{"none"}}
+
+	w.now = w.now.Add(24 * time.Hour)
+	w.happen(7, w.now.Add(-12*time.Hour))
+
+	o := w.options(store)
+	o.Filters = narrow
+
+	a, err := archive.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	pending, err := a.Pending(t.Context(), 10)
+	if err != nil || pending.Count != 0 {
+		t.Fatalf("%+v, %v", pending, err)
+	}
+
+	w.now = w.now.Add(time.Hour)
+
+	o = w.options(store)
+	o.CoveredUntil = pending.CoveredUntil
+	o.Filters = auditlog.Query{Operations: auditlog.Operations()} // Everything, in other words.
+
+	r := w.mustApply(o)
+	if r.Added != 7 {
+		t.Errorf("%d were added", r.Added)
+	}
+
+	w.checkExactlyOnce(store, r.CoveredUntil)
+}
