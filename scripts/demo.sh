@@ -109,7 +109,7 @@ UPCLOUD_DEBUG_API_BASE_URL=$(value upcloud)
 CLOUDSCALE_API_URL=$(value cloudscale)
 export UPCLOUD_TOKEN CLOUDSCALE_API_TOKEN UPCLOUD_DEBUG_API_BASE_URL CLOUDSCALE_API_URL
 
-cp -R examples/demo examples/gates/counts examples/gates/ephemeral examples/gates/findings examples/archive "$work/"
+cp -R examples/demo examples/gates/counts examples/gates/ephemeral examples/gates/findings examples/archive examples/archive-lookup examples/podstack "$work/"
 TF_VAR_until=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 export TF_VAR_until
 tf=$(basename -- "$TERRAFORM" "$exe")
@@ -213,6 +213,20 @@ shown "$verify" 0 "$work/bin/auditlog$exe" verify archive --public-key "$key" --
 contains 'Signed by      example.com/audit'
 contains 'Verdict        OK'
 
+since=$(sed -n 's/^From  *//p' "$work/log")
+until=$(sed -n 's/^Covered until  *//p' "$work/log")
+[ -n "$since" ] && [ -n "$until" ] || fail 'the verifier does not say what the archive covers.'
+
+printf '\n  Years later, without an account, the log is read back from it (examples/archive-lookup):\n'
+place=$work/archive-lookup
+attempt 0 "$TERRAFORM" init
+# shellcheck disable=SC2016 # Shown, not run.
+shown "$tf"' plan -var destination=../archive/archive -var "public_key=$key" -var "start=$from" -var "end=$covered_until"' 0 \
+	env -u UPCLOUD_TOKEN -u CLOUDSCALE_API_TOKEN "$TERRAFORM" plan -var destination=../archive/archive \
+	-var "public_key=$key" -var "start=$since" -var "end=$until"
+contains 'deletions = {'
+place=$work/archive
+
 printf '\n  Somebody flips one byte of a segment:\n'
 set -- "$place"/archive/entries/*/*/00000003-*
 byte=$(od -An -tu1 -j 99 -N 1 "$1" | tr -d ' ')
@@ -221,6 +235,14 @@ printf "\\$(printf %03o $((255 - byte)))" | dd of="$1" bs=1 seek=99 conv=notrunc
 shown "$verify; echo \"exit code \$?\"" 1 "$work/bin/auditlog$exe" verify archive --public-key "$key" --head "$head"
 contains 'ALTERED        entries/service=upcloud/date='
 contains 'Verdict        NOT OK'
+printf '\n  exit code %s\n' "$code"
+
+heading '7. PodStack has no API: the same gate over the CSV files that its console exports (examples/podstack)'
+place=$work/podstack
+attempt 0 "$TERRAFORM" init
+shown "head -n 3 exports/*.csv" 0 sh -c 'head -n 3 exports/*.csv'
+shown "$tf plan; echo \"exit code \$?\"" 1 env -u UPCLOUD_TOKEN -u CLOUDSCALE_API_TOKEN "$TERRAFORM" plan
+contains '1 by joe@example.com'
 printf '\n  exit code %s\n' "$code"
 
 printf '\nEverything was as it should be.\n'

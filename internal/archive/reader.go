@@ -49,6 +49,8 @@ type Reader struct {
 	archived auditlog.Info
 }
 
+var _ auditlog.Answerer = (*Reader)(nil)
+
 // ReadError is any error of opening or reading an archive.
 type ReadError struct {
 	// Destination is the archive.
@@ -64,7 +66,7 @@ func (e *ReadError) Unwrap() error { return e.Err }
 
 // UnanswerableError says that a part of the window was archived in a way that
 // leaves a filter nothing to find, whatever happened.
-type UnanswerableError struct{ Filters []*auditlog.Unanswerable }
+type UnanswerableError struct{ Filters []*auditlog.UnanswerableError }
 
 func (e *UnanswerableError) Error() string { return e.Filters[0].Reason }
 
@@ -118,10 +120,10 @@ func (r *Reader) Gaps(w auditlog.Window) []auditlog.Window { return r.chain.unkn
 
 // Unanswerable lists the filters that cannot be answered for some part of the
 // window, given what was kept of it and how.
-func (r *Reader) Unanswerable(q auditlog.Query) []*auditlog.Unanswerable {
+func (r *Reader) Unanswerable(q auditlog.Query) []*auditlog.UnanswerableError {
 	info := r.info()
 
-	var excluded []*auditlog.Unanswerable
+	var excluded []*auditlog.UnanswerableError
 
 	for _, t := range r.chain.termsOf(q.Window) {
 		for _, field := range t.redacted() {
@@ -131,7 +133,7 @@ func (r *Reader) Unanswerable(q auditlog.Query) []*auditlog.Unanswerable {
 		}
 
 		for _, u := range t.excludes(q) {
-			if !slices.ContainsFunc(excluded, func(o *auditlog.Unanswerable) bool { return *o == *u }) {
+			if !slices.ContainsFunc(excluded, func(o *auditlog.UnanswerableError) bool { return *o == *u }) {
 				excluded = append(excluded, u)
 			}
 		}

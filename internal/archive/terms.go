@@ -33,8 +33,8 @@ func (t *terms) redacted() []string {
 
 // excludes lists the query's filters that nothing can pass which has passed the
 // archive's own.
-func (t *terms) excludes(q auditlog.Query) []*auditlog.Unanswerable {
-	var all []*auditlog.Unanswerable
+func (t *terms) excludes(q auditlog.Query) []*auditlog.UnanswerableError {
+	var all []*auditlog.UnanswerableError
 
 	wanted := filtersOf(q)
 
@@ -48,7 +48,7 @@ func (t *terms) excludes(q auditlog.Query) []*auditlog.Unanswerable {
 		if !slices.ContainsFunc(asked, func(v string) bool {
 			return slices.ContainsFunc(kept, func(k string) bool { return compatible(name, v, k) })
 		}) {
-			all = append(all, &auditlog.Unanswerable{Argument: name, Index: -1, Reason: fmt.Sprintf(
+			all = append(all, &auditlog.UnanswerableError{Argument: name, Index: -1, Reason: fmt.Sprintf(
 				"The archive keeps only entries with %s, so the filter would find nothing, whatever happened.", written(name, kept))})
 		}
 	}

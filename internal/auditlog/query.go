@@ -152,8 +152,8 @@ func (m *Matcher) matchSearch(e *Entry) bool {
 	return slices.ContainsFunc(in, func(s string) bool { return strings.Contains(strings.ToLower(s), m.search) })
 }
 
-// Unanswerable is a filter that would find nothing, whatever happened.
-type Unanswerable struct {
+// UnanswerableError is a filter that would find nothing, whatever happened.
+type UnanswerableError struct {
 	// Argument is the filter by its name in a configuration.
 	Argument string
 	// Index is that of the value at fault, -1 where it is the filter as a whole.
@@ -162,7 +162,7 @@ type Unanswerable struct {
 	Reason string
 }
 
-func (u *Unanswerable) Error() string { return u.Reason }
+func (u *UnanswerableError) Error() string { return u.Reason }
 
 // fieldFilter is a filter that looks for values in fields that a service may lack.
 type fieldFilter struct {
@@ -213,12 +213,12 @@ func (q Query) LooksInto() []string {
 // Unanswerable lists the filters that no entry of the service can pass, given
 // which fields and which operations it records. Nothing found has to mean that
 // nothing happened, so such a query is an error.
-func (q Query) Unanswerable(info Info) []*Unanswerable {
-	var all []*Unanswerable
+func (q Query) Unanswerable(info Info) []*UnanswerableError {
+	var all []*UnanswerableError
 
 	for _, f := range q.fieldFilters() {
 		if f.needed && slices.Contains(info.NeverRecorded, f.fields[0]) {
-			all = append(all, &Unanswerable{f.argument, -1, fmt.Sprintf(
+			all = append(all, &UnanswerableError{f.argument, -1, fmt.Sprintf(
 				"%s never records %s, so the filter would find nothing, whatever happened.", info.Title, f.fields[0])})
 
 			continue
@@ -227,7 +227,7 @@ func (q Query) Unanswerable(info Info) []*Unanswerable {
 		// A filter that looks into several fields misses what one of them lost.
 		for _, field := range f.fields {
 			if slices.Contains(info.Redacted, field) {
-				all = append(all, &Unanswerable{f.argument, -1, fmt.Sprintf(
+				all = append(all, &UnanswerableError{f.argument, -1, fmt.Sprintf(
 					"%s holds %s in redacted form, so the filter could miss what happened.", info.Title, field)})
 
 				break
@@ -238,13 +238,13 @@ func (q Query) Unanswerable(info Info) []*Unanswerable {
 	for i, op := range q.Operations {
 		// A word outside of the vocabulary is the business of whoever reads it.
 		if slices.Contains(Operations(), op) && !slices.Contains(info.Operations, op) {
-			all = append(all, &Unanswerable{"operations", i, fmt.Sprintf(
+			all = append(all, &UnanswerableError{"operations", i, fmt.Sprintf(
 				"No action of %s is known to mean %s, so the filter would find nothing, whatever happened.", info.Title, op)})
 		}
 	}
 
 	if q.Where != nil && !q.Where.Possible(info) {
-		all = append(all, &Unanswerable{"where", -1, fmt.Sprintf(
+		all = append(all, &UnanswerableError{"where", -1, fmt.Sprintf(
 			"No entry of %s can meet the condition, whatever happened.", info.Title)})
 	}
 

@@ -102,6 +102,24 @@ type Resumer interface {
 // facts/audit-log-apis.md §2.2.
 const OrderMargin = time.Minute
 
+// Inspector is a service of which more is known once its source has been looked
+// at, such as which columns exports have.
+type Inspector interface {
+	Service
+
+	// Inspect is Info with what the source turned out to hold.
+	Inspect(ctx context.Context) (Info, error)
+}
+
+// Answerer is a service that knows more of what a query cannot find than its Info
+// says, such as which entries an archive was made to keep.
+type Answerer interface {
+	Service
+
+	// Unanswerable is Query.Unanswerable with what the source knows of the window.
+	Unanswerable(q Query) []*UnanswerableError
+}
+
 // FilterOptions lists the values that filters may take, each list sorted.
 type FilterOptions struct {
 	Actions        []string

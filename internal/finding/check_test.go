@@ -254,11 +254,11 @@ func (s exported) Inspect(context.Context) (auditlog.Info, error) {
 // archived is one that was made to keep deletions by CI only.
 type archived struct{ *log }
 
-func (archived) Unanswerable(q auditlog.Query) []*auditlog.Unanswerable {
-	all := []*auditlog.Unanswerable{{Argument: "x", Index: -1, Reason: "The query itself."}}
+func (archived) Unanswerable(q auditlog.Query) []*auditlog.UnanswerableError {
+	all := []*auditlog.UnanswerableError{{Argument: "x", Index: -1, Reason: "The query itself."}}
 
 	if len(q.Operations) > 0 && !slices.Contains(q.Operations, "delete") {
-		all = append(all, &auditlog.Unanswerable{Argument: "operations", Index: -1, Reason: "The archive keeps deletions, so the filter would find nothing, whatever happened."})
+		all = append(all, &auditlog.UnanswerableError{Argument: "operations", Index: -1, Reason: "The archive keeps deletions, so the filter would find nothing, whatever happened."})
 	}
 
 	return all

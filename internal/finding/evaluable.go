@@ -11,31 +11,19 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// inspector is a service of which more is known once its source has been looked
-// at: which columns exports have.
-type inspector interface {
-	Inspect(ctx context.Context) (auditlog.Info, error)
-}
-
 // informed returns all that is known of a service.
 func informed(ctx context.Context, s auditlog.Service) (auditlog.Info, error) {
-	if i, ok := s.(inspector); ok {
+	if i, ok := s.(auditlog.Inspector); ok {
 		return i.Inspect(ctx)
 	}
 
 	return s.Info(), nil
 }
 
-// answerer is a service that knows more of what a query cannot find than its Info
-// says: which entries an archive was made to keep.
-type answerer interface {
-	Unanswerable(q auditlog.Query) []*auditlog.Unanswerable
-}
-
 // unanswerable says why the service cannot show what a rule's condition looks for,
 // beyond what is wrong with the query itself, or nothing.
 func unanswerable(s auditlog.Service, info auditlog.Info, q auditlog.Query, condition auditlog.Condition) string {
-	a, ok := s.(answerer)
+	a, ok := s.(auditlog.Answerer)
 	if !ok {
 		return ""
 	}
@@ -52,7 +40,7 @@ func unanswerable(s auditlog.Service, info auditlog.Info, q auditlog.Query, cond
 	known := a.Unanswerable(q)
 
 	for _, u := range a.Unanswerable(asked) {
-		if !slices.ContainsFunc(known, func(k *auditlog.Unanswerable) bool { return *k == *u }) {
+		if !slices.ContainsFunc(known, func(k *auditlog.UnanswerableError) bool { return *k == *u }) {
 			return strings.Replace(u.Reason, "so the filter would", "so the rule would", 1)
 		}
 	}

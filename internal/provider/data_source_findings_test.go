@@ -301,3 +301,48 @@ Remove them for this service, or name the built-in rules to apply in builtin_rul
 		})
 	}
 }
+
+// TestAccFindings_archive: what an archive says, years later, is what the cloud
+// said.
+func TestAccFindings_archive(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 800, Seed: 5})
+	rules := func(name, source string) string {
+		return fmt.Sprintf(`
+data "audit_log_findings" %q {
+  %s
+  start = "2026-06-20T00:00:00Z"
+  end   = "2026-06-28T00:00:00Z"
+
+  baseline = "7d"
+}
+`, name, source)
+	}
+	archive := fmt.Sprintf(`
+resource "audit_log_archive" "test" {
+  service     = "upcloud"
+  destination = %q
+}
+`, w.file("archive"))
+
+	w.test(
+		resource.TestStep{Config: w.config(archive)},
+		resource.TestStep{
+			Config: w.config(archive + rules("cloud", `service = "upcloud"`) + rules("test", fmt.Sprintf("service = \"archive\"\n  destination = %q", w.file("archive"))) + `
+output "same" {
+  value = [for name in ["findings", "counts_by_rule", "not_evaluable", "entry_count"] :
+    jsonencode(data.audit_log_findings.cloud[name]) == jsonencode(data.audit_log_findings.test[name]) ? "same" : name]
+}
+`),
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownOutputValue("same", knownvalue.TupleExact([]knownvalue.Check{
+					knownvalue.StringExact("same"), knownvalue.StringExact("same"), knownvalue.StringExact("same"), knownvalue.StringExact("same"),
+				})),
+				found("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")})),
+				found("baseline_completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")})),
+				found("counts_by_rule", knownvalue.MapPartial(map[string]knownvalue.Check{"deletion": knownvalue.Int64Exact(6)})),
+			},
+		},
+	)
+}

@@ -185,7 +185,7 @@ func diagnosticOf(err error, in circumstances) diag.Diagnostic {
 // readingProblem explains an error of the source or of the query. Another one, of
 // the disk or of an archive, is not its business.
 func readingProblem(err error, in circumstances) (diag.Diagnostic, bool) {
-	unanswerable, evalErr := (*auditlog.Unanswerable)(nil), (*where.EvalError)(nil)
+	unanswerable, evalErr := (*auditlog.UnanswerableError)(nil), (*where.EvalError)(nil)
 	apiErr, exportErr, readErr := (*client.Error)(nil), (*podstack.Error)(nil), (*archive.ReadError)(nil)
 
 	switch {

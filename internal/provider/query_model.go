@@ -86,7 +86,7 @@ func checkAnswerable(query auditlog.Query, info auditlog.Info) diag.Diagnostics 
 	return diags
 }
 
-func unanswerableProblem(u *auditlog.Unanswerable, info auditlog.Info) diag.Diagnostic {
+func unanswerableProblem(u *auditlog.UnanswerableError, info auditlog.Info) diag.Diagnostic {
 	at, next := path.Root(u.Argument), "Remove the argument for this service."
 	if u.Index >= 0 {
 		at, next = at.AtListIndex(u.Index), "Remove the operation for this service, or filter by actions."

@@ -126,12 +126,12 @@ func sourceProblem(err error, summary string) diag.Diagnostic {
 // unanswerable refuses the filters that a part of an archive cannot answer. Of
 // other services their info says as much.
 func unanswerable(s auditlog.Service, q auditlog.Query) diag.Diagnostics {
-	r, ok := s.(*archive.Reader)
+	r, ok := s.(auditlog.Answerer)
 	if !ok {
 		return nil
 	}
 
-	info := r.Info()
+	info := s.Info()
 	known := q.Unanswerable(info)
 
 	var diags diag.Diagnostics

@@ -339,7 +339,7 @@ Set service to the cloud whose log to archive; to have an archive twice, copy it
 		"an archive of nothing we know": {"resource \"audit_log_archive\" \"test\" {\n  service = \"aws\"\n  destination = \"x\"\n}", "Check the configuration", `
 The value of service cannot be used: it is unknown.
 Value: "aws"
-Give one of cloudscale, upcloud.`},
+Give one of cloudscale, podstack, upcloud.`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -26,7 +26,7 @@ func TestArchiveErrorsAreExplained(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a filter": {&archive.UnanswerableError{Filters: []*auditlog.Unanswerable{{Argument: "actors", Index: -1, Reason: "X holds actor in redacted form."}}}, `X holds actor in redacted form.
+		"a filter": {&archive.UnanswerableError{Filters: []*auditlog.UnanswerableError{{Argument: "actors", Index: -1, Reason: "X holds actor in redacted form."}}}, `X holds actor in redacted form.
 
 Service: archive
 Destination: evidence

@@ -70,6 +70,8 @@ func Info() auditlog.Info {
 	}
 }
 
+var _ auditlog.Inspector = (*Service)(nil)
+
 // Info implements auditlog.Service.
 func (s *Service) Info() auditlog.Info { return s.info }
 
@@ -271,14 +273,14 @@ func (s *Service) answerable(q auditlog.Query, files []*file) error {
 }
 
 // reworded says what of the exports is missing.
-func reworded(u *auditlog.Unanswerable, reason string) error {
+func reworded(u *auditlog.UnanswerableError, reason string) error {
 	fields := map[string]string{
 		"actors": "actor", "ip_addresses": auditlog.FieldIPAddress, "origins": auditlog.FieldOrigin,
 		"resource_ids": auditlog.FieldResourceID, "resource_types": "resource_type",
 	}
 
 	if field, ok := fields[u.Argument]; ok {
-		return &auditlog.Unanswerable{Argument: u.Argument, Index: u.Index, Reason: fmt.Sprintf(reason, field)}
+		return &auditlog.UnanswerableError{Argument: u.Argument, Index: u.Index, Reason: fmt.Sprintf(reason, field)}
 	}
 
 	return u
