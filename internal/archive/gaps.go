@@ -41,7 +41,7 @@ func (r *run) settleGaps() error {
 	}
 
 	begins := !r.covered.After(r.a.o.Start) && !inner[0].Start.After(r.a.o.Start)
-	accepted := r.a.last != nil && r.a.o.AcceptGapAfter == r.begunAfter
+	accepted := r.begunAfter > 0 && r.a.o.AcceptGapAfter == r.begunAfter
 
 	if begins || accepted {
 		r.gap = &Gap{From: inner[0].Start, To: inner[0].End}

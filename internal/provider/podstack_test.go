@@ -163,6 +163,80 @@ func TestAccPodStack_archive(t *testing.T) {
 	)
 }
 
+// TestAccPodStack_archiveInAnyOrder: an export that was missing between two others
+// may come later, and then every entry is archived exactly once.
+func TestAccPodStack_archiveInAnyOrder(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{})
+	row := func(day int, action string) string {
+		return fmt.Sprintf("2026-06-%02d 10:00:00,jane@example.com,%s,Pod,web-%d,192.0.2.1\n", day, action, day)
+	}
+
+	w.write("a.csv", podstackHeaders+row(12, "Stop")+row(11, "Start")+row(10, "Create"))
+	w.write("c.csv", podstackHeaders+row(20, "Delete")+row(18, "Create"))
+
+	config := w.podstack("", fmt.Sprintf(`resource "audit_log_archive" "test" {
+  destination = %[1]q
+  start       = "2026-06-10T10:00:00Z"
+}
+
+data "audit_log_verification" "test" {
+  destination = audit_log_archive.test.destination
+}
+
+data "audit_logs" "back" {
+  service     = "archive"
+  destination = audit_log_archive.test.destination
+  start       = "2026-06-10T00:00:00Z"
+  end         = "2026-06-21T00:00:00Z"
+  depends_on  = [audit_log_archive.test]
+}
+
+output "actions" { value = join(" ", data.audit_logs.back.entries[*].action) }
+output "gaps"    { value = join(" ", [for g in data.audit_logs.back.completeness.gaps : "${g.start}/${g.end}"]) }
+`, w.file("archive")))
+
+	said := func(output, want string) statecheck.StateCheck {
+		return statecheck.ExpectKnownOutputValue(output, knownvalue.StringExact(want))
+	}
+
+	w.test(
+		resource.TestStep{
+			Config: config,
+			ConfigStateChecks: []statecheck.StateCheck{
+				expectArchive("entry_count", knownvalue.Int64Exact(5)),
+				expectArchive("covered_until", knownvalue.StringExact("2026-06-12T10:00:00.000001Z")),
+				said("actions", "Create Start Stop Create Delete"),
+				said("gaps", "2026-06-10T00:00:00.000000Z/2026-06-10T10:00:00.000000Z "+
+					"2026-06-12T10:00:00.000001Z/2026-06-18T10:00:00.000000Z 2026-06-20T10:00:00.000001Z/2026-06-21T00:00:00.000000Z"),
+			},
+			// Nothing is new, however many gaps there are.
+			ConfigPlanChecks: expectNoChanges(),
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				w.later.Store(int64(time.Hour))
+				w.write("b.csv", podstackHeaders+row(18, "Create")+row(15, "Restart")+row(12, "Stop"))
+			},
+			Config: config,
+			ConfigStateChecks: []statecheck.StateCheck{
+				expectArchive("entry_count", knownvalue.Int64Exact(6)),
+				expectArchive("covered_until", knownvalue.StringExact("2026-06-20T10:00:00.000001Z")),
+				statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("valid"), knownvalue.Bool(true)),
+			},
+		},
+		resource.TestStep{
+			Config: config,
+			ConfigStateChecks: []statecheck.StateCheck{
+				said("actions", "Create Start Stop Restart Create Delete"),
+				said("gaps", "2026-06-10T00:00:00.000000Z/2026-06-10T10:00:00.000000Z 2026-06-20T10:00:00.000001Z/2026-06-21T00:00:00.000000Z"),
+			},
+			ConfigPlanChecks: expectNoChanges(),
+		},
+	)
+}
+
 // TestAccPodStack_badInput: what can be wrong with exports and their configuration,
 // and the whole text of what users get.
 func TestAccPodStack_badInput(t *testing.T) {
