@@ -75,37 +75,55 @@ func executable(name string) string {
 	return name
 }
 
-// cliConfig builds the provider once and returns a CLI configuration with which
-// `terraform init` finds it, as it would in the registry.
-var cliConfig = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gates")
-	if err != nil {
-		return "", err
-	}
+// provider is the built provider, as two CLI configurations use it.
+type provider struct {
+	// direct takes it where it lies; nothing has to be initialised.
+	direct string
+	// mirrored lets `terraform init` find it, as it would in the registry.
+	mirrored string
+}
 
+// built builds the provider once.
+var built = sync.OnceValues(func() (provider, error) {
 	const version = "0.1.0" // What the recipes ask for at least.
 
-	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
-		mirrored := filepath.Join(dir, host, "auditlogs", "audit", version, runtime.GOOS+"_"+runtime.GOARCH)
-		build := exec.Command("go", "build", "-o", filepath.Join(mirrored, executable("terraform-provider-audit_v"+version)), ".")
-		build.Dir = "../.."
+	dir, err := os.MkdirTemp("", "gates")
+	if err != nil {
+		return provider{}, err
+	}
 
-		if out, err := build.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%w: %s", err, out)
+	file := filepath.Join(dir, executable("terraform-provider-audit_v"+version))
+	build := exec.Command("go", "build", "-o", file, ".")
+	build.Dir = "../.."
+
+	if out, err := build.CombinedOutput(); err != nil {
+		return provider{}, fmt.Errorf("%w: %s", err, out)
+	}
+
+	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+		at := filepath.Join(dir, host, "auditlogs", "audit", version, runtime.GOOS+"_"+runtime.GOARCH)
+		if err := os.MkdirAll(at, 0o700); err != nil {
+			return provider{}, err
+		}
+
+		if err := os.Link(file, filepath.Join(at, filepath.Base(file))); err != nil {
+			return provider{}, err
 		}
 	}
 
-	file := filepath.Join(dir, "cli.tfrc")
-	config := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", dir)
+	p := provider{filepath.Join(dir, "direct.tfrc"), filepath.Join(dir, "mirrored.tfrc")}
 
-	return file, os.WriteFile(file, []byte(config), 0o600)
+	return p, errors.Join(
+		os.WriteFile(p.direct, fmt.Appendf(nil, "provider_installation {\n  dev_overrides {\n    \"auditlogs/audit\" = %q\n  }\n  direct {}\n}\n", dir), 0o600),
+		os.WriteFile(p.mirrored, fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", dir), 0o600),
+	)
 })
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 
-	if file, err := cliConfig(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(file))
+	if p, err := built(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(p.direct))
 	}
 
 	os.Exit(code)
@@ -122,7 +140,7 @@ type gate struct {
 func newGate(t *testing.T, recipe, log, tool string) *gate {
 	t.Helper()
 
-	config, err := cliConfig()
+	p, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +176,7 @@ func newGate(t *testing.T, recipe, log, tool string) *gate {
 	g.env = append(slices.DeleteFunc(os.Environ(), func(pair string) bool {
 		return strings.HasPrefix(pair, "TF_") || strings.HasPrefix(pair, "UPCLOUD_") || strings.HasPrefix(pair, "CLOUDSCALE_")
 	}),
-		"TF_CLI_CONFIG_FILE="+config, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "NO_COLOR=1",
+		"TF_CLI_CONFIG_FILE="+p.direct, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "NO_COLOR=1",
 		"UPCLOUD_TOKEN="+token, "UPCLOUD_DEBUG_API_BASE_URL="+server.URL, "TERRAFORM="+tool,
 	)
 
@@ -166,11 +184,23 @@ func newGate(t *testing.T, recipe, log, tool string) *gate {
 		t.Fatal(err)
 	}
 
-	if code, out := g.run(tool, "init", "-no-color"); code != 0 {
-		t.Fatalf("init exits with %d:\n%s", code, out)
+	return g
+}
+
+// initialise is for a recipe that runs more than one command.
+func (g *gate) initialise() {
+	g.t.Helper()
+
+	p, err := built()
+	if err != nil {
+		g.t.Fatal(err)
 	}
 
-	return g
+	g.env = append(g.env, "TF_CLI_CONFIG_FILE="+p.mirrored)
+
+	if code, out := g.run(g.tool, "init", "-no-color"); code != 0 {
+		g.t.Fatalf("init exits with %d:\n%s", code, out)
+	}
 }
 
 // run returns a command's exit code and output.
@@ -367,6 +397,7 @@ func TestVerdicts(t *testing.T) {
 
 					g := newGate(t, verdict.directory, log, tool)
 					withJQ(t, g)
+					g.initialise()
 
 					// What the workflow calls terraform is the tool at hand.
 					bin := t.TempDir()

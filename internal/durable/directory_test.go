@@ -19,6 +19,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/durabletest"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 func wantObjects(t *testing.T, s durable.Store, want ...durable.Object) {
@@ -337,6 +338,10 @@ func topFiles(t *testing.T, root string) map[string]string {
 
 func TestDirectoryStoreKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
+
+	if raceflag.Enabled {
+		t.Skip("the race detector slows the start of every process that is killed; make simulate runs this without it")
+	}
 
 	for program, sys := range map[string]durable.System{"store": nil, "store without links": durabletest.New(noLinks)} {
 		t.Run(program, func(t *testing.T) {

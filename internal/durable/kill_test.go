@@ -18,6 +18,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/durabletest"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 // The test binary runs itself with these set to be killed at a chosen step.
@@ -194,6 +195,10 @@ func (s *states) check(t *testing.T, dir string) {
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 
+	if raceflag.Enabled {
+		t.Skip("the race detector slows the start of every process that is killed; make simulate runs this without it")
+	}
+
 	for name, before := range map[string]string{"replacing": oldText, "first": ""} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -236,6 +241,10 @@ func TestKilledAtEveryStep(t *testing.T) {
 // put back the process is killed.
 func TestKilledWhileUndoing(t *testing.T) {
 	t.Parallel()
+
+	if raceflag.Enabled {
+		t.Skip("the race detector slows the start of every process that is killed; make simulate runs this without it")
+	}
 
 	const base = "out.csv"
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 // readable are the formats that can be read back.
@@ -220,6 +221,10 @@ func TestDecodeCut(t *testing.T) {
 // What carries checksums is refused once a bit has turned, or means the same.
 func TestDecodeFlipped(t *testing.T) {
 	t.Parallel()
+
+	if raceflag.Enabled {
+		t.Skip("one goroutine at a time has no races; make simulate runs this without it")
+	}
 
 	for _, f := range readable() {
 		for _, c := range export.Compressions() {
@@ -422,6 +427,10 @@ func TestDecodePassesReadErrorsOn(t *testing.T) {
 //
 //nolint:paralleltest // Measures memory.
 func TestDecodeBomb(t *testing.T) {
+	if raceflag.Enabled {
+		t.Skip("one goroutine at a time has no races; make simulate runs this without it")
+	}
+
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}

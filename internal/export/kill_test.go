@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/durabletest"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 // The test binary runs itself with these set to be killed at a chosen step.
@@ -35,6 +37,13 @@ func TestMain(m *testing.M) {
 		}
 
 		os.Exit(0)
+	}
+
+	// The race detector slows property tests; make simulate runs them in full.
+	if raceflag.Enabled {
+		if err := flag.Set("rapid.checks", "20"); err != nil {
+			panic(err)
+		}
 	}
 
 	os.Exit(m.Run())
@@ -83,6 +92,10 @@ func runKilled(t *testing.T, path string, step int, after bool) bool {
 
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
+
+	if raceflag.Enabled {
+		t.Skip("the race detector slows the start of every process that is killed; make simulate runs this without it")
+	}
 
 	dir := t.TempDir()
 	mustWrite(t, spec(filepath.Join(dir, "out.csv"), export.FormatCSV), month())

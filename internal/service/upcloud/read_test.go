@@ -61,7 +61,8 @@ func TestCompletenessMatrix(t *testing.T) {
 	permanent := []string{"html", "shape", "bad-time", "no-total"}
 	moving := []string{"repeat-page", "duplicate", "grow", "shrink"}
 
-	// With the race detector, as few as still make several slices.
+	// With the race detector, as few as still make several slices, and not of every
+	// fault: make simulate runs all of them.
 	most := 5000
 	if raceflag.Enabled {
 		most = 2600
@@ -69,6 +70,10 @@ func TestCompletenessMatrix(t *testing.T) {
 
 	for _, entries := range []int{1, 199, 200, 201, most} {
 		for _, fault := range slices.Concat([]string{""}, passing, permanent, moving) {
+			if raceflag.Enabled && entries == most && !slices.Contains([]string{"", "503", "shape", "grow"}, fault) {
+				continue
+			}
+
 			t.Run(fmt.Sprintf("%d/%s", entries, cmpOr(fault, "no fault")), func(t *testing.T) {
 				t.Parallel()
 
