@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -39,12 +38,7 @@ import (
 // TestMain shortens property tests where the race detector slows them; make
 // simulate runs them in full.
 func TestMain(m *testing.M) {
-	if raceflag.Enabled {
-		if err := flag.Set("rapid.checks", "20"); err != nil {
-			panic(err)
-		}
-	}
-
+	raceflag.Shorten()
 	os.Exit(m.Run())
 }
 

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,12 +39,7 @@ func TestMain(m *testing.M) {
 	}
 
 	// The race detector slows property tests; make simulate runs them in full.
-	if raceflag.Enabled {
-		if err := flag.Set("rapid.checks", "20"); err != nil {
-			panic(err)
-		}
-	}
-
+	raceflag.Shorten()
 	os.Exit(m.Run())
 }
 

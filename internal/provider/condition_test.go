@@ -27,7 +27,7 @@ import (
 func TestAccWhere_sameAsArguments(t *testing.T) {
 	t.Parallel()
 
-	w := newWorld(t, fakeapi.Options{Entries: 600, Seed: 7})
+	w := newWorld(t, fakeapi.Options{Entries: 150, Seed: 7})
 
 	pair := func(name, service, arguments, where string) string {
 		return fmt.Sprintf(`

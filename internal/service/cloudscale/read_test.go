@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,9 +21,17 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/servicetest"
 )
+
+// TestMain shortens property tests where the race detector slows them; make
+// simulate runs them in full.
+func TestMain(m *testing.M) {
+	raceflag.Shorten()
+	os.Exit(m.Run())
+}
 
 // scopes are the two things that the end of a first request may do to the pages
 // behind a cursor.

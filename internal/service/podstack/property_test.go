@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +19,16 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
+
+// TestMain shortens property tests where the race detector slows them; make
+// simulate runs them in full.
+func TestMain(m *testing.M) {
+	raceflag.Shorten()
+	os.Exit(m.Run())
+}
 
 // happened is an event of a generated log, to the second.
 type happened struct {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,13 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/service/servicetest"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
+
+// TestMain shortens property tests where the race detector slows them; make
+// simulate runs them in full.
+func TestMain(m *testing.M) {
+	raceflag.Shorten()
+	os.Exit(m.Run())
+}
 
 func newFake(t *testing.T, o fakeapi.Options) (*fakeapi.Server, *upcloud.Service) {
 	t.Helper()
