@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -392,31 +391,9 @@ func (s *segments) Pop() any {
 
 // FilterOptions implements auditlog.Service. The values are read off the window.
 func (r *Reader) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
-	var (
-		c                                  auditlog.Completeness
-		actions, operations, origins, kind = map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
-	)
+	var c auditlog.Completeness
 
-	for e, err := range r.Read(ctx, auditlog.Query{Window: q.Window}, &c) {
-		if err != nil {
-			return auditlog.FilterOptions{}, err
-		}
-
-		actions[e.Action], operations[string(e.Operation)] = true, true
-		origins[e.Origin], kind[e.ResourceType] = true, true
-	}
-
-	return auditlog.FilterOptions{
-		Actions: values(actions), Operations: values(operations), Origins: values(origins), ResourceTypes: values(kind),
-		OriginOfValues: auditlog.FromLog,
-	}, nil
-}
-
-// values returns the values that were there, sorted.
-func values(seen map[string]bool) []string {
-	delete(seen, "")
-
-	return slices.Sorted(maps.Keys(seen))
+	return auditlog.Observe(r.Read(ctx, auditlog.Query{Window: q.Window}, &c))
 }
 
 // partition is where the segments of that service and day lie.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 )
@@ -139,3 +140,27 @@ const (
 	// did not occur in the window is missing.
 	FromLog OriginOfValues = "observed"
 )
+
+// Observe reads filter options off a log, for services that do not list them.
+func Observe(entries iter.Seq2[Entry, error]) (FilterOptions, error) {
+	actions, operations, origins, types := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+
+	for e, err := range entries {
+		if err != nil {
+			return FilterOptions{}, err
+		}
+
+		actions[e.Action], operations[string(e.Operation)] = true, true
+		origins[e.Origin], types[e.ResourceType] = true, true
+	}
+
+	// What was not recorded is no value.
+	delete(origins, "")
+	delete(types, "")
+
+	return FilterOptions{
+		Actions: slices.Sorted(maps.Keys(actions)), Operations: slices.Sorted(maps.Keys(operations)),
+		Origins: slices.Sorted(maps.Keys(origins)), ResourceTypes: slices.Sorted(maps.Keys(types)),
+		OriginOfValues: FromLog,
+	}, nil
+}

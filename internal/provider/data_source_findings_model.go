@@ -80,16 +80,6 @@ func (m *evaluationModel) decidable() bool {
 	return !slices.ContainsFunc([]attr.Value{m.Last, m.Start, m.End, m.BuiltinRules, m.Rules, m.Expected}, attr.Value.IsUnknown)
 }
 
-// spanOf reads a length of time that a validator has let pass.
-func spanOf(v types.String) time.Duration {
-	d, err := auditlog.ParseSpan(v.ValueString())
-	if err != nil {
-		return 0
-	}
-
-	return d
-}
-
 // options are the rules as far as they are known, with what is wrong with them.
 func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 	var diags diag.Diagnostics
@@ -145,7 +135,7 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 
 	condition, err := where.Compile(text.ValueString())
 	if err != nil {
-		return nil, diag.Diagnostics{conditionProblem(err).at(at.AtName(whereName))}
+		return nil, diag.Diagnostics{conditionProblem(err).with("Rule", name).at(at)}
 	}
 
 	rule := &finding.Rule{
@@ -212,26 +202,27 @@ func (m *evaluationModel) checkAgainst(o finding.Options, info auditlog.Info, w 
 	return diags
 }
 
-// mistakeProblem puts what is wrong with rules on the attribute at fault.
+// mistakeProblem puts what is wrong with rules on the rule or the expectation.
+// Terraform finds the line of an argument and of its elements, but not of what is
+// inside of those, so that is named.
 func mistakeProblem(m *finding.OptionError) diag.Diagnostic {
-	at := path.Root(m.Field)
+	at, inside := path.Root(m.Field), ""
 
 	switch {
-	case m.Rule != "" && m.Field == "name":
-		at = path.Root("rules").AtMapKey(m.Rule)
 	case m.Rule != "":
-		at = path.Root("rules").AtMapKey(m.Rule).AtName(m.Field)
-	case m.Expectation >= 0 && m.Field == "":
-		at = path.Root("expected").AtListIndex(m.Expectation)
+		at, inside = path.Root("rules").AtMapKey(m.Rule), m.Field
 	case m.Expectation >= 0:
-		at = path.Root("expected").AtListIndex(m.Expectation).AtName(m.Field)
-	}
-
-	if m.Index >= 0 {
+		at, inside = path.Root("expected").AtListIndex(m.Expectation), m.Field
+	case m.Index >= 0:
 		at = at.AtListIndex(m.Index)
 	}
 
-	return problem{summary: checkRules, cause: m.Reason, next: "Change it, or remove it."}.with("Rule", m.Rule).at(at)
+	if inside == "name" {
+		inside = "" // It is no argument, but the key.
+	}
+
+	return problem{summary: checkRules, cause: m.Reason, next: "Change it, or remove it."}.
+		with("Rule", m.Rule).with("Argument", inside).at(at)
 }
 
 // evaluateProblem explains what an evaluation ended with.
@@ -242,7 +233,7 @@ func evaluateProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diag
 	if errors.As(err, &rule) {
 		in.summary = evaluateSummary
 
-		return explain(err, in).with("Rule", rule.Rule).at(path.Root("rules").AtMapKey(rule.Rule).AtName("where"))
+		return explain(err, in).with("Rule", rule.Rule).at(path.Root("rules").AtMapKey(rule.Rule))
 	}
 
 	return diagnosticOf(err, in)

@@ -189,6 +189,7 @@ func TestAccFindings_badInput(t *testing.T) {
 
 Line: 1
 Column: 38
+Rule: x
 
 entry.operation == 'delete' && entry.actr != 'ci'
                                      ^
@@ -200,6 +201,7 @@ Correct it there; the guide "Conditions" lists the fields and functions, with ex
 			"Check the rules", `The threshold is 0, and the least that makes sense is 1.
 
 Rule: x
+Argument: threshold
 
 Change it, or remove it.`,
 		},
@@ -208,6 +210,7 @@ Change it, or remove it.`,
 			"Check the rules", `The span of 2d is longer than the window, which is 1d long.
 
 Rule: x
+Argument: within
 
 Change it, or remove it.`,
 		},
@@ -224,6 +227,7 @@ Give one of critical, high, medium, low, info.`,
 			"Check the rules", `"who" is not a field of an entry.
 
 Rule: x
+Argument: group_by
 
 Change it, or remove it.`,
 		},
@@ -251,11 +255,15 @@ Change it, or remove it.`,
 			`expected = [{}]`,
 			"Check the rules", `The expectation leaves nothing out: give actors, resource_types or resource_names.
 
+Argument: actors
+
 Change it, or remove it.`,
 		},
 		"expects what is not recorded": {
 			`expected = [{ resource_names = ["web-*"] }]`,
 			"Check the rules", `UpCloud never records resource_name, so the expectation would never be met.
+
+Argument: resource_names
 
 Change it, or remove it.`,
 		},

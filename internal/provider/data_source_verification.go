@@ -16,7 +16,6 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 )
 
 // VerificationType is the name of the data source in configurations.
@@ -153,7 +152,7 @@ func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRe
 }
 
 func (d *verificationDataSource) verify(ctx context.Context, m *verificationModel) (*archive.Report, error) {
-	store, err := durable.OpenStore(ctx, m.Destination.ValueString(), durable.StoreOptions{LookupEnv: d.c.options.LookupEnv})
+	store, err := d.c.openStore(ctx, m.Destination.ValueString())
 	if err != nil {
 		return nil, err
 	}

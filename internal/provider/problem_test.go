@@ -396,3 +396,50 @@ Check the endpoint, the machine's certificate authorities and any proxy between 
 		})
 	}
 }
+
+// TestAccErrorsShowNoSecret: Terraform prints the lines of a configuration that a
+// diagnostic points at, so none may point at what holds a secret.
+func TestAccErrorsShowNoSecret(t *testing.T) {
+	t.Parallel()
+
+	for name, config := range map[string]string{
+		"two kinds of credentials": `upcloud = {
+    token    = "SECRET-a"
+    username = "b"
+    password = "SECRET-c"
+  }`,
+		"line break": `upcloud = { token = "SECRET\nb" }`,
+		"endpoint": `cloudscale = {
+    token    = "SECRET"
+    endpoint = "ftp://example.com"
+  }`,
+		"retention": `upcloud = {
+    token     = "SECRET"
+    retention = "x"
+  }`,
+		"redaction key": `redaction_key = "SECRET"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, fakeapi.Options{})
+			failed := false
+
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: w.factories(),
+				Steps:                    []resource.TestStep{{Config: "provider \"audit\" {\n  " + config + "\n}\ndata \"audit_logs\" \"test\" {}\n"}},
+				ErrorCheck: func(err error) error {
+					if failed = true; strings.Contains(err.Error(), "SECRET") {
+						return err
+					}
+
+					return nil
+				},
+			})
+
+			if !failed {
+				t.Error("nothing was wrong")
+			}
+		})
+	}
+}

@@ -64,7 +64,7 @@ func (m *providerModel) validate() diag.Diagnostics {
 			summary: configureProvider,
 			cause:   "Two kinds of credentials are given for UpCloud, and they may belong to different accounts.",
 			next:    "Give either token, or username and password.",
-		}.with("Service", auditlog.ServiceUpCloud).at(path.Root("upcloud")))
+		}.with("Service", auditlog.ServiceUpCloud).diagnostic()) // Not at the block: Terraform would show the secrets in it.
 	}
 
 	waitMin, waitMax := span(m.RetryWaitMin, defaultWaitMin), span(m.RetryWaitMax, defaultWaitMax)
@@ -210,7 +210,7 @@ func (c *configured) addUpCloud(m *upcloudModel, shared client.Options) {
 		values: []attr.Value{token, user, password, endpoint, m.Retention},
 	})
 	if ok {
-		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, retention(m.Retention))
+		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, spanOf(m.Retention))
 	}
 }
 
@@ -238,7 +238,7 @@ func (c *configured) addCloudscale(m *cloudscaleModel, shared client.Options) {
 		values: []attr.Value{token, endpoint, m.Retention},
 	})
 	if ok {
-		c.services[info.Name] = cloudscale.New(client.New(shared), c.options.Clock, retention(m.Retention))
+		c.services[info.Name] = cloudscale.New(client.New(shared), c.options.Clock, spanOf(m.Retention))
 	}
 }
 
@@ -262,7 +262,7 @@ func (c *configured) addPodStack(m *podstackModel) {
 	}
 
 	c.services[info.Name] = podstack.New(podstack.Options{
-		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Retention: retention(m.Retention), Clock: c.options.Clock,
+		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Retention: spanOf(m.Retention), Clock: c.options.Clock,
 	})
 }
 
@@ -329,15 +329,6 @@ func endpointProblem(err error) problem {
 		cause: "The endpoint cannot be used: it is " + err.Error() + ".",
 		next:  "Give the root of the API, such as \"https://api.example.com\"; plain http is only for this machine itself.",
 	}
-}
-
-func retention(v types.String) time.Duration {
-	d, err := auditlog.ParseSpan(v.ValueString())
-	if err != nil {
-		return 0 // Not given; a validator has seen to the rest.
-	}
-
-	return d
 }
 
 // pick returns the service of that name, or the only one that is configured.

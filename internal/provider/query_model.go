@@ -110,6 +110,17 @@ func parseTime(v types.String) time.Time {
 	return t
 }
 
+// spanOf reads a length of time, zero where none is given; a validator has seen to
+// the rest.
+func spanOf(v types.String) time.Duration {
+	d, err := auditlog.ParseSpan(v.ValueString())
+	if err != nil {
+		return 0
+	}
+
+	return d
+}
+
 // stringsOf returns the values of a list that is known as a whole.
 func stringsOf[T ~string](list types.List) []T {
 	values := make([]T, 0, len(list.Elements()))
@@ -127,10 +138,7 @@ func stringsOf[T ~string](list types.List) []T {
 func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time.Duration, summary string) (auditlog.Query, diag.Diagnostics) {
 	query, diags := m.checkedFilters(info)
 
-	spec := auditlog.WindowSpec{Start: parseTime(m.Start), End: parseTime(m.End), SettleDelay: settleDelay}
-	if d, err := auditlog.ParseSpan(m.Last.ValueString()); err == nil {
-		spec.Last = d
-	}
+	spec := auditlog.WindowSpec{Last: spanOf(m.Last), Start: parseTime(m.Start), End: parseTime(m.End), SettleDelay: settleDelay}
 
 	if d, err := auditlog.ParseSpan(m.SettleDelay.ValueString()); err == nil {
 		spec.SettleDelay = d

@@ -169,7 +169,7 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 		return nil
 	}
 
-	store, err := durable.OpenStore(ctx, m.Destination.ValueString(), durable.StoreOptions{LookupEnv: r.c.options.LookupEnv})
+	store, err := r.c.openStore(ctx, m.Destination.ValueString())
 	if err != nil {
 		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), auditlog.Info{})}
 	}

@@ -234,20 +234,18 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing that was archived is lost; the next apply goes on from there."}.
 		with("Service", info.Name).with("Destination", destination)
 
-	gap, place, credentials := (*archive.GapError)(nil), (*durable.DestinationError)(nil), (*durable.CredentialsError)(nil)
+	if p, ok := storeProblem(p, err); ok {
+		return p.at(at)
+	}
+
+	gap := (*archive.GapError)(nil)
 
 	switch {
-	case errors.As(err, &place):
-		p.cause = "The destination cannot be used: it is " + place.Error() + "."
-		p.next = "Give a directory, or a bucket such as \"s3://evidence/audit?endpoint=https://objects.example.com&region=de\"."
 	case errors.As(err, &gap):
 		p.cause = "Entries are missing that " + info.Title + " has dropped before they were archived."
 		p.next = "Find out why nothing was archived in time; to go on all the same, set accept_gap_after = " + strconv.FormatInt(gap.After, 10) + ", and the archive will say what is missing."
 		p = p.with("Missing", auditlog.Window{Start: gap.CoveredUntil, End: gap.Oldest}.String())
 		at = path.Root("accept_gap_after")
-	case errors.As(err, &credentials):
-		p.cause = "No credentials were found for the bucket."
-		p.next = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
 	case errors.Is(err, archive.ErrNone):
 		p.next = "Check the destination; to begin an archive there, apply instead of importing."
 	case errors.Is(err, archive.ErrForeign):
@@ -270,7 +268,7 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 
 // openArchive opens the archive that the model describes.
 func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, known *archive.Head, key string) (*archive.Archive, durable.Store, error) {
-	store, err := durable.OpenStore(ctx, m.Destination.ValueString(), durable.StoreOptions{LookupEnv: c.options.LookupEnv})
+	store, err := c.openStore(ctx, m.Destination.ValueString())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -94,10 +94,34 @@ func (c *configured) sourceOrNone(ctx context.Context, summary string, m sourceM
 	return r, nil, false
 }
 
+// openStore opens the place of an archive.
+func (c *configured) openStore(ctx context.Context, destination string) (durable.Store, error) {
+	return durable.OpenStore(ctx, destination, durable.StoreOptions{LookupEnv: c.options.LookupEnv})
+}
+
+// storeProblem says what is wrong with a destination itself, whether it is read or
+// written.
+func storeProblem(p problem, err error) (problem, bool) {
+	place, credentials := (*durable.DestinationError)(nil), (*durable.CredentialsError)(nil)
+
+	switch {
+	case errors.As(err, &place):
+		p.cause = "The destination cannot be used: it is " + place.Error() + "."
+		p.next = "Give a directory, or a bucket such as \"s3://evidence/audit?endpoint=https://objects.example.com&region=de\"."
+	case errors.As(err, &credentials):
+		p.cause = "No credentials were found for the bucket."
+		p.next = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+	default:
+		return p, false
+	}
+
+	return p, true
+}
+
 func (c *configured) openReader(ctx context.Context, m sourceModel) (*archive.Reader, error) {
 	fail := func(err error) error { return &archive.ReadError{Destination: m.destination.ValueString(), Err: err} }
 
-	store, err := durable.OpenStore(ctx, m.destination.ValueString(), durable.StoreOptions{LookupEnv: c.options.LookupEnv})
+	store, err := c.openStore(ctx, m.destination.ValueString())
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -153,9 +177,12 @@ func unanswerable(s auditlog.Service, q auditlog.Query) diag.Diagnostics {
 
 // explainArchive says what is in the way of reading an archive back.
 func explainArchive(p problem, err *archive.ReadError) problem {
-	refused, place, credentials := (*archive.UnanswerableError)(nil), (*durable.DestinationError)(nil), (*durable.CredentialsError)(nil)
-
 	p = p.with("Destination", err.Destination)
+	if p, ok := storeProblem(p, err); ok {
+		return p
+	}
+
+	refused := (*archive.UnanswerableError)(nil)
 	p.cause = sentence(err.Err.Error())
 	p.next = "Nothing of the archive was used; try again once the cause is removed."
 
@@ -163,12 +190,6 @@ func explainArchive(p problem, err *archive.ReadError) problem {
 	case errors.As(err, &refused):
 		p.cause = refused.Filters[0].Reason
 		p.next = "Remove the filter, or ask for a window that can answer it."
-	case errors.As(err, &place):
-		p.cause = "The destination cannot be used: it is " + place.Error() + "."
-		p.next = "Give a directory, or a bucket such as \"s3://evidence/audit?endpoint=https://objects.example.com&region=de\"."
-	case errors.As(err, &credentials):
-		p.cause = "No credentials were found for the bucket."
-		p.next = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
 	case errors.Is(err, archive.ErrNone):
 		p.cause = "There is no archive at the destination."
 		p.next = "Check the destination; the first apply of an audit_log_archive begins one."

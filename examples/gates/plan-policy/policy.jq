@@ -14,6 +14,7 @@ def modules: ., (.child_modules[]? | modules);
     ($logs[] | .address as $address | .values
       | (select(.completeness.beyond_retention) | "\($address) begins before the retention."),
         (select(.completeness.gaps != []) | "\($address) has gaps."),
+        (select(.completeness.caveats != []) | "\($address) does not hold everything."),
         (select(.counts_by_operation.delete > 0)
           | "\($address): \(.counts_by_operation.delete) deletions between \(.window_start) and \(.window_end).")
     )

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -260,28 +259,7 @@ func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err 
 
 // FilterOptions reads the values off the log, since the service lists none.
 func (s *Service) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
-	actions, types := map[string]bool{}, map[string]bool{}
-
 	var c auditlog.Completeness
 
-	for e, err := range s.Read(ctx, auditlog.Query{Window: q.Window}, &c) {
-		if err != nil {
-			return auditlog.FilterOptions{}, err
-		}
-
-		actions[e.Action] = true
-
-		if e.ResourceType != "" {
-			types[e.ResourceType] = true
-		}
-	}
-
-	sorted := slices.Sorted(maps.Keys(actions))
-
-	return auditlog.FilterOptions{
-		Actions:        sorted,
-		Operations:     auditlog.OperationsOf(sorted, OperationOf),
-		ResourceTypes:  slices.Sorted(maps.Keys(types)),
-		OriginOfValues: auditlog.FromLog,
-	}, nil
+	return auditlog.Observe(s.Read(ctx, auditlog.Query{Window: q.Window}, &c))
 }

@@ -288,30 +288,9 @@ func reworded(u *auditlog.UnanswerableError, reason string) error {
 
 // FilterOptions reads the values off the exports.
 func (s *Service) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
-	actions, origins, types := map[string]bool{}, map[string]bool{}, map[string]bool{}
-
 	var c auditlog.Completeness
 
-	for e, err := range s.Read(ctx, auditlog.Query{Window: q.Window}, &c) {
-		if err != nil {
-			return auditlog.FilterOptions{}, err
-		}
-
-		actions[e.Action], origins[e.Origin], types[e.ResourceType] = true, true, true
-	}
-
-	delete(origins, "")
-	delete(types, "")
-
-	sorted := slices.Sorted(maps.Keys(actions))
-
-	return auditlog.FilterOptions{
-		Actions:        sorted,
-		Operations:     auditlog.OperationsOf(sorted, OperationOf),
-		Origins:        slices.Sorted(maps.Keys(origins)),
-		ResourceTypes:  slices.Sorted(maps.Keys(types)),
-		OriginOfValues: auditlog.FromLog,
-	}, nil
+	return auditlog.Observe(s.Read(ctx, auditlog.Query{Window: q.Window}, &c))
 }
 
 // Parse reads the text of one export, oldest first. It also takes what
