@@ -37,9 +37,42 @@ type Completeness struct {
 	// the window begins before that, so that an empty part of it proves nothing.
 	Retention       time.Duration
 	BeyondRetention bool
+	// UnknownActions are the actions, sorted, that no table knows, of entries that
+	// answer the query or would if their action meant something else. Where
+	// UnknownMatters, the answer depends on what they mean.
+	UnknownActions []string
+	UnknownMatters bool
+	// UnverifiedValues are values that the query compares with and that neither the
+	// cloud's documentation nor its log confirms, each as "argument: value". They may
+	// be misspelt, so that nothing was found because of them.
+	UnverifiedValues []string
+	// ClockSkew is how far the service's clock is ahead of ours, as far as its
+	// answers show beyond doubt; nil where they do not tell the time.
+	ClockSkew *time.Duration
+	// Source is whose log was read.
+	Source Source
 	// Resume is where a cursor-paged log goes on; nil elsewhere, and where no page
 	// was read to its end.
 	Resume *Position
+}
+
+// Conclusive says whether an empty result means that nothing happened: the
+// reading was proven, nothing of the window is missing, and no value that was
+// compared with and no action may have hidden anything.
+func (c *Completeness) Conclusive() bool {
+	return c.Proof != "" && len(c.Gaps) == 0 && len(c.Caveats) == 0 && !c.BeyondRetention &&
+		!c.UnknownMatters && len(c.UnverifiedValues) == 0
+}
+
+// Source says whose log it is. A field that is not known is empty.
+type Source struct {
+	// Service is the cloud.
+	Service string `json:"service"`
+	// Endpoint is the origin of the API, such as "https://api.upcloud.com"; empty
+	// where there is none.
+	Endpoint string `json:"endpoint"`
+	// Account is what the user calls the account, or else what the cloud does.
+	Account string `json:"account"`
 }
 
 // Proof is the reason to believe that a reading is complete.

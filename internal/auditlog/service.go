@@ -42,10 +42,34 @@ type Info struct {
 	Copy bool
 	// Operations lists what its actions can mean; OperationOther is always among it.
 	Operations []Operation
-	// OperationOf maps an action as the service spells it.
+	// OperationOf maps an action as the service spells it, and KnowsAction says
+	// whether a table has it, since OperationOther is also what nobody knows.
 	OperationOf func(action string) Operation
+	KnowsAction func(action string) bool
+	// NeverOperations says of operations why no entry can have them, each in a
+	// sentence.
+	NeverOperations map[Operation]string
+	// Values is what is known of the values of fields, by field.
+	Values map[string]Values
+	// UniqueActor says whether nobody else could have given themselves the entry's
+	// actor as a name. The ids of actors always are unique.
+	UniqueActor func(e *Entry) bool
 	// CredentialsHint is the sentence that says how to configure access.
 	CredentialsHint string
+}
+
+// Values is what is known of the values that a field can have.
+type Values struct {
+	// Documented are those that the cloud's documentation names.
+	Documented []string
+	// Closed says that there are no others.
+	Closed bool
+	// Form refuses a value that the field cannot have, and says what its values look
+	// like, such as "lower-case words joined by underscores". Nil refuses none.
+	Form func(value string) (form string, ok bool)
+	// Listed says that the service itself lists the values that occur, in
+	// FilterOptions.
+	Listed bool
 }
 
 // Cloud returns the name of the cloud that recorded the entries.

@@ -29,6 +29,12 @@ type Statement struct {
 	Caveats         []string `json:"caveats"          tfsdk:"caveats"`
 	RetentionDays   int64    `json:"retention_days"   tfsdk:"retention_days"`
 	BeyondRetention bool     `json:"beyond_retention" tfsdk:"beyond_retention"`
+	// UnknownActions and UnverifiedValues are empty, not nil, where there is none.
+	UnknownActions   []string `json:"unknown_actions"   tfsdk:"unknown_actions"`
+	UnverifiedValues []string `json:"unverified_values" tfsdk:"unverified_values"`
+	// ClockSkewSeconds is nil where the service does not tell the time.
+	ClockSkewSeconds *int64 `json:"clock_skew_seconds" tfsdk:"clock_skew_seconds"`
+	Conclusive       bool   `json:"conclusive"         tfsdk:"conclusive"`
 }
 
 // Span is a part of the window, its end excluded, in auditlog.TimeLayout.
@@ -42,6 +48,13 @@ func NewStatement(c auditlog.Completeness) Statement {
 	gaps := make([]Span, 0, len(c.Gaps))
 	for _, g := range c.Gaps {
 		gaps = append(gaps, Span{Start: auditlog.FormatTime(g.Start), End: auditlog.FormatTime(g.End)})
+	}
+
+	var skew *int64
+
+	if c.ClockSkew != nil {
+		seconds := int64(c.ClockSkew.Round(time.Second) / time.Second)
+		skew = &seconds
 	}
 
 	return Statement{
@@ -58,5 +71,9 @@ func NewStatement(c auditlog.Completeness) Statement {
 		Caveats:           append([]string{}, c.Caveats...),
 		RetentionDays:     int64(c.Retention / (24 * time.Hour)),
 		BeyondRetention:   c.BeyondRetention,
+		UnknownActions:    append([]string{}, c.UnknownActions...),
+		UnverifiedValues:  append([]string{}, c.UnverifiedValues...),
+		ClockSkewSeconds:  skew,
+		Conclusive:        c.Conclusive(),
 	}
 }

@@ -573,6 +573,7 @@ func TestStatementNames(t *testing.T) {
 	want := []string{
 		"window_start", "window_end", "pages", "rows_fetched", "duplicates_dropped", "rows_filtered_out", "claimed_total",
 		"proof", "second_pass", "gaps", "caveats", "retention_days", "beyond_retention",
+		"unknown_actions", "unverified_values", "clock_skew_seconds", "conclusive",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)

@@ -36,6 +36,10 @@ func completenessFields() []struct {
 		{"caveats", "What else the reading cannot show, one sentence each: what the filters of an archive left out of it, and what its redaction may hide from a filter. Empty for everything but archives.", types.ListType{ElemType: types.StringType}},
 		{"retention_days", "How many days the service keeps entries; `0` for an archive, which drops none.", types.Int64Type},
 		{"beyond_retention", "Whether the window begins before the retention, so that an empty part of it proves nothing.", types.BoolType},
+		{"unknown_actions", "Actions that are not known to mean any operation, of entries that answer the query, or would if their action meant something else.", types.ListType{ElemType: types.StringType}},
+		{"unverified_values", "Values of filters and conditions, each as `argument: value`, that neither the service's documentation nor its log confirms, so that they may be misspelt.", types.ListType{ElemType: types.StringType}},
+		{"clock_skew_seconds", "How many seconds the service's clock is ahead of this machine's, as far as its answers show beyond doubt; null where they do not tell the time.", types.Int64Type},
+		{"conclusive", "Whether an empty result means that nothing happened: the reading is proven, there are no `gaps`, no `caveats` and no `unverified_values`, the window does not begin before the retention, and no unknown action may have hidden anything.", types.BoolType},
 	}
 }
 
@@ -76,11 +80,6 @@ func completenessValue(c auditlog.Completeness) types.Object {
 		}))
 	}
 
-	caveats := make([]attr.Value, 0, len(s.Caveats))
-	for _, text := range s.Caveats {
-		caveats = append(caveats, types.StringValue(text))
-	}
-
 	return types.ObjectValueMust(completenessTypes(), map[string]attr.Value{
 		"window_start":       types.StringValue(s.WindowStart),
 		"window_end":         types.StringValue(s.WindowEnd),
@@ -92,10 +91,23 @@ func completenessValue(c auditlog.Completeness) types.Object {
 		"proof":              types.StringValue(s.Proof),
 		"second_pass":        types.BoolValue(s.SecondPass),
 		"gaps":               types.ListValueMust(gapType(), gaps),
-		"caveats":            types.ListValueMust(types.StringType, caveats),
+		"caveats":            textsValue(s.Caveats),
 		"retention_days":     types.Int64Value(s.RetentionDays),
 		"beyond_retention":   types.BoolValue(s.BeyondRetention),
+		"unknown_actions":    textsValue(s.UnknownActions),
+		"unverified_values":  textsValue(s.UnverifiedValues),
+		"clock_skew_seconds": types.Int64PointerValue(s.ClockSkewSeconds),
+		"conclusive":         types.BoolValue(s.Conclusive),
 	})
+}
+
+func textsValue(texts []string) types.List {
+	values := make([]attr.Value, 0, len(texts))
+	for _, text := range texts {
+		values = append(values, types.StringValue(text))
+	}
+
+	return types.ListValueMust(types.StringType, values)
 }
 
 func timeValue(t time.Time) types.String { return types.StringValue(auditlog.FormatTime(t)) }
