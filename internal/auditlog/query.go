@@ -29,6 +29,16 @@ type Query struct {
 	Search string
 	// Where is a condition that must hold as well; nil does not filter.
 	Where Condition
+
+	// Unconfirmed are values, asked for by the query or by rules, of which nothing
+	// confirms that entries have them. A reading in whose window no entry has one says
+	// so; see CheckValues.
+	Unconfirmed []Asked
+	// AllowUnknownValues says that somebody vouches for them.
+	AllowUnknownValues bool
+	// FailOnUnknownActions makes it an error when an entry that answers the query, or
+	// would if its action meant something else, has an action that no table knows.
+	FailOnUnknownActions bool
 }
 
 // Condition is a condition on entries, such as a CEL expression. It is safe for
@@ -39,9 +49,13 @@ type Condition interface {
 	// Match says whether the condition holds. An error means that it cannot be
 	// said, which is not the same as false.
 	Match(e *Entry) (bool, error)
-	// Possible says whether any entry of the service could match, given which
-	// fields and which operations it records.
-	Possible(info Info) bool
+	// Possible says whether any entry within the scope could match this condition
+	// and all of the others. Only what is certain counts against it.
+	Possible(s Scope, others ...Condition) bool
+	// Compared lists the values that it compares fields with.
+	Compared() []Asked
+	// Uses says whether it looks at the field.
+	Uses(field string) bool
 }
 
 // Matcher decides whether an entry answers a query. It is safe for use by
@@ -107,6 +121,27 @@ func (m *Matcher) Match(e *Entry) (bool, error) {
 	return m.q.Where.Match(e)
 }
 
+// depends says whether it depends on the entry's operation whether the entry
+// answers the query.
+func (m *Matcher) depends(e *Entry, operations []Operation) bool {
+	return (len(m.q.Operations) > 0 || m.q.Where != nil && m.q.Where.Uses("operation")) && DependsOnOperation(e, operations, m.Match)
+}
+
+// DependsOnOperation says whether something would be decided otherwise if the
+// entry's action meant another operation.
+func DependsOnOperation(e *Entry, operations []Operation, decide func(*Entry) (bool, error)) bool {
+	is, err := decide(e)
+
+	return err == nil && slices.ContainsFunc(operations, func(op Operation) bool {
+		other := *e
+		other.Operation = op
+
+		would, err := decide(&other)
+
+		return err != nil || would != is
+	})
+}
+
 func (m *Matcher) matchFilters(e *Entry) bool {
 	q := &m.q
 
@@ -160,6 +195,8 @@ type UnanswerableError struct {
 	Index int
 	// Reason is one sentence.
 	Reason string
+	// Nearest is the value that may have been meant, "" where none is near.
+	Nearest string
 }
 
 func (u *UnanswerableError) Error() string { return u.Reason }
@@ -218,7 +255,7 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 
 	for _, f := range q.fieldFilters() {
 		if f.needed && slices.Contains(info.NeverRecorded, f.fields[0]) {
-			all = append(all, &UnanswerableError{f.argument, -1, fmt.Sprintf(
+			all = append(all, &UnanswerableError{Argument: f.argument, Index: -1, Reason: fmt.Sprintf(
 				"%s never records %s, so the filter would find nothing, whatever happened.", info.Title, f.fields[0])})
 
 			continue
@@ -227,7 +264,7 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 		// A filter that looks into several fields misses what one of them lost.
 		for _, field := range f.fields {
 			if slices.Contains(info.Redacted, field) {
-				all = append(all, &UnanswerableError{f.argument, -1, fmt.Sprintf(
+				all = append(all, &UnanswerableError{Argument: f.argument, Index: -1, Reason: fmt.Sprintf(
 					"%s holds %s in redacted form, so the filter could miss what happened.", info.Title, field)})
 
 				break
@@ -238,14 +275,26 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 	for i, op := range q.Operations {
 		// A word outside of the vocabulary is the business of whoever reads it.
 		if slices.Contains(Operations(), op) && !slices.Contains(info.Operations, op) {
-			all = append(all, &UnanswerableError{"operations", i, fmt.Sprintf(
-				"No action of %s is known to mean %s, so the filter would find nothing, whatever happened.", info.Title, op)})
+			all = append(all, &UnanswerableError{Argument: "operations", Index: i, Reason: info.neverMeans(op) + " So the filter would find nothing, whatever happened."})
 		}
 	}
 
-	if q.Where != nil && !q.Where.Possible(info) {
-		all = append(all, &UnanswerableError{"where", -1, fmt.Sprintf(
+	if q.contradicts(info) {
+		all = append(all, &UnanswerableError{Argument: "actions", Index: -1, Reason: fmt.Sprintf(
+			"None of the actions means %s, so the two filters together would find nothing, whatever happened.", orText(q.Operations))})
+	}
+
+	for _, u := range Malformed(info, q.Asked()) {
+		all = append(all, &UnanswerableError{Argument: u.Argument, Index: u.Index, Reason: u.Reason, Nearest: u.Nearest})
+	}
+
+	switch {
+	case q.Where == nil:
+	case !q.Where.Possible(Query{}.Scope(info)):
+		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: fmt.Sprintf(
 			"No entry of %s can meet the condition, whatever happened.", info.Title)})
+	case !q.Where.Possible(q.Scope(info)):
+		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: "No entry that passes the other filters can meet the condition, whatever happened."})
 	}
 
 	return all

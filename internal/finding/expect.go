@@ -18,7 +18,8 @@ type Expectation struct {
 	// Rules names the rules that do not count the entries. Without any, these are
 	// deletion and mass_deletion.
 	Rules []string
-	// Actors match an entry's actor or its actor_id. In a pattern, * stands for any
+	// Actors match an entry's actor_id, and its actor where the cloud keeps such names
+	// unique (auditlog.Info.UniqueActor). In a pattern, * stands for any
 	// characters, ? for one and [a-z] for one of those; a backslash takes the meaning
 	// from the character behind it. Case matters.
 	Actors        []string
@@ -50,6 +51,21 @@ func (x *Expectation) rules(o Options) []string {
 	return slices.DeleteFunc([]string{RuleDeletion, RuleMassDeletion}, func(name string) bool {
 		return !slices.Contains(o.Builtins, name)
 	})
+}
+
+// asked lists the values that the expectation compares fields with whose values a
+// service may know.
+func (x *Expectation) asked(i int) []auditlog.Asked {
+	all := make([]auditlog.Asked, 0, len(x.ResourceTypes))
+
+	for j, p := range x.ResourceTypes {
+		all = append(all, auditlog.Asked{
+			Argument: "resource_types", Expectation: i, Index: j, Field: "resource_type", Value: p,
+			Matches: func(value string) bool { return globMatch(p, value) },
+		})
+	}
+
+	return all
 }
 
 func (x *Expectation) check(found *mistakes, i int, o Options) {
@@ -90,10 +106,16 @@ func (x *Expectation) checkAgainst(found *mistakes, i int, info auditlog.Info) {
 	}
 }
 
-func (x *Expectation) matches(e *auditlog.Entry) bool {
-	return (matchesAny(x.Actors, e.Actor) || matchesAny(x.Actors, e.ActorID)) &&
-		matchesAny(x.ResourceTypes, e.ResourceType) &&
-		matchesAny(x.ResourceNames, e.ResourceName)
+// matches says whether the entry is expected. Where only its actor's name meets the
+// expectation, and anybody could have chosen that name, it is not, and chosen.
+func (x *Expectation) matches(e *auditlog.Entry, unique bool) (expected, chosen bool) {
+	if !matchesAny(x.ResourceTypes, e.ResourceType) || !matchesAny(x.ResourceNames, e.ResourceName) {
+		return false, false
+	}
+
+	byID, byName := matchesAny(x.Actors, e.ActorID), matchesAny(x.Actors, e.Actor)
+
+	return byID || byName && unique, byName && !byID && !unique
 }
 
 func matchesAny(patterns []string, text string) bool {

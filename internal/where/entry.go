@@ -29,6 +29,16 @@ var (
 type record struct {
 	entry *auditlog.Entry
 	raw   map[string]any // parsed when it is first asked for
+	// assumed holds the texts of fields of an entry that is only thought of.
+	assumed map[string]string
+}
+
+func (r *record) text(f auditlog.Field) string {
+	if text, ok := r.assumed[f.Name]; ok {
+		return text
+	}
+
+	return f.Text(r.entry)
 }
 
 // change is an element of entry.changes as a CEL value.
@@ -49,11 +59,11 @@ var fieldTypes = func() map[string]*types.FieldType {
 }()
 
 func fieldType(f auditlog.Field) *types.FieldType {
-	set := func(is func(e *auditlog.Entry) bool) ref.FieldTester {
+	set := func(is func(r *record) bool) ref.FieldTester {
 		return func(target any) bool {
 			r, ok := target.(*record)
 
-			return ok && is(r.entry)
+			return ok && is(r)
 		}
 	}
 
@@ -72,25 +82,25 @@ func fieldType(f auditlog.Field) *types.FieldType {
 	case f.Kind == auditlog.KindString:
 		return &types.FieldType{
 			Type:    types.StringType,
-			IsSet:   set(func(e *auditlog.Entry) bool { return f.Text(e) != "" }),
-			GetFrom: get(func(r *record) (any, error) { return types.String(f.Text(r.entry)), nil }),
+			IsSet:   set(func(r *record) bool { return r.text(f) != "" }),
+			GetFrom: get(func(r *record) (any, error) { return types.String(r.text(f)), nil }),
 		}
 	case f.Kind == auditlog.KindTime && f.Name == "time":
 		return &types.FieldType{
 			Type:    types.TimestampType,
-			IsSet:   set(func(e *auditlog.Entry) bool { return !e.Time.IsZero() }),
+			IsSet:   set(func(r *record) bool { return !r.entry.Time.IsZero() }),
 			GetFrom: get(func(r *record) (any, error) { return types.Timestamp{Time: r.entry.Time}, nil }),
 		}
 	case f.Kind == auditlog.KindChanges:
 		return &types.FieldType{
 			Type:    types.NewListType(changeType),
-			IsSet:   set(func(e *auditlog.Entry) bool { return len(e.Changes) > 0 }),
+			IsSet:   set(func(r *record) bool { return len(r.entry.Changes) > 0 }),
 			GetFrom: get(func(r *record) (any, error) { return changesOf(r.entry), nil }),
 		}
 	case f.Kind == auditlog.KindRaw:
 		return &types.FieldType{
 			Type:    types.NewMapType(types.StringType, types.DynType),
-			IsSet:   set(func(e *auditlog.Entry) bool { return len(e.Raw) > 0 }),
+			IsSet:   set(func(r *record) bool { return len(r.entry.Raw) > 0 }),
 			GetFrom: get(func(r *record) (any, error) { return r.parseRaw() }),
 		}
 	default:

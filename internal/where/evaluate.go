@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -156,17 +155,4 @@ func pathOf(x ast.Expr) (path string, guards []string, ok bool) {
 	default:
 		return "", nil, false
 	}
-}
-
-// possible says whether the condition might hold on an entry of which only the
-// fields in e are known; unknown are the others.
-func (x *Expression) possible(e *auditlog.Entry, unknown []*cel.AttributePatternType) bool {
-	vars, err := cel.PartialVars(activation{&record{entry: e}}, unknown...)
-	if err != nil {
-		return true
-	}
-
-	value, _, err := x.partial.Eval(vars)
-
-	return err != nil || value != types.False
 }

@@ -11,7 +11,6 @@ package where
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -43,6 +42,7 @@ type Expression struct {
 	program cel.Program
 	partial cel.Program // for entries of which not everything is known
 	traced  cel.Program // for finding the part at fault
+	uses    uses
 }
 
 var _ auditlog.Condition = (*Expression)(nil)
@@ -65,6 +65,8 @@ func Compile(text string) (*Expression, error) {
 	}
 
 	x := &Expression{text: text, ast: checked.NativeRep()}
+	x.uses = usesOf(text, x.ast)
+
 	if e := check(text, x.ast); e != nil {
 		return nil, e
 	}
@@ -119,23 +121,6 @@ func (x *Expression) Match(e *auditlog.Entry) (bool, error) {
 	}
 
 	return bool(holds), nil
-}
-
-// Possible says whether any entry of the service could match. Only what is
-// certain counts against it: an error, which reading would show, is possible.
-func (x *Expression) Possible(info auditlog.Info) bool {
-	var unknown []*cel.AttributePatternType
-
-	for _, f := range auditlog.Fields() {
-		known := f.Name == "operation" || f.Name == "service" && info.Cloud() != auditlog.ServiceArchive || !info.Records(f.Name)
-		if !known {
-			unknown = append(unknown, cel.AttributePattern(entryVariable).QualString(f.Name))
-		}
-	}
-
-	return slices.ContainsFunc(info.Operations, func(op auditlog.Operation) bool {
-		return x.possible(&auditlog.Entry{Service: info.Cloud(), Operation: op}, unknown)
-	})
 }
 
 // activation gives a condition its one variable.

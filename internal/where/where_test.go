@@ -159,17 +159,17 @@ func TestPossible(t *testing.T) {
 	} {
 		x := mustCompile(t, c.text)
 
-		if got := x.Possible(upcloud.Info()); got != c.upcloud {
+		if got := x.Possible(auditlog.Query{}.Scope(upcloud.Info())); got != c.upcloud {
 			t.Errorf("%s on UpCloud: %v", c.text, got)
 		}
 
-		if got := x.Possible(cloudscale.Info()); got != c.cloudscale {
+		if got := x.Possible(auditlog.Query{}.Scope(cloudscale.Info())); got != c.cloudscale {
 			t.Errorf("%s on cloudscale: %v", c.text, got)
 		}
 
 		// An archive may hold entries of any service.
 		archive := auditlog.Info{Name: auditlog.ServiceArchive, Operations: auditlog.Operations()}
-		if got := x.Possible(archive); got != c.archive {
+		if got := x.Possible(auditlog.Query{}.Scope(archive)); got != c.archive {
 			t.Errorf("%s in an archive: %v", c.text, got)
 		}
 	}

@@ -19,6 +19,18 @@ func OperationOf(action string) auditlog.Operation {
 	return auditlog.OperationOther
 }
 
+// KnowsAction says whether a table says what an action means.
+func KnowsAction(action string) bool {
+	_, ok := operations[squeeze(action)]
+
+	return ok
+}
+
+// labelForm says what cells look like once they are trimmed.
+func labelForm(value string) (form string, ok bool) {
+	return "labels without spaces around them", strings.TrimSpace(value) == value
+}
+
 // operations has the actions of facts/audit-log-apis.md §3 and the same words in
 // the tense of the others, since the console's labels are all that is known of them.
 var operations = map[string]auditlog.Operation{

@@ -176,7 +176,7 @@ Export one of the two again with the columns of the other, or leave one out.`,
 			map[string]string{"a.csv": rowsAt("2026-06-02 09:15:00")},
 			nil,
 			auditlog.Query{Operations: []auditlog.Operation{auditlog.OperationAttach}},
-			`No action of PodStack is known to mean attach, so the filter would find nothing, whatever happened.`,
+			`No action of PodStack is known to mean attach. So the filter would find nothing, whatever happened.`,
 		},
 		"a record of more than a mebibyte": {
 			map[string]string{"a.csv": long},

@@ -81,8 +81,7 @@ func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
 }
 
 // documented holds the actions that both the specification and the vendor's
-// documentation list. What the service does with a value it does not know is not
-// documented, so only these are derived from operations.
+// documentation list, so that the service knows them whatever it lists itself.
 var documented = []string{
 	"create", "read", "update", "delete", "access-update", "attach", "detach", "login", "logout",
 }
@@ -95,6 +94,19 @@ func OperationOf(action string) auditlog.Operation {
 	}
 
 	return auditlog.OperationOther
+}
+
+// KnowsAction says whether a table says what an action means.
+func KnowsAction(action string) bool {
+	_, ok := operations[action]
+
+	return ok
+}
+
+// resourceTypes are those of the specification, and "network" of its examples.
+var resourceTypes = []string{
+	"account", "auth", "init-script", "managed-database", "managed-loadbalancer", "managed-loadbalancer-certificate-bundle",
+	"managed-object-storage", "network", "network-gateway", "server", "ssh-key", "storage", "uks",
 }
 
 // operations maps the actions of the specification. The access-… actions and a
