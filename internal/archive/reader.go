@@ -111,6 +111,7 @@ func (r *Reader) info() auditlog.Info {
 	return auditlog.Info{
 		Name: auditlog.ServiceArchive, Of: r.archived.Cloud(), Title: r.archived.Title + "'s archive",
 		NeverRecorded: r.archived.NeverRecorded, Operations: r.archived.Operations, OperationOf: r.archived.OperationOf,
+		KnowsAction: r.archived.KnowsAction,
 	}
 }
 

@@ -66,8 +66,9 @@ func Info() auditlog.Info {
 		NeverRecorded: []string{
 			"resource_id", "origin", "auth_type", "user_agent", "correlation_id", "changes",
 		},
-		Operations:      auditlog.OperationsIn(operations),
+		Operations:      auditlog.OperationsIn(auditlog.Verbs),
 		OperationOf:     OperationOf,
+		KnowsAction:     KnowsAction,
 		CredentialsHint: "Set CLOUDSCALE_API_TOKEN to a token of the project; read access is enough.",
 	}
 }

@@ -64,8 +64,9 @@ func Info() auditlog.Info {
 		Title:           "PodStack",
 		Retention:       DefaultRetention,
 		Copy:            true,
-		Operations:      auditlog.OperationsIn(operations),
+		Operations:      auditlog.OperationsIn(operations, auditlog.Verbs),
 		OperationOf:     OperationOf,
+		KnowsAction:     KnowsAction,
 		CredentialsHint: "Export the log from the PodStack console and name the files in the provider block: podstack = { exports = [\"exports/*.csv\"] }.",
 	}
 }

@@ -22,12 +22,8 @@ func pushdown(q auditlog.Query) url.Values {
 		}
 	}
 
+	// Operations are left to us: which actions mean one is an open set.
 	add("actions", q.Actions)
-
-	if len(q.Actions) == 0 {
-		add("actions", actionsOf(q.Operations))
-	}
-
 	add("origins", q.Origins)
 	add("resource_types", q.ResourceTypes)
 
@@ -36,28 +32,6 @@ func pushdown(q auditlog.Query) url.Values {
 	}
 
 	return v
-}
-
-// actionsOf returns every action that means one of the operations, or nothing
-// where that list is not certain to be complete and understood.
-func actionsOf(wanted []auditlog.Operation) []string {
-	var actions []string
-
-	for action, op := range operations {
-		if slices.Contains(wanted, op) {
-			actions = append(actions, action)
-		}
-	}
-
-	// Every action that no table knows is "other", so that one is never complete.
-	if slices.Contains(wanted, auditlog.OperationOther) ||
-		slices.ContainsFunc(actions, func(a string) bool { return !slices.Contains(documented, a) }) {
-		return nil
-	}
-
-	slices.Sort(actions)
-
-	return actions
 }
 
 // keyword returns the one exact value that the service can look for. Whether it

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -80,21 +81,32 @@ func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
 	}, nil
 }
 
-// documented holds the actions that both the specification and the vendor's
-// documentation list. What the service does with a value it does not know is not
-// documented, so only these are derived from operations.
-var documented = []string{
-	"create", "read", "update", "delete", "access-update", "attach", "detach", "login", "logout",
+// OperationOf maps an action. Actions are an open set: one that no table has is
+// OperationOther.
+func OperationOf(action string) auditlog.Operation {
+	op, _ := lookUp(action)
+
+	return op
 }
 
-// OperationOf maps an action. Actions are an open set: one that the table lacks
-// is OperationOther.
-func OperationOf(action string) auditlog.Operation {
+// KnowsAction says whether a table has the action.
+func KnowsAction(action string) bool {
+	_, known := lookUp(action)
+
+	return known
+}
+
+// lookUp takes an action that is not documented for the word that it is.
+func lookUp(action string) (auditlog.Operation, bool) {
 	if op, ok := operations[action]; ok {
-		return op
+		return op, true
 	}
 
-	return auditlog.OperationOther
+	if op, ok := auditlog.Verbs[strings.NewReplacer("-", "", "_", "").Replace(action)]; ok {
+		return op, true
+	}
+
+	return auditlog.OperationOther, false
 }
 
 // operations maps the actions of the specification. The access-… actions and a

@@ -61,8 +61,9 @@ func Info() auditlog.Info {
 		Title:           "UpCloud",
 		Retention:       DefaultRetention,
 		NeverRecorded:   []string{"actor_id", "resource_name", "scope_type", "scope_id", "scope_name", "user_agent", "message"},
-		Operations:      auditlog.OperationsIn(operations),
+		Operations:      auditlog.OperationsIn(operations, auditlog.Verbs),
 		OperationOf:     OperationOf,
+		KnowsAction:     KnowsAction,
 		CredentialsHint: "Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with API access.",
 	}
 }
