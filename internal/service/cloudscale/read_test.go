@@ -779,7 +779,7 @@ func TestFilterOptions(t *testing.T) {
 	s := serve(t, fakeapi.Options{},
 		fakeapi.CloudscaleRecord{Action: "volume_delete", Message: "x", Timestamp: at.Add(-time.Minute)},
 		fakeapi.CloudscaleRecord{Action: "server_volume_attach", Message: "x", Timestamp: at},
-		fakeapi.CloudscaleRecord{Action: "pause", Message: "x", Timestamp: at})
+		fakeapi.CloudscaleRecord{Action: "migrate", Message: "x", Timestamp: at})
 
 	options, err = s.service.FilterOptions(t.Context(), auditlog.Query{Window: auditlog.Window{Start: at, End: fakeapi.DefaultNow()}})
 	if err != nil {
@@ -787,7 +787,7 @@ func TestFilterOptions(t *testing.T) {
 	}
 
 	want := auditlog.FilterOptions{
-		Actions: []string{"pause", "server_volume_attach"}, Operations: []string{"attach", "other"},
+		Actions: []string{"migrate", "server_volume_attach"}, Operations: []string{"attach", "other"},
 		ResourceTypes: []string{"server_volume"}, OriginOfValues: auditlog.FromLog,
 	}
 	if diff := cmp.Diff(want, options); diff != "" {

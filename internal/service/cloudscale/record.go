@@ -116,21 +116,14 @@ func (r *record) scope(e *auditlog.Entry) {
 }
 
 // OperationOf maps an action by its last word: server_volume_attach is an
-// attach. The vendor publishes no list of actions, so a word that the table
-// lacks is OperationOther.
+// attach. The vendor publishes no list of actions, so a word that no table has is
+// OperationOther.
 func OperationOf(action string) auditlog.Operation {
-	if op, ok := operations[action[strings.LastIndexByte(action, '_')+1:]]; ok {
+	if op, n := verb(action); n > 0 {
 		return op
 	}
 
 	return auditlog.OperationOther
-}
-
-// KnowsAction says whether a table says what an action means.
-func KnowsAction(action string) bool {
-	_, ok := operations[action[strings.LastIndexByte(action, '_')+1:]]
-
-	return ok
 }
 
 // documented are the actions in the vendor's acceptance tests, news and blog, and one
@@ -176,36 +169,25 @@ func typeForm(value string) (form string, ok bool) {
 		!strings.ContainsFunc(value, func(r rune) bool { return unicode.IsUpper(r) || unicode.IsSpace(r) })
 }
 
-var operations = map[string]auditlog.Operation{
-	"create":  auditlog.OperationCreate,
-	"read":    auditlog.OperationRead,
-	"update":  auditlog.OperationUpdate,
-	"rename":  auditlog.OperationUpdate,
-	"resize":  auditlog.OperationUpdate,
-	"delete":  auditlog.OperationDelete,
-	"start":   auditlog.OperationStart,
-	"stop":    auditlog.OperationStop,
-	"restart": auditlog.OperationRestart,
-	"reboot":  auditlog.OperationRestart,
-	"attach":  auditlog.OperationAttach,
-	"detach":  auditlog.OperationDetach,
-	"login":   auditlog.OperationLogin,
-	"logout":  auditlog.OperationLogout,
-	"grant":   auditlog.OperationGrant,
-	"revoke":  auditlog.OperationRevoke,
-	"invite":  auditlog.OperationInvite,
-	"export":  auditlog.OperationExport,
+// KnowsAction says whether the action ends with a word that means something.
+func KnowsAction(action string) bool {
+	_, n := verb(action)
+
+	return n > 0
 }
 
-// resourceType is every word of an action but the last: "server" of
-// server_create, "server_volume" of server_volume_attach.
-func resourceType(action string) string {
-	i := strings.LastIndexByte(action, '_')
-	if i < 0 {
-		return ""
-	}
+// verb returns what an action ends with, and of how many words that is made.
+func verb(action string) (auditlog.Operation, int) {
+	return auditlog.LastVerb(strings.Split(action, "_"), auditlog.Verbs)
+}
 
-	return action[:i]
+// resourceType is every word of an action but its verb, or but the last one:
+// "server" of server_create, "server_volume" of server_volume_attach.
+func resourceType(action string) string {
+	words := strings.Split(action, "_")
+	_, n := verb(action)
+
+	return strings.Join(words[:len(words)-max(n, 1)], "_")
 }
 
 // quoted is a message that names one thing: Server 'web-1' has been created.

@@ -201,12 +201,22 @@ func TestOperationOf(t *testing.T) {
 		"server_rename": "update", "volume_resize": "update", "server_volume_detach": "detach", "object_read": "read",
 		"organization_user_invite": "invite", "audit_log_export": "export", "project_role_grant": "grant",
 		"project_role_revoke": "revoke", "user_login": "login", "user_logout": "logout", "create": "create",
+		// Words that other clouds use.
+		"server_destroy": "delete", "server_terminated": "delete", "volume_purge": "delete", "floating_ip_release": "delete", "tag_remove": "delete",
+		"server_group_add": "create", "server_pause": "stop", "server_created": "create", "server_power_on": "start", "server_shut_down": "stop",
+		"volume_mount": "attach", "volume_unmount": "detach", "user_sign_in": "login", "user_log_out": "logout", "project_share": "grant",
+		"log_export_create": "create",
 		// Not in the vocabulary, or not for certain.
-		"server_pause": "other", "server_migrate": "other", "some_new_action": "other", "server_created": "other",
+		"server_migrate": "other", "some_new_action": "other", "server_create_failed": "other", "user_failed_login": "other",
+		"user_login_failed": "other", "server_delete_cancel": "other", "server_not_deleted": "other", "server_deletion_start": "other", "delete_server": "other",
 		"server-create": "other", "Server_Create": "other", "create_": "other", "_": "other", "": "other",
 	} {
 		if got := cloudscale.OperationOf(action); got != want {
 			t.Errorf("%q is %s, want %s", action, got, want)
+		}
+
+		if known := cloudscale.KnowsAction(action); known != (want != "other") || cloudscale.Info().KnowsAction(action) != known {
+			t.Errorf("%q is known: %v", action, known)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func Info() auditlog.Info {
 		NeverRecorded: []string{
 			"resource_id", "origin", "auth_type", "user_agent", "correlation_id", "changes",
 		},
-		Operations:      slices.DeleteFunc(auditlog.OperationsIn(operations), func(op auditlog.Operation) bool { return neverOperations[op] != "" }),
+		Operations:      slices.DeleteFunc(auditlog.OperationsIn(auditlog.Verbs), func(op auditlog.Operation) bool { return neverOperations[op] != "" }),
 		OperationOf:     OperationOf,
 		KnowsAction:     KnowsAction,
 		NeverOperations: neverOperations,

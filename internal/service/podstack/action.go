@@ -3,6 +3,7 @@
 package podstack
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -10,20 +11,13 @@ import (
 )
 
 // OperationOf maps an action whatever its case and the signs between its words.
-// An action that the table lacks is OperationOther.
+// An action that is not known for certain is OperationOther.
 func OperationOf(action string) auditlog.Operation {
-	if op, ok := operations[squeeze(action)]; ok {
+	if op, ok := lookUp(action); ok {
 		return op
 	}
 
 	return auditlog.OperationOther
-}
-
-// KnowsAction says whether a table says what an action means.
-func KnowsAction(action string) bool {
-	_, ok := operations[squeeze(action)]
-
-	return ok
 }
 
 // labelForm says what cells look like once they are trimmed.
@@ -31,21 +25,136 @@ func labelForm(value string) (form string, ok bool) {
 	return "labels without spaces around them", strings.TrimSpace(value) == value
 }
 
-// operations has the actions of facts/audit-log-apis.md §3 and the same words in
-// the tense of the others, since the console's labels are all that is known of them.
-var operations = map[string]auditlog.Operation{
-	"create": auditlog.OperationCreate, "created": auditlog.OperationCreate,
-	"update": auditlog.OperationUpdate, "updated": auditlog.OperationUpdate,
-	"delete": auditlog.OperationDelete, "deleted": auditlog.OperationDelete,
-	"start": auditlog.OperationStart, "started": auditlog.OperationStart,
-	"stop": auditlog.OperationStop, "stopped": auditlog.OperationStop,
-	"restart": auditlog.OperationRestart, "restarted": auditlog.OperationRestart,
+// KnowsAction says whether it is known for certain what an action means.
+func KnowsAction(action string) bool {
+	_, ok := lookUp(action)
 
-	"login":  auditlog.OperationLogin,
-	"logout": auditlog.OperationLogout,
+	return ok
+}
+
+// lookUp takes a whole label first, then the verb at one of its ends: PodStack
+// writes "SSH Key Deleted", and other programs "delete_server" or "ServerDelete".
+func lookUp(action string) (auditlog.Operation, bool) {
+	if op, ok := operations[squeeze(action)]; ok {
+		return op, true
+	}
+
+	words := wordsOf(action)
+	last, atEnd := auditlog.LastVerb(words, operations, auditlog.Verbs)
+	first, atBegin := firstVerb(words)
+
+	op := last
+	if atEnd == 0 {
+		op = first
+	}
+
+	if atEnd == 0 && atBegin == 0 || atEnd > 0 && atBegin > 0 && first != last {
+		return "", false
+	}
+
+	return aboutAccess(op, words)
+}
+
+// firstVerb returns what the verb at the beginning means, and of how many words it
+// is made. It counts as none where a word behind it leaves open whether it was
+// done, as every other participle at the end does: "Delete Protection Enabled".
+func firstVerb(words []string) (auditlog.Operation, int) {
+	for n := min(2, len(words)); n > 0; n-- {
+		op, found := auditlog.LastVerb(words[:n], operations, auditlog.Verbs)
+		if found < n {
+			continue
+		}
+
+		_, known := auditlog.LastVerb(words, operations, auditlog.Verbs)
+		if slices.ContainsFunc(words[n:], auditlog.Doubtful) || known == 0 && strings.HasSuffix(words[len(words)-1], "ed") {
+			return "", 0
+		}
+
+		return op, n
+	}
+
+	return "", 0
+}
+
+// access has the nouns that speak of who may do what, and what their verbs mean
+// then. Of a role, say, it is not certain whether anybody had it.
+var access = map[string]map[auditlog.Operation]auditlog.Operation{
+	"member": {auditlog.OperationCreate: auditlog.OperationGrant, auditlog.OperationDelete: auditlog.OperationRevoke},
+	"permission": {
+		auditlog.OperationCreate: auditlog.OperationGrant, auditlog.OperationUpdate: auditlog.OperationGrant,
+		auditlog.OperationDelete: auditlog.OperationRevoke,
+	},
+	"access": {}, "collaborator": {}, "membership": {}, "owner": {}, "ownership": {}, "privilege": {}, "role": {},
+}
+
+// aboutAccess corrects what a verb means beside a noun that speaks of who may do
+// what.
+func aboutAccess(op auditlog.Operation, words []string) (auditlog.Operation, bool) {
+	for i, word := range words {
+		meant, ok := access[strings.TrimSuffix(word, "s")]
+		if word == "access" {
+			meant, ok = access[word]
+			ok = ok && (i+1 == len(words) || words[i+1] != "key" && words[i+1] != "token")
+		}
+
+		if !ok || slices.Contains([]auditlog.Operation{auditlog.OperationGrant, auditlog.OperationRevoke, auditlog.OperationRead}, op) {
+			continue
+		}
+
+		op, ok = meant[op]
+
+		return op, ok
+	}
+
+	return op, true
+}
+
+// wordsOf splits a label at its signs and where its letters grow, in lower case:
+// "SSHKeyDeleted" is ssh, key and deleted.
+func wordsOf(label string) []string {
+	var (
+		words  []string
+		before rune
+		b      strings.Builder
+	)
+
+	end := func() {
+		if b.Len() > 0 {
+			words = append(words, strings.ToLower(b.String()))
+			b.Reset()
+		}
+	}
+
+	runes := []rune(label)
+
+	for i, r := range runes {
+		grows := unicode.IsUpper(r) && (unicode.IsLower(before) || unicode.IsDigit(before) ||
+			unicode.IsUpper(before) && i+1 < len(runes) && unicode.IsLower(runes[i+1]))
+
+		if word := unicode.IsLetter(r) || unicode.IsDigit(r); !word || grows {
+			end()
+
+			if word {
+				b.WriteRune(r)
+			}
+		} else {
+			b.WriteRune(r)
+		}
+
+		before = r
+	}
+
+	end()
+
+	return words
+}
+
+// operations has the actions of facts/audit-log-apis.md §3 that are more than a
+// verb. The console's labels are all that is known of them.
+var operations = map[string]auditlog.Operation{
 	// The documentation asks to watch for failed logins, yet lists no such action.
-	"loginfailed": auditlog.OperationLoginFailed,
-	"failedlogin": auditlog.OperationLoginFailed,
+	"loginfailed": auditlog.OperationLoginFailed, "failedlogin": auditlog.OperationLoginFailed, "loginfailure": auditlog.OperationLoginFailed,
+	"signinfailed": auditlog.OperationLoginFailed, "failedsignin": auditlog.OperationLoginFailed, "signinfailure": auditlog.OperationLoginFailed,
 
 	// A token is made like any other thing; to withdraw it changes who may do what.
 	"tokencreated": auditlog.OperationCreate, "apitokencreated": auditlog.OperationCreate,

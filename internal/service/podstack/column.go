@@ -3,7 +3,7 @@
 package podstack
 
 import (
-	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,6 +79,16 @@ var labels = [targets]struct {
 	toRaw:           {auditlog.FieldRaw, ""},
 }
 
+// targetNamed has the names of targets, which audit_log_export writes as headers.
+var targetNamed = func() map[string]target {
+	all := map[string]target{}
+	for t := range targets {
+		all[labels[t].name] = t
+	}
+
+	return all
+}()
+
 // targetOf has the squeezed headers.
 var targetOf = func() map[string]target {
 	all := map[string]target{}
@@ -118,17 +128,22 @@ func guess(header string) (target, bool) {
 	return t, ok && t == toTime
 }
 
-// columns says what each column of a file becomes.
+// columns says what each column of a file becomes. Files may have a hundred
+// thousand of them, so nothing looks through all headers for each.
 type columns struct {
 	headers []string
-	// places are where the headers stand in their line.
-	places []int
+	// spelled and sounding have the first column of a header as it is spelled and
+	// squeezed; columns without a header are in neither.
+	spelled, sounding map[string]int
 	// of has the index of a target's column, -1 where there is none.
 	of [targets]int
 	// spare are the columns with a header that become nothing but raw.
 	spare []int
 	// blank are the columns without a header, whose cells have to be empty.
 	blank []int
+	// records is a hash of what a row records, whatever the order and the words of
+	// the headers.
+	records [sha256.Size]byte
 	// own says that audit_log_export wrote the file.
 	own bool
 	// project says that the scope's column speaks of a project.
@@ -142,8 +157,8 @@ var ownHeaders = []target{toTime, toService, toAction, toOperation}
 
 // mapColumns decides by the mapping first, by the headers' words then. The names
 // of the mapping have been checked.
-func mapColumns(headers []string, places []int, mapping map[string]string) (*columns, *Error) {
-	c := &columns{headers: headers, places: places}
+func mapColumns(headers []string, at func(i int) place, mapping map[string]string) (*columns, *Error) {
+	c := &columns{headers: headers}
 
 	for t := range targets {
 		c.of[t] = -1
@@ -156,28 +171,32 @@ func mapColumns(headers []string, places []int, mapping map[string]string) (*col
 		}
 	}
 
-	if err := c.readHeaders(); err != nil {
-		return nil, err
+	if i := c.readHeaders(); i >= 0 {
+		return nil, c.problemAt(i, at, fmt.Sprintf("The header %q stands twice.", headers[i]), "Export again, or rename one of the two columns.")
 	}
 
-	c.own = !slices.ContainsFunc(ownHeaders, func(t target) bool { return !slices.Contains(headers, labels[t].name) })
+	c.own = !slices.ContainsFunc(ownHeaders, func(t target) bool {
+		_, ok := c.spelled[labels[t].name]
+
+		return !ok
+	})
 	taken := c.applyMapping(mapping)
 
 	for i, header := range headers {
-		if header == "" || slices.Contains(taken, i) {
+		if header == "" || taken[i] {
 			continue
 		}
 
 		t, ok := guess(header)
-		if own := slices.IndexFunc(labels[:], func(l struct{ name, headers string }) bool { return l.name == header }); c.own && own >= 0 {
-			t, ok = target(own), true
+		if own, found := targetNamed[header]; c.own && found {
+			t, ok = own, true
 		}
 
 		switch {
-		case !ok || slices.Contains(taken, c.of[t]):
+		case !ok || c.has(t) && taken[c.of[t]]:
 			c.spare = append(c.spare, i)
 		case c.has(t):
-			return nil, c.problem(i,
+			return nil, c.problemAt(i, at,
 				fmt.Sprintf("Both %q and %q could be the column of %s.", headers[c.of[t]], header, labels[t].name),
 				fmt.Sprintf("Say which it is: columns = { %s = %q }.", labels[t].name, header))
 		default:
@@ -191,7 +210,28 @@ func mapColumns(headers []string, places []int, mapping map[string]string) (*col
 		c.project = strings.Contains(squeeze(headers[c.of[toScopeID]]), "project")
 	}
 
+	c.records = c.whatRecords()
+
 	return c, nil
+}
+
+// whatRecords is the hash of the targets and the other columns that a row has.
+func (c *columns) whatRecords() [sha256.Size]byte {
+	names := make([]string, 0, len(c.spare))
+
+	for t := range targets {
+		if c.has(t) {
+			names = append(names, labels[t].name)
+		}
+	}
+
+	for _, i := range c.spare {
+		names = append(names, "column "+c.headers[i])
+	}
+
+	slices.Sort(names)
+
+	return sha256.Sum256(fmt.Appendf(nil, "%q", names))
 }
 
 // isEvent tells the first line of a file without headers, which must not be shown:
@@ -200,9 +240,10 @@ func (c *columns) isEvent(mapping map[string]string) bool {
 	const mostDigits = 3
 
 	event := false
+	when := squeeze(mapping[labels[toTime].name])
 
 	for _, h := range c.headers {
-		if t, ok := guess(h); ok && t == toTime || squeeze(h) == squeeze(mapping[labels[toTime].name]) && h != "" {
+		if t, ok := guess(h); ok && t == toTime || h != "" && squeeze(h) == when {
 			return false
 		}
 
@@ -220,25 +261,38 @@ func (c *columns) isEvent(mapping map[string]string) bool {
 	return event
 }
 
-// readHeaders refuses a header that stands twice, since a record has each once.
-func (c *columns) readHeaders() *Error {
-	for i, header := range c.headers {
-		c.headers[i] = strings.TrimSpace(header)
+// readHeaders returns the first column whose header stands twice, since a record
+// has each once, or -1.
+func (c *columns) readHeaders() int {
+	c.spelled, c.sounding = make(map[string]int, len(c.headers)), make(map[string]int, len(c.headers))
 
-		switch first := slices.Index(c.headers, c.headers[i]); {
-		case c.headers[i] == "":
+	for i := range c.headers {
+		header := strings.TrimSpace(c.headers[i])
+		c.headers[i] = header
+
+		if header == "" {
 			c.blank = append(c.blank, i)
-		case first < i:
-			return c.problem(i, fmt.Sprintf("The header %q stands twice.", c.headers[i]), "Export again, or rename one of the two columns.")
+
+			continue
+		}
+
+		if _, twice := c.spelled[header]; twice {
+			return i
+		}
+
+		c.spelled[header] = i
+
+		if _, known := c.sounding[squeeze(header)]; !known {
+			c.sounding[squeeze(header)] = i
 		}
 	}
 
-	return nil
+	return -1
 }
 
-// applyMapping returns the columns that are spoken for.
-func (c *columns) applyMapping(mapping map[string]string) []int {
-	taken := []int{}
+// applyMapping says which columns are spoken for.
+func (c *columns) applyMapping(mapping map[string]string) []bool {
+	taken := make([]bool, len(c.headers))
 
 	for t := range toService {
 		header, ok := mapping[labels[t].name]
@@ -247,8 +301,7 @@ func (c *columns) applyMapping(mapping map[string]string) []int {
 		}
 
 		if i := c.find(header); i >= 0 {
-			c.of[t] = i
-			taken = append(taken, i)
+			c.of[t], taken[i] = i, true
 		}
 	}
 
@@ -257,9 +310,15 @@ func (c *columns) applyMapping(mapping map[string]string) []int {
 
 // find looks for a header as it is spelled, and as it sounds then.
 func (c *columns) find(header string) int {
-	return cmp.Or(
-		slices.Index(c.headers, strings.TrimSpace(header))+1,
-		slices.IndexFunc(c.headers, func(h string) bool { return h != "" && squeeze(h) == squeeze(header) })+1) - 1
+	if i, ok := c.spelled[strings.TrimSpace(header)]; ok {
+		return i
+	}
+
+	if i, ok := c.sounding[squeeze(header)]; ok {
+		return i
+	}
+
+	return -1
 }
 
 // missing returns the required targets that no column has.
@@ -268,11 +327,14 @@ func (c *columns) missing() []target {
 }
 
 // problem is an error about the headers, which it shows.
-func (c *columns) problem(column int, reason, next string) *Error {
-	e := &Error{Headers: slices.Clone(c.headers), Reason: reason, Next: next}
-	if column >= 0 {
-		e.Header, e.Column = c.headers[column], c.places[column]
-	}
+func (c *columns) problem(reason, next string) *Error {
+	return &Error{Headers: slices.Clone(c.headers), Reason: reason, Next: next}
+}
+
+// problemAt is one about a single header.
+func (c *columns) problemAt(column int, at func(i int) place, reason, next string) *Error {
+	e := c.problem(reason, next)
+	e.Header, e.Column = c.headers[column], at(column).column
 
 	return e
 }
@@ -306,7 +368,7 @@ func (c *columns) unrecognised(rows [][]string) *Error {
 		pairs = append(pairs, fmt.Sprintf("%s = %q", labels[t].name, header))
 	}
 
-	return c.problem(-1,
+	return c.problem(
 		fmt.Sprintf("No header is known to mean %s.", strings.Join(names, " or ")),
 		fmt.Sprintf("Name the header: columns = { %s }.", strings.Join(pairs, ", ")))
 }

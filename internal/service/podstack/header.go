@@ -94,17 +94,10 @@ func (f *file) mapHeader(split *splitter, line int, header []byte, mapping map[s
 		f.comma = f.delimiter(header)
 	}
 
-	var (
-		headers []string
-		places  []int
-	)
+	var problem *Error
 
 	err := f.decode(header, line, func(cells []string, _ int, at func(int) place) error {
-		for i := range cells {
-			places = append(places, at(i).column)
-		}
-
-		headers = slices.Clone(cells)
+		f.columns, problem = mapColumns(slices.Clone(cells), at, mapping)
 
 		return nil
 	})
@@ -112,11 +105,9 @@ func (f *file) mapHeader(split *splitter, line int, header []byte, mapping map[s
 		return err
 	}
 
-	var problem *Error
-
 	f.headerAt = line
 
-	if f.columns, problem = mapColumns(headers, places, mapping); problem != nil {
+	if problem != nil {
 		problem.Line = line
 
 		return problem

@@ -65,7 +65,7 @@ func Info() auditlog.Info {
 		Title:       "PodStack",
 		Retention:   DefaultRetention,
 		Copy:        true,
-		Operations:  auditlog.OperationsIn(operations),
+		Operations:  auditlog.OperationsIn(operations, auditlog.Verbs),
 		OperationOf: OperationOf,
 		KnowsAction: KnowsAction,
 		Values: map[string]auditlog.Values{
@@ -168,7 +168,7 @@ func checkMapping(files []*file, mapping map[string]string) error {
 		}
 
 		f := files[0]
-		e := f.columns.problem(-1,
+		e := f.columns.problem(
 			fmt.Sprintf("The mapping says that %s is the column %q, and no export has it.", name, mapping[name]),
 			"Give a header as it is spelled in the exports.")
 		e.File, e.Line = f.name, f.headerAt

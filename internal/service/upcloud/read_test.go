@@ -588,6 +588,33 @@ func TestOperationOfEveryDocumentedAction(t *testing.T) {
 	}
 }
 
+// TestOperationOf_wordsOfClouds: an action that is not documented counts as what its
+// word means everywhere, and one that means nothing for certain is not known.
+func TestOperationOf_wordsOfClouds(t *testing.T) {
+	t.Parallel()
+
+	for action, want := range map[string]auditlog.Operation{
+		"purge": "delete", "destroy": "delete", "destroyed": "delete", "terminate": "delete", "remove": "delete", "release": "delete",
+		"add": "create", "rename": "update", "power-on": "start", "power_off": "stop", "shutdown": "stop", "reboot": "restart",
+		"mount": "attach", "unmount": "detach", "sign-in": "login", "log-out": "logout", "share": "grant", "revoke": "revoke",
+		"invite": "invite", "export": "export", "list": "read", "maintenance-start": "other",
+	} {
+		if got := upcloud.OperationOf(action); got != want || !upcloud.KnowsAction(action) {
+			t.Errorf("%s is %s and known: %v, want %s", action, got, upcloud.KnowsAction(action), want)
+		}
+	}
+
+	for _, action := range []string{"", "x", "Purge", "deletion-started", "server-delete", "delete-failed", "login-failed", "failed-login", "enable", "reset", "-", " delete"} {
+		if got := upcloud.OperationOf(action); got != auditlog.OperationOther || upcloud.KnowsAction(action) {
+			t.Errorf("%q is %s and known: %v", action, got, upcloud.KnowsAction(action))
+		}
+	}
+
+	if info := upcloud.Info(); !info.KnowsAction("maintenance-start") || info.KnowsAction("maintenance-begin") || info.OperationOf("purge") != "delete" {
+		t.Error("the service does not pass on what it knows")
+	}
+}
+
 func FuzzDecodeList(f *testing.F) {
 	fake, err := fakeapi.New(fakeapi.Options{Entries: 30})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -86,21 +87,32 @@ var documented = []string{
 	"create", "read", "update", "delete", "access-update", "attach", "detach", "login", "logout",
 }
 
-// OperationOf maps an action. Actions are an open set: one that the table lacks
-// is OperationOther.
+// OperationOf maps an action. Actions are an open set: one that no table has is
+// OperationOther.
 func OperationOf(action string) auditlog.Operation {
-	if op, ok := operations[action]; ok {
-		return op
-	}
+	op, _ := lookUp(action)
 
-	return auditlog.OperationOther
+	return op
 }
 
-// KnowsAction says whether a table says what an action means.
+// KnowsAction says whether a table has the action.
 func KnowsAction(action string) bool {
-	_, ok := operations[action]
+	_, known := lookUp(action)
 
-	return ok
+	return known
+}
+
+// lookUp takes an action that is not documented for the word that it is.
+func lookUp(action string) (auditlog.Operation, bool) {
+	if op, ok := operations[action]; ok {
+		return op, true
+	}
+
+	if op, ok := auditlog.Verbs[strings.NewReplacer("-", "", "_", "").Replace(action)]; ok {
+		return op, true
+	}
+
+	return auditlog.OperationOther, false
 }
 
 // resourceTypes are those of the specification, and "network" of its examples.
