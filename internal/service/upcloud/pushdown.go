@@ -3,21 +3,22 @@
 package upcloud
 
 import (
-	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
 // pushdown returns the part of a query that the service may apply without its
 // answer becoming narrower than ours. Arrays repeat their key, as the generated
-// clients of the vendor do. The window is not part of it.
+// clients of the vendor do. The window is not part of it. Nor is what the service
+// calls q: which parts of an event it looks into, and how, is not documented.
 func pushdown(q auditlog.Query) url.Values {
 	v := url.Values{}
 
 	add := func(key string, values []string) {
-		if len(values) > 0 {
+		if len(values) > 0 && !slices.ContainsFunc(values, hasForms) {
 			v[key] = slices.Clone(values)
 		}
 	}
@@ -31,11 +32,15 @@ func pushdown(q auditlog.Query) url.Values {
 	add("origins", q.Origins)
 	add("resource_types", q.ResourceTypes)
 
-	if word, ok := keyword(q); ok {
-		v.Set("q", word)
-	}
-
 	return v
+}
+
+// hasForms says whether the service could spell a value in another way that is equal
+// to ours, as Unicode has several for an accent. All that are documented have one.
+func hasForms(value string) bool {
+	return strings.ContainsFunc(value, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
 }
 
 // actionsOf returns every action that means one of the operations, or nothing
@@ -58,22 +63,4 @@ func actionsOf(wanted []auditlog.Operation) []string {
 	slices.Sort(actions)
 
 	return actions
-}
-
-// keyword returns the one exact value that the service can look for. Whether it
-// looks for parts or for the whole is not documented; the whole value is found
-// either way. IPv6 addresses have several spellings and are left to us.
-func keyword(q auditlog.Query) (string, bool) {
-	switch {
-	case len(q.ResourceIDs) == 1:
-		return q.ResourceIDs[0], q.ResourceIDs[0] != ""
-	case len(q.Actors) == 1:
-		return q.Actors[0], q.Actors[0] != ""
-	case len(q.IPAddresses) == 1:
-		a, err := netip.ParseAddr(q.IPAddresses[0])
-
-		return q.IPAddresses[0], err == nil && a.Is4()
-	default:
-		return "", false
-	}
 }
