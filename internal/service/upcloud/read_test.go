@@ -424,6 +424,12 @@ func TestPushedDownIsNeverNarrower(t *testing.T) {
 			t.Errorf("%s: %d entries, want %d (%v, %v)", name, len(got), tt.want, c.Proof, err)
 		}
 	}
+
+	// What is offered as a filter is what a configuration will hold.
+	options, err := service.FilterOptions(t.Context(), auditlog.Query{})
+	if err != nil || !slices.Contains(options.Actions, "zo\u00eb") || !slices.Contains(options.Origins, "K") || !slices.Contains(options.ResourceTypes, "\u00e5") {
+		t.Errorf("%+q, %v", options, err)
+	}
 }
 
 func TestPushdownOnTheWire(t *testing.T) {

@@ -94,6 +94,10 @@ func (s *Service) FilterOptions(ctx context.Context, _ auditlog.Query) (auditlog
 	}
 
 	for _, list := range []*[]string{options.Actions, options.Origins, options.ResourceTypes} {
+		for i, value := range *list {
+			(*list)[i] = auditlog.Normal(value)
+		}
+
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
