@@ -34,7 +34,7 @@ func (a *Asked) matches(value string) bool {
 		return a.Matches(value)
 	}
 
-	return a.Value == value
+	return Normal(a.Value) == Normal(value)
 }
 
 // String names the value and where it is asked for, as in statements.

@@ -12,6 +12,8 @@ import (
 
 // Query says which entries are asked for. A list that is empty does not filter;
 // the values of a list are alternatives, and the lists must all match.
+//
+// Texts are compared in their Normal form.
 type Query struct {
 	Window Window
 
@@ -24,8 +26,8 @@ type Query struct {
 	Origins []string
 	// IPAddresses are addresses or CIDR blocks.
 	IPAddresses []string
-	// Search is looked for, whatever its case, in id, actor, resource id and
-	// name, address, action and message.
+	// Search is looked for, whatever its case in any language, in id, actor, resource
+	// id and name, address, action and message.
 	Search string
 	// Where is a condition that must hold as well; nil does not filter.
 	Where Condition
@@ -68,14 +70,16 @@ type Matcher struct {
 
 // Matcher checks the query and prepares it for use.
 func (q Query) Matcher() (*Matcher, error) {
-	m := &Matcher{q: q, search: strings.ToLower(q.Search)}
+	m := &Matcher{q: q, search: fold(q.Search)}
 
-	// Absent values are empty inside, so an empty value would match what was
-	// never recorded.
-	for _, list := range [][]string{q.Actions, q.ResourceTypes, q.ResourceIDs, q.Actors, q.Origins} {
-		if slices.Contains(list, "") {
+	for _, list := range []*[]string{&m.q.Actions, &m.q.ResourceTypes, &m.q.ResourceIDs, &m.q.Actors, &m.q.Origins} {
+		// Absent values are empty inside, so an empty value would match what was
+		// never recorded.
+		if slices.Contains(*list, "") {
 			return nil, errors.New("a filter holds an empty value")
 		}
+
+		*list = normalAll(*list)
 	}
 
 	for _, text := range q.IPAddresses {
@@ -90,21 +94,13 @@ func (q Query) Matcher() (*Matcher, error) {
 	return m, nil
 }
 
-// ParseAddress reads an address or a CIDR block; an address becomes the block
-// that holds it alone.
-func ParseAddress(text string) (netip.Prefix, error) {
-	if p, err := netip.ParsePrefix(text); err == nil {
-		return p.Masked(), nil
+func normalAll(texts []string) []string {
+	all := make([]string, len(texts))
+	for i, text := range texts {
+		all[i] = Normal(text)
 	}
 
-	a, err := netip.ParseAddr(text)
-	if err != nil || a.Zone() != "" {
-		return netip.Prefix{}, fmt.Errorf("%q is not an IP address or a CIDR block, such as \"203.0.113.7\" or \"2001:db8::/32\"", text)
-	}
-
-	a = a.Unmap()
-
-	return netip.PrefixFrom(a, a.BitLen()), nil
+	return all
 }
 
 // Match says whether the entry lies in the window and passes every filter. An
@@ -146,7 +142,7 @@ func (m *Matcher) matchFilters(e *Entry) bool {
 	q := &m.q
 
 	return matchOne(q.Actions, e.Action) &&
-		matchOne(q.Operations, e.Operation) &&
+		(len(q.Operations) == 0 || slices.Contains(q.Operations, e.Operation)) &&
 		matchOne(q.ResourceTypes, e.ResourceType) &&
 		matchOne(q.ResourceIDs, e.ResourceID) &&
 		(matchOne(q.Actors, e.Actor) || matchOne(q.Actors, e.ActorID)) &&
@@ -155,26 +151,15 @@ func (m *Matcher) matchFilters(e *Entry) bool {
 		m.matchSearch(e)
 }
 
-func matchOne[T ~string](wanted []T, have T) bool {
-	return len(wanted) == 0 || slices.Contains(wanted, have)
+func matchOne(wanted []string, have string) bool {
+	return len(wanted) == 0 || slices.Contains(wanted, Normal(have))
 }
 
 // matchAddress compares addresses as numbers, so that the spelling of an IPv6
 // address does not matter. An address the cloud masked cannot be placed in a
 // block and does not match.
 func (m *Matcher) matchAddress(text string) bool {
-	if len(m.prefixes) == 0 {
-		return true
-	}
-
-	a, err := netip.ParseAddr(text)
-	if err != nil {
-		return false
-	}
-
-	a = a.Unmap()
-
-	return slices.ContainsFunc(m.prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+	return len(m.prefixes) == 0 || slices.ContainsFunc(m.prefixes, func(p netip.Prefix) bool { return InBlock(p, text) })
 }
 
 func (m *Matcher) matchSearch(e *Entry) bool {
@@ -184,7 +169,7 @@ func (m *Matcher) matchSearch(e *Entry) bool {
 
 	in := []string{e.ID, e.Actor, e.ResourceID, e.ResourceName, e.IPAddress, e.Action, e.Message}
 
-	return slices.ContainsFunc(in, func(s string) bool { return strings.Contains(strings.ToLower(s), m.search) })
+	return slices.ContainsFunc(in, func(s string) bool { return strings.Contains(fold(s), m.search) })
 }
 
 // UnanswerableError is a filter that would find nothing, whatever happened.

@@ -185,8 +185,8 @@ func Observe(entries iter.Seq2[Entry, error]) (FilterOptions, error) {
 			return FilterOptions{}, err
 		}
 
-		actions[e.Action], operations[string(e.Operation)] = true, true
-		origins[e.Origin], types[e.ResourceType] = true, true
+		actions[Normal(e.Action)], operations[string(e.Operation)] = true, true
+		origins[Normal(e.Origin)], types[Normal(e.ResourceType)] = true, true
 	}
 
 	// What was not recorded is no value.

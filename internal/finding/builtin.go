@@ -106,7 +106,7 @@ func Builtins() []Builtin {
 		{
 			Name: RuleLoginFromNewAddress,
 			Description: "Somebody logged in from an address that they had not logged in from in the time before the window. " +
-				"A login whose address is not recorded, or masked, cannot be told from such a one and is a finding of its own.",
+				"A login whose address is not recorded, or masked, or whose actor is not named, cannot be told from such a one and is a finding of its own.",
 			Where:    `entry.operation == "login"`,
 			Severity: SeverityMedium, Threshold: 1, GroupBy: []string{fieldActor, auditlog.FieldIPAddress},
 			needs:      map[string][]string{"": {fieldActor, auditlog.FieldIPAddress}},

@@ -65,7 +65,7 @@ func TestMistakes(t *testing.T) {
 		"nothing expected":        {expected(finding.Expectation{}), "expected[0]: actors: The expectation leaves nothing out: give actors, resource_types or resource_names."},
 		"everything expected":     {expected(finding.Expectation{Actors: []string{"a", "**"}}), "expected[0]: actors: The expectation leaves nothing out: give actors, resource_types or resource_names."},
 		"everybody's servers":     {expected(finding.Expectation{Actors: []string{"*"}, ResourceTypes: []string{"server"}}), ""},
-		"a bad pattern":           {expected(finding.Expectation{Actors: []string{"a", "[a"}}), `expected[0]: actors: "[a" is not a pattern, such as "ci-*".`},
+		"a bracket as it is":      {expected(finding.Expectation{Actors: []string{"a", "[a"}}), ""},
 		"an empty pattern":        {expected(finding.Expectation{Actors: actor, ResourceNames: []string{""}}), `expected[0]: resource_names: "" is not a pattern, such as "ci-*".`},
 		"an unknown rule":         {expected(finding.Expectation{Actors: actor, Rules: []string{"x"}}), `expected[0]: rules: There is no rule "x" among those to evaluate.`},
 		"a rule not asked for":    {expected(finding.Expectation{Actors: actor, Rules: []string{"mass_deletion"}}), `expected[0]: rules: There is no rule "mass_deletion" among those to evaluate.`},
@@ -103,7 +103,7 @@ func TestMistakesPointAtTheValue(t *testing.T) {
 	t.Parallel()
 
 	o := finding.Options{
-		Builtins: []string{"deletion", "x"}, Expected: []finding.Expectation{{Actors: []string{"a"}}, {Actors: []string{"a", "["}}},
+		Builtins: []string{"deletion", "x"}, Expected: []finding.Expectation{{Actors: []string{"a"}}, {Actors: []string{"a", ""}}},
 		Rules: []finding.Rule{{Name: "own", Severity: "low", Condition: condition(t, "true"), Threshold: 1, GroupBy: []string{"actor", "x"}}},
 	}
 

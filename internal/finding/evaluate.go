@@ -148,14 +148,12 @@ func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, info audit
 			return err
 		}
 
-		unplaced := *r
-		unplaced.match = known.unplaced(r.match)
-		unplaced.one, unplaced.many = "login from an address that is not recorded", "logins from an address that is not recorded"
+		for _, kind := range known.kinds(&b) {
+			part := *r
+			part.match, part.one, part.many = kind.among(r.match), kind.one, kind.many
 
-		r.match = known.unknown(r.match)
-
-		v.add(r)
-		v.add(&unplaced)
+			v.add(&part)
+		}
 	}
 
 	for i := range v.o.Rules {
@@ -326,7 +324,7 @@ func (v *evaluation) chose(expectation int, e *auditlog.Entry) {
 	}
 }
 
-// values returns what the entry is grouped by.
+// values returns what the entry is grouped by, in the form in which texts compare.
 func values(fields []string, e *auditlog.Entry) []string {
 	all := make([]string, len(fields))
 
@@ -339,12 +337,14 @@ func values(fields []string, e *auditlog.Entry) []string {
 		case auditlog.FieldIPAddress:
 			// An address has several spellings.
 			all[i] = e.IPAddress
-			if a, ok := address(e); ok {
+			if a, ok := auditlog.AddressOf(e.IPAddress); ok {
 				all[i] = a.String()
 			}
 		default:
 			all[i] = f.Text(e)
 		}
+
+		all[i] = auditlog.Normal(all[i])
 	}
 
 	return all

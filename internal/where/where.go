@@ -59,6 +59,8 @@ func Compile(text string) (*Expression, error) {
 		return nil, compileError(text, nil, issues)
 	}
 
+	normalLiterals(parsed.NativeRep())
+
 	checked, issues := env.Check(parsed)
 	if issues.Err() != nil {
 		return nil, compileError(text, parsed.NativeRep(), issues)
@@ -76,6 +78,18 @@ func Compile(text string) (*Expression, error) {
 	}
 
 	return x, nil
+}
+
+// normalLiterals puts texts into the form in which a condition sees those of an
+// entry. An escape such as "\u0308" can make one of another form.
+func normalLiterals(a *ast.AST) {
+	literals := ast.NewExprFactory()
+
+	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		if text, ok := literalString(x); ok {
+			x.SetKindCase(literals.NewLiteral(x.ID(), types.String(auditlog.Normal(text))))
+		}
+	}))
 }
 
 func (x *Expression) plan(env *cel.Env, checked *cel.Ast) error {

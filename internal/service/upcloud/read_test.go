@@ -384,6 +384,54 @@ func TestPushdownChangesNothing(t *testing.T) {
 	})
 }
 
+// TestPushedDownIsNeverNarrower has entries whose values a service may well spell in
+// another form than the query does.
+func TestPushedDownIsNeverNarrower(t *testing.T) {
+	t.Parallel()
+
+	fake, service := newFake(t, fakeapi.Options{NoExamples: true})
+	at := fakeapi.DefaultNow().Add(-time.Hour)
+
+	for i, text := range []string{"::ffff:10.0.0.1", "10.0.0.1", "::FFFF:A00:1", "2001:db8::1"} {
+		fake.AppendUpCloud(fakeapi.UpCloudRecord{Raw: fmt.Appendf(nil,
+			`{"cloud_event_id":"01HQ000000000000000000000%d","time":%q,"action":"zoe\u0308","origin":"\u212a","resource_type":"a\u030a",`+
+				`"resource_id":"\u1100\u1161","account_username":"JANE","ip_address":%q}`, i, at.Format(time.RFC3339Nano), text)})
+	}
+
+	w := auditlog.Window{Start: at, End: at.Add(time.Minute)}
+
+	for name, tt := range map[string]struct {
+		q    auditlog.Query
+		want int
+	}{
+		"an address":      {auditlog.Query{IPAddresses: []string{"10.0.0.1"}}, 3},
+		"a block of one":  {auditlog.Query{IPAddresses: []string{"10.0.0.1/32"}}, 3},
+		"mapped":          {auditlog.Query{IPAddresses: []string{"::ffff:10.0.0.0/104"}}, 3},
+		"everything":      {auditlog.Query{IPAddresses: []string{"::/0"}}, 4},
+		"IPv6":            {auditlog.Query{IPAddresses: []string{"2001:DB8:0::1"}}, 1},
+		"actions":         {auditlog.Query{Actions: []string{"zo\u00eb"}}, 4},
+		"origins":         {auditlog.Query{Origins: []string{"K"}}, 4},
+		"resource types":  {auditlog.Query{ResourceTypes: []string{"\u00e5"}}, 4},
+		"resource ids":    {auditlog.Query{ResourceIDs: []string{"\uac00"}}, 4},
+		"all of them":     {auditlog.Query{Actions: []string{"zo\u00eb"}, Origins: []string{"K"}, ResourceIDs: []string{"\uac00"}, IPAddresses: []string{"10.0.0.1"}}, 3},
+		"search":          {auditlog.Query{Search: "jane"}, 4},
+		"not another one": {auditlog.Query{Origins: []string{"k"}}, 0},
+	} {
+		tt.q.Window = w
+
+		got, c, err := servicetest.Read(t.Context(), service, tt.q)
+		if err != nil || len(got) != tt.want {
+			t.Errorf("%s: %d entries, want %d (%v, %v)", name, len(got), tt.want, c.Proof, err)
+		}
+	}
+
+	// What is offered as a filter is what a configuration will hold.
+	options, err := service.FilterOptions(t.Context(), auditlog.Query{})
+	if err != nil || !slices.Contains(options.Actions, "zo\u00eb") || !slices.Contains(options.Origins, "K") || !slices.Contains(options.ResourceTypes, "\u00e5") {
+		t.Errorf("%+q, %v", options, err)
+	}
+}
+
 func TestPushdownOnTheWire(t *testing.T) {
 	t.Parallel()
 

@@ -126,6 +126,10 @@ func (s *Service) askOptions(ctx context.Context) (auditlog.FilterOptions, error
 	}
 
 	for _, list := range []*[]string{options.Actions, options.Origins, options.ResourceTypes} {
+		for i, value := range *list {
+			(*list)[i] = auditlog.Normal(value)
+		}
+
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
