@@ -17,6 +17,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
@@ -201,7 +203,7 @@ func CheckRedactionKey(key []byte) error {
 //   - hash makes a pseudonym: "hmac:" and 26 base32 characters of HMAC-SHA256
 //     under the key over "FIELD:VALUE". The same value in the same field has the
 //     same pseudonym for as long as the key stays, and in another field another
-//     one. Addresses are hashed in their canonical spelling.
+//     one. Addresses are hashed in their canonical spelling, names in NFC.
 //
 // The same value lives in several fields, so a rule reaches further than its
 // field unless the other one has a rule of its own:
@@ -353,6 +355,7 @@ func (r *Redactor) form(t *treatment, value string) string {
 }
 
 func (r *Redactor) pseudonym(domain, value string) string {
+	value = norm.NFC.String(value)
 	if a, ok := canonicalAddress(value); ok && domain == auditlog.FieldIPAddress {
 		value = a
 	}

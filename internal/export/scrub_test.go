@@ -107,6 +107,7 @@ func TestScrubber(t *testing.T) {
 		"decomposed":               {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "zoe\u0308 k"}, fieldsOf{"resource_id": "ZO\u00cb K", "resource_name": "of zo\u00eb k."}, fieldsOf{}},
 		"composed":                 {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "ZO\u00cb K"}, fieldsOf{"resource_id": "zoe\u0308 k", "resource_name": "of zoe\u0308 k."}, fieldsOf{}},
 		"a mark behind it":         {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "mia.e"}, fieldsOf{"resource_id": "mia.e\u0301"}, fieldsOf{}},
+		"one pseudonym":            {hash, fieldsOf{}, fieldsOf{"actor": "zoe\u0308.ops", "resource_id": "zo\u00eb.ops"}, fieldsOf{"actor": "hmac:HLEGIU2QXBG4RJ4BXG6R7A4B2B", "resource_id": "hmac:HLEGIU2QXBG4RJ4BXG6R7A4B2B"}},
 		"full folding":             {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "Große Σίσυφος"}, fieldsOf{"resource_id": "GROSSE ΣΊΣΥΦΟΣ"}, fieldsOf{}},
 		"an address spelled again": {fieldsOf{"ip_address": "mask"}, fieldsOf{"ip_address": "2001:DB8:0::1"}, fieldsOf{"resource_id": "2001:db8::1", "resource_name": "2001:0db8::0:1", "user_agent": "at 2001:db8::1"}, fieldsOf{"resource_id": "2001:db8::/48", "resource_name": "2001:db8::/48"}},
 		"an address in another":    {fieldsOf{"ip_address": "drop"}, fieldsOf{"ip_address": "::ffff:192.0.2.7"}, fieldsOf{"resource_id": "192.0.2.7", "resource_name": "nic 192.0.2.7"}, fieldsOf{}},
@@ -269,6 +270,28 @@ func TestScrubbedValuesAreGone(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestGuideListsCommonKinds: what always stays is said.
+func TestGuideListsCommonKinds(t *testing.T) {
+	t.Parallel()
+
+	text, err := os.ReadFile(filepath.Join("..", "..", "templates", "guides", "redaction.md.tmpl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, list, _ := strings.Cut(string(text), "These stay:\n\n")
+	list, _, _ = strings.Cut(list, ".\n")
+	words := strings.Split(strings.Join(strings.Fields(list), " "), ", ")
+
+	for i, word := range words {
+		words[i] = strings.Trim(word, "`")
+	}
+
+	if diff := cmp.Diff(export.CommonKinds(), words); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // TestScrubberIsBounded: it is never said that everything is taken out when it is
