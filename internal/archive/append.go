@@ -57,6 +57,10 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 
+	if err := r.learn(ctx); err != nil {
+		return Result{}, err
+	}
+
 	for e, err := range r.entries(ctx) {
 		if err != nil {
 			return Result{}, err
@@ -146,6 +150,7 @@ type run struct {
 	lost *Gap
 	c    auditlog.Completeness
 
+	scrubber *export.Scrubber
 	current  *segment
 	added    int64
 	segments int64
@@ -287,6 +292,17 @@ func (r *run) recallSegment(ctx context.Context, m *Manifest, since time.Time) e
 	return nil
 }
 
+// learn reads everything before any of it is written, where values are redacted
+// that entries before may hold. What has been archived is read again, too.
+func (r *run) learn(ctx context.Context) error {
+	r.scrubber = r.a.o.Redactor.Scrubber()
+
+	first := *r
+	first.known = map[string]bool{}
+
+	return r.scrubber.LearnAll(first.entries(ctx), &first.c)
+}
+
 // entries yields what is new. Where the cloud no longer accepts its own cursor,
 // the overlap does instead.
 func (r *run) entries(ctx context.Context) iter.Seq2[auditlog.Entry, error] {
@@ -384,9 +400,12 @@ func (r *run) add(ctx context.Context, e auditlog.Entry) error {
 		}
 	}
 
-	if r.a.o.Redactor.Active() {
-		e = r.a.o.Redactor.Apply(e)
+	// A value that the log did not hold a moment ago counts from here on.
+	if err := r.scrubber.Learn(&e); err != nil {
+		return err
 	}
+
+	e = r.scrubber.Apply(e)
 
 	return r.current.add(&e)
 }

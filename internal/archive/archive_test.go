@@ -15,6 +15,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
@@ -470,6 +471,50 @@ func TestRedacted(t *testing.T) {
 		for key, data := range store.objects {
 			if strings.Contains(string(data), "ci@example.com") || strings.Contains(string(data), `"ci"`) || strings.Contains(string(data), `"192.0.2.1"`) {
 				t.Errorf("%s: %s holds what was to be taken out", service, key)
+			}
+		}
+
+		checkVerifies(t, store, archive.VerifyOptions{})
+	}
+}
+
+// TestRedactedInEverySegment: a person of the last day is taken out of the first
+// day's segment as well, where both are archived by one run.
+func TestRedactedInEverySegment(t *testing.T) {
+	t.Parallel()
+
+	redactor, err := export.NewRedactor(map[string]string{"actor": export.RedactDrop}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
+		w := newWorld(t, service, 1)
+		store := newMemory()
+		last := func() time.Time { return w.now.Add(-time.Hour) }
+
+		for day := range 3 {
+			at := last().AddDate(0, 0, day-2)
+			w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
+				Time: at, CloudEventID: fmt.Sprintf("01HQXYZ123456789ABCDEFGH%02d", day), Action: "update", ResourceType: "server",
+				ResourceID: fmt.Sprintf("of-mia.%d", 2-day), AccountUsername: fmt.Sprintf("mia.%d", day), Origin: "api", AuthType: "api",
+			})
+			w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{
+				Action: "server_update", Message: fmt.Sprintf("Server 'of-mia.%d' has been updated", 2-day), Timestamp: at,
+				Actor: fakeapi.CloudscaleActor{User: &fakeapi.CloudscaleUser{Email: fmt.Sprintf("mia.%d", day)}},
+			})
+		}
+
+		o := w.options(store)
+		o.Redactor, o.Compression = redactor, export.CompressionNone
+
+		if r := w.mustApply(o); r.Added != 3 || r.Segments != 3 {
+			t.Errorf("%s: %d in %d", service, r.Added, r.Segments)
+		}
+
+		for key, data := range store.objects {
+			if strings.Contains(string(data), "mia.") {
+				t.Errorf("%s: %s holds what was to be taken out: %s", service, key, data)
 			}
 		}
 

@@ -609,6 +609,8 @@ func TestReaderKnowsWhatIsMissing(t *testing.T) {
 		"an actor before and after":         {auditlog.Query{Window: day(1, 4), Actors: []string{"user-1"}}, []string{"actors: " + redacted}},
 		"a search after":                    {auditlog.Query{Window: day(3, 4), Search: "x"}, []string{"search: " + redacted}},
 		"an address after":                  {auditlog.Query{Window: day(3, 4), IPAddresses: []string{"192.0.2.1"}}, []string{scrubbed}},
+		"a common kind after":               {auditlog.Query{Window: day(3, 4), ResourceTypes: []string{"server", "storage"}, Origins: []string{"api"}}, nil},
+		"another kind after":                {auditlog.Query{Window: day(3, 4), ResourceTypes: []string{"server", "gpu"}}, []string{strings.Replace(scrubbed, "ip_address", "resource_type", 1)}},
 		"a resource that was kept":          {auditlog.Query{Window: day(3, 4), ResourceIDs: []string{"r-1"}}, nil},
 		"everything, filtered":              {auditlog.Query{Window: day(6, 7)}, []string{kept}},
 		"an operation that was kept":        {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"delete", "login"}}, []string{kept}},

@@ -86,14 +86,17 @@ func (t *terms) caveats(q auditlog.Query) []string {
 	}
 
 	looksInto := q.LooksInto()
+	common := map[string][]string{auditlog.FieldOrigin: q.Origins, "resource_type": q.ResourceTypes}
 	if q.Where != nil {
 		looksInto = append(looksInto, "where")
 	}
 
 	// What a redacted value equals or contains was redacted in other fields as well,
-	// but for those that have a rule of their own.
+	// but for those that have a rule of their own, and but for common kinds.
 	looksInto = slices.DeleteFunc(looksInto, func(field string) bool {
-		return field == "origin" || field == "resource_type" ||
+		kinds := common[field]
+
+		return len(kinds) > 0 && !slices.ContainsFunc(kinds, func(kind string) bool { return !export.CommonKind(kind) }) ||
 			slices.ContainsFunc(t.redaction.Rules, func(rule export.RedactionRule) bool { return rule.Field == field })
 	})
 

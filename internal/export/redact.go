@@ -16,6 +16,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
@@ -49,9 +50,6 @@ const (
 	// keyIDText has no colon, so it is never the text of a pseudonym.
 	keyIDText   = "key-id"
 	keyIDLength = 8
-	// scrubLength is how long a redacted value must be to be looked for inside
-	// others: "ci" is part of too many words.
-	scrubLength = 4
 )
 
 // Why a rule or a key cannot be used.
@@ -96,9 +94,8 @@ var structural = map[string]string{
 	"actor_type": "it names a kind of actor and nobody in particular",
 }
 
-// redactable is a field that is text. A kind is one of a few words that the
-// cloud made up, such as "server" or "api": it identifies nobody, so neither is
-// it looked for in other fields nor are other fields' values looked for in it.
+// redactable is a field that is text. A kind is a word for what something is,
+// such as "server" or "api", and is not looked for in other fields.
 type redactable struct {
 	name string
 	kind bool
@@ -107,7 +104,7 @@ type redactable struct {
 }
 
 // redactables lists the fields that are text in the order of the entry; message
-// is among them, but what it carries is decided in Apply.
+// is among them, but goes where the fields go whose values it repeats.
 var redactables = []redactable{
 	{name: "actor_id", of: func(e *auditlog.Entry) *string { return &e.ActorID }},
 	{name: "actor", mask: maskMail, of: func(e *auditlog.Entry) *string { return &e.Actor }},
@@ -204,7 +201,7 @@ func CheckRedactionKey(key []byte) error {
 //   - hash makes a pseudonym: "hmac:" and 26 base32 characters of HMAC-SHA256
 //     under the key over "FIELD:VALUE". The same value in the same field has the
 //     same pseudonym for as long as the key stays, and in another field another
-//     one. Addresses are hashed in their canonical spelling.
+//     one. Addresses are hashed in their canonical spelling, names in NFC.
 //
 // The same value lives in several fields, so a rule reaches further than its
 // field unless the other one has a rule of its own:
@@ -212,9 +209,8 @@ func CheckRedactionKey(key []byte) error {
 //   - redacting any field but raw also drops raw, changes and message;
 //   - where scope_type is user, scope_name is a person and is treated as actor
 //     is. A person has one pseudonym in both;
-//   - an id, a name, an address or a user agent that is a redacted value, whatever
-//     its case, is treated as that value is; one that merely contains a redacted
-//     value of four or more characters is dropped.
+//   - what was redacted is taken out of the other fields, and out of other entries;
+//     see Scrubber.
 //
 // What nothing here can see: a value that is spelled differently or in part
 // elsewhere, and the id of an entry where the cloud gives none, which is an
@@ -225,9 +221,34 @@ func CheckRedactionKey(key []byte) error {
 type Redactor struct {
 	rules map[string]string
 	key   []byte
+	// fields is what is done with each of redactables, and person what is done with
+	// scope_name instead where it is one.
+	fields []treatment
+	person treatment
 	// carried says that message, changes and raw are dropped unless named.
 	carried bool
 	active  bool
+	// spreads says that there can be values to take out of other entries.
+	spreads bool
+}
+
+// treatment is what is done with the values of a field.
+type treatment struct {
+	redactable
+
+	mode string
+	// domain is the field in whose name they are hashed.
+	domain string
+	// named says that the field has a rule of its own.
+	named bool
+	// rank orders the treatments: where one value has several, the first counts.
+	rank int
+}
+
+// spreads says that the values are taken out of other fields, too. A message that
+// goes with others is a text of the cloud's around what others hold.
+func (t *treatment) spreads() bool {
+	return t.mode != RedactKeep && !t.kind && (t.named || t.name != "message")
 }
 
 // NewRedactor returns a redactor for rules from field to mode. The key is used
@@ -257,7 +278,33 @@ func NewRedactor(rules map[string]string, key []byte) (*Redactor, error) {
 		}
 	}
 
+	for i, f := range redactables {
+		t := r.treatmentOf(f, f.name)
+		t.rank = 2*i + 1
+		r.fields = append(r.fields, t)
+
+		if f.name == "scope_name" {
+			r.person = r.treatmentOf(f, "actor")
+			r.person.rank = 2 * i
+		}
+	}
+
+	r.spreads = r.person.spreads() || slices.ContainsFunc(r.fields, func(t treatment) bool { return t.spreads() })
+
 	return r, nil
+}
+
+func (r *Redactor) treatmentOf(f redactable, domain string) treatment {
+	mode, named := r.rules[f.name]
+	if !named {
+		mode = cmp.Or(r.rules[domain], RedactKeep)
+	}
+
+	if !named && f.name == "message" && r.carried {
+		mode = RedactDrop
+	}
+
+	return treatment{redactable: f, mode: mode, domain: domain, named: named}
 }
 
 func (r *Redactor) hashes() bool {
@@ -267,73 +314,22 @@ func (r *Redactor) hashes() bool {
 // Active says whether anything is redacted at all.
 func (r *Redactor) Active() bool { return r != nil && r.active }
 
-// secret is a value that was redacted, and how.
-type secret struct {
-	value string
-	lower string
-	mode  string
-	field redactable
-	// domain is the field in whose name the value is hashed.
-	domain string
-}
-
-// Apply returns the entry without what the rules take away. It does not change
-// the one it is given. Filters look at entries before this, counts after it.
+// Apply redacts an entry that stands alone, and does not change the one that it is
+// given. Entries of one reading are for a Scrubber.
 func (r *Redactor) Apply(e auditlog.Entry) auditlog.Entry {
-	if !r.Active() {
-		return e
-	}
+	s := r.Scrubber()
+	s.learn(&e)
 
-	// The copy's texts are replaced one by one; what was there is still in e.
-	out := e
-	secrets := make([]secret, 0, len(r.rules)+1)
-
-	for _, f := range redactables {
-		mode, domain := r.modeOf(f, &e)
-		value := *f.of(&e)
-
-		if mode == RedactKeep || value == "" {
-			continue
-		}
-
-		s := secret{value: value, mode: mode, field: f, domain: domain}
-		*f.of(&out) = r.form(s)
-
-		if !f.kind {
-			s.lower = strings.ToLower(value)
-			secrets = append(secrets, s)
-		}
-	}
-
-	r.scrub(&out, &e, secrets)
-
-	if r.dropsCarrier(auditlog.FieldChanges) {
-		out.Changes = nil
-	}
-
-	if r.dropsCarrier(auditlog.FieldRaw) {
-		out.Raw = nil
-	}
-
-	return out
+	return s.Apply(e)
 }
 
-// modeOf returns what is done with a field, and in whose name it is hashed.
-func (r *Redactor) modeOf(f redactable, e *auditlog.Entry) (mode, domain string) {
-	domain = f.name
-	if f.name == "scope_name" && e.ScopeType == userScope {
-		domain = "actor"
+// treatment returns what is done with the entry's field of that index.
+func (r *Redactor) treatment(i int, e *auditlog.Entry) *treatment {
+	if e.ScopeType == userScope && r.fields[i].name == r.person.name {
+		return &r.person
 	}
 
-	if named, ok := r.rules[f.name]; ok {
-		return named, domain
-	}
-
-	if f.name == "message" && r.carried {
-		return RedactDrop, domain
-	}
-
-	return cmp.Or(r.rules[domain], RedactKeep), domain
+	return &r.fields[i]
 }
 
 func (r *Redactor) dropsCarrier(name string) bool {
@@ -344,38 +340,13 @@ func (r *Redactor) dropsCarrier(name string) bool {
 	return r.carried
 }
 
-// scrub removes redacted values from the fields that no rule speaks of.
-func (r *Redactor) scrub(out, e *auditlog.Entry, secrets []secret) {
-	for _, f := range redactables {
-		mode, _ := r.modeOf(f, e)
-		if _, named := r.rules[f.name]; named || f.kind || mode != RedactKeep {
-			continue
-		}
-
-		text := f.of(out)
-		lower := strings.ToLower(*text)
-
-		if i := slices.IndexFunc(secrets, func(s secret) bool { return s.lower == lower }); i >= 0 {
-			*text = r.form(secrets[i])
-
-			continue
-		}
-
-		if slices.ContainsFunc(secrets, func(s secret) bool {
-			return utf8.RuneCountInString(s.lower) >= scrubLength && strings.Contains(lower, s.lower)
-		}) {
-			*text = ""
-		}
-	}
-}
-
 // form returns what takes the place of a value.
-func (r *Redactor) form(s secret) string {
-	switch s.mode {
+func (r *Redactor) form(t *treatment, value string) string {
+	switch t.mode {
 	case RedactMask:
-		return s.field.mask(s.value)
+		return t.mask(value)
 	case RedactHash:
-		return r.pseudonym(s.domain, s.value)
+		return r.pseudonym(t.domain, value)
 	default:
 		return ""
 	}

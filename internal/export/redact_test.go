@@ -22,12 +22,12 @@ import (
 
 const redactionKey = "0123456789abcdef"
 
-func mustRedactor(t *testing.T, rules map[string]string) *export.Redactor {
-	t.Helper()
+func mustRedactor(tb testing.TB, rules map[string]string) *export.Redactor {
+	tb.Helper()
 
 	r, err := export.NewRedactor(rules, []byte(redactionKey))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return r

@@ -33,8 +33,9 @@ type Spec struct {
 	SpreadsheetSafe bool
 	// Shape is ShapeEntry when "".
 	Shape Shape
-	// Redactor changes entries before they are written; nil leaves them alone.
-	Redactor *Redactor
+	// Scrubber redacts entries before they are written; nil leaves them alone. It
+	// must have learned from a reading of the same entries before.
+	Scrubber *Scrubber
 	// Overwrite also replaces files that CheckTarget calls foreign.
 	Overwrite bool
 
@@ -110,7 +111,8 @@ const bufferSize = 64 << 10
 
 // Write exports the entries. c must hold the reading's statement once the
 // sequence has ended. On any error, be it the sequence's, the context's or the
-// disk's, what was there before stays as it was.
+// disk's, what was there before stays as it was. ErrLateValue says that the
+// scrubber has learned from the sequence, and that writing it once more may do.
 func Write(
 	ctx context.Context, s Spec, entries iter.Seq2[auditlog.Entry, error], c *auditlog.Completeness,
 ) (Result, error) {
@@ -231,6 +233,8 @@ func (w *writer) encode(ctx context.Context, encoder Encoder, entries iter.Seq2[
 	// Outside of the loop, so that it is allocated once.
 	var current auditlog.Entry
 
+	learned := w.spec.Scrubber.Learned()
+
 	for e, err := range entries {
 		if err != nil {
 			return err
@@ -240,16 +244,21 @@ func (w *writer) encode(ctx context.Context, encoder Encoder, entries iter.Seq2[
 			return err
 		}
 
-		current = e
-		if w.spec.Redactor.Active() {
-			current = w.spec.Redactor.Apply(e)
+		if err := w.spec.Scrubber.Learn(&e); err != nil {
+			return err
 		}
+
+		current = w.spec.Scrubber.Apply(e)
 
 		if err := encoder.Encode(&current); err != nil {
 			return err
 		}
 
 		w.tally(&current)
+	}
+
+	if w.spec.Scrubber.Learned() > learned {
+		return ErrLateValue
 	}
 
 	return ctx.Err()
@@ -340,7 +349,7 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 		Compression:  compression,
 		Shape:        w.spec.shape(),
 		Columns:      w.spec.columnNames(),
-		Redaction:    w.spec.Redactor.Statement(),
+		Redaction:    w.spec.Scrubber.Statement(),
 		// What holds for the file, whatever was asked for: only CSV is changed.
 		SpreadsheetSafe:    w.spec.SpreadsheetSafe && w.spec.Format == FormatCSV,
 		CellsNeutralised:   w.notes.CellsNeutralised,

@@ -34,9 +34,11 @@ type Options struct {
 	// MaxFindings bounds the list of findings; zero is DefaultMaxFindings.
 	MaxFindings int
 	// Redact takes out of an entry what must not be shown. Rules are held against
-	// entries as they are, but what a finding says of them is taken from what Redact
-	// returns. Nil leaves them as they are.
+	// entries as they are, but what a finding says of their group is taken from what
+	// Redact returns. It is called only after Learn has been told of every entry of
+	// the reading. Nil leaves them as they are.
 	Redact func(auditlog.Entry) auditlog.Entry
+	Learn  func(*auditlog.Entry) error
 }
 
 // OptionError is something in the options that cannot be meant.

@@ -48,6 +48,12 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 	err = proven(s.Read(ctx, q, c), c, func(e *auditlog.Entry) error {
 		v.result.EntryCount++
 
+		if v.o.Learn != nil {
+			if err := v.o.Learn(e); err != nil {
+				return err
+			}
+		}
+
 		return v.take(e)
 	})
 	if err != nil {
@@ -112,11 +118,13 @@ type evaluation struct {
 	tallies []*tally
 	order   order
 	result  *Result
+	listed  []listed
 	// met are the expectations that the present entry has met so far.
 	met []int
 	// unknown are the actions, by rule, of which a rule would have to know what they
 	// mean.
 	unknown map[string]map[string]bool
+	choices []choice
 }
 
 // prepare puts the rules to work that can be evaluated.
@@ -207,8 +215,7 @@ func (v *evaluation) add(r *rule) {
 	v.result.CountsBySeverity[r.severity] += 0
 }
 
-// take holds every rule against the entry as it is. What is shown of it comes
-// from what redaction leaves.
+// take holds every rule against the entry as it is.
 func (v *evaluation) take(e *auditlog.Entry) error {
 	if err := v.order.pass(e.Time); err != nil {
 		return err
@@ -218,7 +225,8 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 		v.wonder(e)
 	}
 
-	shown := e
+	var of *auditlog.Entry
+
 	v.met = v.met[:0]
 
 	for _, t := range v.tallies {
@@ -231,19 +239,15 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 			continue
 		}
 
-		if shown == e && v.o.Redact != nil {
-			redacted := v.o.Redact(*e)
-			shown = &redacted
+		if of == nil && v.o.Redact != nil {
+			small := *e
+			small.Changes, small.Raw = nil, nil
+			of = &small
 		}
 
-		key := values(t.rule.groupBy, e)
+		group := values(t.rule.groupBy, e)
 
-		group := key
-		if shown != e {
-			group = values(t.rule.groupBy, shown)
-		}
-
-		v.order.add(hit{at: e.Time, id: e.ID, tally: t, key: join(key), group: group, shown: shown.ID})
+		v.order.add(hit{at: e.Time, id: e.ID, tally: t, key: join(group), group: group, of: of})
 	}
 
 	if len(v.met) > 0 {
@@ -299,29 +303,48 @@ func (v *evaluation) expects(r *rule, e *auditlog.Entry) bool {
 	return expected
 }
 
+// choice is an entry that only the name of its actor would have let pass.
+type choice struct {
+	expectation int
+	actor, id   string
+	of          auditlog.Entry
+}
+
 // chose takes note of a name that anybody could have chosen.
 func (v *evaluation) chose(expectation int, e *auditlog.Entry) {
 	const most = 100
 
-	shown := *e
-	if v.o.Redact != nil {
-		shown = v.o.Redact(*e)
+	if len(v.choices) == most || slices.ContainsFunc(v.choices, func(c choice) bool {
+		return c.expectation == expectation && c.actor == e.Actor && c.id == e.ActorID
+	}) {
+		return
 	}
 
-	i := slices.IndexFunc(v.result.Chosen, func(c ChosenName) bool { return c.Expectation == expectation && c.Name == shown.Actor })
-	if i < 0 {
-		if len(v.result.Chosen) == most {
-			return
+	v.choices = append(v.choices, choice{expectation, e.Actor, e.ActorID, *e})
+}
+
+// chosenNames returns the names with their ids as they may be shown.
+func (v *evaluation) chosenNames() []ChosenName {
+	var all []ChosenName
+
+	for _, c := range v.choices {
+		shown := c.of
+		if v.o.Redact != nil {
+			shown = v.o.Redact(c.of)
 		}
 
-		i = len(v.result.Chosen)
-		v.result.Chosen = append(v.result.Chosen, ChosenName{Expectation: expectation, Name: shown.Actor})
+		i := slices.IndexFunc(all, func(n ChosenName) bool { return n.Expectation == c.expectation && n.Name == shown.Actor })
+		if i < 0 {
+			i = len(all)
+			all = append(all, ChosenName{Expectation: c.expectation, Name: shown.Actor})
+		}
+
+		if shown.ActorID != "" && !slices.Contains(all[i].IDs, shown.ActorID) {
+			all[i].IDs = append(all[i].IDs, shown.ActorID)
+		}
 	}
 
-	c := &v.result.Chosen[i]
-	if shown.ActorID != "" && len(c.IDs) < most && !slices.Contains(c.IDs, shown.ActorID) {
-		c.IDs = append(c.IDs, shown.ActorID)
-	}
+	return all
 }
 
 // values returns what the entry is grouped by, in the form in which texts compare.
@@ -365,6 +388,15 @@ func join(texts []string) string {
 	return string(b)
 }
 
+// listed is a finding with what its group is of: an entry, nil where nothing is
+// redacted, and the fields.
+type listed struct {
+	Finding
+
+	of      *auditlog.Entry
+	groupBy []string
+}
+
 // found takes note of a finding. It holds at most twice as many as are listed.
 func (v *evaluation) found(r *rule, b *burst) {
 	v.result.TotalCount++
@@ -375,24 +407,29 @@ func (v *evaluation) found(r *rule, b *burst) {
 		Rule: r.name, Severity: r.severity, Count: b.count, FirstTime: b.first, LastTime: b.last,
 		EntryIDs: b.ids, Message: r.sentence(b),
 	}
-	for i, name := range r.groupBy {
-		f.Group = append(f.Group, GroupValue{Field: name, Value: b.group[i]})
-	}
+	f.Group = named(r.groupBy, b.group)
 
-	v.result.Findings = append(v.result.Findings, f)
-	if len(v.result.Findings) > 2*v.limit() {
+	v.listed = append(v.listed, listed{f, b.of, r.groupBy})
+	if len(v.listed) > 2*v.limit() {
 		v.trim()
 	}
+}
+
+func named(fields, values []string) []GroupValue {
+	var group []GroupValue
+	for i, name := range fields {
+		group = append(group, GroupValue{Field: name, Value: values[i]})
+	}
+
+	return group
 }
 
 func (v *evaluation) limit() int { return cmp.Or(v.o.MaxFindings, DefaultMaxFindings) }
 
 func (v *evaluation) trim() {
-	found := v.result.Findings
-	slices.SortFunc(found, func(a, b Finding) int { return compare(&a, &b) })
+	slices.SortFunc(v.listed, func(a, b listed) int { return compare(&a.Finding, &b.Finding) })
 
-	v.result.Findings = slices.Clone(found[:min(len(found), v.limit())])
-	v.result.Truncated = int64(len(v.result.Findings)) < v.result.TotalCount
+	v.listed = slices.Clone(v.listed[:min(len(v.listed), v.limit())])
 }
 
 func (v *evaluation) end(c *auditlog.Completeness) *Result {
@@ -403,6 +440,21 @@ func (v *evaluation) end(c *auditlog.Completeness) *Result {
 	}
 
 	v.trim()
+
+	v.result.Truncated = int64(len(v.listed)) < v.result.TotalCount
+
+	// What is to be redacted is known only now that everything has been read.
+	for _, l := range v.listed {
+		if l.of != nil {
+			shown := v.o.Redact(*l.of)
+			l.Group = named(l.groupBy, values(l.groupBy, &shown))
+		}
+
+		v.result.Findings = append(v.result.Findings, l.Finding)
+	}
+
+	slices.SortFunc(v.result.Findings, func(a, b Finding) int { return compare(&a, &b) })
+	v.result.Chosen = v.chosenNames()
 
 	for _, name := range slices.Sorted(maps.Keys(v.unknown)) {
 		v.result.NotEvaluable = append(v.result.NotEvaluable, NotEvaluable{Rule: name, Reason: fmt.Sprintf(

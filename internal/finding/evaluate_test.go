@@ -168,7 +168,7 @@ func TestRedactedEntriesAreEvaluatedAsTheyAre(t *testing.T) {
 	r := evaluate(t, newLog(append(deletions("ann", 2, 0), deletions("bob", 1, 0)...)...), theDay(), finding.Options{
 		Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 1, Condition: condition(t, `entry.actor in ["ann", "bob"]`), GroupBy: []string{"actor"}}},
 		Redact: func(e auditlog.Entry) auditlog.Entry {
-			e.Actor, e.ActorID, e.ID = "***", "", "id of "+e.ResourceName
+			e.Actor, e.ActorID = "***", ""
 
 			return e
 		},
@@ -177,11 +177,11 @@ func TestRedactedEntriesAreEvaluatedAsTheyAre(t *testing.T) {
 	want := []finding.Finding{
 		{
 			Rule: "x", Severity: "low", Group: []finding.GroupValue{{Field: "actor", Value: "***"}}, Count: 1, FirstTime: noon, LastTime: noon,
-			EntryIDs: []string{"id of web-0"}, Message: "1 matching entry",
+			EntryIDs: []string{"bob-0000"}, Message: "1 matching entry",
 		},
 		{
 			Rule: "x", Severity: "low", Group: []finding.GroupValue{{Field: "actor", Value: "***"}}, Count: 2, FirstTime: noon, LastTime: noon,
-			EntryIDs: []string{"id of web-0", "id of web-1"}, Message: "2 matching entries",
+			EntryIDs: []string{"ann-0000", "ann-0001"}, Message: "2 matching entries",
 		},
 	}
 
@@ -189,6 +189,44 @@ func TestRedactedEntriesAreEvaluatedAsTheyAre(t *testing.T) {
 
 	if diff := cmp.Diff(want, r.Findings); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestRedactionWaitsForEveryEntry: what is learned from the last entry is taken out
+// of the first one's group.
+func TestRedactionWaitsForEveryEntry(t *testing.T) {
+	t.Parallel()
+
+	learned := 0
+
+	r := evaluate(t, newLog(deletions("ann", 5, time.Hour)...), theDay(), finding.Options{
+		Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 1, Condition: condition(t, `entry.resource_name != "web-4"`), GroupBy: []string{"resource_name"}}},
+		Learn: func(*auditlog.Entry) error { learned++; return nil },
+		Redact: func(e auditlog.Entry) auditlog.Entry {
+			e.ResourceName = fmt.Sprintf("after %d", learned)
+
+			return e
+		},
+		MaxFindings: 2,
+	})
+
+	if len(r.Findings) != 2 || !r.Truncated || r.TotalCount != 4 {
+		t.Errorf("got %+v", r)
+	}
+
+	for _, f := range r.Findings {
+		if f.Group[0].Value != "after 5" {
+			t.Errorf("the group is shown as %q", f.Group[0].Value)
+		}
+	}
+
+	full := errors.New("too many values")
+
+	_, err := finding.Evaluate(t.Context(), newLog(deletions("ann", 1, 0)...), theDay(), finding.Options{
+		Builtins: []string{"deletion"}, Learn: func(*auditlog.Entry) error { return full },
+	}, &auditlog.Completeness{})
+	if !errors.Is(err, full) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -16,11 +16,12 @@ type hit struct {
 	at    time.Time
 	id    string
 	tally *tally
-	// key tells its group from others; group and shown are the group's values and
-	// the id as they may be shown.
+	// key tells its group from others, and group is the group's values.
 	key   string
 	group []string
-	shown string
+	// of is the entry without what nothing is grouped by, nil where nothing is
+	// redacted.
+	of *auditlog.Entry
 }
 
 // errOrder is a log that is further out of order than services promise. Counting

@@ -5,6 +5,8 @@ package finding
 import (
 	"math"
 	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
 // tally counts the hits of one rule, group by group. It holds of each group as
@@ -37,6 +39,7 @@ type burst struct {
 	first, last time.Time
 	ids         []string
 	group       []string
+	of          *auditlog.Entry
 	// upTo is the number of the newest hit in it.
 	upTo int64
 }
@@ -85,7 +88,7 @@ func (t *tally) extend(g *group) {
 	if g.burst.upTo < oldest {
 		t.finish(g)
 
-		g.burst = burst{first: g.recent[0].at, group: g.recent[0].group, upTo: oldest - 1}
+		g.burst = burst{first: g.recent[0].at, group: g.recent[0].group, of: g.recent[0].of, upTo: oldest - 1}
 	}
 
 	b := &g.burst
@@ -95,7 +98,7 @@ func (t *tally) extend(g *group) {
 		b.last = h.at
 
 		if len(b.ids) < MaxEntryIDs {
-			b.ids = append(b.ids, h.shown)
+			b.ids = append(b.ids, h.id)
 		}
 	}
 

@@ -102,8 +102,8 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 		return diags
 	}
 
-	if r.Active() {
-		options.Redact = r.Apply
+	if scrubber := r.Scrubber(); scrubber != nil {
+		options.Redact, options.Learn = scrubber.Apply, scrubber.Learn
 	}
 
 	info := service.Info()

@@ -66,13 +66,20 @@ func lookUp(ctx context.Context, s auditlog.Service, q auditlog.Query, o lookUpO
 		found.entries = []auditlog.Entry{}
 	}
 
+	scrubber := o.redactor.Scrubber()
+	raw := map[counted]int64{}
+
 	for e, err := range s.Read(ctx, q, &found.completeness) {
 		if err != nil {
 			return nil, err
 		}
 
-		e = o.redactor.Apply(e)
-		found.count(&e)
+		if err := scrubber.Learn(&e); err != nil {
+			return nil, err
+		}
+
+		raw[counted{e.Action, e.Operation, e.ActorType, e.ActorID, e.Actor, e.ResourceType}]++
+		found.total++
 
 		if o.entries {
 			found.keep(e, o)
@@ -83,21 +90,42 @@ func lookUp(ctx context.Context, s auditlog.Service, q auditlog.Query, o lookUpO
 		return nil, &overflowError{total: found.total, limit: int64(o.maxEntries)}
 	}
 
+	// What is to be redacted is known only now that everything has been read.
+	for c, n := range raw {
+		e := scrubber.Apply(auditlog.Entry{
+			Action: c.action, Operation: c.operation, ActorType: c.actorType, ActorID: c.actorID, Actor: c.actor, ResourceType: c.resourceType,
+		})
+		found.count(&e, n)
+	}
+
 	found.arrange(o)
+
+	for i := range found.entries {
+		found.entries[i] = scrubber.Apply(found.entries[i])
+	}
 
 	return found, nil
 }
 
-func (f *lookedUp) count(e *auditlog.Entry) {
-	f.total++
-	f.byAction[auditlog.Normal(e.Action)]++
-	f.byOperation[string(e.Operation)]++
+// counted is what of an entry is counted.
+type counted struct {
+	action       string
+	operation    auditlog.Operation
+	actorType    auditlog.ActorType
+	actorID      string
+	actor        string
+	resourceType string
+}
+
+func (f *lookedUp) count(e *auditlog.Entry, n int64) {
+	f.byAction[auditlog.Normal(e.Action)] += n
+	f.byOperation[string(e.Operation)] += n
 
 	// Whoever has no name is counted by id, and by kind where there is no id.
-	f.byActor[auditlog.Normal(cmp.Or(e.Actor, e.ActorID, string(e.ActorType)))]++
+	f.byActor[auditlog.Normal(cmp.Or(e.Actor, e.ActorID, string(e.ActorType)))] += n
 
 	if e.ResourceType != "" {
-		f.byResourceType[auditlog.Normal(e.ResourceType)]++
+		f.byResourceType[auditlog.Normal(e.ResourceType)] += n
 	}
 }
 

@@ -31,7 +31,7 @@ func redactDescription() string {
 	return "What to do with personal data, by field of an entry: `keep`, `drop`, `mask` (`ip_address` keeps its network, `actor` and `scope_name` the domain of an e-mail address) " +
 		"or `hash` (a pseudonym made with the provider's `" + redactionKeyName + "`, the same as long as the key is). " +
 		"Redacting a field also drops `message`, `changes` and `raw` unless they are set to `keep`, and treats the name of a user scope as `actor`; " +
-		"other fields that hold a redacted value lose it, too. The fields that every entry has cannot be redacted. " +
+		"other fields that hold a redacted value lose it, too, in every entry that is read. The fields that every entry has cannot be redacted. " +
 		"Filters look at the original values. Default: nothing is redacted."
 }
 

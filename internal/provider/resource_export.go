@@ -290,7 +290,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time
 	}
 
 	spec := m.spec(query, service.Info())
-	spec.Redactor = rules
+	spec.Scrubber = rules.Scrubber()
 	spec.Overwrite, spec.ExportedAt, spec.Tool = overwrite, now, "terraform-provider-audit/"+r.c.options.Version
 
 	result, err := exportTo(ctx, service, spec)

@@ -222,11 +222,27 @@ func permission(v types.String) fs.FileMode {
 	return fs.FileMode(n)
 }
 
-// exportTo reads what the spec's query asks for and writes it.
-func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (export.Result, error) {
-	var c auditlog.Completeness
+// mostReadings bounds how often a log is read that never holds the same.
+const mostReadings = 3
 
-	return export.Write(ctx, spec, s.Read(ctx, spec.Query, &c), &c)
+// exportTo reads what the spec's query asks for and writes it. Where values are
+// redacted that entries before may hold, it reads twice.
+func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (result export.Result, err error) {
+	var first auditlog.Completeness
+	if err := spec.Scrubber.LearnAll(s.Read(ctx, spec.Query, &first), &first); err != nil {
+		return export.Result{}, err
+	}
+
+	for range mostReadings {
+		var c auditlog.Completeness
+
+		result, err = export.Write(ctx, spec, s.Read(ctx, spec.Query, &c), &c)
+		if !errors.Is(err, export.ErrLateValue) {
+			break
+		}
+	}
+
+	return result, err
 }
 
 // driftKey is where Terraform keeps drift between a refresh and the plan.
