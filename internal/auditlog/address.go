@@ -3,12 +3,16 @@
 package auditlog
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 )
 
 // mappedBits is how much longer the prefix of an IPv4 block is in IPv6.
 const mappedBits = 96
+
+// ErrZone is returned for an address with a zone where one is asked for.
+var ErrZone = errors.New("an address with a zone, and addresses are compared without")
 
 // ParseAddress reads an address or a CIDR block; an address becomes the block
 // that holds it alone, and a block of IPv4 addresses that are mapped to IPv6 the
@@ -19,7 +23,7 @@ func ParseAddress(text string) (netip.Prefix, error) {
 		a, addrErr := netip.ParseAddr(text)
 
 		if addrErr == nil && a.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("%q has a zone, without which addresses are compared; write %s", text, a.WithZone(""))
+			return netip.Prefix{}, fmt.Errorf("%q is %w", text, ErrZone)
 		}
 
 		if addrErr != nil {

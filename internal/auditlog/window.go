@@ -44,9 +44,9 @@ type WindowSpec struct {
 // No moment lies between the bounds of a window. A window has no length also where
 // it is shorter than the microsecond that bounds are exact to.
 var (
-	ErrWindowReversed   = errors.New("the window is empty: it ends before it begins")
-	ErrWindowNoLength   = errors.New("the window is empty: its end, which is not part of it, is the same microsecond as its start")
-	ErrWindowNotSettled = errors.New("the window is empty: it begins in the future, or within settle_delay before now")
+	ErrWindowReversed   = errors.New("the window ends before it begins")
+	ErrWindowNoLength   = errors.New("the window is empty: start and end are the same to the microsecond, and end is not part of it")
+	ErrWindowNotSettled = errors.New("the window is empty: it begins when it has already ended, or in the future")
 )
 
 // CheckBounds says what is wrong with two bounds that are both given.

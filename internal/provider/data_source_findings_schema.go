@@ -34,7 +34,7 @@ func findingsSchema(ctx context.Context) schema.Schema {
 		},
 		"expected": schema.ListNestedAttribute{
 			MarkdownDescription: "Entries that are supposed to happen and count for no rule that the expectation is about. " +
-				"The arguments of one expectation all have to match, the values of one argument are alternatives, and `*` and `?` stand for any characters and any one character.",
+				"The arguments of one expectation all have to match, the values of one argument are alternatives, and in them `*` stands for any characters, also for none, `?` for exactly one, and everything else for itself.",
 			Optional:     true,
 			NestedObject: schema.NestedAttributeObject{Attributes: expectationAttributes()},
 		},
@@ -85,7 +85,7 @@ func ruleAttributes() map[string]schema.Attribute {
 			Optional:            true,
 		},
 		"within": schema.StringAttribute{
-			MarkdownDescription: "In how long a span, such as `10m`, wherever it begins; entries exactly that far apart are not in one span. Default: the whole window.",
+			MarkdownDescription: "In how long a span, such as `10m`, wherever it begins; entries exactly that far apart are not in one span. With a `threshold` of `1`, entries nearer than that to the one before are one finding. Default: the whole window.",
 			Optional:            true,
 			Validators:          []validator.String{positiveSpanForm()},
 		},

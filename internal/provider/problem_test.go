@@ -97,6 +97,24 @@ The window ends before it begins.
 start: 2026-01-02T00:00:00Z
 end: 2026-01-01T00:00:00Z
 Let start be before end; the window includes start and excludes end.`},
+		"start is end": {look("service = \"upcloud\"\nend = \"2026-01-01T00:00:00Z\"\nstart = \"2026-01-01T01:00:00+01:00\""), "Check the query", `
+The window is empty: start and end are the same to the microsecond, and end is not part of it.
+start: 2026-01-01T01:00:00+01:00
+end: 2026-01-01T00:00:00Z
+Let start be before end; the window includes start and excludes end.`},
+		"shorter than a microsecond": {look("service = \"upcloud\"\nstart = \"2026-01-01T00:00:00.0000001Z\"\nend = \"2026-01-01T00:00:00.0000009Z\""), "Check the query", `
+The window is empty: start and end are the same to the microsecond, and end is not part of it.
+start: 2026-01-01T00:00:00.0000001Z
+end: 2026-01-01T00:00:00.0000009Z
+Let start be before end; the window includes start and excludes end.`},
+		"a start that stands for none": {look("service = \"upcloud\"\nstart = \"0001-01-01T00:00:00Z\""), "Check the configuration", `
+The value of start cannot be used: it is before any audit log.
+Value: "0001-01-01T00:00:00Z"
+Give a time as in RFC 3339, such as "2026-01-31T00:00:00Z".`},
+		"an address with a zone": {look("service = \"upcloud\"\nip_addresses = [\"fe80::1%eth0\"]"), "Check the configuration", `
+The value of ip_addresses[0] cannot be used: it is an address with a zone, and addresses are compared without.
+Value: "fe80::1%eth0"
+Give an address or a CIDR block, such as "203.0.113.7" or "2001:db8::/32".`},
 		"start in the future": {look("service = \"upcloud\"\nstart = \"2027-01-02T00:00:00Z\""), "Look up audit logs", `
 The window is empty: it begins when it has already ended, or in the future.
 start: 2027-01-02T00:00:00Z

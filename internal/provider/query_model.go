@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ func stringValue(s string) types.String { return types.StringValue(s) }
 const (
 	checkQuery         = "Check the query"
 	checkConfiguration = "Check the configuration"
+
+	startBeforeEnd = "Let start be before end; the window includes start and excludes end."
 )
 
 // validate reports what is wrong whichever values are still unknown.
@@ -37,11 +40,11 @@ func (m *queryModel) validate() diag.Diagnostics {
 	}
 
 	start, end := parseTime(m.Start), parseTime(m.End)
-	if !start.IsZero() && !end.IsZero() && !start.Before(end) {
+	if err := auditlog.CheckBounds(start, end); err != nil && !start.IsZero() && !end.IsZero() {
 		diags.Append(problem{
 			summary: checkQuery,
-			cause:   "The window ends before it begins.",
-			next:    "Let start be before end; the window includes start and excludes end.",
+			cause:   sentence(err.Error()),
+			next:    startBeforeEnd,
 		}.with("start", m.Start.ValueString()).with("end", m.End.ValueString()).at(path.Root("start")))
 	}
 
@@ -150,10 +153,15 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 
 	window, err := spec.Resolve(now)
 	if err != nil {
+		next := startBeforeEnd
+		if errors.Is(err, auditlog.ErrWindowNotSettled) {
+			next = "Let start lie further back, or lower settle_delay."
+		}
+
 		diags.Append(problem{
 			summary: summary,
-			cause:   "The window is empty: it begins when it has already ended, or in the future.",
-			next:    "Let start lie further back, or lower settle_delay.",
+			cause:   sentence(err.Error()),
+			next:    next,
 		}.with("start", m.Start.ValueString()).with("end", m.End.ValueString()).
 			with("settle_delay", spec.SettleDelay.String()).with("Now", auditlog.FormatTime(now)).at(path.Root("start")))
 	}

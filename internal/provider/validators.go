@@ -101,21 +101,30 @@ func durationForm() validator.String {
 
 func timeForm() validator.String {
 	return stringForm{`a time as in RFC 3339, such as "2026-01-31T00:00:00Z"`, func(value string) error {
-		if _, err := time.Parse(time.RFC3339Nano, value); err != nil {
-			return errors.New("not a time as in RFC 3339")
-		}
+		t, err := time.Parse(time.RFC3339Nano, value)
 
-		return nil
+		switch {
+		case err != nil:
+			return errors.New("not a time as in RFC 3339")
+		case t.Before(time.Unix(0, 0)):
+			// One of these would also stand for no time at all.
+			return errors.New("before any audit log")
+		default:
+			return nil
+		}
 	}}
 }
 
 func addressForm() validator.String {
 	return stringForm{`an address or a CIDR block, such as "203.0.113.7" or "2001:db8::/32"`, func(value string) error {
-		if _, err := auditlog.ParseAddress(value); err != nil {
+		switch _, err := auditlog.ParseAddress(value); {
+		case errors.Is(err, auditlog.ErrZone):
+			return auditlog.ErrZone
+		case err != nil:
 			return errors.New("neither an IP address nor a CIDR block")
+		default:
+			return nil
 		}
-
-		return nil
 	}}
 }
 
