@@ -43,6 +43,8 @@ type Pending struct {
 	CoveredUntil time.Time
 	// Gaps are those of Result; empty where not everything was looked at.
 	Gaps []auditlog.Window
+	// Unread is that of the reading's Completeness.
+	Unread []auditlog.UnreadColumn
 }
 
 // Append archives what is new. On an error, what was archived before it stays
@@ -95,10 +97,14 @@ func (a *Archive) Pending(ctx context.Context, limit int64) (Pending, error) {
 			return Pending{}, err
 		}
 
+		p.Unread = r.c.Unread
+
 		if p.Count++; p.Count >= limit {
 			return p, nil
 		}
 	}
+
+	p.Unread = r.c.Unread
 
 	if err := r.settleGaps(); err != nil {
 		return Pending{}, err

@@ -51,6 +51,9 @@ type Completeness struct {
 	// ClockSkew is how far the service's clock is ahead of ours, as far as its
 	// answers show beyond doubt; nil where they do not tell the time.
 	ClockSkew *time.Duration
+	// Unread are the columns of exports that were read into nothing though they hold
+	// something. They are no part of the statement: no entry is missing.
+	Unread []UnreadColumn
 	// Source is whose log was read.
 	Source Source
 	// Resume is where a cursor-paged log goes on; nil elsewhere, and where no page
@@ -64,6 +67,13 @@ type Completeness struct {
 func (c *Completeness) Conclusive() bool {
 	return c.Proof != "" && len(c.Gaps) == 0 && len(c.Caveats) == 0 && !c.BeyondRetention &&
 		!c.UnknownMatters && len(c.UnverifiedValues) == 0
+}
+
+// UnreadColumn is a column that nobody mapped to a field.
+type UnreadColumn struct {
+	Header string
+	// Field is what it looks like, empty where that cannot be told.
+	Field string
 }
 
 // Source says whose log it is. A field that is not known is empty.

@@ -163,6 +163,8 @@ type FilterOptions struct {
 	Origins        []string
 	ResourceTypes  []string
 	OriginOfValues OriginOfValues
+	// Unread is that of the reading's Completeness.
+	Unread []UnreadColumn
 }
 
 // OriginOfValues says where filter options come from.

@@ -3,8 +3,11 @@
 package provider
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -129,6 +132,7 @@ func completenessWarnings(info auditlog.Info, c auditlog.Completeness) diag.Diag
 		diags.Append(caveatsWarning(info, c).warning())
 	}
 
+	diags.Append(unreadWarnings(info, c.Unread)...)
 	diags.Append(doubts(info, c)...)
 
 	return diags
@@ -147,6 +151,38 @@ func doubts(info auditlog.Info, c auditlog.Completeness) diag.Diagnostics {
 	}
 
 	return diags
+}
+
+// unreadWarnings name the columns of exports that nobody mapped, and the mapping
+// to write. Without it a field such as the actor could be empty and nobody would
+// know why.
+func unreadWarnings(info auditlog.Info, columns []auditlog.UnreadColumn) diag.Diagnostics {
+	if len(columns) == 0 {
+		return nil
+	}
+
+	const most = 10
+
+	p := problem{
+		summary: "Columns of the exports are not read",
+		cause:   "There are columns that hold something and that no field is made of, so no entry says what stands there.",
+		next:    "Write the mapping into the provider's podstack block; list a column that is not wanted in its ignored_columns.",
+	}.with("Service", info.Name)
+
+	for _, c := range columns[:min(most, len(columns))] {
+		p = p.with("Column", shown(c.Header)).with("Mapping", fmt.Sprintf("columns = { %s = %s }", cmp.Or(c.Field, "…"), quotedHeader(c.Header)))
+	}
+
+	if more := len(columns) - most; more > 0 {
+		p = p.with("More", strconv.Itoa(more))
+	}
+
+	return diag.Diagnostics{p.warning()}
+}
+
+// quotedHeader is a header as Terraform takes it for nothing but text.
+func quotedHeader(header string) string {
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(shown(header))
 }
 
 // caveatsWarning names what an archive cannot show by its nature.

@@ -159,9 +159,12 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 
+	c := auditlog.Completeness{Window: window, Unread: options.Unread}
 	if r, ok := service.(*archive.Reader); ok {
-		resp.Diagnostics.Append(completenessWarnings(r.Info(), auditlog.Completeness{Window: window, Gaps: r.Gaps(window)})...)
+		c.Gaps = r.Gaps(window)
 	}
+
+	resp.Diagnostics.Append(completenessWarnings(service.Info(), c)...)
 }
 
 // notNil returns an empty list for none, since null would mean "not known".

@@ -35,7 +35,8 @@ func (f *parseCSVFunction) Definition(_ context.Context, _ function.DefinitionRe
 		Summary: "Reads the entries of a console export",
 		MarkdownDescription: "Returns the entries of the CSV text that the console of PodStack exports, or that `audit_log_export` wrote, oldest first: " +
 			"objects with the attributes of `entries` of [`audit_logs`](../data-sources/logs.md), null where the text has nothing. " +
-			"It needs no provider configuration and reads nothing but its argument.",
+			"It needs no provider configuration and reads nothing but its argument. " +
+			"White space around a cell is no part of a field, and stays in `raw`.",
 		Parameters: []function.Parameter{
 			function.StringParameter{Name: "text", MarkdownDescription: "The CSV text, such as `file(\"export.csv\")`."},
 		},

@@ -62,11 +62,15 @@ func TestAccParseCSV(t *testing.T) {
 			output("console", "provider::audit::parse_csv("+file("export.csv")+")") +
 			output("renamed", "provider::audit::parse_csv("+file("renamed.csv")+", { time = \"Quand\", action = \"Quoi\" })[0].operation") +
 			output("own", "[for e in provider::audit::parse_csv("+file("own.csv")+") : \"${e.id} ${e.service} ${e.operation} ${e.actor} ${coalesce(e.raw, \"none\")}\"]") +
+			output("spaces", "[for e in provider::audit::parse_csv(\"Time,Action,Note\\n\\n2026-06-02 09:15:00, Server Delete , x \\n\"): \"${e.action} ${e.operation} ${e.raw}\"]") +
 			output("none", "provider::audit::parse_csv(\"Time,Action\")"),
 		ConfigStateChecks: []statecheck.StateCheck{
 			statecheck.ExpectKnownOutputValue("console", knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.ObjectExact(failed), 1: knownvalue.ObjectPartial(updated)})),
 			statecheck.ExpectKnownOutputValue("renamed", knownvalue.StringExact("delete")),
 			statecheck.ExpectKnownOutputValue("own", knownvalue.TupleExact([]knownvalue.Check{knownvalue.StringExact("01X upcloud grant '=jane none")})),
+			statecheck.ExpectKnownOutputValue("spaces", knownvalue.TupleExact([]knownvalue.Check{
+				knownvalue.StringExact(`Server Delete delete {"Time":"2026-06-02 09:15:00","Action":" Server Delete ","Note":" x "}`),
+			})),
 			statecheck.ExpectKnownOutputValue("none", knownvalue.ListExact([]knownvalue.Check{})),
 		},
 		ConfigPlanChecks: expectNoChanges(),
@@ -84,6 +88,12 @@ Invalid value for "text" parameter: No header is known to mean time.
 Line: 1
 Headers: "When it was", "Action"
 Name the header: columns = { time = "When it was" }.`},
+		{`parse_csv("Timestamp,Benutzer,Action\n2026-06-02 09:15:00,jane,Delete\n")`, `
+Invalid value for "text" parameter: No header is known to mean actor.
+Line: 1
+Header: "Benutzer"
+Headers: "Timestamp", "Benutzer", "Action"
+Name the header: columns = { actor = "Benutzer" }.`},
 		{`parse_csv("x", { operation = "x" })`, `
 Invalid value for "text" parameter: The mapping names "operation", which no column can become.
 Give one of id, time, …`},

@@ -3,15 +3,18 @@
 package provider_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -269,6 +272,18 @@ Give one of id, time, action, …`},
 		}, "Check the configuration", `
 The value of podstack.columns["time"] is empty or null.
 Give a header of the exports as it is spelled there, or leave the key out.`},
+		"an ignored column without a name": {"", func(*world) string {
+			return block("    exports = [\"a.csv\"]\n    ignored_columns = [\"Note\", \" \"]")
+		}, "Check the configuration", `
+The value of podstack.ignored_columns[1] cannot be used: it is empty.
+Value: " "
+Give a header of the exports as it is spelled there.`},
+		"a column that is ignored and mapped": {podstackHeaders, func(w *world) string {
+			return w.podstack("columns = { message = \"user\" }\n    ignored_columns = [\"User\"]", look)
+		}, "Read PodStack audit logs", `
+The column "User" is ignored, and the mapping says that message is it.
+Service: podstack
+Take it out of ignored_columns, or out of columns.`},
 		"a value known too late": {"", func(*world) string {
 			return "resource \"terraform_data\" \"late\" { input = \"a.csv\" }\n" + block("    exports = [terraform_data.late.output]")
 		}, "Look up audit logs", `
@@ -395,4 +410,155 @@ Unexpected deletions between 2026-06-01T00:00:04.000000Z and 2026-06-30T23:58:41
 			ConfigPlanChecks: expectNoChanges(),
 		},
 	)
+}
+
+// listener is a provider that remembers what it warned about, by the kind of call.
+type listener struct {
+	tfprotov6.ProviderServer
+
+	mu       sync.Mutex
+	warnings map[string]string
+}
+
+func (l *listener) hear(call string, diags []*tfprotov6.Diagnostic) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	for _, d := range diags {
+		if d.Severity == tfprotov6.DiagnosticSeverityWarning && d.Summary == "Columns of the exports are not read" {
+			l.warnings[call] = d.Detail
+		}
+	}
+}
+
+// heard returns the warnings and forgets them.
+func (l *listener) heard() map[string]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	heard := l.warnings
+	l.warnings = map[string]string{}
+
+	return heard
+}
+
+func (l *listener) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
+	resp, err := l.ProviderServer.ReadDataSource(ctx, req)
+	l.hear("read "+req.TypeName, resp.Diagnostics)
+
+	return resp, err
+}
+
+func (l *listener) ReadResource(ctx context.Context, req *tfprotov6.ReadResourceRequest) (*tfprotov6.ReadResourceResponse, error) {
+	resp, err := l.ProviderServer.ReadResource(ctx, req)
+	l.hear("refresh "+req.TypeName, resp.Diagnostics)
+
+	return resp, err
+}
+
+func (l *listener) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanResourceChangeRequest) (*tfprotov6.PlanResourceChangeResponse, error) {
+	resp, err := l.ProviderServer.PlanResourceChange(ctx, req)
+	l.hear("plan "+req.TypeName, resp.Diagnostics)
+
+	return resp, err
+}
+
+func (l *listener) ApplyResourceChange(ctx context.Context, req *tfprotov6.ApplyResourceChangeRequest) (*tfprotov6.ApplyResourceChangeResponse, error) {
+	resp, err := l.ProviderServer.ApplyResourceChange(ctx, req)
+	l.hear("apply "+req.TypeName, resp.Diagnostics)
+
+	return resp, err
+}
+
+func (l *listener) OpenEphemeralResource(ctx context.Context, req *tfprotov6.OpenEphemeralResourceRequest) (*tfprotov6.OpenEphemeralResourceResponse, error) {
+	resp, err := l.ProviderServer.OpenEphemeralResource(ctx, req)
+	l.hear("open "+req.TypeName, resp.Diagnostics)
+
+	return resp, err
+}
+
+// TestAccPodStack_unmappedColumn: whatever reads the exports names a column that
+// nobody mapped, and the mapping that it asks for ends the warning.
+func TestAccPodStack_unmappedColumn(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{})
+	w.write("a.csv", "Timestamp,Benutzer,Action,Kommentar ${x}\n2026-06-30 10:00:00,jane,Delete,\n2026-06-30 11:00:00,joe,Delete,late\n")
+
+	inner, err := w.factories()["audit"]()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	l := &listener{ProviderServer: inner, warnings: map[string]string{}}
+
+	body := func(more string) string {
+		return w.podstack(more, fmt.Sprintf(`
+data "audit_logs" "test" {}
+data "audit_log_findings" "test" {}
+data "audit_log_filter_options" "test" {}
+ephemeral "audit_logs" "test" {}
+
+resource "audit_log_export" "test" {
+  path   = %q
+  format = "ndjson"
+}
+
+resource "audit_log_archive" "test" {
+  destination = %q
+  start       = "7d"
+}
+`, w.file("out.ndjson"), w.file("archive")))
+	}
+
+	const want = `There are columns that hold something and that no field is made of, so no entry says what stands there.
+
+Service: podstack
+Column: "Benutzer"
+Mapping: columns = { actor = "Benutzer" }
+Column: "Kommentar ${x}"
+Mapping: columns = { … = "Kommentar $${x}" }
+
+Write the mapping into the provider's podstack block; list a column that is not wanted in its ignored_columns.`
+
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){"audit": func() (tfprotov6.ProviderServer, error) { return l, nil }},
+		Steps: []resource.TestStep{
+			{Config: body(""), Check: func(*terraform.State) error {
+				heard := l.heard()
+
+				for _, call := range []string{
+					"read audit_logs", "read audit_log_findings", "read audit_log_filter_options", "open audit_logs",
+					"apply audit_log_export", "plan audit_log_archive", "apply audit_log_archive",
+				} {
+					if heard[call] != want {
+						t.Errorf("%s says %q", call, heard[call])
+					}
+				}
+
+				return nil
+			}},
+			{RefreshState: true, Check: func(*terraform.State) error {
+				if heard := l.heard(); heard["refresh audit_log_archive"] != want {
+					t.Errorf("a refresh says %q", heard)
+				}
+
+				return nil
+			}},
+			{
+				Config: body(`columns = { actor = "Benutzer" }
+    ignored_columns = ["Kommentar $${x}"]`),
+				ConfigStateChecks: []statecheck.StateCheck{expect("entries", knownvalue.ListPartial(map[int]knownvalue.Check{
+					0: knownvalue.ObjectPartial(map[string]knownvalue.Check{"actor": knownvalue.StringExact("jane"), "actor_type": knownvalue.StringExact("user")}),
+				}))},
+			},
+			{RefreshState: true, PreConfig: func() { l.heard() }, Check: func(*terraform.State) error {
+				if heard := l.heard(); len(heard) > 0 {
+					t.Errorf("what is mapped or not wanted is named: %q", heard)
+				}
+
+				return nil
+			}},
+		},
+	})
 }

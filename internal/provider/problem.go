@@ -225,9 +225,15 @@ func exportFileProblem(p problem, e *podstack.Error) problem {
 		p = p.with("Header", shown(e.Header))
 	}
 
-	headers := make([]string, 0, len(e.Headers))
-	for _, h := range e.Headers {
+	const most = 100
+
+	headers := make([]string, 0, most+1)
+	for _, h := range e.Headers[:min(most, len(e.Headers))] {
 		headers = append(headers, shown(h))
+	}
+
+	if more := len(e.Headers) - most; more > 0 {
+		headers = append(headers, fmt.Sprintf("and %d more", more))
 	}
 
 	return p.with("Headers", strings.Join(headers, ", "))

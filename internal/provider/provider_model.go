@@ -50,6 +50,7 @@ type cloudscaleModel struct {
 type podstackModel struct {
 	Exports   types.List   `tfsdk:"exports"`
 	Columns   types.Map    `tfsdk:"columns"`
+	Ignored   types.List   `tfsdk:"ignored_columns"`
 	Retention types.String `tfsdk:"retention"`
 }
 
@@ -250,7 +251,7 @@ func (c *configured) addPodStack(m *podstackModel) {
 
 	info := podstack.Info()
 
-	values := append([]attr.Value{m.Exports, m.Columns, m.Retention}, m.Exports.Elements()...)
+	values := slices.Concat([]attr.Value{m.Exports, m.Columns, m.Ignored, m.Retention}, m.Exports.Elements(), m.Ignored.Elements())
 	for _, v := range m.Columns.Elements() {
 		values = append(values, v)
 	}
@@ -262,7 +263,8 @@ func (c *configured) addPodStack(m *podstackModel) {
 	}
 
 	c.services[info.Name] = podstack.New(podstack.Options{
-		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Retention: spanOf(m.Retention), Clock: c.options.Clock,
+		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Ignored: stringsOf[string](m.Ignored),
+		Retention: spanOf(m.Retention), Clock: c.options.Clock,
 	})
 }
 

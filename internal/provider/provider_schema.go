@@ -71,6 +71,12 @@ func providerSchema() schema.Schema {
 						ElementType: types.StringType,
 						Validators:  []validator.Map{columnMapping{}},
 					},
+					"ignored_columns": schema.ListAttribute{
+						MarkdownDescription: "Headers of columns that are known and not wanted. Every other column that holds something and becomes no field is named in a warning.",
+						Optional:            true,
+						ElementType:         types.StringType,
+						Validators:          []validator.List{ignoredHeaders{}},
+					},
 					"retention": retentionAttribute("90d"),
 				},
 			},

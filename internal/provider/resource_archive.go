@@ -218,7 +218,7 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (*archiv
 
 	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending.Count), timeValue(pending.CoveredUntil)
 
-	return nil, openGapsWarning(service.Info(), pending.Gaps, a.Head())
+	return nil, append(openGapsWarning(service.Info(), pending.Gaps, a.Head()), unreadWarnings(service.Info(), pending.Unread)...)
 }
 
 // gapKey is where Terraform keeps a gap between a refresh and the plan.
@@ -353,8 +353,19 @@ func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key t
 	}
 
 	// What lies at the destination can be looked at now; nothing is written there.
-	if _, _, err := r.c.openArchive(ctx, plan, service, filters, nil, key.ValueString()); err != nil {
+	a, _, err := r.c.openArchive(ctx, plan, service, filters, nil, key.ValueString())
+	if err != nil {
 		diags.Append(archiveProblem(err, plan.Destination.ValueString(), service.Info()))
+
+		return diags
+	}
+
+	// What an archive has kept without a field stays without it. Exports that cannot
+	// be read yet may come with this very run, which says what is wrong then.
+	if service.Info().Copy {
+		if pending, err := a.Pending(ctx, 1); err == nil {
+			diags.Append(unreadWarnings(service.Info(), pending.Unread)...)
+		}
 	}
 
 	return diags
@@ -410,6 +421,7 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	}
 
 	diags.Append(openGapsWarning(service.Info(), result.Gaps, result.Head)...)
+	diags.Append(unreadWarnings(service.Info(), result.Completeness.Unread)...)
 
 	if service.Info().Copy && result.Lost != nil {
 		diags.Append(problem{

@@ -233,6 +233,31 @@ func (v exportPaths) ValidateList(ctx context.Context, req validator.ListRequest
 	filterList{path}.ValidateList(ctx, req, resp)
 }
 
+// ignoredHeaders checks a list of headers. It may be empty, as a variable is by
+// default, since that says no more than no list.
+type ignoredHeaders struct{}
+
+// Description implements validator.Describer.
+func (ignoredHeaders) Description(context.Context) string { return "headers of the exports" }
+
+// MarkdownDescription implements validator.Describer.
+func (v ignoredHeaders) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateList implements validator.List.
+func (ignoredHeaders) ValidateList(ctx context.Context, req validator.ListRequest, resp *validator.ListResponse) {
+	if len(req.ConfigValue.Elements()) == 0 {
+		return
+	}
+
+	filterList{stringForm{"a header of the exports as it is spelled there", func(value string) error {
+		if strings.TrimSpace(value) == "" {
+			return errors.New("empty")
+		}
+
+		return nil
+	}}}.ValidateList(ctx, req, resp)
+}
+
 // columnMapping checks which header is which field.
 type columnMapping struct{}
 

@@ -20,6 +20,7 @@ type checker struct {
 	rows  int64
 	// possible are the readings of dates that no row has ruled out.
 	possible [2]bool
+	unread   []unread
 	// open is the first row whose date the readings differ on.
 	open *Error
 }
@@ -67,6 +68,10 @@ func (k *checker) row(cells []string, _ int, at func(int) place) error {
 
 	if err := f.checkID(cells, m, problem); err != nil {
 		return err
+	}
+
+	for i := range k.unread {
+		k.unread[i].look(cells)
 	}
 
 	k.spans.add(m)

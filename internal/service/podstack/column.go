@@ -3,6 +3,7 @@
 package podstack
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -133,12 +134,14 @@ func guess(header string) (target, bool) {
 type columns struct {
 	headers []string
 	// spelled and sounding have the first column of a header as it is spelled and
-	// squeezed; columns without a header are in neither.
+	// as it sounds; columns without a header are in neither.
 	spelled, sounding map[string]int
 	// of has the index of a target's column, -1 where there is none.
 	of [targets]int
-	// spare are the columns with a header that become nothing but raw.
-	spare []int
+	// spare are the columns with a header that become nothing but raw, and unwanted
+	// those of them that the user knows of.
+	spare    []int
+	unwanted []bool
 	// blank are the columns without a header, whose cells have to be empty.
 	blank []int
 	// records is a hash of what a row records, whatever the order and the words of
@@ -155,16 +158,24 @@ func (c *columns) has(t target) bool { return c.of[t] >= 0 }
 // ownHeaders are those by which a file of audit_log_export is told.
 var ownHeaders = []target{toTime, toService, toAction, toOperation}
 
+// mapping is what the user says of columns.
+type mapping struct {
+	// fields has headers by the names of targets.
+	fields map[string]string
+	// ignored are the headers of columns that are to become nothing.
+	ignored []string
+}
+
 // mapColumns decides by the mapping first, by the headers' words then. The names
 // of the mapping have been checked.
-func mapColumns(headers []string, at func(i int) place, mapping map[string]string) (*columns, *Error) {
-	c := &columns{headers: headers}
+func mapColumns(headers []string, at func(i int) place, m mapping) (*columns, *Error) {
+	c := &columns{headers: headers, unwanted: make([]bool, len(headers))}
 
 	for t := range targets {
 		c.of[t] = -1
 	}
 
-	if c.isEvent(mapping) {
+	if c.isEvent(m.fields[labels[toTime].name]) {
 		return nil, &Error{
 			Reason: "The first line holds an event instead of headers.",
 			Next:   "Export again with headers, or write a line of headers above it.",
@@ -180,7 +191,13 @@ func mapColumns(headers []string, at func(i int) place, mapping map[string]strin
 
 		return !ok
 	})
-	taken := c.applyMapping(mapping)
+	taken := c.applyMapping(m.fields)
+
+	for _, header := range m.ignored {
+		if i := c.find(header); i >= 0 {
+			c.unwanted[i] = true
+		}
+	}
 
 	for i, header := range headers {
 		if header == "" || taken[i] {
@@ -192,8 +209,11 @@ func mapColumns(headers []string, at func(i int) place, mapping map[string]strin
 			t, ok = own, true
 		}
 
+		// Our own files have their changes worked out.
+		beside := c.own && (t == toPrevious || t == toNew || t == toModified)
+
 		switch {
-		case !ok || c.has(t) && taken[c.of[t]]:
+		case !ok || beside || c.unwanted[i] || c.has(t) && taken[c.of[t]]:
 			c.spare = append(c.spare, i)
 		case c.has(t):
 			return nil, c.problemAt(i, at,
@@ -236,14 +256,14 @@ func (c *columns) whatRecords() [sha256.Size]byte {
 
 // isEvent tells the first line of a file without headers, which must not be shown:
 // none of its cells means time, and one holds an address or a number.
-func (c *columns) isEvent(mapping map[string]string) bool {
+func (c *columns) isEvent(timeHeader string) bool {
 	const mostDigits = 3
 
 	event := false
-	when := squeeze(mapping[labels[toTime].name])
+	when := sound(timeHeader)
 
 	for _, h := range c.headers {
-		if t, ok := guess(h); ok && t == toTime || h != "" && squeeze(h) == when {
+		if t, ok := guess(h); ok && t == toTime || when != "" && sound(h) == when {
 			return false
 		}
 
@@ -282,8 +302,8 @@ func (c *columns) readHeaders() int {
 
 		c.spelled[header] = i
 
-		if _, known := c.sounding[squeeze(header)]; !known {
-			c.sounding[squeeze(header)] = i
+		if _, known := c.sounding[sound(header)]; !known {
+			c.sounding[sound(header)] = i
 		}
 	}
 
@@ -308,13 +328,17 @@ func (c *columns) applyMapping(mapping map[string]string) []bool {
 	return taken
 }
 
+// sound is what makes headers alike whatever their case and signs, unless there
+// is nothing else.
+func sound(header string) string { return cmp.Or(squeeze(header), strings.TrimSpace(header)) }
+
 // find looks for a header as it is spelled, and as it sounds then.
 func (c *columns) find(header string) int {
 	if i, ok := c.spelled[strings.TrimSpace(header)]; ok {
 		return i
 	}
 
-	if i, ok := c.sounding[squeeze(header)]; ok {
+	if i, ok := c.sounding[sound(header)]; ok {
 		return i
 	}
 

@@ -38,7 +38,9 @@ type file struct {
 
 	limits  limits
 	columns *columns
-	comma   rune
+	// unread are the columns that hold something and become nothing but raw.
+	unread []unread
+	comma  rune
 	// width is how many cells a row has: one more or fewer than headers where only
 	// one of the two ends with a delimiter.
 	width int
@@ -90,7 +92,7 @@ type place struct{ line, column int }
 
 // scan reads an export through. Whatever is wrong with it is found here, before
 // anything of it is used.
-func scan(ctx context.Context, s source, mapping map[string]string, l limits) (*file, error) {
+func scan(ctx context.Context, s source, m mapping, l limits) (*file, error) {
 	c, err := s.open()
 	if err != nil {
 		return nil, err
@@ -99,7 +101,7 @@ func scan(ctx context.Context, s source, mapping map[string]string, l limits) (*
 
 	f := &file{source: s, limits: l, size: c.Size(), identified: true, ids: map[string][2]time.Time{}}
 
-	if err := f.scan(ctx, c, mapping); err != nil {
+	if err := f.scan(ctx, c, m); err != nil {
 		if e := (*Error)(nil); errors.As(err, &e) && e.File == "" {
 			e.File = f.name
 		}
@@ -110,13 +112,13 @@ func scan(ctx context.Context, s source, mapping map[string]string, l limits) (*
 	return f, nil
 }
 
-func (f *file) scan(ctx context.Context, c content, mapping map[string]string) error {
-	split, err := f.readHeader(c, mapping)
+func (f *file) scan(ctx context.Context, c content, m mapping) error {
+	split, err := f.readHeader(c, m)
 	if err != nil {
 		return err
 	}
 
-	check := &checker{f: f, possible: [2]bool{true, true}}
+	check := &checker{f: f, possible: [2]bool{true, true}, unread: f.columns.unmapped()}
 
 	var (
 		data []byte
@@ -156,6 +158,8 @@ func (f *file) scan(ctx context.Context, c content, mapping map[string]string) e
 			f.rows += at.rows
 		}
 	}
+
+	f.unread = slices.DeleteFunc(check.unread, func(u unread) bool { return !u.filled })
 
 	return check.settle(all)
 }

@@ -10,11 +10,12 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // readHeader finds out what the file is, and leaves the splitter at its first row.
-func (f *file) readHeader(c content, mapping map[string]string) (*splitter, error) {
+func (f *file) readHeader(c content, m mapping) (*splitter, error) {
 	const (
 		buffer = 64 << 10
 		magic  = 512
@@ -41,10 +42,10 @@ func (f *file) readHeader(c content, mapping map[string]string) (*splitter, erro
 		return nil, err
 	}
 
-	return split, f.mapHeader(split, line, header, mapping)
+	return split, f.mapHeader(split, line, header, m)
 }
 
-// headerLine skips empty lines and the line by which spreadsheets are told the
+// headerLine skips empty lines, also of delimiters, and the line by which spreadsheets are told the
 // delimiter.
 func (f *file) headerLine(split *splitter) (line int, header []byte, err error) {
 	for {
@@ -76,7 +77,7 @@ func (f *file) headerLine(split *splitter) (line int, header []byte, err error) 
 			continue
 		}
 
-		if text != "" {
+		if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsSpace(r) && !strings.ContainsRune("\",;|", r) }) >= 0 {
 			return line, header, nil
 		}
 	}
@@ -85,7 +86,7 @@ func (f *file) headerLine(split *splitter) (line int, header []byte, err error) 
 var delimiters = []rune{',', ';', '\t', '|'}
 
 // mapHeader reads the headers by the delimiter that makes most of them known.
-func (f *file) mapHeader(split *splitter, line int, header []byte, mapping map[string]string) error {
+func (f *file) mapHeader(split *splitter, line int, header []byte, m mapping) error {
 	if i := bytes.IndexByte(header, '\r'); i >= 0 && i < len(bytes.TrimRight(header, "\r\n")) && !bytes.Contains(header[:len(header)-1], []byte{'\n'}) {
 		return &Error{Line: line, Column: utf8.RuneCount(header[:i]) + 1, Reason: "The lines end as on an old Mac, with CR alone.", Next: "Save the file with line ends of LF or CRLF, or export again."}
 	}
@@ -97,7 +98,7 @@ func (f *file) mapHeader(split *splitter, line int, header []byte, mapping map[s
 	var problem *Error
 
 	err := f.decode(header, line, func(cells []string, _ int, at func(int) place) error {
-		f.columns, problem = mapColumns(slices.Clone(cells), at, mapping)
+		f.columns, problem = mapColumns(slices.Clone(cells), at, m)
 
 		return nil
 	})

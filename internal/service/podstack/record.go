@@ -58,13 +58,19 @@ func (r *row) entry() auditlog.Entry {
 		e.ScopeType = "project"
 	}
 
+	changes := changesOf(r.cell(toPrevious), r.cell(toNew), r.cell(toModified))
+
 	if r.file.columns.own {
 		r.ownEntry(&e)
+
+		if len(e.Changes) == 0 && len(changes) > 0 {
+			e.Changes = changes
+		}
 
 		return e
 	}
 
-	e.Changes = changesOf(r.cell(toPrevious), r.cell(toNew), r.cell(toModified))
+	e.Changes = changes
 	e.Raw = r.raw()
 
 	return e

@@ -33,6 +33,8 @@ type Options struct {
 	Exports []string
 	// Columns maps ColumnNames to headers and wins over what headers look like.
 	Columns map[string]string
+	// Ignored are the headers of columns that are to become nothing.
+	Ignored []string
 	// Retention of zero means DefaultRetention.
 	Retention time.Duration
 	Clock     auditlog.Clock
@@ -116,18 +118,18 @@ func (s *Service) scan(ctx context.Context) ([]*file, error) {
 		return nil, err
 	}
 
-	return scanAll(ctx, sources, s.o.Columns, s.limits)
+	return scanAll(ctx, sources, mapping{s.o.Columns, s.o.Ignored}, s.limits)
 }
 
-func scanAll(ctx context.Context, sources []source, mapping map[string]string, l limits) ([]*file, error) {
-	if err := checkNames(mapping); err != nil {
+func scanAll(ctx context.Context, sources []source, m mapping, l limits) ([]*file, error) {
+	if err := m.check(); err != nil {
 		return nil, err
 	}
 
 	files := make([]*file, 0, len(sources))
 
 	for _, src := range sources {
-		f, err := scan(ctx, src, mapping, l)
+		f, err := scan(ctx, src, m, l)
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +137,7 @@ func scanAll(ctx context.Context, sources []source, mapping map[string]string, l
 		files = append(files, f)
 	}
 
-	if err := checkMapping(files, mapping); err != nil {
+	if err := checkMapping(files, m.fields); err != nil {
 		return nil, err
 	}
 
@@ -146,12 +148,26 @@ func scanAll(ctx context.Context, sources []source, mapping map[string]string, l
 	return files, checkOverlaps(files)
 }
 
-func checkNames(mapping map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(mapping)) {
+// check refuses a mapping that cannot be meant. A header that is ignored need not
+// be there: the column that was meant is named all the same.
+func (m mapping) check() error {
+	ignored := map[string]string{}
+	for _, header := range m.ignored {
+		ignored[sound(header)] = header
+	}
+
+	for _, name := range slices.Sorted(maps.Keys(m.fields)) {
 		if !slices.Contains(ColumnNames(), name) {
 			return &Error{
 				Reason: fmt.Sprintf("The mapping names %q, which no column can become.", name),
 				Next:   "Give one of " + strings.Join(ColumnNames(), ", ") + ".",
+			}
+		}
+
+		if header, ok := ignored[sound(m.fields[name])]; ok {
+			return &Error{
+				Reason: fmt.Sprintf("The column %q is ignored, and the mapping says that %s is it.", header, name),
+				Next:   "Take it out of ignored_columns, or out of columns.",
 			}
 		}
 	}
@@ -203,6 +219,7 @@ func (s *Service) pages(ctx context.Context, q auditlog.Query, c *auditlog.Compl
 		}
 
 		c.Pages = int64(len(files))
+		c.Unread = unreadColumns(files, q.Window)
 		c.Gaps = gaps(files, q.Window)
 		c.BeyondRetention = c.BeyondRetention && len(c.Gaps) > 0 && c.Gaps[0].Start.Equal(q.Window.Start)
 
@@ -271,7 +288,7 @@ func (s *Service) answerable(q auditlog.Query, files []*file) error {
 	}
 
 	for _, f := range files {
-		if f.rows == 0 || !f.first.Before(q.Window.End) || f.last.Before(q.Window.Start) {
+		if !f.reaches(q.Window) {
 			continue
 		}
 
@@ -281,6 +298,11 @@ func (s *Service) answerable(q auditlog.Query, files []*file) error {
 	}
 
 	return nil
+}
+
+// reaches says whether the span of the file's rows meets the window.
+func (f *file) reaches(w auditlog.Window) bool {
+	return f.rows > 0 && f.first.Before(w.End) && !f.last.Before(w.Start)
 }
 
 // reworded says what of the exports is missing.
@@ -301,17 +323,25 @@ func reworded(u *auditlog.UnanswerableError, reason string) error {
 func (s *Service) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
 	var c auditlog.Completeness
 
-	return auditlog.Observe(s.Read(ctx, auditlog.Query{Window: q.Window}, &c))
+	options, err := auditlog.Observe(s.Read(ctx, auditlog.Query{Window: q.Window}, &c))
+	options.Unread = c.Unread
+
+	return options, err
 }
 
 // Parse reads the text of one export, oldest first. It also takes what
 // audit_log_export wrote as CSV, of any cloud; apostrophes that it put before cells
-// for the sake of spreadsheets stay.
-func Parse(ctx context.Context, text string, mapping map[string]string) ([]auditlog.Entry, error) {
+// for the sake of spreadsheets stay. Since there is no statement to name columns in,
+// one that looks like the actor and that nobody mapped is an error.
+func Parse(ctx context.Context, text string, fields map[string]string) ([]auditlog.Entry, error) {
 	src := source{anyService: true, open: func() (content, error) { return memory{strings.NewReader(text)}, nil }}
 
-	files, err := scanAll(ctx, []source{src}, mapping, defaultLimits)
+	files, err := scanAll(ctx, []source{src}, mapping{fields: fields}, defaultLimits)
 	if err != nil {
+		return nil, err
+	}
+
+	if err := files[0].checkActor(); err != nil {
 		return nil, err
 	}
 

@@ -437,6 +437,227 @@ func TestIDsJoinExportsWithOtherColumns(t *testing.T) {
 	}
 }
 
+// TestUnreadColumns: a column that holds something and becomes nothing is named,
+// with the field that it looks like, unless it is said not to be wanted.
+func TestUnreadColumns(t *testing.T) {
+	t.Parallel()
+
+	type unread = auditlog.UnreadColumn
+
+	for name, tt := range map[string]struct {
+		files   map[string]string
+		columns map[string]string
+		ignored []string
+		want    []unread
+		actor   string
+	}{
+		"a foreign word": {
+			files: map[string]string{"a": "Timestamp,Benutzer,Action\n2026-06-02 09:15:00,jane,Delete\n"},
+			want:  []unread{{Header: "Benutzer", Field: "actor"}},
+		},
+		"mapped": {
+			files:   map[string]string{"a": "Timestamp,Benutzer,Action\n2026-06-02 09:15:00,jane,Delete\n"},
+			columns: map[string]string{"actor": "benutzer"}, actor: "jane",
+		},
+		"not wanted": {
+			files:   map[string]string{"a": "Timestamp,Benutzer,Action\n2026-06-02 09:15:00,jane,Delete\n"},
+			ignored: []string{"benutzer", "Not there"},
+		},
+		"an address of a person in one row": {
+			files: map[string]string{"a": "Timestamp,Wer,Action\n2026-06-02 09:15:00,system,Delete\n2026-06-02 09:16:00,Jane <jane@example.com>,Delete\n"},
+			want:  []unread{{Header: "Wer", Field: "actor"}},
+		},
+		"an address of a machine": {
+			files: map[string]string{"a": "Timestamp,User,Action,Herkunft,Benutzer-IP\n2026-06-02 09:15:00,jane,Delete,2001:db8::1,192.0.2.1\n"},
+			want:  []unread{{Header: "Herkunft", Field: "ip_address"}, {Header: "Benutzer-IP", Field: "ip_address"}}, actor: "jane",
+		},
+		"a field that another column has": {
+			files: map[string]string{"a": "Timestamp,User,Action,Approver,IP,Via\n2026-06-02 09:15:00,jane,Delete,joe@example.com,192.0.2.1,192.0.2.2\n"},
+			want:  []unread{{Header: "Approver"}, {Header: "Via"}}, actor: "jane",
+		},
+		"anything else": {
+			files: map[string]string{"a": "Timestamp,User,Action,Kommentar,Leer\n2026-06-02 09:15:00,jane,Delete,see mail to joe@example.com, \n2026-06-02 09:15:01,jane,Delete,,\n"},
+			want:  []unread{{Header: "Kommentar"}}, actor: "jane",
+		},
+		"a column whose field the mapping gives to another": {
+			files:   map[string]string{"a": "Timestamp,User,Login,Action\n2026-06-02 09:15:00,Jane,jane,Delete\n"},
+			columns: map[string]string{"actor": "Login"}, want: []unread{{Header: "User"}}, actor: "jane",
+		},
+		"of two that could be a field one is not wanted": {
+			files:   map[string]string{"a": "Timestamp,User,User Email,Action\n2026-06-02 09:15:00,jane,j@example.com,Delete\n"},
+			ignored: []string{"User Email"}, actor: "jane",
+		},
+		"some files, each column once": {
+			files: map[string]string{
+				"a": "Timestamp,Action,Wer\n2026-06-02 09:15:00,Delete,jane\n",
+				"b": "Timestamp,Action,Wer\n2026-06-03 09:15:00,Delete,jane@example.com\n",
+				"c": "Timestamp,Action,Nutzer\n2026-06-04 09:15:00,Delete,jane\n",
+			},
+			want: []unread{{Header: "Wer", Field: "actor"}, {Header: "Nutzer", Field: "actor"}},
+		},
+		"a file that the window does not reach": {
+			files: map[string]string{"a": "Timestamp,Action,Wer\n2100-06-02 09:15:00,Delete,jane\n", "b": rowsAt("2026-06-03 09:15:00")},
+			actor: "jane@example.com",
+		},
+		"a file of ours with more columns": {
+			files: map[string]string{"a": "time,action,service,operation,actor,Ticket,Old Value\n2026-06-02T09:15:00Z,Delete,podstack,delete,jane,T-1,1\n"},
+			want:  []unread{{Header: "Ticket"}, {Header: "Old Value"}}, actor: "jane",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := podstack.New(podstack.Options{Columns: tt.columns, Ignored: tt.ignored, Clock: now}).Texts(tt.files)
+
+			entries, c, err := read(t.Context(), s, auditlog.Query{Window: always()})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if diff := cmp.Diff(tt.want, c.Unread); diff != "" || entries[0].Actor != tt.actor {
+				t.Errorf("the actor is %q, %s", entries[0].Actor, diff)
+			}
+
+			options, err := s.FilterOptions(t.Context(), auditlog.Query{Window: always()})
+			if diff := cmp.Diff(tt.want, options.Unread); diff != "" || err != nil {
+				t.Error(err, diff)
+			}
+		})
+	}
+}
+
+// TestMappedColumnsOfOurOwnFilesAreRead: a mapping counts whoever wrote the file.
+func TestMappedColumnsOfOurOwnFilesAreRead(t *testing.T) {
+	t.Parallel()
+
+	text := "time,action,service,operation,Old Value\n2026-06-02T09:15:00Z,Update,podstack,update,small\n"
+
+	entries, err := podstack.Parse(t.Context(), text, map[string]string{"previous_values": "Old Value"})
+	if err != nil || len(entries[0].Changes) != 1 || *entries[0].Changes[0].Before != `"small"` {
+		t.Errorf("%+v, %v", entries, err)
+	}
+}
+
+// TestIgnoredColumns: what is not wanted can hide neither what an event needs nor
+// what a mapping asks for, and two events that differ only there stay two.
+func TestIgnoredColumns(t *testing.T) {
+	t.Parallel()
+
+	texts := map[string]string{"a": "Timestamp,Action,Note\n2026-06-02 09:15:00,Delete,a\n2026-06-02 09:15:00,Delete,b\n"}
+
+	for _, tt := range []struct {
+		ignored []string
+		columns map[string]string
+		want    string
+	}{
+		{[]string{"Action"}, nil, "No header is known to mean action.\nFile: a\nLine: 1\nHeaders: Timestamp | Action | Note\nName the header: columns = { action = \"…\" }."},
+		{[]string{"x", "NOTE"}, map[string]string{"message": "Note"}, "The column \"NOTE\" is ignored, and the mapping says that message is it.\nTake it out of ignored_columns, or out of columns."},
+		{[]string{"", "Note"}, nil, ""},
+		{[]string{"#", "Note"}, map[string]string{"actor": "%"}, "The mapping says that actor is the column \"%\", and no export has it.\nFile: a\nLine: 1\nHeaders: Timestamp | Action | Note\nGive a header as it is spelled in the exports."},
+	} {
+		s := podstack.New(podstack.Options{Columns: tt.columns, Ignored: tt.ignored, Clock: now}).Texts(texts)
+
+		entries, _, err := read(t.Context(), s, auditlog.Query{Window: always()})
+		if got := ""; err != nil {
+			got = whole(err)
+
+			if got != tt.want {
+				t.Errorf("%v: %s", tt.ignored, got)
+			}
+		} else if tt.want != "" || len(entries) != 2 || entries[0].ID == entries[1].ID {
+			t.Errorf("%v: read %+v", tt.ignored, entries)
+		}
+	}
+}
+
+// TestParse_unmappedActor: a function cannot warn, so that a text whose actors
+// nobody mapped is refused. Its other columns are in raw.
+func TestParse_unmappedActor(t *testing.T) {
+	t.Parallel()
+
+	const unknown = `No header is known to mean actor.
+Line: 1
+Header: %
+Headers: Timestamp | % | Action
+Name the header: columns = { actor = "%" }.`
+
+	for header, cell := range map[string]string{"Benutzer": "jane", "Wer": "jane@example.com"} {
+		text := "Timestamp," + header + ",Action\n2026-06-02 09:15:00," + cell + ",Delete\n"
+
+		_, err := podstack.Parse(t.Context(), text, nil)
+		if err == nil {
+			t.Fatalf("%s: the actor is lost in silence", header)
+		}
+
+		if diff := cmp.Diff(strings.ReplaceAll(unknown, "%", header), whole(err)); diff != "" {
+			t.Error(diff)
+		}
+
+		entries, err := podstack.Parse(t.Context(), text, map[string]string{"actor": header})
+		if err != nil || entries[0].Actor != cell {
+			t.Errorf("%+v, %v", entries, err)
+		}
+	}
+
+	for _, text := range []string{
+		"Timestamp,Benutzer,Action\n2026-06-02 09:15:00, ,Delete\n",
+		"Timestamp,Benutzer,User,Action\n2026-06-02 09:15:00,x,jane,Delete\n",
+		"Timestamp,Benutzer,User ID,Action\n2026-06-02 09:15:00,x,7,Delete\n",
+		"Timestamp,Kommentar,Action\n2026-06-02 09:15:00,x,Delete\n",
+	} {
+		if entries, err := podstack.Parse(t.Context(), text, nil); err != nil || len(entries) != 1 {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+
+	// Nothing is no header.
+	if _, err := podstack.Parse(t.Context(), "Timestamp,Action,\n2026-06-02 09:15:00,Delete,\n", map[string]string{"actor": " "}); err == nil {
+		t.Error("an empty header is mapped")
+	}
+}
+
+// TestCellsAreTrimmedInFieldsOnly: white space around a cell is no part of a value,
+// and the record stays as it was written.
+func TestCellsAreTrimmedInFieldsOnly(t *testing.T) {
+	t.Parallel()
+
+	entries, err := podstack.Parse(t.Context(), " Timestamp , User,Action ,Note,Details\n 2026-06-02 09:15:00 ,\tjane\u00a0,\" Server  Delete \", x ,\" \n \"\n", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	e := entries[0]
+	if e.Actor != "jane" || e.Action != "Server  Delete" || e.Operation != auditlog.OperationDelete || e.Message != "" {
+		t.Errorf("%+v", e)
+	}
+
+	want := `{"Timestamp":" 2026-06-02 09:15:00 ","User":"\tjane\u00a0","Action":" Server  Delete ","Note":" x ","Details":" \n "}`
+	if got := strings.ReplaceAll(string(e.Raw), "\u00a0", `\u00a0`); got != want {
+		t.Errorf("raw is %s", got)
+	}
+}
+
+// TestEmptyLinesAreNoRows: wherever they stand, and also as delimiters, since no
+// event is in them; lines are counted with them.
+func TestEmptyLinesAreNoRows(t *testing.T) {
+	t.Parallel()
+
+	const row = "2026-06-02 09:15:00,jane,Delete,web-1\n"
+
+	text := "\n \n,,,\n" + headers + "\n\r\n" + row + ",,,\n,\n \t\n\"\n\",,,\n" + row + "\n\n"
+
+	_, s := write(t, map[string]string{"a": text})
+
+	entries, c, err := read(t.Context(), s, auditlog.Query{Window: always()})
+	if err != nil || len(entries) != 2 || c.RowsFetched != 2 {
+		t.Errorf("%d entries of %d rows, %v", len(entries), c.RowsFetched, err)
+	}
+
+	if _, err := podstack.Parse(t.Context(), "\n"+headers+"\n,,,\nnoon,jane,Delete,web-1\n", nil); err == nil || err.Error() != "5:1: The cell is not a time in a known form." {
+		t.Error(err)
+	}
+}
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 
