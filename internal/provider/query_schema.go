@@ -5,6 +5,7 @@ package provider
 import (
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -66,6 +67,11 @@ func (m *queryModel) source() sourceModel {
 	return sourceModel{service: m.Service, destination: m.Destination, publicKey: m.PublicKey}
 }
 
+// values are the arguments of the query.
+func (m *queryModel) values() []attr.Value {
+	return append(m.filterModel.values(), m.Destination, m.PublicKey, m.Last, m.Start, m.End)
+}
+
 // filterModel is the part of a query that does not say when.
 type filterModel struct {
 	Service       types.String `tfsdk:"service"`
@@ -79,4 +85,11 @@ type filterModel struct {
 	IPAddresses   types.List   `tfsdk:"ip_addresses"`
 	Search        types.String `tfsdk:"search"`
 	Where         types.String `tfsdk:"where"`
+}
+
+func (m *filterModel) values() []attr.Value {
+	return []attr.Value{
+		m.Service, m.SettleDelay, m.Actions, m.Operations, m.ResourceTypes, m.ResourceIDs, m.Actors, m.Origins, m.IPAddresses,
+		m.Search, m.Where,
+	}
 }
