@@ -120,6 +120,7 @@ const (
 func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m filterOptionsModel
 
+	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateDataSource(FilterOptionsType))...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 
 	if resp.Diagnostics.HasError() {

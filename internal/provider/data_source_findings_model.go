@@ -4,6 +4,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -79,7 +80,7 @@ func (m *evaluationModel) validate() diag.Diagnostics {
 
 // decidable says whether everything that rules are held against is known.
 func (m *evaluationModel) decidable() bool {
-	return !slices.ContainsFunc([]attr.Value{m.Last, m.Start, m.End, m.BuiltinRules, m.Rules, m.Expected}, attr.Value.IsUnknown)
+	return known(m.Last, m.Start, m.End, m.BuiltinRules, m.Rules, m.Expected)
 }
 
 // options are the rules as far as they are known, with what is wrong with them.
@@ -91,7 +92,7 @@ func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 		Baseline:    spanOf(m.Baseline),
 		MaxFindings: int(m.MaxFindings.ValueInt64()),
 	}
-	if m.BuiltinRules.IsNull() || m.BuiltinRules.IsUnknown() {
+	if !given(m.BuiltinRules) {
 		o.Builtins, o.ByDefault = finding.BuiltinNames(), m.BuiltinRules.IsNull()
 	}
 
@@ -120,18 +121,24 @@ func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 	return o, diags
 }
 
-// ruleOf returns a rule whose values are all known.
+// ruleOf returns a rule as far as it is known, nil where its condition is not.
 func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 	object, ok := v.(types.Object)
-	if !ok || object.IsNull() || object.IsUnknown() {
+	at := path.Root("rules").AtMapKey(name)
+
+	if !ok || object.IsUnknown() {
 		return nil, nil
 	}
 
 	a := object.Attributes()
-	at := path.Root("rules").AtMapKey(name)
 
 	text := stringAt(a, whereName)
-	if text.IsNull() || text.IsUnknown() {
+	if text.IsNull() { // As it is where the rule is null. These are Terraform's words for what is required.
+		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "Incorrect attribute value type",
+			fmt.Sprintf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name))}
+	}
+
+	if !known(text) {
 		return nil, nil
 	}
 
@@ -145,15 +152,15 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 		Message: stringAt(a, "message").ValueString(),
 	}
 
-	if s := stringAt(a, "severity"); !s.IsNull() {
+	if s := stringAt(a, "severity"); given(s) {
 		rule.Severity = finding.Severity(s.ValueString())
 	}
 
-	if n, ok := a["threshold"].(types.Int64); ok && !n.IsNull() {
+	if n, ok := a["threshold"].(types.Int64); ok && given(n) {
 		rule.Threshold = n.ValueInt64()
 	}
 
-	if w := stringAt(a, "within"); !w.IsNull() {
+	if w := stringAt(a, "within"); given(w) {
 		within := spanOf(w)
 		rule.Within = &within
 	}

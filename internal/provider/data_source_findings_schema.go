@@ -71,9 +71,11 @@ func ruleAttributes() map[string]schema.Attribute {
 	}
 
 	return map[string]schema.Attribute{
+		// Checked by ruleOf: the framework would miss what is required in a rule that is
+		// not known yet.
 		"where": schema.StringAttribute{
-			MarkdownDescription: "Which entries count: a [CEL](../guides/where.md) expression over `entry`.",
-			Required:            true,
+			MarkdownDescription: "Which entries count: a [CEL](../guides/where.md) expression over `entry`. Required.",
+			Optional:            true,
 		},
 		"severity": schema.StringAttribute{
 			MarkdownDescription: "`" + strings.Join(severities, "`, `") + "`. Default: `medium`.",

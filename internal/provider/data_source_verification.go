@@ -22,8 +22,9 @@ import (
 const VerificationType = TypeName + "_log_verification"
 
 var (
-	_ datasource.DataSource              = (*verificationDataSource)(nil)
-	_ datasource.DataSourceWithConfigure = (*verificationDataSource)(nil)
+	_ datasource.DataSource                   = (*verificationDataSource)(nil)
+	_ datasource.DataSourceWithConfigure      = (*verificationDataSource)(nil)
+	_ datasource.DataSourceWithValidateConfig = (*verificationDataSource)(nil)
 )
 
 // NewVerificationDataSource returns the data source audit_log_verification.
@@ -116,19 +117,28 @@ func (d *verificationDataSource) Configure(_ context.Context, req datasource.Con
 	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
 }
 
-// Read is called when planning.
-func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+// ValidateConfig is called at validation and before each plan; values may still
+// be unknown.
+func (d *verificationDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
 	var m verificationModel
 
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 
-	if m.Sequence.IsNull() != m.SHA256.IsNull() {
+	if known(m.Sequence, m.SHA256) && m.Sequence.IsNull() != m.SHA256.IsNull() {
 		resp.Diagnostics.Append(problem{
 			summary: checkConfiguration,
 			cause:   "A head is its number and its hash, and only one of the two is given.",
 			next:    "Give both expected_sequence and expected_head_sha256, or neither.",
 		}.at(path.Root("expected_sequence")))
 	}
+}
+
+// Read is called when planning.
+func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var m verificationModel
+
+	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateDataSource(VerificationType))...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 
 	if resp.Diagnostics.HasError() {
 		return

@@ -70,6 +70,7 @@ func (r *auditLogsEphemeral) ValidateConfig(ctx context.Context, req ephemeral.V
 func (r *auditLogsEphemeral) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
 	var m auditLogsEphemeralModel
 
+	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateEphemeral(AuditLogsType))...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 
 	if resp.Diagnostics.HasError() {

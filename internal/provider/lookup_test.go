@@ -14,16 +14,16 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// given is a service that yields entries.
-type given []auditlog.Entry
+// shownLog is a service that yields entries.
+type shownLog []auditlog.Entry
 
-func (g given) Info() auditlog.Info { return auditlog.Info{} }
+func (g shownLog) Info() auditlog.Info { return auditlog.Info{} }
 
-func (g given) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+func (g shownLog) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	return auditlog.Select(q, g.Info(), c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) { yield(g, nil) })
 }
 
-func (g given) FilterOptions(context.Context, auditlog.Query) (auditlog.FilterOptions, error) {
+func (g shownLog) FilterOptions(context.Context, auditlog.Query) (auditlog.FilterOptions, error) {
 	return auditlog.FilterOptions{}, nil
 }
 
@@ -35,7 +35,7 @@ func TestCountsAddUp(t *testing.T) {
 	names := []string{"zoe\u0308", "zo\u00eb", "zoe\u0308", "a\xff", "a\xfe", "a\ufffd", "\u212b", "\u00c5", "A\u030a", "K", "\u212a"}
 	want := map[string]int64{"zo\u00eb": 3, "a\ufffd": 3, "\u00c5": 3, "K": 2}
 
-	var log given
+	var log shownLog
 	for _, name := range names {
 		log = append(log, auditlog.Entry{ID: name, Action: name, Operation: auditlog.OperationOther, Actor: name, ResourceType: name})
 	}

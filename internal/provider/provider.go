@@ -63,7 +63,7 @@ func (p *auditProvider) ValidateConfig(ctx context.Context, req provider.Validat
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(m.validate()...)
+		resp.Diagnostics.Append(m.validate(ctx)...)
 	}
 }
 
@@ -72,13 +72,14 @@ func (p *auditProvider) ValidateConfig(ctx context.Context, req provider.Validat
 func (p *auditProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var m providerModel
 
+	resp.Diagnostics.Append(revalidate(ctx, req.Config, validateProvider)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 
 	if resp.Diagnostics.HasError() {
 		return
 	}
 
-	configured, diags := m.configure(p.o)
+	configured, diags := m.configure(ctx, p.o)
 	resp.Diagnostics.Append(diags...)
 
 	resp.DataSourceData = configured

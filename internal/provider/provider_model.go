@@ -3,16 +3,17 @@
 package provider
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
@@ -22,15 +23,17 @@ import (
 )
 
 type providerModel struct {
-	UpCloud        *upcloudModel    `tfsdk:"upcloud"`
-	Cloudscale     *cloudscaleModel `tfsdk:"cloudscale"`
-	PodStack       *podstackModel   `tfsdk:"podstack"`
-	RequestTimeout types.String     `tfsdk:"request_timeout"`
-	MaxRetries     types.Int64      `tfsdk:"max_retries"`
-	RetryWaitMin   types.String     `tfsdk:"retry_wait_min"`
-	RetryWaitMax   types.String     `tfsdk:"retry_wait_max"`
-	MaxConcurrency types.Int64      `tfsdk:"max_concurrency"`
-	RedactionKey   types.String     `tfsdk:"redaction_key"`
+	// The blocks of the services are of upcloudModel, cloudscaleModel and
+	// podstackModel; blockOf decodes one.
+	UpCloud        types.Object `tfsdk:"upcloud"`
+	Cloudscale     types.Object `tfsdk:"cloudscale"`
+	PodStack       types.Object `tfsdk:"podstack"`
+	RequestTimeout types.String `tfsdk:"request_timeout"`
+	MaxRetries     types.Int64  `tfsdk:"max_retries"`
+	RetryWaitMin   types.String `tfsdk:"retry_wait_min"`
+	RetryWaitMax   types.String `tfsdk:"retry_wait_max"`
+	MaxConcurrency types.Int64  `tfsdk:"max_concurrency"`
+	RedactionKey   types.String `tfsdk:"redaction_key"`
 }
 
 type upcloudModel struct {
@@ -56,11 +59,22 @@ type podstackModel struct {
 
 const configureProvider = "Configure the audit provider"
 
-// validate reports what is wrong in itself.
-func (m *providerModel) validate() diag.Diagnostics {
-	var diags diag.Diagnostics
+// blockOf decodes the block of a service. One that is not there, or not known yet,
+// is a model in which nothing is given.
+func blockOf[T any](ctx context.Context, block types.Object) (*T, diag.Diagnostics) {
+	m := new(T)
+	if block.IsNull() || block.IsUnknown() {
+		return m, nil
+	}
 
-	if u := m.UpCloud; u != nil && !u.Token.IsNull() && (!u.Username.IsNull() || !u.Password.IsNull()) {
+	return m, block.As(ctx, m, basetypes.ObjectAsOptions{})
+}
+
+// validate reports what is wrong in itself.
+func (m *providerModel) validate(ctx context.Context) diag.Diagnostics {
+	u, diags := blockOf[upcloudModel](ctx, m.UpCloud)
+
+	if given(u.Token) && (given(u.Username) || given(u.Password)) {
 		diags.Append(problem{
 			summary: configureProvider,
 			cause:   "Two kinds of credentials are given for UpCloud, and they may belong to different accounts.",
@@ -69,7 +83,7 @@ func (m *providerModel) validate() diag.Diagnostics {
 	}
 
 	waitMin, waitMax := span(m.RetryWaitMin, defaultWaitMin), span(m.RetryWaitMax, defaultWaitMax)
-	if !m.RetryWaitMin.IsUnknown() && !m.RetryWaitMax.IsUnknown() && waitMin > waitMax {
+	if known(m.RetryWaitMin, m.RetryWaitMax) && waitMin > waitMax {
 		diags.Append(problem{
 			summary: configureProvider,
 			cause:   "The first wait between two tries is longer than the longest.",
@@ -104,23 +118,30 @@ type configured struct {
 	services map[string]auditlog.Service
 	// unusable holds, by service, why one that is configured cannot be used.
 	unusable map[string]problem
+	// undecided holds the services of these of which only the configuration is not
+	// known yet: true where it may turn out that there is none.
+	undecided map[string]bool
+	// settled says that the settings are known that all services share.
+	settled bool
 	// redactionKey makes pseudonyms; null when there is none.
 	redactionKey types.String
 }
 
 // configure makes the services that are configured by a block or by credentials
 // in the environment. What the configuration says wins over the environment.
-func (m *providerModel) configure(o Options) (*configured, diag.Diagnostics) {
-	c := &configured{options: o, services: map[string]auditlog.Service{}, unusable: map[string]problem{}}
-	diags := m.validate()
+func (m *providerModel) configure(ctx context.Context, o Options) (*configured, diag.Diagnostics) {
+	c := &configured{
+		options: o, services: map[string]auditlog.Service{}, unusable: map[string]problem{}, undecided: map[string]bool{},
+		settled: known(m.RequestTimeout, m.MaxRetries, m.RetryWaitMin, m.RetryWaitMax, m.MaxConcurrency),
+	}
 
 	retries := int64(defaultMaxRetries)
-	if !m.MaxRetries.IsNull() && !m.MaxRetries.IsUnknown() {
+	if given(m.MaxRetries) {
 		retries = m.MaxRetries.ValueInt64()
 	}
 
 	concurrency := int64(defaultConcurrency)
-	if !m.MaxConcurrency.IsNull() && !m.MaxConcurrency.IsUnknown() {
+	if given(m.MaxConcurrency) {
 		concurrency = m.MaxConcurrency.ValueInt64()
 	}
 
@@ -136,9 +157,9 @@ func (m *providerModel) configure(o Options) (*configured, diag.Diagnostics) {
 
 	c.redactionKey = or(m.RedactionKey, c.env(redactionKeyEnv))
 
-	c.addUpCloud(m.UpCloud, shared)
-	c.addCloudscale(m.Cloudscale, shared)
-	c.addPodStack(m.PodStack)
+	diags := c.addUpCloud(ctx, m.UpCloud, shared)
+	diags.Append(c.addCloudscale(ctx, m.Cloudscale, shared)...)
+	diags.Append(c.addPodStack(ctx, m.PodStack)...)
 
 	return c, diags
 }
@@ -161,12 +182,24 @@ func or(values ...types.String) types.String {
 	return values[i]
 }
 
-func (c *configured) addUpCloud(m *upcloudModel, shared client.Options) {
+// decided says that all of a service's block is known. As long as it is not, nothing
+// of it and nothing of the environment decides how the service is used.
+func (c *configured) decided(info auditlog.Info, block types.Object) bool {
+	if known(block) {
+		return true
+	}
+
+	c.unusable[info.Name], c.undecided[info.Name] = unknownProblem(info), block.IsUnknown()
+
+	return false
+}
+
+func (c *configured) addUpCloud(ctx context.Context, block types.Object, shared client.Options) diag.Diagnostics {
 	info := upcloud.Info()
 
-	inBlock := m != nil
-	if m == nil {
-		m = &upcloudModel{}
+	m, diags := blockOf[upcloudModel](ctx, block)
+	if !c.decided(info, block) {
+		return diags
 	}
 
 	token, user, password := m.Token, m.Username, m.Password
@@ -183,19 +216,19 @@ func (c *configured) addUpCloud(m *upcloudModel, shared client.Options) {
 	hasToken, hasLogin := !token.IsNull(), !user.IsNull() && !password.IsNull()
 
 	switch {
-	case !hasToken && !hasLogin && !inBlock:
-		return
+	case !hasToken && !hasLogin && block.IsNull():
+		return diags
 	case hasToken && hasLogin:
 		c.unusable[info.Name] = problem{
 			cause: "Both UPCLOUD_TOKEN and UPCLOUD_USERNAME with UPCLOUD_PASSWORD are set, and they may belong to different accounts.",
 			next:  "Unset one kind, or name the one to use in the provider's upcloud block.",
 		}
 
-		return
+		return diags
 	case !hasToken && !hasLogin:
 		c.unusable[info.Name] = problem{cause: "No credentials are configured for UpCloud.", next: info.CredentialsHint}
 
-		return
+		return diags
 	}
 
 	authorization, secrets := "Bearer "+token.ValueString(), []string{token.ValueString()}
@@ -208,69 +241,67 @@ func (c *configured) addUpCloud(m *upcloudModel, shared client.Options) {
 
 	shared, ok := c.access(info, shared, access{
 		version: "1.3", endpoint: endpoint, authorization: authorization, secrets: secrets,
-		values: []attr.Value{token, user, password, endpoint, m.Retention},
 	})
 	if ok {
 		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, spanOf(m.Retention))
 	}
+
+	return diags
 }
 
-func (c *configured) addCloudscale(m *cloudscaleModel, shared client.Options) {
+func (c *configured) addCloudscale(ctx context.Context, block types.Object, shared client.Options) diag.Diagnostics {
 	info := cloudscale.Info()
 
-	inBlock := m != nil
-	if m == nil {
-		m = &cloudscaleModel{}
+	m, diags := blockOf[cloudscaleModel](ctx, block)
+	if !c.decided(info, block) {
+		return diags
 	}
 
 	token := or(m.Token, c.env("CLOUDSCALE_API_TOKEN"))
 	if token.IsNull() {
-		if inBlock {
+		if !block.IsNull() {
 			c.unusable[info.Name] = problem{cause: "No credentials are configured for cloudscale.", next: info.CredentialsHint}
 		}
 
-		return
+		return diags
 	}
 
 	endpoint := or(m.Endpoint, c.env("CLOUDSCALE_API_URL"), types.StringValue(cloudscale.DefaultEndpoint))
 
 	shared, ok := c.access(info, shared, access{
 		version: "v1", endpoint: endpoint, authorization: "Bearer " + token.ValueString(), secrets: []string{token.ValueString()},
-		values: []attr.Value{token, endpoint, m.Retention},
 	})
 	if ok {
 		c.services[info.Name] = cloudscale.New(client.New(shared), c.options.Clock, spanOf(m.Retention))
 	}
+
+	return diags
 }
 
 // addPodStack needs no credentials, so that its block alone configures it.
-func (c *configured) addPodStack(m *podstackModel) {
-	if m == nil {
-		return
-	}
-
+func (c *configured) addPodStack(ctx context.Context, block types.Object) diag.Diagnostics {
 	info := podstack.Info()
 
-	values := slices.Concat([]attr.Value{m.Exports, m.Columns, m.Ignored, m.Retention}, m.Exports.Elements(), m.Ignored.Elements())
-	for _, v := range m.Columns.Elements() {
-		values = append(values, v)
-	}
-
-	if slices.ContainsFunc(values, attr.Value.IsUnknown) {
-		c.unusable[info.Name] = unknownProblem(info)
-
-		return
+	m, diags := blockOf[podstackModel](ctx, block)
+	if !c.decided(info, block) || block.IsNull() {
+		return diags
 	}
 
 	c.services[info.Name] = podstack.New(podstack.Options{
 		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Ignored: stringsOf[string](m.Ignored),
 		Retention: spanOf(m.Retention), Clock: c.options.Clock,
 	})
+
+	return diags
 }
 
-// mapOf returns the values of a map that is known as a whole.
+// mapOf returns the values of a map. One that is not known as a whole has none yet,
+// like one that is not given.
 func mapOf(m types.Map) map[string]string {
 	values := map[string]string{}
+	if !given(m) {
+		return values
+	}
 
 	for key, v := range m.Elements() {
 		if s, ok := v.(types.String); ok {
@@ -288,19 +319,17 @@ func unknownProblem(info auditlog.Info) problem {
 	}
 }
 
-// access is how to get at one service. The values are those that have to be
-// known for that.
+// access is how to get at one service.
 type access struct {
 	version, authorization string
 	endpoint               types.String
 	secrets                []string
-	values                 []attr.Value
 }
 
 // access completes the options of a client, or says why the service is unusable.
 func (c *configured) access(info auditlog.Info, shared client.Options, a access) (client.Options, bool) {
-	if slices.ContainsFunc(a.values, attr.Value.IsUnknown) {
-		c.unusable[info.Name] = unknownProblem(info)
+	if !c.settled {
+		c.unusable[info.Name], c.undecided[info.Name] = unknownProblem(info), false
 
 		return client.Options{}, false
 	}
@@ -333,51 +362,34 @@ func endpointProblem(err error) problem {
 	}
 }
 
-// pick returns the service of that name, or the only one that is configured.
-func (c *configured) pick(summary string, name types.String) (auditlog.Service, diag.Diagnostic) {
+// pick returns the service of that name, or the only one that is configured. What
+// is in the way is undecided where only the provider's configuration is not known
+// yet.
+func (c *configured) pick(summary string, name types.String) (s auditlog.Service, picked diag.Diagnostic, undecided bool) {
 	at := path.Root("service")
-
-	names := make([]string, 0, len(c.services)+len(c.unusable))
-	for n := range c.services {
-		names = append(names, n)
-	}
-
-	for n := range c.unusable {
-		names = append(names, n)
-	}
-
-	slices.Sort(names)
-
 	wanted := name.ValueString()
 
 	if name.IsNull() {
-		switch len(names) {
-		case 0:
-			return nil, problem{
-				summary: summary,
-				cause:   "No service is configured.",
-				next:    "Set UPCLOUD_TOKEN or CLOUDSCALE_API_TOKEN, or configure a service in the provider block.",
-			}.at(at)
-		case 1:
-			wanted = names[0]
-		default:
-			return nil, problem{
-				summary: summary,
-				cause:   "More than one service is configured, so which one to read has to be said.",
-				next:    "Set service to one of them.",
-			}.with("Services", strings.Join(names, ", ")).at(at)
+		p := problem{}
+
+		wanted, p = c.onlyOne()
+		if p.cause != "" {
+			p.summary = summary
+
+			return nil, p.at(at), false
 		}
 	}
 
 	if s, ok := c.services[wanted]; ok {
-		return s, nil
+		return s, nil, false
 	}
 
 	if p, ok := c.unusable[wanted]; ok {
 		p.summary = summary
 		p.facts = []fact{{"Service", wanted}}
+		_, undecided := c.undecided[wanted]
 
-		return nil, p.at(at)
+		return nil, p.at(at), undecided
 	}
 
 	info, _ := infoOf(wanted)
@@ -386,7 +398,42 @@ func (c *configured) pick(summary string, name types.String) (auditlog.Service, 
 		summary: summary,
 		cause:   fmt.Sprintf("%s is not configured.", info.Title),
 		next:    info.CredentialsHint,
-	}.with("Service", wanted).at(at)
+	}.with("Service", wanted).at(at), false
+}
+
+// onlyOne returns the name of the only service that is configured; one of which that
+// is not known yet, where it depends on it which one is.
+func (c *configured) onlyOne() (string, problem) {
+	var certain, possible []string
+
+	for _, name := range serviceNames() {
+		_, usable := c.services[name]
+		_, unusable := c.unusable[name]
+
+		switch {
+		case c.undecided[name]:
+			possible = append(possible, name)
+		case usable || unusable:
+			certain = append(certain, name)
+		}
+	}
+
+	switch {
+	case len(certain) > 1:
+		return "", problem{
+			cause: "More than one service is configured, so which one to read has to be said.",
+			next:  "Set service to one of them.",
+		}.with("Services", strings.Join(certain, ", "))
+	case len(possible) > 0:
+		return possible[0], problem{}
+	case len(certain) == 1:
+		return certain[0], problem{}
+	default:
+		return "", problem{
+			cause: "No service is configured.",
+			next:  "Set UPCLOUD_TOKEN or CLOUDSCALE_API_TOKEN, or configure a service in the provider block.",
+		}
+	}
 }
 
 // serviceNames lists the services that a configuration may name.

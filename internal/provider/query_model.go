@@ -31,7 +31,7 @@ const (
 func (m *queryModel) validate() diag.Diagnostics {
 	diags := m.source().validate()
 
-	if !m.Last.IsNull() && (!m.Start.IsNull() || !m.End.IsNull()) {
+	if given(m.Last) && (given(m.Start) || given(m.End)) {
 		diags.Append(problem{
 			summary: checkQuery,
 			cause:   "The window is given twice: by last and by start or end.",
@@ -128,8 +128,13 @@ func spanOf(v types.String) time.Duration {
 	return d
 }
 
-// stringsOf returns the values of a list that is known as a whole.
+// stringsOf returns the values of a list. One that is not known as a whole has none
+// yet, like one that is not given.
 func stringsOf[T ~string](list types.List) []T {
+	if !given(list) {
+		return nil
+	}
+
 	values := make([]T, 0, len(list.Elements()))
 
 	for _, e := range list.Elements() {
@@ -208,7 +213,7 @@ func (m *filterModel) filters() (auditlog.Query, error) {
 		FailOnUnknownActions: m.FailOnUnknownActions.ValueBool(),
 	}
 
-	if m.Where.IsNull() || m.Where.IsUnknown() {
+	if !given(m.Where) {
 		return query, nil
 	}
 

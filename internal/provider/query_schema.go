@@ -5,6 +5,7 @@ package provider
 import (
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -74,6 +75,11 @@ func (m *queryModel) source() sourceModel {
 	return sourceModel{service: m.Service, destination: m.Destination, publicKey: m.PublicKey}
 }
 
+// values are the arguments of the query.
+func (m *queryModel) values() []attr.Value {
+	return append(m.filterModel.values(), m.Destination, m.PublicKey, m.Last, m.Start, m.End)
+}
+
 // filterModel is the part of a query that does not say when.
 type filterModel struct {
 	Service       types.String `tfsdk:"service"`
@@ -90,4 +96,11 @@ type filterModel struct {
 
 	AllowUnknownValues   types.Bool `tfsdk:"allow_unknown_values"`
 	FailOnUnknownActions types.Bool `tfsdk:"fail_on_unknown_actions"`
+}
+
+func (m *filterModel) values() []attr.Value {
+	return []attr.Value{
+		m.Service, m.SettleDelay, m.Actions, m.Operations, m.ResourceTypes, m.ResourceIDs, m.Actors, m.Origins, m.IPAddresses,
+		m.Search, m.Where,
+	}
 }

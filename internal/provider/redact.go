@@ -167,6 +167,11 @@ func redactor(m types.Map, c *configured) (*export.Redactor, diag.Diagnostics) {
 	}
 }
 
+// redactionKnown says that everything is known that redactor needs.
+func (c *configured) redactionKnown(m types.Map) bool {
+	return known(m) && (known(c.redactionKey) || !slices.Contains(slices.Collect(maps.Values(mapOf(m))), export.RedactHash))
+}
+
 func unknownRedaction(name string) problem {
 	return problem{
 		summary: checkConfiguration,

@@ -82,6 +82,7 @@ func (r *archiveResource) ImportState(ctx context.Context, req resource.ImportSt
 func (r *archiveResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var m archiveModel
 
+	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateResource(ArchiveType))...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
 
 	if resp.Diagnostics.HasError() {
@@ -106,6 +107,7 @@ func (r *archiveResource) Create(ctx context.Context, req resource.CreateRequest
 func (r *archiveResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var m, state archiveModel
 
+	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateResource(ArchiveType))...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 
@@ -188,7 +190,15 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 // refresh returns a gap rather than failing on it: whether it is accepted is for
 // the configuration to say, which a refresh does not see.
 func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (*archive.GapError, diag.Diagnostics) {
-	service, picked := r.c.pick(archiveSummary, m.Service)
+	if !r.known(m) {
+		return nil, diag.Diagnostics{problem{
+			summary: "The archive was not looked at",
+			cause:   "The provider's configuration depends on values that are known only after an apply.",
+			next:    "Apply; it archives what is new, and looks at the archive before.",
+		}.with("Destination", m.Destination.ValueString()).warning()}
+	}
+
+	service, picked, _ := r.c.pick(archiveSummary, m.Service)
 	if picked != nil {
 		return nil, diag.Diagnostics{picked}
 	}
@@ -219,6 +229,13 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (*archiv
 	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending.Count), timeValue(pending.CoveredUntil)
 
 	return nil, append(openGapsWarning(service.Info(), pending.Gaps, a.Head()), unreadWarnings(service.Info(), pending.Unread)...)
+}
+
+// known says that what is needed of the provider's configuration is known.
+func (r *archiveResource) known(m *archiveModel) bool {
+	_, _, undecided := r.c.pick(archiveSummary, m.Service)
+
+	return !undecided && r.c.redactionKnown(m.Redact)
 }
 
 // gapKey is where Terraform keeps a gap between a refresh and the plan.
@@ -265,6 +282,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 
 	var plan, config archiveModel
 
+	resp.Diagnostics.Append(revalidate(ctx, req.Config, validateResource(ArchiveType))...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 
@@ -285,7 +303,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	gap, diags := loadGap(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 
-	if gap != nil && gap.After != plan.AcceptGapAfter.ValueInt64() {
+	if gap != nil && known(plan.AcceptGapAfter) && gap.After != plan.AcceptGapAfter.ValueInt64() {
 		info, _ := infoOf(plan.Service.ValueString())
 		resp.Diagnostics.Append(archiveProblem(gap, plan.Destination.ValueString(), info))
 	}
@@ -300,7 +318,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		resp.Diagnostics.Append(r.foresee(ctx, &plan, or(config.SigningKey, r.c.env(signingKeyEnv)))...)
 	case gap != nil:
 		plan.forgetResults()
-	case plan.sameArguments(state) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey):
+	case r.known(&plan) && plan.sameArguments(state) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey):
 		plan.keepResults(state)
 	default:
 		plan.forgetResults()
@@ -332,11 +350,11 @@ func (r *archiveResource) publicKey(private types.String) (types.String, diag.Di
 
 // foresee reports what would make the first run fail.
 func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key types.String) diag.Diagnostics {
-	if !plan.known() || key.IsUnknown() {
+	if !known(append(plan.values(), key)...) || !r.known(plan) {
 		return nil
 	}
 
-	service, picked := r.c.pick(archiveSummary, plan.Service)
+	service, picked, _ := r.c.pick(archiveSummary, plan.Service)
 	if picked != nil {
 		return diag.Diagnostics{picked}
 	}
@@ -378,7 +396,7 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	// Terraform hands write-only values over in the configuration alone.
 	diags := config.GetAttribute(ctx, path.Root("signing_key"), &key)
 
-	service, picked := r.c.pick(archiveSummary, m.Service)
+	service, picked, _ := r.c.pick(archiveSummary, m.Service)
 	diags.Append(compact(picked)...)
 
 	var filters auditlog.Query

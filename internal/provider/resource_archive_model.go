@@ -53,48 +53,12 @@ func (m *archiveModel) validate() diag.Diagnostics {
 	return nil
 }
 
-// known says that an archive could be opened with the arguments.
-func (m *archiveModel) known() bool {
-	for _, v := range []attr.Value{
-		m.Service, m.SettleDelay, m.Actions, m.Operations, m.ResourceTypes, m.ResourceIDs, m.Actors, m.Origins,
-		m.IPAddresses, m.Search, m.Where, m.Destination, m.Start, m.Overlap, m.AcceptGapAfter, m.Redact,
-	} {
-		if v.IsUnknown() {
-			return false
-		}
-	}
-
-	return true
-}
-
 // sameArguments says that what will be archived is the same, and how.
-func (m *archiveModel) sameArguments(o *archiveModel) bool {
-	for _, p := range [][2]attr.Value{
-		{m.Service, o.Service},
-		{m.SettleDelay, o.SettleDelay},
-		{m.Actions, o.Actions},
-		{m.Operations, o.Operations},
-		{m.ResourceTypes, o.ResourceTypes},
-		{m.ResourceIDs, o.ResourceIDs},
-		{m.Actors, o.Actors},
-		{m.Origins, o.Origins},
-		{m.IPAddresses, o.IPAddresses},
-		{m.Search, o.Search},
-		{m.Where, o.Where},
-		{m.Destination, o.Destination},
-		{m.Format, o.Format},
-		{m.Compression, o.Compression},
-		{m.Start, o.Start},
-		{m.Overlap, o.Overlap},
-		{m.AcceptGapAfter, o.AcceptGapAfter},
-		{m.Redact, o.Redact},
-	} {
-		if !p[0].Equal(p[1]) {
-			return false
-		}
-	}
+func (m *archiveModel) sameArguments(o *archiveModel) bool { return sameValues(m.values(), o.values()) }
 
-	return true
+// values are the arguments that say what is archived, and how.
+func (m *archiveModel) values() []attr.Value {
+	return append(m.filterModel.values(), m.Destination, m.Format, m.Compression, m.Start, m.Overlap, m.AcceptGapAfter, m.Redact)
 }
 
 func (m *archiveModel) keepResults(s *archiveModel) {

@@ -4,11 +4,8 @@ package provider
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -72,6 +69,7 @@ func (r *exportResource) ValidateConfig(ctx context.Context, req resource.Valida
 func (r *exportResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var m exportModel
 
+	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateResource(ExportType))...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
 
 	if resp.Diagnostics.HasError() {
@@ -123,6 +121,7 @@ func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 
 	var plan exportModel
 
+	resp.Diagnostics.Append(revalidate(ctx, req.Config, validateResource(ExportType))...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 
 	var state *exportModel
@@ -170,6 +169,7 @@ func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 func (r *exportResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var m, state exportModel
 
+	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateResource(ExportType))...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 
@@ -217,12 +217,12 @@ func (r *exportResource) Delete(ctx context.Context, req resource.DeleteRequest,
 func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
 	diags := r.foreseeSource(ctx, plan)
 
-	if !plan.Redact.IsUnknown() && !slices.ContainsFunc(slices.Collect(maps.Values(plan.Redact.Elements())), attr.Value.IsUnknown) {
+	if r.c.redactionKnown(plan.Redact) {
 		_, found := redactor(plan.Redact, r.c)
 		diags.Append(found...)
 	}
 
-	if plan.Path.IsUnknown() || plan.Overwrite.IsUnknown() {
+	if !known(plan.Path, plan.Overwrite) {
 		return diags
 	}
 
@@ -235,7 +235,8 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 }
 
 // foreseeSource reports what is wrong with what would be read, as far as it is
-// known. An archive may be begun by the same apply.
+// known. An archive may be begun by the same apply, and the provider's configuration
+// may be known only in it.
 func (r *exportResource) foreseeSource(ctx context.Context, plan *exportModel) diag.Diagnostics {
 	if !plan.source().known() {
 		return nil
@@ -244,12 +245,12 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan *exportModel) d
 	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
 	defer cancel()
 
-	service, picked, none := r.c.sourceOrNone(ctx, exportSummary, plan.source())
-	if none {
+	service, picked, notYet := r.c.sourceOrNone(ctx, exportSummary, plan.source())
+	if notYet {
 		return nil
 	}
 
-	if picked != nil || !plan.queryKnown() {
+	if picked != nil || !known(plan.queryModel.values()...) {
 		return compact(picked)
 	}
 

@@ -55,7 +55,7 @@ type exportModel struct {
 func (m *exportModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()
 
-	if err := export.CheckShape(export.Shape(m.Shape.ValueString()), export.Format(m.Format.ValueString()), !m.Columns.IsNull()); err != nil && !m.Format.IsUnknown() {
+	if err := export.CheckShape(export.Shape(m.Shape.ValueString()), export.Format(m.Format.ValueString()), given(m.Columns)); err != nil && known(m.Format, m.Columns) {
 		diags.Append(problem{
 			summary: checkConfiguration,
 			cause:   sentence(err.Error()),
@@ -87,40 +87,11 @@ func (m *exportModel) validate() diag.Diagnostics {
 
 // sameExport says that both would write the same query to the same file in the
 // same form. What is around it (permissions, what happens on destroy) may differ.
-func (m *exportModel) sameExport(o *exportModel) bool {
-	pairs := [][2]attr.Value{
-		{m.Service, o.Service},
-		{m.Destination, o.Destination},
-		{m.PublicKey, o.PublicKey},
-		{m.Last, o.Last},
-		{m.Start, o.Start},
-		{m.End, o.End},
-		{m.SettleDelay, o.SettleDelay},
-		{m.Actions, o.Actions},
-		{m.Operations, o.Operations},
-		{m.ResourceTypes, o.ResourceTypes},
-		{m.ResourceIDs, o.ResourceIDs},
-		{m.Actors, o.Actors},
-		{m.Origins, o.Origins},
-		{m.IPAddresses, o.IPAddresses},
-		{m.Search, o.Search},
-		{m.Where, o.Where},
-		{m.Path, o.Path},
-		{m.Format, o.Format},
-		{m.compression(), o.compression()},
-		{m.Columns, o.Columns},
-		{m.Shape, o.Shape},
-		{m.Redact, o.Redact},
-		{m.SpreadsheetSafe, o.SpreadsheetSafe},
-		{m.Triggers, o.Triggers},
-	}
-	for _, p := range pairs {
-		if !p[0].Equal(p[1]) {
-			return false
-		}
-	}
+func (m *exportModel) sameExport(o *exportModel) bool { return sameValues(m.values(), o.values()) }
 
-	return true
+// values are the arguments that say what is written.
+func (m *exportModel) values() []attr.Value {
+	return append(m.queryModel.values(), m.Path, m.Format, m.compression(), m.Columns, m.Shape, m.Redact, m.SpreadsheetSafe, m.Triggers)
 }
 
 // compression is what the argument means: the format's default where there is
@@ -134,20 +105,6 @@ func (m *exportModel) compression() types.String {
 	default:
 		return types.StringValue(string(export.Format(m.Format.ValueString()).DefaultCompression()))
 	}
-}
-
-// queryKnown says that the window and the filters can be looked at when planning.
-func (m *exportModel) queryKnown() bool {
-	for _, v := range []attr.Value{
-		m.Last, m.Start, m.End, m.SettleDelay, m.Actions, m.Operations, m.ResourceTypes, m.ResourceIDs,
-		m.Actors, m.Origins, m.IPAddresses, m.Search, m.Where,
-	} {
-		if v.IsUnknown() {
-			return false
-		}
-	}
-
-	return true
 }
 
 func (m *exportModel) keepResults(s *exportModel) {

@@ -52,7 +52,7 @@ func (m sourceModel) validate() diag.Diagnostics {
 		name  string
 		value types.String
 	}{{"destination", m.destination}, {"public_key", m.publicKey}} {
-		if !a.value.IsNull() {
+		if given(a.value) {
 			diags.Append(problem{
 				summary: checkConfiguration,
 				cause:   "The argument " + a.name + " says which archive to read, but no archive is read.",
@@ -65,9 +65,7 @@ func (m sourceModel) validate() diag.Diagnostics {
 }
 
 // known says that the source could be opened.
-func (m sourceModel) known() bool {
-	return !m.service.IsUnknown() && !m.destination.IsUnknown() && !m.publicKey.IsUnknown()
-}
+func (m sourceModel) known() bool { return known(m.service, m.destination, m.publicKey) }
 
 // source returns what a query reads. Of an archive the chain has been verified
 // then. Every type that reads gets its service here.
@@ -78,12 +76,10 @@ func (c *configured) source(ctx context.Context, summary string, m sourceModel) 
 }
 
 // sourceOrNone is source, and says whether what is wrong is only that there is no
-// archive yet.
-func (c *configured) sourceOrNone(ctx context.Context, summary string, m sourceModel) (s auditlog.Service, picked diag.Diagnostic, none bool) {
+// archive yet, or that the provider's configuration is not known yet.
+func (c *configured) sourceOrNone(ctx context.Context, summary string, m sourceModel) (s auditlog.Service, picked diag.Diagnostic, notYet bool) {
 	if m.service.ValueString() != auditlog.ServiceArchive {
-		s, picked = c.pick(summary, m.service)
-
-		return s, picked, false
+		return c.pick(summary, m.service)
 	}
 
 	r, err := c.openReader(ctx, m)
