@@ -8,12 +8,16 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Query says which entries are asked for. A list that is empty does not filter;
 // the values of a list are alternatives, and the lists must all match.
 type Query struct {
 	Window Window
+	// SettleDelay is how much of the newest part of the log the window leaves out.
+	// The same is left out by the service's own clock.
+	SettleDelay time.Duration
 
 	Actions       []string
 	Operations    []Operation
