@@ -159,7 +159,7 @@ func TestCoveredUntilNeverGoesBack(t *testing.T) {
 			w.happen(4, w.now.Add(-2*time.Second))
 
 			o := w.options(store)
-			o.SettleDelay, o.Overlap = time.Millisecond, time.Millisecond
+			o.SettleDelay, o.Overlap = time.Millisecond, 5*time.Second
 
 			r := w.mustApply(o)
 			if r.CoveredUntil.Before(covered) {

@@ -58,6 +58,22 @@ func TestHeedDrawsTheEndBack(t *testing.T) {
 	}
 }
 
+// TestHeedGoesByTheServicesRetention: what the service has dropped by its own clock
+// is gone, whatever ours shows.
+func TestHeedGoesByTheServicesRetention(t *testing.T) {
+	t.Parallel()
+
+	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
+
+	for ahead, beyond := range map[time.Duration]bool{-time.Hour: false, 0: false, 30 * time.Second: false, time.Hour: true} {
+		c := auditlog.NewCompleteness(auditlog.Window{Start: now.Add(-24 * time.Hour), End: now}, 24*time.Hour, now)
+
+		if c.Heed(&auditlog.ServiceClock{Now: now.Add(ahead), Skew: ahead}, 0); c.BeyondRetention != beyond {
+			t.Errorf("%s ahead: %t", ahead, c.BeyondRetention)
+		}
+	}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // TestSelectGoesByTheWindowThatWasRead: what is behind its end is no answer, one

@@ -57,7 +57,7 @@ func Select(q Query, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, erro
 		}
 
 		switch {
-		case !c.Window.Start.Before(c.Window.End):
+		case q.Window.Start.Before(q.Window.End) && !c.Window.Start.Before(c.Window.End):
 			yield(Entry{}, ErrEmptyWindow)
 		case !newest.Before(c.Window.End):
 			yield(Entry{}, ErrClockWentBack)
