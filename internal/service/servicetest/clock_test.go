@@ -109,10 +109,10 @@ func TestRunnerAnHourBehindFindsNoEmptyWindow(t *testing.T) {
 				t.Errorf("%d entries, proof %q, %v", len(entries), c.Proof, err)
 			}
 
-			if right := newRunner(t, cloud, fakeapi.Options{}, 0, 0, 20*time.Minute, 5*time.Minute); true {
-				if entries, c, err := right.read(t, last25h); err != nil || len(entries) != 2 || !c.Conclusive() {
-					t.Errorf("with the right time %d entries, %v", len(entries), err)
-				}
+			r = newRunner(t, cloud, fakeapi.Options{}, 0, 0, 20*time.Minute, 5*time.Minute)
+
+			if entries, c, err := r.read(t, last25h); err != nil || len(entries) != 2 || !c.Conclusive() {
+				t.Errorf("with the right time %d entries, %v", len(entries), err)
 			}
 		})
 	}
@@ -205,6 +205,34 @@ func TestWindowEndsByTheServicesClock(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestSlicesEndByTheServicesClock: once the service has told its time, nothing is
+// counted that could still happen while it is.
+func TestSlicesEndByTheServicesClock(t *testing.T) {
+	t.Parallel()
+
+	r := newRunner(t, auditlog.ServiceUpCloud, fakeapi.Options{Entries: 3000}, 40*time.Second, 0)
+
+	w, err := auditlog.WindowSpec{Last: 31 * 24 * time.Hour}.Resolve(now.Add(r.ahead))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if _, _, err := servicetest.Read(t.Context(), r.service, auditlog.Query{Window: w}); err != nil {
+		t.Fatal(err)
+	}
+
+	requests := r.fake.Requests()
+	for _, request := range requests[1:] {
+		if end, err := time.Parse(time.RFC3339, request.Query.Get("created_before")); err != nil || end.After(now) {
+			t.Errorf("asked until %s, %v", end, err)
+		}
+	}
+
+	if len(requests) < 10 {
+		t.Errorf("only %d requests", len(requests))
 	}
 }
 
