@@ -514,7 +514,7 @@ func (r *run) manifest(last bool) (*Manifest, []byte, error) {
 		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Previous: a.head.SHA256,
 		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()), Segment: described,
 		CoveredUntil: r.target(), ReadUntil: r.c.Window.End, OpenGaps: gapsOf(r.open), Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
-		Start: a.o.Start, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redactor.Statement(),
+		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redactor.Statement(),
 	}
 
 	if a.last != nil {
