@@ -31,6 +31,7 @@ type mockCommand struct {
 	Entries int           `default:"1000" help:"Records to generate per service, besides the documented examples."`
 	Seed    uint64        `default:"1" help:"What the records and the faults are drawn from."`
 	Now     string        `help:"Where the generated month ends: an RFC 3339 time, or the word now. By default ${now}." placeholder:"TIME"`
+	Skew    time.Duration `name:"clock-skew" help:"How far the services' clock, which the header Date tells, is ahead of this machine's, like 1h or -90s." placeholder:"DURATION"`
 	Latency time.Duration `help:"Delay of every answer, like 200ms."`
 	Fault   []string      `help:"Make list requests go wrong, RATE (by default ${rate}) of them. May be given several times. NAME is one of: ${faults}." placeholder:"NAME[:RATE]" sep:"none"`
 	Load    string        `help:"Serve the records of this file instead: one {\"service\":…,\"record\":…} a line." placeholder:"FILE"`
@@ -81,7 +82,7 @@ func (c *mockCommand) Run(ctx context.Context, env environment) error {
 
 func (c *mockCommand) fake(env environment) (*fakeapi.Server, error) {
 	options := fakeapi.Options{
-		Entries: c.Entries, Seed: c.Seed, Latency: c.Latency, Clock: env.now, UpCloudMaxLimit: c.UpCloudMaxLimit,
+		Entries: c.Entries, Seed: c.Seed, Latency: c.Latency, Clock: env.now, ClockSkew: c.Skew, UpCloudMaxLimit: c.UpCloudMaxLimit,
 	}
 	if c.UpCloudMaxLimit < 1 {
 		return nil, fmt.Errorf("--upcloud-max-limit must be at least 1, not %d", c.UpCloudMaxLimit)

@@ -265,3 +265,21 @@ func TestMockNowIsTheClock(t *testing.T) {
 		t.Errorf("newest record at %s, want it shortly before %s", last, clock())
 	}
 }
+
+// TestMockTellsTheMachinesTime: whenever the data end, unless it is told to be off.
+func TestMockTellsTheMachinesTime(t *testing.T) {
+	t.Parallel()
+	for skew, want := range map[string]time.Duration{"": 0, "1h": time.Hour, "-90s": -90 * time.Second} {
+		args := []string{"--entries", "5", "--now", "2024-01-01T00:00:00Z"}
+		if skew != "" {
+			args = append(args, "--clock-skew="+skew)
+		}
+		hello, _, _ := mock(t, args...)
+		for _, address := range []string{hello.UpCloud + "/1.3/audit-logs", hello.Cloudscale + "/v1/project-logs"} {
+			_, header := get(t, hello, address)
+			if got, wanted := header.Get("Date"), fakeapi.DefaultNow().Add(want).Format(http.TimeFormat); got != wanted {
+				t.Errorf("--clock-skew %q: Date %q, want %q", skew, got, wanted)
+			}
+		}
+	}
+}

@@ -154,7 +154,10 @@ type run struct {
 	// in gap aside.
 	open []auditlog.Window
 	lost *Gap
-	c    auditlog.Completeness
+	// c ends the window where the service's own clock says.
+	c auditlog.Completeness
+	// unsettled says that nothing of the window has settled by that clock.
+	unsettled bool
 
 	scrubber *export.Scrubber
 	current  *segment
@@ -167,6 +170,7 @@ func (a *Archive) begin(ctx context.Context) (*run, error) {
 	now := a.o.Clock().UTC()
 	r := &run{a: a, query: a.o.Filters, begunAfter: a.head.Sequence, known: map[string]bool{}, resumedBy: ResumedFromStart}
 	r.query.Window = auditlog.Window{Start: a.o.Start.UTC(), End: now.Add(-a.o.SettleDelay).Truncate(time.Microsecond)}
+	r.query.SettleDelay = a.o.SettleDelay
 
 	if a.last == nil {
 		r.covered = r.query.Window.Start
@@ -327,6 +331,10 @@ func (r *run) entries(ctx context.Context) iter.Seq2[auditlog.Entry, error] {
 		}
 
 		for e, err := range r.a.o.Service.Read(ctx, r.query, &r.c) {
+			if r.unsettled = errors.Is(err, auditlog.ErrWindowNotSettled); r.unsettled {
+				return
+			}
+
 			if err == nil && r.known[e.ID] {
 				r.c.DuplicatesDropped++
 
@@ -350,6 +358,10 @@ func (r *run) follow(ctx context.Context, yield func(auditlog.Entry, error) bool
 	for e, err := range service.Resume(ctx, *r.a.last.Resume, r.query, &r.c) {
 		if errors.Is(err, auditlog.ErrPositionLost) {
 			return true, true
+		}
+
+		if r.unsettled = errors.Is(err, auditlog.ErrWindowNotSettled); r.unsettled {
+			return false, false
 		}
 
 		if err == nil && r.known[e.ID] {
@@ -418,7 +430,7 @@ func (r *run) add(ctx context.Context, e auditlog.Entry) error {
 
 // finish writes what is left, and the checkpoint where it lags behind.
 func (r *run) finish(ctx context.Context) error {
-	if r.c.Proof == "" {
+	if r.c.Proof == "" && !r.unsettled {
 		return errors.New("the reading ended without a statement")
 	}
 
@@ -526,12 +538,13 @@ func (r *run) manifest(last bool) (*Manifest, []byte, error) {
 	m := &Manifest{
 		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Previous: a.head.SHA256,
 		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()), Segment: described,
-		CoveredUntil: r.target(), ReadUntil: r.query.Window.End, OpenGaps: gapsOf(r.open), Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
-		Start: a.o.Start, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redactor.Statement(),
+		CoveredUntil: r.target(), ReadUntil: r.c.Window.End, OpenGaps: gapsOf(r.open), Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
+		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redactor.Statement(),
 	}
 
 	if a.last != nil {
 		m.TotalCount += a.last.TotalCount
+		m.ReadUntil = later(a.last.ReadUntil, m.ReadUntil)
 	}
 
 	if !last {

@@ -33,7 +33,7 @@ func (r *run) settleGaps() error {
 		return errors.New("the service is no copy, and yet its reading has gaps")
 	}
 
-	r.open = union(slices.Clone(r.c.Gaps), auditlog.Window{Start: r.covered, End: r.query.Window.End})
+	r.open = union(slices.Clone(r.c.Gaps), auditlog.Window{Start: r.covered, End: r.c.Window.End})
 
 	inner := r.inner()
 	if len(inner) == 0 {
@@ -54,7 +54,7 @@ func (r *run) settleGaps() error {
 // inner are the gaps that a piece may fill which is missing between others, or
 // before them. What lies behind the last piece is no gap in it.
 func (r *run) inner() []auditlog.Window {
-	if n := len(r.open); n > 0 && !r.open[n-1].End.Before(r.query.Window.End) {
+	if n := len(r.open); n > 0 && !r.open[n-1].End.Before(r.c.Window.End) {
 		return r.open[:n-1]
 	}
 
@@ -70,13 +70,18 @@ func (r *run) unfilled() []auditlog.Window {
 	return append([]auditlog.Window{{Start: r.gap.From, End: r.gap.To}}, r.inner()...)
 }
 
-// target is up to when everything is archived once the run's last segment is.
+// target is up to when everything is archived once the run's last segment is. What
+// was covered before stays so, where the service's machines differ by seconds.
 func (r *run) target() time.Time {
 	if len(r.open) > 0 {
 		return r.open[0].Start
 	}
 
-	return r.query.Window.End
+	if r.a.last == nil {
+		return r.c.Window.End
+	}
+
+	return later(r.covered, r.c.Window.End)
 }
 
 func gapsOf(windows []auditlog.Window) []Gap {

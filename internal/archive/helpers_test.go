@@ -187,19 +187,35 @@ type world struct {
 	duringPages func()
 	// reject makes the cloud refuse cursors.
 	reject bool
+	// ahead is how far the cloud's clock is ahead of ours.
+	ahead time.Duration
 }
+
+// cloudNow is what the cloud's clock shows.
+func (w *world) cloudNow() time.Time { return w.now.Add(w.ahead) }
 
 var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func newWorld(tb testing.TB, service string, seed uint64) *world {
 	tb.Helper()
 
-	fake, err := fakeapi.New(fakeapi.Options{NoExamples: true, Now: begin})
-	if err != nil {
+	return newWorldOf(tb, service, seed, fakeapi.Options{}, 0)
+}
+
+// newWorldOf lets the clocks be off by as much as limit.
+func newWorldOf(tb testing.TB, service string, seed uint64, o fakeapi.Options, limit time.Duration) *world {
+	tb.Helper()
+
+	w := &world{t: tb, random: rand.New(rand.NewPCG(seed, 1)), now: begin, duringPages: func() {}}
+
+	o.NoExamples, o.Now, o.Clock = true, begin, w.cloudNow
+
+	var err error
+	if w.fake, err = fakeapi.New(o); err != nil {
 		tb.Fatal(err)
 	}
 
-	w := &world{t: tb, fake: fake, random: rand.New(rand.NewPCG(seed, 1)), now: begin, duringPages: func() {}}
+	fake := w.fake
 
 	handler := fake.UpCloud()
 	if service == auditlog.ServiceCloudscale {
@@ -227,6 +243,7 @@ func newWorld(tb testing.TB, service string, seed uint64) *world {
 	c := client.New(client.Options{
 		Endpoint: endpoint, Authorization: "Bearer " + fakeapi.DefaultToken, UserAgent: "test", RequestTimeout: time.Minute,
 		MaxRetries: 2, RetryWaitMin: time.Microsecond, RetryWaitMax: time.Millisecond, MaxConcurrency: 1, Clock: clock,
+		MaxClockSkew: limit,
 	})
 
 	w.service = upcloud.New(c, clock, 0)

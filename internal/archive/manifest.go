@@ -39,6 +39,9 @@ type Manifest struct {
 	// reaches. They are the same in a run's last segment.
 	CoveredUntil time.Time `json:"covered_until"`
 	ReadUntil    time.Time `json:"read_until"`
+	// ClockSkewSeconds is how far the service's clock was ahead of the runner's; nil
+	// where the service does not tell the time.
+	ClockSkewSeconds *int64 `json:"clock_skew_seconds"`
 	// Resume is where a cursor-paged log goes on after this segment.
 	Resume *auditlog.Position `json:"resume"`
 	// ResumedBy says how the run that wrote the segment found its place.

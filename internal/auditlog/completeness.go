@@ -7,7 +7,8 @@ import "time"
 // Completeness is what a reading can say for itself once it has ended without an
 // error. It goes into Terraform's state and into every manifest.
 type Completeness struct {
-	// Window is what was asked for, resolved.
+	// Window is what was asked for, resolved, as far as it had settled by the
+	// service's own clock.
 	Window Window
 	// Pages is how many pages were read, repeated ones included.
 	Pages int64
@@ -49,7 +50,8 @@ type Completeness struct {
 	// AllowedValues are the same where somebody vouches for them.
 	AllowedValues []string
 	// ClockSkew is how far the service's clock is ahead of ours, as far as its
-	// answers show beyond doubt; nil where they do not tell the time.
+	// answers show beyond doubt, that of the answer with the largest; nil where they
+	// do not tell the time.
 	ClockSkew *time.Duration
 	// Unread are the columns of exports that were read into nothing though they hold
 	// something. They are no part of the statement: no entry is missing.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Query says which entries are asked for. A list that is empty does not filter;
@@ -16,6 +17,9 @@ import (
 // Texts are compared in their Normal form.
 type Query struct {
 	Window Window
+	// SettleDelay is how much of the newest part of the log the window leaves out.
+	// The same is left out by the service's own clock.
+	SettleDelay time.Duration
 
 	Actions       []string
 	Operations    []Operation

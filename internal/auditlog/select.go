@@ -8,11 +8,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Select yields those entries of the pages that answer the query, and counts the
-// others in c. Only when the pages have ended without an error does it sign the
-// statement with the proof, so that a reading that merely stopped has none.
+// Select yields those entries of the pages that answer the query and lie in the
+// window of c, which pages may draw back, and counts the others in c. Only when the
+// pages have ended without an error does it sign the statement with the proof, so
+// that a reading that merely stopped has none.
 func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, error]) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		matcher, err := q.Matcher()
@@ -24,6 +26,8 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 
 		w := watch{q: q, info: info, matcher: matcher, unseen: slices.Clone(q.Unconfirmed), unknown: map[string]bool{}}
 
+		var newest time.Time
+
 		for entries, err := range pages {
 			if err != nil {
 				yield(Entry{}, err)
@@ -32,7 +36,11 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			}
 
 			for i := range entries {
-				matches, err := matcher.Match(&entries[i])
+				matches := c.Window.Contains(entries[i].Time)
+				if matches {
+					matches, err = matcher.Match(&entries[i])
+				}
+
 				if err != nil {
 					yield(Entry{}, err)
 
@@ -47,6 +55,10 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 					continue
 				}
 
+				if entries[i].Time.After(newest) {
+					newest = entries[i].Time
+				}
+
 				if !yield(entries[i], nil) {
 					return
 				}
@@ -59,7 +71,14 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			return
 		}
 
-		c.Proof = proof
+		switch {
+		case q.Window.Start.Before(q.Window.End) && !c.Window.Start.Before(c.Window.End):
+			yield(Entry{}, ErrWindowNotSettled)
+		case !newest.Before(c.Window.End):
+			yield(Entry{}, ErrClockWentBack)
+		default:
+			c.Proof = proof
+		}
 	}
 }
 
@@ -78,7 +97,7 @@ type watch struct {
 }
 
 func (w *watch) see(e *Entry, matches bool, c *Completeness) {
-	if !w.q.Window.Contains(e.Time) {
+	if !c.Window.Contains(e.Time) {
 		return
 	}
 

@@ -26,7 +26,8 @@ import (
 // of 200 records with large states is about one hundredth of that.
 const DefaultMaxBody = 64 << 20
 
-// Options configures a client. Every field but MaxBody and Transport is needed.
+// Options configures a client. Every field but MaxClockSkew, MaxBody and Transport
+// is needed.
 type Options struct {
 	// Endpoint is the root of the API; its origin is the only one that is ever
 	// sent the credential.
@@ -49,6 +50,10 @@ type Options struct {
 	// between attempts included: a service that says "slow down" is obeyed by all.
 	MaxConcurrency int
 
+	// MaxClockSkew is how far the service's clock may be off ours; zero stands for
+	// DefaultMaxClockSkew.
+	MaxClockSkew time.Duration
+
 	MaxBody   int64
 	Transport http.RoundTripper
 	Clock     auditlog.Clock
@@ -65,6 +70,10 @@ type Client struct {
 func New(o Options) *Client {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
+	}
+
+	if o.MaxClockSkew == 0 {
+		o.MaxClockSkew = DefaultMaxClockSkew
 	}
 
 	if o.Transport == nil {
@@ -117,37 +126,54 @@ type Decode func(body []byte, header func(name string) string) error
 // Get requests a path with a query, or an absolute URL that the service itself
 // gave, and decodes the answer. Whatever fails is an *Error.
 func (c *Client) Get(ctx context.Context, ref string, query url.Values, decode Decode) error {
+	_, err := c.get(ctx, ref, query, decode)
+
+	return err
+}
+
+// get is Get, and returns the service's clock as the answer shows it, or nil.
+func (c *Client) get(ctx context.Context, ref string, query url.Values, decode Decode) (*auditlog.ServiceClock, error) {
 	u, err := c.resolve(ref, query)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	req, err := retryablehttp.NewRequestWithContext(ctx, Method, u.String(), nil)
+	var (
+		took  span
+		clock *auditlog.ServiceClock
+	)
+
+	req, err := retryablehttp.NewRequestWithContext(withSpan(ctx, &took), Method, u.String(), nil)
 	if err != nil {
-		return &Error{Kind: KindRequest, Method: Method, Path: u.Path, Err: errors.New("the URL cannot be used")}
+		return nil, &Error{Kind: KindRequest, Method: Method, Path: u.Path, Err: errors.New("the URL cannot be used")}
 	}
 
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Authorization", c.o.Authorization)
+	req.Header.Set("Cache-Control", "no-cache") // A copy of a log lacks its newest part.
 	req.Header.Set("User-Agent", c.o.UserAgent)
-	req.SetResponseHandler(func(resp *http.Response) error { return c.handle(resp, decode) })
+	req.SetResponseHandler(func(resp *http.Response) (err error) {
+		clock, err = c.handle(resp, took, decode)
+
+		return err
+	})
 
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return c.asError(req.Request, ctx.Err(), 0)
+		return nil, c.asError(req.Request, ctx.Err(), 0)
 	}
 
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.asError(req.Request, err, 0)
+		return nil, c.asError(req.Request, err, 0)
 	}
 
 	// The handler has read and closed the body.
 	_ = resp.Body.Close()
 
-	return nil
+	return clock, nil
 }
 
 // resolve refuses a URL on another origin before anything is sent there.
@@ -188,25 +214,30 @@ func origin(u *url.URL) string {
 
 // handle reads an answer that will not be retried for its status. Its errors go
 // through checkRetry once more.
-func (c *Client) handle(resp *http.Response, decode Decode) error {
+func (c *Client) handle(resp *http.Response, took span, decode Decode) (*auditlog.ServiceClock, error) {
 	if resp.StatusCode != http.StatusOK {
-		return c.statusError(resp)
+		return nil, c.statusError(resp)
 	}
 
 	body, err := c.readBody(resp)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
 	if err := checkJSON(body, resp.Header); err != nil {
-		return c.located(resp, err)
+		return nil, c.located(resp, err)
 	}
 
 	if err := decode(body, resp.Header.Get); err != nil {
-		return c.located(resp, decodeError(err))
+		return nil, c.located(resp, decodeError(err))
 	}
 
-	return nil
+	clock, off := readClock(resp.Header, took, c.o.MaxClockSkew)
+	if off != nil {
+		return nil, c.located(resp, &Error{Kind: KindClock, Err: off})
+	}
+
+	return clock, nil
 }
 
 func (c *Client) readBody(resp *http.Response) ([]byte, error) {

@@ -48,6 +48,7 @@ const (
 	KindShape         Kind = "shape"          // JSON, but not what the documentation says
 	KindLoop          Kind = "loop"           // a cursor that leads back
 	KindIncomplete    Kind = "incomplete"     // pages that do not add up to what there is
+	KindClock         Kind = "clock"          // an answer of another time than ours
 )
 
 // InvalidParam is a parameter that a service complained about.

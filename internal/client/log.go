@@ -10,8 +10,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// logTransport logs each attempt: method, path, status and milliseconds. Queries
-// are left out since filters can name people.
+// logTransport logs each attempt: method, path, status and milliseconds, and takes
+// its times. Queries are left out since filters can name people.
 type logTransport struct {
 	next  http.RoundTripper
 	clock auditlog.Clock
@@ -20,11 +20,14 @@ type logTransport struct {
 func (t *logTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	begun := t.clock()
 	resp, err := t.next.RoundTrip(req)
+	ended := t.clock()
+
+	noteSpan(req.Context(), span{sent: begun, received: ended})
 
 	fields := map[string]any{
 		"method":       req.Method,
 		"path":         req.URL.Path,
-		"milliseconds": t.clock().Sub(begun).Milliseconds(),
+		"milliseconds": ended.Sub(begun).Milliseconds(),
 	}
 
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"net/url"
 	"strconv"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
 // Page is one page of a walk.
@@ -23,6 +25,8 @@ type Page[T any] struct {
 	// to what was added since. Cursor paging only.
 	Next     string
 	PollMore string
+	// Clock is the service's when it made the page; nil where it does not tell.
+	Clock *auditlog.ServiceClock
 }
 
 // OffsetReading is what a service takes an offset to be.
@@ -90,7 +94,7 @@ func (w OffsetWalk[T]) page(ctx context.Context, c *Client, number int, seen int
 	query.Set("limit", strconv.Itoa(w.Limit))
 	query.Set("offset", strconv.FormatInt(offset, 10))
 
-	err := c.Get(ctx, w.Path, query, func(body []byte, header func(string) string) error {
+	clock, err := c.get(ctx, w.Path, query, func(body []byte, header func(string) string) error {
 		var err error
 		if page.Rows, err = w.Decode(body); err != nil {
 			return err
@@ -103,6 +107,7 @@ func (w OffsetWalk[T]) page(ctx context.Context, c *Client, number int, seen int
 
 		return nil
 	})
+	page.Clock = clock
 
 	return page, err
 }
@@ -152,12 +157,13 @@ func (w CursorWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], 
 
 func (w CursorWalk[T]) page(ctx context.Context, c *Client, ref string, query url.Values, number int) (Page[T], error) {
 	page := Page[T]{Number: number}
-	err := c.Get(ctx, ref, query, func(body []byte, _ func(string) string) error {
+	clock, err := c.get(ctx, ref, query, func(body []byte, _ func(string) string) error {
 		var err error
 		page.Rows, page.Next, page.PollMore, err = w.Decode(body)
 
 		return err
 	})
+	page.Clock = clock
 
 	return page, err
 }

@@ -78,9 +78,13 @@ type Options struct {
 	Now time.Time
 	// Span is how far back the generated data reaches; zero is DefaultSpan.
 	Span time.Duration
-	// Clock gives the instant that Retry-After dates count from; nil is a clock stopped at Now. Nothing else in a
-	// Server knows the time.
+	// Clock gives the instant that the header Date shows and that Retry-After dates count from; nil is a clock stopped
+	// at Now. Nothing else in a Server knows the time.
 	Clock func() time.Time
+	// ClockSkew is how far Date is ahead of Clock, as with a service whose clock is.
+	ClockSkew time.Duration
+	// NoDate makes answers come without Date.
+	NoDate bool
 
 	// Latency delays every answer, unless the client leaves first.
 	Latency time.Duration

@@ -199,9 +199,19 @@ func (s *Server) handler(service string, route func(*http.Request) *response) ht
 				return
 			}
 		}
+		s.setDate(w.Header())
 		answer := route(r)
 		answer.send(w, r, func(status int) { s.log(service, r, status, answer.fault) })
 	})
+}
+
+// setDate makes an answer tell the service's time.
+func (s *Server) setDate(h http.Header) {
+	if s.options.NoDate {
+		h["Date"] = nil // net/http would else set the machine's
+		return
+	}
+	h.Set("Date", s.options.Clock().Add(s.options.ClockSkew).UTC().Format(http.TimeFormat))
 }
 
 // faulty turns a good list answer into what the fault makes of it. The faults that change which rows are served have

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -258,6 +259,26 @@ func BenchmarkNew(b *testing.B) {
 	for b.Loop() {
 		if _, err := New(Options{Entries: 100_000, NoExamples: true}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestDateIsTheClocks: of every answer, whatever its status and whenever the data end.
+func TestDateIsTheClocks(t *testing.T) {
+	t.Parallel()
+	clock := func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 600, time.FixedZone("", 3600)) }
+	for want, o := range map[string]Options{
+		"Tue, 30 Jun 2026 12:00:00 GMT": {},
+		"Fri, 02 Jan 2026 02:04:05 GMT": {Clock: clock},
+		"Fri, 02 Jan 2026 03:04:05 GMT": {Clock: clock, ClockSkew: time.Hour, Faults: []Fault{{Name: "503", Rate: 1}}},
+		"Fri, 02 Jan 2026 02:02:35 GMT": {Clock: clock, ClockSkew: -90 * time.Second, Faults: []Fault{{Name: "html", Rate: 1}}},
+		"":                              {Clock: clock, NoDate: true},
+	} {
+		s := serve(t, o)
+		for _, a := range []answer{s.list(""), s.logs(""), s.list("limit=0"), s.get(s.upcloud.URL + "/nowhere"), s.get(s.upcloud.URL + "/1.3/audit-logs/export?format=csv")} {
+			if a.err != nil || strings.Join(a.header.Values("Date"), "|") != want {
+				t.Errorf("status %d: Date %q, want %q, %v", a.status, a.header.Values("Date"), want, a.err)
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -135,6 +136,10 @@ func completenessWarnings(info auditlog.Info, c auditlog.Completeness) diag.Diag
 	diags.Append(unreadWarnings(info, c.Unread)...)
 	diags.Append(doubts(info, c)...)
 
+	if skew := c.ClockSkew; skew != nil && skew.Abs() > client.DefaultMaxClockSkew {
+		diags.Append(clockWarning(info, *skew, c).warning())
+	}
+
 	return diags
 }
 
@@ -184,6 +189,23 @@ func unreadWarnings(info auditlog.Info, columns []auditlog.UnreadColumn) diag.Di
 func quotedHeader(header string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(shown(header))
 }
+
+// clockWarning names a difference that only a raised max_clock_skew allows.
+func clockWarning(info auditlog.Info, skew time.Duration, c auditlog.Completeness) problem {
+	p := problem{
+		summary: "This machine's clock and the service's differ",
+		cause:   "This machine's clock is ahead of the service's, so the window ends at the service's time.",
+		next:    clockNext,
+	}.with("Service", info.Name).with("Difference", skew.Abs().Round(time.Second).String()).with("Window", c.Window.String())
+
+	if skew > 0 {
+		p.cause = "This machine's clock is behind the service's, so the newest entries may not have been asked for."
+	}
+
+	return p
+}
+
+const clockNext = "Set the clock that is wrong, such as by NTP; max_clock_skew in the provider configuration says how far they may be apart."
 
 // caveatsWarning names what an archive cannot show by its nature.
 func caveatsWarning(info auditlog.Info, c auditlog.Completeness) problem {

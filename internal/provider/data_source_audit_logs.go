@@ -108,7 +108,7 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 	}
 
 	m.set(found)
-	diags.Append(completenessWarnings(service.Info(), found.completeness)...)
+	diags.Append(m.readWarnings(service.Info(), query, found.completeness)...)
 
 	return found, diags
 }

@@ -125,7 +125,7 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 
 	m.set(result, done)
 	diags.Append(m.checkEvaluable(result.NotEvaluable, info)...)
-	diags.Append(completenessWarnings(info, done)...)
+	diags.Append(m.readWarnings(info, query, done)...)
 	diags.Append(resultWarnings(info, result)...)
 
 	return diags

@@ -5,6 +5,7 @@ package provider_test
 import (
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -38,21 +39,31 @@ type world struct {
 func newWorld(t *testing.T, o fakeapi.Options) *world {
 	t.Helper()
 
-	o.RetryAfter = "0"
+	w := &world{t: t, dir: t.TempDir(), env: map[string]string{}}
 
-	fake, err := fakeapi.New(o)
-	if err != nil {
+	o.RetryAfter = "0"
+	o.Clock = w.now // The services' clock moves with ours.
+
+	var err error
+	if w.fake, err = fakeapi.New(o); err != nil {
 		t.Fatal(err)
 	}
 
-	upcloud, cloudscale := httptest.NewServer(fake.UpCloud()), httptest.NewServer(fake.Cloudscale())
-	t.Cleanup(upcloud.Close)
-	t.Cleanup(cloudscale.Close)
+	w.upcloud, w.cloudscale = w.serve(w.fake.UpCloud()), w.serve(w.fake.Cloudscale())
 
-	return &world{
-		t: t, fake: fake, upcloud: upcloud.URL, cloudscale: cloudscale.URL,
-		dir: t.TempDir(), env: map[string]string{},
-	}
+	return w
+}
+
+// serve serves an API until the test ends and returns where. Its answers are of our
+// time unless they say otherwise.
+func (w *world) serve(api http.Handler) string {
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Date", w.now().UTC().Format(http.TimeFormat))
+		api.ServeHTTP(rw, r)
+	}))
+	w.t.Cleanup(s.Close)
+
+	return s.URL
 }
 
 func (w *world) now() time.Time { return w.fake.Now().Add(time.Duration(w.later.Load())) }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -123,6 +124,17 @@ func explain(err error, in circumstances) problem {
 		return p
 	}
 
+	if isTimeError(err) {
+		p.cause, p.next = sentence(err.Error()), "Check the clock of this machine, and try again in a minute."
+
+		if errors.Is(err, auditlog.ErrWindowNotSettled) {
+			p.cause = "By the service's own clock nothing of the window has happened yet, or nothing has settled."
+			p.next = "Check the clock of this machine, let start lie further back, or lower settle_delay."
+		}
+
+		return p.with("Window", in.window.String())
+	}
+
 	apiErr := (*client.Error)(nil)
 	if !errors.As(err, &apiErr) {
 		p.cause = sentence(err.Error())
@@ -169,9 +181,28 @@ func explain(err error, in circumstances) problem {
 		p = p.with("Window", in.window.String())
 	}
 
+	if clockErr := (*client.ClockError)(nil); errors.As(err, &clockErr) {
+		p = p.withClocks(clockErr)
+	}
+
 	p.cause, p.next = causeAndNext(apiErr, in.info)
 
 	return p
+}
+
+// isTimeError says that the service's clock leaves nothing that a reading could say.
+func isTimeError(err error) bool {
+	return errors.Is(err, auditlog.ErrWindowNotSettled) || errors.Is(err, auditlog.ErrClockWentBack)
+}
+
+// withClocks tells two clocks that do not agree.
+func (p problem) withClocks(e *client.ClockError) problem {
+	if e.Age > 0 {
+		p = p.with("Age", e.Age.String())
+	}
+
+	return p.with("Service's clock", auditlog.FormatTime(e.Service)).with("This machine's clock", auditlog.FormatTime(e.Machine)).
+		with("Difference", e.Difference().Abs().Round(time.Second).String()).with(maxClockSkewName, e.Limit.String())
 }
 
 // diagnosticOf explains what a reading ended with, on the argument at fault.
@@ -207,7 +238,7 @@ func readingProblem(err error, in circumstances) (diag.Diagnostic, bool) {
 		return unknownActionsProblem(in.info, unknown.Actions).at(path.Root("fail_on_unknown_actions")), true
 	case errors.As(err, &evalErr):
 		return explain(err, in).at(path.Root(whereName)), true
-	case errors.As(err, &apiErr), errors.As(err, &exportErr), errors.As(err, &readErr):
+	case errors.As(err, &apiErr), errors.As(err, &exportErr), errors.As(err, &readErr), isTimeError(err):
 		return explain(err, in).diagnostic(), true
 	default:
 		return nil, false
@@ -284,10 +315,29 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {
 		return "The service's pages lead back to a page that was read before.", "Try again; if it stays so, report it to the service."
 	case client.KindIncomplete:
 		return "The service's pages do not add up, also not at the second reading: " + reason + ".", "Try again, or end the window a few minutes earlier with settle_delay, so that the log has settled."
+	case client.KindClock:
+		return clockCauseAndNext(e)
 	case client.KindRequest:
 		return sentence(reason), "Check the endpoint in the provider configuration."
 	default:
 		return sentence(reason), "Try again."
+	}
+}
+
+// clockCauseAndNext says whose clock is ahead, and what that would have done.
+func clockCauseAndNext(e *client.Error) (cause, next string) {
+	clockErr := (*client.ClockError)(nil)
+
+	switch {
+	case !errors.As(e, &clockErr):
+		return "This machine's clock and the service's do not agree.", clockNext
+	case clockErr.Age > 0:
+		return "The answer is an old copy that something on the way had kept, so the newest entries would be missing.",
+			"Let no proxy keep the service's answers, then try again."
+	case clockErr.Difference() > 0:
+		return "This machine's clock is behind the service's, so the newest entries would be missing.", clockNext
+	default:
+		return "This machine's clock is ahead of the service's, so the window would end in the service's future.", clockNext
 	}
 }
 

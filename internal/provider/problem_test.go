@@ -366,10 +366,7 @@ Try again, or end the window a few minutes earlier with settle_delay, so that th
 			t.Parallel()
 
 			w := newWorld(t, fakeapi.Options{})
-			s := httptest.NewServer(tt.handler)
-			t.Cleanup(s.Close)
-
-			w.upcloud = s.URL
+			w.upcloud = w.serve(tt.handler)
 			w.test(resource.TestStep{
 				Config:      w.config(`data "audit_logs" "test" { service = "upcloud" }`),
 				ExpectError: diagnostic("Read UpCloud audit logs", tt.detail),

@@ -33,6 +33,7 @@ type providerModel struct {
 	RetryWaitMin   types.String `tfsdk:"retry_wait_min"`
 	RetryWaitMax   types.String `tfsdk:"retry_wait_max"`
 	MaxConcurrency types.Int64  `tfsdk:"max_concurrency"`
+	MaxClockSkew   types.String `tfsdk:"max_clock_skew"`
 	RedactionKey   types.String `tfsdk:"redaction_key"`
 }
 
@@ -152,6 +153,7 @@ func (m *providerModel) configure(ctx context.Context, o Options) (*configured, 
 		RetryWaitMin:   span(m.RetryWaitMin, defaultWaitMin),
 		RetryWaitMax:   span(m.RetryWaitMax, defaultWaitMax),
 		MaxConcurrency: int(concurrency),
+		MaxClockSkew:   span(m.MaxClockSkew, client.DefaultMaxClockSkew),
 		Clock:          o.Clock,
 	}
 

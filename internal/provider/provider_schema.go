@@ -4,6 +4,7 @@ package provider
 
 import (
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -93,6 +94,11 @@ func providerSchema() schema.Schema {
 				Optional:            true,
 				Validators:          []validator.Int64{between(1, maxConcurrency)},
 			},
+			maxClockSkewName: schema.StringAttribute{
+				MarkdownDescription: "How far this machine's clock and the service's may be apart, as the `Date` of every answer tells; further apart, [reading is an error](guides/completeness.md#clocks). At most `24h`. Default: `1m`.",
+				Optional:            true,
+				Validators:          []validator.String{clockSkewForm()},
+			},
 			redactionKeyName: schema.StringAttribute{
 				MarkdownDescription: "The key that `redact` makes pseudonyms with where it is told to `hash`: a random text of at least 16 characters, which never goes into state, manifests or logs. " +
 					"With another key the same person gets another pseudonym. Default: the environment variable `" + redactionKeyEnv + "`.",
@@ -107,6 +113,10 @@ func providerSchema() schema.Schema {
 const (
 	maxRetries     = 100
 	maxConcurrency = 64
+
+	maxClockSkewName = "max_clock_skew"
+	// No time zone is further off. A clock that is has to be put right.
+	largestClockSkew = 24 * time.Hour
 )
 
 func endpointAttribute(fallback, env string) schema.StringAttribute {

@@ -171,18 +171,39 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 			with("settle_delay", spec.SettleDelay.String()).with("Now", auditlog.FormatTime(now)).at(path.Root("start")))
 	}
 
-	if end := parseTime(m.End); err == nil && end.After(window.End) {
-		diags.Append(problem{
-			summary: "The window ends earlier than asked for",
-			cause:   "The newest entries are left out, since they have not happened yet or the service may still be filling them in.",
-			next:    "Read again later, or lower settle_delay; what lies between the two moments was not read.",
-		}.with("end", m.End.ValueString()).with("Read until", auditlog.FormatTime(window.End)).
-			with("settle_delay", spec.SettleDelay.String()).warning())
+	if err == nil {
+		diags.Append(m.endWarning(window.End, spec.SettleDelay)...)
 	}
 
-	query.Window = window
+	query.Window, query.SettleDelay = window, spec.SettleDelay
 
 	return query, diags
+}
+
+// endWarning says that the end that was asked for was not reached.
+func (m *queryModel) endWarning(until time.Time, settleDelay time.Duration) diag.Diagnostics {
+	if !parseTime(m.End).After(until) {
+		return nil
+	}
+
+	return diag.Diagnostics{problem{
+		summary: "The window ends earlier than asked for",
+		cause:   "The newest entries are left out, since they have not happened yet or the service may still be filling them in.",
+		next:    "Read again later, or lower settle_delay; what lies between the two moments was not read.",
+	}.with("end", m.End.ValueString()).with("Read until", auditlog.FormatTime(until)).
+		with("settle_delay", settleDelay.String()).warning()}
+}
+
+// readWarnings name what a complete reading could not see all the same, also of the
+// end that was asked for, where the service's own clock has not reached it.
+func (m *queryModel) readWarnings(info auditlog.Info, q auditlog.Query, c auditlog.Completeness) diag.Diagnostics {
+	diags := completenessWarnings(info, c)
+
+	if !parseTime(m.End).After(q.Window.End) { // Else resolve has said so.
+		diags.Append(m.endWarning(c.Window.End, q.SettleDelay)...)
+	}
+
+	return diags
 }
 
 // checkedFilters are the filters when every value is known: what is wrong with

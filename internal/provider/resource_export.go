@@ -301,7 +301,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time
 
 	m.setResults(result)
 
-	diags.Append(completenessWarnings(service.Info(), result.Completeness)...)
+	diags.Append(m.readWarnings(service.Info(), query, result.Completeness)...)
 
 	return diags
 }

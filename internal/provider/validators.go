@@ -99,6 +99,19 @@ func durationForm() validator.String {
 	}}
 }
 
+func clockSkewForm() validator.String {
+	return stringForm{`a length of time up to 24h, such as "30s" or "2m"`, func(value string) error {
+		switch d, err := time.ParseDuration(value); {
+		case err != nil || d <= 0:
+			return errors.New("no length of time")
+		case d > largestClockSkew:
+			return errors.New("longer than a day, which no clock should be off")
+		default:
+			return nil
+		}
+	}}
+}
+
 func timeForm() validator.String {
 	return stringForm{`a time as in RFC 3339, such as "2026-01-31T00:00:00Z"`, func(value string) error {
 		t, err := time.Parse(time.RFC3339Nano, value)

@@ -90,7 +90,7 @@ func (s *Service) Info() auditlog.Info { return s.info }
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 
-	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, walk(q.Window), nil, c))
+	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, walk(q.Window), nil, q.SettleDelay, c))
 }
 
 // Resume implements auditlog.Resumer.
@@ -100,14 +100,14 @@ func (s *Service) Resume(ctx context.Context, from auditlog.Position, q auditlog
 
 	pages := client.CursorWalk[auditlog.Entry]{First: from.Link, Decode: decodePage}
 
-	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, pages, &from, c))
+	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, pages, &from, q.SettleDelay, c))
 }
 
 // pages yields the entries of one page after the other, those outside of the
 // window included. Whether `end` holds on the pages behind a cursor is not
 // documented: where it does not, reading stops at a page that lies wholly beyond.
 func (s *Service) pages(
-	ctx context.Context, walk client.CursorWalk[auditlog.Entry], from *auditlog.Position, c *auditlog.Completeness,
+	ctx context.Context, walk client.CursorWalk[auditlog.Entry], from *auditlog.Position, settle time.Duration, c *auditlog.Completeness,
 ) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
 		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale)
@@ -115,7 +115,7 @@ func (s *Service) pages(
 			ids.Continue(from.Ordinals, from.Since)
 		}
 
-		place := place{end: c.Window.End, resumable: true}
+		place := place{resumable: true}
 
 		for page, err := range walk.Pages(ctx, s.client) {
 			if err != nil {
@@ -127,6 +127,9 @@ func (s *Service) pages(
 
 				return
 			}
+
+			c.Heed(page.Clock, settle)
+			place.end = c.Window.End
 
 			c.Pages++
 			c.RowsFetched += int64(len(page.Rows))

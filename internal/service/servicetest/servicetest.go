@@ -18,11 +18,15 @@ import (
 )
 
 // Client serves an API until the test ends and returns a client of it that tries
-// again often and without delay.
-func Client(tb testing.TB, api http.Handler) *client.Client {
+// again often and without delay. Both go by fakeapi.DefaultNow, unless the API or
+// one of the options says otherwise.
+func Client(tb testing.TB, api http.Handler, options ...func(*client.Options)) *client.Client {
 	tb.Helper()
 
-	s := httptest.NewServer(api)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", fakeapi.DefaultNow().Format(http.TimeFormat))
+		api.ServeHTTP(w, r)
+	}))
 	tb.Cleanup(s.Close)
 
 	endpoint, err := url.Parse(s.URL)
@@ -30,11 +34,25 @@ func Client(tb testing.TB, api http.Handler) *client.Client {
 		tb.Fatal(err)
 	}
 
-	return client.New(client.Options{
+	o := client.Options{
 		Endpoint: endpoint, Authorization: "Bearer " + fakeapi.DefaultToken, UserAgent: "test",
 		RequestTimeout: 30 * time.Second, MaxRetries: 8, RetryWaitMin: time.Microsecond, RetryWaitMax: time.Millisecond,
 		MaxConcurrency: 4, Clock: fakeapi.DefaultNow,
-	})
+	}
+	for _, set := range options {
+		set(&o)
+	}
+
+	return client.New(o)
+}
+
+// RunnerClock makes a client's clock be ahead of fakeapi.DefaultNow, by which the
+// service goes, and lets it be off by as much as limit.
+func RunnerClock(ahead, limit time.Duration) func(*client.Options) {
+	return func(o *client.Options) {
+		o.Clock = func() time.Time { return fakeapi.DefaultNow().Add(ahead) }
+		o.MaxClockSkew = limit
+	}
 }
 
 // Month is the window that holds everything a fake generates.

@@ -41,8 +41,9 @@ func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Comple
 		client: s.client,
 		// Bounds are sent as whole seconds, rounded outwards; what that lets in is
 		// filtered out again.
-		span: slice{from: q.Window.Start.Truncate(time.Second), to: ceilSecond(q.Window.End)},
-		c:    c,
+		span:  slice{from: q.Window.Start.Truncate(time.Second), to: ceilSecond(q.Window.End)},
+		delay: q.SettleDelay,
+		c:     c,
 	}
 
 	return auditlog.Select(q, s.info, c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) {
@@ -66,6 +67,7 @@ type reading struct {
 	client *client.Client
 	filter url.Values
 	span   slice
+	delay  time.Duration // how much of the newest is left out
 	c      *auditlog.Completeness
 
 	// offset is what the service takes an offset to be, once a slice of several
@@ -253,6 +255,12 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 	for page, err := range pages.Pages(ctx, r.client) {
 		if err != nil {
 			return w, err
+		}
+
+		r.c.Heed(page.Clock, r.delay)
+
+		if end := ceilSecond(r.c.Window.End); end.Before(r.span.to) {
+			r.span.to = end // What has not happened yet could come while it is counted.
 		}
 
 		w.moved = w.moved || (w.pages > 0 && page.Total != w.total)

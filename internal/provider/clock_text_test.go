@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
+)
+
+// TestClockWarnings: a difference that only a raised limit allows, and an end that
+// was asked for and not reached by the service's clock, are named.
+func TestClockWarnings(t *testing.T) {
+	t.Parallel()
+
+	noon := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
+	asked := auditlog.Window{Start: noon.Add(-time.Hour), End: noon}
+	read := auditlog.Window{Start: asked.Start, End: noon.Add(-30 * time.Second)}
+
+	const tooEarly = `Warning: The window ends earlier than asked for
+
+The newest entries are left out, since they have not happened yet or the service may still be filling them in.
+
+end: 2026-06-30T12:00:00Z
+Read until: 2026-06-30T11:59:30.000000Z
+settle_delay: 1m0s
+
+Read again later, or lower settle_delay; what lies between the two moments was not read.
+
+`
+
+	differ := func(cause, difference, window string) string {
+		return `Warning: This machine's clock and the service's differ
+
+` + cause + `
+
+Service: upcloud
+Difference: ` + difference + `
+Window: ` + window + `
+
+Set the clock that is wrong, such as by NTP; max_clock_skew in the provider configuration says how far they may be apart.
+
+`
+	}
+
+	for name, tt := range map[string]struct {
+		end  types.String
+		read auditlog.Window
+		skew *time.Duration
+		want string
+	}{
+		"no clock":                  {types.StringNull(), asked, nil, ""},
+		"drawn back, but not asked": {types.StringNull(), read, new(time.Duration), ""},
+		"drawn back":                {types.StringValue("2026-06-30T12:00:00Z"), read, nil, tooEarly},
+		"reached":                   {types.StringValue("2026-06-30T12:00:00Z"), asked, new(time.Duration), ""},
+		"resolve has said so":       {types.StringValue("2026-06-30T12:00:01Z"), read, nil, ""},
+		"a minute is the default":   {types.StringNull(), asked, ptr(-client.DefaultMaxClockSkew), ""},
+		"behind": {types.StringNull(), asked, ptr(time.Hour), differ(
+			"This machine's clock is behind the service's, so the newest entries may not have been asked for.", "1h0m0s", asked.String())},
+		"ahead": {types.StringNull(), read, ptr(-61 * time.Second), differ(
+			"This machine's clock is ahead of the service's, so the window ends at the service's time.", "1m1s", read.String())},
+	} {
+		m := queryModel{End: tt.end}
+
+		var got strings.Builder
+		for _, d := range m.readWarnings(upcloud.Info(), auditlog.Query{Window: asked, SettleDelay: time.Minute}, auditlog.Completeness{Window: tt.read, ClockSkew: tt.skew}) {
+			fmt.Fprintf(&got, "%s: %s\n\n%s\n\n", d.Severity(), d.Summary(), d.Detail())
+		}
+
+		if diff := cmp.Diff(tt.want, got.String()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// TestClockErrorsAreExplained: an old copy is not a wrong clock.
+func TestClockErrorsAreExplained(t *testing.T) {
+	t.Parallel()
+
+	noon := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
+	in := circumstances{summary: lookUpSummary, info: upcloud.Info(), window: auditlog.Window{Start: noon.Add(-time.Hour), End: noon}}
+
+	const window = "[2026-06-30T11:00:00.000000Z, 2026-06-30T12:00:00.000000Z)"
+
+	for want, err := range map[string]error{
+		`The answer is an old copy that something on the way had kept, so the newest entries would be missing.
+
+Service: upcloud
+Request: GET /1.3/audit-logs
+Status: 200 OK
+Page: 2
+Window: ` + window + `
+Age: 1h0m0s
+Service's clock: 2026-06-30T11:00:00.000000Z
+This machine's clock: 2026-06-30T12:00:00.500000Z
+Difference: 1h0m1s
+max_clock_skew: 1m0s
+
+Let no proxy keep the service's answers, then try again.`: &client.Error{
+			Kind: client.KindClock, Method: client.Method, Path: "/1.3/audit-logs", Status: 200, Page: 2, Attempts: 1,
+			Err: &client.ClockError{Service: noon.Add(-time.Hour), Machine: noon.Add(time.Second / 2), Limit: time.Minute, Age: time.Hour},
+		},
+		`The service's clock went back while it was read.
+
+Service: upcloud
+Window: ` + window + `
+
+Check the clock of this machine, and try again in a minute.`: auditlog.ErrClockWentBack,
+	} {
+		if diff := cmp.Diff(want, explain(err, in).detail()); diff != "" {
+			t.Error(diff)
+		}
+
+		if _, ok := readingProblem(err, in); !ok {
+			t.Errorf("%v is no error of a reading", err)
+		}
+	}
+}
