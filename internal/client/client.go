@@ -22,9 +22,10 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// DefaultMaxBody is how many bytes an answer may have once decompressed. A page
-// of 200 records with large states is about one hundredth of that.
-const DefaultMaxBody = 64 << 20
+// DefaultMaxBody is how many bytes an answer may have once decompressed: 80 KiB for
+// each of 200 records, where one with large states has a few. What is made of a
+// page takes up to ten times its size in memory, which is what this bounds.
+const DefaultMaxBody = 16 << 20
 
 // Options configures a client. Every field but MaxBody and Transport is needed.
 type Options struct {
@@ -114,14 +115,18 @@ const Method = http.MethodGet
 // service speaks of something else.
 type Decode func(body []byte, header func(name string) string) error
 
-// Get requests a path with a query, or an absolute URL that the service itself
-// gave, and decodes the answer. Whatever fails is an *Error.
+// Get requests a path below the endpoint with a query, or an absolute URL on its
+// origin, and decodes the answer. Whatever fails is an *Error.
 func (c *Client) Get(ctx context.Context, ref string, query url.Values, decode Decode) error {
 	u, err := c.resolve(ref, query)
 	if err != nil {
 		return err
 	}
 
+	return c.get(ctx, u, decode)
+}
+
+func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) error {
 	req, err := retryablehttp.NewRequestWithContext(ctx, Method, u.String(), nil)
 	if err != nil {
 		return &Error{Kind: KindRequest, Method: Method, Path: u.Path, Err: errors.New("the URL cannot be used")}
@@ -150,29 +155,51 @@ func (c *Client) Get(ctx context.Context, ref string, query url.Values, decode D
 	return nil
 }
 
-// resolve refuses a URL on another origin before anything is sent there.
+// resolve returns the URL of a path below the endpoint.
 func (c *Client) resolve(ref string, query url.Values) (*url.URL, error) {
 	u, err := url.Parse(ref)
 	if err != nil {
-		return nil, &Error{Kind: KindShape, Method: Method, Err: errors.New("the service gave a URL that cannot be read")}
+		return nil, errUnreadableURL()
 	}
 
 	if !u.IsAbs() && u.Host == "" {
 		u = c.o.Endpoint.JoinPath(u.Path)
 	}
 
-	if !sameOrigin(u, c.o.Endpoint) || u.User != nil {
-		return nil, &Error{
-			Kind: KindForeignOrigin, Method: Method, Path: u.Path,
-			Err: fmt.Errorf("the service pointed to %s, which is not the configured endpoint", origin(u)),
-		}
-	}
-
 	if len(query) > 0 {
 		u.RawQuery = query.Encode()
 	}
 
+	return u, c.checkOrigin(u)
+}
+
+// link returns the URL that a link in the answer from base leads to, as RFC 3986
+// says. A fragment is never sent, so that it is no part of where a link leads.
+func link(base *url.URL, ref string) (*url.URL, error) {
+	u, err := base.Parse(ref)
+	if err != nil {
+		return nil, errUnreadableURL()
+	}
+
+	u.Fragment, u.RawFragment = "", ""
+
 	return u, nil
+}
+
+func errUnreadableURL() error {
+	return &Error{Kind: KindShape, Method: Method, Err: errors.New("the service gave a URL that cannot be read")}
+}
+
+// checkOrigin refuses a URL on another origin before anything is sent there.
+func (c *Client) checkOrigin(u *url.URL) error {
+	if sameOrigin(u, c.o.Endpoint) && u.User == nil {
+		return nil
+	}
+
+	return &Error{
+		Kind: KindForeignOrigin, Method: Method, Path: u.Path,
+		Err: fmt.Errorf("the service pointed to %s, which is not the configured endpoint", c.clean(origin(u))),
+	}
 }
 
 func sameOrigin(a, b *url.URL) bool { return origin(a) == origin(b) }
