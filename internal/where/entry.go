@@ -3,7 +3,6 @@
 package where
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 const entryVariable = "entry"
@@ -139,23 +139,27 @@ func changesOf(e *auditlog.Entry) ref.Val {
 	return types.NewRefValList(types.DefaultTypeAdapter, values)
 }
 
-var errRaw = errors.New("the record of the cloud is no JSON object")
+var (
+	errRaw   = errors.New("the record of the cloud is no JSON object")
+	errTwice = errors.New("the record of the cloud has a key twice")
+)
 
 func (r *record) parseRaw() (map[string]any, error) {
 	if r.raw != nil || len(r.entry.Raw) == 0 {
 		return r.raw, nil
 	}
 
-	d := json.NewDecoder(bytes.NewReader(r.entry.Raw))
-	d.UseNumber()
+	value, err := exactjson.Value(r.entry.Raw)
+	if err != nil && !errors.Is(err, exactjson.ErrSyntax) {
+		return nil, errTwice
+	}
 
-	if d.Decode(&r.raw) != nil || r.raw == nil {
+	object, ok := native(value).(map[string]any)
+	if !ok {
 		return nil, errRaw
 	}
 
-	for key, value := range r.raw {
-		r.raw[key] = native(value)
-	}
+	r.raw = object
 
 	return r.raw, nil
 }

@@ -128,18 +128,24 @@ func (s *Service) pages(ctx context.Context, from *auditlog.Position, c *auditlo
 			c.Pages++
 			c.RowsFetched += int64(len(page.Rows))
 
-			if err := place.number(page, ids); err != nil {
+			if err := place.number(page, ids, c); err != nil {
 				yield(nil, err)
 
 				return
 			}
 
-			beyond := place.pass(page, ids, c)
+			beyond := place.pass(page, c)
 
-			if !yield(page.Rows, nil) || beyond {
+			if !yield(page.Rows, nil) {
 				return
 			}
+
+			if beyond {
+				break
+			}
 		}
+
+		place.keep(ids, c)
 	}
 }
 
@@ -160,9 +166,14 @@ type place struct {
 }
 
 // number gives the records of a page their ids. One that lies where the service
-// was not asked for it, or far out of the log's order, is an error: dropped as a
-// row outside of the window it would be missing, and nothing would say so.
-func (p *place) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerprints) error {
+// was not asked for it is an error: dropped as a row outside of the window it would
+// be missing, and nothing would say so.
+func (p *place) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness) error {
+	if p.resumable && slices.ContainsFunc(page.Rows, func(e auditlog.Entry) bool { return !e.Time.Before(p.end) }) {
+		p.keep(ids, c)
+		p.resumable = false
+	}
+
 	for i := range page.Rows {
 		e := &page.Rows[i]
 
@@ -171,11 +182,9 @@ func (p *place) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerpri
 			page.Number == 1 && !p.asked.End.IsZero() && e.Time.After(p.asked.End.Add(overtaking)):
 			return problem(client.KindShape, page.Number, errOutside)
 		case !e.Time.Before(p.end):
-			// What lies beyond the window is dropped. Its time says nothing about those
-			// that follow, and identical records lie there as well.
+			// What lies beyond the window is dropped, and identical records with it. Its
+			// time may be far beyond, and would make others forgotten.
 			continue
-		case e.Time.Before(p.newest.Add(-auditlog.OrderMargin)):
-			return problem(client.KindShape, page.Number, errOrder)
 		}
 
 		if e.Time.After(p.newest) {
@@ -191,17 +200,14 @@ func (p *place) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerpri
 	return nil
 }
 
-var (
-	errOutside = errors.New("a record is dated outside of the window that was asked for")
-	errOrder   = errors.New("a record is more than a minute older than one before it, and the log is oldest first")
-)
+var errOutside = errors.New("a record is dated outside of the window that was asked for")
 
 func problem(kind client.Kind, page int, reason error) error {
 	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + logPath, Page: page, Err: reason}
 }
 
 // pass takes note of a page and says whether it lies wholly beyond the window.
-func (p *place) pass(page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness) (beyond bool) {
+func (p *place) pass(page client.Page[auditlog.Entry], c *auditlog.Completeness) (beyond bool) {
 	if len(page.Rows) == 0 {
 		// Its cursor may be that of the newest record, window or not.
 		return false
@@ -212,7 +218,6 @@ func (p *place) pass(page client.Page[auditlog.Entry], ids *auditlog.Fingerprint
 
 	for i := range page.Rows {
 		at := page.Rows[i].Time
-		p.resumable = p.resumable && at.Before(p.end)
 		beyond = beyond && at.Sub(p.end) > overtaking
 
 		if at.Before(oldest) {
@@ -222,7 +227,7 @@ func (p *place) pass(page client.Page[auditlog.Entry], ids *auditlog.Fingerprint
 
 	switch {
 	case p.resumable:
-		c.Resume = &auditlog.Position{Link: withoutEnd(page.PollMore), Since: p.newest.Add(-overtaking), Ordinals: ids.Ordinals()}
+		c.Resume = &auditlog.Position{Link: withoutEnd(page.PollMore), Since: p.newest.Add(-overtaking)}
 	case c.Resume != nil && oldest.Before(c.Resume.Since):
 		// To go on behind a page that holds records beyond the window would lose
 		// them, so the page will come again, and with it what it holds of the window.
@@ -230,6 +235,13 @@ func (p *place) pass(page client.Page[auditlog.Entry], ids *auditlog.Fingerprint
 	}
 
 	return beyond
+}
+
+// keep completes the place to go on from, once no page will move it any more.
+func (p *place) keep(ids *auditlog.Fingerprints, c *auditlog.Completeness) {
+	if p.resumable && c.Resume != nil {
+		c.Resume.Ordinals = ids.Ordinals()
+	}
 }
 
 // withoutEnd returns a link without the end of the window, which a service may
