@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // claim reserves a sequence number for one run, and names the segment that the
@@ -48,7 +49,7 @@ func parseClaim(data []byte) (claim, error) {
 		return c, nil
 	}
 
-	if err := json.Unmarshal(data, &c); err != nil {
+	if err := exactjson.Unmarshal(data, &c); err != nil {
 		return claim{}, fmt.Errorf("read a claim: %w", err)
 	}
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -148,11 +149,8 @@ func (a *Archive) readManifest(ctx context.Context, sequence int64) (Head, *Mani
 }
 
 func parseManifest(data []byte) (*Manifest, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-
 	m := &Manifest{}
-	if err := d.Decode(m); err != nil {
+	if err := exactjson.UnmarshalKnown(data, m); err != nil {
 		return nil, fmt.Errorf("read a manifest: %w", err)
 	}
 

@@ -8,10 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // Change is one field that differs between two states of a resource.
@@ -58,7 +59,7 @@ func stateOf(state json.RawMessage) (map[string]any, error) {
 		return nil, nil
 	}
 
-	v, err := decodeExact(state)
+	v, err := exactjson.Value(state)
 	if err != nil {
 		return nil, err
 	}
@@ -235,23 +236,6 @@ func step(key string) string {
 	}
 
 	return key
-}
-
-// decodeExact decodes one JSON value and keeps numbers as they were written.
-func decodeExact(text []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, fmt.Errorf("not JSON: %w", err)
-	}
-
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("not JSON: more than one value")
-	}
-
-	return v, nil
 }
 
 // marshalExact is json.Marshal without the escapes meant for HTML.

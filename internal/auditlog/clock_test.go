@@ -125,7 +125,7 @@ func TestSelectGoesByTheWindowThatWasRead(t *testing.T) {
 				last  error
 			)
 
-			for _, err := range auditlog.Select(auditlog.Query{Window: w}, &c, auditlog.ProofCursor, pages) {
+			for _, err := range auditlog.Select(auditlog.Query{Window: w}, auditlog.Info{}, &c, auditlog.ProofCursor, pages) {
 				if last = err; err == nil {
 					found++
 				}

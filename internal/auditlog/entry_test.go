@@ -114,7 +114,7 @@ func TestChanges(t *testing.T) {
 		})
 	}
 
-	for _, state := range []string{"[]", "1", "{", `{} {}`} {
+	for _, state := range []string{"[]", "1", "{", `{} {}`, `{"a":1,"a":1}`, `{"a":[{"b":1,"b":2}]}`} {
 		if _, err := auditlog.Changes(json.RawMessage(state), nil); err == nil {
 			t.Errorf("Changes accepted the state %s", state)
 		}

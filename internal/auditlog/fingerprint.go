@@ -7,8 +7,11 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 const (
@@ -19,7 +22,15 @@ const (
 	// order by milliseconds at most, so a minute never forgets a twin while memory
 	// stays flat however long the log is.
 	ordinalSpan = time.Minute
+
+	// maxOrdinals is how many different records may lie within two of those spans,
+	// several hundred a second. A log that never leaves a minute would fill memory.
+	maxOrdinals = 100_000
 )
+
+// ErrTooDense means that a log holds more different records in a short time than
+// can be told from identical ones.
+var ErrTooDense = fmt.Errorf("more than %d different records lie within two minutes of the log", maxOrdinals)
 
 // Fingerprints makes ids for records of a cloud that gives none: the first 26
 // base32 characters of SHA-256 over the service, the canonical record and its
@@ -68,7 +79,7 @@ func (f *Fingerprints) Ordinals() map[string]int {
 // ID returns the id of the next record. Two records are identical when their
 // JSON values are, whatever the order of keys or the spaces between them.
 func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) {
-	v, err := decodeExact(record)
+	v, err := exactjson.Value(record)
 	if err != nil {
 		return "", err
 	}
@@ -82,7 +93,10 @@ func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) 
 	key := base64.RawStdEncoding.EncodeToString(sum[:])
 	n := f.ordinals[key].next
 	f.ordinals[key] = ordinal{next: n + 1, time: at}
-	f.forget(at)
+
+	if f.forget(at); len(f.ordinals) > maxOrdinals {
+		return "", ErrTooDense
+	}
 
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(f.service), canonical, []byte(strconv.Itoa(n))} {

@@ -22,9 +22,10 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// DefaultMaxBody is how many bytes an answer may have once decompressed. A page
-// of 200 records with large states is about one hundredth of that.
-const DefaultMaxBody = 64 << 20
+// DefaultMaxBody is how many bytes an answer may have once decompressed: 80 KiB for
+// each of 200 records, where one with large states has a few. What is made of a
+// page takes up to ten times its size in memory, which is what this bounds.
+const DefaultMaxBody = 16 << 20
 
 // Options configures a client. Every field but MaxClockSkew, MaxBody and Transport
 // is needed.
@@ -123,21 +124,21 @@ const Method = http.MethodGet
 // service speaks of something else.
 type Decode func(body []byte, header func(name string) string) error
 
-// Get requests a path with a query, or an absolute URL that the service itself
-// gave, and decodes the answer. Whatever fails is an *Error.
+// Get requests a path below the endpoint with a query, or an absolute URL on its
+// origin, and decodes the answer. Whatever fails is an *Error.
 func (c *Client) Get(ctx context.Context, ref string, query url.Values, decode Decode) error {
-	_, err := c.get(ctx, ref, query, decode)
+	u, err := c.resolve(ref, query)
+	if err != nil {
+		return err
+	}
+
+	_, err = c.get(ctx, u, decode)
 
 	return err
 }
 
-// get is Get, and returns the service's clock as the answer shows it, or nil.
-func (c *Client) get(ctx context.Context, ref string, query url.Values, decode Decode) (*auditlog.ServiceClock, error) {
-	u, err := c.resolve(ref, query)
-	if err != nil {
-		return nil, err
-	}
-
+// get is Get of a URL, and returns the service's clock as the answer shows it, or nil.
+func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.ServiceClock, error) {
 	var (
 		took  span
 		clock *auditlog.ServiceClock
@@ -176,29 +177,51 @@ func (c *Client) get(ctx context.Context, ref string, query url.Values, decode D
 	return clock, nil
 }
 
-// resolve refuses a URL on another origin before anything is sent there.
+// resolve returns the URL of a path below the endpoint.
 func (c *Client) resolve(ref string, query url.Values) (*url.URL, error) {
 	u, err := url.Parse(ref)
 	if err != nil {
-		return nil, &Error{Kind: KindShape, Method: Method, Err: errors.New("the service gave a URL that cannot be read")}
+		return nil, errUnreadableURL()
 	}
 
 	if !u.IsAbs() && u.Host == "" {
 		u = c.o.Endpoint.JoinPath(u.Path)
 	}
 
-	if !sameOrigin(u, c.o.Endpoint) || u.User != nil {
-		return nil, &Error{
-			Kind: KindForeignOrigin, Method: Method, Path: u.Path,
-			Err: fmt.Errorf("the service pointed to %s, which is not the configured endpoint", origin(u)),
-		}
-	}
-
 	if len(query) > 0 {
 		u.RawQuery = query.Encode()
 	}
 
+	return u, c.checkOrigin(u)
+}
+
+// link returns the URL that a link in the answer from base leads to, as RFC 3986
+// says. A fragment is never sent, so that it is no part of where a link leads.
+func link(base *url.URL, ref string) (*url.URL, error) {
+	u, err := base.Parse(ref)
+	if err != nil {
+		return nil, errUnreadableURL()
+	}
+
+	u.Fragment, u.RawFragment = "", ""
+
 	return u, nil
+}
+
+func errUnreadableURL() error {
+	return &Error{Kind: KindShape, Method: Method, Err: errors.New("the service gave a URL that cannot be read")}
+}
+
+// checkOrigin refuses a URL on another origin before anything is sent there.
+func (c *Client) checkOrigin(u *url.URL) error {
+	if sameOrigin(u, c.o.Endpoint) && u.User == nil {
+		return nil
+	}
+
+	return &Error{
+		Kind: KindForeignOrigin, Method: Method, Path: u.Path,
+		Err: fmt.Errorf("the service pointed to %s, which is not the configured endpoint", c.clean(origin(u))),
+	}
 }
 
 func sameOrigin(a, b *url.URL) bool { return origin(a) == origin(b) }

@@ -17,10 +17,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // Kind says what went wrong with a request, in terms of what to do about it.
@@ -47,6 +48,7 @@ const (
 	KindTooLarge      Kind = "too_large"      // more bytes than any page has
 	KindShape         Kind = "shape"          // JSON, but not what the documentation says
 	KindLoop          Kind = "loop"           // a cursor that leads back
+	KindEndless       Kind = "endless"        // an answer that goes beyond what is read at most
 	KindIncomplete    Kind = "incomplete"     // pages that do not add up to what there is
 	KindClock         Kind = "clock"          // an answer of another time than ours
 )
@@ -160,7 +162,7 @@ func kindOfStatus(status int) Kind {
 // may follow it and gateways set their own.
 func (c *Client) readProblem(e *Error, body []byte, contentType string) {
 	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) != nil {
+	if exactjson.Unmarshal(body, &object) != nil {
 		if media, _, err := mime.ParseMediaType(contentType); err == nil && len(body) > 0 && media != "application/json" {
 			e.Title = c.clean("the answer is " + media + ", not JSON")
 		}
@@ -170,7 +172,7 @@ func (c *Client) readProblem(e *Error, body []byte, contentType string) {
 
 	text := func(key string) string {
 		var s string
-		if json.Unmarshal(object[key], &s) != nil {
+		if exactjson.Unmarshal(object[key], &s) != nil {
 			return ""
 		}
 
@@ -193,7 +195,7 @@ func (c *Client) readProblem(e *Error, body []byte, contentType string) {
 		}
 
 		e.Params = c.problemParams(object["invalid_params"])
-	case object["error"] != nil && json.Unmarshal(object["error"], &legacy) == nil:
+	case object["error"] != nil && exactjson.Unmarshal(object["error"], &legacy) == nil:
 		e.Code, e.Title = problemCode(c.clean(legacy.Code)), c.clean(legacy.Message)
 	case object["detail"] != nil:
 		e.Title = text("detail")
@@ -220,7 +222,7 @@ func (c *Client) problemParams(raw json.RawMessage) []InvalidParam {
 		Reason string `json:"reason"`
 	}
 
-	if json.Unmarshal(raw, &list) != nil {
+	if exactjson.Unmarshal(raw, &list) != nil {
 		return nil
 	}
 
@@ -237,7 +239,7 @@ func (c *Client) fieldParams(object map[string]json.RawMessage) []InvalidParam {
 
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		var reasons []string
-		if json.Unmarshal(object[name], &reasons) == nil && len(params) < maxParams {
+		if exactjson.Unmarshal(object[name], &reasons) == nil && len(params) < maxParams {
 			params = append(params, InvalidParam{Name: c.clean(name), Reason: c.clean(strings.Join(reasons, " "))})
 		}
 	}
@@ -286,17 +288,8 @@ func decodeError(err error) *Error {
 		return typed
 	}
 
-	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &Error{Kind: KindBrokenBody, Err: errors.New("it is not whole JSON")}
-	}
-
-	if mismatch := (*json.UnmarshalTypeError)(nil); errors.As(err, &mismatch) {
-		what := strconv.Quote(mismatch.Field)
-		if mismatch.Field == "" {
-			what = "a part of it"
-		}
-
-		return &Error{Kind: KindShape, Err: fmt.Errorf("%s is a JSON %s", what, strings.Fields(mismatch.Value)[0])}
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) || errors.Is(err, exactjson.ErrSyntax) {
+		return &Error{Kind: KindBrokenBody, Err: exactjson.ErrSyntax}
 	}
 
 	return &Error{Kind: KindShape, Err: err}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"maps"
 	"net/url"
@@ -94,7 +95,12 @@ func (w OffsetWalk[T]) page(ctx context.Context, c *Client, number int, seen int
 	query.Set("limit", strconv.Itoa(w.Limit))
 	query.Set("offset", strconv.FormatInt(offset, 10))
 
-	clock, err := c.get(ctx, w.Path, query, func(body []byte, header func(string) string) error {
+	at, err := c.resolve(w.Path, query)
+	if err != nil {
+		return page, err
+	}
+
+	page.Clock, err = c.get(ctx, at, func(body []byte, header func(string) string) error {
 		var err error
 		if page.Rows, err = w.Decode(body); err != nil {
 			return err
@@ -107,36 +113,77 @@ func (w OffsetWalk[T]) page(ctx context.Context, c *Client, number int, seen int
 
 		return nil
 	})
-	page.Clock = clock
 
 	return page, err
 }
 
+// The limits of a walk along links. A service that never ends one would otherwise
+// be followed until the time runs out, and fill memory or a disk meanwhile.
+const (
+	// maxPages is four million records of cloudscale, forty thousand a day for as long
+	// as it keeps them.
+	maxPages = 20_000
+	// maxEmptyPages may follow each other: no service is known to have one in the
+	// middle.
+	maxEmptyPages = 100
+	// maxLink is how many bytes a link may have, the most that servers accept.
+	maxLink = 8 << 10
+)
+
 // CursorWalk follows the links that a service gives from page to page.
 type CursorWalk[T any] struct {
-	// First is the path of the first page, or the absolute URL to go on from.
+	// First is the path of the first page, or an absolute URL to go on from.
 	First string
 	// Query belongs to the first page only.
-	Query  url.Values
+	Query url.Values
+	// From is a link that the service gave in an answer from First. The walk goes on
+	// from there where it is set.
+	From   string
 	Decode func(body []byte) (rows []T, next, pollMore string, err error)
 }
 
 // Pages yields pages until one has no next. A link that was followed before
 // means that the service served an old page again: the page is asked for once
 // more, and if it still leads back the walk ends in an error, never in a loop.
+// Links are resolved against the URL of the page that had them.
 func (w CursorWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
-		ref, query := w.First, w.Query
-		followed := map[string]bool{ref: len(query) == 0}
+		at, err := w.start(c)
 
-		for number := 1; ; number++ {
-			page, err := w.page(ctx, c, ref, query, number)
-			if err == nil && page.Next != "" && followed[page.Next] {
-				page, err = w.page(ctx, c, ref, query, number)
+		// Hashes, so that a long link costs no more memory than a short one.
+		seed := maphash.MakeSeed()
+		followed := map[uint64]bool{}
+		leadsBack := func(next *url.URL) bool {
+			return next != nil && followed[maphash.String(seed, next.String())]
+		}
+
+		for number, empty := 1, 0; ; number++ {
+			var (
+				page Page[T]
+				next *url.URL
+			)
+
+			if err == nil {
+				followed[maphash.String(seed, at.String())] = true
+				page, next, err = w.page(ctx, c, at, number)
 			}
 
-			if err == nil && page.Next != "" && followed[page.Next] {
-				err = &Error{Kind: KindLoop, Method: Method, Path: pathOf(page.Next), Err: errors.New("the next page is one that was read before")}
+			if err == nil && leadsBack(next) {
+				page, next, err = w.page(ctx, c, at, number)
+			}
+
+			if empty++; len(page.Rows) > 0 {
+				empty = 0
+			}
+
+			switch {
+			case err != nil:
+			case leadsBack(next):
+				err = &Error{Kind: KindLoop, Method: Method, Path: next.Path, Err: errors.New("the next page is one that was read before")}
+			case next != nil && number == maxPages:
+				err = endless(at, "%d pages lead to yet another one", maxPages)
+			case next != nil && empty == maxEmptyPages:
+				err = endless(at, "%d empty pages in a row lead to yet another one", maxEmptyPages)
 			}
 
 			if err != nil {
@@ -145,27 +192,71 @@ func (w CursorWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], 
 				return
 			}
 
-			if !yield(page, nil) || page.Next == "" {
+			if !yield(page, nil) || next == nil {
 				return
 			}
 
-			followed[page.Next] = true
-			ref, query = page.Next, nil
+			at, err = next, c.checkOrigin(next)
 		}
 	}
 }
 
-func (w CursorWalk[T]) page(ctx context.Context, c *Client, ref string, query url.Values, number int) (Page[T], error) {
-	page := Page[T]{Number: number}
-	clock, err := c.get(ctx, ref, query, func(body []byte, _ func(string) string) error {
+// start returns the URL of the first page.
+func (w CursorWalk[T]) start(c *Client) (*url.URL, error) {
+	at, err := c.resolve(w.First, w.Query)
+	if err != nil || w.From == "" {
+		return at, err
+	}
+
+	if at, err = link(at, w.From); err != nil {
+		return nil, err
+	}
+
+	return at, c.checkOrigin(at)
+}
+
+func (w CursorWalk[T]) page(ctx context.Context, c *Client, at *url.URL, number int) (page Page[T], next *url.URL, err error) {
+	page.Number = number
+
+	page.Clock, err = c.get(ctx, at, func(body []byte, _ func(string) string) error {
 		var err error
-		page.Rows, page.Next, page.PollMore, err = w.Decode(body)
+		if page.Rows, page.Next, page.PollMore, err = w.Decode(body); err != nil {
+			return err
+		}
+
+		if longest := max(len(page.Next), len(page.PollMore)); longest > maxLink {
+			return endless(at, "a link has %d bytes, and %d is the most that is followed", longest, maxLink)
+		}
+
+		if next, page.Next, err = absolute(at, page.Next); err != nil {
+			return err
+		}
+
+		_, page.PollMore, err = absolute(at, page.PollMore)
 
 		return err
 	})
-	page.Clock = clock
 
-	return page, err
+	return page, next, err
+}
+
+// absolute resolves a link, "" standing for none.
+func absolute(base *url.URL, ref string) (*url.URL, string, error) {
+	if ref == "" {
+		return nil, "", nil
+	}
+
+	u, err := link(base, ref)
+	if err != nil {
+		return nil, "", err
+	}
+
+	return u, u.String(), nil
+}
+
+// endless says which limit an answer went beyond.
+func endless(at *url.URL, format string, args ...any) *Error {
+	return &Error{Kind: KindEndless, Method: Method, Path: at.Path, Err: fmt.Errorf(format, args...)}
 }
 
 func inPage(err error, number int) error {
@@ -174,13 +265,4 @@ func inPage(err error, number int) error {
 	}
 
 	return err
-}
-
-func pathOf(ref string) string {
-	u, err := url.Parse(ref)
-	if err != nil {
-		return ""
-	}
-
-	return u.Path
 }

@@ -3,12 +3,13 @@
 package durable
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 const (
@@ -65,7 +66,7 @@ func (s store) readJournal(t target) (*journal, error) {
 
 	var j journal
 
-	err = json.Unmarshal(text, &j)
+	err = exactjson.Unmarshal(text, &j)
 	if err == nil {
 		err = j.check(t)
 	}

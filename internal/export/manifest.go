@@ -12,6 +12,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // What the names of the files beside the data end in.
@@ -173,7 +174,7 @@ func readManifest(path, name string) (file manifestFile, ours bool, err error) {
 	}
 
 	var m manifest
-	if err := json.Unmarshal(text, &m); err != nil {
+	if err := exactjson.Unmarshal(text, &m); err != nil {
 		return manifestFile{}, false, nil //nolint:nilerr // Somebody else's file may hold anything.
 	}
 

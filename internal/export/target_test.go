@@ -46,6 +46,8 @@ func TestOwnership(t *testing.T) {
 		"manifest not JSON":           {func(f folder) { f.put(manifestName, "\x00") }, dataName},
 		"manifest names another file": {func(f folder) { f.replace(manifestName, `"out.csv"`, `"other.csv"`) }, dataName},
 		"manifest names another sum":  {func(f folder) { f.replace(manifestName, data, sum("x")) }, dataName},
+		"manifest has a name twice":   {func(f folder) { f.replace(manifestName, `"name"`, `"name": "other.csv", "name"`) }, dataName},
+		"manifest in another case":    {func(f folder) { f.replace(manifestName, `"name"`, `"Name"`) }, dataName},
 		"manifest without a tool":     {func(f folder) { f.replace(manifestName, `"tool": "t`, `"tool": "", "x": "t`) }, dataName},
 		"manifest of a later version": {func(f folder) { f.replace(manifestName, `version": 1`, `version": 2`) }, ""},
 		"foreign manifest without data": {func(f folder) {

@@ -313,6 +313,8 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {
 		return sentence(reason), "Nothing was sent there; check the endpoint in the provider configuration."
 	case client.KindLoop:
 		return "The service's pages lead back to a page that was read before.", "Try again; if it stays so, report it to the service."
+	case client.KindEndless:
+		return "The service's answer is larger than what is read at most: " + reason + ".", "Ask for a shorter window; if that does not help, report it to the service."
 	case client.KindIncomplete:
 		return "The service's pages do not add up, also not at the second reading: " + reason + ".", "Try again, or end the window a few minutes earlier with settle_delay, so that the log has settled."
 	case client.KindClock:

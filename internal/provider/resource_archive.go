@@ -18,6 +18,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // ArchiveType is the name of the resource in configurations.
@@ -265,7 +266,7 @@ func loadGap(ctx context.Context, p interface {
 	}
 
 	var gap *archive.GapError
-	if err := json.Unmarshal(text, &gap); err != nil {
+	if err := exactjson.Unmarshal(text, &gap); err != nil {
 		diags.Append(problem{
 			summary: archiveSummary, cause: "The private state cannot be read.", next: "Run terraform apply -refresh-only.",
 		}.diagnostic())

@@ -18,6 +18,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -235,7 +236,7 @@ func loadDrift(ctx context.Context, p interface {
 	text, diags := p.GetKey(ctx, driftKey)
 
 	var d drift
-	if len(text) > 0 && json.Unmarshal(text, &d) != nil {
+	if len(text) > 0 && exactjson.Unmarshal(text, &d) != nil {
 		return "the private state cannot be read", diags
 	}
 

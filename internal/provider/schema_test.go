@@ -190,7 +190,7 @@ func TestEveryKindOfErrorIsExplained(t *testing.T) {
 		client.KindRequest, client.KindForeignOrigin, client.KindUnreachable, client.KindTLS, client.KindTimeout, client.KindDeadline,
 		client.KindCanceled, client.KindRedirect, client.KindCredentials, client.KindForbidden, client.KindNotFound, client.KindRejected,
 		client.KindRateLimited, client.KindServer, client.KindNotJSON, client.KindBrokenBody, client.KindTooLarge, client.KindShape,
-		client.KindLoop, client.KindIncomplete, client.KindClock,
+		client.KindLoop, client.KindEndless, client.KindIncomplete, client.KindClock,
 	} {
 		cause, next := causeAndNext(&client.Error{Kind: kind, Err: context.Canceled}, cloudscale.Info())
 		if next == "Try again." || !oneSentence.MatchString(cause) || !oneSentence.MatchString(next) {

@@ -3,7 +3,6 @@
 package where
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 const entryVariable = "entry"
@@ -153,6 +153,7 @@ func changesOf(e *auditlog.Entry) ref.Val {
 var (
 	errRaw   = errors.New("the record of the cloud is no JSON object")
 	errTwins = errors.New("the record of the cloud has two keys that are the same text")
+	errTwice = errors.New("the record of the cloud has a key twice")
 )
 
 func normal(text string) types.String { return types.String(auditlog.Normal(text)) }
@@ -162,11 +163,13 @@ func (r *record) parseRaw() (map[string]any, error) {
 		return r.raw, nil
 	}
 
-	d := json.NewDecoder(bytes.NewReader(r.entry.Raw))
-	d.UseNumber()
+	value, err := exactjson.Value(r.entry.Raw)
+	if err != nil && !errors.Is(err, exactjson.ErrSyntax) {
+		return nil, errTwice
+	}
 
-	var object map[string]any
-	if d.Decode(&object) != nil || object == nil {
+	object, ok := value.(map[string]any)
+	if !ok {
 		return nil, errRaw
 	}
 

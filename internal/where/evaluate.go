@@ -40,6 +40,7 @@ const noKey = "the record of an entry has no such key"
 var mishaps = []mishap{
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errRaw.Error())), errRaw.Error(), "Guard it with has(entry.raw)"},
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errTwins.Error())), errTwins.Error(), "Write the condition without entry.raw"},
+	{regexp.MustCompile(`^` + regexp.QuoteMeta(errTwice.Error())), errTwice.Error(), "Ask for other fields of the entry"},
 	{regexp.MustCompile(`^(no such key|no such attribute)`), noKey, `Guard it with has(entry.raw.key), or with "key" in entry.raw`},
 	{regexp.MustCompile(`^(index out of bounds|index '.*' out of range|index out of range|invalid substring range|unsupported index)`), "an entry has no such element or character", "Guard it with size(), as in size(entry.changes) > 0"},
 	{regexp.MustCompile(`^(no such overload|got .* expected iterable)`), "a value of an entry has another type than is needed here", "Compare its type first, as in type(entry.raw.size) == int"},

@@ -96,6 +96,15 @@ func TestRecordThatIsNoObject(t *testing.T) {
 		}
 	}
 
+	for _, raw := range []string{`{"x":1,"x":2}`, `{"x":1,"y":[{"z":1,"z":1}]}`} {
+		for range 2 { // Not only the first time.
+			_, err := x.Match(&auditlog.Entry{Raw: []byte(raw)})
+			if want := "the condition cannot be evaluated at line 1, column 1: the record of the cloud has a key twice"; err == nil || err.Error() != want {
+				t.Errorf("%s: %v", raw, err)
+			}
+		}
+	}
+
 	// An entry without a record has none of its keys.
 	if ok, err := mustCompile(t, `!has(entry.raw) && !has(entry.raw.x) && size(entry.raw) == 0`).Match(&auditlog.Entry{}); !ok || err != nil {
 		t.Error(ok, err)

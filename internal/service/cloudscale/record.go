@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // record is a record as seen in the vendor's news page, engineering blog and
@@ -52,8 +53,8 @@ type named struct {
 // the records before.
 func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
 	var r record
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return auditlog.Entry{}, err //nolint:wrapcheck // The client names what is wrong with an answer.
+	if err := exactjson.Unmarshal(raw, &r); err != nil {
+		return auditlog.Entry{}, err
 	}
 
 	if r.Action == "" {

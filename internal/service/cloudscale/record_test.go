@@ -182,10 +182,47 @@ func TestDecodePageRefusesOtherShapes(t *testing.T) {
 		"a time of no kind":  page(strings.Replace(good, "2026-06-30T11:00:00Z", "yesterday", 1)),
 		"timestamp a number": page(strings.Replace(good, `"2026-06-30T11:00:00Z"`, "1", 1)),
 		"actor a text":       page(strings.Replace(good, `{"system":{}}`, `"jane"`, 1)),
+		"next empty":         []byte(`{"next":"","poll_more":"x","results":[]}`),
+		"poll_more empty":    []byte(`{"next":null,"poll_more":"","results":[]}`),
+		"next twice":         []byte(`{"next":"x","poll_more":"x","results":[],"next":null}`),
+		"results twice":      []byte(`{"next":null,"poll_more":"x","results":[],"results":[` + good + `]}`),
+		"Results":            []byte(`{"next":null,"poll_more":"x","Results":[` + good + `]}`),
+		"Next":               []byte(`{"Next":null,"poll_more":"x","results":[]}`),
+		"action twice":       page(strings.Replace(good, `{"action"`, `{"action":"b","action"`, 1)),
+		"actor twice":        page(strings.Replace(good, `"actor"`, `"actor":{},"actor"`, 1)),
+		"system twice":       page(strings.Replace(good, `"system":{}`, `"system":{},"system":{}`, 1)),
+		"email twice":        page(strings.Replace(good, `"system":{}`, `"user":{"email":"a","email":"b"}`, 1)),
+		"uuid twice":         page(strings.Replace(good, `"system":{}`, `"api_token":{"uuid":"a","uuid":"b"}`, 1)),
+		"name twice":         page(strings.Replace(good, `"actor"`, `"subject":{"project":{"name":"a","name":"b"}},"actor"`, 1)),
+		"within what is new": page(strings.Replace(good, `"actor"`, `"new":[{"a":1,"a":1}],"actor"`, 1)),
 	} {
 		if rows, next, poll, err := cloudscale.DecodePage(body); err == nil || rows != nil || next != "" || poll != "" {
 			t.Errorf("%s: got %v, %q, %q, %v", name, rows, next, poll, err)
 		}
+	}
+}
+
+// TestKeysInAnotherCaseAreOthers: they fill no field, at any level.
+func TestKeysInAnotherCaseAreOthers(t *testing.T) {
+	t.Parallel()
+
+	rows, next, poll, err := cloudscale.DecodePage([]byte(`{"next":null,"NEXT":"x","poll_more":null,"Poll_More":"x","Results":[],"results":[` +
+		`{"action":"server_create","Action":"server_delete","message":"m","MESSAGE":"Server 'x' has been created","timestamp":"2026-06-30T11:00:00Z","Timestamp":1,` +
+		`"ip_address":"192.0.2.1","IP_address":"192.0.2.2","actor":{"user":{"email":"jane@example.com","Email":"x"},"API_TOKEN":{"uuid":"u"},"User":null},` +
+		`"Actor":{},"subject":{"Project":{"uuid":"p"},"organization":{"uuid":"o","UUID":"x","name":"n","Name":"x"}}}]}`))
+	if err != nil || len(rows) != 1 || next != "" || poll != "" {
+		t.Fatalf("got %v, %q, %q, %v", rows, next, poll, err)
+	}
+
+	e := rows[0]
+	e.Raw, e.Time = nil, time.Time{}
+
+	want := auditlog.Entry{
+		Service: "cloudscale", Action: "server_create", Operation: "create", ActorType: "user", Actor: "jane@example.com", ResourceType: "server",
+		ScopeType: "organization", ScopeID: "o", ScopeName: "n", IPAddress: "192.0.2.1", Message: "m",
+	}
+	if diff := cmp.Diff(want, e); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // DefaultEndpoint is the root of the API, without its version.
@@ -33,8 +34,9 @@ const DefaultRetention = 90 * 24 * time.Hour
 const logPath = "v1/project-logs"
 
 // overtaking is how far a page must lie beyond the end of a window before
-// reading stops there. Records overtake each other by milliseconds; five seconds
-// leave room for a slow transaction.
+// reading stops there, and how far outside of what was asked for a record may be.
+// Records overtake each other by milliseconds; five seconds leave room for a slow
+// transaction.
 const overtaking = 5 * time.Second
 
 // Service is the audit log of one project, that of the token.
@@ -90,7 +92,7 @@ func (s *Service) Info() auditlog.Info { return s.info }
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 
-	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, walk(q.Window), nil, q.SettleDelay, c))
+	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, nil, q.SettleDelay, c))
 }
 
 // Resume implements auditlog.Resumer.
@@ -98,24 +100,31 @@ func (s *Service) Resume(ctx context.Context, from auditlog.Position, q auditlog
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 	c.Resume = &from
 
-	pages := client.CursorWalk[auditlog.Entry]{First: from.Link, Decode: decodePage}
-
-	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, pages, &from, q.SettleDelay, c))
+	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, &from, q.SettleDelay, c))
 }
 
 // pages yields the entries of one page after the other, those outside of the
 // window included. Whether `end` holds on the pages behind a cursor is not
 // documented: where it does not, reading stops at a page that lies wholly beyond.
 func (s *Service) pages(
-	ctx context.Context, walk client.CursorWalk[auditlog.Entry], from *auditlog.Position, settle time.Duration, c *auditlog.Completeness,
+	ctx context.Context, from *auditlog.Position, settle time.Duration, c *auditlog.Completeness,
 ) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
 		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale)
+		walk, asked := firstPage(c.Window)
+
 		if from != nil {
 			ids.Continue(from.Ordinals, from.Since)
+
+			walk = client.CursorWalk[auditlog.Entry]{First: logPath, From: from.Link, Decode: decodePage}
+			// The cursor takes the place of both bounds. It may lie before the window.
+			asked.End = time.Time{}
+			if since := from.Since.Add(-auditlog.OrderMargin); since.Before(asked.Start) {
+				asked.Start = since
+			}
 		}
 
-		place := place{resumable: true}
+		place := place{asked: asked, resumable: true}
 
 		for page, err := range walk.Pages(ctx, s.client) {
 			if err != nil {
@@ -134,22 +143,24 @@ func (s *Service) pages(
 			c.Pages++
 			c.RowsFetched += int64(len(page.Rows))
 
-			for i := range page.Rows {
-				e := &page.Rows[i]
-				// The decoder has read this record as JSON before.
-				if e.ID, err = ids.ID(e.Raw, e.Time); err != nil {
-					yield(nil, err)
+			if err := place.number(page, ids, c); err != nil {
+				yield(nil, err)
 
-					return
-				}
-			}
-
-			beyond := place.pass(page, ids, c)
-
-			if !yield(page.Rows, nil) || beyond {
 				return
 			}
+
+			beyond := place.pass(page, c)
+
+			if !yield(page.Rows, nil) {
+				return
+			}
+
+			if beyond {
+				break
+			}
 		}
+
+		place.keep(ids, c)
 	}
 }
 
@@ -161,15 +172,57 @@ func isLost(err error) bool {
 	return errors.As(err, &e) && (e.Kind == client.KindRejected || e.Kind == client.KindNotFound || e.Kind == client.KindForeignOrigin)
 }
 
-// place keeps track of where reading could go on.
+// place keeps track of where in the log reading is, and where it could go on.
 type place struct {
+	asked     auditlog.Window // what the service was asked for, without an end behind a cursor
 	end       time.Time
 	newest    time.Time
 	resumable bool
 }
 
+// number gives the records of a page their ids. One that lies where the service
+// was not asked for it is an error: dropped as a row outside of the window it would
+// be missing, and nothing would say so.
+func (p *place) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness) error {
+	if p.resumable && slices.ContainsFunc(page.Rows, func(e auditlog.Entry) bool { return !e.Time.Before(p.end) }) {
+		p.keep(ids, c)
+		p.resumable = false
+	}
+
+	for i := range page.Rows {
+		e := &page.Rows[i]
+
+		switch {
+		case e.Time.Before(p.asked.Start.Add(-overtaking)),
+			page.Number == 1 && !p.asked.End.IsZero() && e.Time.After(p.asked.End.Add(overtaking)):
+			return problem(client.KindShape, page.Number, errOutside)
+		case !e.Time.Before(p.end):
+			// What lies beyond the window is dropped, and identical records with it. Its
+			// time may be far beyond, and would make others forgotten.
+			continue
+		}
+
+		if e.Time.After(p.newest) {
+			p.newest = e.Time
+		}
+
+		var err error
+		if e.ID, err = ids.ID(e.Raw, e.Time); err != nil {
+			return problem(client.KindEndless, page.Number, err)
+		}
+	}
+
+	return nil
+}
+
+var errOutside = errors.New("a record is dated outside of the window that was asked for")
+
+func problem(kind client.Kind, page int, reason error) error {
+	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + logPath, Page: page, Err: reason}
+}
+
 // pass takes note of a page and says whether it lies wholly beyond the window.
-func (p *place) pass(page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness) (beyond bool) {
+func (p *place) pass(page client.Page[auditlog.Entry], c *auditlog.Completeness) (beyond bool) {
 	if len(page.Rows) == 0 {
 		// Its cursor may be that of the newest record, window or not.
 		return false
@@ -180,12 +233,7 @@ func (p *place) pass(page client.Page[auditlog.Entry], ids *auditlog.Fingerprint
 
 	for i := range page.Rows {
 		at := page.Rows[i].Time
-		p.resumable = p.resumable && at.Before(p.end)
 		beyond = beyond && at.Sub(p.end) > overtaking
-
-		if at.After(p.newest) {
-			p.newest = at
-		}
 
 		if at.Before(oldest) {
 			oldest = at
@@ -194,7 +242,7 @@ func (p *place) pass(page client.Page[auditlog.Entry], ids *auditlog.Fingerprint
 
 	switch {
 	case p.resumable:
-		c.Resume = &auditlog.Position{Link: withoutEnd(page.PollMore), Since: p.newest.Add(-overtaking), Ordinals: ids.Ordinals()}
+		c.Resume = &auditlog.Position{Link: withoutEnd(page.PollMore), Since: p.newest.Add(-overtaking)}
 	case c.Resume != nil && oldest.Before(c.Resume.Since):
 		// To go on behind a page that holds records beyond the window would lose
 		// them, so the page will come again, and with it what it holds of the window.
@@ -202,6 +250,13 @@ func (p *place) pass(page client.Page[auditlog.Entry], ids *auditlog.Fingerprint
 	}
 
 	return beyond
+}
+
+// keep completes the place to go on from, once no page will move it any more.
+func (p *place) keep(ids *auditlog.Fingerprints, c *auditlog.Completeness) {
+	if p.resumable && c.Resume != nil {
+		c.Resume.Ordinals = ids.Ordinals()
+	}
 }
 
 // withoutEnd returns a link without the end of the window, which a service may
@@ -213,49 +268,55 @@ func withoutEnd(link string) string {
 	return strings.TrimSuffix(address+"?"+strings.Join(kept, "&"), "?")
 }
 
-// walk asks for the window with its bounds rounded outwards to whole seconds, and
-// for a little beyond: a record there that overtook one of the window has to show,
-// since the cursor behind that one leads past it.
-func walk(w auditlog.Window) client.CursorWalk[auditlog.Entry] {
-	end := w.End.Add(overtaking + time.Second - time.Nanosecond)
+// firstPage asks for the window with its bounds rounded outwards to whole seconds,
+// and for a little beyond: a record there that overtook one of the window has to
+// show, since the cursor behind that one leads past it.
+func firstPage(w auditlog.Window) (client.CursorWalk[auditlog.Entry], auditlog.Window) {
+	asked := auditlog.Window{
+		Start: w.Start.UTC().Truncate(time.Second),
+		End:   w.End.UTC().Add(overtaking + time.Second - time.Nanosecond).Truncate(time.Second),
+	}
 
 	return client.CursorWalk[auditlog.Entry]{
 		First: logPath,
 		Query: url.Values{
-			"start": {w.Start.UTC().Truncate(time.Second).Format(time.RFC3339)},
-			"end":   {end.UTC().Truncate(time.Second).Format(time.RFC3339)},
+			"start": {asked.Start.Format(time.RFC3339)},
+			"end":   {asked.End.Format(time.RFC3339)},
 		},
 		Decode: decodePage,
-	}
+	}, asked
 }
 
 func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err error) {
-	var page map[string]json.RawMessage
-	if err := json.Unmarshal(body, &page); err != nil {
-		return nil, "", "", err //nolint:wrapcheck // The client names what is wrong with an answer.
+	var page struct {
+		Next     json.RawMessage    `json:"next"`
+		PollMore json.RawMessage    `json:"poll_more"`
+		Results  *[]json.RawMessage `json:"results"`
 	}
 
-	// On the last page next is null; a page without it is another shape.
-	for _, key := range []string{"next", "poll_more", "results"} {
-		if page[key] == nil {
-			return nil, "", "", errors.New(key + " is missing")
-		}
-	}
-
-	var records []json.RawMessage
-
-	err = errors.Join(
-		json.Unmarshal(page["next"], &next),
-		json.Unmarshal(page["poll_more"], &pollMore),
-		json.Unmarshal(page["results"], &records))
-	if err != nil {
+	if err := exactjson.Unmarshal(body, &page); err != nil {
 		return nil, "", "", err
 	}
 
-	if records == nil {
-		return nil, "", "", errors.New("results is null")
+	// On the last page next is null; a page without it is another shape.
+	switch {
+	case page.Next == nil:
+		return nil, "", "", errors.New("next is missing")
+	case page.PollMore == nil:
+		return nil, "", "", errors.New("poll_more is missing")
+	case page.Results == nil:
+		return nil, "", "", errors.New("results is missing")
 	}
 
+	if next, err = linkOf(page.Next); err != nil {
+		return nil, "", "", fmt.Errorf("next: %w", err)
+	}
+
+	if pollMore, err = linkOf(page.PollMore); err != nil {
+		return nil, "", "", fmt.Errorf("poll_more: %w", err)
+	}
+
+	records := *page.Results
 	rows = make([]auditlog.Entry, 0, len(records))
 
 	for _, raw := range records {
@@ -268,6 +329,23 @@ func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err 
 	}
 
 	return rows, next, pollMore, nil
+}
+
+// linkOf reads a link, null standing for none. An empty one would lead back to the
+// page that has it, so that it is neither.
+func linkOf(text json.RawMessage) (string, error) {
+	var link *string
+
+	err := exactjson.Unmarshal(text, &link)
+	if err != nil || link == nil {
+		return "", err
+	}
+
+	if *link == "" {
+		return "", errors.New("it is empty")
+	}
+
+	return *link, nil
 }
 
 // FilterOptions reads the values off the log, since the service lists none.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // row is one record of a file.
@@ -94,10 +95,7 @@ func unmarshalChanges(text string, changes *[]auditlog.Change) error {
 		return nil
 	}
 
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-
-	if err := d.Decode(changes); err != nil {
+	if err := exactjson.UnmarshalKnown([]byte(text), changes); err != nil {
 		return fmt.Errorf("read changes: %w", err)
 	}
 

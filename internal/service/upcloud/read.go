@@ -15,6 +15,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 const (
@@ -29,7 +30,25 @@ const (
 	// that counts pages could be mistaken for one that counts rows.
 	sliceTarget = 1500
 	sliceMax    = 2400
+	sliceBytes  = 32 << 20
+
+	// A slice of one second cannot be cut any further. What it may hold is far beyond
+	// any burst, so that a service which claims ever more is told from one.
+	secondMax   = 20_000
+	secondBytes = 128 << 20
+
+	// rounding is how far the time that an event shows may be from the one that the
+	// service compares with the bounds of a request: one of both may be rounded to
+	// whole seconds, up or down.
+	rounding = time.Second
+
+	// overlap is how far the request for a slice reaches into each neighbour, so that
+	// an event at an edge comes with both, however its time is rounded, and one that
+	// comes with only one of them is noticed.
+	overlap = 2 * rounding
 )
+
+var errOutside = errors.New("an event is dated outside of the window that was asked for")
 
 // Read implements auditlog.Service. The window is cut into slices of time, each
 // read until it is proven to be whole; entries come oldest first, ties by id.
@@ -39,9 +58,10 @@ func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Comple
 
 	r := &reading{
 		client: s.client,
-		// Bounds are sent as whole seconds, rounded outwards; what that lets in is
-		// filtered out again.
-		span:  slice{from: q.Window.Start.Truncate(time.Second), to: ceilSecond(q.Window.End)},
+		// Bounds are whole seconds, as far out as an event of the window can be once it
+		// is rounded; what that lets in is filtered out again.
+		span:  slice{from: ceilSecond(q.Window.Start).Add(-rounding), to: ceilSecond(q.Window.End)},
+		seen:  map[string]time.Time{},
 		delay: q.SettleDelay,
 		c:     c,
 	}
@@ -70,6 +90,9 @@ type reading struct {
 	delay  time.Duration // how much of the newest is left out
 	c      *auditlog.Completeness
 
+	// seen are the events of earlier slices that may come again, and their times.
+	seen map[string]time.Time
+
 	// offset is what the service takes an offset to be, once a slice of several
 	// pages has proven it.
 	offset       client.OffsetReading
@@ -90,7 +113,7 @@ func (r *reading) slices(ctx context.Context) iter.Seq2[[]auditlog.Entry, error]
 
 			found, total, err := r.collect(ctx, s)
 			if err == nil && found == nil {
-				length = scale(s.length(), total)
+				length = scale(s.length(), max(total, 2*sliceTarget))
 
 				continue
 			}
@@ -125,31 +148,75 @@ func scale(length time.Duration, total int64) time.Duration {
 // pile holds the different events of a slice, whichever page brought them.
 type pile map[string]auditlog.Entry
 
-// settle books a proven slice and returns its entries in order. Both bounds of a
-// request are inclusive, so an event on the edge comes with both slices; it
-// belongs to the one that begins there.
+// asked is the span that the request for a slice names.
+func (r *reading) asked(s slice) slice {
+	a := slice{from: s.from.Add(-overlap), to: s.to.Add(overlap)}
+
+	if a.from.Before(r.span.from) {
+		a.from = r.span.from
+	}
+
+	if a.to.After(r.span.to) {
+		a.to = r.span.to
+	}
+
+	return a
+}
+
+// settle books a proven slice and returns its entries in order. An event that
+// came with several slices belongs to the one that holds its time.
 func (r *reading) settle(s slice, found pile, total int64) []auditlog.Entry {
 	entries := make([]auditlog.Entry, 0, len(found))
-	edge := int64(0)
+	fresh := int64(0)
 
-	for _, e := range found {
-		switch {
-		case s.contains(e.Time):
+	for id, e := range found {
+		if _, again := r.seen[id]; !again {
+			r.seen[id] = e.Time
+			fresh++
+
+			if !r.span.contains(e.Time) {
+				r.c.RowsFilteredOut++
+			}
+		}
+
+		if s.contains(e.Time) {
 			entries = append(entries, e)
-		case r.span.contains(e.Time):
-			edge++
-		default:
-			r.c.RowsFilteredOut++
 		}
 	}
 
 	// collect counted every row as a duplicate until it was known to be none.
-	r.c.DuplicatesDropped -= int64(len(found)) - edge
-	*r.c.ClaimedTotal += total - edge
+	r.c.DuplicatesDropped -= fresh
+	*r.c.ClaimedTotal += total - (int64(len(found)) - fresh)
+
+	// The next request begins an overlap before the end of this slice.
+	maps.DeleteFunc(r.seen, func(_ string, at time.Time) bool { return at.Before(s.to.Add(-overlap - rounding)) })
 
 	slices.SortFunc(entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
 
 	return entries
+}
+
+// unmatched counts the events that came with only one of two requests, although
+// both ask for their time, however it is rounded, or that changed in between.
+func (r *reading) unmatched(s slice, found pile) int {
+	n := 0
+	// The requests for this slice and for those before it reach further by rounding.
+	here := slice{from: s.from.Add(rounding - overlap), to: s.to.Add(overlap - rounding)}
+	before := slice{from: r.span.from, to: s.from.Add(overlap - rounding)}
+
+	for id, at := range r.seen {
+		if e, again := found[id]; (again && !e.Time.Equal(at)) || (!again && here.contains(at)) {
+			n++
+		}
+	}
+
+	for id, e := range found {
+		if _, again := r.seen[id]; !again && s.from.After(r.span.from) && before.contains(e.Time) {
+			n++
+		}
+	}
+
+	return n
 }
 
 // collect reads a slice until it is proven, at most twice. It returns no pile
@@ -161,8 +228,9 @@ func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 	found := pile{}
 
 	var (
-		last   walk
-		shrank bool
+		last      walk
+		shrank    bool
+		unmatched int
 	)
 
 	for attempt, limit := range []int{pageLimit, carefulLimit} {
@@ -180,9 +248,9 @@ func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 			}
 
 			shrank = shrank || w.shrank || (last.pages > 0 && w.total < last.total)
-			last = w
+			last, unmatched = w, r.unmatched(s, found)
 
-			if w.clean() || (second && w.whole()) || (second && !shrank && int64(len(found)) == w.total) {
+			if unmatched == 0 && (w.clean() || (second && w.whole()) || (second && !shrank && int64(len(found)) == w.total)) {
 				r.learn(w)
 
 				return found, w.total, nil
@@ -194,10 +262,16 @@ func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 		}
 	}
 
-	return nil, 0, &client.Error{
-		Kind: client.KindIncomplete, Method: client.Method, Path: "/" + listPath, Page: last.pages,
-		Err: fmt.Errorf("two readings brought %d different events, and the service counts %d", len(found), last.total),
+	reason := fmt.Errorf("two readings brought %d different events, and the service counts %d", len(found), last.total)
+	if unmatched > 0 {
+		reason = fmt.Errorf("%d events came with only one of two requests that both ask for their time", unmatched)
 	}
+
+	return nil, 0, problem(client.KindIncomplete, last.pages, reason)
+}
+
+func problem(kind client.Kind, page int, reason error) error {
+	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + listPath, Page: page, Err: reason}
 }
 
 // offsets returns the kinds of offset to try: rows, as most of what is known of
@@ -221,6 +295,7 @@ type walk struct {
 	offset   client.OffsetReading
 	pages    int
 	rows     int64
+	bytes    int
 	ids      map[string]bool
 	total    int64
 	moved    bool // the total changed between two pages
@@ -242,11 +317,12 @@ func (w *walk) whole() bool { return !w.moved && w.distinct() == w.total }
 
 func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.OffsetReading, found pile) (walk, error) {
 	w := walk{offset: offset, ids: map[string]bool{}}
+	asked := r.asked(s)
 
 	query := url.Values{}
 	maps.Copy(query, r.filter)
-	query.Set("created_after", s.from.UTC().Format(time.RFC3339))
-	query.Set("created_before", s.to.UTC().Format(time.RFC3339))
+	query.Set("created_after", asked.from.UTC().Format(time.RFC3339))
+	query.Set("created_before", asked.to.UTC().Format(time.RFC3339))
 
 	pages := client.OffsetWalk[auditlog.Entry]{
 		Path: listPath, Query: query, Limit: limit, Reading: offset, TotalHeader: totalHeader, Decode: decodeList,
@@ -272,8 +348,16 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 		r.c.RowsFetched += int64(len(page.Rows))
 		r.c.DuplicatesDropped += int64(len(page.Rows))
 
-		if w.tooLarge = page.Total > sliceMax && s.length() > time.Second; w.tooLarge {
-			return w, nil
+		for _, e := range page.Rows {
+			if e.Time.Before(asked.from.Add(-rounding)) || e.Time.After(asked.to.Add(rounding)) {
+				return w, problem(client.KindShape, w.pages, errOutside)
+			}
+
+			w.bytes += len(e.Raw)
+		}
+
+		if err := w.bounded(s); err != nil || w.tooLarge {
+			return w, err
 		}
 
 		for _, e := range page.Rows {
@@ -288,13 +372,30 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 	return w, nil
 }
 
+// bounded says whether the slice is too large to be proven at once, and in an
+// error that it cannot be made small enough.
+func (w *walk) bounded(s slice) error {
+	w.tooLarge = s.length() > time.Second && (w.total > sliceMax || w.bytes > sliceBytes)
+
+	switch {
+	case w.tooLarge:
+		return nil
+	case w.total > secondMax:
+		return problem(client.KindEndless, w.pages, fmt.Errorf("the service counts %d events around one second, and %d is the most that is read", w.total, secondMax))
+	case w.bytes > secondBytes:
+		return problem(client.KindEndless, w.pages, fmt.Errorf("the events around one second have more than %d bytes", secondBytes))
+	default:
+		return nil
+	}
+}
+
 func decodeList(body []byte) ([]auditlog.Entry, error) {
 	var page struct {
 		AuditLogs *[]json.RawMessage `json:"audit_logs"`
 	}
 
-	if err := json.Unmarshal(body, &page); err != nil {
-		return nil, err //nolint:wrapcheck // The client names what is wrong with an answer.
+	if err := exactjson.Unmarshal(body, &page); err != nil {
+		return nil, err
 	}
 
 	if page.AuditLogs == nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // record is an event as the specification describes it. Optional fields may be
@@ -35,8 +36,8 @@ const originInternal = "upcloud_internal"
 
 func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
 	var r record
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return auditlog.Entry{}, err //nolint:wrapcheck // The client names what is wrong with an answer.
+	if err := exactjson.Unmarshal(raw, &r); err != nil {
+		return auditlog.Entry{}, err
 	}
 
 	if r.ID == "" || r.Action == "" {

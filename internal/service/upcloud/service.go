@@ -11,7 +11,6 @@ package upcloud
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/url"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // DefaultEndpoint is the root of the API, without its version.
@@ -104,15 +104,19 @@ func (s *Service) FilterOptions(ctx context.Context, _ auditlog.Query) (auditlog
 }
 
 func (s *Service) askOptions(ctx context.Context) (auditlog.FilterOptions, error) {
-	var options struct {
+	type answer struct {
 		Actions       *[]string `json:"actions"`
 		Origins       *[]string `json:"origins"`
 		ResourceTypes *[]string `json:"resource_types"`
 	}
 
+	var options answer
+
 	err := s.client.Get(ctx, listPath+"/filter-options", nil, func(body []byte, _ func(string) string) error {
-		if err := json.Unmarshal(body, &options); err != nil {
-			return err //nolint:wrapcheck // The client names what is wrong with an answer.
+		options = answer{} // Nothing of an attempt that broke off.
+
+		if err := exactjson.Unmarshal(body, &options); err != nil {
+			return err
 		}
 
 		if options.Actions == nil || options.Origins == nil || options.ResourceTypes == nil {
@@ -157,7 +161,9 @@ func (s *Service) Event(ctx context.Context, id string) (auditlog.Entry, error) 
 
 	err := s.client.Get(ctx, listPath+"/"+url.PathEscape(id), nil, func(body []byte, _ func(string) string) error {
 		var err error
-		entry, err = entryOf(body)
+		if entry, err = entryOf(body); err == nil && entry.ID != id {
+			err = errors.New("the event has another id than the one that was asked for")
+		}
 
 		return err
 	})
