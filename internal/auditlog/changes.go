@@ -56,7 +56,7 @@ func Changes(before, after json.RawMessage) ([]Change, error) {
 // stateOf decodes a state to its parts. Absent and null count as an empty one.
 func stateOf(state json.RawMessage) (map[string]any, error) {
 	if len(bytes.TrimSpace(state)) == 0 {
-		return nil, nil
+		return map[string]any{}, nil
 	}
 
 	v, err := exactjson.Value(state)
@@ -131,28 +131,29 @@ func (c *comparison) compareParts(prefix string, before, after map[string]any, t
 }
 
 func (c *comparison) add(path string, before, after any) error {
-	old, err := textOf(before)
-	if err != nil {
-		return err
+	change := Change{Field: path}
+
+	for _, side := range []struct {
+		value any
+		text  **string
+	}{{before, &change.Before}, {after, &change.After}} {
+		if side.value == (absent{}) {
+			continue
+		}
+
+		text, err := marshalExact(side.value)
+		if err != nil {
+			return err
+		}
+
+		*side.text = new(string(text))
 	}
 
-	cur, err := textOf(after)
-
-	if old != nil || cur != nil {
-		c.changes = append(c.changes, Change{Field: path, Before: old, After: cur})
+	if change.Before != nil || change.After != nil {
+		c.changes = append(c.changes, change)
 	}
 
-	return err
-}
-
-func textOf(v any) (*string, error) {
-	if v == (absent{}) {
-		return nil, nil
-	}
-
-	text, err := marshalExact(v)
-
-	return new(string(text)), err
+	return nil
 }
 
 // parts are the values inside of an object or an array by their step; a value that
