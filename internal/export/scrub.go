@@ -38,8 +38,6 @@ var ErrLateValue = errors.New("a value to redact came that had not come when the
 // neither does the actor "upcloud" the origin "upcloud_internal". See
 // facts/upcloud-audit-logs.values.json, facts/audit-log-apis.md §1.5, §2.3 and
 // facts/podstack-audit-logs.json.
-//
-//nolint:gochecknoglobals // A table.
 var commonKinds = []string{
 	"account", "api", "api_token", "auth", "basic_auth", "gui", "init-script", "managed-database", "managed-loadbalancer",
 	"managed-loadbalancer-certificate-bundle", "managed-object-storage", "network", "network-gateway", "organization", "pod", "pods",

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -279,7 +280,7 @@ func TestAccArchive_redactsAcrossEntries(t *testing.T) {
 			Config: w.archive(arguments),
 			Check: func(*terraform.State) error {
 				if !strings.Contains(everything(), `"resource_id":"`+mia+`"`) {
-					return fmt.Errorf("values of an earlier run are known, but the guide says that they are not")
+					return errors.New("values of an earlier run are known, but the guide says that they are not")
 				}
 
 				return nil
