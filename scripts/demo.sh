@@ -193,7 +193,7 @@ printf '\n  The same verdict where nothing of the log may be stored or shown (ex
 place=$work/ephemeral
 attempt 0 "$TERRAFORM" init
 shown "$tf plan -var last=7d; echo \"exit code \$?\"" 1 "$TERRAFORM" plan -var last=7d
-contains 'Something was deleted by an actor who is not in allowed_actors.'
+contains 'Something was deleted by an actor who is not in allowed_actors, or the log'
 printf '\n  exit code %s\n' "$code"
 
 heading '6. Archive: append what is new, and see when somebody changes it (examples/archive)'

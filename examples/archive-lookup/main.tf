@@ -46,12 +46,13 @@ data "audit_logs" "deletions" {
   lifecycle {
     # "Nobody deleted anything" is only worth something where the archive has everything.
     postcondition {
-      condition = length(self.completeness.gaps) == 0 && length(self.completeness.caveats) == 0
+      condition = self.completeness.conclusive
 
       error_message = join("\n", concat(
         ["The archive does not hold all of the window:"],
         [for gap in self.completeness.gaps : "nothing is known from ${gap.start} to ${gap.end}"],
         self.completeness.caveats,
+        [for action in self.completeness.unknown_actions : "nobody knows what ${action} means"],
       ))
     }
   }

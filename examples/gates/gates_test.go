@@ -457,8 +457,8 @@ func TestPolicyFailsClosed(t *testing.T) {
 	}{
 		"nothing":  {`{}`, "No audit log was read.\n", 1},
 		"put off":  {`{"resource_changes":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs"}]}`, "No audit log was read.\ndata.audit_logs.x is only read during the apply.\n", 1},
-		"a module": {planned(`"child_modules":[{"resources":[{"address":"module.m.data.audit_logs.x","mode":"data","type":"audit_logs","values":{"completeness":{"beyond_retention":true,"gaps":[{}],"caveats":["x"]},"counts_by_operation":{}}}]}]`), "module.m.data.audit_logs.x begins before the retention.\nmodule.m.data.audit_logs.x has gaps.\nmodule.m.data.audit_logs.x does not hold everything.\n", 1},
-		"clean":    {planned(`"resources":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs","values":{"completeness":{"beyond_retention":false,"gaps":[],"caveats":[]},"counts_by_operation":{"create":1}}}]`), "No violation in 1 look-up(s).\n", 0},
+		"a module": {planned(`"child_modules":[{"resources":[{"address":"module.m.data.audit_logs.x","mode":"data","type":"audit_logs","values":{"completeness":{"conclusive":false,"unknown_actions":["a","b"]},"counts_by_operation":{}}}]}]`), "module.m.data.audit_logs.x does not show everything that happened.\nmodule.m.data.audit_logs.x holds actions that nobody knows: a, b.\n", 1},
+		"clean":    {planned(`"resources":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs","values":{"completeness":{"conclusive":true,"unknown_actions":[]},"counts_by_operation":{"create":1}}}]`), "No violation in 1 look-up(s).\n", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

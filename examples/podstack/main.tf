@@ -46,8 +46,12 @@ data "audit_logs" "deletions" {
 
   lifecycle {
     postcondition {
-      condition     = length(self.completeness.gaps) == 0
-      error_message = "No export covers ${join(", ", [for g in self.completeness.gaps : "${g.start} to ${g.end}"])}."
+      condition = self.completeness.conclusive
+      error_message = join("\n", concat(
+        ["The exports do not show everything that happened in the window:"],
+        [for g in self.completeness.gaps : "no export covers ${g.start} to ${g.end}"],
+        [for action in self.completeness.unknown_actions : "nobody knows what ${action} means"],
+      ))
     }
 
     postcondition {

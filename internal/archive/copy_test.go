@@ -100,7 +100,7 @@ func (s *copies) Read(_ context.Context, q auditlog.Query, c *auditlog.Completen
 	}
 
 	return func(yield func(auditlog.Entry, error) bool) {
-		for e, err := range auditlog.Select(q, c, auditlog.ProofExports, func(yield func([]auditlog.Entry, error) bool) { yield(page, nil) }) {
+		for e, err := range auditlog.Select(q, s.Info(), c, auditlog.ProofExports, func(yield func([]auditlog.Entry, error) bool) { yield(page, nil) }) {
 			if !yield(e, err) {
 				return
 			}

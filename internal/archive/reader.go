@@ -111,8 +111,22 @@ func (r *Reader) info() auditlog.Info {
 	return auditlog.Info{
 		Name: auditlog.ServiceArchive, Of: r.archived.Cloud(), Title: r.archived.Title + "'s archive",
 		NeverRecorded: r.archived.NeverRecorded, Operations: r.archived.Operations, OperationOf: r.archived.OperationOf,
-		KnowsAction: r.archived.KnowsAction,
+		KnowsAction: r.archived.KnowsAction, NeverOperations: r.archived.NeverOperations, UniqueActor: r.archived.UniqueActor,
+		Values: r.values(),
 	}
+}
+
+// values is what is known of the values of fields: an archive knows those that it
+// has seen.
+func (r *Reader) values() map[string]auditlog.Values {
+	values := map[string]auditlog.Values{}
+
+	for field, known := range r.archived.Values {
+		known.Listed = !known.Closed
+		values[field] = known
+	}
+
+	return values
 }
 
 // Gaps returns the parts of the window that the archive holds nothing about.
@@ -175,7 +189,7 @@ func (r *Reader) Read(ctx context.Context, q auditlog.Query, c *auditlog.Complet
 
 		c.Gaps, c.Caveats = r.Gaps(q.Window), r.caveats(q)
 
-		for e, err := range auditlog.Select(q, c, auditlog.ProofChain, r.pages(ctx, q.Window, c)) {
+		for e, err := range auditlog.Select(q, r.info(), c, auditlog.ProofChain, r.pages(ctx, q.Window, c)) {
 			if !yield(e, err) {
 				return
 			}

@@ -614,6 +614,8 @@ func TestReaderKnowsWhatIsMissing(t *testing.T) {
 		"an operation that was kept":        {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"delete", "login"}}, []string{kept}},
 		"an operation that was not":         {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"login"}}, []string{`operations: The archive keeps only entries with operations = ["delete"], so the filter would find nothing, whatever happened.`}},
 		"an address that was not":           {auditlog.Query{Window: day(0, 7), IPAddresses: []string{"192.0.2.4", "2001:db8::/32"}}, []string{`ip_addresses: The archive keeps only entries with ip_addresses = ["192.0.2.0/30"], so the filter would find nothing, whatever happened.`}},
+		"everywhere":                        {auditlog.Query{Window: day(6, 7), IPAddresses: []string{"::/0"}}, []string{kept}},
+		"an address in its mapped form":     {auditlog.Query{Window: day(6, 7), IPAddresses: []string{"::ffff:192.0.2.1"}}, []string{kept}},
 		"an address that was":               {auditlog.Query{Window: day(6, 7), IPAddresses: []string{"192.0.2.0/24"}}, []string{kept}},
 		"a window without a single segment": {auditlog.Query{Window: day(30, 31), Operations: []auditlog.Operation{"login"}}, nil},
 	} {

@@ -5,7 +5,6 @@ package archive
 import (
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -59,20 +58,14 @@ func (t *terms) excludes(q auditlog.Query) []*auditlog.UnanswerableError {
 // compatible says whether one entry can pass both values of a filter.
 func compatible(name, a, b string) bool {
 	if name != "ip_addresses" {
-		return a == b
+		return auditlog.Normal(a) == auditlog.Normal(b)
 	}
 
 	p, err := auditlog.ParseAddress(a)
-	if err != nil {
-		return true // Whoever reads the query says what is wrong with it.
-	}
+	o, errOther := auditlog.ParseAddress(b)
 
-	var o netip.Prefix
-	if o, err = auditlog.ParseAddress(b); err != nil {
-		return true
-	}
-
-	return p.Overlaps(o)
+	// Whoever reads the query says what is wrong with it.
+	return err != nil || errOther != nil || auditlog.BlocksOverlap(p, o)
 }
 
 // caveats says what a query cannot show of what was archived under these terms.

@@ -27,49 +27,35 @@ type Change struct {
 
 // Changes compares two states, each a JSON object or empty where there was none,
 // and returns the values that differ, sorted by field. Objects and arrays are
-// compared value by value; an empty one is a value of its own.
+// compared value by value; an empty one is a value of its own. An array that
+// becomes an object, or the other way round, is a change as a whole, besides those
+// of the values inside. Numbers are compared exactly, however they are written.
 func Changes(before, after json.RawMessage) ([]Change, error) {
-	old, err := flatten(before)
+	old, err := stateOf(before)
 	if err != nil {
 		return nil, fmt.Errorf("previous state: %w", err)
 	}
 
-	cur, err := flatten(after)
+	cur, err := stateOf(after)
 	if err != nil {
 		return nil, fmt.Errorf("current state: %w", err)
 	}
 
-	var changes []Change
+	var c comparison
 
-	for field, o := range old {
-		n, ok := cur[field]
-
-		switch {
-		case !ok:
-			changes = append(changes, Change{Field: field, Before: &o})
-		case n != o:
-			changes = append(changes, Change{Field: field, Before: &o, After: &n})
-		}
+	if err := c.compareParts("", old, cur, false); err != nil {
+		return nil, err
 	}
 
-	for field, n := range cur {
-		if _, ok := old[field]; !ok {
-			changes = append(changes, Change{Field: field, After: &n})
-		}
-	}
+	slices.SortFunc(c.changes, func(a, b Change) int { return cmp.Compare(a.Field, b.Field) })
 
-	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.Field, b.Field) })
-
-	return changes, nil
+	return c.changes, nil
 }
 
-// flatten returns the leaves of a JSON object by path. Absent and null count as
-// no state at all.
-func flatten(state json.RawMessage) (map[string]string, error) {
-	leaves := map[string]string{}
-
+// stateOf decodes a state to its parts. Absent and null count as an empty one.
+func stateOf(state json.RawMessage) (map[string]any, error) {
 	if len(bytes.TrimSpace(state)) == 0 {
-		return leaves, nil
+		return nil, nil
 	}
 
 	v, err := decodeExact(state)
@@ -77,56 +63,170 @@ func flatten(state json.RawMessage) (map[string]string, error) {
 		return nil, err
 	}
 
-	if v == nil {
-		return leaves, nil
-	}
-
-	object, ok := v.(map[string]any)
-	if !ok {
+	if _, ok := v.(map[string]any); !ok && v != nil {
 		return nil, errors.New("not a JSON object")
 	}
 
-	for key, value := range object {
-		if err := flattenInto(leaves, step(key), value); err != nil {
-			return nil, err
-		}
-	}
-
-	return leaves, nil
+	return parts(v), nil
 }
 
-func flattenInto(leaves map[string]string, path string, v any) error {
-	switch x := v.(type) {
-	case map[string]any:
-		for key, value := range x {
-			if err := flattenInto(leaves, path+"."+step(key), value); err != nil {
-				return err
-			}
-		}
+// absent is a value that is not there, which null is not.
+type absent struct{}
 
-		if len(x) > 0 {
-			return nil
-		}
-	case []any:
-		for i, value := range x {
-			if err := flattenInto(leaves, path+"."+strconv.Itoa(i), value); err != nil {
-				return err
-			}
-		}
+// comparison collects what differs.
+type comparison struct{ changes []Change }
 
-		if len(x) > 0 {
-			return nil
-		}
+// compare compares what is at a path. Inside of an array that became an object, or
+// the other way round, that was told.
+func (c *comparison) compare(path string, before, after any, told bool) error {
+	old, cur := parts(before), parts(after)
+	_, wasArray := before.([]any)
+	_, isArray := after.([]any)
+
+	var err error
+
+	switch turned := wasArray != isArray; {
+	case len(old) > 0 && len(cur) > 0 && turned && !told:
+		told = true
+		err = c.add(path, before, after)
+	case len(old) > 0 && len(cur) == 0:
+		err = c.add(path, absent{}, after)
+	case len(cur) > 0 && len(old) == 0:
+		err = c.add(path, before, absent{})
+	case len(old) == 0 && !equal(before, after):
+		err = c.add(path, before, after)
 	}
 
-	text, err := marshalExact(v)
 	if err != nil {
 		return err
 	}
 
-	leaves[path] = string(text)
+	return c.compareParts(path+".", old, cur, told)
+}
+
+func (c *comparison) compareParts(prefix string, before, after map[string]any, told bool) error {
+	for step, was := range before {
+		is, ok := after[step]
+		if !ok {
+			is = absent{}
+		}
+
+		if err := c.compare(prefix+step, was, is, told); err != nil {
+			return err
+		}
+	}
+
+	for step, is := range after {
+		if _, ok := before[step]; ok {
+			continue
+		}
+
+		if err := c.compare(prefix+step, absent{}, is, told); err != nil {
+			return err
+		}
+	}
 
 	return nil
+}
+
+func (c *comparison) add(path string, before, after any) error {
+	old, err := textOf(before)
+	if err != nil {
+		return err
+	}
+
+	cur, err := textOf(after)
+
+	if old != nil || cur != nil {
+		c.changes = append(c.changes, Change{Field: path, Before: old, After: cur})
+	}
+
+	return err
+}
+
+func textOf(v any) (*string, error) {
+	if v == (absent{}) {
+		return nil, nil
+	}
+
+	text, err := marshalExact(v)
+
+	return new(string(text)), err
+}
+
+// parts are the values inside of an object or an array by their step; a value that
+// has none is one of its own.
+func parts(v any) map[string]any {
+	switch x := v.(type) {
+	case map[string]any:
+		all := make(map[string]any, len(x))
+		for key, value := range x {
+			all[step(key)] = value
+		}
+
+		return all
+	case []any:
+		all := make(map[string]any, len(x))
+		for i, value := range x {
+			all[strconv.Itoa(i)] = value
+		}
+
+		return all
+	default:
+		return nil
+	}
+}
+
+// equal compares two values that have no parts.
+func equal(a, b any) bool {
+	switch x := a.(type) {
+	case map[string]any:
+		_, ok := b.(map[string]any)
+
+		return ok
+	case []any:
+		_, ok := b.([]any)
+
+		return ok
+	case json.Number:
+		y, ok := b.(json.Number)
+
+		return ok && (x == y || decimalOf(x) == decimalOf(y))
+	default:
+		return a == b
+	}
+}
+
+// decimal is a number as digits, the first and the last of which are not 0, and a
+// power of ten. It is never written out, since 1e999999999 is a number as well.
+type decimal struct {
+	negative bool
+	digits   string
+	power    int64
+	// beyond is a power that is too large to be calculated with, as it is written.
+	beyond string
+}
+
+func decimalOf(n json.Number) decimal {
+	text, negative := strings.CutPrefix(n.String(), "-")
+	mantissa, power, _ := strings.Cut(strings.ToLower(text), "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+
+	digits := strings.TrimRight(whole+fraction, "0")
+	d := decimal{negative: negative, digits: strings.TrimLeft(digits, "0"), power: int64(len(whole) - len(digits))}
+
+	if d.digits == "" {
+		return decimal{}
+	}
+
+	// A sum of two such numbers cannot overflow.
+	if p, err := strconv.ParseInt(cmp.Or(power, "0"), 10, 62); err == nil {
+		d.power += p
+	} else {
+		d.beyond = strings.TrimPrefix(power, "+")
+	}
+
+	return d
 }
 
 func step(key string) string {

@@ -46,6 +46,8 @@ type Completeness struct {
 	// cloud's documentation nor its log confirms, each as "argument: value". They may
 	// be misspelt, so that nothing was found because of them.
 	UnverifiedValues []string
+	// AllowedValues are the same where somebody vouches for them.
+	AllowedValues []string
 	// ClockSkew is how far the service's clock is ahead of ours, as far as its
 	// answers show beyond doubt; nil where they do not tell the time.
 	ClockSkew *time.Duration

@@ -4,6 +4,8 @@ package auditlog_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -79,17 +81,24 @@ func TestChanges(t *testing.T) {
 		before, after string
 		want          []auditlog.Change
 	}{
-		"nothing at all":      {},
-		"null states":         {before: "null", after: "null"},
-		"equal":               {before: `{"a": [1, {"b": null}]}`, after: `{"a":[1,{"b":null}]}`},
-		"created":             {after: `{"b":1,"a":"x"}`, want: []auditlog.Change{{Field: "a", After: text(`"x"`)}, {Field: "b", After: text("1")}}},
-		"deleted":             {before: `{"a":true}`, want: []auditlog.Change{{Field: "a", Before: text("true")}}},
-		"null is a value":     {before: `{"a":null}`, after: `{}`, want: []auditlog.Change{{Field: "a", Before: text("null")}}},
-		"numbers as written":  {before: `{"a":10000000000000000001}`, after: `{"a":10000000000000000002}`, want: []auditlog.Change{{Field: "a", Before: text("10000000000000000001"), After: text("10000000000000000002")}}},
-		"nested":              {before: `{"a":{"b":[{"c":1}]}}`, after: `{"a":{"b":[{"c":2},3]}}`, want: []auditlog.Change{{Field: "a.b.0.c", Before: text("1"), After: text("2")}, {Field: "a.b.1", After: text("3")}}},
-		"empty containers":    {before: `{"a":{},"b":[]}`, after: `{"a":[],"b":[]}`, want: []auditlog.Change{{Field: "a", Before: text("{}"), After: text("[]")}}},
-		"a key that has dots": {before: `{"a.b":1}`, after: `{"a":{"b":1}}`, want: []auditlog.Change{{Field: `"a.b"`, Before: text("1")}, {Field: "a.b", After: text("1")}}},
-		"no escapes for HTML": {after: `{"a":"<&>"}`, want: []auditlog.Change{{Field: "a", After: text(`"<&>"`)}}},
+		"nothing at all":           {},
+		"null states":              {before: "null", after: "null"},
+		"equal":                    {before: `{"a": [1, {"b": null}]}`, after: `{"a":[1,{"b":null}]}`},
+		"created":                  {after: `{"b":1,"a":"x"}`, want: []auditlog.Change{{Field: "a", After: text(`"x"`)}, {Field: "b", After: text("1")}}},
+		"deleted":                  {before: `{"a":true}`, want: []auditlog.Change{{Field: "a", Before: text("true")}}},
+		"null is a value":          {before: `{"a":null}`, after: `{}`, want: []auditlog.Change{{Field: "a", Before: text("null")}}},
+		"numbers as written":       {before: `{"a":10000000000000000001}`, after: `{"a":10000000000000000002}`, want: []auditlog.Change{{Field: "a", Before: text("10000000000000000001"), After: text("10000000000000000002")}}},
+		"nested":                   {before: `{"a":{"b":[{"c":1}]}}`, after: `{"a":{"b":[{"c":2},3]}}`, want: []auditlog.Change{{Field: "a.b.0.c", Before: text("1"), After: text("2")}, {Field: "a.b.1", After: text("3")}}},
+		"empty containers":         {before: `{"a":{},"b":[]}`, after: `{"a":[],"b":[]}`, want: []auditlog.Change{{Field: "a", Before: text("{}"), After: text("[]")}}},
+		"a key that has dots":      {before: `{"a.b":1}`, after: `{"a":{"b":1}}`, want: []auditlog.Change{{Field: `"a.b"`, Before: text("1")}, {Field: "a.b", After: text("1")}}},
+		"null becomes an object":   {before: `{"a":null}`, after: `{"a":{"b":1}}`, want: []auditlog.Change{{Field: "a", Before: text("null")}, {Field: "a.b", After: text("1")}}},
+		"a number, written anew":   {before: `{"a":1,"b":[1.50,-0,1E+2,0.0e7,12.0]}`, after: `{"a":1.0,"b":[15e-1,0,100.0,0,0.0012e4]}`},
+		"the text of a number":     {before: `{"a":1}`, after: `{"a":"1"}`, want: []auditlog.Change{{Field: "a", Before: text("1"), After: text(`"1"`)}}},
+		"a number, hardly changed": {before: `{"a":1}`, after: `{"a":1.0000000000000000000001}`, want: []auditlog.Change{{Field: "a", Before: text("1"), After: text("1.0000000000000000000001")}}},
+		"a list becomes an object": {before: `{"a":[1,2]}`, after: `{"a":{"0":1,"1":2}}`, want: []auditlog.Change{{Field: "a", Before: text("[1,2]"), After: text(`{"0":1,"1":2}`)}}},
+		"an object becomes a list": {before: `{"a":{"b":{"0":{}}}}`, after: `{"a":{"b":[{}]}}`, want: []auditlog.Change{{Field: "a.b", Before: text(`{"0":{}}`), After: text(`[{}]`)}}},
+		"a list, and more":         {before: `{"a":[1,[2]]}`, after: `{"a":{"0":3,"1":{"0":2}}}`, want: []auditlog.Change{{Field: "a", Before: text("[1,[2]]"), After: text(`{"0":3,"1":{"0":2}}`)}, {Field: "a.0", Before: text("1"), After: text("3")}}},
+		"no escapes for HTML":      {after: `{"a":"<&>"}`, want: []auditlog.Change{{Field: "a", After: text(`"<&>"`)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -146,6 +155,100 @@ func TestChangesAreSymmetric(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// kinds are the forms that a value can have.
+var kinds = []string{`null`, `1`, `"x"`, `{}`, `[]`, `[1]`, `{"0":1}`, `[{"0":1}]`, `{"0":[1]}`, `{"0":{"0":1}}`, `[[1]]`, `{"x":1}`}
+
+// TestChangesOfAnyKind: two states that are not the same differ, wherever in them
+// the difference is.
+func TestChangesOfAnyKind(t *testing.T) {
+	t.Parallel()
+
+	for _, around := range []string{`{"a":%s}`, `{"a":[%s]}`, `{"a":{"0":%s}}`, `{"a":{"b.c":[[%s]]}}`} {
+		for i, before := range kinds {
+			for j, after := range kinds {
+				b, a := fmt.Sprintf(around, before), fmt.Sprintf(around, after)
+
+				changes, err := auditlog.Changes(json.RawMessage(b), json.RawMessage(a))
+				if err != nil {
+					t.Fatal(err)
+				}
+
+				if (len(changes) > 0) != (i != j) {
+					t.Errorf("from %s to %s: %v", b, a, changes)
+				}
+			}
+		}
+	}
+}
+
+// TestChangesOfNumbers compares with exact fractions.
+func TestChangesOfNumbers(t *testing.T) {
+	t.Parallel()
+
+	number := rapid.StringMatching(`-?(0|[1-9]0{0,2}[1-9]?)(\.[0-9]0{0,2})?([eE][+-]?0?[0-3])?`)
+
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := number.Draw(t, "a"), number.Draw(t, "b")
+
+		x, okX := new(big.Rat).SetString(a)
+		y, okY := new(big.Rat).SetString(b)
+
+		if !okX || !okY {
+			t.Fatal("not a number")
+		}
+
+		changes, err := auditlog.Changes(json.RawMessage(`{"n":`+a+`}`), json.RawMessage(`{"n":`+b+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if got, want := len(changes) > 0, x.Cmp(y) != 0; got != want {
+			t.Fatalf("%s and %s differ: %v", a, b, got)
+		}
+	})
+}
+
+// TestChangesOfHugeNumbers neither writes such a number out nor takes long.
+func TestChangesOfHugeNumbers(t *testing.T) {
+	t.Parallel()
+
+	nines := strings.Repeat("9", 1_000_000)
+
+	for _, tt := range []struct {
+		a, b  string
+		equal bool
+	}{
+		{"1e999999999", "1e999999999", true},
+		{"1e999999999", "10e999999998", true},
+		{"1e999999999", "1e999999998", false},
+		{"1e-999999999", "0", false},
+		{"0e999999999", "0", true},
+		{"1e+99999999999999999999", "1.0E99999999999999999999", true},
+		{"1e99999999999999999999", "10e99999999999999999999", false},
+		{"1e2305843009213693951", "0.1e2305843009213693952", false}, // Beyond what is calculated with.
+		{"1e99999999999999999999", "1e-99999999999999999999", false},
+		{"1e" + nines, "1.0e" + nines, true},
+		{"1e" + nines, "10e" + nines, false},
+		{nines, nines + ".0", true},
+		{nines, nines[1:], false},
+	} {
+		began := time.Now()
+
+		changes, err := auditlog.Changes(json.RawMessage(`{"n":`+tt.a+`}`), json.RawMessage(`{"n":`+tt.b+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if (len(changes) == 0) != tt.equal {
+			t.Errorf("%.30s and %.30s are equal: %v", tt.a, tt.b, len(changes) == 0)
+		}
+
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%.30s and %.30s took %v", tt.a, tt.b, took)
+		}
+	}
 }
 
 func FuzzChanges(f *testing.F) {

@@ -12,6 +12,8 @@ import (
 
 // Query says which entries are asked for. A list that is empty does not filter;
 // the values of a list are alternatives, and the lists must all match.
+//
+// Texts are compared in their Normal form.
 type Query struct {
 	Window Window
 
@@ -24,11 +26,21 @@ type Query struct {
 	Origins []string
 	// IPAddresses are addresses or CIDR blocks.
 	IPAddresses []string
-	// Search is looked for, whatever its case, in id, actor, resource id and
-	// name, address, action and message.
+	// Search is looked for, whatever its case in any language, in id, actor, resource
+	// id and name, address, action and message.
 	Search string
 	// Where is a condition that must hold as well; nil does not filter.
 	Where Condition
+
+	// Unconfirmed are values, asked for by the query or by rules, of which nothing
+	// confirms that entries have them. A reading in whose window no entry has one says
+	// so; see CheckValues.
+	Unconfirmed []Asked
+	// AllowUnknownValues says that somebody vouches for them.
+	AllowUnknownValues bool
+	// FailOnUnknownActions makes it an error when an entry that answers the query, or
+	// would if its action meant something else, has an action that no table knows.
+	FailOnUnknownActions bool
 }
 
 // Condition is a condition on entries, such as a CEL expression. It is safe for
@@ -39,9 +51,13 @@ type Condition interface {
 	// Match says whether the condition holds. An error means that it cannot be
 	// said, which is not the same as false.
 	Match(e *Entry) (bool, error)
-	// Possible says whether any entry of the service could match, given which
-	// fields and which operations it records.
-	Possible(info Info) bool
+	// Possible says whether any entry within the scope could match this condition
+	// and all of the others. Only what is certain counts against it.
+	Possible(s Scope, others ...Condition) bool
+	// Compared lists the values that it compares fields with.
+	Compared() []Asked
+	// Uses says whether it looks at the field.
+	Uses(field string) bool
 }
 
 // Matcher decides whether an entry answers a query. It is safe for use by
@@ -54,14 +70,16 @@ type Matcher struct {
 
 // Matcher checks the query and prepares it for use.
 func (q Query) Matcher() (*Matcher, error) {
-	m := &Matcher{q: q, search: strings.ToLower(q.Search)}
+	m := &Matcher{q: q, search: fold(q.Search)}
 
-	// Absent values are empty inside, so an empty value would match what was
-	// never recorded.
-	for _, list := range [][]string{q.Actions, q.ResourceTypes, q.ResourceIDs, q.Actors, q.Origins} {
-		if slices.Contains(list, "") {
+	for _, list := range []*[]string{&m.q.Actions, &m.q.ResourceTypes, &m.q.ResourceIDs, &m.q.Actors, &m.q.Origins} {
+		// Absent values are empty inside, so an empty value would match what was
+		// never recorded.
+		if slices.Contains(*list, "") {
 			return nil, errors.New("a filter holds an empty value")
 		}
+
+		*list = normalAll(*list)
 	}
 
 	for _, text := range q.IPAddresses {
@@ -76,21 +94,13 @@ func (q Query) Matcher() (*Matcher, error) {
 	return m, nil
 }
 
-// ParseAddress reads an address or a CIDR block; an address becomes the block
-// that holds it alone.
-func ParseAddress(text string) (netip.Prefix, error) {
-	if p, err := netip.ParsePrefix(text); err == nil {
-		return p.Masked(), nil
+func normalAll(texts []string) []string {
+	all := make([]string, len(texts))
+	for i, text := range texts {
+		all[i] = Normal(text)
 	}
 
-	a, err := netip.ParseAddr(text)
-	if err != nil || a.Zone() != "" {
-		return netip.Prefix{}, fmt.Errorf("%q is not an IP address or a CIDR block, such as \"203.0.113.7\" or \"2001:db8::/32\"", text)
-	}
-
-	a = a.Unmap()
-
-	return netip.PrefixFrom(a, a.BitLen()), nil
+	return all
 }
 
 // Match says whether the entry lies in the window and passes every filter. An
@@ -107,11 +117,32 @@ func (m *Matcher) Match(e *Entry) (bool, error) {
 	return m.q.Where.Match(e)
 }
 
+// depends says whether it depends on the entry's operation whether the entry
+// answers the query.
+func (m *Matcher) depends(e *Entry, operations []Operation) bool {
+	return (len(m.q.Operations) > 0 || m.q.Where != nil && m.q.Where.Uses("operation")) && DependsOnOperation(e, operations, m.Match)
+}
+
+// DependsOnOperation says whether something would be decided otherwise if the
+// entry's action meant another operation.
+func DependsOnOperation(e *Entry, operations []Operation, decide func(*Entry) (bool, error)) bool {
+	is, err := decide(e)
+
+	return err == nil && slices.ContainsFunc(operations, func(op Operation) bool {
+		other := *e
+		other.Operation = op
+
+		would, err := decide(&other)
+
+		return err != nil || would != is
+	})
+}
+
 func (m *Matcher) matchFilters(e *Entry) bool {
 	q := &m.q
 
 	return matchOne(q.Actions, e.Action) &&
-		matchOne(q.Operations, e.Operation) &&
+		(len(q.Operations) == 0 || slices.Contains(q.Operations, e.Operation)) &&
 		matchOne(q.ResourceTypes, e.ResourceType) &&
 		matchOne(q.ResourceIDs, e.ResourceID) &&
 		(matchOne(q.Actors, e.Actor) || matchOne(q.Actors, e.ActorID)) &&
@@ -120,26 +151,15 @@ func (m *Matcher) matchFilters(e *Entry) bool {
 		m.matchSearch(e)
 }
 
-func matchOne[T ~string](wanted []T, have T) bool {
-	return len(wanted) == 0 || slices.Contains(wanted, have)
+func matchOne(wanted []string, have string) bool {
+	return len(wanted) == 0 || slices.Contains(wanted, Normal(have))
 }
 
 // matchAddress compares addresses as numbers, so that the spelling of an IPv6
 // address does not matter. An address the cloud masked cannot be placed in a
 // block and does not match.
 func (m *Matcher) matchAddress(text string) bool {
-	if len(m.prefixes) == 0 {
-		return true
-	}
-
-	a, err := netip.ParseAddr(text)
-	if err != nil {
-		return false
-	}
-
-	a = a.Unmap()
-
-	return slices.ContainsFunc(m.prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+	return len(m.prefixes) == 0 || slices.ContainsFunc(m.prefixes, func(p netip.Prefix) bool { return InBlock(p, text) })
 }
 
 func (m *Matcher) matchSearch(e *Entry) bool {
@@ -149,7 +169,7 @@ func (m *Matcher) matchSearch(e *Entry) bool {
 
 	in := []string{e.ID, e.Actor, e.ResourceID, e.ResourceName, e.IPAddress, e.Action, e.Message}
 
-	return slices.ContainsFunc(in, func(s string) bool { return strings.Contains(strings.ToLower(s), m.search) })
+	return slices.ContainsFunc(in, func(s string) bool { return strings.Contains(fold(s), m.search) })
 }
 
 // UnanswerableError is a filter that would find nothing, whatever happened.
@@ -160,6 +180,8 @@ type UnanswerableError struct {
 	Index int
 	// Reason is one sentence.
 	Reason string
+	// Nearest is the value that may have been meant, "" where none is near.
+	Nearest string
 }
 
 func (u *UnanswerableError) Error() string { return u.Reason }
@@ -218,7 +240,7 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 
 	for _, f := range q.fieldFilters() {
 		if f.needed && slices.Contains(info.NeverRecorded, f.fields[0]) {
-			all = append(all, &UnanswerableError{f.argument, -1, fmt.Sprintf(
+			all = append(all, &UnanswerableError{Argument: f.argument, Index: -1, Reason: fmt.Sprintf(
 				"%s never records %s, so the filter would find nothing, whatever happened.", info.Title, f.fields[0])})
 
 			continue
@@ -227,7 +249,7 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 		// A filter that looks into several fields misses what one of them lost.
 		for _, field := range f.fields {
 			if slices.Contains(info.Redacted, field) {
-				all = append(all, &UnanswerableError{f.argument, -1, fmt.Sprintf(
+				all = append(all, &UnanswerableError{Argument: f.argument, Index: -1, Reason: fmt.Sprintf(
 					"%s holds %s in redacted form, so the filter could miss what happened.", info.Title, field)})
 
 				break
@@ -238,14 +260,26 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 	for i, op := range q.Operations {
 		// A word outside of the vocabulary is the business of whoever reads it.
 		if slices.Contains(Operations(), op) && !slices.Contains(info.Operations, op) {
-			all = append(all, &UnanswerableError{"operations", i, fmt.Sprintf(
-				"No action of %s is known to mean %s, so the filter would find nothing, whatever happened.", info.Title, op)})
+			all = append(all, &UnanswerableError{Argument: "operations", Index: i, Reason: info.neverMeans(op) + " So the filter would find nothing, whatever happened."})
 		}
 	}
 
-	if q.Where != nil && !q.Where.Possible(info) {
-		all = append(all, &UnanswerableError{"where", -1, fmt.Sprintf(
+	if q.contradicts(info) {
+		all = append(all, &UnanswerableError{Argument: "actions", Index: -1, Reason: fmt.Sprintf(
+			"None of the actions means %s, so the two filters together would find nothing, whatever happened.", orText(q.Operations))})
+	}
+
+	for _, u := range Malformed(info, q.Asked()) {
+		all = append(all, &UnanswerableError{Argument: u.Argument, Index: u.Index, Reason: u.Reason, Nearest: u.Nearest})
+	}
+
+	switch {
+	case q.Where == nil:
+	case !q.Where.Possible(Query{}.Scope(info)):
+		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: fmt.Sprintf(
 			"No entry of %s can meet the condition, whatever happened.", info.Title)})
+	case !q.Where.Possible(q.Scope(info)):
+		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: "No entry that passes the other filters can meet the condition, whatever happened."})
 	}
 
 	return all

@@ -3,9 +3,12 @@
 package auditlog_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -64,15 +67,54 @@ func TestWindowSpecResolve(t *testing.T) {
 		})
 	}
 
-	for name, spec := range map[string]auditlog.WindowSpec{
-		"starts in the future":  {Start: now.Add(time.Hour)},
-		"ends before it begins": {Start: now.Add(-time.Hour), End: now.Add(-2 * time.Hour)},
-		"shorter than settling": {Start: now.Add(-time.Second), SettleDelay: time.Minute},
+	moment := now.Add(-time.Hour).Truncate(time.Microsecond)
+
+	for name, tt := range map[string]struct {
+		spec auditlog.WindowSpec
+		want error
+	}{
+		"starts in the future":       {auditlog.WindowSpec{Start: now.Add(time.Hour)}, auditlog.ErrWindowNotSettled},
+		"starts now":                 {auditlog.WindowSpec{Start: now}, auditlog.ErrWindowNotSettled},
+		"starts and ends later":      {auditlog.WindowSpec{Start: now.Add(time.Hour), End: now.Add(2 * time.Hour)}, auditlog.ErrWindowNotSettled},
+		"shorter than settling":      {auditlog.WindowSpec{Start: now.Add(-time.Second), SettleDelay: time.Minute}, auditlog.ErrWindowNotSettled},
+		"ends before it begins":      {auditlog.WindowSpec{Start: moment, End: moment.Add(-time.Hour)}, auditlog.ErrWindowReversed},
+		"so in the future":           {auditlog.WindowSpec{Start: now.Add(2 * time.Hour), End: now.Add(time.Hour)}, auditlog.ErrWindowReversed},
+		"ends when it begins":        {auditlog.WindowSpec{Start: moment, End: moment.In(time.FixedZone("", 3600))}, auditlog.ErrWindowNoLength},
+		"so in the future, too":      {auditlog.WindowSpec{Start: now.Add(time.Hour), End: now.Add(time.Hour)}, auditlog.ErrWindowNoLength},
+		"shorter than a microsecond": {auditlog.WindowSpec{Start: moment.Add(100), End: moment.Add(900)}, auditlog.ErrWindowNoLength},
 	} {
-		if got, err := spec.Resolve(now); err == nil {
-			t.Errorf("%s: got %v; want an error", name, got)
+		if got, err := tt.spec.Resolve(now); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v, %v; want %v", name, got, err, tt.want)
 		}
 	}
+}
+
+// TestLastLeavesNoHoles: settle_delay shifts the window of a run and does not
+// shorten it, so that the windows of runs that follow each other touch.
+func TestLastLeavesNoHoles(t *testing.T) {
+	t.Parallel()
+
+	rapid.Check(t, func(t *rapid.T) {
+		spec := auditlog.WindowSpec{
+			Last:        time.Duration(rapid.Int64Range(1, 1_000_000).Draw(t, "last")) * time.Second,
+			SettleDelay: time.Duration(rapid.Int64Range(0, 1_000_000).Draw(t, "settle_delay")) * time.Second,
+		}
+		now := time.Unix(1_800_000_000, rapid.Int64Range(0, 1_000_000_000).Draw(t, "nanoseconds"))
+
+		first, err := spec.Resolve(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		second, err := spec.Resolve(now.Add(spec.Last))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if first.End.Sub(first.Start) != spec.Last || !first.End.Equal(second.Start) {
+			t.Fatalf("%v, then %v", first, second)
+		}
+	})
 }
 
 func TestWindowIsHalfOpen(t *testing.T) {

@@ -2,12 +2,18 @@
 
 package auditlog
 
-import "iter"
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Select yields those entries of the pages that answer the query, and counts the
 // others in c. Only when the pages have ended without an error does it sign the
 // statement with the proof, so that a reading that merely stopped has none.
-func Select(q Query, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, error]) iter.Seq2[Entry, error] {
+func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, error]) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		matcher, err := q.Matcher()
 		if err != nil {
@@ -15,6 +21,8 @@ func Select(q Query, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, erro
 
 			return
 		}
+
+		w := watch{q: q, info: info, matcher: matcher, unseen: slices.Clone(q.Unconfirmed), unknown: map[string]bool{}}
 
 		for entries, err := range pages {
 			if err != nil {
@@ -31,6 +39,8 @@ func Select(q Query, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, erro
 					return
 				}
 
+				w.see(&entries[i], matches, c)
+
 				if !matches {
 					c.RowsFilteredOut++
 
@@ -43,6 +53,84 @@ func Select(q Query, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, erro
 			}
 		}
 
+		if err := w.end(c); err != nil {
+			yield(Entry{}, err)
+
+			return
+		}
+
 		c.Proof = proof
 	}
+}
+
+// mostUnknownActions is how many of them are named.
+const mostUnknownActions = 100
+
+// watch looks at every entry of the window for what may keep an answer from being
+// one: actions that nobody knows, and values that nothing confirms.
+type watch struct {
+	q       Query
+	info    Info
+	matcher *Matcher
+	// unseen are the unconfirmed values that no entry has had so far.
+	unseen  []Asked
+	unknown map[string]bool
+}
+
+func (w *watch) see(e *Entry, matches bool, c *Completeness) {
+	if !w.q.Window.Contains(e.Time) {
+		return
+	}
+
+	if len(w.unseen) > 0 {
+		w.unseen = slices.DeleteFunc(w.unseen, func(a Asked) bool {
+			f, ok := FieldByName(a.Field)
+
+			return ok && a.matches(f.Text(e))
+		})
+	}
+
+	if !w.info.UnknownAction(e) {
+		return
+	}
+
+	depends := w.matcher.depends(e, w.info.Operations)
+	c.UnknownMatters = c.UnknownMatters || depends
+
+	if (matches || depends) && len(w.unknown) < mostUnknownActions {
+		w.unknown[e.Action] = true
+	}
+}
+
+// UnknownAction says whether nobody knows what the entry's action means.
+func (i Info) UnknownAction(e *Entry) bool {
+	return i.KnowsAction != nil && e.Operation == OperationOther && !i.KnowsAction(e.Action)
+}
+
+func (w *watch) end(c *Completeness) error {
+	c.UnknownActions = slices.Sorted(maps.Keys(w.unknown))
+
+	for i := range w.unseen {
+		text := w.unseen[i].String()
+
+		if w.q.AllowUnknownValues {
+			c.AllowedValues = append(c.AllowedValues, text)
+		} else {
+			c.UnverifiedValues = append(c.UnverifiedValues, text)
+		}
+	}
+
+	if w.q.FailOnUnknownActions && len(c.UnknownActions) > 0 {
+		return &UnknownActionsError{Actions: c.UnknownActions}
+	}
+
+	return nil
+}
+
+// UnknownActionsError says that a log holds actions of which nobody knows what they
+// mean, where that was not to be.
+type UnknownActionsError struct{ Actions []string }
+
+func (e *UnknownActionsError) Error() string {
+	return fmt.Sprintf("the log holds actions that are not known to mean any operation: %s", strings.Join(e.Actions, ", "))
 }

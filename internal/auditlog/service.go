@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -67,9 +68,10 @@ type Values struct {
 	// Form refuses a value that the field cannot have, and says what its values look
 	// like, such as "lower-case words joined by underscores". Nil refuses none.
 	Form func(value string) (form string, ok bool)
-	// Listed says that the service itself lists the values that occur, in
-	// FilterOptions.
+	// Listed says that FilterOptions lists the values that occur. Where the set is
+	// Open, there may be others all the same.
 	Listed bool
+	Open   bool
 }
 
 // Cloud returns the name of the cloud that recorded the entries.
@@ -79,6 +81,15 @@ func (i Info) Cloud() string { return cmp.Or(i.Of, i.Name) }
 // recorded.
 func (i Info) Records(field string) bool {
 	return !slices.Contains(i.NeverRecorded, field) && !slices.Contains(i.Redacted, field)
+}
+
+// neverMeans says that no action can mean the operation, in one sentence.
+func (i Info) neverMeans(op Operation) string {
+	if reason := i.NeverOperations[op]; reason != "" {
+		return reason
+	}
+
+	return fmt.Sprintf("No action of %s is known to mean %s.", i.Title, op)
 }
 
 // Service is one cloud's audit log.
@@ -176,8 +187,8 @@ func Observe(entries iter.Seq2[Entry, error]) (FilterOptions, error) {
 			return FilterOptions{}, err
 		}
 
-		actions[e.Action], operations[string(e.Operation)] = true, true
-		origins[e.Origin], types[e.ResourceType] = true, true
+		actions[Normal(e.Action)], operations[string(e.Operation)] = true, true
+		origins[Normal(e.Origin)], types[Normal(e.ResourceType)] = true, true
 	}
 
 	// What was not recorded is no value.

@@ -41,12 +41,33 @@ type WindowSpec struct {
 	SettleDelay time.Duration
 }
 
-// ErrEmptyWindow is returned when no moment lies between the bounds.
-var ErrEmptyWindow = errors.New("the window is empty: it ends before it begins")
+// No moment lies between the bounds of a window. A window has no length also where
+// it is shorter than the microsecond that bounds are exact to.
+var (
+	ErrWindowReversed   = errors.New("the window is empty: it ends before it begins")
+	ErrWindowNoLength   = errors.New("the window is empty: its end, which is not part of it, is the same microsecond as its start")
+	ErrWindowNotSettled = errors.New("the window is empty: it begins in the future, or within settle_delay before now")
+)
+
+// CheckBounds says what is wrong with two bounds that are both given.
+func CheckBounds(start, end time.Time) error {
+	start, end = start.Truncate(time.Microsecond), end.Truncate(time.Microsecond)
+
+	switch {
+	case start.Equal(end):
+		return ErrWindowNoLength
+	case start.After(end):
+		return ErrWindowReversed
+	default:
+		return nil
+	}
+}
 
 // Resolve turns the spec into a window as of now. The newest SettleDelay is left
 // out, also when End is given, since the cloud may still be filling it. An end in
-// the future is drawn back to now, so that the window says what was read.
+// the future is drawn back to now, so that the window says what was read. Last is
+// counted from the end that results: the window is shifted by SettleDelay and not
+// shortened, so that runs which follow each other leave no hole.
 func (s WindowSpec) Resolve(now time.Time) (Window, error) {
 	settled := now.Add(-s.SettleDelay)
 
@@ -65,13 +86,21 @@ func (s WindowSpec) Resolve(now time.Time) (Window, error) {
 		start = end.Add(-last)
 	}
 
-	if !start.Before(end) {
-		return Window{}, ErrEmptyWindow
-	}
-
 	// Microseconds are the finest resolution shown, so the window that is shown
 	// is the window that was used.
-	return Window{Start: start.UTC().Truncate(time.Microsecond), End: end.UTC().Truncate(time.Microsecond)}, nil
+	w := Window{Start: start.UTC().Truncate(time.Microsecond), End: end.UTC().Truncate(time.Microsecond)}
+
+	if !s.End.IsZero() {
+		if err := CheckBounds(w.Start, s.End); err != nil {
+			return Window{}, err
+		}
+	}
+
+	if !w.Start.Before(w.End) {
+		return Window{}, ErrWindowNotSettled
+	}
+
+	return w, nil
 }
 
 var spanPattern = regexp.MustCompile(`^([0-9]{1,6})([smhdw])$`)

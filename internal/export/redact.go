@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"unicode"
@@ -383,11 +382,11 @@ func (r *Redactor) form(s secret) string {
 }
 
 func (r *Redactor) pseudonym(domain, value string) string {
-	if a, err := netip.ParseAddr(value); err == nil && domain == auditlog.FieldIPAddress {
-		value = a.Unmap().String()
+	if a, ok := auditlog.AddressOf(value); ok && domain == auditlog.FieldIPAddress {
+		value = a.String()
 	}
 
-	return pseudonymPrefix + base32.StdEncoding.EncodeToString(r.mac(domain + ":" + value))[:pseudonymLength]
+	return pseudonymPrefix + base32.StdEncoding.EncodeToString(r.mac(domain + ":" + auditlog.Normal(value)))[:pseudonymLength]
 }
 
 func (r *Redactor) mac(text string) []byte {
@@ -463,12 +462,10 @@ func (r *Redactor) Statement() *Redaction {
 }
 
 func maskAddress(text string) string {
-	a, err := netip.ParseAddr(text)
-	if err != nil {
+	a, ok := auditlog.AddressOf(text)
+	if !ok {
 		return ""
 	}
-
-	a = a.WithZone("").Unmap()
 
 	bits := maskedV6
 	if a.Is4() {

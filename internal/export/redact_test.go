@@ -399,3 +399,23 @@ func BenchmarkRedact(b *testing.B) {
 		r.Apply(e)
 	}
 }
+
+// TestPseudonymOfEqualTexts: what counts and filters take for one has one pseudonym.
+func TestPseudonymOfEqualTexts(t *testing.T) {
+	t.Parallel()
+
+	r := mustRedactor(t, map[string]string{"actor": export.RedactHash, "ip_address": export.RedactHash})
+
+	hashed := func(actor, address string) string {
+		e := r.Apply(auditlog.Entry{Actor: actor, IPAddress: address})
+
+		return e.Actor + " " + e.IPAddress
+	}
+
+	want := hashed("zo\u00eb", "fe80::1")
+	for _, pair := range [][2]string{{"zoe\u0308", "fe80::1"}, {"zo\u00eb", "fe80::1%eth0"}, {"zo\u00eb", "FE80:0::1"}} {
+		if got := hashed(pair[0], pair[1]); got != want {
+			t.Errorf("%+q has another pseudonym", pair)
+		}
+	}
+}

@@ -20,49 +20,47 @@ type login struct {
 	fromAddress netip.Addr
 }
 
+func loginOf(e *auditlog.Entry) login {
+	l := login{actorType: e.ActorType, id: auditlog.Normal(e.ActorID), name: auditlog.Normal(e.Actor)}
+	if a, ok := auditlog.AddressOf(e.IPAddress); ok {
+		l.fromAddress = a
+	}
+
+	return l
+}
+
+// placed says whether the address can be read.
+func (l login) placed() bool { return l.fromAddress.IsValid() }
+
+// named says whether it is somebody in particular.
+func (l login) named() bool { return l.id != "" || l.name != "" }
+
 // logins are those of the time before the window. What cannot be told apart from
-// others is not among them: a login without an address that can be read, or by
-// nobody in particular. So no entry makes another one look familiar by what it
-// lacks.
+// others is not among them: a login that is not placed or not named. So no entry
+// makes another one look familiar by what it lacks.
 type logins map[login]bool
 
-// address returns the address of an entry as a number. An address that the cloud
-// masked is none.
-func address(e *auditlog.Entry) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(e.IPAddress)
-
-	return a.Unmap(), err == nil
+// newLogin is a kind of logins that were not seen before, or cannot be known to be.
+type newLogin struct {
+	is        func(l login) bool
+	one, many string
 }
 
-// loginOf returns the login that an entry is, and whether it can be recognised.
-func loginOf(e *auditlog.Entry) (login, bool) {
-	a, ok := address(e)
-
-	return login{e.ActorType, e.ActorID, e.Actor, a}, ok && (e.Actor != "" || e.ActorID != "")
-}
-
-// unknown returns the condition for logins from an address that can be read and
-// was not logged in from before.
-func (known logins) unknown(isLogin func(*auditlog.Entry) (bool, error)) func(*auditlog.Entry) (bool, error) {
-	return func(e *auditlog.Entry) (bool, error) {
-		is, err := isLogin(e)
-		if err != nil || !is {
-			return false, err
-		}
-
-		l, _ := loginOf(e)
-
-		return l.fromAddress.IsValid() && !known[l], nil
+// kinds lists those of login_from_new_address; a login is of one at most.
+func (known logins) kinds(b *Builtin) []newLogin {
+	return []newLogin{
+		{func(l login) bool { return l.placed() && l.named() && !known[l] }, b.one, b.many},
+		{func(l login) bool { return l.placed() && !l.named() }, "login by nobody who is named", "logins by nobody who is named"},
+		{func(l login) bool { return !l.placed() }, "login from an address that is not recorded", "logins from an address that is not recorded"},
 	}
 }
 
-// unplaced returns the condition for logins whose address cannot be read.
-func (logins) unplaced(isLogin func(*auditlog.Entry) (bool, error)) func(*auditlog.Entry) (bool, error) {
+// among returns the condition for logins of the kind.
+func (n newLogin) among(isLogin func(*auditlog.Entry) (bool, error)) func(*auditlog.Entry) (bool, error) {
 	return func(e *auditlog.Entry) (bool, error) {
 		is, err := isLogin(e)
-		_, readable := address(e)
 
-		return is && !readable, err
+		return is && n.is(loginOf(e)), err
 	}
 }
 
@@ -74,6 +72,8 @@ func (v *evaluation) baseline(
 
 	q.Window = auditlog.Window{Start: q.Window.Start.Add(-length), End: q.Window.Start}
 	q.Operations = []auditlog.Operation{auditlog.OperationLogin}
+	// A login that nobody knows to be one makes an address look new, which shows.
+	q.FailOnUnknownActions, q.Unconfirmed = false, nil
 
 	known := logins{}
 	v.result.Baseline = &auditlog.Completeness{}
@@ -81,7 +81,7 @@ func (v *evaluation) baseline(
 	err := proven(s.Read(ctx, q, v.result.Baseline), v.result.Baseline, func(e *auditlog.Entry) error {
 		is, err := isLogin(e)
 
-		if l, ok := loginOf(e); ok && is {
+		if l := loginOf(e); is && l.placed() && l.named() {
 			known[l] = true
 		}
 

@@ -35,8 +35,9 @@ type Builtin struct {
 	// Within is zero where the whole window is one span.
 	Within  time.Duration
 	GroupBy []string
-	// Impossible says by service why its log cannot show what the rule looks for,
-	// and Caveats what else to know; each is one sentence.
+	// Impossible says by service why its log cannot show what the rule looks for where
+	// its operations do not (see Never), and Caveats what else to know; each is one
+	// sentence.
 	Impossible map[string]string
 	Caveats    map[string]string
 
@@ -48,11 +49,7 @@ type Builtin struct {
 	one, many string
 }
 
-const (
-	fieldActor = "actor"
-
-	cloudscaleScope = "cloudscale's project log records changes to the project only; %s are in the logs of the organization and its users, which the API does not give."
-)
+const fieldActor = "actor"
 
 // Builtins lists them in the order of the documentation.
 func Builtins() []Builtin {
@@ -78,10 +75,6 @@ func Builtins() []Builtin {
 			Description: "Somebody failed to log in five times or more within ten minutes.",
 			Where:       `entry.operation == "login_failed"`,
 			Severity:    SeverityHigh, Threshold: 5, Within: 10 * time.Minute, GroupBy: []string{fieldActor},
-			Impossible: map[string]string{
-				auditlog.ServiceUpCloud:    "UpCloud records successful logins only.",
-				auditlog.ServiceCloudscale: fmt.Sprintf(cloudscaleScope, "failed logins"),
-			},
 			Caveats: map[string]string{
 				auditlog.ServicePodStack: "PodStack's documentation advises to watch for failed logins but does not list them among the actions it records, so that there may never be one.",
 			},
@@ -93,7 +86,6 @@ func Builtins() []Builtin {
 			Description: "Somebody changed who may do what.",
 			Where:       `entry.operation in ["grant", "revoke"]`,
 			Severity:    SeverityMedium, Threshold: 1, GroupBy: []string{fieldActor},
-			Impossible: map[string]string{auditlog.ServiceCloudscale: fmt.Sprintf(cloudscaleScope, "permissions")},
 			operations: []auditlog.Operation{auditlog.OperationGrant, auditlog.OperationRevoke},
 			one:        "permission change", many: "permission changes",
 		},
@@ -106,7 +98,7 @@ func Builtins() []Builtin {
 				`entry.action.lowerAscii().contains("token") || entry.resource_type.lowerAscii().contains("token") || ` +
 				`has(entry.raw.resource_sub_type) && type(entry.raw.resource_sub_type) == string && entry.raw.resource_sub_type.contains("token"))`,
 			Severity: SeverityMedium, Threshold: 1, GroupBy: []string{fieldActor},
-			Impossible: map[string]string{auditlog.ServiceCloudscale: fmt.Sprintf(cloudscaleScope, "API tokens")},
+			Impossible: map[string]string{auditlog.ServiceCloudscale: "cloudscale's project log records changes to the project only; API tokens are in the logs of the organization and its users, which the API does not give."},
 			operations: []auditlog.Operation{auditlog.OperationCreate},
 			needs:      map[string][]string{auditlog.ServiceUpCloud: {auditlog.FieldRaw}},
 			one:        "new API token", many: "new API tokens",
@@ -114,10 +106,10 @@ func Builtins() []Builtin {
 		{
 			Name: RuleLoginFromNewAddress,
 			Description: "Somebody logged in from an address that they had not logged in from in the time before the window. " +
-				"A login whose address is not recorded, or masked, cannot be told from such a one and is a finding of its own.",
+				"A login whose address is not recorded, or masked, or whose actor is not named, cannot be told from such a one and is a finding of its own.",
 			Where:    `entry.operation == "login"`,
 			Severity: SeverityMedium, Threshold: 1, GroupBy: []string{fieldActor, auditlog.FieldIPAddress},
-			Impossible: map[string]string{auditlog.ServiceCloudscale: fmt.Sprintf(cloudscaleScope, "logins")},
+			needs:      map[string][]string{"": {fieldActor, auditlog.FieldIPAddress}},
 			operations: []auditlog.Operation{auditlog.OperationLogin},
 			one:        "login from a new address", many: "logins from a new address",
 		},
@@ -173,31 +165,52 @@ func (b Builtin) match(condition auditlog.Condition) func(*auditlog.Entry) (bool
 	}
 }
 
-// notEvaluable says why the rule could not find anything, or nothing.
-func (b Builtin) notEvaluable(info auditlog.Info, q auditlog.Query) string {
-	cloud := info.Cloud()
-
-	if reason := b.Impossible[cloud]; reason != "" {
-		return reason
+// notEvaluable says why the rule could not find anything, nil where it can.
+func (b Builtin) notEvaluable(info auditlog.Info, q auditlog.Query) *NotEvaluable {
+	not := func(byNature bool, format string, args ...any) *NotEvaluable {
+		return &NotEvaluable{Rule: b.Name, Reason: fmt.Sprintf(format, args...), ByNature: byNature}
 	}
 
-	if cloud == auditlog.ServiceArchive && len(b.Impossible) > 0 {
-		return "It is not known which service the archive is of, and not every one records this."
+	if reason := b.Never(info); reason != "" {
+		return not(true, "%s", reason)
 	}
 
-	for _, field := range slices.Concat(b.GroupBy, b.needs[""], b.needs[cloud]) {
+	for _, field := range slices.Concat(b.needs[""], b.needs[info.Cloud()]) {
 		if !info.Records(field) {
-			return fmt.Sprintf("%s never records %s, which the rule needs.", info.Title, field)
+			return not(false, "%s never records %s, which the rule needs.", info.Title, field)
 		}
 	}
 
 	if !intersects(b.operations, info.Operations) {
-		return fmt.Sprintf("No action of %s is known to mean %s.", info.Title, orText(b.operations))
+		return not(true, "No action of %s is known to mean %s.", info.Title, orText(b.operations))
 	}
 
 	if !intersects(b.operations, passing(info, q)) {
-		return fmt.Sprintf("The query leaves out %s, which is what the rule looks for.", orText(b.operations))
+		return not(false, "The query leaves out %s, which is what the rule looks for.", orText(b.operations))
 	}
 
-	return ""
+	compiled, err := conditions()
+	if err != nil {
+		return nil // Evaluate reports it.
+	}
+
+	return impossible(b.Name, compiled[b.Name], info, q)
+}
+
+// Never says why no log of the service can show what the rule looks for, or
+// nothing.
+func (b Builtin) Never(info auditlog.Info) string {
+	if reason := b.Impossible[info.Cloud()]; reason != "" {
+		return reason
+	}
+
+	reason := ""
+
+	for _, op := range b.operations {
+		if reason = info.NeverOperations[op]; reason == "" {
+			return ""
+		}
+	}
+
+	return reason
 }

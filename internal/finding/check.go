@@ -21,9 +21,11 @@ const (
 
 // Options say what to look for.
 type Options struct {
-	// Builtins names rules that are built in.
-	Builtins []string
-	Rules    []Rule
+	// Builtins names rules that are built in. Where they are ByDefault, nobody asked
+	// for one that the service's log can never answer.
+	Builtins  []string
+	ByDefault bool
+	Rules     []Rule
 	// Expected are the entries that do not count.
 	Expected []Expectation
 	// Baseline is how far before the window login_from_new_address looks for
@@ -185,5 +187,32 @@ func (o Options) CheckAgainst(info auditlog.Info, w auditlog.Window) []*OptionEr
 		o.Expected[i].checkAgainst(&found, i, info)
 	}
 
+	for _, u := range auditlog.Malformed(info, o.Asked()) {
+		found = append(found, &OptionError{Rule: u.Rule, Expectation: u.Expectation, Field: u.Argument, Index: u.Index, Reason: u.Reason})
+	}
+
 	return found
+}
+
+// Asked lists the values that rules and expectations compare fields with whose
+// values a service may know.
+func (o Options) Asked() []auditlog.Asked {
+	var all []auditlog.Asked
+
+	for i := range o.Rules {
+		if o.Rules[i].Condition == nil {
+			continue
+		}
+
+		for _, a := range o.Rules[i].Condition.Compared() {
+			a.Rule = o.Rules[i].Name
+			all = append(all, a)
+		}
+	}
+
+	for i := range o.Expected {
+		all = append(all, o.Expected[i].asked(i)...)
+	}
+
+	return all
 }

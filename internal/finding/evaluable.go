@@ -31,8 +31,8 @@ func unanswerable(s auditlog.Service, info auditlog.Info, q auditlog.Query, cond
 	asked := q
 	asked.Where = condition
 	asked.Operations = slices.DeleteFunc(passing(info, q), func(op auditlog.Operation) bool {
-		alone := info
-		alone.Operations = []auditlog.Operation{op}
+		alone := q.Scope(info)
+		alone.Values["operation"] = []string{string(op)}
 
 		return !condition.Possible(alone)
 	})
@@ -55,43 +55,41 @@ func unanswerable(s auditlog.Service, info auditlog.Info, q auditlog.Query, cond
 func (o Options) NotEvaluable(info auditlog.Info, q auditlog.Query) []NotEvaluable {
 	var all []NotEvaluable
 
-	add := func(rule, reason string) {
-		if reason != "" {
-			all = append(all, NotEvaluable{Rule: rule, Reason: reason})
-		}
-	}
-
 	for _, name := range o.Builtins {
 		if b, ok := builtinByName(name); ok {
-			add(name, b.notEvaluable(info, q))
+			if not := b.notEvaluable(info, q); not != nil {
+				all = append(all, *not)
+			}
 		}
 	}
 
 	for i := range o.Rules {
-		add(o.Rules[i].Name, o.Rules[i].notEvaluable(info, q))
+		r := &o.Rules[i]
+		if not := impossible(r.Name, r.Condition, info, q); not != nil {
+			all = append(all, *not)
+		}
 	}
 
 	return all
 }
 
-func (r *Rule) notEvaluable(info auditlog.Info, q auditlog.Query) string {
-	for _, field := range r.GroupBy {
-		if !info.Records(field) {
-			return fmt.Sprintf("%s never records %s, which the rule groups by.", info.Title, field)
-		}
+// impossible says why no entry can meet a rule's condition, whoever wrote it.
+func impossible(rule string, condition auditlog.Condition, info auditlog.Info, q auditlog.Query) *NotEvaluable {
+	switch {
+	case !condition.Possible(auditlog.Query{}.Scope(info)):
+		return &NotEvaluable{Rule: rule, Reason: fmt.Sprintf("No entry of %s can meet the condition, whatever happened.", info.Title)}
+	case !condition.Possible(q.Scope(info), q.Where):
+		return &NotEvaluable{Rule: rule, Reason: "No entry that the query asks for can meet the condition, whatever happened."}
+	default:
+		return nil
 	}
+}
 
-	if !r.Condition.Possible(info) {
-		return fmt.Sprintf("No entry of %s can meet the condition, whatever happened.", info.Title)
-	}
-
-	// A service that recorded no more than the query asks for.
-	info.Operations = passing(info, q)
-	if !r.Condition.Possible(info) {
-		return "No entry that the query asks for can meet the condition, whatever happened."
-	}
-
-	return ""
+// grouping returns the fields of a rule's grouping that the service records. What
+// cannot be told apart counts together: where a group would have reached the
+// threshold, all of them together do.
+func grouping(groupBy []string, info auditlog.Info) []string {
+	return slices.DeleteFunc(slices.Clone(groupBy), func(field string) bool { return !info.Records(field) })
 }
 
 // passing returns the service's operations that the query does not leave out.

@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -33,7 +35,7 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 		return nil, err
 	}
 
-	v := &evaluation{o: o, result: &Result{
+	v := &evaluation{o: o, info: info, unknown: map[string]map[string]bool{}, result: &Result{
 		CountsByRule: map[string]int64{}, CountsBySeverity: map[Severity]int64{}, NotEvaluable: o.NotEvaluable(info, q),
 		ExpectedCounts: make([]int64, len(o.Expected)),
 	}}
@@ -52,7 +54,7 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 		return nil, err
 	}
 
-	return v.end(), nil
+	return v.end(c), nil
 }
 
 // RuleError is a rule whose condition cannot be decided for an entry.
@@ -93,6 +95,7 @@ type rule struct {
 	name      string
 	severity  Severity
 	match     func(*auditlog.Entry) (bool, error)
+	condition auditlog.Condition
 	threshold int64
 	within    time.Duration // zero: the whole window
 	groupBy   []string
@@ -105,11 +108,15 @@ type rule struct {
 // evaluation is one Evaluate under way.
 type evaluation struct {
 	o       Options
+	info    auditlog.Info
 	tallies []*tally
 	order   order
 	result  *Result
 	// met are the expectations that the present entry has met so far.
 	met []int
+	// unknown are the actions, by rule, of which a rule would have to know what they
+	// mean.
+	unknown map[string]map[string]bool
 }
 
 // prepare puts the rules to work that can be evaluated.
@@ -126,8 +133,8 @@ func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, info audit
 		}
 
 		r := &rule{
-			name: name, severity: b.Severity, match: b.match(compiled[name]), threshold: b.Threshold, within: b.Within,
-			groupBy: b.GroupBy, one: b.one, many: b.many,
+			name: name, severity: b.Severity, match: b.match(compiled[name]), condition: compiled[name], threshold: b.Threshold,
+			within: b.Within, groupBy: b.GroupBy, one: b.one, many: b.many,
 		}
 
 		if name != RuleLoginFromNewAddress {
@@ -141,14 +148,12 @@ func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, info audit
 			return err
 		}
 
-		unplaced := *r
-		unplaced.match = known.unplaced(r.match)
-		unplaced.one, unplaced.many = "login from an address that is not recorded", "logins from an address that is not recorded"
+		for _, kind := range known.kinds(&b) {
+			part := *r
+			part.match, part.one, part.many = kind.among(r.match), kind.one, kind.many
 
-		r.match = known.unknown(r.match)
-
-		v.add(r)
-		v.add(&unplaced)
+			v.add(&part)
+		}
 	}
 
 	for i := range v.o.Rules {
@@ -158,7 +163,7 @@ func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, info audit
 		}
 
 		r := &rule{
-			name: own.Name, severity: own.Severity, match: own.Condition.Match, threshold: own.Threshold,
+			name: own.Name, severity: own.Severity, match: own.Condition.Match, condition: own.Condition, threshold: own.Threshold,
 			groupBy: own.GroupBy, message: own.Message, one: "matching entry", many: "matching entries",
 		}
 		if own.Within != nil {
@@ -183,6 +188,14 @@ func (v *evaluation) impossible(name, reason string) bool {
 }
 
 func (v *evaluation) add(r *rule) {
+	for _, field := range r.groupBy {
+		if u := (Ungrouped{r.name, field}); !v.info.Records(field) && !slices.Contains(v.result.Ungrouped, u) {
+			v.result.Ungrouped = append(v.result.Ungrouped, u)
+		}
+	}
+
+	r.groupBy = grouping(r.groupBy, v.info)
+
 	for i := range v.o.Expected {
 		if slices.Contains(v.o.Expected[i].rules(v.o), r.name) {
 			r.expectations = append(r.expectations, i)
@@ -199,6 +212,10 @@ func (v *evaluation) add(r *rule) {
 func (v *evaluation) take(e *auditlog.Entry) error {
 	if err := v.order.pass(e.Time); err != nil {
 		return err
+	}
+
+	if v.info.UnknownAction(e) {
+		v.wonder(e)
 	}
 
 	shown := e
@@ -236,13 +253,38 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 	return nil
 }
 
+// wonder takes note of the rules that would decide otherwise if the action of the
+// entry, which nobody knows, meant something else.
+func (v *evaluation) wonder(e *auditlog.Entry) {
+	const most = 100
+
+	for _, t := range v.tallies {
+		actions := v.unknown[t.rule.name]
+		if actions[e.Action] || len(actions) == most || !t.rule.condition.Uses("operation") ||
+			!auditlog.DependsOnOperation(e, v.info.Operations, t.rule.condition.Match) {
+			continue
+		}
+
+		if actions == nil {
+			v.unknown[t.rule.name] = map[string]bool{}
+		}
+
+		v.unknown[t.rule.name][e.Action] = true
+	}
+}
+
 // expects says whether the entry is not to count for the rule. Each expectation
 // counts an entry once, whatever the number of rules.
 func (v *evaluation) expects(r *rule, e *auditlog.Entry) bool {
 	expected := false
 
 	for _, i := range r.expectations {
-		if !v.o.Expected[i].matches(e) {
+		met, chosen := v.o.Expected[i].matches(e, v.info.UniqueActor != nil && v.info.UniqueActor(e))
+		if chosen {
+			v.chose(i, e)
+		}
+
+		if !met {
 			continue
 		}
 
@@ -257,7 +299,32 @@ func (v *evaluation) expects(r *rule, e *auditlog.Entry) bool {
 	return expected
 }
 
-// values returns what the entry is grouped by.
+// chose takes note of a name that anybody could have chosen.
+func (v *evaluation) chose(expectation int, e *auditlog.Entry) {
+	const most = 100
+
+	shown := *e
+	if v.o.Redact != nil {
+		shown = v.o.Redact(*e)
+	}
+
+	i := slices.IndexFunc(v.result.Chosen, func(c ChosenName) bool { return c.Expectation == expectation && c.Name == shown.Actor })
+	if i < 0 {
+		if len(v.result.Chosen) == most {
+			return
+		}
+
+		i = len(v.result.Chosen)
+		v.result.Chosen = append(v.result.Chosen, ChosenName{Expectation: expectation, Name: shown.Actor})
+	}
+
+	c := &v.result.Chosen[i]
+	if shown.ActorID != "" && len(c.IDs) < most && !slices.Contains(c.IDs, shown.ActorID) {
+		c.IDs = append(c.IDs, shown.ActorID)
+	}
+}
+
+// values returns what the entry is grouped by, in the form in which texts compare.
 func values(fields []string, e *auditlog.Entry) []string {
 	all := make([]string, len(fields))
 
@@ -270,12 +337,14 @@ func values(fields []string, e *auditlog.Entry) []string {
 		case auditlog.FieldIPAddress:
 			// An address has several spellings.
 			all[i] = e.IPAddress
-			if a, ok := address(e); ok {
+			if a, ok := auditlog.AddressOf(e.IPAddress); ok {
 				all[i] = a.String()
 			}
 		default:
 			all[i] = f.Text(e)
 		}
+
+		all[i] = auditlog.Normal(all[i])
 	}
 
 	return all
@@ -326,7 +395,7 @@ func (v *evaluation) trim() {
 	v.result.Truncated = int64(len(v.result.Findings)) < v.result.TotalCount
 }
 
-func (v *evaluation) end() *Result {
+func (v *evaluation) end(c *auditlog.Completeness) *Result {
 	v.order.end()
 
 	for _, t := range v.tallies {
@@ -334,6 +403,17 @@ func (v *evaluation) end() *Result {
 	}
 
 	v.trim()
+
+	for _, name := range slices.Sorted(maps.Keys(v.unknown)) {
+		v.result.NotEvaluable = append(v.result.NotEvaluable, NotEvaluable{Rule: name, Reason: fmt.Sprintf(
+			"The log holds actions that are not known to mean any operation, so that the rule may have missed what they did: %s.",
+			strings.Join(slices.Sorted(maps.Keys(v.unknown[name])), ", "))})
+	}
+
+	v.result.Clean = v.result.TotalCount == 0 && c.Conclusive() &&
+		!slices.ContainsFunc(v.result.NotEvaluable, func(n NotEvaluable) bool {
+			return !v.o.ByDefault || !n.ByNature || !slices.Contains(v.o.Builtins, n.Rule)
+		})
 
 	return v.result
 }

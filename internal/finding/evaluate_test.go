@@ -256,7 +256,7 @@ func TestExpectedEntriesDoNotCount(t *testing.T) {
 		"one character":          {[]finding.Expectation{{Actors: []string{"an?"}}}, "map[deletion:3 mass_deletion:1 own:1] 12 [12]"},
 		"not one":                {[]finding.Expectation{{Actors: []string{"a?"}}}, "map[deletion:4 mass_deletion:2 own:1] 0 [0]"},
 		"a slash is one too":     {[]finding.Expectation{{Actors: []string{"ci?one"}}}, "map[deletion:3 mass_deletion:1 own:1] 12 [12]"},
-		"a class":                {[]finding.Expectation{{ResourceNames: []string{"web-[0-5]"}}}, "map[deletion:4 mass_deletion:0 own:1] 12 [12]"},
+		"a class is none":        {[]finding.Expectation{{ResourceNames: []string{"web-[0-5]"}}}, "map[deletion:4 mass_deletion:2 own:1] 0 [0]"},
 		"all must match":         {[]finding.Expectation{{Actors: []string{"ann"}, ResourceTypes: []string{"disk"}}}, "map[deletion:4 mass_deletion:2 own:1] 0 [0]"},
 		"one of several":         {[]finding.Expectation{{Actors: []string{"bob", "ann"}}}, "map[deletion:3 mass_deletion:1 own:1] 12 [12]"},
 		"for one rule":           {[]finding.Expectation{{Actors: []string{"ann"}, Rules: []string{"mass_deletion"}}}, "map[deletion:4 mass_deletion:1 own:1] 12 [12]"},
@@ -334,6 +334,129 @@ func TestLoginFromNewAddress(t *testing.T) {
 
 	if r := evaluate(t, s, q, finding.Options{Builtins: []string{"deletion"}}); r.Baseline != nil || len(s.queries) != 3 {
 		t.Errorf("read %d times", len(s.queries))
+	}
+}
+
+// TestNamesAreOneInNFC: Terraform shows names that are equal in NFC as one, so that
+// they count together, and a login by one of them is known by another.
+func TestNamesAreOneInNFC(t *testing.T) {
+	t.Parallel()
+
+	const composed, decomposed = "zo\u00eb", "zoe\u0308"
+
+	r := evaluate(t, newLog(slices.Concat(deletions(composed, 4, 0), deletions(decomposed, 6, 0))...), theDay(), finding.Options{
+		Builtins: []string{"deletion", "mass_deletion"},
+		Rules: []finding.Rule{{
+			Name: "own", Severity: "low", Threshold: 10, GroupBy: []string{"actor", "resource_type"},
+			Condition: condition(t, `entry.actor == "`+composed+`" && entry.actor == "`+decomposed+`"`),
+		}},
+	})
+
+	if len(r.Findings) != 3 {
+		t.Fatalf("%d findings: %+v", len(r.Findings), r.Findings)
+	}
+
+	for _, f := range r.Findings {
+		if f.Count != 10 || f.Group[0].Value != composed {
+			t.Errorf("%s: %d by %+q", f.Rule, f.Count, f.Group[0].Value)
+		}
+	}
+
+	r = evaluate(t, newLog(slices.Concat(deletions(composed, 4, 0), deletions(decomposed, 6, 0))...), theDay(), finding.Options{
+		Builtins: []string{"deletion"}, Expected: []finding.Expectation{{Actors: []string{decomposed}}},
+	})
+	if r.TotalCount != 0 || r.ExpectedCount != 10 {
+		t.Errorf("%d findings, %d expected", r.TotalCount, r.ExpectedCount)
+	}
+
+	r = evaluate(t, newLog(login(noon.Add(-1), decomposed, "192.0.2.1"), login(noon, composed, "::ffff:192.0.2.1"), login(noon.Add(1), decomposed, "192.0.2.1")), theDay(),
+		finding.Options{Builtins: []string{"login_from_new_address"}})
+	if r.TotalCount != 0 {
+		t.Errorf("%+v", r.Findings)
+	}
+}
+
+// TestBurstsOfOne: with a threshold of 1, within is how long it has to be quiet
+// before another finding begins.
+func TestBurstsOfOne(t *testing.T) {
+	t.Parallel()
+
+	one := finding.Rule{Name: "one", Severity: "low", Threshold: 1, Within: new(10 * time.Minute), GroupBy: []string{"actor"}, Condition: condition(t, `entry.operation == "delete"`)}
+
+	at := func(actor string, seconds ...int) []auditlog.Entry {
+		var entries []auditlog.Entry
+		for _, s := range seconds {
+			entries = append(entries, auditlog.Entry{ID: fmt.Sprint(actor, s), Time: noon.Add(time.Duration(s) * time.Second), Operation: "delete", Actor: actor})
+		}
+
+		return entries
+	}
+
+	for name, tt := range map[string]struct {
+		entries []auditlog.Entry
+		want    []string
+	}{
+		"none":             {nil, nil},
+		"one":              {at("a", 0), []string{"a 12:00:00-12:00:00 1 matching entry"}},
+		"nearer":           {at("a", 0, 599), []string{"a 12:00:00-12:09:59 2 matching entries within 10m"}},
+		"exactly apart":    {at("a", 0, 600), []string{"a 12:00:00-12:00:00 1 matching entry", "a 12:10:00-12:10:00 1 matching entry"}},
+		"a chain":          {at("a", 0, 599, 1198, 1797), []string{"a 12:00:00-12:29:57 4 matching entries, each less than 10m after the one before"}},
+		"a chain, a break": {at("a", 0, 599, 1199), []string{"a 12:00:00-12:09:59 2 matching entries within 10m", "a 12:19:59-12:19:59 1 matching entry"}},
+		"two actors":       {slices.Concat(at("a", 0), at("b", 1), at("a", 599), at("b", 602)), []string{"a 12:00:00-12:09:59 2 matching entries within 10m", "b 12:00:01-12:00:01 1 matching entry", "b 12:10:02-12:10:02 1 matching entry"}},
+		"at one time":      {append(at("a", 0, 0), at("a", 0)...), []string{"a 12:00:00-12:00:00 3 matching entries within 10m"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			slices.SortStableFunc(tt.entries, func(x, y auditlog.Entry) int { return x.Time.Compare(y.Time) })
+			r := evaluate(t, newLog(tt.entries...), theDay(), finding.Options{Rules: []finding.Rule{one}})
+
+			var (
+				got   []string
+				count int64
+			)
+
+			for _, f := range r.Findings {
+				got = append(got, fmt.Sprintf("%s %s-%s %s", f.Group[0].Value, f.FirstTime.Format(time.TimeOnly), f.LastTime.Format(time.TimeOnly), f.Message))
+				count += f.Count
+			}
+
+			slices.Sort(got)
+
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+
+			// Nothing that matches is in no finding, and nothing is in two.
+			if count != int64(len(tt.entries)) || r.CountsByRule["one"] != int64(len(tt.want)) {
+				t.Errorf("%d entries in findings, %v", count, r.CountsByRule)
+			}
+		})
+	}
+}
+
+// TestLoginByNobodyInParticular: who is not named was never seen before, since it
+// cannot be told from anybody else, however often such a login came from there.
+func TestLoginByNobodyInParticular(t *testing.T) {
+	t.Parallel()
+
+	s := newLog(
+		login(noon.Add(-2), "", "192.0.2.9"), login(noon.Add(-1), "ann", "192.0.2.9"), login(noon.Add(-1), "ann", "fe80::1%eth0"),
+		login(noon, "", "192.0.2.9"), login(noon.Add(1), "", "192.0.2.9"), login(noon.Add(2), "", "masked"),
+		login(noon.Add(3), "ann", "192.0.2.9"), login(noon.Add(4), "ann", "fe80::1%eth1"),
+	)
+
+	var got []string
+	for _, f := range evaluate(t, s, theDay(), finding.Options{Builtins: []string{"login_from_new_address"}}).Findings {
+		got = append(got, fmt.Sprintf("%s from %q: %s", f.Group[0].Value, f.Group[1].Value, f.Message))
+	}
+
+	want := []string{
+		`user from "192.0.2.9": 2 logins by nobody who is named`,
+		`user from "masked": 1 login from an address that is not recorded`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -3,7 +3,6 @@
 package finding
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -18,9 +17,10 @@ type Expectation struct {
 	// Rules names the rules that do not count the entries. Without any, these are
 	// deletion and mass_deletion.
 	Rules []string
-	// Actors match an entry's actor or its actor_id. In a pattern, * stands for any
-	// characters, ? for one and [a-z] for one of those; a backslash takes the meaning
-	// from the character behind it. Case matters.
+	// Actors match an entry's actor_id, and its actor where the cloud keeps such names
+	// unique (auditlog.Info.UniqueActor). In a pattern, * stands for any
+	// characters, also for none, ? for exactly one, and everything else for itself,
+	// brackets and backslashes included. Case matters.
 	Actors        []string
 	ResourceTypes []string
 	ResourceNames []string
@@ -52,17 +52,32 @@ func (x *Expectation) rules(o Options) []string {
 	})
 }
 
+// asked lists the values that the expectation compares fields with whose values a
+// service may know.
+func (x *Expectation) asked(i int) []auditlog.Asked {
+	all := make([]auditlog.Asked, 0, len(x.ResourceTypes))
+
+	for j, p := range x.ResourceTypes {
+		all = append(all, auditlog.Asked{
+			Argument: "resource_types", Expectation: i, Index: j, Field: "resource_type", Value: p,
+			Matches: func(value string) bool { return globMatch(p, value) },
+		})
+	}
+
+	return all
+}
+
 func (x *Expectation) check(found *mistakes, i int, o Options) {
 	everything := true
 
 	for _, c := range x.criteria() {
 		for j, p := range c.patterns {
-			if _, err := path.Match(p, ""); err != nil || p == "" {
+			if p == "" {
 				found.expectationf(i, c.name, j, "%q is not a pattern, such as \"ci-*\".", p)
 			}
 		}
 
-		all := slices.ContainsFunc(c.patterns, func(p string) bool { return strings.Trim(p, "*") == "" })
+		all := slices.ContainsFunc(c.patterns, func(p string) bool { return p != "" && strings.Trim(p, "*?") == "" })
 		everything = everything && (len(c.patterns) == 0 || all)
 	}
 
@@ -90,21 +105,54 @@ func (x *Expectation) checkAgainst(found *mistakes, i int, info auditlog.Info) {
 	}
 }
 
-func (x *Expectation) matches(e *auditlog.Entry) bool {
-	return (matchesAny(x.Actors, e.Actor) || matchesAny(x.Actors, e.ActorID)) &&
-		matchesAny(x.ResourceTypes, e.ResourceType) &&
-		matchesAny(x.ResourceNames, e.ResourceName)
+// matches says whether the entry is expected. Where only its actor's name meets the
+// expectation, and anybody could have chosen that name, it is not, and chosen.
+func (x *Expectation) matches(e *auditlog.Entry, unique bool) (expected, chosen bool) {
+	if !matchesAny(x.ResourceTypes, e.ResourceType) || !matchesAny(x.ResourceNames, e.ResourceName) {
+		return false, false
+	}
+
+	byID, byName := matchesAny(x.Actors, e.ActorID), matchesAny(x.Actors, e.Actor)
+
+	return byID || byName && unique, byName && !byID && !unique
 }
 
 func matchesAny(patterns []string, text string) bool {
-	return len(patterns) == 0 || text != "" && slices.ContainsFunc(patterns, func(p string) bool { return globMatch(p, text) })
+	if len(patterns) == 0 {
+		return true
+	}
+
+	text = auditlog.Normal(text)
+
+	return text != "" && slices.ContainsFunc(patterns, func(p string) bool { return globMatch(auditlog.Normal(p), text) })
 }
 
-// globMatch is path.Match without directories: to a name, a slash is a character
-// like any other, so it is one that names do not have while they are compared.
+// globMatch goes back to the last star only, since what an earlier one could take
+// more of, that one can take as well.
 func globMatch(pattern, text string) bool {
-	// The pattern was checked.
-	ok, _ := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(text, "/", "\x00"))
+	p, t := []rune(pattern), []rune(text)
+	at, i := 0, 0
+	star, from := -1, 0 // the last star, and where what comes behind it begins in the text
 
-	return ok
+	for i < len(t) {
+		switch {
+		case at < len(p) && p[at] == '*':
+			star, from = at, i
+			at++
+		case at < len(p) && (p[at] == '?' || p[at] == t[i]):
+			at++
+			i++
+		case star >= 0:
+			from++
+			at, i = star+1, from
+		default:
+			return false
+		}
+	}
+
+	for at < len(p) && p[at] == '*' {
+		at++
+	}
+
+	return at == len(p)
 }

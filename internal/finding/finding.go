@@ -88,11 +88,15 @@ func compare(a, b *Finding) int {
 	)
 }
 
-// NotEvaluable is a rule that could not have found anything, whatever happened.
+// NotEvaluable is a rule that could not have found anything, whatever happened, or
+// that may have missed something.
 type NotEvaluable struct {
 	Rule string
 	// Reason is one sentence.
 	Reason string
+	// ByNature says that no log of this service can ever show what the rule looks
+	// for.
+	ByNature bool
 }
 
 // Result is what a reading of the log came to.
@@ -115,7 +119,28 @@ type Result struct {
 	// expected, and ExpectedCounts by which expectation; an entry can meet several.
 	ExpectedCount  int64
 	ExpectedCounts []int64
+	// Chosen are names that would have met an expectation if they were unique.
+	Chosen []ChosenName
+	// Ungrouped are fields that rules group by and the service does not record, so that
+	// the rules count without them.
+	Ungrouped []Ungrouped
+	// Clean says that nothing was found, that this means that nothing happened, and
+	// that everything that was asked for could be evaluated.
+	Clean bool
 	// Baseline is the statement of the reading before the window, nil where no rule
 	// needed one.
 	Baseline *auditlog.Completeness
 }
+
+// ChosenName is the name of an actor that anybody could have chosen, such as the
+// description of an API token, and that an expectation allows.
+type ChosenName struct {
+	// Expectation is its index.
+	Expectation int
+	// Name and IDs are as they may be shown.
+	Name string
+	IDs  []string
+}
+
+// Ungrouped is a field that a rule groups by and that the service does not record.
+type Ungrouped struct{ Rule, Field string }

@@ -34,7 +34,10 @@ type log struct {
 
 // everything is a service of which nothing is known to be impossible.
 func everything() auditlog.Info {
-	return auditlog.Info{Name: auditlog.ServicePodStack, Title: "PodStack", Retention: 90 * 24 * time.Hour, Operations: auditlog.Operations()}
+	return auditlog.Info{
+		Name: auditlog.ServicePodStack, Title: "PodStack", Retention: 90 * 24 * time.Hour, Operations: auditlog.Operations(),
+		UniqueActor: func(*auditlog.Entry) bool { return true },
+	}
 }
 
 func newLog(entries ...auditlog.Entry) *log { return &log{info: everything(), entries: entries} }
@@ -54,7 +57,7 @@ func (l *log) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness
 		proof = ""
 	}
 
-	return auditlog.Select(q, c, proof, func(yield func([]auditlog.Entry, error) bool) {
+	return auditlog.Select(q, l.info, c, proof, func(yield func([]auditlog.Entry, error) bool) {
 		if yield(slices.Clone(l.entries), nil) && l.err != nil {
 			yield(nil, l.err)
 		}

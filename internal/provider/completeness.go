@@ -5,6 +5,7 @@ package provider
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,6 +130,23 @@ func completenessWarnings(info auditlog.Info, c auditlog.Completeness) diag.Diag
 
 	if len(c.Caveats) > 0 {
 		diags.Append(caveatsWarning(info, c).warning())
+	}
+
+	diags.Append(doubts(info, c)...)
+
+	return diags
+}
+
+// doubts name what may have been missed though everything was read.
+func doubts(info auditlog.Info, c auditlog.Completeness) diag.Diagnostics {
+	var diags diag.Diagnostics
+
+	if c.UnknownMatters {
+		diags.Append(unknownActionsProblem(info, c.UnknownActions).warning())
+	}
+
+	if values := slices.Concat(c.UnverifiedValues, c.AllowedValues); len(values) > 0 {
+		diags.Append(unverifiedProblem(info, values).warning())
 	}
 
 	diags.Append(unreadWarnings(info, c.Unread)...)

@@ -90,7 +90,7 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	service, query, diags := m.open(ctx, c, lookUpSummary)
+	service, query, diags := m.open(ctx, c, lookUpSummary, nil)
 
 	options, more := m.lookUpOptions(c)
 	diags.Append(more...)
@@ -112,8 +112,9 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 	return found, diags
 }
 
-// open returns what a look-up reads and what it asks for.
-func (m *queryModel) open(ctx context.Context, c *configured, summary string) (auditlog.Service, auditlog.Query, diag.Diagnostics) {
+// open returns what a look-up reads and what it asks for. More values may be asked
+// for than the query does.
+func (m *queryModel) open(ctx context.Context, c *configured, summary string, more []auditlog.Asked) (auditlog.Service, auditlog.Query, diag.Diagnostics) {
 	service, picked := c.source(ctx, summary, m.source())
 	if picked != nil {
 		return nil, auditlog.Query{}, compact(picked)
@@ -121,6 +122,10 @@ func (m *queryModel) open(ctx context.Context, c *configured, summary string) (a
 
 	query, diags := m.resolve(service.Info(), c.options.Clock(), lookUpSettleDelay, summary)
 	diags.Append(unanswerable(service, query)...)
+
+	if !diags.HasError() {
+		diags.Append(confirmValues(ctx, service, &query, more)...)
+	}
 
 	return service, query, diags
 }

@@ -93,6 +93,10 @@ func dataSourceQueryAttributes(settleDelay string) map[string]schema.Attribute {
 		}
 	}
 
+	for _, a := range decisionArguments() {
+		attributes[a.name] = schema.BoolAttribute{MarkdownDescription: a.description, Optional: true}
+	}
+
 	return attributes
 }
 

@@ -90,9 +90,9 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	service, query, diags := m.open(ctx, c, evaluateSummary)
+	options, diags := m.options()
 
-	options, more := m.options()
+	service, query, more := m.open(ctx, c, evaluateSummary, options.Asked())
 	diags.Append(more...)
 
 	r, more := redactor(m.Redact, c)
@@ -138,24 +138,26 @@ func (m *evaluationModel) checkEvaluable(not []finding.NotEvaluable, info auditl
 	}
 
 	p := problem{
-		summary: "A rule cannot find anything",
-		cause:   "There are rules that cannot find anything in this log, whatever happened, so that finding nothing proves nothing.",
-		next:    "Remove them for this service, or name the built-in rules to apply in builtin_rules.",
+		summary: "A rule cannot be evaluated",
+		cause:   "There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.",
+		next:    "Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.",
 	}.with("Service", info.Name)
 
-	named := false
+	worth := false
 
 	for _, n := range not {
 		p = p.with("Rule "+n.Rule, n.Reason)
-		named = named || !m.BuiltinRules.IsNull() || !slices.Contains(finding.BuiltinNames(), n.Rule)
+		// By default all built-in rules apply that the log can answer; not_evaluable
+		// lists the others.
+		worth = worth || !n.ByNature || !m.BuiltinRules.IsNull() || !slices.Contains(finding.BuiltinNames(), n.Rule)
 	}
 
 	switch {
 	case m.FailOnNotEvaluable.ValueBool():
 		return diag.Diagnostics{p.at(path.Root("fail_on_not_evaluable"))}
-	case named:
+	case worth:
 		return diag.Diagnostics{p.warning()}
 	default:
-		return nil // All built-in rules apply by default; not_evaluable lists them.
+		return nil
 	}
 }

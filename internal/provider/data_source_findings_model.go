@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -32,6 +33,7 @@ type evaluationModel struct {
 	Redact             types.Map    `tfsdk:"redact"`
 
 	Findings             types.List   `tfsdk:"findings"`
+	Clean                types.Bool   `tfsdk:"clean"`
 	TotalCount           types.Int64  `tfsdk:"total_count"`
 	CountsByRule         types.Map    `tfsdk:"counts_by_rule"`
 	CountsBySeverity     types.Map    `tfsdk:"counts_by_severity"`
@@ -90,7 +92,7 @@ func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 		MaxFindings: int(m.MaxFindings.ValueInt64()),
 	}
 	if m.BuiltinRules.IsNull() || m.BuiltinRules.IsUnknown() {
-		o.Builtins = finding.BuiltinNames()
+		o.Builtins, o.ByDefault = finding.BuiltinNames(), m.BuiltinRules.IsNull()
 	}
 
 	elements := m.Rules.Elements()
@@ -280,6 +282,7 @@ func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness) {
 
 	m.Findings = types.ListValueMust(types.ObjectType{AttrTypes: findingTypes()}, findings)
 	m.NotEvaluable = types.ListValueMust(types.ObjectType{AttrTypes: notEvaluableTypes()}, not)
+	m.Clean = types.BoolValue(r.Clean)
 	m.TotalCount, m.EntryCount = types.Int64Value(r.TotalCount), types.Int64Value(r.EntryCount)
 	m.CountsByRule, m.CountsBySeverity = countsValue(r.CountsByRule), countsValue(bySeverity)
 	m.ExpectedCount, m.ExpectedCounts = types.Int64Value(r.ExpectedCount), types.ListValueMust(types.Int64Type, expected)
@@ -322,6 +325,24 @@ func resultWarnings(info auditlog.Info, r *finding.Result) diag.Diagnostics {
 		}.with("Listed", strconv.Itoa(len(r.Findings))).with("Findings", strconv.FormatInt(r.TotalCount, 10)).warning())
 	}
 
+	for _, c := range r.Chosen {
+		diags.Append(chosenWarning(info, c))
+	}
+
+	if len(r.Ungrouped) > 0 {
+		p := problem{
+			summary: "A rule counts without a field it groups by",
+			cause:   info.Title + " does not record the field, so that the rule counts what it cannot tell apart together.",
+			next:    "Take into account that a finding may be of several; or remove the field from group_by.",
+		}.with("Service", info.Name)
+
+		for _, u := range r.Ungrouped {
+			p = p.with("Rule "+u.Rule, u.Field)
+		}
+
+		diags.Append(p.warning())
+	}
+
 	if b := r.Baseline; b != nil && (b.BeyondRetention || len(b.Gaps) > 0) {
 		diags.Append(problem{
 			summary: "The baseline is not covered throughout",
@@ -331,4 +352,19 @@ func resultWarnings(info auditlog.Info, r *finding.Result) diag.Diagnostics {
 	}
 
 	return diags
+}
+
+// chosenWarning says what to write in place of a name that anybody could choose.
+func chosenWarning(info auditlog.Info, c finding.ChosenName) diag.Diagnostic {
+	p := problem{
+		summary: "An expectation names what anybody can choose",
+		cause:   "Entries would have been expected by a name that is not unique, such as the description of an API token, and count all the same.",
+		next:    "Write the id into actors if it is the actor that is meant.",
+	}.with("Service", info.Name).with("Name", shown(c.Name)).with("Ids", strings.Join(c.IDs, ", "))
+
+	if len(c.IDs) == 0 {
+		p.next = "The log records no id of the actor, so nothing can allow these entries; let the expectation match resources instead."
+	}
+
+	return diag.NewAttributeWarningDiagnostic(path.Root("expected").AtListIndex(c.Expectation), p.summary, p.detail())
 }

@@ -23,7 +23,7 @@ func findingsSchema(ctx context.Context) schema.Schema {
 
 	maps.Copy(attributes, map[string]schema.Attribute{
 		"builtin_rules": schema.ListAttribute{
-			MarkdownDescription: "Built-in rules to apply: `" + strings.Join(finding.BuiltinNames(), "`, `") + "`. `[]` applies none. Default: all of them.",
+			MarkdownDescription: "Built-in rules to apply: `" + strings.Join(finding.BuiltinNames(), "`, `") + "`. `[]` applies none. Default: every one that the service's log can answer.",
 			ElementType:         types.StringType,
 			Optional:            true,
 		},
@@ -109,7 +109,7 @@ func expectationAttributes() map[string]schema.Attribute {
 
 	return map[string]schema.Attribute{
 		"rules":          list("Rules that the expectation is about, by name. Default: `" + finding.RuleDeletion + "` and `" + finding.RuleMassDeletion + "`."),
-		"actors":         list("Actors, by name or id."),
+		"actors":         list("Actors by id, or by a name that the cloud keeps unique: a user name of UpCloud, the e-mail address of a user. The description of an API token, which anybody can choose, matches nothing and is a warning that gives the ids."),
 		"resource_types": list("Types of resources."),
 		"resource_names": list("Names of resources."),
 	}
@@ -152,11 +152,16 @@ func findingsResults() map[string]schema.Attribute {
 				"message": text("The rule's message."),
 			}},
 		},
+		"clean": schema.BoolAttribute{
+			MarkdownDescription: "Whether nothing was found and this means that nothing happened: `completeness.conclusive` is true, and every rule that was asked for could be evaluated. " +
+				"Without `builtin_rules`, those are the built-in rules that the service's log can answer.",
+			Computed: true,
+		},
 		"total_count":        number("How many findings there are."),
 		"counts_by_rule":     counts("How many findings there are, by rule: `0` for one that was evaluated and found nothing, no key for one that is not evaluable."),
 		"counts_by_severity": counts("How many findings there are, by severity: `0` where rules of it found nothing, no key where none was evaluated."),
 		"not_evaluable": schema.ListNestedAttribute{
-			MarkdownDescription: "Rules that could not have found anything, whatever happened.",
+			MarkdownDescription: "Rules that could not have found anything, whatever happened, or that may have missed what actions did that are not known to mean any operation.",
 			Computed:            true,
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"rule":   text("The rule."),

@@ -34,9 +34,10 @@ func (w *world) history(deeds ...deed) []string {
 	w.t.Helper()
 
 	ids := make([]string, len(deeds))
+	before := len(w.fake.UpCloudRecords())
 
 	for i, d := range deeds {
-		ids[i] = fmt.Sprintf("01HQXYZ12345678900000%05d", i)
+		ids[i] = fmt.Sprintf("01HQXYZ12345678900000%05d", before+i)
 		w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
 			Time: w.now().Add(-d.ago), CloudEventID: ids[i], CorrelationID: "c", Action: d.action, ResourceType: d.kind,
 			Origin: "api", AuthType: "api", AccountUsername: d.actor, IPAddress: d.address,

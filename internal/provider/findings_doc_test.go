@@ -10,6 +10,9 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
 
 // TestBuiltinRulesAreDocumented holds the tables of the documentation against the
@@ -35,11 +38,11 @@ func TestBuiltinRulesAreDocumented(t *testing.T) {
 
 		fmt.Fprintf(&services, "| `%s` |", b.Name)
 
-		for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale, auditlog.ServicePodStack} {
+		for _, info := range []auditlog.Info{upcloud.Info(), cloudscale.Info(), podstack.Info()} {
 			switch {
-			case b.Impossible[service] != "":
+			case b.Never(info) != "":
 				services.WriteString(" – |")
-			case b.Caveats[service] != "":
+			case b.Caveats[info.Name] != "":
 				services.WriteString(" perhaps |")
 			default:
 				services.WriteString(" yes |")

@@ -37,7 +37,8 @@ type lookUpOptions struct {
 }
 
 // lookedUp is what a look-up found. Counts cover every match, also where entries
-// are left out.
+// are left out. Their keys are in the normal form, which Terraform gives them as
+// well: it would keep one of several that become equal.
 type lookedUp struct {
 	entries        []auditlog.Entry // nil when they were not asked for
 	total          int64
@@ -89,14 +90,14 @@ func lookUp(ctx context.Context, s auditlog.Service, q auditlog.Query, o lookUpO
 
 func (f *lookedUp) count(e *auditlog.Entry) {
 	f.total++
-	f.byAction[e.Action]++
+	f.byAction[auditlog.Normal(e.Action)]++
 	f.byOperation[string(e.Operation)]++
 
 	// Whoever has no name is counted by id, and by kind where there is no id.
-	f.byActor[cmp.Or(e.Actor, e.ActorID, string(e.ActorType))]++
+	f.byActor[auditlog.Normal(cmp.Or(e.Actor, e.ActorID, string(e.ActorType)))]++
 
 	if e.ResourceType != "" {
-		f.byResourceType[e.ResourceType]++
+		f.byResourceType[auditlog.Normal(e.ResourceType)]++
 	}
 }
 

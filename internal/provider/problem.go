@@ -186,11 +186,14 @@ func diagnosticOf(err error, in circumstances) diag.Diagnostic {
 // the disk or of an archive, is not its business.
 func readingProblem(err error, in circumstances) (diag.Diagnostic, bool) {
 	unanswerable, evalErr := (*auditlog.UnanswerableError)(nil), (*where.EvalError)(nil)
+	unknown := (*auditlog.UnknownActionsError)(nil)
 	apiErr, exportErr, readErr := (*client.Error)(nil), (*podstack.Error)(nil), (*archive.ReadError)(nil)
 
 	switch {
 	case errors.As(err, &unanswerable):
 		return unanswerableProblem(unanswerable, in.info), true
+	case errors.As(err, &unknown):
+		return unknownActionsProblem(in.info, unknown.Actions).at(path.Root("fail_on_unknown_actions")), true
 	case errors.As(err, &evalErr):
 		return explain(err, in).at(path.Root(whereName)), true
 	case errors.As(err, &apiErr), errors.As(err, &exportErr), errors.As(err, &readErr):

@@ -88,11 +88,15 @@ func checkAnswerable(query auditlog.Query, info auditlog.Info) diag.Diagnostics 
 
 func unanswerableProblem(u *auditlog.UnanswerableError, info auditlog.Info) diag.Diagnostic {
 	at, next := path.Root(u.Argument), "Remove the argument for this service."
-	if u.Index >= 0 {
+
+	switch {
+	case u.Index >= 0 && u.Argument == "operations":
 		at, next = at.AtListIndex(u.Index), "Remove the operation for this service, or filter by actions."
+	case u.Index >= 0:
+		at, next = at.AtListIndex(u.Index), "Correct the value, or remove it for this service."
 	}
 
-	p := problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name)
+	p := problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name).with("Did you mean", u.Nearest)
 	if u.Argument == whereName {
 		p.next = "Change the condition for this service, so that it does not need what is never recorded, or leave it out."
 		p = p.with("Never recorded", strings.Join(info.NeverRecorded, ", "))
@@ -191,6 +195,9 @@ func (m *filterModel) filters() (auditlog.Query, error) {
 		Origins:       stringsOf[string](m.Origins),
 		IPAddresses:   stringsOf[string](m.IPAddresses),
 		Search:        m.Search.ValueString(),
+
+		AllowUnknownValues:   m.AllowUnknownValues.ValueBool(),
+		FailOnUnknownActions: m.FailOnUnknownActions.ValueBool(),
 	}
 
 	if m.Where.IsNull() || m.Where.IsUnknown() {

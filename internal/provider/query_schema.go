@@ -50,6 +50,14 @@ func queryArguments(settleDelay string) []queryArgument {
 	}
 }
 
+// decisionArguments are the arguments of every query that are true or false.
+func decisionArguments() []struct{ name, description string } {
+	return []struct{ name, description string }{
+		{"allow_unknown_values", "Whether values of `actions`, `origins` and `resource_types`, and those that conditions and expectations compare with, may be ones that neither the service's documentation nor its log confirms. Default: `false`: what the service knows of no entry is an error, and what nothing confirms keeps the result from being conclusive."},
+		{"fail_on_unknown_actions", "Whether it is an error when an entry that answers the query, or would if its action meant something else, has an action that is not known to mean any operation. Default: `false`, which is a warning where the answer depends on it."},
+	}
+}
+
 // queryModel is what the query looks like in a configuration.
 type queryModel struct {
 	filterModel
@@ -79,4 +87,7 @@ type filterModel struct {
 	IPAddresses   types.List   `tfsdk:"ip_addresses"`
 	Search        types.String `tfsdk:"search"`
 	Where         types.String `tfsdk:"where"`
+
+	AllowUnknownValues   types.Bool `tfsdk:"allow_unknown_values"`
+	FailOnUnknownActions types.Bool `tfsdk:"fail_on_unknown_actions"`
 }

@@ -193,7 +193,12 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (*archiv
 		return nil, diag.Diagnostics{picked}
 	}
 
-	a, _, err := r.c.openArchive(ctx, m, service, m.head(), "")
+	filters, err := m.filters()
+	if err != nil {
+		return nil, diag.Diagnostics{conditionProblem(err).at(path.Root(whereName))}
+	}
+
+	a, _, err := r.c.openArchive(ctx, m, service, filters, m.head(), "")
 	if err != nil {
 		return nil, diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
 	}
@@ -336,15 +341,19 @@ func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key t
 		return diag.Diagnostics{picked}
 	}
 
-	_, diags := plan.checkedFilters(service.Info())
+	filters, diags := plan.checkedFilters(service.Info())
 
 	_, found := redactor(plan.Redact, r.c)
 	if diags.Append(found...); diags.HasError() {
 		return diags
 	}
 
+	if diags.Append(confirmValues(ctx, service, &filters, nil)...); diags.HasError() {
+		return diags
+	}
+
 	// What lies at the destination can be looked at now; nothing is written there.
-	a, _, err := r.c.openArchive(ctx, plan, service, nil, key.ValueString())
+	a, _, err := r.c.openArchive(ctx, plan, service, filters, nil, key.ValueString())
 	if err != nil {
 		diags.Append(archiveProblem(err, plan.Destination.ValueString(), service.Info()))
 
@@ -372,10 +381,14 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	service, picked := r.c.pick(archiveSummary, m.Service)
 	diags.Append(compact(picked)...)
 
+	var filters auditlog.Query
+
 	if picked == nil {
 		// Values that were not known when planning are looked at here first.
-		_, found := m.checkedFilters(service.Info())
+		query, found := m.checkedFilters(service.Info())
 		diags.Append(found...)
+
+		filters = query
 	}
 
 	public, found := r.publicKey(key)
@@ -388,7 +401,11 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	result, err := r.run(ctx, m, service, known, or(key, r.c.env(signingKeyEnv)).ValueString())
+	if diags.Append(confirmValues(ctx, service, &filters, nil)...); diags.HasError() {
+		return diags
+	}
+
+	result, err := r.run(ctx, m, service, filters, known, or(key, r.c.env(signingKeyEnv)).ValueString())
 	if err != nil {
 		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
 	}
@@ -404,7 +421,6 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	}
 
 	diags.Append(openGapsWarning(service.Info(), result.Gaps, result.Head)...)
-	diags.Append(unreadWarnings(service.Info(), result.Completeness.Unread)...)
 
 	if service.Info().Copy && result.Lost != nil {
 		diags.Append(problem{
@@ -413,6 +429,8 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 			next:    "To archive it after all, add its exports and begin another archive.",
 		}.with("Service", service.Info().Name).with("Left out", auditlog.Window{Start: result.Lost.From, End: result.Lost.To}.String()).warning())
 	}
+
+	diags.Append(doubts(service.Info(), result.Completeness)...)
 
 	if result.Completeness.BeyondRetention && result.ResumedBy == archive.ResumedFromStart {
 		diags.Append(retentionWarning(service.Info(), result.Completeness).warning())
@@ -436,8 +454,8 @@ func openGapsWarning(info auditlog.Info, gaps []auditlog.Window, head archive.He
 	return diag.Diagnostics{p.withGaps(gaps).warning()}
 }
 
-func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, known *archive.Head, key string) (archive.Result, error) {
-	a, store, err := r.c.openArchive(ctx, m, service, known, key)
+func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Head, key string) (archive.Result, error) {
+	a, store, err := r.c.openArchive(ctx, m, service, filters, known, key)
 	if err != nil {
 		return archive.Result{}, err
 	}

@@ -267,7 +267,7 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 }
 
 // openArchive opens the archive that the model describes.
-func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, known *archive.Head, key string) (*archive.Archive, durable.Store, error) {
+func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Head, key string) (*archive.Archive, durable.Store, error) {
 	store, err := c.openStore(ctx, m.Destination.ValueString())
 	if err != nil {
 		return nil, nil, err
@@ -276,11 +276,6 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 	redactor, diags := redactor(m.Redact, c)
 	if diags.HasError() {
 		return nil, nil, errors.New(strings.TrimSuffix(diags[0].Detail(), "."))
-	}
-
-	filters, err := m.filters()
-	if err != nil {
-		return nil, nil, err
 	}
 
 	now := c.options.Clock()

@@ -256,6 +256,10 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan *exportModel) d
 	query, diags := plan.resolve(service.Info(), r.c.options.Clock(), exportSettleDelay, exportSummary)
 	diags.Append(unanswerable(service, query)...)
 
+	if !diags.HasError() {
+		diags.Append(confirmValues(ctx, service, &query, nil)...)
+	}
+
 	return diags
 }
 
@@ -273,6 +277,10 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time
 
 	query, diags := m.resolve(service.Info(), now, exportSettleDelay, exportSummary)
 	if diags.Append(unanswerable(service, query)...); diags.HasError() {
+		return diags
+	}
+
+	if diags.Append(confirmValues(ctx, service, &query, nil)...); diags.HasError() {
 		return diags
 	}
 

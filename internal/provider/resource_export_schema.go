@@ -174,6 +174,10 @@ func resourceQueryAttributes(settleDelay string) map[string]schema.Attribute {
 		}
 	}
 
+	for _, a := range decisionArguments() {
+		attributes[a.name] = schema.BoolAttribute{MarkdownDescription: a.description, Optional: true}
+	}
+
 	return attributes
 }
 

@@ -25,10 +25,21 @@ var (
 	changeType = types.NewObjectType("change")
 )
 
-// record is an entry as a CEL value.
+// record is an entry as a CEL value. All of its texts are in their normal form, as
+// the condition's are.
 type record struct {
 	entry *auditlog.Entry
 	raw   map[string]any // parsed when it is first asked for
+	// assumed holds the texts of fields of an entry that is only thought of.
+	assumed map[string]string
+}
+
+func (r *record) text(f auditlog.Field) string {
+	if text, ok := r.assumed[f.Name]; ok {
+		return text
+	}
+
+	return f.Text(r.entry)
 }
 
 // change is an element of entry.changes as a CEL value.
@@ -49,11 +60,11 @@ var fieldTypes = func() map[string]*types.FieldType {
 }()
 
 func fieldType(f auditlog.Field) *types.FieldType {
-	set := func(is func(e *auditlog.Entry) bool) ref.FieldTester {
+	set := func(is func(r *record) bool) ref.FieldTester {
 		return func(target any) bool {
 			r, ok := target.(*record)
 
-			return ok && is(r.entry)
+			return ok && is(r)
 		}
 	}
 
@@ -72,25 +83,25 @@ func fieldType(f auditlog.Field) *types.FieldType {
 	case f.Kind == auditlog.KindString:
 		return &types.FieldType{
 			Type:    types.StringType,
-			IsSet:   set(func(e *auditlog.Entry) bool { return f.Text(e) != "" }),
-			GetFrom: get(func(r *record) (any, error) { return types.String(f.Text(r.entry)), nil }),
+			IsSet:   set(func(r *record) bool { return r.text(f) != "" }),
+			GetFrom: get(func(r *record) (any, error) { return normal(r.text(f)), nil }),
 		}
 	case f.Kind == auditlog.KindTime && f.Name == "time":
 		return &types.FieldType{
 			Type:    types.TimestampType,
-			IsSet:   set(func(e *auditlog.Entry) bool { return !e.Time.IsZero() }),
+			IsSet:   set(func(r *record) bool { return !r.entry.Time.IsZero() }),
 			GetFrom: get(func(r *record) (any, error) { return types.Timestamp{Time: r.entry.Time}, nil }),
 		}
 	case f.Kind == auditlog.KindChanges:
 		return &types.FieldType{
 			Type:    types.NewListType(changeType),
-			IsSet:   set(func(e *auditlog.Entry) bool { return len(e.Changes) > 0 }),
+			IsSet:   set(func(r *record) bool { return len(r.entry.Changes) > 0 }),
 			GetFrom: get(func(r *record) (any, error) { return changesOf(r.entry), nil }),
 		}
 	case f.Kind == auditlog.KindRaw:
 		return &types.FieldType{
 			Type:    types.NewMapType(types.StringType, types.DynType),
-			IsSet:   set(func(e *auditlog.Entry) bool { return len(e.Raw) > 0 }),
+			IsSet:   set(func(r *record) bool { return len(r.entry.Raw) > 0 }),
 			GetFrom: get(func(r *record) (any, error) { return r.parseRaw() }),
 		}
 	default:
@@ -122,7 +133,7 @@ func changeField(text func(c *change) *string) *types.FieldType {
 			}
 
 			if s := text(c); s != nil {
-				return types.String(*s), nil
+				return normal(*s), nil
 			}
 
 			return types.String(""), nil
@@ -139,7 +150,12 @@ func changesOf(e *auditlog.Entry) ref.Val {
 	return types.NewRefValList(types.DefaultTypeAdapter, values)
 }
 
-var errRaw = errors.New("the record of the cloud is no JSON object")
+var (
+	errRaw   = errors.New("the record of the cloud is no JSON object")
+	errTwins = errors.New("the record of the cloud has two keys that are the same text")
+)
+
+func normal(text string) types.String { return types.String(auditlog.Normal(text)) }
 
 func (r *record) parseRaw() (map[string]any, error) {
 	if r.raw != nil || len(r.entry.Raw) == 0 {
@@ -149,40 +165,61 @@ func (r *record) parseRaw() (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(r.entry.Raw))
 	d.UseNumber()
 
-	if d.Decode(&r.raw) != nil || r.raw == nil {
+	var object map[string]any
+	if d.Decode(&object) != nil || object == nil {
 		return nil, errRaw
 	}
 
-	for key, value := range r.raw {
-		r.raw[key] = native(value)
-	}
+	raw, err := nativeObject(object)
+	r.raw = raw
 
-	return r.raw, nil
+	return raw, err
 }
 
 // native makes CEL's numbers of JSON's: whole ones are int, so that ids keep all
-// of their digits, others double.
-func native(value any) any {
+// of their digits, others double. Texts come in their normal form.
+func native(value any) (any, error) {
 	switch v := value.(type) {
 	case json.Number:
 		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
-			return n
+			return n, nil
 		}
 
 		f, _ := v.Float64() // Beyond its range it is infinite, which compares well enough.
 
-		return f
+		return f, nil
+	case string:
+		return auditlog.Normal(v), nil
 	case map[string]any:
-		for key, inner := range v {
-			v[key] = native(inner)
-		}
+		return nativeObject(v)
 	case []any:
 		for i, inner := range v {
-			v[i] = native(inner)
+			var err error
+			if v[i], err = native(inner); err != nil {
+				return nil, err
+			}
 		}
 	}
 
-	return value
+	return value, nil
+}
+
+func nativeObject(object map[string]any) (map[string]any, error) {
+	all := make(map[string]any, len(object))
+
+	for key, value := range object {
+		key = auditlog.Normal(key)
+		if _, taken := all[key]; taken {
+			return nil, errTwins
+		}
+
+		var err error
+		if all[key], err = native(value); err != nil {
+			return nil, err
+		}
+	}
+
+	return all, nil
 }
 
 // ConvertToNative implements ref.Val.
@@ -214,11 +251,11 @@ func (c *change) ConvertToType(t ref.Type) ref.Val { return noConversion(t) }
 func (c *change) Equal(other ref.Val) ref.Val {
 	o, ok := other.(*change)
 
-	return types.Bool(ok && o.Field == c.Field && same(o.Before, c.Before) && same(o.After, c.After))
+	return types.Bool(ok && same(&o.Field, &c.Field) && same(o.Before, c.Before) && same(o.After, c.After))
 }
 
 func same(a, b *string) bool {
-	return a == b || a != nil && b != nil && *a == *b
+	return a == b || a != nil && b != nil && normal(*a) == normal(*b)
 }
 
 // Type implements ref.Val.

@@ -25,7 +25,7 @@ func (e *Error) Error() string {
 }
 
 // Pointer returns the excerpt with a caret under the character at fault.
-func (e *Error) Pointer() string { return pointer(e.Excerpt, e.Column) }
+func (e *Error) Pointer() string { return Pointer(e.Excerpt, e.Column) }
 
 // EvalError says that a condition could not be evaluated on an entry, and where
 // in the condition. It holds nothing of the entry.
@@ -50,10 +50,11 @@ func (e *EvalError) Error() string {
 }
 
 // Pointer returns the excerpt with a caret under the character at fault.
-func (e *EvalError) Pointer() string { return pointer(e.Excerpt, e.Column) }
+func (e *EvalError) Pointer() string { return Pointer(e.Excerpt, e.Column) }
 
-// pointer shows no more of a long line than fits on a screen.
-func pointer(line string, column int) string {
+// Pointer returns a line with a caret under one of its characters, and no more of a
+// long one than fits on a screen.
+func Pointer(line string, column int) string {
 	const before, width = 40, 72
 
 	if column < 1 {

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -40,6 +39,7 @@ const noKey = "the record of an entry has no such key"
 
 var mishaps = []mishap{
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errRaw.Error())), errRaw.Error(), "Guard it with has(entry.raw)"},
+	{regexp.MustCompile(`^` + regexp.QuoteMeta(errTwins.Error())), errTwins.Error(), "Write the condition without entry.raw"},
 	{regexp.MustCompile(`^(no such key|no such attribute)`), noKey, `Guard it with has(entry.raw.key), or with "key" in entry.raw`},
 	{regexp.MustCompile(`^(index out of bounds|index '.*' out of range|index out of range|invalid substring range|unsupported index)`), "an entry has no such element or character", "Guard it with size(), as in size(entry.changes) > 0"},
 	{regexp.MustCompile(`^(no such overload|got .* expected iterable)`), "a value of an entry has another type than is needed here", "Compare its type first, as in type(entry.raw.size) == int"},
@@ -156,17 +156,4 @@ func pathOf(x ast.Expr) (path string, guards []string, ok bool) {
 	default:
 		return "", nil, false
 	}
-}
-
-// possible says whether the condition might hold on an entry of which only the
-// fields in e are known; unknown are the others.
-func (x *Expression) possible(e *auditlog.Entry, unknown []*cel.AttributePatternType) bool {
-	vars, err := cel.PartialVars(activation{&record{entry: e}}, unknown...)
-	if err != nil {
-		return true
-	}
-
-	value, _, err := x.partial.Eval(vars)
-
-	return err != nil || value != types.False
 }

@@ -5,7 +5,6 @@ package where
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -99,9 +98,7 @@ func ipIn(address, block ref.Val) ref.Val {
 		return types.WrapErr(errBlock)
 	}
 
-	parsed, err := netip.ParseAddr(string(a))
-
-	return types.Bool(err == nil && prefix.Contains(parsed.Unmap()))
+	return types.Bool(auditlog.InBlock(prefix, string(a)))
 }
 
 func ipInAny(address, blocks ref.Val) ref.Val {

@@ -57,7 +57,7 @@ func FuzzCompile(f *testing.F) {
 				t.Fatalf("%q: %v", text, err)
 			}
 
-			if ok && !x.Possible(auditlog.Info{Name: e.Service, Operations: []auditlog.Operation{e.Operation}}) {
+			if ok && !x.Possible(auditlog.Query{}.Scope(auditlog.Info{Name: e.Service, Operations: []auditlog.Operation{e.Operation}})) {
 				t.Fatalf("%q is impossible and matches", text)
 			}
 		}

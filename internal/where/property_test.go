@@ -230,7 +230,7 @@ func TestConditionMeansWhatItSays(t *testing.T) {
 				}
 			}
 
-			if got && !x.Possible(info) {
+			if got && !x.Possible(auditlog.Query{}.Scope(info)) {
 				t.Fatalf("%s matches %+v and is impossible", c.text, e)
 			}
 		}

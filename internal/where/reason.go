@@ -13,6 +13,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
 // CEL's own messages name its grammar and its internals. What follows says the
@@ -431,49 +433,10 @@ func signatures(name string) []string {
 
 // didYouMean is "" where no word is near enough to be meant.
 func didYouMean[T ~string](word string, words []T) string {
-	best, nearest := len([]rune(word))/2+1, ""
-
-	for _, w := range words {
-		if d := distance(strings.ToLower(word), strings.ToLower(string(w))); d < best {
-			best, nearest = d, string(w)
-		}
-	}
-
-	if nearest == "" || best > 3 {
+	nearest := auditlog.Nearest(word, words)
+	if nearest == "" {
 		return ""
 	}
 
 	return " (did you mean " + nearest + "?)"
-}
-
-// distance is how many characters must be added, removed, replaced or swapped
-// with their neighbour.
-func distance(a, b string) int {
-	s, t := []rune(a), []rune(b)
-	rows := make([][]int, len(s)+1)
-
-	for i := range rows {
-		rows[i] = make([]int, len(t)+1)
-		rows[i][0] = i
-	}
-
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-
-	for i := 1; i <= len(s); i++ {
-		for j := 1; j <= len(t); j++ {
-			cost := 1
-			if s[i-1] == t[j-1] {
-				cost = 0
-			}
-
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && s[i-1] == t[j-2] && s[i-2] == t[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-
-	return rows[len(s)][len(t)]
 }

@@ -11,7 +11,6 @@ package where
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -43,6 +42,7 @@ type Expression struct {
 	program cel.Program
 	partial cel.Program // for entries of which not everything is known
 	traced  cel.Program // for finding the part at fault
+	uses    uses
 }
 
 var _ auditlog.Condition = (*Expression)(nil)
@@ -59,12 +59,16 @@ func Compile(text string) (*Expression, error) {
 		return nil, compileError(text, nil, issues)
 	}
 
+	normalLiterals(parsed.NativeRep())
+
 	checked, issues := env.Check(parsed)
 	if issues.Err() != nil {
 		return nil, compileError(text, parsed.NativeRep(), issues)
 	}
 
 	x := &Expression{text: text, ast: checked.NativeRep()}
+	x.uses = usesOf(text, x.ast)
+
 	if e := check(text, x.ast); e != nil {
 		return nil, e
 	}
@@ -74,6 +78,18 @@ func Compile(text string) (*Expression, error) {
 	}
 
 	return x, nil
+}
+
+// normalLiterals puts texts into the form in which a condition sees those of an
+// entry. An escape such as "\u0308" can make one of another form.
+func normalLiterals(a *ast.AST) {
+	literals := ast.NewExprFactory()
+
+	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		if text, ok := literalString(x); ok {
+			x.SetKindCase(literals.NewLiteral(x.ID(), types.String(auditlog.Normal(text))))
+		}
+	}))
 }
 
 func (x *Expression) plan(env *cel.Env, checked *cel.Ast) error {
@@ -119,23 +135,6 @@ func (x *Expression) Match(e *auditlog.Entry) (bool, error) {
 	}
 
 	return bool(holds), nil
-}
-
-// Possible says whether any entry of the service could match. Only what is
-// certain counts against it: an error, which reading would show, is possible.
-func (x *Expression) Possible(info auditlog.Info) bool {
-	var unknown []*cel.AttributePatternType
-
-	for _, f := range auditlog.Fields() {
-		known := f.Name == "operation" || f.Name == "service" && info.Cloud() != auditlog.ServiceArchive || !info.Records(f.Name)
-		if !known {
-			unknown = append(unknown, cel.AttributePattern(entryVariable).QualString(f.Name))
-		}
-	}
-
-	return slices.ContainsFunc(info.Operations, func(op auditlog.Operation) bool {
-		return x.possible(&auditlog.Entry{Service: info.Cloud(), Operation: op}, unknown)
-	})
 }
 
 // activation gives a condition its one variable.

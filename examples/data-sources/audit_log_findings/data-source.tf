@@ -28,8 +28,12 @@ data "audit_log_findings" "day" {
 
   lifecycle {
     postcondition {
-      condition     = self.total_count == 0
-      error_message = join("\n", [for f in self.findings : "${f.severity}: ${f.rule}: ${f.message}"])
+      condition = self.clean
+      error_message = join("\n", concat(
+        [for f in self.findings : "${f.severity}: ${f.rule}: ${f.message}"],
+        [for n in self.not_evaluable : "not evaluable: ${n.rule}: ${n.reason}"],
+        ["conclusive: ${self.completeness.conclusive}"],
+      ))
     }
   }
 }

@@ -7,8 +7,8 @@ ephemeral "audit_logs" "deletions" {
 
   lifecycle {
     postcondition {
-      condition     = self.total_count == 0
-      error_message = "Something was deleted by an actor who may not."
+      condition     = self.total_count == 0 && self.completeness.conclusive
+      error_message = "Something was deleted by an actor who may not, or the log does not show everything."
     }
   }
 }

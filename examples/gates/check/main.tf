@@ -23,9 +23,9 @@ check "no_deletions" {
   }
 
   assert {
-    condition = data.audit_logs.deletions.total_count == 0
+    condition = data.audit_logs.deletions.total_count == 0 && data.audit_logs.deletions.completeness.conclusive
 
     # Terraform copies this text into the state, so it names nobody.
-    error_message = "${data.audit_logs.deletions.total_count} deletions between ${data.audit_logs.deletions.window_start} and ${data.audit_logs.deletions.window_end}."
+    error_message = "${data.audit_logs.deletions.total_count} deletions between ${data.audit_logs.deletions.window_start} and ${data.audit_logs.deletions.window_end}, in a log that ${data.audit_logs.deletions.completeness.conclusive ? "shows" : "does not show"} everything."
   }
 }

@@ -25,6 +25,12 @@ data "audit_logs" "deletions" {
   include_entries = false
 
   lifecycle {
+    # Nothing found has to mean that nothing happened.
+    postcondition {
+      condition     = self.completeness.conclusive
+      error_message = "The log does not show everything that happened in the window; the warnings and completeness say what is missing."
+    }
+
     postcondition {
       condition = length(setsubtract(keys(self.counts_by_actor), var.allowed_actors)) == 0
 

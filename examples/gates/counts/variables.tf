@@ -11,7 +11,7 @@ variable "resource_types" {
 }
 
 variable "allowed_actors" {
-  description = "Who may delete: user names on UpCloud, e-mail addresses and token descriptions on cloudscale."
+  description = "Who may delete, by user name, which UpCloud keeps unique. Where names can be chosen, as the descriptions of cloudscale's API tokens can, allow ids with the recipe in ../findings."
   type        = list(string)
   default     = []
 }

@@ -5,7 +5,7 @@ variable "last" {
 }
 
 variable "allowed_actors" {
-  description = "Who may delete: user names on UpCloud, e-mail addresses and token descriptions on cloudscale."
+  description = "Who may delete, by user name, which UpCloud keeps unique. On cloudscale, compare entry.actor_id in the condition instead: anybody can describe an API token as they like."
   type        = list(string)
   default     = []
 }

@@ -5,16 +5,10 @@ variable "last" {
 }
 
 variable "expected" {
-  description = "Deletions that are supposed to happen; * and ? stand for any characters."
+  description = "Deletions that are supposed to happen: actors by id, or by a name that the cloud keeps unique, such as a user name of UpCloud. * and ? stand for any characters and any one."
   type = list(object({
     actors         = optional(list(string))
     resource_types = optional(list(string))
   }))
   default = []
-}
-
-variable "tolerated" {
-  description = "Severities that do not fail the gate."
-  type        = list(string)
-  default     = ["info", "low"]
 }

@@ -12,9 +12,9 @@ def modules: ., (.child_modules[]? | modules);
       | "\(.address) is only read during the apply."),
 
     ($logs[] | .address as $address | .values
-      | (select(.completeness.beyond_retention) | "\($address) begins before the retention."),
-        (select(.completeness.gaps != []) | "\($address) has gaps."),
-        (select(.completeness.caveats != []) | "\($address) does not hold everything."),
+      | (select(.completeness.conclusive | not) | "\($address) does not show everything that happened."),
+        (select(.completeness.unknown_actions != [])
+          | "\($address) holds actions that nobody knows: \(.completeness.unknown_actions | join(", "))."),
         (select(.counts_by_operation.delete > 0)
           | "\($address): \(.counts_by_operation.delete) deletions between \(.window_start) and \(.window_end).")
     )

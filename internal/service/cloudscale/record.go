@@ -5,9 +5,12 @@ package cloudscale
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -121,6 +124,49 @@ func OperationOf(action string) auditlog.Operation {
 	}
 
 	return auditlog.OperationOther
+}
+
+// documented are the actions in the vendor's acceptance tests, news and blog, and one
+// of a third-party client; facts/audit-log-apis.md §2.3. The list is not complete.
+var documented = []string{"server_create", "server_delete", "server_pause", "server_stop", "server_volume_attach", "volume_create"}
+
+func documentedTypes() []string {
+	types := make([]string, 0, len(documented))
+	for _, action := range documented {
+		types = append(types, resourceType(action))
+	}
+
+	slices.Sort(types)
+
+	return slices.Compact(types)
+}
+
+var actorTypes = []string{
+	string(auditlog.ActorUser), string(auditlog.ActorAPIToken), string(auditlog.ActorSystem), string(auditlog.ActorStaff), string(auditlog.ActorUnknown),
+}
+
+// neverOperations are those that the log of a project does not hold.
+var neverOperations = map[auditlog.Operation]string{
+	auditlog.OperationLogin:       fmt.Sprintf(elsewhere, "logins"),
+	auditlog.OperationLoginFailed: fmt.Sprintf(elsewhere, "failed logins"),
+	auditlog.OperationLogout:      fmt.Sprintf(elsewhere, "logouts"),
+	auditlog.OperationGrant:       fmt.Sprintf(elsewhere, "permissions"),
+	auditlog.OperationRevoke:      fmt.Sprintf(elsewhere, "permissions"),
+	auditlog.OperationInvite:      fmt.Sprintf(elsewhere, "invitations"),
+}
+
+const elsewhere = "cloudscale's project log records changes to the project only; %s are in the logs of the organization and its users, which the API does not give."
+
+// actionForm says what every action that was ever seen looks like.
+func actionForm(action string) (form string, ok bool) {
+	_, ok = typeForm(action)
+
+	return `lower-case words joined by underscores, such as "server_delete"`, ok && strings.Contains(strings.Trim(action, "_"), "_")
+}
+
+func typeForm(value string) (form string, ok bool) {
+	return `lower-case words joined by underscores, such as "server" or "server_volume"`,
+		!strings.ContainsFunc(value, func(r rune) bool { return unicode.IsUpper(r) || unicode.IsSpace(r) })
 }
 
 // KnowsAction says whether the action ends with a word that means something.

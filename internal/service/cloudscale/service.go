@@ -66,9 +66,18 @@ func Info() auditlog.Info {
 		NeverRecorded: []string{
 			"resource_id", "origin", "auth_type", "user_agent", "correlation_id", "changes",
 		},
-		Operations:      auditlog.OperationsIn(auditlog.Verbs),
+		Operations:      slices.DeleteFunc(auditlog.OperationsIn(auditlog.Verbs), func(op auditlog.Operation) bool { return neverOperations[op] != "" }),
 		OperationOf:     OperationOf,
 		KnowsAction:     KnowsAction,
+		NeverOperations: neverOperations,
+		Values: map[string]auditlog.Values{
+			"action":        {Documented: documented, Form: actionForm, Open: true},
+			"resource_type": {Documented: documentedTypes(), Form: typeForm, Open: true},
+			"scope_type":    {Documented: []string{"", "project", "organization", "user"}, Closed: true},
+			"actor_type":    {Documented: actorTypes, Closed: true},
+		},
+		// Anybody who may make an API token can describe it as they like.
+		UniqueActor:     func(e *auditlog.Entry) bool { return e.ActorType == auditlog.ActorUser },
 		CredentialsHint: "Set CLOUDSCALE_API_TOKEN to a token of the project; read access is enough.",
 	}
 }
@@ -81,7 +90,7 @@ func (s *Service) Info() auditlog.Info { return s.info }
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 
-	return auditlog.Select(q, c, auditlog.ProofCursor, s.pages(ctx, walk(q.Window), nil, c))
+	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, walk(q.Window), nil, c))
 }
 
 // Resume implements auditlog.Resumer.
@@ -91,7 +100,7 @@ func (s *Service) Resume(ctx context.Context, from auditlog.Position, q auditlog
 
 	pages := client.CursorWalk[auditlog.Entry]{First: from.Link, Decode: decodePage}
 
-	return auditlog.Select(q, c, auditlog.ProofCursor, s.pages(ctx, pages, &from, c))
+	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, pages, &from, c))
 }
 
 // pages yields the entries of one page after the other, those outside of the

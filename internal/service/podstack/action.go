@@ -20,6 +20,11 @@ func OperationOf(action string) auditlog.Operation {
 	return auditlog.OperationOther
 }
 
+// labelForm says what cells look like once they are trimmed.
+func labelForm(value string) (form string, ok bool) {
+	return "labels without spaces around them", strings.TrimSpace(value) == value
+}
+
 // KnowsAction says whether it is known for certain what an action means.
 func KnowsAction(action string) bool {
 	_, ok := lookUp(action)

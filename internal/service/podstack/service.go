@@ -15,6 +15,7 @@ import (
 	"iter"
 	"maps"
 	"math"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -62,13 +63,22 @@ func New(o Options) *Service {
 // they record depends on their columns, so none is said never to be recorded.
 func Info() auditlog.Info {
 	return auditlog.Info{
-		Name:            auditlog.ServicePodStack,
-		Title:           "PodStack",
-		Retention:       DefaultRetention,
-		Copy:            true,
-		Operations:      auditlog.OperationsIn(operations, auditlog.Verbs),
-		OperationOf:     OperationOf,
-		KnowsAction:     KnowsAction,
+		Name:        auditlog.ServicePodStack,
+		Title:       "PodStack",
+		Retention:   DefaultRetention,
+		Copy:        true,
+		Operations:  auditlog.OperationsIn(operations, auditlog.Verbs),
+		OperationOf: OperationOf,
+		KnowsAction: KnowsAction,
+		Values: map[string]auditlog.Values{
+			"action": {Form: labelForm, Open: true}, "resource_type": {Form: labelForm, Open: true}, auditlog.FieldOrigin: {Form: labelForm, Open: true},
+		},
+		// People choose their display names.
+		UniqueActor: func(e *auditlog.Entry) bool {
+			a, err := mail.ParseAddress(e.Actor)
+
+			return err == nil && a.Address == e.Actor && e.ActorType == auditlog.ActorUser
+		},
 		CredentialsHint: "Export the log from the PodStack console and name the files in the provider block: podstack = { exports = [\"exports/*.csv\"] }.",
 	}
 }
@@ -192,7 +202,7 @@ func checkMapping(files []*file, mapping map[string]string) error {
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.o.Clock())
 
-	return auditlog.Select(q, c, auditlog.ProofExports, s.pages(ctx, q, c))
+	return auditlog.Select(q, s.info, c, auditlog.ProofExports, s.pages(ctx, q, c))
 }
 
 func (s *Service) pages(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[[]auditlog.Entry, error] {

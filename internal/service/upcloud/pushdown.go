@@ -3,7 +3,7 @@
 package upcloud
 
 import (
-	"net/netip"
+	"context"
 	"net/url"
 	"slices"
 
@@ -12,42 +12,41 @@ import (
 
 // pushdown returns the part of a query that the service may apply without its
 // answer becoming narrower than ours. Arrays repeat their key, as the generated
-// clients of the vendor do. The window is not part of it.
-func pushdown(q auditlog.Query) url.Values {
+// clients of the vendor do. The window is not part of it. What the parameter q
+// matches is not documented, so that it is never used, and what the service does
+// with a value that it does not know neither, so that such a value is left to us.
+func (s *Service) pushdown(ctx context.Context, q auditlog.Query) url.Values {
 	v := url.Values{}
 
-	add := func(key string, values []string) {
-		if len(values) > 0 {
+	add := func(key, field string, values []string) {
+		known := s.info.Values[field].Documented
+		if len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(known, v) }) {
 			v[key] = slices.Clone(values)
 		}
 	}
 
-	// Operations are left to us: which actions mean one is an open set.
-	add("actions", q.Actions)
-	add("origins", q.Origins)
-	add("resource_types", q.ResourceTypes)
+	add("actions", "action", q.Actions)
+	add("origins", auditlog.FieldOrigin, q.Origins)
+	add("resource_types", "resource_type", q.ResourceTypes)
 
-	if word, ok := keyword(q); ok {
-		v.Set("q", word)
+	// Everything that nobody knows is "other".
+	if len(q.Actions) == 0 && len(q.Operations) > 0 && !slices.Contains(q.Operations, auditlog.OperationOther) {
+		// Where the actions that there are cannot be listed, all of them are read.
+		if options, err := s.FilterOptions(ctx, q); err == nil {
+			v["actions"] = actionsOf(q.Operations, options.Actions)
+		}
 	}
 
 	return v
 }
 
-// keyword returns the one exact value that the service can look for. Whether it
-// looks for parts or for the whole is not documented; the whole value is found
-// either way. IPv6 addresses have several spellings and are left to us.
-func keyword(q auditlog.Query) (string, bool) {
-	switch {
-	case len(q.ResourceIDs) == 1:
-		return q.ResourceIDs[0], q.ResourceIDs[0] != ""
-	case len(q.Actors) == 1:
-		return q.Actors[0], q.Actors[0] != ""
-	case len(q.IPAddresses) == 1:
-		a, err := netip.ParseAddr(q.IPAddresses[0])
+// actionsOf returns those of the actions that mean one of the operations, and those
+// that nobody knows, so that they do not hide.
+func actionsOf(wanted []auditlog.Operation, listed []string) []string {
+	candidates := slices.Concat(documented, listed)
+	slices.Sort(candidates)
 
-		return q.IPAddresses[0], err == nil && a.Is4()
-	default:
-		return "", false
-	}
+	return slices.DeleteFunc(slices.Compact(candidates), func(action string) bool {
+		return KnowsAction(action) && !slices.Contains(wanted, OperationOf(action))
+	})
 }

@@ -39,14 +39,16 @@ func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Comple
 
 	r := &reading{
 		client: s.client,
-		filter: pushdown(q),
 		// Bounds are sent as whole seconds, rounded outwards; what that lets in is
 		// filtered out again.
 		span: slice{from: q.Window.Start.Truncate(time.Second), to: ceilSecond(q.Window.End)},
 		c:    c,
 	}
 
-	return auditlog.Select(q, c, auditlog.ProofTotal, r.slices(ctx))
+	return auditlog.Select(q, s.info, c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) {
+		r.filter = s.pushdown(ctx, q)
+		r.slices(ctx)(yield)
+	})
 }
 
 func ceilSecond(t time.Time) time.Time {

@@ -81,6 +81,12 @@ func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
 	}, nil
 }
 
+// documented holds the actions that both the specification and the vendor's
+// documentation list, so that the service knows them whatever it lists itself.
+var documented = []string{
+	"create", "read", "update", "delete", "access-update", "attach", "detach", "login", "logout",
+}
+
 // OperationOf maps an action. Actions are an open set: one that no table has is
 // OperationOther.
 func OperationOf(action string) auditlog.Operation {
@@ -107,6 +113,12 @@ func lookUp(action string) (auditlog.Operation, bool) {
 	}
 
 	return auditlog.OperationOther, false
+}
+
+// resourceTypes are those of the specification, and "network" of its examples.
+var resourceTypes = []string{
+	"account", "auth", "init-script", "managed-database", "managed-loadbalancer", "managed-loadbalancer-certificate-bundle",
+	"managed-object-storage", "network", "network-gateway", "server", "ssh-key", "storage", "uks",
 }
 
 // operations maps the actions of the specification. The access-… actions and a

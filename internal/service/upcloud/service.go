@@ -13,9 +13,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -39,6 +41,10 @@ type Service struct {
 	client *client.Client
 	clock  auditlog.Clock
 	info   auditlog.Info
+
+	// options are asked for once.
+	mu      sync.Mutex
+	options func() (auditlog.FilterOptions, error)
 }
 
 // New returns the service. It makes no request. A retention of zero means
@@ -61,9 +67,18 @@ func Info() auditlog.Info {
 		Title:           "UpCloud",
 		Retention:       DefaultRetention,
 		NeverRecorded:   []string{"actor_id", "resource_name", "scope_type", "scope_id", "scope_name", "user_agent", "message"},
-		Operations:      auditlog.OperationsIn(operations, auditlog.Verbs),
+		Operations:      auditlog.OperationsIn(operations),
 		OperationOf:     OperationOf,
 		KnowsAction:     KnowsAction,
+		NeverOperations: map[auditlog.Operation]string{auditlog.OperationLoginFailed: "UpCloud records successful logins only."},
+		Values: map[string]auditlog.Values{
+			"action":        {Documented: slices.Sorted(maps.Keys(operations)), Listed: true},
+			"origin":        {Documented: []string{"api", "gui", originInternal}, Listed: true},
+			"resource_type": {Documented: resourceTypes, Listed: true},
+			"actor_type":    {Documented: []string{string(auditlog.ActorUser), string(auditlog.ActorSystem), string(auditlog.ActorUnknown)}, Closed: true},
+		},
+		// User names are UpCloud's own.
+		UniqueActor:     func(*auditlog.Entry) bool { return true },
 		CredentialsHint: "Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with API access.",
 	}
 }
@@ -71,8 +86,24 @@ func Info() auditlog.Info {
 // Info implements auditlog.Service.
 func (s *Service) Info() auditlog.Info { return s.info }
 
-// FilterOptions asks the service for the values that occur in its log.
+// FilterOptions asks the service for the values that occur in its log, once.
 func (s *Service) FilterOptions(ctx context.Context, _ auditlog.Query) (auditlog.FilterOptions, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.options != nil {
+		return s.options()
+	}
+
+	options, err := s.askOptions(ctx)
+	if ctx.Err() == nil {
+		s.options = func() (auditlog.FilterOptions, error) { return options, err }
+	}
+
+	return options, err
+}
+
+func (s *Service) askOptions(ctx context.Context) (auditlog.FilterOptions, error) {
 	var options struct {
 		Actions       *[]string `json:"actions"`
 		Origins       *[]string `json:"origins"`
@@ -95,6 +126,10 @@ func (s *Service) FilterOptions(ctx context.Context, _ auditlog.Query) (auditlog
 	}
 
 	for _, list := range []*[]string{options.Actions, options.Origins, options.ResourceTypes} {
+		for i, value := range *list {
+			(*list)[i] = auditlog.Normal(value)
+		}
+
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}

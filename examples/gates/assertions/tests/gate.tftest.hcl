@@ -18,11 +18,16 @@ run "nobody_got_access" {
   }
 }
 
-run "the_log_reaches_back_far_enough" {
+run "nothing_found_means_that_nothing_happened" {
   command = plan
 
   assert {
-    condition     = !data.audit_logs.all.completeness.beyond_retention
-    error_message = "The window begins before the retention, so that nothing found would prove nothing."
+    condition     = data.audit_logs.all.completeness.conclusive
+    error_message = "The log does not show everything that happened in the window."
+  }
+
+  assert {
+    condition     = length(data.audit_logs.all.completeness.unknown_actions) == 0
+    error_message = "Nobody knows what these actions mean: ${join(", ", data.audit_logs.all.completeness.unknown_actions)}."
   }
 }

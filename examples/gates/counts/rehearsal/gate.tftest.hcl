@@ -7,8 +7,19 @@ run "passes_when_nothing_was_deleted" {
 
   override_data {
     target = data.audit_logs.deletions
-    values = { counts_by_actor = {} }
+    values = { counts_by_actor = {}, completeness = { conclusive = true } }
   }
+}
+
+run "fails_when_nothing_found_proves_nothing" {
+  command = plan
+
+  override_data {
+    target = data.audit_logs.deletions
+    values = { counts_by_actor = {}, completeness = { conclusive = false } }
+  }
+
+  expect_failures = [data.audit_logs.deletions]
 }
 
 run "fails_on_a_deletion" {
@@ -16,7 +27,7 @@ run "fails_on_a_deletion" {
 
   override_data {
     target = data.audit_logs.deletions
-    values = { counts_by_actor = { "mia.ops" = 3 } }
+    values = { counts_by_actor = { "mia.ops" = 3 }, completeness = { conclusive = true } }
   }
 
   expect_failures = [data.audit_logs.deletions]
@@ -31,7 +42,7 @@ run "passes_when_the_actor_is_allowed" {
 
   override_data {
     target = data.audit_logs.deletions
-    values = { counts_by_actor = { "mia.ops" = 3 } }
+    values = { counts_by_actor = { "mia.ops" = 3 }, completeness = { conclusive = true } }
   }
 }
 
@@ -44,7 +55,7 @@ run "fails_when_only_one_of_two_is_allowed" {
 
   override_data {
     target = data.audit_logs.deletions
-    values = { counts_by_actor = { "mia.ops" = 3, "ci-deploy" = 1 } }
+    values = { counts_by_actor = { "mia.ops" = 3, "ci-deploy" = 1 }, completeness = { conclusive = true } }
   }
 
   expect_failures = [data.audit_logs.deletions]

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// given is a service that yields entries.
+type given []auditlog.Entry
+
+func (g given) Info() auditlog.Info { return auditlog.Info{} }
+
+func (g given) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	return auditlog.Select(q, g.Info(), c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) { yield(g, nil) })
+}
+
+func (g given) FilterOptions(context.Context, auditlog.Query) (auditlog.FilterOptions, error) {
+	return auditlog.FilterOptions{}, nil
+}
+
+// TestCountsAddUp has names that Terraform makes equal: as keys of a map, all but one
+// of them would be lost.
+func TestCountsAddUp(t *testing.T) {
+	t.Parallel()
+
+	names := []string{"zoe\u0308", "zo\u00eb", "zoe\u0308", "a\xff", "a\xfe", "a\ufffd", "\u212b", "\u00c5", "A\u030a", "K", "\u212a"}
+	want := map[string]int64{"zo\u00eb": 3, "a\ufffd": 3, "\u00c5": 3, "K": 2}
+
+	var log given
+	for _, name := range names {
+		log = append(log, auditlog.Entry{ID: name, Action: name, Operation: auditlog.OperationOther, Actor: name, ResourceType: name})
+	}
+
+	found, err := lookUp(t.Context(), log, auditlog.Query{Window: auditlog.Window{End: time.Unix(1, 0)}}, lookUpOptions{entries: true, maxEntries: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for field, counts := range map[string]map[string]int64{"action": found.byAction, "actor": found.byActor, "resource type": found.byResourceType} {
+		if diff := cmp.Diff(want, counts); diff != "" {
+			t.Errorf("by %s: %s", field, diff)
+		}
+
+		sum := int64(0)
+		for n := range maps.Values(counts) {
+			sum += n
+		}
+
+		if sum != found.total {
+			t.Errorf("by %s: the sum is %d, the total %d", field, sum, found.total)
+		}
+	}
+
+	// Rows are as the cloud recorded them.
+	kept := map[string]bool{}
+	for _, e := range found.entries {
+		kept[e.Actor] = true
+	}
+
+	if len(kept) != 10 {
+		t.Errorf("the rows have %d different names", len(kept))
+	}
+}
