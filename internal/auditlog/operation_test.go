@@ -79,3 +79,24 @@ func TestOperationsIn(t *testing.T) {
 		t.Error("a word alone means a failed login")
 	}
 }
+
+// TestUnknownAction_olderTable: an entry that was kept when no table had its action
+// is not found by what the action means now, so it counts as unknown.
+func TestUnknownAction_olderTable(t *testing.T) {
+	t.Parallel()
+
+	info := auditlog.Info{
+		KnowsAction: func(action string) bool { return action != "frobnicate" },
+		OperationOf: func(action string) auditlog.Operation {
+			return map[string]auditlog.Operation{"destroy": auditlog.OperationDelete, "maintenance-start": auditlog.OperationOther}[action]
+		},
+	}
+
+	for e, want := range map[[2]string]bool{
+		{"destroy", "other"}: true, {"destroy", "delete"}: false, {"maintenance-start", "other"}: false, {"frobnicate", "other"}: true,
+	} {
+		if got := info.UnknownAction(&auditlog.Entry{Action: e[0], Operation: auditlog.Operation(e[1])}); got != want {
+			t.Errorf("%v is unknown: %v", e, got)
+		}
+	}
+}

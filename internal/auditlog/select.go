@@ -121,9 +121,11 @@ func (w *watch) see(e *Entry, matches bool, c *Completeness) {
 	}
 }
 
-// UnknownAction says whether nobody knows what the entry's action means.
+// UnknownAction says whether nobody knows what the entry's action means, or did
+// when it was kept: an archive holds the operations of its time.
 func (i Info) UnknownAction(e *Entry) bool {
-	return i.KnowsAction != nil && e.Operation == OperationOther && !i.KnowsAction(e.Action)
+	return i.KnowsAction != nil && e.Operation == OperationOther &&
+		(!i.KnowsAction(e.Action) || i.OperationOf != nil && i.OperationOf(e.Action) != OperationOther)
 }
 
 func (w *watch) end(c *Completeness) error {

@@ -133,7 +133,6 @@ func completenessWarnings(info auditlog.Info, c auditlog.Completeness) diag.Diag
 		diags.Append(caveatsWarning(info, c).warning())
 	}
 
-	diags.Append(unreadWarnings(info, c.Unread)...)
 	diags.Append(doubts(info, c)...)
 
 	if skew := c.ClockSkew; skew != nil && skew.Abs() > client.DefaultMaxClockSkew {
@@ -154,6 +153,8 @@ func doubts(info auditlog.Info, c auditlog.Completeness) diag.Diagnostics {
 	if values := slices.Concat(c.UnverifiedValues, c.AllowedValues); len(values) > 0 {
 		diags.Append(unverifiedProblem(info, values).warning())
 	}
+
+	diags.Append(unreadWarnings(info, c.Unread)...)
 
 	return diags
 }

@@ -440,7 +440,6 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	}
 
 	diags.Append(openGapsWarning(service.Info(), result.Gaps, result.Head)...)
-	diags.Append(unreadWarnings(service.Info(), result.Completeness.Unread)...)
 
 	if service.Info().Copy && result.Lost != nil {
 		diags.Append(problem{

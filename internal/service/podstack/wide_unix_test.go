@@ -62,7 +62,7 @@ func TestWideExportsTakeLinearTime(t *testing.T) { //nolint:paralleltest // It m
 	ids, idRow := "ID,Timestamp,Action", "%[1]d,2026-06-02 09:15:%02[1]d,Delete"
 
 	// An error is part of the work: each names the headers.
-	for name, tt := range map[string]struct {
+	for name, tt := range map[string]struct { //nolint:paralleltest // As above.
 		texts   func(n int) map[string]string
 		mapping map[string]string
 		refused bool
@@ -115,7 +115,7 @@ func TestWideExportsTakeLinearTime(t *testing.T) { //nolint:paralleltest // It m
 			return map[string]string{"a": strings.ReplaceAll(wide(n, known, row, numbered, 2), ",", "|")}
 		}},
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // As above.
+		t.Run(name, func(t *testing.T) {
 			took := func(texts map[string]string) time.Duration {
 				begun := cpu(t)
 				_, _, err := read(t.Context(), podstack.New(podstack.Options{Columns: tt.mapping, Clock: now}).Texts(texts), auditlog.Query{Window: always()})
