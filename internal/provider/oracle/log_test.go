@@ -257,6 +257,10 @@ func (g *generator) upcloud() string {
 		was := g.state(2)
 		r.values[len(r.values)-2] = was
 		r.values[len(r.values)-1] = strings.Replace(was, `"web-1"`, `"web-2"`, 1)
+
+		if decided[numbersByValue] {
+			r.values[len(r.values)-1] = strings.NewReplacer(":1,", ":1.0,", ":10,", ":1e1,", ":2.5,", ":25e-1,").Replace(was)
+		}
 	}
 
 	g.extra(r)

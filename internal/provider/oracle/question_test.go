@@ -164,11 +164,11 @@ func (d *draw) question(verdict bool) *question {
 	d.window(q)
 
 	// Few filters let something through, many are for their combination.
-	for range []int{0, 0, 1, 1, 1, 2, 2, 3}[d.IntN(8)] {
+	for range []int{0, 0, 0, 1, 1, 1, 2, 3}[d.IntN(8)] {
 		d.filter(q)
 	}
 
-	if d.chance(45) {
+	if d.chance(map[bool]int{true: 25, false: 45}[verdict]) {
 		q.where = d.condition(d.IntN(4))
 	}
 

@@ -292,7 +292,7 @@ func (d *draw) verdict(q *question) {
 		q.rules = []rule{d.rule("own")}
 	}
 
-	for range []int{0, 0, 1, 1, 2}[d.IntN(5)] {
+	for range []int{0, 1, 1, 1, 2}[d.IntN(5)] {
 		if x, ok := d.expectation(q); ok {
 			q.expected = append(q.expected, x)
 		}
@@ -399,7 +399,7 @@ func (d *draw) globs(fields ...string) []string {
 
 	for range 1 + d.IntN(2) {
 		v := d.target.text[fields[d.IntN(len(fields))]]
-		if d.chance(30) {
+		if v == "" || d.chance(15) {
 			v = d.near(fields[0])
 		}
 

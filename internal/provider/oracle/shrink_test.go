@@ -169,7 +169,9 @@ func (x disagreement) simpler() []disagreement {
 	}
 
 	if x.q.verdict && x.q.builtins == nil {
-		with(func(q *question) { q.builtins = []string{"deletion", "mass_deletion", "permission_change", "new_api_token", newAddress} })
+		with(func(q *question) {
+			q.builtins = []string{"deletion", "mass_deletion", "permission_change", "new_api_token", newAddress}
+		})
 	}
 
 	for i := range x.q.builtins {
