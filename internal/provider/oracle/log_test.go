@@ -118,6 +118,7 @@ var (
 		"Straße", "STRASSE", "σίσυφος", "ΣΊΣΥΦΟΣ", "דנה.audit", "\u202egnihsif", " padded ", "=1+1", "İstanbul", "葵.sre 💾", "system", "staff",
 		strings.Repeat("very-long-name-", 30), "a/b", "Mia.Ops", "ci", "x, y", "percent%41",
 	}
+	special    = []string{"Straße", "STRASSE", "σίσυφος", "ΣΊΣΥΦΟΣ", "İstanbul", `CORP\jdoe`, "CORPjdoe", "[a-z]", "ci*"}
 	decomposed = []string{"zoe\u0308.support", "mia.ops\u0301", "cafe\u0301", "caf\u00e9"}
 
 	addresses = []string{
@@ -133,12 +134,14 @@ func (g *generator) person() string {
 		return one(g.Rand, decomposed)
 	}
 
-	// A few are behind most of it, so that there are bursts.
-	if g.chance(50) {
+	switch g.IntN(8) {
+	case 0: // Those whose case, brackets and backslashes matter.
+		return one(g.Rand, special)
+	case 1, 2, 3, 4: // A few are behind most of it, so that there are bursts.
 		return people[g.IntN(4)]
+	default:
+		return one(g.Rand, people)
 	}
-
-	return one(g.Rand, people)
 }
 
 func (g *generator) address() string {

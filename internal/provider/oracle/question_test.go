@@ -188,6 +188,10 @@ func (d *draw) filter(q *question) {
 	case i >= 7:
 		f := []string{"id", "actor", "actor", "resource_id", "resource_name", "ip_address", "action", "message", "origin"}[d.IntN(9)]
 		q.search = terraform(d.otherCase(d.part(d.near(f))))
+
+		if d.chance(30) {
+			q.search = terraform(d.otherCase(one(d.Rand, special)))
+		}
 	case all[i].name == "ip_addresses":
 		q.ipAddresses = d.addresses(1 + d.IntN(2))
 	case all[i].name == "operations":

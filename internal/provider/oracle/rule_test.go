@@ -363,11 +363,11 @@ func (d *draw) expectation(q *question) (expectation, bool) {
 
 	switch d.IntN(6) {
 	case 0, 1, 2:
-		x.actors = d.globs("actor", "actor_id")
+		x.actors = d.globs("actor", "actor", "actor_id")
 	case 3:
 		x.resourceTypes = d.globs("resource_type")
 	case 4:
-		x.actors, x.resourceTypes = d.globs("actor", "actor_id"), d.globs("resource_type")
+		x.actors, x.resourceTypes = d.globs("actor", "actor", "actor_id"), d.globs("resource_type")
 	case 5:
 		if x.resourceNames = d.globs("resource_name"); d.service == upcloud && !d.chance(10) {
 			x.resourceNames = nil
@@ -380,8 +380,13 @@ func (d *draw) expectation(q *question) (expectation, bool) {
 // countedBy is an event that counts for a rule that the expectation is about, if
 // there is one.
 func (d *draw) countedBy(q *question, x *expectation) *event {
-	for range 30 {
+	byToken := d.IntN(2) == 0
+
+	for range 60 {
 		e := d.any()
+		if byToken && d.service == cloudscale && e.text["actor_type"] != "api_token" {
+			continue
+		}
 
 		for _, r := range q.applied() {
 			if ok, err := r.where.truth(scope{entry: e}); x.about(&r) && ok && err == nil {
@@ -404,6 +409,10 @@ func (d *draw) globs(fields ...string) []string {
 		}
 
 		v = terraform(v)
+
+		if d.chance(20) {
+			v = one(d.Rand, special)
+		}
 
 		if !decided[plainGlobs] && strings.ContainsAny(v, `[]\`) {
 			continue
