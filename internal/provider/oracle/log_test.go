@@ -150,6 +150,8 @@ func (g *generator) address() string {
 		return one(g.Rand, mapped)
 	case decided[zonesIgnored] && g.chance(10):
 		return one(g.Rand, zoned)
+	case g.chance(30): // One address, spelt in several ways.
+		return one(g.Rand, addresses[6:10])
 	default:
 		return one(g.Rand, addresses)
 	}

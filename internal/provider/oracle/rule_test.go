@@ -323,8 +323,12 @@ func (d *draw) rule(name string) rule {
 	fields := []string{"actor", "ip_address", "resource_type", "action", "actor_id", "resource_id", "scope_name", "actor_type", "origin", "service", "operation", "message"}
 	for range d.IntN(3) {
 		f := fields[d.IntN(len(fields))]
-		if d.chance(40) {
+
+		switch d.IntN(5) {
+		case 0, 1:
 			f = "actor"
+		case 2:
+			f = "ip_address"
 		}
 
 		if lacks := slices.Contains(never[d.service], f); !slices.Contains(r.groupBy, f) && (!lacks || d.chance(40)) {
