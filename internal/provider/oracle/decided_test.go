@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package oracle
+
+import (
+	"flag"
+	"strings"
+)
+
+// What the product was decided to do and may not do yet. Where a decision is off,
+// the oracle either expects what was documented before, or keeps what it is about
+// out of the records and questions.
+const (
+	// namesInNFC: names are compared in NFC by filters, counts, groups, expectations
+	// and conditions. Off: byte by byte.
+	namesInNFC = "names-in-nfc"
+	// fullFolding: search finds STRASSE in straße, and a sigma whichever its form.
+	// Off: letters one by one, as strings.ToLower has them.
+	fullFolding = "full-folding"
+	// plainGlobs: patterns of expected know * and ? and nothing else. Off: no pattern
+	// has a bracket or a backslash.
+	plainGlobs = "plain-globs"
+	// zonesIgnored: fe80::1%eth0 is compared as fe80::1. Off: no record has a zone.
+	zonesIgnored = "zones-ignored"
+	// mappedAddresses: ::ffff:10.0.0.1 is 10.0.0.1, ::ffff:10.0.0.0/104 is 10.0.0.0/8.
+	// Off: neither records nor filters have any.
+	mappedAddresses = "mapped-addresses"
+	// uniqueNames: expected.actors matches ids, and names that the cloud keeps unique.
+	// Off: every name.
+	uniqueNames = "unique-names"
+	// groupFallback: a rule leaves a field out of group_by that the service never
+	// records. Off: it cannot be evaluated.
+	groupFallback = "group-fallback"
+	// widerWords: destroy, remove, terminate, purge and release mean delete. Off: no
+	// record has them.
+	widerWords = "wider-words"
+	// unknownActions: a rule whose answer depends on what an action means that no table
+	// knows is not evaluable. Off: the action is other and nothing else.
+	unknownActions = "unknown-actions"
+	// checkedValues: a value of actions, resource_types or origins is an error which
+	// UpCloud neither documents nor lists. Off: it finds nothing.
+	checkedValues = "checked-values"
+	// exactKeys: ACTION is another key than action. Off: no record has such a key.
+	exactKeys = "exact-keys"
+	// numbersByValue: a state that held 1 and holds 1.0 has not changed. Off: every
+	// number has one spelling.
+	numbersByValue = "numbers-by-value"
+	// jqFingerprints: ids of cloudscale's records are what jq makes of them, also where
+	// they hold characters that Go's encoder escapes and jq does not, or the other way
+	// round. Off: no record has any.
+	jqFingerprints = "jq-fingerprints"
+	// namesOnLines: a quoted name in a message may go over several lines. Off: none does.
+	namesOnLines = "names-on-lines"
+)
+
+// decided says which of the decisions the product is held to. The flag adds more
+// for a run: go test ./internal/provider/oracle -decide=names-in-nfc,plain-globs
+var decided = map[string]bool{
+	namesInNFC:      false,
+	fullFolding:     false,
+	plainGlobs:      false,
+	zonesIgnored:    false,
+	mappedAddresses: false,
+	uniqueNames:     false,
+	groupFallback:   false,
+	widerWords:      false,
+	unknownActions:  false,
+	checkedValues:   false,
+	exactKeys:       false,
+	numbersByValue:  false,
+	jqFingerprints:  false,
+	namesOnLines:    false,
+}
+
+var (
+	decideFlag = flag.String("decide", "", "decisions to hold the product to as well, separated by commas; all for every one")
+	seedFlag   = flag.Uint64("seed", 20261126, "what the random cases are made of")
+	casesFlag  = flag.Int("cases", 0, "how many random cases; 0 for as many as fit into a minute")
+)
+
+// decide takes the flag in, before the tests run.
+func decide() {
+	for name := range decided {
+		if *decideFlag == "all" {
+			decided[name] = true
+		}
+	}
+
+	for name := range strings.SplitSeq(*decideFlag, ",") {
+		if _, ok := decided[name]; ok {
+			decided[name] = true
+		}
+	}
+}
