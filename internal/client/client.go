@@ -24,7 +24,7 @@ import (
 
 // DefaultMaxBody is how many bytes an answer may have once decompressed: 80 KiB for
 // each of 200 records, where one with large states has a few. What is made of a
-// page takes up to ten times its size in memory, which is what this bounds.
+// page takes three to eighteen times its size in memory, which is what this bounds.
 const DefaultMaxBody = 16 << 20
 
 // Options configures a client. Every field but MaxClockSkew, MaxBody and Transport

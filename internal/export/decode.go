@@ -19,7 +19,7 @@ var ErrUnreadable = errors.New("the file is not what was written")
 var errEntryTooLarge = fmt.Errorf("it has more than %d bytes", maxEntry)
 
 // maxEntry is how many bytes an entry may have in a file that can be read back:
-// twice what a cloud's whole answer may have.
+// many times what a cloud's whole answer may have.
 const maxEntry = 128 << 20
 
 // DecoderOptions say how a file was written.
