@@ -110,6 +110,8 @@ type redactable struct {
 // redactables lists the fields that are text in the order of the entry; message
 // is among them, but what it carries is decided in Apply.
 var redactables = []redactable{
+	{name: "endpoint", kind: true, of: func(e *auditlog.Entry) *string { return &e.Endpoint }},
+	{name: auditlog.FieldAccount, of: func(e *auditlog.Entry) *string { return &e.Account }},
 	{name: "actor_id", of: func(e *auditlog.Entry) *string { return &e.ActorID }},
 	{name: "actor", mask: maskMail, of: func(e *auditlog.Entry) *string { return &e.Actor }},
 	{name: "resource_type", kind: true, of: func(e *auditlog.Entry) *string { return &e.ResourceType }},
@@ -213,6 +215,8 @@ func CheckRedactionKey(key []byte) error {
 //   - redacting any field but raw also drops raw, changes and message;
 //   - where scope_type is user, scope_name is a person and is treated as actor
 //     is. A person has one pseudonym in both;
+//   - where service is upcloud, account is the name of a user and is treated as
+//     actor is, but for mask, which drops it;
 //   - an id, a name, an address or a user agent that is a redacted value, whatever
 //     its case, is treated as that value is; one that merely contains a redacted
 //     value of four or more characters is dropped.
@@ -328,6 +332,13 @@ func (r *Redactor) modeOf(f redactable, e *auditlog.Entry) (mode, domain string)
 
 	if named, ok := r.rules[f.name]; ok {
 		return named, domain
+	}
+
+	if f.name == auditlog.FieldAccount && e.Service == auditlog.ServiceUpCloud {
+		domain = "actor"
+		if r.rules[domain] == RedactMask {
+			return RedactDrop, domain
+		}
 	}
 
 	if f.name == "message" && r.carried {

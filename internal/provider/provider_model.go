@@ -37,12 +37,14 @@ type upcloudModel struct {
 	Token     types.String `tfsdk:"token"`
 	Username  types.String `tfsdk:"username"`
 	Password  types.String `tfsdk:"password"`
+	Account   types.String `tfsdk:"account"`
 	Endpoint  types.String `tfsdk:"endpoint"`
 	Retention types.String `tfsdk:"retention"`
 }
 
 type cloudscaleModel struct {
 	Token     types.String `tfsdk:"token"`
+	Account   types.String `tfsdk:"account"`
 	Endpoint  types.String `tfsdk:"endpoint"`
 	Retention types.String `tfsdk:"retention"`
 }
@@ -50,6 +52,7 @@ type cloudscaleModel struct {
 type podstackModel struct {
 	Exports   types.List   `tfsdk:"exports"`
 	Columns   types.Map    `tfsdk:"columns"`
+	Account   types.String `tfsdk:"account"`
 	Retention types.String `tfsdk:"retention"`
 }
 
@@ -207,10 +210,10 @@ func (c *configured) addUpCloud(m *upcloudModel, shared client.Options) {
 
 	shared, ok := c.access(info, shared, access{
 		version: "1.3", endpoint: endpoint, authorization: authorization, secrets: secrets,
-		values: []attr.Value{token, user, password, endpoint, m.Retention},
+		values: []attr.Value{token, user, password, endpoint, m.Account, m.Retention},
 	})
 	if ok {
-		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, spanOf(m.Retention))
+		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, spanOf(m.Retention)).ForAccount(m.Account.ValueString())
 	}
 }
 
@@ -235,10 +238,10 @@ func (c *configured) addCloudscale(m *cloudscaleModel, shared client.Options) {
 
 	shared, ok := c.access(info, shared, access{
 		version: "v1", endpoint: endpoint, authorization: "Bearer " + token.ValueString(), secrets: []string{token.ValueString()},
-		values: []attr.Value{token, endpoint, m.Retention},
+		values: []attr.Value{token, endpoint, m.Account, m.Retention},
 	})
 	if ok {
-		c.services[info.Name] = cloudscale.New(client.New(shared), c.options.Clock, spanOf(m.Retention))
+		c.services[info.Name] = cloudscale.New(client.New(shared), c.options.Clock, spanOf(m.Retention)).ForAccount(m.Account.ValueString())
 	}
 }
 
@@ -250,7 +253,7 @@ func (c *configured) addPodStack(m *podstackModel) {
 
 	info := podstack.Info()
 
-	values := append([]attr.Value{m.Exports, m.Columns, m.Retention}, m.Exports.Elements()...)
+	values := append([]attr.Value{m.Exports, m.Columns, m.Account, m.Retention}, m.Exports.Elements()...)
 	for _, v := range m.Columns.Elements() {
 		values = append(values, v)
 	}
@@ -262,7 +265,7 @@ func (c *configured) addPodStack(m *podstackModel) {
 	}
 
 	c.services[info.Name] = podstack.New(podstack.Options{
-		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Retention: spanOf(m.Retention), Clock: c.options.Clock,
+		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Account: m.Account.ValueString(), Retention: spanOf(m.Retention), Clock: c.options.Clock,
 	})
 }
 

@@ -36,6 +36,7 @@ const (
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 	c.ClaimedTotal = new(int64)
+	c.Source = s.info.Source
 
 	r := &reading{
 		client: s.client,
@@ -46,7 +47,10 @@ func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Comple
 		c:    c,
 	}
 
-	return auditlog.Select(q, c, auditlog.ProofTotal, r.slices(ctx))
+	return auditlog.Select(q, c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) {
+		c.Source = s.Identify(ctx)
+		r.slices(ctx)(yield)
+	})
 }
 
 func ceilSecond(t time.Time) time.Time {

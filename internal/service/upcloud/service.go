@@ -39,6 +39,8 @@ type Service struct {
 	client *client.Client
 	clock  auditlog.Clock
 	info   auditlog.Info
+	// account is asked for only after ForAccount.
+	account account
 }
 
 // New returns the service. It makes no request. A retention of zero means
@@ -50,6 +52,7 @@ func New(c *client.Client, clock auditlog.Clock, retention time.Duration) *Servi
 
 	info := Info()
 	info.Retention = retention
+	info.Source = auditlog.Source{Service: info.Name, Endpoint: c.Origin()}
 
 	return &Service{client: c, clock: clock, info: info}
 }
