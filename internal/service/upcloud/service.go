@@ -120,6 +120,8 @@ func (s *Service) Event(ctx context.Context, id string) (auditlog.Entry, error) 
 		return auditlog.Entry{}, errors.New("not the id of an event: a ULID has 26 characters, 0-9 and A-Z without I, L, O and U")
 	}
 
+	source := s.Identify(ctx)
+
 	var entry auditlog.Entry
 
 	err := s.client.Get(ctx, listPath+"/"+url.PathEscape(id), nil, func(body []byte, _ func(string) string) error {
@@ -128,6 +130,8 @@ func (s *Service) Event(ctx context.Context, id string) (auditlog.Entry, error) 
 
 		return err
 	})
+
+	entry.Endpoint, entry.Account = source.Endpoint, source.Account
 
 	return entry, err
 }
