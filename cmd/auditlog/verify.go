@@ -104,6 +104,7 @@ func printReport(w io.Writer, r *archive.Report, o archive.VerifyOptions) {
 
 	if r.Segments > 0 {
 		line("Service", r.Service)
+		line("Log of", r.Source.String())
 		line("Segments", strconv.FormatInt(r.Segments, 10))
 		line("Entries", strconv.FormatInt(r.EntryCount, 10))
 		line("From", r.FirstTime)

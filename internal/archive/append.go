@@ -33,6 +33,10 @@ type Result struct {
 	Lost         *Gap
 	ResumedBy    ResumedBy
 	Completeness auditlog.Completeness
+	// Source is whose log the archive is of, as it may be shown, and Confirmed says
+	// that the account that it knew before, if any, is the one whose log was read.
+	Source    auditlog.Source
+	Confirmed bool
 }
 
 // Pending is what Append would do.
@@ -45,6 +49,8 @@ type Pending struct {
 	Gaps []auditlog.Window
 	// Unread is that of the reading's Completeness.
 	Unread []auditlog.UnreadColumn
+	// Confirmed is that of Result.
+	Confirmed bool
 }
 
 // Append archives what is new. On an error, what was archived before it stays
@@ -79,7 +85,7 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 
 	return Result{
 		Head: a.head, Added: r.added, Segments: r.segments, CoveredUntil: r.reached(), Gaps: r.unfilled(), Lost: r.lost,
-		ResumedBy: r.resumedBy, Completeness: r.c,
+		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed,
 	}, nil
 }
 
@@ -100,6 +106,8 @@ func (a *Archive) Pending(ctx context.Context, limit int64) (Pending, error) {
 		p.Unread = r.c.Unread
 
 		if p.Count++; p.Count >= limit {
+			p.Confirmed = r.confirmed
+
 			return p, nil
 		}
 	}
@@ -114,15 +122,16 @@ func (a *Archive) Pending(ctx context.Context, limit int64) (Pending, error) {
 		p.CoveredUntil = r.reached()
 	}
 
-	p.Gaps = r.unfilled()
+	p.Gaps, p.Confirmed = r.unfilled(), r.confirmed
 
 	return p, nil
 }
 
 // reached is up to when everything is archived once a run has ended. A gap that
 // no segment could record yet, since nothing was new, stays open until one does.
+// That nothing was new says nothing where the log may be another one's.
 func (r *run) reached() time.Time {
-	if r.gap != nil {
+	if r.gap != nil || (r.segments == 0 && !r.confirmed) {
 		return r.covered
 	}
 
@@ -158,6 +167,10 @@ type run struct {
 	c auditlog.Completeness
 	// unsettled says that nothing of the window has settled by that clock.
 	unsettled bool
+	// confirmed says that the account that the archive knew was the one that was
+	// read, as far as checked says whose log it is.
+	confirmed bool
+	checked   *auditlog.Source
 
 	scrubber *export.Scrubber
 	current  *segment
@@ -313,9 +326,56 @@ func (r *run) learn(ctx context.Context) error {
 	return r.scrubber.LearnAll(first.entries(ctx), &first.c)
 }
 
-// entries yields what is new. Where the cloud no longer accepts its own cursor,
-// the overlap does instead.
+// entries yields what is new, and nothing of another log than the one that was
+// archived so far. Services know whose log a page is of before they yield it.
 func (r *run) entries(ctx context.Context) iter.Seq2[auditlog.Entry, error] {
+	return func(yield func(auditlog.Entry, error) bool) {
+		for e, err := range r.read(ctx) {
+			if err == nil {
+				err = r.checkSource()
+			}
+
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+
+		if err := r.checkSource(); err != nil {
+			yield(auditlog.Entry{}, err)
+		}
+	}
+}
+
+func (r *run) checkSource() error {
+	if r.checked != nil && *r.checked == r.c.Source {
+		return nil
+	}
+
+	read := r.c.Source
+	r.checked = &read
+
+	var err error
+
+	r.confirmed, err = r.a.checkSource(read)
+
+	return err
+}
+
+// source is whose log the archive is of, by all that is known by now.
+func (r *run) source() auditlog.Source {
+	o := r.a.o
+	found := r.c.Source.Or(o.Source).Or(o.Service.Info().Source).Or(auditlog.Source{Service: o.Service.Info().Cloud()})
+
+	if r.a.last == nil {
+		return o.Redactor.Source(found)
+	}
+
+	return o.Redactor.Carry(export.Kept(r.a.last.Source, r.a.last.Redaction), found)
+}
+
+// read yields what is new. Where the cloud no longer accepts its own cursor, the
+// overlap does instead.
+func (r *run) read(ctx context.Context) iter.Seq2[auditlog.Entry, error] {
 	return func(yield func(auditlog.Entry, error) bool) {
 		if r.resumedBy == ResumedByCursor {
 			lost, more := r.follow(ctx, yield)
@@ -536,7 +596,7 @@ func (r *run) manifest(last bool) (*Manifest, []byte, error) {
 	described.Key = segmentKey(a.o.Service.Info().Name, r.current.day, sequence, described.SHA256, export.Extension(a.o.Format, a.o.Compression))
 
 	m := &Manifest{
-		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Previous: a.head.SHA256,
+		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.head.SHA256,
 		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()), Segment: described,
 		CoveredUntil: r.target(), ReadUntil: r.c.Window.End, OpenGaps: gapsOf(r.open), Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
 		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redactor.Statement(),

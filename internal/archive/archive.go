@@ -49,6 +49,9 @@ const (
 type Options struct {
 	Store   durable.Store
 	Service auditlog.Service
+	// Source is what is known of whose log the service's is besides what its Info
+	// and its readings say.
+	Source auditlog.Source
 	// Filters say which entries to keep; its window is not used.
 	Filters     auditlog.Query
 	Format      export.Format
@@ -230,6 +233,10 @@ func (a *Archive) check(ctx context.Context) error {
 		return fmt.Errorf("%w: an archive of %s", ErrForeign, a.last.Service)
 	}
 
+	if _, err := a.checkSource(auditlog.Source{}); err != nil {
+		return err
+	}
+
 	// The archive remembers how far back it goes, whatever "how far back" would
 	// mean by now.
 	a.o.Start = a.last.Start
@@ -257,6 +264,32 @@ func (a *Archive) check(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// checkSource makes sure that the log is the one that was archived so far, as far as
+// it is known, and says whether its account was confirmed. The error is an
+// *auditlog.SourceError.
+func (a *Archive) checkSource(read auditlog.Source) (confirmed bool, err error) {
+	found := read.Or(a.o.Source).Or(a.o.Service.Info().Source)
+	if a.last == nil {
+		return true, nil
+	}
+
+	return a.o.Redactor.CheckSource(export.Kept(a.last.Source, a.last.Redaction), found)
+}
+
+// Ask has the service asked whose log it is, where the archive knows its account
+// and the user gave it no name. The error is an *auditlog.SourceError.
+func (a *Archive) Ask(ctx context.Context) error {
+	service, ok := a.o.Service.(auditlog.Identifier)
+	if !ok || a.last == nil || a.last.Source.Account == "" {
+		return nil
+	}
+
+	a.o.Source = service.Identify(ctx).Or(a.o.Source)
+	_, err := a.checkSource(auditlog.Source{})
+
+	return err
 }
 
 // checkEmpty accepts a place that holds nothing, or what the crash of a first run

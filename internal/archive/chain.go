@@ -47,6 +47,8 @@ type terms struct {
 type chain struct {
 	links []link
 	last  *Manifest
+	// source is whose log it is, as far as any manifest says.
+	source export.KeptSource
 	// gaps are what the archive holds nothing about, but for what lies before its
 	// start and after its end, in the order of the segments.
 	gaps []auditlog.Window
@@ -196,6 +198,8 @@ func (b *chainBuilder) add(head Head, m *Manifest) error {
 	switch {
 	case b.c.last != nil && b.c.last.Service != m.Service:
 		return fail("is of " + m.Service + ", not of " + b.c.last.Service)
+	case b.c.source.Differs(export.Kept(m.Source, m.Redaction)):
+		return fail(fmt.Sprintf("is of the log of %s, not of %s", m.Source, b.c.source))
 	case !isSegmentOf(m.Segment.Key, m.Sequence):
 		return fail("names a segment that is not its own")
 	case l.last.Before(l.first), !strings.HasPrefix(m.Segment.Key, partition(m.Service, l.first)), !strings.HasPrefix(m.Segment.Key, partition(m.Service, l.last)):
@@ -218,6 +222,7 @@ func (b *chainBuilder) add(head Head, m *Manifest) error {
 		b.c.gaps = append(b.c.gaps, auditlog.Window{Start: m.Gap.From, End: m.Gap.To})
 	}
 
+	b.c.source = b.c.source.Then(export.Kept(m.Source, m.Redaction))
 	b.c.links, b.c.last = append(b.c.links, l), m
 
 	return nil

@@ -23,6 +23,10 @@ type Manifest struct {
 	Version  int    `json:"manifest_version"`
 	Sequence int64  `json:"sequence"`
 	Service  string `json:"service"`
+	// Source is whose log the archive is of, as far as any run so far could tell:
+	// once the account is known, it stays. What the run that wrote the segment knew
+	// stands in its entries.
+	Source auditlog.Source `json:"source"`
 	// Previous is the SHA-256 of the manifest before, "" in the first.
 	Previous  string `json:"previous"`
 	Tool      string `json:"tool"`

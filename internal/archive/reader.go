@@ -110,6 +110,7 @@ func (r *Reader) Info() auditlog.Info {
 func (r *Reader) info() auditlog.Info {
 	return auditlog.Info{
 		Name: auditlog.ServiceArchive, Of: r.archived.Cloud(), Title: r.archived.Title + "'s archive",
+		Source:        r.chain.source.Source,
 		NeverRecorded: r.archived.NeverRecorded, Operations: r.archived.Operations, OperationOf: r.archived.OperationOf,
 		KnowsAction: r.archived.KnowsAction, NeverOperations: r.archived.NeverOperations, UniqueActor: r.archived.UniqueActor,
 		Values: r.values(),
@@ -178,7 +179,7 @@ func (r *Reader) caveats(q auditlog.Query) []string {
 // different ones with the same id and time are an error, since which of them is
 // true is not for a reader to say.
 func (r *Reader) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
-	*c = auditlog.Completeness{Window: q.Window}
+	*c = auditlog.Completeness{Window: q.Window, Source: r.chain.source.Source}
 
 	return func(yield func(auditlog.Entry, error) bool) {
 		if filters := r.Unanswerable(q); len(filters) > 0 {
@@ -417,7 +418,8 @@ func partition(service string, day time.Time) string {
 }
 
 // same says that two archived copies are of one record. A record as it came keeps
-// its white space in some formats and not in others.
+// its white space in some formats and not in others, and of two runs one may have
+// known whose log it is and the other not.
 func same(a, b auditlog.Entry) bool {
 	for _, e := range []*auditlog.Entry{&a, &b} {
 		var raw bytes.Buffer
@@ -425,6 +427,7 @@ func same(a, b auditlog.Entry) bool {
 			e.Raw = raw.Bytes()
 		}
 
+		e.Endpoint, e.Account = "", ""
 		e.Changes = slices.Clip(append([]auditlog.Change{}, e.Changes...))
 	}
 

@@ -13,7 +13,9 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 // Finding says what is wrong with a part of an archive.
@@ -46,7 +48,9 @@ type Report struct {
 	// Valid says that there is no problem.
 	Valid   bool   `json:"valid"`
 	Service string `json:"service"`
-	Head    Head   `json:"head"`
+	// Source is whose log it is, as far as any manifest says.
+	Source auditlog.Source `json:"source"`
+	Head   Head            `json:"head"`
 	// SignedBy is the name of the key that signed the checkpoint, where one was
 	// given to check.
 	SignedBy   string `json:"signed_by"`
@@ -115,6 +119,7 @@ type verification struct {
 	o       VerifyOptions
 	objects map[string]durable.Object
 	report  *Report
+	source  export.KeptSource
 
 	point     *checkpoint
 	manifests map[int64]*Manifest
@@ -375,7 +380,13 @@ func (v *verification) count(m *Manifest) {
 		v.found(FindingForeign, manifestKey(m.Sequence), m.Sequence, "it is of "+m.Service+", not of "+r.Service)
 	}
 
-	r.Service = m.Service
+	kept := export.Kept(m.Source, m.Redaction)
+	if v.source.Differs(kept) {
+		v.found(FindingForeign, manifestKey(m.Sequence), m.Sequence, fmt.Sprintf("it is of the log of %s, not of %s", m.Source, r.Source))
+	}
+
+	v.source = v.source.Then(kept)
+	r.Service, r.Source = m.Service, v.source.Source
 	r.Segments++
 	r.EntryCount += m.Segment.EntryCount
 	r.Bytes += m.Segment.Bytes

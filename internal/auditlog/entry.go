@@ -18,6 +18,10 @@ type Entry struct {
 	Time time.Time
 	// Service is the cloud: ServiceUpCloud, ServiceCloudscale.
 	Service string
+	// Endpoint is the origin of the API that it was read from, Account whose log it
+	// was in. Select fills them in.
+	Endpoint string
+	Account  string
 	// Action is what was done, as the cloud spells it.
 	Action string
 	// Operation is Action in the vocabulary shared by every cloud.
@@ -107,6 +111,7 @@ func (f *Field) Text(e *Entry) string { return f.text(e) }
 
 // The names of the fields that code refers to.
 const (
+	FieldAccount    = "account"
 	FieldChanges    = "changes"
 	FieldRaw        = "raw"
 	FieldOrigin     = "origin"
@@ -134,6 +139,8 @@ var fields = []Field{
 	{Name: "id", Required: true, Description: "The cloud's own id of the entry, or a fingerprint of the record where the cloud gives none.", text: func(e *Entry) string { return e.ID }},
 	{Name: "time", Kind: KindTime, Required: true, Description: "When it happened, in UTC, RFC 3339 with microseconds.", text: func(e *Entry) string { return FormatTime(e.Time) }},
 	{Name: "service", Required: true, Description: "The cloud that recorded it.", text: func(e *Entry) string { return e.Service }},
+	{Name: "endpoint", Description: "The origin of the API that it was read from, such as `https://api.upcloud.com`.", text: func(e *Entry) string { return e.Endpoint }},
+	{Name: FieldAccount, Description: "Whose log it is in: what `account` of the provider's block for the service says, else the user name that UpCloud knows the credential by, or the UUID of cloudscale's project.", text: func(e *Entry) string { return e.Account }},
 	{Name: "action", Required: true, Description: "What was done, as the cloud spells it.", text: func(e *Entry) string { return e.Action }},
 	{Name: "operation", Required: true, Description: "What was done, in the vocabulary shared by every cloud.", text: func(e *Entry) string { return string(e.Operation) }},
 	{Name: "actor_type", Required: true, Description: "What kind of actor did it: `user`, `api_token`, `system`, `staff` (people of the cloud) or `unknown`.", text: func(e *Entry) string { return string(e.ActorType) }},

@@ -19,7 +19,7 @@ import (
 func TestFieldsAreTheContract(t *testing.T) {
 	t.Parallel()
 
-	const contract = "id, time, service, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, " +
+	const contract = "id, time, service, endpoint, account, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, " +
 		"scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, changes, raw"
 
 	var names []string
@@ -45,7 +45,7 @@ func TestFieldsShowEveryPartOfAnEntry(t *testing.T) {
 
 	after := `"b"`
 	e := auditlog.Entry{
-		ID: "1", Time: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600)), Service: "2", Action: "3", Operation: "4",
+		ID: "1", Time: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600)), Service: "2", Endpoint: "2a", Account: "2b", Action: "3", Operation: "4",
 		ActorType: "5", ActorID: "6", Actor: "7", ResourceType: "8", ResourceID: "9", ResourceName: "10",
 		ScopeType: "11", ScopeID: "12", ScopeName: "13", Origin: "14", AuthType: "15", IPAddress: "16", UserAgent: "17",
 		CorrelationID: "18", Message: "19", Changes: []auditlog.Change{{Field: "a", After: &after}}, Raw: json.RawMessage(`{"<": 1.0}`),
@@ -57,7 +57,7 @@ func TestFieldsShowEveryPartOfAnEntry(t *testing.T) {
 	}
 
 	want := []string{
-		"1", "2026-01-02T02:04:05.000006Z", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19",
+		"1", "2026-01-02T02:04:05.000006Z", "2", "2a", "2b", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19",
 		`[{"field":"a","before":null,"after":"\"b\""}]`, `{"<": 1.0}`,
 	}
 	if diff := cmp.Diff(want, texts); diff != "" {

@@ -15,6 +15,9 @@ import (
 // window of c, which pages may draw back, and counts the others in c. Only when the
 // pages have ended without an error does it sign the statement with the proof, so
 // that a reading that merely stopped has none.
+//
+// Whose log it is goes into every entry here, as far as c says so when the page
+// comes. The entries of an archive say it themselves.
 func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, error]) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		matcher, err := q.Matcher()
@@ -36,6 +39,10 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			}
 
 			for i := range entries {
+				if proof != ProofChain {
+					entries[i].Endpoint, entries[i].Account = c.Source.Endpoint, c.Source.Account
+				}
+
 				matches := c.Window.Contains(entries[i].Time)
 				if matches {
 					matches, err = matcher.Match(&entries[i])

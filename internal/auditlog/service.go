@@ -30,6 +30,9 @@ type Info struct {
 	// Of is the name of the cloud whose log this is a copy of; empty where Name is
 	// that cloud.
 	Of string
+	// Source is whose log it is, as far as that is known without asking. An account
+	// in it is what the user calls it.
+	Source Source
 	// Retention is how long the cloud keeps an entry.
 	Retention time.Duration
 	// NeverRecorded names the fields that no entry of this service ever has.

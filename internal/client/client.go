@@ -224,15 +224,33 @@ func (c *Client) checkOrigin(u *url.URL) error {
 	}
 }
 
+// defaultPorts are the ports that schemes imply.
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
 func sameOrigin(a, b *url.URL) bool { return origin(a) == origin(b) }
 
 func origin(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[strings.ToLower(u.Scheme)]
+		port = defaultPorts[strings.ToLower(u.Scheme)]
 	}
 
 	return strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
+// Origin returns the origin of the endpoint in its canonical form: in lower case
+// and without the port that the scheme implies.
+func (c *Client) Origin() string {
+	u := c.o.Endpoint
+	host := strings.ToLower(u.Host)
+
+	for scheme, port := range defaultPorts {
+		if strings.EqualFold(u.Scheme, scheme) {
+			host = strings.TrimSuffix(host, ":"+port)
+		}
+	}
+
+	return strings.ToLower(u.Scheme) + "://" + strings.TrimSuffix(host, ":")
 }
 
 // handle reads an answer that will not be retried for its status. Its errors go

@@ -13,11 +13,20 @@ import (
 	"time"
 )
 
+type onceKey struct{}
+
+// Once returns a context in which a request is made one time only, whatever fails.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
 // checkRetry decides after each attempt, and once more after its body was read.
 // Every request is a GET, so asking again changes nothing on the other side.
 func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
+	}
+
+	if ctx.Value(onceKey{}) != nil {
+		return false, nil
 	}
 
 	if err == nil {

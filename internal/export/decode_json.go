@@ -17,6 +17,8 @@ import (
 var texts = map[string]func(*auditlog.Entry) *string{
 	fieldID:          func(e *auditlog.Entry) *string { return &e.ID },
 	"service":        func(e *auditlog.Entry) *string { return &e.Service },
+	"endpoint":       func(e *auditlog.Entry) *string { return &e.Endpoint },
+	"account":        func(e *auditlog.Entry) *string { return &e.Account },
 	"action":         func(e *auditlog.Entry) *string { return &e.Action },
 	"operation":      func(e *auditlog.Entry) *string { return (*string)(&e.Operation) },
 	"actor_type":     func(e *auditlog.Entry) *string { return (*string)(&e.ActorType) },

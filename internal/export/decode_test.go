@@ -69,7 +69,8 @@ func kept(t require, f export.Format, columns []string, e auditlog.Entry) auditl
 	has := func(name string) bool { return columns == nil || slices.Contains(columns, name) }
 
 	for name, p := range map[string][2]*string{
-		"id": {&k.ID, &e.ID}, "service": {&k.Service, &e.Service}, "action": {&k.Action, &e.Action},
+		"id": {&k.ID, &e.ID}, "service": {&k.Service, &e.Service},
+		"endpoint": {&k.Endpoint, &e.Endpoint}, "account": {&k.Account, &e.Account}, "action": {&k.Action, &e.Action},
 		"operation": {(*string)(&k.Operation), (*string)(&e.Operation)}, "actor_type": {(*string)(&k.ActorType), (*string)(&e.ActorType)},
 		"actor_id": {&k.ActorID, &e.ActorID}, "actor": {&k.Actor, &e.Actor}, "resource_type": {&k.ResourceType, &e.ResourceType},
 		"resource_id": {&k.ResourceID, &e.ResourceID}, "resource_name": {&k.ResourceName, &e.ResourceName},

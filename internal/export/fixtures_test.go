@@ -39,6 +39,7 @@ func hostile() []auditlog.Entry {
 		entry("full", func(e *auditlog.Entry) {
 			e.Time = at.In(time.FixedZone("", -7*3600))
 			e.Action, e.Operation, e.ActorType = "server_update", auditlog.OperationUpdate, auditlog.ActorAPIToken
+			e.Endpoint, e.Account = "https://api.upcloud.com", "example"
 			e.ActorID, e.Actor = "0699f0f3-0d3e-4d5a-9b3c-57b2f6f2a9b1", "ci-token"
 			e.ResourceType, e.ResourceID, e.ResourceName = "server", "00798b85-efdc-41ca-8021-f6ef457b8531", "web-1"
 			e.ScopeType, e.ScopeID, e.ScopeName = "account", "17", "Example Oy"

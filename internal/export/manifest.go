@@ -34,6 +34,7 @@ type manifest struct {
 	Tool               string           `json:"tool"`
 	ExportedAt         string           `json:"exported_at"`
 	Service            string           `json:"service"`
+	Source             auditlog.Source  `json:"source"`
 	Query              manifestQuery    `json:"query"`
 	Window             manifestWindow   `json:"window"`
 	Completeness       Statement        `json:"completeness"`
@@ -161,26 +162,25 @@ func (m *manifest) describes(name string) (manifestFile, bool) {
 	return manifestFile{}, false
 }
 
-// readManifest returns what a manifest of ours says of the data file of that
-// name. Anything else in its place is no error: ours is false then.
-func readManifest(path, name string) (file manifestFile, ours bool, err error) {
+// readManifest returns a manifest of ours and what it says of the data file of
+// that name. Anything else in its place is no error: ours is false then.
+func readManifest(path, name string) (m manifest, file manifestFile, ours bool, err error) {
 	text, err := durable.Read(path, manifestLimit)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrTooLarge) {
-		return manifestFile{}, false, nil
+		return manifest{}, manifestFile{}, false, nil
 	}
 
 	if err != nil {
-		return manifestFile{}, false, err
+		return manifest{}, manifestFile{}, false, err
 	}
 
-	var m manifest
 	if err := exactjson.Unmarshal(text, &m); err != nil {
-		return manifestFile{}, false, nil //nolint:nilerr // Somebody else's file may hold anything.
+		return manifest{}, manifestFile{}, false, nil //nolint:nilerr // Somebody else's file may hold anything.
 	}
 
 	file, ours = m.describes(name)
 
-	return file, ours, nil
+	return m, file, ours, nil
 }
 
 // checksums returns the checksum file in the form that `sha256sum -c` reads.

@@ -283,6 +283,8 @@ type ocsfHTTPRequest struct {
 
 // ocsfUnmapped holds fields of the entry that no attribute has the value of.
 type ocsfUnmapped struct {
+	Endpoint     string             `json:"endpoint,omitempty"`
+	Account      string             `json:"account,omitempty"`
 	Operation    auditlog.Operation `json:"operation"`
 	ActorType    auditlog.ActorType `json:"actor_type"`
 	ResourceType string             `json:"resource_type,omitempty"`
@@ -330,7 +332,7 @@ func newOCSFEvent(original *auditlog.Entry, tool OCSFProduct, n *Notes) (*ocsfEv
 		Actor:   ocsfActor{User: ocsfActorOf(e)},
 		RawData: raw,
 		Unmapped: ocsfUnmapped{
-			Operation: e.Operation, ActorType: e.ActorType, Origin: e.Origin, AuthType: e.AuthType, Changes: e.Changes,
+			Endpoint: e.Endpoint, Operation: e.Operation, ActorType: e.ActorType, Origin: e.Origin, AuthType: e.AuthType, Changes: e.Changes,
 		},
 	}
 
@@ -416,6 +418,14 @@ func (v *ocsfEvent) scope(e *auditlog.Entry) {
 		v.Unmapped.ScopeType = e.ScopeType
 	default:
 		v.Unmapped.ScopeType, v.Unmapped.ScopeID, v.Unmapped.ScopeName = e.ScopeType, e.ScopeID, e.ScopeName
+	}
+
+	switch {
+	case e.Account == "":
+	case v.Cloud.Account == nil:
+		v.Cloud.Account = &ocsfEntity{Name: e.Account, TypeID: new(ocsfOtherID), Type: "account"}
+	case v.Cloud.Account.UID != e.Account:
+		v.Unmapped.Account = e.Account
 	}
 }
 

@@ -114,12 +114,12 @@ func TestForgedParquet(t *testing.T) {
 		footer func(*format.FileMetaData)
 	}{
 		"": {},
-		"row group 1: it says to have 1099511627776 rows and 22 columns": {footer: func(m *format.FileMetaData) { m.RowGroups[0].NumRows = 1 << 40 }},
-		"row group 1: it says to have 5 rows and 21 columns": {footer: func(m *format.FileMetaData) {
+		"row group 1: it says to have 1099511627776 rows and 24 columns": {footer: func(m *format.FileMetaData) { m.RowGroups[0].NumRows = 1 << 40 }},
+		"row group 1: it says to have 5 rows and 23 columns": {footer: func(m *format.FileMetaData) {
 			m.RowGroups[0].Columns = m.RowGroups[0].Columns[1:]
 		}},
 		"it says to have 6 rows, but its groups have 5": {footer: func(m *format.FileMetaData) { m.NumRows = 6 }},
-		"it has 23 columns, not 22":                     {footer: func(m *format.FileMetaData) { m.Schema = append(m.Schema, m.Schema[1]) }},
+		"it has 25 columns, not 24":                     {footer: func(m *format.FileMetaData) { m.Schema = append(m.Schema, m.Schema[1]) }},
 		"row group 2: id: it says to be where it cannot be": {footer: func(m *format.FileMetaData) {
 			m.RowGroups = append(m.RowGroups, m.RowGroups[0])
 		}},
@@ -169,8 +169,8 @@ func TestForgedParquet(t *testing.T) {
 
 			return body
 		}},
-		"row group 1: actor_id: page at 574: its levels are not one for each row": {page: func(n int, _ *format.PageHeader, body []byte) []byte {
-			if n == 11 {
+		"row group 1: actor_id: page at 724: its levels are not one for each row": {page: func(n int, _ *format.PageHeader, body []byte) []byte {
+			if n == 15 {
 				return append([]byte("\x06\x00\x00\x00\xfe\xff\xff\xff\x0f\x01"), body...)
 			}
 

@@ -148,6 +148,8 @@ type row struct {
 	ID            string    `parquet:"id"`
 	Time          time.Time `parquet:"time,timestamp(microsecond)"`
 	Service       string    `parquet:"service"`
+	Endpoint      *string   `parquet:"endpoint,optional"`
+	Account       *string   `parquet:"account,optional"`
 	Action        string    `parquet:"action"`
 	Operation     string    `parquet:"operation"`
 	ActorType     string    `parquet:"actor_type"`
@@ -442,7 +444,7 @@ func TestParquetRefusesForeignFiles(t *testing.T) {
 	}
 
 	for want, text := range map[string]string{
-		"row group 1: it says to have 100001 rows and 22 columns":                 write(100_001, zstdPages),
+		"row group 1: it says to have 100001 rows and 24 columns":                 write(100_001, zstdPages),
 		"row group 1: id: it says to have 3 values in UNCOMPRESSED in file \"\"":  write(3),
 		"row group 1: id: page at 4: it is a page of values of type DATA_PAGE_V2": write(3, zstdPages, parquet.DataPageVersion(2)),
 		"row group 1: id: page at 4: its encoding is DELTA_LENGTH_BYTE_ARRAY":     write(3, zstdPages, parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.DeltaLengthByteArray)),

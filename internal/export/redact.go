@@ -105,6 +105,8 @@ type redactable struct {
 // redactables lists the fields that are text in the order of the entry; message
 // is among them, but goes where the fields go whose values it repeats.
 var redactables = []redactable{
+	{name: "endpoint", kind: true, of: func(e *auditlog.Entry) *string { return &e.Endpoint }},
+	{name: auditlog.FieldAccount, of: func(e *auditlog.Entry) *string { return &e.Account }},
 	{name: "actor_id", of: func(e *auditlog.Entry) *string { return &e.ActorID }},
 	{name: "actor", mask: maskMail, of: func(e *auditlog.Entry) *string { return &e.Actor }},
 	{name: "resource_type", kind: true, of: func(e *auditlog.Entry) *string { return &e.ResourceType }},
@@ -210,6 +212,8 @@ func CheckRedactionKey(key []byte) error {
 //     is. A person has one pseudonym in both;
 //   - what was redacted is taken out of the other fields, and out of other entries;
 //     see Scrubber.
+//   - where service is upcloud, account is the name of a user and is treated as
+//     actor is, but for mask, which drops it;
 //
 // What nothing here can see: a value that is spelled differently or in part
 // elsewhere, and the id of an entry where the cloud gives none, which is an
@@ -224,6 +228,8 @@ type Redactor struct {
 	// scope_name instead where it is one.
 	fields []treatment
 	person treatment
+	// user is what is done with account instead where it is the name of a user.
+	user treatment
 	// carried says that message, changes and raw are dropped unless named.
 	carried bool
 	active  bool
@@ -282,13 +288,23 @@ func NewRedactor(rules map[string]string, key []byte) (*Redactor, error) {
 		t.rank = 2*i + 1
 		r.fields = append(r.fields, t)
 
+		if f.name == auditlog.FieldAccount {
+			r.user = r.treatmentOf(f, "actor")
+			r.user.rank = 2 * i
+
+			// An account has no masked form.
+			if r.user.mode == RedactMask {
+				r.user.mode = RedactDrop
+			}
+		}
+
 		if f.name == "scope_name" {
 			r.person = r.treatmentOf(f, "actor")
 			r.person.rank = 2 * i
 		}
 	}
 
-	r.spreads = r.person.spreads() || slices.ContainsFunc(r.fields, func(t treatment) bool { return t.spreads() })
+	r.spreads = r.person.spreads() || r.user.spreads() || slices.ContainsFunc(r.fields, func(t treatment) bool { return t.spreads() })
 
 	return r, nil
 }
@@ -326,6 +342,10 @@ func (r *Redactor) Apply(e auditlog.Entry) auditlog.Entry {
 func (r *Redactor) treatment(i int, e *auditlog.Entry) *treatment {
 	if e.ScopeType == userScope && r.fields[i].name == r.person.name {
 		return &r.person
+	}
+
+	if e.Service == auditlog.ServiceUpCloud && r.fields[i].name == r.user.name {
+		return &r.user
 	}
 
 	return &r.fields[i]

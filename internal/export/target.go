@@ -139,7 +139,7 @@ func checkOwner(path string) error {
 		return err
 	}
 
-	described, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	_, described, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
 	if err != nil {
 		return err
 	}
@@ -175,6 +175,17 @@ func checkOwner(path string) error {
 	}
 
 	return nil
+}
+
+// SourceAt returns whose log the export at the path is of, as its manifest says.
+// Nothing is known of a file that is not ours.
+func SourceAt(path string) (KeptSource, error) {
+	m, _, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	if err != nil || !ours {
+		return KeptSource{}, err
+	}
+
+	return Kept(m.Source, m.Redaction), nil
 }
 
 // Remove removes an export's files, having settled what an interrupted run left.

@@ -34,10 +34,18 @@ type Spec struct {
 	// Shape is ShapeEntry when "".
 	Shape Shape
 	// Scrubber redacts entries before they are written; nil leaves them alone. It
-	// must have learned from a reading of the same entries before.
+	// must have learned from a reading of the same entries before. Redactor is what it
+	// is of, and redacts whose log it is.
 	Scrubber *Scrubber
-	// Overwrite also replaces files that CheckTarget calls foreign.
+	Redactor *Redactor
+	// Overwrite also replaces files that CheckTarget calls foreign, and an export of
+	// another log.
 	Overwrite bool
+	// Known is whose log the export has been of. Where nothing is known, and nothing
+	// foreign is overwritten, the manifest that is there says it.
+	Known KeptSource
+	// Source is what is known of whose log it is besides what the reading says.
+	Source auditlog.Source
 
 	// Tool is who writes, such as "terraform-provider-audit/0.1.0".
 	Tool           string
@@ -100,6 +108,10 @@ type Result struct {
 	// ExportedAt is the spec's, to the microsecond.
 	ExportedAt   time.Time
 	Completeness auditlog.Completeness
+	// Source is whose log it is, as far as it may be shown, and Confirmed says that
+	// the account that was known, if any, is that one.
+	Source    auditlog.Source
+	Confirmed bool
 }
 
 // ErrIncomplete means that a sequence ended without an error, but also without a
@@ -144,6 +156,10 @@ func Write(
 		return Result{}, err
 	}
 
+	if err := w.sameLog(c); err != nil {
+		return Result{}, err
+	}
+
 	result, err := w.describe(c)
 	if err != nil {
 		return Result{}, err
@@ -175,6 +191,8 @@ type writer struct {
 	file  *durable.File
 	notes Notes
 
+	source      auditlog.Source
+	confirmed   bool
 	count       int64
 	operations  map[string]int64
 	first, last bound
@@ -292,6 +310,25 @@ func (w *writer) accounted(c *auditlog.Completeness) error {
 	return nil
 }
 
+// sameLog makes sure that the log of one account does not take the place of
+// another's. The error is an *auditlog.SourceError.
+func (w *writer) sameLog(c *auditlog.Completeness) error {
+	w.source = c.Source.Or(w.spec.Source).Or(auditlog.Source{Service: w.spec.Info.Cloud()})
+	known := w.spec.Known
+
+	if known == (KeptSource{}) && !w.spec.Overwrite {
+		var err error
+		if known, err = SourceAt(w.spec.Path); err != nil {
+			return err
+		}
+	}
+
+	var err error
+	w.confirmed, err = w.spec.Redactor.CheckSource(known, w.source)
+
+	return err
+}
+
 // describe writes the manifest and the checksum file.
 func (w *writer) describe(c *auditlog.Completeness) (Result, error) {
 	base := filepath.Base(w.spec.Path)
@@ -320,6 +357,8 @@ func (w *writer) describe(c *auditlog.Completeness) (Result, error) {
 		ManifestSHA256: manifestSum,
 		ExportedAt:     w.spec.ExportedAt.UTC().Truncate(time.Microsecond),
 		Completeness:   *c,
+		Source:         w.spec.Redactor.Source(w.source),
+		Confirmed:      w.confirmed,
 	}
 
 	if w.count > 0 {
@@ -339,6 +378,7 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 		Tool:            w.spec.Tool,
 		ExportedAt:      auditlog.FormatTime(w.spec.ExportedAt),
 		Service:         w.spec.Info.Name,
+		Source:          w.spec.Redactor.Source(w.source),
 		Query:           newManifestQuery(w.spec.QueryAsWritten, w.spec.Query),
 		Window: manifestWindow{
 			Start: auditlog.FormatTime(c.Window.Start),

@@ -98,6 +98,8 @@ func TestWrite(t *testing.T) {
 				LastTime:       &last,
 				ExportedAt:     at.Add(2 * time.Hour),
 				Completeness:   *complete(5),
+				Source:         auditlog.Source{Service: auditlog.ServiceUpCloud},
+				Confirmed:      true,
 			}
 
 			if diff := cmp.Diff(want, r); diff != "" {

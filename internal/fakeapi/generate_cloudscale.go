@@ -120,7 +120,8 @@ var cloudscaleRobots = []cloudscaleRobot{
 }
 
 var (
-	demoProject      = &CloudscaleSubject{Project: &CloudscaleProject{"8a4f1e5c-0b8d-4c0f-9e0e-6d6b5e0f1001", "Production"}}
+	// The project of the documented examples: a token belongs to one project, and its log holds the examples as well.
+	demoProject      = &CloudscaleSubject{Project: &CloudscaleProject{"p-1", "Production"}}
 	demoOrganization = &CloudscaleSubject{Organization: &CloudscaleOrganization{
 		new("https://control.example.com/organizations/8a4f1e5c-0b8d-4c0f-9e0e-6d6b5e0f2001"),
 		"8a4f1e5c-0b8d-4c0f-9e0e-6d6b5e0f2001", "Beispiel AG",

@@ -98,6 +98,12 @@ type Options struct {
 	// fields take the defaults.
 	Token, Username, Password string
 
+	// Account is the user name that UpCloud's account names for either credential; empty is Username.
+	Account string
+	// AccountForbidden makes UpCloud refuse to show the account, as it does to a credential that may read only some
+	// parts of the API.
+	AccountForbidden bool
+
 	UpCloudOffset OffsetReading
 	UpCloudOrder  Order
 	// UpCloudMaxLimit is the largest page; a larger limit is silently served as this one. Zero is 200. The
@@ -130,6 +136,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Token, DefaultToken)
 	setDefault(&o.Username, DefaultUsername)
 	setDefault(&o.Password, DefaultPassword)
+	setDefault(&o.Account, o.Username)
 	setDefault(&o.UpCloudMaxLimit, defaultUpCloudMaxLimit)
 	setDefault(&o.CloudscalePageSize, defaultCloudscalePageSize)
 

@@ -44,6 +44,7 @@ var (
 //	/1.3/audit-logs/filter-options   {"resource_types":[…],"actions":[…],"origins":[…]}
 //	/1.3/audit-logs/export           a JSON array (format=json), or CSV (format=csv, the default)
 //	/1.3/audit-logs/{cloudEventID}   the bare event
+//	/1.3/account                     {"account":{"username":…,"credits":…,"resource_limits":{…}}}
 //
 // It accepts a bearer token or HTTP Basic. Errors are application/problem+json, with invalid_params naming every
 // parameter at fault; paths it does not know get the older {"error":{…}} shape.
@@ -54,10 +55,11 @@ var apiVersion = regexp.MustCompile(`^\d+(\.\d+)?$`)
 func (s *Server) routeUpCloud(r *http.Request) *response {
 	version, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	name, below := strings.CutPrefix(path, "audit-logs/")
+	account := path == "account"
 	switch {
 	case apiVersion.MatchString(version) && version != "1.3":
 		return legacyError(http.StatusNotFound, "API_VERSION_INVALID", "The requested API version does not exist.")
-	case version != "1.3", path != "audit-logs" && (!below || name == "" || strings.Contains(name, "/")):
+	case version != "1.3", path != "audit-logs" && !account && (!below || name == "" || strings.Contains(name, "/")):
 		return legacyError(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist.")
 	case r.Method != http.MethodGet:
 		p := legacyError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "The resource can only be read.")
@@ -72,6 +74,8 @@ func (s *Server) routeUpCloud(r *http.Request) *response {
 		return s.invalid(invalidParam{"query", "Malformed percent-encoding."})
 	}
 	switch {
+	case account:
+		return s.getAccount(query)
 	case !below:
 		return s.listUpCloud(query)
 	case name == "filter-options":
@@ -81,6 +85,26 @@ func (s *Server) routeUpCloud(r *http.Request) *response {
 	default:
 		return s.getUpCloud(name, query)
 	}
+}
+
+// getAccount answers with the account of either credential. The vendor's command-line client asks for it before every
+// command. Which credentials may not see it is undocumented.
+func (s *Server) getAccount(query url.Values) *response {
+	c := queryChecker{query: query}
+	if c.known(); len(c.bad) > 0 {
+		return s.invalid(c.bad...)
+	}
+	if s.options.AccountForbidden {
+		return legacyError(http.StatusForbidden, "FORBIDDEN", "You are not allowed to view the account.")
+	}
+	return newResponse(http.StatusOK, typeJSON, mustJSON(map[string]any{"account": map[string]any{
+		"username": s.options.Account,
+		"credits":  10000,
+		"resource_limits": map[string]int{
+			"cores": 200, "memory": 1048576, "networks": 100, "public_ipv4": 100, "public_ipv6": 100,
+			"storage_hdd": 10240, "storage_ssd": 10240,
+		},
+	}}))
 }
 
 // authorizeUpCloud answers requests without the right credentials. The vendor's specification prints the answer to an

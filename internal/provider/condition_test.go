@@ -233,7 +233,7 @@ func TestAccWhere_errors(t *testing.T) {
 
 	for name, tt := range map[string]struct{ config, summary, detail string }{
 		"field": {look("upcloud", `"entry.operaton == \"delete\""`), "Check the configuration", `
-The condition cannot be used: an entry has no field operaton (did you mean operation?); its fields are id, time, service, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, changes, raw.
+The condition cannot be used: an entry has no field operaton (did you mean operation?); its fields are id, time, service, endpoint, account, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, changes, raw.
 Line: 1
 Column: 7
 entry.operaton == "delete"

@@ -41,12 +41,14 @@ type upcloudModel struct {
 	Token     types.String `tfsdk:"token"`
 	Username  types.String `tfsdk:"username"`
 	Password  types.String `tfsdk:"password"`
+	Account   types.String `tfsdk:"account"`
 	Endpoint  types.String `tfsdk:"endpoint"`
 	Retention types.String `tfsdk:"retention"`
 }
 
 type cloudscaleModel struct {
 	Token     types.String `tfsdk:"token"`
+	Account   types.String `tfsdk:"account"`
 	Endpoint  types.String `tfsdk:"endpoint"`
 	Retention types.String `tfsdk:"retention"`
 }
@@ -55,6 +57,7 @@ type podstackModel struct {
 	Exports   types.List   `tfsdk:"exports"`
 	Columns   types.Map    `tfsdk:"columns"`
 	Ignored   types.List   `tfsdk:"ignored_columns"`
+	Account   types.String `tfsdk:"account"`
 	Retention types.String `tfsdk:"retention"`
 }
 
@@ -245,7 +248,7 @@ func (c *configured) addUpCloud(ctx context.Context, block types.Object, shared 
 		version: "1.3", endpoint: endpoint, authorization: authorization, secrets: secrets,
 	})
 	if ok {
-		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, spanOf(m.Retention))
+		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, spanOf(m.Retention)).ForAccount(m.Account.ValueString())
 	}
 
 	return diags
@@ -274,7 +277,7 @@ func (c *configured) addCloudscale(ctx context.Context, block types.Object, shar
 		version: "v1", endpoint: endpoint, authorization: "Bearer " + token.ValueString(), secrets: []string{token.ValueString()},
 	})
 	if ok {
-		c.services[info.Name] = cloudscale.New(client.New(shared), c.options.Clock, spanOf(m.Retention))
+		c.services[info.Name] = cloudscale.New(client.New(shared), c.options.Clock, spanOf(m.Retention)).ForAccount(m.Account.ValueString())
 	}
 
 	return diags
@@ -290,7 +293,7 @@ func (c *configured) addPodStack(ctx context.Context, block types.Object) diag.D
 	}
 
 	c.services[info.Name] = podstack.New(podstack.Options{
-		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Ignored: stringsOf[string](m.Ignored),
+		Exports: stringsOf[string](m.Exports), Columns: mapOf(m.Columns), Ignored: stringsOf[string](m.Ignored), Account: m.Account.ValueString(),
 		Retention: spanOf(m.Retention), Clock: c.options.Clock,
 	})
 

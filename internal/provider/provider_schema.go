@@ -37,6 +37,7 @@ func providerSchema() schema.Schema {
 						Optional:            true,
 						Sensitive:           true,
 					},
+					"account":   accountAttribute("the user name that `GET /1.3/account` gives for the credential, where it may be read"),
 					"endpoint":  endpointAttribute("https://api.upcloud.com", "UPCLOUD_DEBUG_API_BASE_URL"),
 					"retention": retentionAttribute("180d"),
 				},
@@ -50,6 +51,7 @@ func providerSchema() schema.Schema {
 						Optional:            true,
 						Sensitive:           true,
 					},
+					"account":   accountAttribute("the UUID of the project that the records name"),
 					"endpoint":  endpointAttribute("https://api.cloudscale.ch", "CLOUDSCALE_API_URL"),
 					"retention": retentionAttribute("90d"),
 				},
@@ -78,6 +80,7 @@ func providerSchema() schema.Schema {
 						ElementType:         types.StringType,
 						Validators:          []validator.List{ignoredHeaders{}},
 					},
+					"account":   accountAttribute("unknown, since the exports do not name it"),
 					"retention": retentionAttribute("90d"),
 				},
 			},
@@ -124,6 +127,14 @@ func endpointAttribute(fallback, env string) schema.StringAttribute {
 		MarkdownDescription: "Root of the API. Default: the environment variable `" + env + "`, else `" + fallback + "`.",
 		Optional:            true,
 		Validators:          []validator.String{endpointForm()},
+	}
+}
+
+func accountAttribute(fallback string) schema.StringAttribute {
+	return schema.StringAttribute{
+		MarkdownDescription: "Name for the account whose log it is. It goes into entries and manifests, and an export or an archive of one account is never continued from another one. Default: " + fallback + ".",
+		Optional:            true,
+		Validators:          []validator.String{accountForm{}},
 	}
 }
 

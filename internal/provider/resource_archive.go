@@ -128,7 +128,7 @@ func (r *archiveResource) Update(ctx context.Context, req resource.UpdateRequest
 
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-		resp.Diagnostics.Append(saveGap(ctx, resp.Private, nil)...)
+		resp.Diagnostics.Append(hindrance{}.save(ctx, resp.Private)...)
 	}
 }
 
@@ -157,11 +157,16 @@ func (r *archiveResource) Read(ctx context.Context, req resource.ReadRequest, re
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	gap, diags := r.refresh(ctx, &m)
+	imported := m.Sequence.IsNull()
+	found, diags := r.refresh(ctx, &m)
 	resp.Diagnostics.Append(diags...)
 
+	if imported && found.OtherLog != nil {
+		resp.Diagnostics.Append(archiveProblem(found.OtherLog, m.Destination.ValueString(), auditlog.Info{}))
+	}
+
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(saveGap(ctx, resp.Private, gap)...)
+		resp.Diagnostics.Append(found.save(ctx, resp.Private)...)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 	}
 }
@@ -188,11 +193,12 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 	return nil
 }
 
-// refresh returns a gap rather than failing on it: whether it is accepted is for
-// the configuration to say, which a refresh does not see.
-func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (*archive.GapError, diag.Diagnostics) {
+// refresh returns what hinders the next run rather than failing on it: a gap may be
+// accepted, and an archive of another log replaced, which is for the configuration
+// to say, and a refresh does not see that. The state then stays as it was.
+func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindrance, diag.Diagnostics) {
 	if !r.known(m) {
-		return nil, diag.Diagnostics{problem{
+		return hindrance{}, diag.Diagnostics{problem{
 			summary: "The archive was not looked at",
 			cause:   "The provider's configuration depends on values that are known only after an apply.",
 			next:    "Apply; it archives what is new, and looks at the archive before.",
@@ -201,35 +207,60 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (*archiv
 
 	service, picked, _ := r.c.pick(archiveSummary, m.Service)
 	if picked != nil {
-		return nil, diag.Diagnostics{picked}
+		return hindrance{}, diag.Diagnostics{picked}
 	}
 
 	filters, err := m.filters()
 	if err != nil {
-		return nil, diag.Diagnostics{conditionProblem(err).at(path.Root(whereName))}
+		return hindrance{}, diag.Diagnostics{conditionProblem(err).at(path.Root(whereName))}
 	}
 
-	a, _, err := r.c.openArchive(ctx, m, service, filters, m.head(), "")
-	if err != nil {
-		return nil, diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+	a, pending, err := r.pending(ctx, m, service, filters)
+	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
+		return hindrance{OtherLog: other}, nil
 	}
 
-	m.setHead(a)
+	if a != nil {
+		m.setHead(a)
+	}
 
-	pending, err := a.Pending(ctx, mostPending)
 	if gap := (*archive.GapError)(nil); errors.As(err, &gap) {
 		m.PendingEntries = types.Int64Value(0)
 
-		return gap, nil
+		return hindrance{Gap: gap}, nil
 	}
 
 	if err != nil {
-		return nil, diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+		return hindrance{}, diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
 	}
 
 	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending.Count), timeValue(pending.CoveredUntil)
+	diags := openGapsWarning(service.Info(), pending.Gaps, a.Head())
 
-	return nil, append(openGapsWarning(service.Info(), pending.Gaps, a.Head()), unreadWarnings(service.Info(), pending.Unread)...)
+	diags.Append(unreadWarnings(service.Info(), pending.Unread)...)
+
+	if !pending.Confirmed {
+		diags.Append(unconfirmedWarning(a.Last().Source, archiveUnconfirmed, "archive"))
+	}
+
+	return hindrance{}, diags
+}
+
+const archiveUnconfirmed = "Whose log is archived is not known"
+
+func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query) (*archive.Archive, archive.Pending, error) {
+	a, _, err := r.c.openArchive(ctx, m, service, filters, m.head(), "")
+	if err == nil {
+		err = ask(ctx, a)
+	}
+
+	if err != nil {
+		return nil, archive.Pending{}, err
+	}
+
+	pending, err := a.Pending(ctx, mostPending)
+
+	return a, pending, err
 }
 
 // known says that what is needed of the provider's configuration is known.
@@ -239,40 +270,48 @@ func (r *archiveResource) known(m *archiveModel) bool {
 	return !undecided && r.c.redactionKnown(m.Redact)
 }
 
-// gapKey is where Terraform keeps a gap between a refresh and the plan.
-const gapKey = "gap"
+// ask has a plan find out whether the archive is of the log that is read.
+func ask(ctx context.Context, a *archive.Archive) error {
+	ctx, cancel := asking(ctx)
+	defer cancel()
 
-func saveGap(ctx context.Context, p interface {
-	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
-}, gap *archive.GapError,
-) diag.Diagnostics {
-	text, err := json.Marshal(gap)
-	if err != nil {
-		panic(err) // Two times and a number can be encoded.
-	}
-
-	return p.SetKey(ctx, gapKey, text)
+	return a.Ask(ctx)
 }
 
-// loadGap returns nil where there is none.
-func loadGap(ctx context.Context, p interface {
-	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
-},
-) (*archive.GapError, diag.Diagnostics) {
-	text, diags := p.GetKey(ctx, gapKey)
+// hindrance is what Terraform keeps between a refresh and the plan.
+type hindrance struct {
+	Gap      *archive.GapError
+	OtherLog *auditlog.SourceError
+}
 
-	if len(text) == 0 {
-		return nil, diags
+const hindranceKey = "hindrance"
+
+func (h hindrance) save(ctx context.Context, p interface {
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+},
+) diag.Diagnostics {
+	text, err := json.Marshal(h)
+	if err != nil {
+		panic(err) // Times, numbers and texts can be encoded.
 	}
 
-	var gap *archive.GapError
-	if err := exactjson.Unmarshal(text, &gap); err != nil {
+	return p.SetKey(ctx, hindranceKey, text)
+}
+
+func loadHindrance(ctx context.Context, p interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+},
+) (hindrance, diag.Diagnostics) {
+	text, diags := p.GetKey(ctx, hindranceKey)
+
+	var h hindrance
+	if len(text) > 0 && exactjson.Unmarshal(text, &h) != nil {
 		diags.Append(problem{
 			summary: archiveSummary, cause: "The private state cannot be read.", next: "Run terraform apply -refresh-only.",
 		}.diagnostic())
 	}
 
-	return gap, diags
+	return h, diags
 }
 
 // ModifyPlan plans an update when something is new or the arguments changed.
@@ -301,11 +340,16 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	public, diags := r.publicKey(config.SigningKey)
 	resp.Diagnostics.Append(diags...)
 
-	gap, diags := loadGap(ctx, req.Private)
+	hindered, diags := loadHindrance(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 
+	info, _ := infoOf(plan.Service.ValueString())
+	if state != nil && hindered.OtherLog != nil && plan.Destination.Equal(state.Destination) {
+		resp.Diagnostics.Append(archiveProblem(hindered.OtherLog, plan.Destination.ValueString(), info))
+	}
+
+	gap := hindered.Gap
 	if gap != nil && known(plan.AcceptGapAfter) && gap.After != plan.AcceptGapAfter.ValueInt64() {
-		info, _ := infoOf(plan.Service.ValueString())
 		resp.Diagnostics.Append(archiveProblem(gap, plan.Destination.ValueString(), info))
 	}
 
@@ -323,6 +367,10 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		plan.keepResults(state)
 	default:
 		plan.forgetResults()
+
+		if !plan.Service.Equal(state.Service) {
+			resp.Diagnostics.Append(r.foresee(ctx, &plan, or(config.SigningKey, r.c.env(signingKeyEnv)))...)
+		}
 	}
 
 	plan.PublicKey = public
@@ -373,6 +421,10 @@ func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key t
 
 	// What lies at the destination can be looked at now; nothing is written there.
 	a, _, err := r.c.openArchive(ctx, plan, service, filters, nil, key.ValueString())
+	if err == nil {
+		err = ask(ctx, a)
+	}
+
 	if err != nil {
 		diags.Append(archiveProblem(err, plan.Destination.ValueString(), service.Info()))
 
@@ -441,6 +493,10 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 
 	diags.Append(openGapsWarning(service.Info(), result.Gaps, result.Head)...)
 
+	if !result.Confirmed {
+		diags.Append(unconfirmedWarning(result.Source, archiveUnconfirmed, "archive"))
+	}
+
 	if service.Info().Copy && result.Lost != nil {
 		diags.Append(problem{
 			summary: "The archive leaves out a part of the log",
@@ -483,6 +539,10 @@ func (r *archiveResource) run(ctx context.Context, m *archiveModel, service audi
 		if err := durable.ProbeConditional(ctx, store); err != nil {
 			return archive.Result{}, err
 		}
+	}
+
+	if err := a.Ask(ctx); err != nil {
+		return archive.Result{}, err
 	}
 
 	result, err := a.Append(ctx)

@@ -190,6 +190,10 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 		return d
 	}
 
+	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
+		return otherLogProblem(other, summary, "archive").with("Destination", destination).at(path.Root("destination"))
+	}
+
 	if condition := (*where.Error)(nil); errors.As(err, &condition) {
 		return conditionProblem(err).at(path.Root(whereName))
 	}

@@ -4,12 +4,15 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
@@ -78,7 +81,7 @@ func (r *exportResource) Create(ctx context.Context, req resource.CreateRequest,
 
 	timeout, diags := m.Timeouts.Create(ctx, exportTimeout)
 	resp.Diagnostics.Append(diags...)
-	resp.Diagnostics.Append(r.write(ctx, &m, timeout, m.Overwrite.ValueBool())...)
+	resp.Diagnostics.Append(r.write(ctx, &m, nil, timeout)...)
 
 	if resp.Diagnostics.HasError() {
 		return
@@ -138,6 +141,10 @@ func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		return
 	}
 
+	if resp.Diagnostics.Append(r.sameLog(ctx, &plan, state)...); resp.Diagnostics.HasError() {
+		return
+	}
+
 	drifted := drift != noDrift
 
 	if drift == driftMissing {
@@ -180,8 +187,7 @@ func (r *exportResource) Update(ctx context.Context, req resource.UpdateRequest,
 	if m.SHA256.IsUnknown() {
 		timeout, diags := m.Timeouts.Update(ctx, exportTimeout)
 		resp.Diagnostics.Append(diags...)
-		// The state says that the files there are ours, whatever became of them.
-		resp.Diagnostics.Append(r.write(ctx, &m, timeout, true)...)
+		resp.Diagnostics.Append(r.write(ctx, &m, &state, timeout)...)
 	} else if !m.FilePermission.Equal(state.FilePermission) {
 		err := durable.SetPermission(m.Path.ValueString(), permission(m.FilePermission), "", export.ManifestSuffix, export.ChecksumSuffix)
 		if err != nil {
@@ -264,8 +270,79 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan *exportModel) d
 	return diags
 }
 
+// sameLog reports that what is planned would be of another log than what is there,
+// as far as that is known or one request can tell. An export that stays as it is
+// must not look as if it were of a log that is configured no longer.
+func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
+	if !plan.source().known() || plan.Path.IsUnknown() || plan.Redact.IsUnknown() || (state != nil && !state.Path.Equal(plan.Path)) {
+		return nil
+	}
+
+	known, diags := plan.replaced(state)
+	rules, found := redactor(plan.Redact, r.c)
+
+	if diags.HasError() || found.HasError() || known.Source == (auditlog.Source{}) {
+		return diags
+	}
+
+	ctx, cancel := asking(ctx)
+	defer cancel()
+
+	now, ok := r.found(ctx, plan.source(), known.Source)
+	if !ok {
+		return nil // Whatever will be read reports it.
+	}
+
+	return compareSources(rules, known, now, state == nil && plan.Overwrite.ValueBool())
+}
+
+// found returns whose log the source is, and whether there is one.
+func (r *exportResource) found(ctx context.Context, m sourceModel, known auditlog.Source) (auditlog.Source, bool) {
+	if m.service.ValueString() != auditlog.ServiceArchive {
+		service, picked, _ := r.c.pick(exportSummary, m.service)
+		if picked != nil {
+			return auditlog.Source{}, false
+		}
+
+		return identify(ctx, service, known), true
+	}
+
+	store, err := r.c.openStore(ctx, m.destination.ValueString())
+	if err != nil {
+		return auditlog.Source{}, false
+	}
+
+	last, err := archive.Peek(ctx, store)
+	if err != nil {
+		return auditlog.Source{}, false
+	}
+
+	return last.Source, true
+}
+
+// compareSources reports that what was kept is of another log, which is only a
+// warning where the user wants it to be replaced.
+func compareSources(rules *export.Redactor, known export.KeptSource, found auditlog.Source, willing bool) diag.Diagnostics {
+	confirmed, err := rules.CheckSource(known, found)
+
+	switch other := (*auditlog.SourceError)(nil); {
+	case errors.As(err, &other) && willing:
+		p := otherLogProblem(other, "The export replaces one of another log", "export at the path")
+		p.next = "Remove overwrite = true to keep it."
+
+		return diag.Diagnostics{p.warning()}
+	case err != nil:
+		return diag.Diagnostics{exportProblem(err, auditlog.Info{}, auditlog.Window{})}
+	case !confirmed:
+		return diag.Diagnostics{unconfirmedWarning(known.Source, "Whose log is exported is not known", "export")}
+	default:
+		return nil
+	}
+}
+
 // write reads the log and writes the files, and puts the results into the model.
-func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time.Duration, overwrite bool) diag.Diagnostics {
+// The state is nil where there was no export.
+func (r *exportResource) write(ctx context.Context, m, state *exportModel, timeout time.Duration) diag.Diagnostics {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
@@ -290,9 +367,26 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time
 		return diags
 	}
 
+	known, found := m.replaced(state)
+	if diags.Append(found...); diags.HasError() {
+		return diags
+	}
+
+	willing := state == nil && m.Overwrite.ValueBool()
+	source := identify(ctx, service, known.Source)
+
+	if found := compareSources(rules, known, source, willing); found.HasError() || willing {
+		if diags.Append(found...); diags.HasError() {
+			return diags
+		}
+
+		known = export.KeptSource{}
+	}
+
 	spec := m.spec(query, service.Info())
-	spec.Scrubber = rules.Scrubber()
-	spec.Overwrite, spec.ExportedAt, spec.Tool = overwrite, now, "terraform-provider-audit/"+r.c.options.Version
+	spec.Scrubber, spec.Redactor, spec.Known, spec.Source = rules.Scrubber(), rules, known, source
+	// A state says that the files there are ours, whatever became of them.
+	spec.Overwrite, spec.ExportedAt, spec.Tool = state != nil || m.Overwrite.ValueBool(), now, "terraform-provider-audit/"+r.c.options.Version
 
 	result, err := exportTo(ctx, service, spec)
 	if err != nil {
@@ -302,6 +396,10 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, timeout time
 	m.setResults(result)
 
 	diags.Append(m.readWarnings(service.Info(), query, result.Completeness)...)
+
+	if !result.Confirmed {
+		diags.Append(unconfirmedWarning(known.Source, "Whose log was exported is not known", "export"))
+	}
 
 	return diags
 }

@@ -51,6 +51,7 @@ type exportModel struct {
 	ManifestSHA256 types.String `tfsdk:"manifest_sha256"`
 	ExportedAt     types.String `tfsdk:"exported_at"`
 	Completeness   types.Object `tfsdk:"completeness"`
+	Source         types.Object `tfsdk:"source"`
 }
 
 func (m *exportModel) validate() diag.Diagnostics {
@@ -112,7 +113,7 @@ func (m *exportModel) keepResults(s *exportModel) {
 	m.EntryCount, m.Bytes, m.SHA256 = s.EntryCount, s.Bytes, s.SHA256
 	m.WindowStart, m.WindowEnd, m.FirstTime, m.LastTime = s.WindowStart, s.WindowEnd, s.FirstTime, s.LastTime
 	m.ManifestPath, m.ManifestSHA256 = s.ManifestPath, s.ManifestSHA256
-	m.ExportedAt, m.Completeness = s.ExportedAt, s.Completeness
+	m.ExportedAt, m.Completeness, m.Source = s.ExportedAt, s.Completeness, s.Source
 }
 
 func (m *exportModel) forgetResults() {
@@ -121,6 +122,7 @@ func (m *exportModel) forgetResults() {
 	m.FirstTime, m.LastTime = types.StringUnknown(), types.StringUnknown()
 	m.ManifestPath, m.ManifestSHA256 = types.StringUnknown(), types.StringUnknown()
 	m.ExportedAt, m.Completeness = types.StringUnknown(), types.ObjectUnknown(completenessTypes())
+	m.Source = types.ObjectUnknown(sourceTypes())
 
 	if !m.Path.IsUnknown() {
 		m.ManifestPath = types.StringValue(m.Path.ValueString() + export.ManifestSuffix)
@@ -133,6 +135,34 @@ func (m *exportModel) setResults(r export.Result) {
 	m.FirstTime, m.LastTime = timePointerValue(r.FirstTime), timePointerValue(r.LastTime)
 	m.ManifestPath, m.ManifestSHA256 = types.StringValue(r.ManifestPath), types.StringValue(r.ManifestSHA256)
 	m.ExportedAt, m.Completeness = timeValue(r.ExportedAt), completenessValue(r.Completeness)
+	m.Source = sourceValue(r.Source)
+}
+
+// replaced is whose log what the model would write takes the place of.
+func (m *exportModel) replaced(state *exportModel) (export.KeptSource, diag.Diagnostics) {
+	if state != nil {
+		return state.kept(), nil
+	}
+
+	known, err := export.SourceAt(m.Path.ValueString())
+	if err != nil {
+		return export.KeptSource{}, diag.Diagnostics{fileProblem(err, exportSummary).at(path.Root("path"))}
+	}
+
+	return known, nil
+}
+
+// kept is whose log the export has been of; what is remembered counts, whatever
+// became of the files.
+func (m *exportModel) kept() export.KeptSource {
+	known := export.KeptSource{Source: sourceFrom(m.Source)}
+
+	// Only the manifest names the key of pseudonyms.
+	if there, err := export.SourceAt(m.Path.ValueString()); err == nil && there.Source == known.Source {
+		known.KeyID = there.KeyID
+	}
+
+	return known
 }
 
 func timePointerValue(t *time.Time) types.String {
@@ -288,6 +318,10 @@ func driftProblem(d drift, file string) problem {
 func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
 	if d, ok := readingProblem(err, circumstances{summary: "Export " + logOf(info), info: info, window: w}); ok {
 		return d
+	}
+
+	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
+		return otherLogProblem(other, exportSummary, "export").at(path.Root("path"))
 	}
 
 	return fileProblem(err, exportSummary).at(path.Root("path"))

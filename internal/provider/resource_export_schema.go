@@ -98,7 +98,7 @@ func exportArguments() map[string]schema.Attribute {
 		"spreadsheet_safe":     boolArgument("Whether CSV cells that a spreadsheet would take for a formula get a leading apostrophe; how many is in the manifest. JSON, NDJSON and Parquet are always exact.", true),
 		"file_permission":      permissionArgument("Permission of the three files, octal.", ownerReadWrite, defaultFilePermissionText),
 		"directory_permission": permissionArgument("Permission of directories that are made, octal.", ownerAll, defaultDirPermissionText),
-		"overwrite":            boolArgument("Whether to replace files at the path that this provider did not write.", false),
+		"overwrite":            boolArgument("Whether to replace files at the path that this provider did not write, or wrote of another log, when the resource is created.", false),
 		"on_missing": schema.StringAttribute{
 			MarkdownDescription: "What to do when the file is not there, as on a fresh runner: `recreate` it, `keep` the state as it is, or `error`. Default: `recreate`.",
 			Optional:            true,
@@ -154,6 +154,15 @@ func exportResults() map[string]schema.Attribute {
 		"manifest_sha256": text("SHA-256 of the manifest, hexadecimal."),
 		"exported_at":     text("When the export was made."),
 		"completeness":    resourceCompletenessAttribute(),
+		"source": schema.SingleNestedAttribute{
+			MarkdownDescription: "Whose log it is. The export is never made again from another one.",
+			Computed:            true,
+			Attributes: map[string]schema.Attribute{
+				"service":  text("The cloud."),
+				"endpoint": text("The origin of its API; null where there is none."),
+				"account":  text("The account, as in the entries; null where it is not known."),
+			},
+		},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
@@ -157,6 +158,34 @@ func notEmpty() validator.String {
 
 		return nil
 	}}
+}
+
+// accountForm refuses names that cannot be told from another one by looking at
+// them. It is no stringForm, since Terraform would show the line that the name is
+// written in, and a token may stand there as well.
+type accountForm struct{}
+
+// Description implements validator.Describer.
+func (accountForm) Description(context.Context) string {
+	return "a name without spaces around it and without control characters"
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v accountForm) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String.
+func (v accountForm) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	name := req.ConfigValue.ValueString()
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() ||
+		name != "" && name == strings.TrimSpace(name) && !strings.ContainsFunc(name, unicode.IsControl) {
+		return
+	}
+
+	resp.Diagnostics.Append(problem{
+		summary: checkConfiguration,
+		cause:   fmt.Sprintf("The value of %s is no name for an account.", req.Path),
+		next:    "Give " + v.Description(ctx) + ", or leave the argument out.",
+	}.with("Value", shown(name)).diagnostic())
 }
 
 // filterList checks a list of filter values: each by its own form, none empty,

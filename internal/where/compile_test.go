@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	entryFields = "its fields are id, time, service, action, operation, actor_type, actor_id, actor, resource_type, " +
+	entryFields = "its fields are id, time, service, endpoint, account, action, operation, actor_type, actor_id, actor, resource_type, " +
 		"resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, " +
 		"correlation_id, message, changes, raw"
 	operations = "it is one of create, read, update, delete, start, stop, restart, attach, detach, login, login_failed, " +

@@ -136,8 +136,8 @@ func (db database) expect(want, query string, args ...any) {
 
 // columns are the fields and what DuckDB has to take them for. Its JSON reader is
 // told, since it would guess a type for the insides of raw.
-var columns = strings.Fields(`id:VARCHAR time:TIMESTAMP_WITH_TIME_ZONE service:VARCHAR action:VARCHAR operation:VARCHAR
-	actor_type:VARCHAR actor_id:VARCHAR actor:VARCHAR resource_type:VARCHAR resource_id:VARCHAR resource_name:VARCHAR
+var columns = strings.Fields(`id:VARCHAR time:TIMESTAMP_WITH_TIME_ZONE service:VARCHAR endpoint:VARCHAR account:VARCHAR
+	action:VARCHAR operation:VARCHAR actor_type:VARCHAR actor_id:VARCHAR actor:VARCHAR resource_type:VARCHAR resource_id:VARCHAR resource_name:VARCHAR
 	scope_type:VARCHAR scope_id:VARCHAR scope_name:VARCHAR origin:VARCHAR auth_type:VARCHAR ip_address:VARCHAR
 	user_agent:VARCHAR correlation_id:VARCHAR message:VARCHAR changes:JSON raw:JSON`)
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -307,7 +308,7 @@ func TestEndMayMeanEither(t *testing.T) {
 
 	for days := range 32 {
 		w := auditlog.Window{Start: servicetest.Month().Start.AddDate(0, 0, days/2), End: servicetest.Month().Start.AddDate(0, 0, days)}
-		if diff := cmp.Diff(first(every.read(t, w)), first(once.read(t, w))); diff != "" {
+		if diff := cmp.Diff(first(every.read(t, w)), first(once.read(t, w)), cmpopts.IgnoreFields(auditlog.Entry{}, "Endpoint")); diff != "" {
 			t.Errorf("%v: %s", w, diff)
 		}
 	}

@@ -49,6 +49,9 @@ type named struct {
 	Name string `json:"name"`
 }
 
+// scopeProject is the type of the scope that says whose log it is.
+const scopeProject = "project"
+
 // entryOf maps a record. The id is for the caller to give, since it depends on
 // the records before.
 func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
@@ -108,7 +111,7 @@ func (r *record) actor(e *auditlog.Entry) {
 func (r *record) scope(e *auditlog.Entry) {
 	switch s := r.Subject; {
 	case s.Project != nil:
-		e.ScopeType, e.ScopeID, e.ScopeName = "project", s.Project.UUID, s.Project.Name
+		e.ScopeType, e.ScopeID, e.ScopeName = scopeProject, s.Project.UUID, s.Project.Name
 	case s.Organization != nil:
 		e.ScopeType, e.ScopeID, e.ScopeName = "organization", s.Organization.UUID, s.Organization.Name
 	case s.User != nil:

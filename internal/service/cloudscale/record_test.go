@@ -45,6 +45,7 @@ func TestReadMapsEveryField(t *testing.T) {
 	want := auditlog.Entry{
 		// Ids are in users' archives: this one may never change.
 		ID: "HWTBZFLMTOK6M4QXDEHW3ZSD3A", Time: time.Date(2026, 6, 30, 9, 0, 0, 391_447_000, time.UTC), Service: "cloudscale",
+		Endpoint: s.client.Origin(), Account: "p-1",
 		Action: "server_volume_attach", Operation: "attach", ActorType: "api_token", ActorID: "t-1", Actor: "prod-csi",
 		ResourceType: "server_volume", ResourceName: "data", ScopeType: "project", ScopeID: "p-1", ScopeName: "My Project",
 		IPAddress: "2001:db8::1", Message: "Volume 'data' has been attached", Raw: json.RawMessage(raw),

@@ -9,6 +9,7 @@
 package cloudscale
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -44,6 +46,14 @@ type Service struct {
 	client *client.Client
 	clock  auditlog.Clock
 	info   auditlog.Info
+
+	// asking is held while a page is read for nothing but the project, and asked
+	// says that one was.
+	asking sync.Mutex
+	asked  bool
+	// project is the UUID of the project whose log it is, once a record named it.
+	mu      sync.Mutex
+	project string
 }
 
 // New returns the service. It makes no request. A retention of zero means
@@ -55,6 +65,7 @@ func New(c *client.Client, clock auditlog.Clock, retention time.Duration) *Servi
 
 	info := Info()
 	info.Retention = retention
+	info.Source = auditlog.Source{Service: info.Name, Endpoint: c.Origin()}
 
 	return &Service{client: c, clock: clock, info: info}
 }
@@ -91,6 +102,7 @@ func (s *Service) Info() auditlog.Info { return s.info }
 // is oldest first but for neighbours that overtook each other by milliseconds.
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
+	c.Source = s.info.Source
 
 	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, nil, q.SettleDelay, c))
 }
@@ -98,7 +110,7 @@ func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Comple
 // Resume implements auditlog.Resumer.
 func (s *Service) Resume(ctx context.Context, from auditlog.Position, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
-	c.Resume = &from
+	c.Resume, c.Source = &from, s.info.Source
 
 	return auditlog.Select(q, s.info, c, auditlog.ProofCursor, s.pages(ctx, &from, q.SettleDelay, c))
 }
@@ -149,6 +161,14 @@ func (s *Service) pages(
 				return
 			}
 
+			project, err := s.projectOf(page)
+			if err != nil {
+				yield(nil, err)
+
+				return
+			}
+
+			c.Source.Account = cmp.Or(c.Source.Account, project)
 			beyond := place.pass(page, c)
 
 			if !yield(page.Rows, nil) {

@@ -40,6 +40,8 @@ const (
 	toModified
 	// What follows is only in files that audit_log_export wrote.
 	toService
+	toEndpoint
+	toAccount
 	toOperation
 	toChanges
 	toRaw
@@ -75,6 +77,8 @@ var labels = [targets]struct {
 	toNew:           {"new_values", "newvalues newvalue newstate currentvalues currentstate after"},
 	toModified:      {"modified_fields", "modifiedfields modifiedfield changedfields updatedfields"},
 	toService:       {"service", ""},
+	toEndpoint:      {"endpoint", ""},
+	toAccount:       {auditlog.FieldAccount, ""},
 	toOperation:     {"operation", ""},
 	toChanges:       {auditlog.FieldChanges, ""},
 	toRaw:           {auditlog.FieldRaw, ""},
@@ -420,7 +424,7 @@ func neverRecorded(all ...*columns) []string {
 
 	for _, c := range all {
 		for t := range targets {
-			if c.has(t) {
+			if c.has(t) && t != toEndpoint && t != toAccount {
 				given[labels[t].name] = true
 			}
 		}

@@ -80,6 +80,7 @@ func (r *row) entry() auditlog.Entry {
 // ownEntry takes over what audit_log_export had worked out before.
 func (r *row) ownEntry(e *auditlog.Entry) {
 	e.Service = cmp.Or(r.cell(toService), e.Service)
+	e.Endpoint, e.Account = r.cell(toEndpoint), r.cell(toAccount)
 	e.Operation = cmp.Or(auditlog.Operation(r.cell(toOperation)), e.Operation)
 
 	if text := r.cell(toRaw); text != "" {
@@ -129,7 +130,8 @@ func (r *row) raw() json.RawMessage {
 
 // canonical is the record whatever its file calls and where it puts the columns,
 // so that the same event has the same form in every export. Columns that become
-// nothing are part of it: two events that differ only there are two.
+// nothing are part of it: two events that differ only there are two. Whose log it
+// was read from is not, since that says nothing of the event.
 func (r *row) canonical() json.RawMessage {
 	var b bytes.Buffer
 
@@ -137,7 +139,7 @@ func (r *row) canonical() json.RawMessage {
 	writeJSON(&b, r.at.Format(time.RFC3339Nano))
 
 	for t := range targets {
-		if cell := r.cell(t); cell != "" && t != toTime {
+		if cell := r.cell(t); cell != "" && t != toTime && t != toEndpoint && t != toAccount {
 			b.WriteByte(',')
 			writeJSON(&b, labels[t].name)
 			b.WriteByte(':')

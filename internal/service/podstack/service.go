@@ -37,7 +37,9 @@ type Options struct {
 	Ignored []string
 	// Retention of zero means DefaultRetention.
 	Retention time.Duration
-	Clock     auditlog.Clock
+	// Account is what the user calls the account; the exports do not name it.
+	Account string
+	Clock   auditlog.Clock
 }
 
 // Service is the audit log that a set of exports holds.
@@ -55,6 +57,8 @@ func New(o Options) *Service {
 	if o.Retention != 0 {
 		s.info.Retention = o.Retention
 	}
+
+	s.info.Source = auditlog.Source{Service: s.info.Name, Account: o.Account}
 
 	return s
 }
@@ -107,6 +111,11 @@ func (s *Service) infoOf(files ...*file) auditlog.Info {
 
 	info := s.info
 	info.NeverRecorded = neverRecorded(all...)
+
+	// Whose log it is stands in no column.
+	if s.o.Account != "" {
+		info.NeverRecorded = slices.DeleteFunc(info.NeverRecorded, func(field string) bool { return field == auditlog.FieldAccount })
+	}
 
 	return info
 }
@@ -201,6 +210,7 @@ func checkMapping(files []*file, mapping map[string]string) error {
 // covers its beginning: a file outlives the cloud's memory.
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.o.Clock())
+	c.Source = s.info.Source
 
 	return auditlog.Select(q, s.info, c, auditlog.ProofExports, s.pages(ctx, q, c))
 }

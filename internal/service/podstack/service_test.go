@@ -105,6 +105,7 @@ func TestReadCountsAndGaps(t *testing.T) {
 			}
 
 			tt.want.Window, tt.want.Retention, tt.want.Proof, c.Gaps = window, podstack.DefaultRetention, auditlog.ProofExports, nil
+			tt.want.Source = auditlog.Source{Service: auditlog.ServicePodStack}
 			if diff := cmp.Diff(tt.want, c); diff != "" || len(entries) != tt.found {
 				t.Errorf("%d entries, %s", len(entries), diff)
 			}
@@ -416,7 +417,7 @@ func TestFilterOptionsAndInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	never := []string{"actor_id", "resource_id", "resource_name", "scope_id", "origin", "auth_type", "ip_address", "user_agent", "correlation_id", "message", "changes"}
+	never := []string{"endpoint", "account", "actor_id", "resource_id", "resource_name", "scope_id", "origin", "auth_type", "ip_address", "user_agent", "correlation_id", "message", "changes"}
 	if diff := cmp.Diff(never, info.NeverRecorded); diff != "" {
 		t.Error(diff)
 	}

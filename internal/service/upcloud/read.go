@@ -55,6 +55,7 @@ var errOutside = errors.New("an event is dated outside of the window that was as
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 	c.ClaimedTotal = new(int64)
+	c.Source = s.info.Source
 
 	r := &reading{
 		client: s.client,
@@ -67,6 +68,7 @@ func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Comple
 	}
 
 	return auditlog.Select(q, s.info, c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) {
+		c.Source = s.Identify(ctx)
 		r.filter = s.pushdown(ctx, q)
 		r.slices(ctx)(yield)
 	})

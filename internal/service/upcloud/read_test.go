@@ -552,7 +552,8 @@ func TestReadMapsEveryField(t *testing.T) {
 	before, after := `"1x"`, `"2x"`
 	want := auditlog.Entry{
 		ID: "01HQXYZ123456789ABCDEFGHJK", Time: time.Date(2026, 6, 30, 9, 0, 0, 500_000_000, time.UTC), Service: "upcloud",
-		Action: "update", Operation: "update", ActorType: "user", Actor: "john.doe", ResourceType: "server", ResourceID: "12345",
+		Endpoint: service.Info().Source.Endpoint,
+		Action:   "update", Operation: "update", ActorType: "user", Actor: "john.doe", ResourceType: "server", ResourceID: "12345",
 		Origin: "gui", AuthType: "basic_auth", IPAddress: "192.0.2.1", CorrelationID: "corr",
 		Changes: []auditlog.Change{{Field: "plan", Before: &before, After: &after}}, Raw: json.RawMessage(record),
 	}

@@ -45,6 +45,8 @@ type Service struct {
 	// options are asked for once.
 	mu      sync.Mutex
 	options func() (auditlog.FilterOptions, error)
+	// account is asked for only after ForAccount.
+	account account
 }
 
 // New returns the service. It makes no request. A retention of zero means
@@ -56,6 +58,7 @@ func New(c *client.Client, clock auditlog.Clock, retention time.Duration) *Servi
 
 	info := Info()
 	info.Retention = retention
+	info.Source = auditlog.Source{Service: info.Name, Endpoint: c.Origin()}
 
 	return &Service{client: c, clock: clock, info: info}
 }
@@ -157,6 +160,8 @@ func (s *Service) Event(ctx context.Context, id string) (auditlog.Entry, error) 
 		return auditlog.Entry{}, errors.New("not the id of an event: a ULID has 26 characters, 0-9 and A-Z without I, L, O and U")
 	}
 
+	source := s.Identify(ctx)
+
 	var entry auditlog.Entry
 
 	err := s.client.Get(ctx, listPath+"/"+url.PathEscape(id), nil, func(body []byte, _ func(string) string) error {
@@ -167,6 +172,8 @@ func (s *Service) Event(ctx context.Context, id string) (auditlog.Entry, error) 
 
 		return err
 	})
+
+	entry.Endpoint, entry.Account = source.Endpoint, source.Account
 
 	return entry, err
 }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package upcloud
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+)
+
+const accountPath = "1.3/account"
+
+// account is the user name that the service knows the credential by.
+type account struct {
+	// asks says that the user gave no name for the account.
+	asks bool
+
+	mu    sync.Mutex // held while asking
+	asked bool
+	name  string
+}
+
+// ForAccount makes the service know whose log it is: what the user calls the
+// account, or, where that is empty, the user name that the service gives for the
+// credential. It must be called before anything is read.
+func (s *Service) ForAccount(name string) *Service {
+	s.info.Source.Account, s.account.asks = name, name == ""
+
+	return s
+}
+
+var _ auditlog.Identifier = (*Service)(nil)
+
+// Identify implements auditlog.Identifier. A credential may be allowed to read the
+// log and not the account, and a log is worth reading even where the service fails
+// to say whose it is; so whatever goes wrong leaves the account unknown.
+func (s *Service) Identify(ctx context.Context) auditlog.Source {
+	source := s.info.Source
+	if !s.account.asks {
+		return source
+	}
+
+	s.account.mu.Lock()
+	defer s.account.mu.Unlock()
+
+	if !s.account.asked {
+		name, err := accountName(ctx, s.client)
+		// Who stopped waiting has found out nothing.
+		s.account.name, s.account.asked = name, err == nil || ctx.Err() == nil
+	}
+
+	source.Account = s.account.name
+
+	return source
+}
+
+func accountName(ctx context.Context, c *client.Client) (string, error) {
+	var name string
+
+	err := c.Get(ctx, accountPath, nil, func(body []byte, _ func(string) string) error {
+		// Maps, since a struct would also take keys that differ in case.
+		var answer, fields map[string]json.RawMessage
+
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return err //nolint:wrapcheck // The client names what is wrong with an answer.
+		}
+
+		if json.Unmarshal(answer["account"], &fields) != nil || json.Unmarshal(fields["username"], &name) != nil || name == "" {
+			name = ""
+
+			return errors.New("it names no account")
+		}
+
+		return nil
+	})
+
+	return name, err
+}
