@@ -5,6 +5,7 @@ package auditlog_test
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,12 +76,12 @@ func TestAddressesHaveSeveralForms(t *testing.T) {
 
 // bits writes an address as 128 digits, an IPv4 address as the mapped one.
 func bits(a netip.Addr) string {
-	text := ""
+	var text strings.Builder
 	for _, b := range a.As16() {
-		text += fmt.Sprintf("%08b", b)
+		fmt.Fprintf(&text, "%08b", b)
 	}
 
-	return text
+	return text.String()
 }
 
 // TestBlocksHoldWhatTheirBitsSay compares with the first bits of addresses,
