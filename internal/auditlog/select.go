@@ -29,11 +29,7 @@ func Select(q Query, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, erro
 			}
 
 			for i := range entries {
-				matches := c.Window.Contains(entries[i].Time)
-				if matches {
-					matches, err = matcher.Match(&entries[i])
-				}
-
+				matches, err := matcher.matchWithin(c.Window, &entries[i])
 				if err != nil {
 					yield(Entry{}, err)
 
@@ -56,13 +52,12 @@ func Select(q Query, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, erro
 			}
 		}
 
-		switch {
-		case q.Window.Start.Before(q.Window.End) && !c.Window.Start.Before(c.Window.End):
-			yield(Entry{}, ErrEmptyWindow)
-		case !newest.Before(c.Window.End):
-			yield(Entry{}, ErrClockWentBack)
-		default:
-			c.Proof = proof
+		if err := c.checkClock(q.Window, newest); err != nil {
+			yield(Entry{}, err)
+
+			return
 		}
+
+		c.Proof = proof
 	}
 }
