@@ -42,9 +42,7 @@ func Select(q Query, c *Completeness, proof Proof, pages iter.Seq2[[]Entry, erro
 					continue
 				}
 
-				if entries[i].Time.After(newest) {
-					newest = entries[i].Time
-				}
+				newest = latest(newest, entries[i].Time)
 
 				if !yield(entries[i], nil) {
 					return
