@@ -38,3 +38,24 @@ func (c *Completeness) Heed(clock *ServiceClock, settleDelay time.Duration) {
 		c.Window.End = settled
 	}
 }
+
+// checkClock says why the clock leaves nothing that a reading could prove: nothing of
+// what was asked for had settled, or what was yielded is newer than an answer.
+func (c *Completeness) checkClock(asked Window, newest time.Time) error {
+	switch {
+	case asked.Start.Before(asked.End) && !c.Window.Start.Before(c.Window.End):
+		return ErrEmptyWindow
+	case !newest.Before(c.Window.End):
+		return ErrClockWentBack
+	default:
+		return nil
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+
+	return b
+}

@@ -43,11 +43,7 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 					entries[i].Endpoint, entries[i].Account = c.Source.Endpoint, c.Source.Account
 				}
 
-				matches := c.Window.Contains(entries[i].Time)
-				if matches {
-					matches, err = matcher.Match(&entries[i])
-				}
-
+				matches, err := matcher.matchWithin(c.Window, &entries[i])
 				if err != nil {
 					yield(Entry{}, err)
 
@@ -62,9 +58,7 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 					continue
 				}
 
-				if entries[i].Time.After(newest) {
-					newest = entries[i].Time
-				}
+				newest = latest(newest, entries[i].Time)
 
 				if !yield(entries[i], nil) {
 					return
@@ -78,14 +72,13 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			return
 		}
 
-		switch {
-		case q.Window.Start.Before(q.Window.End) && !c.Window.Start.Before(c.Window.End):
-			yield(Entry{}, ErrWindowNotSettled)
-		case !newest.Before(c.Window.End):
-			yield(Entry{}, ErrClockWentBack)
-		default:
-			c.Proof = proof
+		if err := c.checkClock(q.Window, newest); err != nil {
+			yield(Entry{}, err)
+
+			return
 		}
+
+		c.Proof = proof
 	}
 }
 

@@ -177,5 +177,5 @@ func squeeze(label string) string {
 		}
 
 		return unicode.ToLower(r)
-	}, label)
+	}, auditlog.Normal(label))
 }
