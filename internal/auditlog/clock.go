@@ -44,7 +44,7 @@ func (c *Completeness) Heed(clock *ServiceClock, settleDelay time.Duration) {
 func (c *Completeness) checkClock(asked Window, newest time.Time) error {
 	switch {
 	case asked.Start.Before(asked.End) && !c.Window.Start.Before(c.Window.End):
-		return ErrEmptyWindow
+		return ErrWindowNotSettled
 	case !newest.Before(c.Window.End):
 		return ErrClockWentBack
 	default:
