@@ -217,7 +217,8 @@ func TestReadEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It measures
 			err error
 		)
 
-		for _, err = range s.Read(t.Context(), auditlog.Query{Window: window}, &c) {
+		for _, readErr := range s.Read(t.Context(), auditlog.Query{Window: window}, &c) {
+			err = readErr
 		}
 
 		runtime.GC()

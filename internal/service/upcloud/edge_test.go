@@ -63,8 +63,15 @@ func (s *ours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	s.requests++
 
-	match := slices.DeleteFunc(slices.Clone(s.events), func(e event) bool { return e.compared.Before(after) || e.compared.After(before) })
-	slices.SortFunc(match, func(a, b event) int { return cmp.Or(a.compared.Compare(b.compared), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(s.events, byTime)
+
+	var match []event
+
+	for _, e := range s.events {
+		if !e.compared.Before(after) && !e.compared.After(before) {
+			match = append(match, e)
+		}
+	}
 
 	if s.newest {
 		slices.Reverse(match)
@@ -93,6 +100,8 @@ func (s *ours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["UpCloud-Total-Count"] = []string{strconv.Itoa(total)}
 	_, _ = fmt.Fprintf(w, `{"audit_logs":[%s]}`, strings.Join(rows, ","))
 }
+
+func byTime(a, b event) int { return cmp.Or(a.compared.Compare(b.compared), cmp.Compare(a.id, b.id)) }
 
 func (s *ours) read(t *testing.T, w auditlog.Window) ([]auditlog.Entry, auditlog.Completeness, error) {
 	t.Helper()
@@ -146,11 +155,15 @@ func TestReadKeepsEdgesOfRoundedTimes(t *testing.T) {
 
 	for how, round := range roundings {
 		for _, kept := range []string{"compared", "shown"} {
-			for variant := range 4 {
+			for variant, n := range []int{12_000, 4000, 2500, 2500} {
 				t.Run(fmt.Sprintf("%s/%s/%d", how, kept, variant), func(t *testing.T) {
 					t.Parallel()
 
-					s := &ours{events: exactly(12_000), newest: variant%2 == 0, byPage: variant/2 == 0}
+					if n == 12_000 && (how != "near" || kept != "compared") {
+						n = 3000 // The largest log once is enough.
+					}
+
+					s := &ours{events: exactly(n), newest: variant%2 == 0, byPage: variant/2 == 0}
 
 					for i := range s.events {
 						if kept == "compared" {
@@ -330,13 +343,13 @@ func TestReadNoticesWhatComesOnce(t *testing.T) {
 func (s *ours) atAnEdge(t *testing.T, off time.Duration) (id string, edge time.Time) {
 	t.Helper()
 
-	s.events = append(s.events, event{id: "01HQXYZ9999999999999999999"})
-	odd := &s.events[len(s.events)-1]
+	odd, others := event{id: "01HQXYZ9999999999999999999"}, slices.Clone(s.events)
 
 	for next := noon; !next.Equal(edge); {
 		edge = next
 		odd.compared = edge.Add(off)
 		odd.shown = odd.compared
+		s.events = append(slices.Clone(others), odd)
 
 		var begins []time.Time
 
@@ -422,7 +435,7 @@ func TestReadEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It measures
 
 				return at(r, rows), r.offset + 200
 			},
-			client.KindEndless, "the events around one second have more than 134217728 bytes",
+			client.KindEndless, "the events around one second have more than 67108864 bytes",
 		},
 		"more than it counts": {
 			func(r request, _ []event) ([]event, int) { return at(r, fresh(r, 200)), 7 },

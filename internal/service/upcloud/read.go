@@ -35,7 +35,7 @@ const (
 	// A slice of one second cannot be cut any further. What it may hold is far beyond
 	// any burst, so that a service which claims ever more is told from one.
 	secondMax   = 20_000
-	secondBytes = 128 << 20
+	secondBytes = 64 << 20
 
 	// rounding is how far the time that an event shows may be from the one that the
 	// service compares with the bounds of a request: one of both may be rounded to
