@@ -64,7 +64,7 @@ func TestSelectSaysWhoseLogItIs(t *testing.T) {
 	} {
 		c := auditlog.Completeness{Source: auditlog.Source{Endpoint: "https://example.com"}}
 
-		for e, err := range auditlog.Select(auditlog.Query{Window: window}, &c, proof, pages(&c)) {
+		for e, err := range auditlog.Select(auditlog.Query{Window: window}, auditlog.Info{}, &c, proof, pages(&c)) {
 			if err != nil || e.Account != want[0] || (e.Endpoint != "") != (proof != auditlog.ProofChain) {
 				t.Errorf("%s: got %+v, %v", proof, e, err)
 			}
