@@ -28,14 +28,14 @@ func TestHeedDrawsTheEndBack(t *testing.T) {
 		skew   *time.Duration
 	}{
 		"no clock":              {[]*auditlog.ServiceClock{nil, nil}, time.Minute, 0, nil},
-		"ahead":                 {[]*auditlog.ServiceClock{at(40)}, 0, 0, ptr(40 * time.Second)},
-		"behind":                {[]*auditlog.ServiceClock{at(-40)}, 0, -40 * time.Second, ptr(-40 * time.Second)},
-		"ahead, with a delay":   {[]*auditlog.ServiceClock{at(40)}, time.Minute, -20 * time.Second, ptr(40 * time.Second)},
-		"the earliest of all":   {[]*auditlog.ServiceClock{at(3), at(-7), nil, at(5)}, 0, -7 * time.Second, ptr(-7 * time.Second)},
-		"the largest skew":      {[]*auditlog.ServiceClock{at(3), at(-7), at(9), at(0)}, 0, -7 * time.Second, ptr(9 * time.Second)},
-		"one that agrees":       {[]*auditlog.ServiceClock{at(0)}, 0, 0, ptr[time.Duration](0)},
-		"none after one":        {[]*auditlog.ServiceClock{at(-2), nil}, 0, -2 * time.Second, ptr(-2 * time.Second)},
-		"a year ago, all empty": {[]*auditlog.ServiceClock{at(-31_536_000)}, 0, -31_536_000 * time.Second, ptr(-31_536_000 * time.Second)},
+		"ahead":                 {[]*auditlog.ServiceClock{at(40)}, 0, 0, new(40 * time.Second)},
+		"behind":                {[]*auditlog.ServiceClock{at(-40)}, 0, -40 * time.Second, new(-40 * time.Second)},
+		"ahead, with a delay":   {[]*auditlog.ServiceClock{at(40)}, time.Minute, -20 * time.Second, new(40 * time.Second)},
+		"the earliest of all":   {[]*auditlog.ServiceClock{at(3), at(-7), nil, at(5)}, 0, -7 * time.Second, new(-7 * time.Second)},
+		"the largest skew":      {[]*auditlog.ServiceClock{at(3), at(-7), at(9), at(0)}, 0, -7 * time.Second, new(9 * time.Second)},
+		"one that agrees":       {[]*auditlog.ServiceClock{at(0)}, 0, 0, new(time.Duration)},
+		"none after one":        {[]*auditlog.ServiceClock{at(-2), nil}, 0, -2 * time.Second, new(-2 * time.Second)},
+		"a year ago, all empty": {[]*auditlog.ServiceClock{at(-31_536_000)}, 0, -31_536_000 * time.Second, new(-31_536_000 * time.Second)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,8 +74,6 @@ func TestHeedGoesByTheServicesRetention(t *testing.T) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // TestSelectGoesByTheWindowThatWasRead: what is behind its end is no answer, one
 // without any length is no proof, and no answer may be older than what was yielded.
 func TestSelectGoesByTheWindowThatWasRead(t *testing.T) {
@@ -110,8 +108,8 @@ func TestSelectGoesByTheWindowThatWasRead(t *testing.T) {
 					c.Heed(&auditlog.ServiceClock{Now: noon.Add(-time.Duration(minutes) * time.Minute)}, 0)
 
 					var page []auditlog.Entry
-					for _, before := range []time.Duration{10, 5, 1} {
-						page = append(page, auditlog.Entry{Time: noon.Add(-before * time.Minute)})
+					for _, before := range []time.Duration{10 * time.Minute, 5 * time.Minute, time.Minute} {
+						page = append(page, auditlog.Entry{Time: noon.Add(-before)})
 					}
 
 					if !yield(page, nil) {

@@ -60,7 +60,7 @@ func readClock(header http.Header, took span, limit time.Duration) (*auditlog.Se
 
 	written, err := http.ParseTime(header.Get("Date"))
 	if err != nil && age == 0 {
-		return nil, nil //nolint:nilnil // As said above.
+		return nil, nil
 	}
 
 	if kept := took.received.Add(-age); age > 0 && (err != nil || kept.Before(written)) {
@@ -90,5 +90,5 @@ func ageOf(header http.Header) time.Duration {
 		return 0
 	}
 
-	return time.Duration(min(seconds, math.MaxInt32)) * time.Second //nolint:gosec // It is bounded.
+	return time.Duration(min(seconds, math.MaxInt32)) * time.Second
 }

@@ -25,19 +25,21 @@ func readClock(t *testing.T, o client.Options, ours ...time.Time) (*auditlog.Ser
 
 	o.Clock = func() time.Time { return ours[min(int(asked.Add(1)), len(ours))-1] }
 
-	w := client.OffsetWalk[int]{Path: "v1/logs", Limit: 10, TotalHeader: "Total", Decode: func(body []byte) ([]int, error) {
-		var rows []int
-
-		return rows, json.Unmarshal(body, &rows)
-	}}
+	w := client.OffsetWalk[int]{Path: "v1/logs", Limit: 10, TotalHeader: "Total", Decode: decodeNumbers}
 
 	for page, err := range w.Pages(t.Context(), client.New(o)) {
 		return page.Clock, err
 	}
 
-	t.Fatal("there was no page")
+	return nil, errors.New("there was no page")
+}
 
-	return nil, nil
+func decodeNumbers(body []byte) ([]int, error) {
+	var rows []int
+
+	err := json.Unmarshal(body, &rows)
+
+	return rows, err
 }
 
 func clockOptions(t *testing.T, headers ...string) client.Options {
@@ -152,11 +154,7 @@ func TestClockOfEveryRequest(t *testing.T) {
 	o := options(t, s.URL)
 	o.Clock = func() time.Time { return noon }
 
-	w := client.OffsetWalk[int]{Path: "v1/logs", Limit: 1, TotalHeader: "Total", Decode: func(body []byte) ([]int, error) {
-		var rows []int
-
-		return rows, json.Unmarshal(body, &rows)
-	}}
+	w := client.OffsetWalk[int]{Path: "v1/logs", Limit: 1, TotalHeader: "Total", Decode: decodeNumbers}
 
 	var (
 		pages int

@@ -62,10 +62,10 @@ Set the clock that is wrong, such as by NTP; max_clock_skew in the provider conf
 		"drawn back":                {types.StringValue("2026-06-30T12:00:00Z"), read, nil, tooEarly},
 		"reached":                   {types.StringValue("2026-06-30T12:00:00Z"), asked, new(time.Duration), ""},
 		"resolve has said so":       {types.StringValue("2026-06-30T12:00:01Z"), read, nil, ""},
-		"a minute is the default":   {types.StringNull(), asked, ptr(-client.DefaultMaxClockSkew), ""},
-		"behind": {types.StringNull(), asked, ptr(time.Hour), differ(
+		"a minute is the default":   {types.StringNull(), asked, new(-client.DefaultMaxClockSkew), ""},
+		"behind": {types.StringNull(), asked, new(time.Hour), differ(
 			"This machine's clock is behind the service's, so the newest entries may not have been asked for.", "1h0m0s", asked.String())},
-		"ahead": {types.StringNull(), read, ptr(-61 * time.Second), differ(
+		"ahead": {types.StringNull(), read, new(-61 * time.Second), differ(
 			"This machine's clock is ahead of the service's, so the window ends at the service's time.", "1m1s", read.String())},
 	} {
 		m := queryModel{End: tt.end}
@@ -80,8 +80,6 @@ Set the clock that is wrong, such as by NTP; max_clock_skew in the provider conf
 		}
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // TestClockErrorsAreExplained: an old copy is not a wrong clock.
 func TestClockErrorsAreExplained(t *testing.T) {

@@ -151,7 +151,12 @@ func TestWindowEndsByTheServicesClock(t *testing.T) {
 	future := -10 * time.Second // What the service dates ahead of its own clock.
 
 	for cloud := range clouds {
-		requests := 0
+		right := newRunner(t, cloud, fakeapi.Options{}, 0, 0, 20*time.Minute, 30*time.Second, future)
+		if _, _, err := right.read(t, last25h); err != nil {
+			t.Fatal(err)
+		}
+
+		requests := len(right.fake.Requests())
 
 		for _, tt := range []struct {
 			name    string
@@ -163,19 +168,21 @@ func TestWindowEndsByTheServicesClock(t *testing.T) {
 			skew    *time.Duration
 			fails   bool
 		}{
-			{"right", fakeapi.Options{}, 0, last25h, 0, 2, ptr(0), false},
-			{"ahead", fakeapi.Options{}, 40 * time.Second, last25h, 0, 2, ptr(-39 * time.Second), false},
-			{"behind", fakeapi.Options{}, -40 * time.Second, last25h, -40 * time.Second, 1, ptr(40 * time.Second), false},
-			{"ahead by the limit", fakeapi.Options{}, 61 * time.Second, last25h, 0, 2, ptr(-time.Minute), false},
+			{"right", fakeapi.Options{}, 0, last25h, 0, 2, new(time.Duration), false},
+			{"ahead", fakeapi.Options{}, 40 * time.Second, last25h, 0, 2, new(-39 * time.Second), false},
+			{"behind", fakeapi.Options{}, -40 * time.Second, last25h, -40 * time.Second, 1, new(40 * time.Second), false},
+			{"ahead by the limit", fakeapi.Options{}, 61 * time.Second, last25h, 0, 2, new(-time.Minute), false},
 			{"ahead by more", fakeapi.Options{}, 61*time.Second + time.Millisecond, last25h, 0, 0, nil, true},
-			{"behind by the limit", fakeapi.Options{}, -time.Minute, last25h, -time.Minute, 1, ptr(time.Minute), false},
+			{"behind by the limit", fakeapi.Options{}, -time.Minute, last25h, -time.Minute, 1, new(time.Minute), false},
 			{"behind by more", fakeapi.Options{}, -time.Minute - time.Millisecond, last25h, 0, 0, nil, true},
-			{"the settle delay", fakeapi.Options{}, 40 * time.Second, auditlog.WindowSpec{Last: 25 * time.Hour, SettleDelay: time.Minute}, -time.Minute, 1, ptr(-39 * time.Second), false},
-			{"an end in the past", fakeapi.Options{}, 40 * time.Second, auditlog.WindowSpec{End: now.Add(-time.Hour)}, -time.Hour, 0, ptr(-39 * time.Second), false},
-			{"an end that the service has not reached", fakeapi.Options{}, 40 * time.Second, auditlog.WindowSpec{End: now.Add(20 * time.Second)}, 0, 2, ptr(-39 * time.Second), false},
+			{"the settle delay", fakeapi.Options{}, 40 * time.Second, auditlog.WindowSpec{Last: 25 * time.Hour, SettleDelay: time.Minute}, -time.Minute, 1, new(-39 * time.Second), false},
+			{"an end in the past", fakeapi.Options{}, 40 * time.Second, auditlog.WindowSpec{End: now.Add(-time.Hour)}, -time.Hour, 0, new(-39 * time.Second), false},
+			{"an end that the service has not reached", fakeapi.Options{}, 40 * time.Second, auditlog.WindowSpec{End: now.Add(20 * time.Second)}, 0, 2, new(-39 * time.Second), false},
 			{"no Date", fakeapi.Options{NoDate: true}, time.Hour, last25h, time.Hour, 3, nil, false},
 		} {
 			t.Run(cloud+"/"+tt.name, func(t *testing.T) {
+				t.Parallel()
+
 				r := newRunner(t, cloud, tt.options, tt.ahead, 0, 20*time.Minute, 30*time.Second, future)
 
 				entries, c, err := r.read(t, tt.spec)
@@ -195,12 +202,7 @@ func TestWindowEndsByTheServicesClock(t *testing.T) {
 					t.Errorf("the skew is %v, want %v", c.ClockSkew, tt.skew)
 				}
 
-				n := len(r.fake.Requests())
-				if requests == 0 {
-					requests = n
-				}
-
-				if n != requests {
+				if n := len(r.fake.Requests()); n != requests {
 					t.Errorf("%d requests, %d with the right time", n, requests)
 				}
 			})
@@ -235,8 +237,6 @@ func TestSlicesEndByTheServicesClock(t *testing.T) {
 		t.Errorf("only %d requests", len(requests))
 	}
 }
-
-func ptr(d time.Duration) *time.Duration { return &d }
 
 // TestWindowOfNothing: where the service's now lies before the window, nothing was
 // asked, and nothing is answered.
@@ -375,9 +375,9 @@ func TestClockThatGoesBackBehindWhatWasRead(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for i, before := range []time.Duration{10, 9, 2, 1} {
+	for i, before := range []time.Duration{10 * time.Second, 9 * time.Second, 2 * time.Second, time.Second} {
 		fake.AppendCloudscale(fakeapi.CloudscaleRecord{
-			Timestamp: now.Add(-before * time.Second), Action: "server_delete", Message: fmt.Sprint(i), Actor: fakeapi.CloudscaleActor{System: &struct{}{}},
+			Timestamp: now.Add(-before), Action: "server_delete", Message: fmt.Sprint(i), Actor: fakeapi.CloudscaleActor{System: &struct{}{}},
 		})
 	}
 
