@@ -54,7 +54,7 @@ const (
 )
 
 // decided says which of the decisions the product is held to. The flag adds more
-// for a run: go test ./internal/provider/oracle -decide=names-in-nfc,plain-globs
+// for a run, as in go test ./internal/provider/oracle -decide=names-in-nfc,plain-globs.
 var decided = map[string]bool{
 	namesInNFC:      false,
 	fullFolding:     false,

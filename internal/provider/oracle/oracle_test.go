@@ -38,7 +38,7 @@ const (
 )
 
 // TestProductAnswersAsTheOracle compares random questions about random logs.
-func TestProductAnswersAsTheOracle(t *testing.T) {
+func TestProductAnswersAsTheOracle(t *testing.T) { //nolint:tparallel // What the logs come to is added up when all have ended.
 	t.Parallel()
 
 	n := *casesFlag

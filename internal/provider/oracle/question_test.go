@@ -3,8 +3,8 @@
 package oracle
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -82,9 +82,8 @@ func span(text string) time.Duration {
 		return 0
 	}
 
-	var n int
-
-	fmt.Sscanf(text, "%d", &n)
+	n, err := strconv.Atoi(text[:len(text)-1])
+	must(err)
 
 	return time.Duration(n) * map[byte]time.Duration{
 		's': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour,

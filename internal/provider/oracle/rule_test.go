@@ -320,6 +320,10 @@ func (d *draw) rule(name string) rule {
 		r.within = []string{"30s", "1m", "2m", "5m", "10m", "1h", "1d"}[d.IntN(7)]
 	}
 
+	if d.chance(25) {
+		r.within = d.distance(&r)
+	}
+
 	fields := []string{"actor", "ip_address", "resource_type", "action", "actor_id", "resource_id", "scope_name", "actor_type", "origin", "service", "operation", "message"}
 	for range d.IntN(3) {
 		f := fields[d.IntN(len(fields))]
@@ -345,6 +349,22 @@ func (d *draw) rule(name string) rule {
 	}
 
 	return r
+}
+
+// distance is how far two events lie apart that count for the rule, so that it ends
+// a span right at an event; "" where that is no length that can be written.
+func (d *draw) distance(r *rule) string {
+	for range 40 {
+		a, b := d.any(), d.any()
+		x, errX := r.where.truth(scope{entry: a})
+		y, errY := r.where.truth(scope{entry: b})
+
+		if apart := b.at.Sub(a.at); x && y && errX == nil && errY == nil && apart > 0 && apart <= time.Hour && apart%time.Second == 0 {
+			return fmt.Sprintf("%ds", apart/time.Second)
+		}
+	}
+
+	return ""
 }
 
 func (d *draw) expectation(q *question) (expectation, bool) {

@@ -30,7 +30,8 @@ func (x disagreement) String() string {
 
 	args := x.q.arguments()
 	for _, key := range slices.Sorted(maps.Keys(args)) {
-		text, _ := json.MarshalIndent(args[key], "  ", "  ")
+		text, err := json.MarshalIndent(args[key], "  ", "  ")
+		must(err)
 		fmt.Fprintf(&b, "  %s = %s\n", key, text)
 	}
 
@@ -46,14 +47,15 @@ func (x disagreement) String() string {
 }
 
 // kind is what the two disagree about, without what they say.
-func (x *disagreement) kind() string {
+func (x disagreement) kind() string {
 	about, _, _ := strings.Cut(x.err.Error(), ":")
 
 	return strings.TrimFunc(about, func(r rune) bool { return !unicode.IsLetter(r) })
 }
 
-// again asks again and says whether the two still disagree, and about the same.
-func (x *disagreement) again(t *testing.T) bool {
+// again asks again and returns the disagreement if there is one still, and about
+// the same.
+func (x disagreement) again(t *testing.T) (disagreement, bool) {
 	t.Helper()
 
 	p := serve(t, x.h, x.options)
@@ -62,11 +64,13 @@ func (x *disagreement) again(t *testing.T) bool {
 	kind := x.kind()
 
 	_, err := newOracle(x.h, x.options.Now).compare(x.q, p.read(t, x.q.typeName(), x.q.arguments()))
-	if err != nil {
-		x.err = err
+	if err == nil {
+		return x, false
 	}
 
-	return err != nil && x.kind() == kind
+	x.err = err
+
+	return x, x.kind() == kind
 }
 
 // smallest leaves out arguments and records as long as the two disagree.
@@ -81,8 +85,8 @@ func smallest(t *testing.T, x disagreement) disagreement {
 				break
 			}
 
-			if next.again(t) {
-				x, smaller = next, true
+			if less, still := next.again(t); still {
+				x, smaller = less, true
 
 				break
 			}

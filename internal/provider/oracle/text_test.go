@@ -30,38 +30,32 @@ func fold(s string) string {
 
 	var b strings.Builder
 
-	for _, r := range name(s) {
-		switch r {
-		case 'ß', 'ẞ':
-			b.WriteString("ss")
-		case 'ﬁ':
-			b.WriteString("fi")
-		case 'İ':
-			b.WriteString("i\u0307")
-		default:
-			// The smallest of all letters that differ from it in case only.
-			least := r
-			for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-				least = min(least, next)
-			}
-
-			b.WriteRune(least)
+	for _, r := range longer.Replace(name(s)) {
+		// The smallest of all letters that differ from it in case only.
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
 		}
+
+		b.WriteRune(least)
 	}
 
 	return b.String()
 }
 
+// longer are letters that are several in another case.
+var longer = strings.NewReplacer("ß", "ss", "ẞ", "ss", "ﬁ", "fi", "İ", "i\u0307")
+
 // holds says whether the pattern fits the whole text: * is any characters, ? is
 // one, and everything else stands for itself.
 func holds(pattern, text string) bool {
-	p, t := []rune(name(pattern)), []rune(name(text))
+	t := []rune(name(text))
 
 	// fits[j] says whether what has been looked at of the pattern fits t[:j].
 	fits := make([]bool, len(t)+1)
 	fits[0] = true
 
-	for _, c := range p {
+	for _, c := range name(pattern) {
 		next := make([]bool, len(t)+1)
 
 		for j := range next {
