@@ -105,7 +105,7 @@ func TestAccAuditLogs_redactsAcrossEntries(t *testing.T) {
 	}
 	kinds := map[string]knownvalue.Check{
 		pseudonymOf(mia): knownvalue.Int64Exact(1),
-		"account":                 knownvalue.Int64Exact(1), "server": knownvalue.Int64Exact(4), "storage": knownvalue.Int64Exact(1),
+		"account":        knownvalue.Int64Exact(1), "server": knownvalue.Int64Exact(4), "storage": knownvalue.Int64Exact(1),
 	}
 
 	w.test(
