@@ -231,7 +231,7 @@ func (s *Scrubber) Apply(e auditlog.Entry) auditlog.Entry {
 		case *text == "":
 		case t.mode != RedactKeep:
 			*text = s.form(t, *text)
-		case !t.named && !(t.kind && CommonKind(*text)):
+		case !t.named && (!t.kind || !CommonKind(*text)):
 			*text = s.scrub(*text)
 		}
 	}
@@ -347,11 +347,11 @@ func (p *parts) settle() {
 }
 
 // bit is the place of a text's beginning in the filter.
-func (p *parts) bit(text string) uint32 {
+func (p *parts) bit(text string) int {
 	const golden = 2654435769 // 2^32 divided by the golden ratio, which spreads.
 
 	begin := uint32(text[0]) | uint32(text[1])<<8 | uint32(text[2])<<16 | uint32(text[3])<<24
 	h := begin * golden
 
-	return (h ^ h>>15) & uint32(len(p.begins)*64-1)
+	return int(h^h>>15) & (len(p.begins)*64 - 1)
 }

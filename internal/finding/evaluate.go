@@ -416,7 +416,7 @@ func (v *evaluation) found(r *rule, b *burst) {
 }
 
 func named(fields, values []string) []GroupValue {
-	var group []GroupValue
+	group := make([]GroupValue, 0, len(fields))
 	for i, name := range fields {
 		group = append(group, GroupValue{Field: name, Value: values[i]})
 	}

@@ -25,9 +25,9 @@ import (
 )
 
 // pseudonymOf is the documented form, made without the product's code.
-func pseudonymOf(field, value string) string {
+func pseudonymOf(actor string) string {
 	h := hmac.New(sha256.New, []byte(redactionKey))
-	h.Write([]byte(field + ":" + value))
+	h.Write([]byte("actor:" + actor))
 
 	return "hmac:" + base32.StdEncoding.EncodeToString(h.Sum(nil))[:26]
 }
@@ -79,7 +79,7 @@ func checkNamedNowhere(text string) error {
 	}
 
 	for _, name := range []string{mia, "jo.admin"} {
-		if whole := pseudonymOf("actor", name); !strings.Contains(text, `"resource_id":"`+whole+`"`) || !strings.Contains(text, `"actor":"`+whole+`"`) {
+		if whole := pseudonymOf(name); !strings.Contains(text, `"resource_id":"`+whole+`"`) || !strings.Contains(text, `"actor":"`+whole+`"`) {
 			return fmt.Errorf("%s is not the same person everywhere: %s", name, text)
 		}
 	}
@@ -104,8 +104,8 @@ func TestAccAuditLogs_redactsAcrossEntries(t *testing.T) {
 		return w.config("data \"audit_logs\" \"test\" {\n  service = \"upcloud\"\n" + more + "}")
 	}
 	kinds := map[string]knownvalue.Check{
-		pseudonymOf("actor", mia): knownvalue.Int64Exact(1),
-		"account":                 knownvalue.Int64Exact(1), "server": knownvalue.Int64Exact(4), "storage": knownvalue.Int64Exact(1),
+		pseudonymOf(mia): knownvalue.Int64Exact(1),
+		"account":        knownvalue.Int64Exact(1), "server": knownvalue.Int64Exact(4), "storage": knownvalue.Int64Exact(1),
 	}
 
 	w.test(
@@ -114,13 +114,13 @@ func TestAccAuditLogs_redactsAcrossEntries(t *testing.T) {
 			ConfigStateChecks: []statecheck.StateCheck{
 				stateHolds{not: []string{mia, "jo.admin"}},
 				expect("counts_by_actor", knownvalue.MapExact(map[string]knownvalue.Check{
-					pseudonymOf("actor", mia): knownvalue.Int64Exact(1), pseudonymOf("actor", "jo.admin"): knownvalue.Int64Exact(4),
-					pseudonymOf("actor", "api"): knownvalue.Int64Exact(1), pseudonymOf("actor", "upcloud"): knownvalue.Int64Exact(1),
+					pseudonymOf(mia): knownvalue.Int64Exact(1), pseudonymOf("jo.admin"): knownvalue.Int64Exact(4),
+					pseudonymOf("api"): knownvalue.Int64Exact(1), pseudonymOf("upcloud"): knownvalue.Int64Exact(1),
 				})),
 				expect("counts_by_resource_type", knownvalue.MapExact(kinds)),
 			},
 			Check: func(s *terraform.State) error {
-				want := []string{pseudonymOf("actor", mia), "", "x-1", "srv-1", "x-2", "x-3", pseudonymOf("actor", "jo.admin")}
+				want := []string{pseudonymOf(mia), "", "x-1", "srv-1", "x-2", "x-3", pseudonymOf("jo.admin")}
 
 				if got := rows(s, "resource_id"); !slices.Equal(got, want) {
 					return fmt.Errorf("resources are %q", got)
@@ -185,10 +185,10 @@ func TestAccFindings_redactsAcrossEntries(t *testing.T) {
 }`),
 		ConfigStateChecks: []statecheck.StateCheck{
 			found("findings", knownvalue.ListExact([]knownvalue.Check{
-				group(map[string]string{"resource_id": pseudonymOf("actor", mia)}),
+				group(map[string]string{"resource_id": pseudonymOf(mia)}),
 				group(map[string]string{"resource_id": ""}),
-				group(map[string]string{"resource_type": pseudonymOf("actor", mia), "origin": "api", "auth_type": "api"}),
-				group(map[string]string{"resource_type": "storage", "origin": pseudonymOf("actor", mia), "auth_type": ""}),
+				group(map[string]string{"resource_type": pseudonymOf(mia), "origin": "api", "auth_type": "api"}),
+				group(map[string]string{"resource_type": "storage", "origin": pseudonymOf(mia), "auth_type": ""}),
 			})),
 		},
 		Check: func(s *terraform.State) error {
