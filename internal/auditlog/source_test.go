@@ -62,7 +62,7 @@ func TestSelectSaysWhoseLogItIs(t *testing.T) {
 		auditlog.ProofCursor: {"", "learned"},
 		auditlog.ProofChain:  {"old", "old"},
 	} {
-		c := auditlog.Completeness{Source: auditlog.Source{Endpoint: "https://example.com"}}
+		c := auditlog.Completeness{Window: window, Source: auditlog.Source{Endpoint: "https://example.com"}}
 
 		for e, err := range auditlog.Select(auditlog.Query{Window: window}, auditlog.Info{}, &c, proof, pages(&c)) {
 			if err != nil || e.Account != want[0] || (e.Endpoint != "") != (proof != auditlog.ProofChain) {

@@ -76,7 +76,7 @@ func TestMatchInNFC(t *testing.T) {
 	e := &auditlog.Entry{Changes: []auditlog.Change{{Field: decomposed, Before: &value, After: &value}}, Raw: []byte(`{"` + decomposed + `":["` + decomposed + `",{"` + decomposed + `":1}]}`)}
 
 	for _, s := range []*string{
-		&e.ID, &e.Action, &e.ActorID, &e.Actor, &e.ResourceType, &e.ResourceID, &e.ResourceName,
+		&e.ID, &e.Endpoint, &e.Account, &e.Action, &e.ActorID, &e.Actor, &e.ResourceType, &e.ResourceID, &e.ResourceName,
 		&e.ScopeType, &e.ScopeID, &e.ScopeName, &e.Origin, &e.AuthType, &e.IPAddress, &e.UserAgent, &e.CorrelationID, &e.Message,
 	} {
 		*s = decomposed
@@ -155,7 +155,7 @@ func full() *auditlog.Entry {
 	e.Operation, e.ActorType, e.Service = auditlog.OperationGrant, auditlog.ActorStaff, auditlog.ServicePodStack
 
 	for i, s := range []*string{
-		&e.ID, &e.Action, &e.ActorID, &e.Actor, &e.ResourceType, &e.ResourceID, &e.ResourceName,
+		&e.ID, &e.Endpoint, &e.Account, &e.Action, &e.ActorID, &e.Actor, &e.ResourceType, &e.ResourceID, &e.ResourceName,
 		&e.ScopeType, &e.ScopeID, &e.ScopeName, &e.Origin, &e.AuthType, &e.IPAddress, &e.UserAgent, &e.CorrelationID, &e.Message,
 	} {
 		*s = fmt.Sprintf("value %d", i)
