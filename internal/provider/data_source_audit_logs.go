@@ -64,8 +64,7 @@ const (
 func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m auditLogsModel
 
-	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateDataSource(AuditLogsType))...)
-	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	resp.Diagnostics.Append(decode(ctx, req.Config, validateDataSource(AuditLogsType), &m)...)
 
 	if resp.Diagnostics.HasError() {
 		return

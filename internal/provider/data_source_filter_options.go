@@ -120,8 +120,7 @@ const (
 func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m filterOptionsModel
 
-	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateDataSource(FilterOptionsType))...)
-	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	resp.Diagnostics.Append(decode(ctx, req.Config, validateDataSource(FilterOptionsType), &m)...)
 
 	if resp.Diagnostics.HasError() {
 		return

@@ -68,8 +68,7 @@ func (d *findingsDataSource) ValidateConfig(ctx context.Context, req datasource.
 func (d *findingsDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m findingsModel
 
-	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateDataSource(FindingsType))...)
-	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	resp.Diagnostics.Append(decode(ctx, req.Config, validateDataSource(FindingsType), &m)...)
 
 	if resp.Diagnostics.HasError() {
 		return

@@ -137,8 +137,7 @@ func (d *verificationDataSource) ValidateConfig(ctx context.Context, req datasou
 func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m verificationModel
 
-	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateDataSource(VerificationType))...)
-	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	resp.Diagnostics.Append(decode(ctx, req.Config, validateDataSource(VerificationType), &m)...)
 
 	if resp.Diagnostics.HasError() {
 		return

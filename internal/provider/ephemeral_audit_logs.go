@@ -70,8 +70,7 @@ func (r *auditLogsEphemeral) ValidateConfig(ctx context.Context, req ephemeral.V
 func (r *auditLogsEphemeral) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
 	var m auditLogsEphemeralModel
 
-	resp.Diagnostics.Append(revalidateKnown(ctx, req.Config, validateEphemeral(AuditLogsType))...)
-	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	resp.Diagnostics.Append(decode(ctx, req.Config, validateEphemeral(AuditLogsType), &m)...)
 
 	if resp.Diagnostics.HasError() {
 		return

@@ -375,7 +375,7 @@ func (c *configured) pick(summary string, name types.String) (s auditlog.Service
 	wanted := name.ValueString()
 
 	if name.IsNull() {
-		p := problem{}
+		var p problem
 
 		wanted, p = c.onlyOne()
 		if p.cause != "" {

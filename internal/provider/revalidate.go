@@ -59,6 +59,14 @@ func revalidateKnown(ctx context.Context, config tfsdk.Config, validate validati
 	return revalidate(ctx, config, validate)
 }
 
+// decode reads a configuration of which everything has to be known by now.
+func decode(ctx context.Context, config tfsdk.Config, validate validation, model any) diag.Diagnostics {
+	diags := revalidateKnown(ctx, config, validate)
+	diags.Append(config.Get(ctx, model)...)
+
+	return diags
+}
+
 func revalidationProblem(err error) problem {
 	return problem{
 		summary: checkConfiguration,

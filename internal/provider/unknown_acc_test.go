@@ -23,12 +23,14 @@ import (
 // optional are the arguments of the modules below: variables that default to null
 // and are passed on whatever they are.
 func optional(names ...string) (variables, arguments string) {
+	var v, a strings.Builder
+
 	for _, name := range names {
-		variables += fmt.Sprintf("variable %q {\n  default = null\n}\n", name)
-		arguments += fmt.Sprintf("  %s = var.%[1]s\n", name)
+		fmt.Fprintf(&v, "variable %q {\n  default = null\n}\n", name)
+		fmt.Fprintf(&a, "  %s = var.%[1]s\n", name)
 	}
 
-	return variables, arguments
+	return v.String(), a.String()
 }
 
 // module writes a module around a body and returns a call of it.

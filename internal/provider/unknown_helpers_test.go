@@ -191,12 +191,12 @@ func states(kind tftypes.Type, required bool, values []any) []state {
 		all = append(all, state{name: "known", value: v})
 	}
 
-	any := []int{}
+	anyOfThem := []int{}
 	for i := range all {
-		any = append(any, i)
+		anyOfThem = append(anyOfThem, i)
 	}
 
-	all = append(all, state{name: "unknown", value: tftypes.NewValue(kind, tftypes.UnknownValue), becomes: any})
+	all = append(all, state{name: "unknown", value: tftypes.NewValue(kind, tftypes.UnknownValue), becomes: anyOfThem})
 
 	for i, v := range all {
 		if partly, ok := partlyUnknown(kind, v.value); ok && v.name == "known" {
@@ -249,7 +249,7 @@ const elementKey = "r"
 
 // configure makes a configuration of the states that arguments are set to, by path.
 // What is required and not set gets its first value.
-func configure(attributes []*tfprotov6.SchemaAttribute, kind tftypes.Object, prefix string, set map[string]any, defaults map[string]any) tftypes.Value {
+func configure(attributes []*tfprotov6.SchemaAttribute, kind tftypes.Object, prefix string, set, defaults map[string]any) tftypes.Value {
 	values := map[string]tftypes.Value{}
 
 	for _, a := range attributes {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -108,8 +107,20 @@ func TestEveryPairOfArguments(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{NoExamples: true, Entries: 10})
 	values := validValues(w)
 
+	t.Cleanup(func() {
+		if requests := w.fake.Requests(); len(requests) > 0 {
+			t.Errorf("%d requests were made for refused configurations, such as %v", len(requests), requests[0])
+		}
+
+		if files := w.filesBelow(); len(files) > 0 {
+			t.Errorf("refused configurations wrote %v", files)
+		}
+	})
+
 	for n, u := range typesUnderTest(t, w) {
 		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+
 			arguments := u.arguments(t, values)
 			v := newVerdicts(u, arguments)
 			accepted := map[string]bool{}
@@ -157,14 +168,6 @@ func TestEveryPairOfArguments(t *testing.T) {
 			}
 		})
 	}
-
-	if requests := w.fake.Requests(); len(requests) > 0 {
-		t.Errorf("%d requests were made for refused configurations, such as %v", len(requests), requests[0])
-	}
-
-	if files := w.filesBelow(); len(files) > 0 {
-		t.Errorf("refused configurations wrote %v", files)
-	}
 }
 
 // checkRefused looks at a configuration that validation refuses.
@@ -202,34 +205,38 @@ func TestManyArguments(t *testing.T) {
 	values := validValues(w)
 
 	for _, u := range typesUnderTest(t, w) {
-		arguments := u.arguments(t, values)
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
 
-		var refused atomic.Int64
+			arguments := u.arguments(t, values)
+			rapid.Check(t, func(t *rapid.T) {
+				v := newVerdicts(u, arguments)
+				c := draw(t, arguments)
 
-		t.Run(u.name, rapid.MakeCheck(func(t *rapid.T) {
-			v := newVerdicts(u, arguments)
-			c := chosen{}
-
-			for i := range arguments {
-				a := &arguments[i]
-				if slices.ContainsFunc(slices.Collect(maps.Keys(c)), func(b *argument) bool { return within(a.path, b.path) }) || rapid.IntRange(0, 2).Draw(t, "set") > 0 {
-					continue
+				if len(v.of(c)) == 0 {
+					return
 				}
 
-				c[a] = rapid.IntRange(0, len(a.states)-1).Draw(t, a.path)
-			}
-
-			if len(v.of(c)) == 0 {
-				return
-			}
-
-			refused.Add(1)
-
-			if later, ok := v.premature(c); ok {
-				t.Errorf("refused: %s\nalthough it may become: %s\n%s", c, later, strings.Join(v.of(c), "\n"))
-			}
-		}))
-
-		t.Logf("%s: %d refused", u.name, refused.Load())
+				if later, ok := v.premature(c); ok {
+					t.Errorf("refused: %s\nalthough it may become: %s\n%s", c, later, strings.Join(v.of(c), "\n"))
+				}
+			})
+		})
 	}
+}
+
+// draw sets about a third of the arguments.
+func draw(t *rapid.T, arguments []argument) chosen {
+	c := chosen{}
+
+	for i := range arguments {
+		a := &arguments[i]
+		apart := !slices.ContainsFunc(slices.Collect(maps.Keys(c)), func(b *argument) bool { return within(a.path, b.path) })
+
+		if apart && rapid.IntRange(0, 2).Draw(t, "set") == 0 {
+			c[a] = rapid.IntRange(0, len(a.states)-1).Draw(t, a.path)
+		}
+	}
+
+	return c
 }
