@@ -42,7 +42,10 @@ func newWorld(t *testing.T, o fakeapi.Options) *world {
 	w := &world{t: t, dir: t.TempDir(), env: map[string]string{}}
 
 	o.RetryAfter = "0"
-	o.Clock = w.now // The services' clock moves with ours.
+
+	if o.Clock == nil {
+		o.Clock = w.now // The services' clock moves with ours.
+	}
 
 	var err error
 	if w.fake, err = fakeapi.New(o); err != nil {

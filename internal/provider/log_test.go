@@ -29,6 +29,7 @@ func TestAccTraceLogNamesNoOne(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{
 		Entries: 300, NoExamples: true, Seed: 12, Token: "ucat_SECRET-TOKEN", Username: "SECRET-USER", Password: "SECRET-PASSWORD",
 		Faults: []fakeapi.Fault{{Name: "503", Times: 2}, {Name: "truncate", Times: 1}},
+		Clock:  time.Now, // The provider is a program of its own.
 	})
 	actor := w.fake.UpCloudRecords()[0].AccountUsername
 

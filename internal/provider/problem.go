@@ -197,11 +197,12 @@ func isTimeError(err error) bool {
 
 // withClocks tells two clocks that do not agree.
 func (p problem) withClocks(e *client.ClockError) problem {
+	age := ""
 	if e.Age > 0 {
-		p = p.with("Age", e.Age.String())
+		age = e.Age.String()
 	}
 
-	return p.with("Service's clock", auditlog.FormatTime(e.Service)).with("This machine's clock", auditlog.FormatTime(e.Machine)).
+	return p.with("Age", age).with("Service's clock", auditlog.FormatTime(e.Service)).with("This machine's clock", auditlog.FormatTime(e.Machine)).
 		with("Difference", e.Difference().Abs().Round(time.Second).String()).with(maxClockSkewName, e.Limit.String())
 }
 
