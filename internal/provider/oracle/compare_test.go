@@ -199,6 +199,9 @@ func (o *oracle) strangeValue(q *question) bool {
 	for _, w := range words {
 		switch {
 		case w.field != "action" && w.field != "origin" && w.field != "resource_type":
+		case w.value == "" && decided[emptyIsAbsent]:
+		case w.value == "":
+			return true
 		case q.service == upcloud && !o.listed(w.field, w.value):
 			return true
 		case q.service == cloudscale && (strings.Trim(w.value, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" || !strings.Contains(w.value, "_")):
@@ -607,7 +610,7 @@ func (o *oracle) unknownMatters(q *question, r *rule) (depends, sure bool) {
 			other.text = maps.Clone(e.text)
 			other.text["operation"] = op
 
-			if !q.passes(&other) {
+			if !decided[unknownBehindFilter] && !o.reaches(q, e) || !q.passes(&other) {
 				return false
 			}
 
@@ -624,7 +627,7 @@ func (o *oracle) unknownMatters(q *question, r *rule) (depends, sure bool) {
 			return true
 		}
 
-		for _, op := range operations {
+		for _, op := range slices.Collect(maps.Values(meanings[q.service])) {
 			if counts(op) != counts("other") {
 				depends = true
 				sure = sure || e.unknown
@@ -633,6 +636,17 @@ func (o *oracle) unknownMatters(q *question, r *rule) (depends, sure bool) {
 	}
 
 	return depends, sure
+}
+
+// reaches says whether the entry answers the question as it is.
+func (o *oracle) reaches(q *question, e *event) bool {
+	if !q.passes(e) || q.where == nil {
+		return q.passes(e)
+	}
+
+	ok, err := q.where.truth(scope{entry: e})
+
+	return ok && err == nil
 }
 
 // compare holds the product's verdict against the oracle's, rule by rule.

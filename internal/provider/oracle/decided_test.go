@@ -31,15 +31,24 @@ const (
 	// groupFallback: a rule leaves a field out of group_by that the service never
 	// records. Off: it cannot be evaluated.
 	groupFallback = "group-fallback"
-	// widerWords: destroy, remove, terminate, purge and release mean delete. Off: no
-	// record has them.
+	// widerWords: the guide's table has the words that clouds use, such as destroy and
+	// purge for delete. Off: no record has those that delete, and the others are other.
 	widerWords = "wider-words"
 	// unknownActions: a rule whose answer depends on what an action means that no table
 	// knows is not evaluable. Off: the action is other and nothing else.
 	unknownActions = "unknown-actions"
+	// unknownBehindFilter: that goes for a rule as well whose query leaves such an entry
+	// out, since it asks by operation itself. Off: only entries that answer the query.
+	unknownBehindFilter = "unknown-behind-filter"
+	// serviceNow: a window that ends now ends at the whole second that the service's
+	// clock shows. Off: at the moment that ours shows.
+	serviceNow = "service-now"
 	// checkedValues: a value of actions, resource_types or origins is an error which
 	// UpCloud neither documents nor lists. Off: it finds nothing.
 	checkedValues = "checked-values"
+	// emptyIsAbsent: a condition may ask whether a field is "", which is what absent
+	// values are, also of a field whose values are checked. Off: it may be refused.
+	emptyIsAbsent = "empty-is-absent"
 	// exactKeys: ACTION is another key than action. Off: no record has such a key.
 	exactKeys = "exact-keys"
 	// numbersByValue: a state that held 1 and holds 1.0 has not changed. Off: every
@@ -56,20 +65,23 @@ const (
 // decided says which of the decisions the product is held to. The flag adds more
 // for a run, as in go test ./internal/provider/oracle -decide=names-in-nfc,plain-globs.
 var decided = map[string]bool{
-	namesInNFC:      false,
-	fullFolding:     false,
-	plainGlobs:      false,
-	zonesIgnored:    false,
-	mappedAddresses: false,
-	uniqueNames:     false,
-	groupFallback:   false,
-	widerWords:      false,
-	unknownActions:  false,
-	checkedValues:   false,
-	exactKeys:       false,
-	numbersByValue:  false,
-	jqFingerprints:  false,
-	namesOnLines:    false,
+	namesInNFC:          false,
+	fullFolding:         false,
+	plainGlobs:          false,
+	zonesIgnored:        false,
+	mappedAddresses:     false,
+	uniqueNames:         false,
+	groupFallback:       false,
+	widerWords:          false,
+	unknownActions:      false,
+	unknownBehindFilter: false,
+	serviceNow:          false,
+	checkedValues:       false,
+	emptyIsAbsent:       false,
+	exactKeys:           false,
+	numbersByValue:      false,
+	jqFingerprints:      false,
+	namesOnLines:        false,
 }
 
 var (

@@ -77,8 +77,20 @@ var meanings = map[string]map[string]string{
 	},
 }
 
-// deleting are the words that were added for what deletes.
-var deleting = []string{"destroy", "remove", "terminate", "purge", "release"}
+// words are those of the guide's table that every cloud shares.
+var words = map[string]string{
+	"create":  "create add clone copy duplicate provision allocate generate register launch",
+	"read":    "read get list view show describe fetch retrieve download",
+	"update":  "update modify change edit alter rename resize configure patch scale upgrade downgrade",
+	"delete":  "delete destroy remove terminate purge release deprovision erase wipe drop deallocate unregister decommission discard prune expunge",
+	"start":   "start boot resume unpause",
+	"stop":    "stop pause suspend halt hibernate",
+	"restart": "restart reboot",
+	"attach":  "attach mount connect associate",
+	"detach":  "detach unmount disconnect disassociate",
+	"login":   "login", "logout": "logout",
+	"grant": "grant share authorize", "revoke": "revoke unshare deauthorize", "invite": "invite", "export": "export",
+}
 
 // made up words, which no table can know.
 var inventedWords = []string{"obliterate", "vaporize"}
@@ -90,12 +102,14 @@ func meaning(service, action string) (operation string, known bool) {
 		word = action[strings.LastIndex(action, "_")+1:]
 	}
 
-	if decided[widerWords] && slices.Contains(deleting, word) {
-		return "delete", true
-	}
-
 	if operation, known = meanings[service][word]; known {
 		return operation, true
+	}
+
+	for operation, list := range words {
+		if decided[widerWords] && slices.Contains(strings.Fields(list), word) {
+			return operation, true
+		}
 	}
 
 	return "other", false

@@ -105,10 +105,16 @@ func TestNamedCases(t *testing.T) {
 			service: cloudscale, verdict: true, builtins: []string{},
 			rules: []rule{{name: "own", threshold: 2, groupBy: []string{"origin"}, where: &expr{text: "true", eval: func(scope) (any, error) { return true, nil }}}},
 		}},
-		"purge deletes":                       {widerWords, []string{upcloudLine(1, "action", `"purge"`)}, &question{service: upcloud, operations: []string{"delete"}}},
-		"server_destroy deletes":              {widerWords, []string{cloudscaleLine(1, "action", `"server_destroy"`)}, &question{service: cloudscale, operations: []string{"delete"}}},
-		"an unknown action opens no gate":     {unknownActions, []string{cloudscaleLine(1, "action", `"server_obliterate"`)}, &question{service: cloudscale, verdict: true, builtins: []string{"deletion"}}},
-		"a type that does not exist":          {checkedValues, []string{upcloudLine(1)}, &question{service: upcloud, resourceTypes: []string{"servers"}}},
+		"purge deletes":                   {widerWords, []string{upcloudLine(1, "action", `"purge"`)}, &question{service: upcloud, operations: []string{"delete"}}},
+		"server_destroy deletes":          {widerWords, []string{cloudscaleLine(1, "action", `"server_destroy"`)}, &question{service: cloudscale, operations: []string{"delete"}}},
+		"an unknown action opens no gate": {unknownActions, []string{cloudscaleLine(1, "action", `"server_obliterate"`)}, &question{service: cloudscale, verdict: true, builtins: []string{"deletion"}}},
+		"an unknown action behind a filter": {unknownBehindFilter, []string{cloudscaleLine(1, "action", `"server_obliterate"`), cloudscaleLine(2)}, &question{
+			service: cloudscale, verdict: true, builtins: []string{"deletion"}, operations: []string{"delete"},
+		}},
+		"a type that does not exist": {checkedValues, []string{upcloudLine(1)}, &question{service: upcloud, resourceTypes: []string{"servers"}}},
+		"a condition on an absent value": {emptyIsAbsent, []string{upcloudLine(1), upcloudLine(2, "origin", `""`)}, &question{
+			service: upcloud, where: &expr{text: `entry.origin == ""`, words: []word{{"origin", ""}}, eval: func(s scope) (any, error) { return s.entry.text["origin"] == "", nil }},
+		}},
 		"another key in another case":         {exactKeys, []string{upcloudLine(1, "Account_Username", `"mallory"`)}, &question{service: upcloud}},
 		"a number in another spelling":        {numbersByValue, []string{upcloudLine(1, "previous_state", `{"a":1,"b":1}`, "current_state", `{"a":1.0,"b":2}`)}, &question{service: upcloud}},
 		"a fingerprint of a line separator":   {jqFingerprints, []string{cloudscaleLine(1, "message", "\"a\u2028b\"")}, &question{service: cloudscale}},
@@ -118,7 +124,7 @@ func TestNamedCases(t *testing.T) {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 
-			if test.decision != "" && !decided[test.decision] {
+			if test.decision != "" && !decided[test.decision] || test.decision == unknownBehindFilter && !decided[unknownActions] {
 				t.Skip("not decided yet:", test.decision)
 			}
 

@@ -73,6 +73,11 @@ func (q *question) window(now time.Time) (start, end time.Time) {
 		start = end.Add(-24 * time.Hour)
 	}
 
+	// The service's clock shows whole seconds.
+	if theirs := now.Truncate(time.Second).Add(-span(q.settleDelay)); decided[serviceNow] && theirs.Before(end) {
+		end = theirs
+	}
+
 	return start.UTC(), end.UTC()
 }
 
