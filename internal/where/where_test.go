@@ -17,7 +17,7 @@ func sample() *auditlog.Entry {
 	size := "20"
 
 	return &auditlog.Entry{
-		ID: "01J", Time: time.Date(2026, 1, 31, 22, 30, 0, 0, time.UTC), Service: "upcloud", Endpoint: "https://api.upcloud.com", Account: "main", Action: "delete",
+		ID: "01J", Time: time.Date(2026, 1, 31, 22, 30, 0, 0, time.UTC), Service: "upcloud", Action: "delete",
 		Operation: auditlog.OperationDelete, ActorType: auditlog.ActorUser, Actor: "alice", ResourceType: "server",
 		IPAddress: "2001:DB8::7", Message: "Server deleted",
 		Changes: []auditlog.Change{{Field: "disks.0.size", Before: &size}},
@@ -104,7 +104,7 @@ func full() *auditlog.Entry {
 	e.Operation, e.ActorType, e.Service = auditlog.OperationGrant, auditlog.ActorStaff, auditlog.ServicePodStack
 
 	for i, s := range []*string{
-		&e.ID, &e.Action, &e.ActorID, &e.Actor, &e.ResourceType, &e.ResourceID, &e.ResourceName,
+		&e.ID, &e.Endpoint, &e.Account, &e.Action, &e.ActorID, &e.Actor, &e.ResourceType, &e.ResourceID, &e.ResourceName,
 		&e.ScopeType, &e.ScopeID, &e.ScopeName, &e.Origin, &e.AuthType, &e.IPAddress, &e.UserAgent, &e.CorrelationID, &e.Message,
 	} {
 		*s = fmt.Sprintf("value %d", i)
