@@ -104,7 +104,15 @@ func printReport(w io.Writer, r *archive.Report, o archive.VerifyOptions) {
 
 	if r.Segments > 0 {
 		line("Service", r.Service)
-		line("Log of", r.Source.String())
+
+		if r.Source.Endpoint != "" {
+			line("Endpoint", r.Source.Endpoint)
+		}
+
+		if r.Source.Account != "" {
+			line("Account", strconv.Quote(r.Source.Account))
+		}
+
 		line("Segments", strconv.FormatInt(r.Segments, 10))
 		line("Entries", strconv.FormatInt(r.EntryCount, 10))
 		line("From", r.FirstTime)

@@ -81,7 +81,7 @@ func TestAccAuditLogs_upcloud(t *testing.T) {
 	})
 
 	for _, r := range w.fake.Requests() {
-		if r.UserAgent != "terraform-provider-audit/test" || r.Path != "/1.3/audit-logs" {
+		if r.UserAgent != "terraform-provider-audit/test" || (r.Path != "/1.3/audit-logs" && r.Path != "/1.3/account") {
 			t.Errorf("request %s %s by %s", r.Method, r.Path, r.UserAgent)
 		}
 	}
@@ -103,7 +103,8 @@ func TestAccAuditLogs_rows(t *testing.T) {
 	}
 
 	for name, value := range map[string]string{
-		"id": "01HQXYZ123456789ABCDEFGHJK", "time": "2026-06-30T11:00:00.000000Z", "service": "upcloud", "action": "update",
+		"id": "01HQXYZ123456789ABCDEFGHJK", "time": "2026-06-30T11:00:00.000000Z", "service": "upcloud", "endpoint": w.upcloud,
+		"account": fakeapi.DefaultUsername, "action": "update",
 		"operation": "update", "actor_type": "user", "actor": "jörg ✓", "resource_type": "server", "resource_id": "r-1",
 		"origin": "gui", "auth_type": "gui", "ip_address": "2001:db8::1", "correlation_id": "corr",
 	} {

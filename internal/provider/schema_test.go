@@ -79,7 +79,7 @@ func TestEntriesValueFitsTheSchema(t *testing.T) {
 
 	before := "1"
 	full := auditlog.Entry{
-		ID: "1", Time: time.Unix(1, 2000), Service: "2", Action: "3", Operation: "4", ActorType: "5", ActorID: "6", Actor: "7",
+		ID: "1", Time: time.Unix(1, 2000), Service: "2", Endpoint: "2a", Account: "2b", Action: "3", Operation: "4", ActorType: "5", ActorID: "6", Actor: "7",
 		ResourceType: "8", ResourceID: "9", ResourceName: "10", ScopeType: "11", ScopeID: "12", ScopeName: "13", Origin: "14",
 		AuthType: "15", IPAddress: "16", UserAgent: "17", CorrelationID: "18", Message: "19",
 		Changes: []auditlog.Change{{Field: "a", Before: &before}}, Raw: []byte(`{}`),
@@ -105,6 +105,8 @@ func TestEntriesValueFitsTheSchema(t *testing.T) {
 		ID            types.String `tfsdk:"id"`
 		Time          types.String `tfsdk:"time"`
 		Service       types.String `tfsdk:"service"`
+		Endpoint      types.String `tfsdk:"endpoint"`
+		Account       types.String `tfsdk:"account"`
 		Action        types.String `tfsdk:"action"`
 		Operation     types.String `tfsdk:"operation"`
 		ActorType     types.String `tfsdk:"actor_type"`

@@ -18,7 +18,7 @@ func sample() *auditlog.Entry {
 	size := "20"
 
 	return &auditlog.Entry{
-		ID: "01J", Time: time.Date(2026, 1, 31, 22, 30, 0, 0, time.UTC), Service: "upcloud", Endpoint: "https://api.upcloud.com", Account: "main", Action: "delete",
+		ID: "01J", Time: time.Date(2026, 1, 31, 22, 30, 0, 0, time.UTC), Service: "upcloud", Action: "delete",
 		Operation: auditlog.OperationDelete, ActorType: auditlog.ActorUser, Actor: "alice", ResourceType: "server",
 		IPAddress: "2001:DB8::7", Message: "Server deleted",
 		Changes: []auditlog.Change{{Field: "disks.0.size", Before: &size}},
