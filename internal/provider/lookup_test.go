@@ -20,6 +20,8 @@ type shownLog []auditlog.Entry
 func (g shownLog) Info() auditlog.Info { return auditlog.Info{} }
 
 func (g shownLog) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	*c = auditlog.Completeness{Window: q.Window}
+
 	return auditlog.Select(q, g.Info(), c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) { yield(g, nil) })
 }
 

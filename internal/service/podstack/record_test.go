@@ -13,7 +13,7 @@ func TestChangesOf(t *testing.T) {
 
 	for _, tt := range []struct{ before, after, modified, want string }{
 		{"", "", "", `[]`},
-		{`{"a":1,"b":2}`, `{"a":1.0,"b":2}`, "", `[{"field":"a","before":"1","after":"1.0"}]`},
+		{`{"a":1,"b":2}`, `{"a":1.5,"b":2.0}`, "", `[{"field":"a","before":"1","after":"1.5"}]`},
 		{"", `{"a":{"b":[]}}`, "", `[{"field":"a.b","before":null,"after":"[]"}]`},
 		{`{"a":null}`, "null", "", `[{"field":"a","before":"null","after":null}]`},
 		{"viewer", "admin", "role", `[{"field":"role","before":"\"viewer\"","after":"\"admin\""}]`},
