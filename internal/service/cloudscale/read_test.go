@@ -344,6 +344,15 @@ func TestReadSurvivesAStrayTime(t *testing.T) {
 		records[29].Timestamp = fakeapi.DefaultNow().AddDate(1, 0, 0)
 		s := serve(t, fakeapi.Options{CloudscaleEnd: scope, CloudscalePageSize: 10}, records...)
 
+		if scope == fakeapi.EndFirstPage {
+			_, c, err := servicetest.Read(t.Context(), s.service, auditlog.Query{Window: servicetest.Month()})
+			if failed := (*client.Error)(nil); !errors.As(err, &failed) || failed.Kind != client.KindShape || c.Proof != "" {
+				t.Errorf("%s: %v", name, err)
+			}
+
+			continue
+		}
+
 		if entries, c := s.read(t, servicetest.Month()); len(entries) != 49 || c.RowsFetched != c.RowsFilteredOut+49 {
 			t.Errorf("%s: %d entries, %+v", name, len(entries), c)
 		}

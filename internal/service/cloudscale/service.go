@@ -41,6 +41,11 @@ const logPath = "v1/project-logs"
 // transaction.
 const overtaking = 5 * time.Second
 
+// aheadOfNow is how far in the future of the service's clock a record may be dated,
+// be it by another machine of the service. One that is further ahead would be
+// dropped as one beyond the window, though it was made before.
+const aheadOfNow = time.Hour
+
 // Service is the audit log of one project, that of the token.
 type Service struct {
 	client *client.Client
@@ -216,6 +221,8 @@ func (p *place) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerpri
 		case e.Time.Before(p.asked.Start.Add(-overtaking)),
 			page.Number == 1 && !p.asked.End.IsZero() && e.Time.After(p.asked.End.Add(overtaking)):
 			return problem(client.KindShape, page.Number, errOutside)
+		case page.Clock != nil && e.Time.Sub(page.Clock.Now) > aheadOfNow:
+			return problem(client.KindShape, page.Number, errFuture)
 		case !e.Time.Before(p.end):
 			// What lies beyond the window is dropped, and identical records with it. Its
 			// time may be far beyond, and would make others forgotten.
@@ -235,7 +242,10 @@ func (p *place) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerpri
 	return nil
 }
 
-var errOutside = errors.New("a record is dated outside of the window that was asked for")
+var (
+	errOutside = errors.New("a record is dated outside of the window that was asked for")
+	errFuture  = errors.New("a record is dated in the future of the service's own clock, so that nobody knows when it was made")
+)
 
 func problem(kind client.Kind, page int, reason error) error {
 	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + logPath, Page: page, Err: reason}
