@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -41,23 +40,20 @@ func (w *world) behind(address *string, first http.Handler) (exchange func(http.
 	exchange = func(h http.Handler) { current.Store(&h) }
 	exchange(first)
 
-	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*current.Load()).ServeHTTP(rw, r) }))
-	w.t.Cleanup(s.Close)
-
-	*address = s.URL
+	*address = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*current.Load()).ServeHTTP(rw, r) }))
 
 	return exchange
 }
 
-// account is a fake of the same log under another account.
-func account(t *testing.T, o fakeapi.Options) *fakeapi.Server {
-	t.Helper()
+// account is a fake of another account at the same time.
+func (w *world) account(o fakeapi.Options) *fakeapi.Server {
+	w.t.Helper()
 
-	o.NoExamples, o.RetryAfter = true, "0"
+	o.NoExamples, o.RetryAfter, o.Clock = true, "0", w.now
 
 	fake, err := fakeapi.New(o)
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 
 	return fake
@@ -136,7 +132,7 @@ func TestAccArchive_otherAccount(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t, fakeapi.Options{Entries: 50, NoExamples: true, Seed: 73})
-	reader := account(t, fakeapi.Options{Entries: 50, Seed: 73, Account: "reader"})
+	reader := w.account(fakeapi.Options{Entries: 50, Seed: 73, Account: "reader"})
 	exchange := w.behind(&w.upcloud, w.fake.UpCloud())
 	config := w.archive("  service = \"upcloud\"")
 
@@ -206,7 +202,7 @@ func TestAccArchive_otherProject(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t, fakeapi.Options{Entries: 50, NoExamples: true, Seed: 75})
-	other := account(t, fakeapi.Options{})
+	other := w.account(fakeapi.Options{})
 	exchange := w.behind(&w.cloudscale, w.fake.Cloudscale())
 	config := w.archive("  service = \"cloudscale\"")
 
@@ -235,7 +231,7 @@ func TestAccArchive_unknownAccount(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t, fakeapi.Options{Entries: 50, NoExamples: true, Seed: 76, AccountForbidden: true})
-	may := account(t, fakeapi.Options{Entries: 50, Seed: 76})
+	may := w.account(fakeapi.Options{Entries: 50, Seed: 76})
 	exchange := w.behind(&w.upcloud, w.fake.UpCloud())
 	config := w.archive("  service = \"upcloud\"")
 
@@ -319,7 +315,7 @@ func TestAccExport_otherAccount(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t, fakeapi.Options{Entries: 50, NoExamples: true, Seed: 79})
-	reader := account(t, fakeapi.Options{Entries: 50, Seed: 79, Account: "reader"})
+	reader := w.account(fakeapi.Options{Entries: 50, Seed: 79, Account: "reader"})
 	exchange := w.behind(&w.upcloud, w.fake.UpCloud())
 	config := w.exported(exportUpCloud)
 	refused := diagnostic("Export audit logs", "The export is of another log than the one that is read now. Kept so far: … account \"fake-audit-user\" Read now: … account \"reader\" Use credentials of the same account as before, or keep this log elsewhere: nothing was changed; if both are one account, say so with account = \"fake-audit-user\" in the provider's upcloud block.")
@@ -384,7 +380,7 @@ func TestAccExport_otherLogAtApply(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t, fakeapi.Options{Entries: 50, NoExamples: true, Seed: 82})
-	other := account(t, fakeapi.Options{})
+	other := w.account(fakeapi.Options{})
 	other.AppendCloudscale(fakeapi.CloudscaleRecord{
 		Timestamp: w.now().Add(-30 * time.Minute), Action: "server_delete", Message: "Server 'x' has been deleted",
 		Actor: fakeapi.CloudscaleActor{System: &struct{}{}}, Subject: &fakeapi.CloudscaleSubject{Project: &fakeapi.CloudscaleProject{UUID: "p-2", Name: "Other"}},

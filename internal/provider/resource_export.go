@@ -278,11 +278,11 @@ func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) 
 		return nil
 	}
 
-	known, diags := plan.replaced(state)
-	rules, found := redactor(plan.Redact, r.c)
+	known := plan.replaced(state)
 
-	if diags.HasError() || found.HasError() || known.Source == (auditlog.Source{}) {
-		return diags
+	rules, found := redactor(plan.Redact, r.c)
+	if found.HasError() || known.Source == (auditlog.Source{}) {
+		return nil
 	}
 
 	ctx, cancel := asking(ctx)
@@ -367,11 +367,7 @@ func (r *exportResource) write(ctx context.Context, m, state *exportModel, timeo
 		return diags
 	}
 
-	known, found := m.replaced(state)
-	if diags.Append(found...); diags.HasError() {
-		return diags
-	}
-
+	known := m.replaced(state)
 	willing := state == nil && m.Overwrite.ValueBool()
 	source := identify(ctx, service, known.Source)
 

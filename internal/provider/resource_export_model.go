@@ -138,18 +138,19 @@ func (m *exportModel) setResults(r export.Result) {
 	m.Source = sourceValue(r.Source)
 }
 
-// replaced is whose log what the model would write takes the place of.
-func (m *exportModel) replaced(state *exportModel) (export.KeptSource, diag.Diagnostics) {
+// replaced is whose log what the model would write takes the place of. What is in
+// the way of looking is reported by whoever writes.
+func (m *exportModel) replaced(state *exportModel) export.KeptSource {
 	if state != nil {
-		return state.kept(), nil
+		return state.kept()
 	}
 
 	known, err := export.SourceAt(m.Path.ValueString())
 	if err != nil {
-		return export.KeptSource{}, diag.Diagnostics{fileProblem(err, exportSummary).at(path.Root("path"))}
+		return export.KeptSource{}
 	}
 
-	return known, nil
+	return known
 }
 
 // kept is whose log the export has been of; what is remembered counts, whatever
