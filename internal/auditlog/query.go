@@ -273,7 +273,7 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 	for i, op := range q.Operations {
 		// A word outside of the vocabulary is the business of whoever reads it.
 		if slices.Contains(Operations(), op) && !slices.Contains(info.Operations, op) {
-			all = append(all, &UnanswerableError{Argument: "operations", Index: i, Reason: info.neverMeans(op) + " So the filter would find nothing, whatever happened."})
+			all = append(all, &UnanswerableError{Argument: "operations", Index: i, Reason: strings.TrimSuffix(info.neverMeans(op), ".") + ", so the filter would find nothing, whatever happened."})
 		}
 	}
 

@@ -95,7 +95,7 @@ func TestAccFindings(t *testing.T) {
 		resource.TestStep{
 			Config: w.config(`data "audit_log_findings" "test" {
   service  = "upcloud"
-  expected = [{ actors = ["c?"] }, { resource_types = ["none*"] }]
+  expected = [{ actors = ["c?"] }, { resource_types = ["ssh-*"] }]
 
   rules = {
     storage_gone = {

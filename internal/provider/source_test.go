@@ -216,7 +216,7 @@ Remove the argument for this service.`),
 		},
 		resource.TestStep{
 			Config: w.lookUpArchive("  start = \"2026-06-10T00:00:00Z\"\n  operations = [\"login_failed\"]\n"),
-			ExpectError: diagnostic("Check the query", `No action of UpCloud's archive is known to mean login_failed, so the filter would find nothing, whatever happened.
+			ExpectError: diagnostic("Check the query", `UpCloud records successful logins only, so the filter would find nothing, whatever happened.
 Service: archive
 Remove the operation for this service, or filter by actions.`),
 		},
