@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-
 	"strings"
 	"testing"
 	"time"
@@ -200,6 +199,8 @@ func TestSourceIsLearnedOnTheWay(t *testing.T) {
 
 	// A runner of its own has read nothing of the first project.
 	fresh := newWorld(t, auditlog.ServiceCloudscale, 3)
+	fresh.now = w.now
+
 	o := w.options(store)
 	o.Service = renamed{fresh.service, w.service.Info().Source}
 

@@ -39,9 +39,7 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			}
 
 			for i := range entries {
-				if proof != ProofChain {
-					entries[i].Endpoint, entries[i].Account = c.Source.Endpoint, c.Source.Account
-				}
+				c.Source.sign(&entries[i], proof)
 
 				matches, err := matcher.matchWithin(c.Window, &entries[i])
 				if err != nil {
@@ -66,13 +64,11 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			}
 		}
 
-		if err := w.end(c); err != nil {
-			yield(Entry{}, err)
-
-			return
+		if err = w.end(c); err == nil {
+			err = c.checkClock(q.Window, newest)
 		}
 
-		if err := c.checkClock(q.Window, newest); err != nil {
+		if err != nil {
 			yield(Entry{}, err)
 
 			return

@@ -34,6 +34,13 @@ func (s Source) Or(o Source) Source {
 	}
 }
 
+// sign puts whose log it is into an entry, unless it comes from an archive.
+func (s Source) sign(e *Entry, proof Proof) {
+	if proof != ProofChain {
+		e.Endpoint, e.Account = s.Endpoint, s.Account
+	}
+}
+
 // String returns the source as it is shown in messages. An account is quoted,
 // since a service may call it anything.
 func (s Source) String() string {
@@ -50,7 +57,10 @@ func (s Source) String() string {
 }
 
 // SourceError says that another log is read than the one that was kept so far.
-type SourceError struct{ Known, Found Source }
+type SourceError struct {
+	Known Source `json:"known"`
+	Found Source `json:"found"`
+}
 
 func (e *SourceError) Error() string {
 	return fmt.Sprintf("it is the log of %s, and the one that is read now is of %s", e.Known, e.Found)

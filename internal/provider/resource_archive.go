@@ -280,8 +280,8 @@ func ask(ctx context.Context, a *archive.Archive) error {
 
 // hindrance is what Terraform keeps between a refresh and the plan.
 type hindrance struct {
-	Gap      *archive.GapError
-	OtherLog *auditlog.SourceError
+	Gap      *archive.GapError     `json:"gap"`
+	OtherLog *auditlog.SourceError `json:"other_log"`
 }
 
 const hindranceKey = "hindrance"

@@ -3,6 +3,7 @@
 package cloudscale
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -35,7 +36,7 @@ func (s *Service) Identify(ctx context.Context) auditlog.Source {
 	if s.known() == "" && !s.asked {
 		for page, err := range (client.CursorWalk[auditlog.Entry]{First: logPath, Decode: decodePage}).Pages(ctx, s.client) {
 			if err == nil {
-				_, err = s.projectOf(page)
+				err = s.learn(page, &auditlog.Completeness{})
 			}
 
 			// Who stopped waiting has found out nothing.
@@ -57,14 +58,11 @@ func (s *Service) known() string {
 	return s.project
 }
 
-// projectOf returns the UUID of the project that the page's records name, "" where
-// they name none. A token belongs to one project, so a second one is an error: the
-// log would be of two.
-func (s *Service) projectOf(page client.Page[auditlog.Entry]) (string, error) {
+// learn takes over the UUID of the project that the page's records name, if any. A
+// token belongs to one project, so a second one is an error: the log would be of two.
+func (s *Service) learn(page client.Page[auditlog.Entry], c *auditlog.Completeness) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-
-	named := ""
 
 	for i := range page.Rows {
 		e := &page.Rows[i]
@@ -72,17 +70,15 @@ func (s *Service) projectOf(page client.Page[auditlog.Entry]) (string, error) {
 			continue
 		}
 
-		if s.project == "" {
-			s.project = e.ScopeID
-		}
-
-		if named = e.ScopeID; named != s.project {
-			return "", &client.Error{
+		if s.project = cmp.Or(s.project, e.ScopeID); e.ScopeID != s.project {
+			return &client.Error{
 				Kind: client.KindShape, Method: client.Method, Path: "/" + logPath, Page: page.Number,
-				Err: fmt.Errorf("a token belongs to one project, and the records are of two, %q and %q", s.project, named),
+				Err: fmt.Errorf("a token belongs to one project, and the records are of two, %q and %q", s.project, e.ScopeID),
 			}
 		}
+
+		c.Source.Account = cmp.Or(c.Source.Account, e.ScopeID)
 	}
 
-	return named, nil
+	return nil
 }

@@ -9,7 +9,6 @@
 package cloudscale
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -160,20 +159,16 @@ func (s *Service) pages(
 			c.Pages++
 			c.RowsFetched += int64(len(page.Rows))
 
-			if err := place.number(page, ids, c); err != nil {
-				yield(nil, err)
-
-				return
+			if err = place.number(page, ids, c); err == nil {
+				err = s.learn(page, c)
 			}
 
-			project, err := s.projectOf(page)
 			if err != nil {
 				yield(nil, err)
 
 				return
 			}
 
-			c.Source.Account = cmp.Or(c.Source.Account, project)
 			beyond := place.pass(page, c)
 
 			if !yield(page.Rows, nil) {
