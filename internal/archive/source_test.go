@@ -284,5 +284,4 @@ func TestManifestsNameOneLog(t *testing.T) {
 	if _, err := archive.OpenReader(t.Context(), store, archive.ReaderOptions{InfoOf: func(string) (auditlog.Info, bool) { return upcloud.Info(), true }}); !errors.Is(err, archive.ErrBroken) {
 		t.Errorf("got %v", err)
 	}
-
 }

@@ -189,7 +189,10 @@ func (o Options) CheckAgainst(info auditlog.Info, w auditlog.Window) []*OptionEr
 		o.Expected[i].checkAgainst(&found, i, info)
 	}
 
-	for _, u := range auditlog.Malformed(info, o.Asked()) {
+	malformed := auditlog.Malformed(info, o.Asked())
+	found = slices.Grow(found, len(malformed))
+
+	for _, u := range malformed {
 		found = append(found, &OptionError{Rule: u.Rule, Expectation: u.Expectation, Field: u.Argument, Index: u.Index, Reason: u.Reason})
 	}
 

@@ -199,8 +199,11 @@ func TestAnOpenSetOfValues(t *testing.T) {
 	w.write("a.csv", podstackHeaders+"2026-06-29 11:00:00,jane@example.com,Create,Pod,web-1,192.0.2.1\n2026-06-30 13:00:00,jane@example.com,Delete,Pod,web-1,192.0.2.1\n")
 
 	for _, given := range []args{
-		{"actions": list("serverdelete")}, {"actions": list("Server_delete")}, {"resource_types": list("Server")},
-		{"where": "entry.action == 'server_Delete' || entry.actor == 'x'"}, {"actions": list("server delete")},
+		{"actions": list("serverdelete")},
+		{"actions": list("Server_delete")},
+		{"resource_types": list("Server")},
+		{"where": "entry.action == 'server_Delete' || entry.actor == 'x'"},
+		{"actions": list("server delete")},
 	} {
 		given["service"] = "cloudscale"
 		w.look(t, "audit_logs", given).fails("so looking for it would find nothing, whatever happened", "cloudscale")
@@ -344,8 +347,8 @@ func TestAnActionThatNobodyKnowsHidesFromNoGate(t *testing.T) {
 			a.is("clean", false)
 
 			rules := []string{}
-			for _, n := range a.at("not_evaluable").([]any) { //nolint:forcetypeassert // A test would fail all the same.
-				rules = append(rules, fmt.Sprint(n.(map[string]any)["rule"])) //nolint:forcetypeassert // As above.
+			for _, n := range a.at("not_evaluable").([]any) {
+				rules = append(rules, fmt.Sprint(n.(map[string]any)["rule"]))
 			}
 
 			if got := strings.Join(rules, " "); got != "deletion own" {

@@ -210,14 +210,14 @@ func value(t *testing.T, kind tftypes.Type, v any) tftypes.Value {
 		return tftypes.NewValue(kind, all)
 	case tftypes.Map:
 		all := map[string]tftypes.Value{}
-		for name, inner := range v.(map[string]any) { //nolint:forcetypeassert // A test's own arguments.
+		for name, inner := range v.(map[string]any) {
 			all[name] = value(t, k.ElementType, inner)
 		}
 
 		return tftypes.NewValue(kind, all)
 	case tftypes.List:
 		all := []tftypes.Value{}
-		for _, inner := range v.([]any) { //nolint:forcetypeassert // A test's own arguments.
+		for _, inner := range v.([]any) {
 			all = append(all, value(t, k.ElementType, inner))
 		}
 

@@ -559,10 +559,8 @@ func TestIgnoredColumns(t *testing.T) {
 		s := podstack.New(podstack.Options{Columns: tt.columns, Ignored: tt.ignored, Clock: now}).Texts(texts)
 
 		entries, _, err := read(t.Context(), s, auditlog.Query{Window: always()})
-		if got := ""; err != nil {
-			got = whole(err)
-
-			if got != tt.want {
+		if err != nil {
+			if got := whole(err); got != tt.want {
 				t.Errorf("%v: %s", tt.ignored, got)
 			}
 		} else if tt.want != "" || len(entries) != 2 || entries[0].ID == entries[1].ID {

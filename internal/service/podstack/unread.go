@@ -58,7 +58,7 @@ func (u *unread) look(cells []string) {
 var peopleWords = strings.Fields(`nutzer anwender akteur bearbeiter mitarbeiter utilisateur utilisatrice acteur usuario usuário usuaria usuária
 	utente utilizador attore gebruiker användare anvandare bruker bruger käyttäjä kayttaja użytkownik uzytkownik
 	uživatel uzivatel používateľ pouzivatel felhasználó felhasznalo utilizator kullanıcı kullanici kasutaja lietotājs naudotojas korisnik uporabnik
-	пользовател користувач потребител χρήστης ユーザ 利用者 用户 用戶 使用者 사용자 operator principal initiator requester`)
+	пользовател користувач потребител χρήστης ユーザ 利用者 用户 用戶 使用者 사용자 operator principal initiator requester`) //nolint:gosmopolitan // Headers of any language.
 
 // looksLike is the target that a column seems to be, if no other column is.
 func (c *columns) looksLike(u unread) (target, bool) {
