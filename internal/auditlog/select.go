@@ -64,11 +64,7 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			}
 		}
 
-		if err = w.end(c); err == nil {
-			err = c.checkClock(q.Window, newest)
-		}
-
-		if err != nil {
+		if err := w.end(c, newest); err != nil {
 			yield(Entry{}, err)
 
 			return
@@ -124,7 +120,9 @@ func (i Info) UnknownAction(e *Entry) bool {
 		(!i.KnowsAction(e.Action) || i.OperationOf != nil && i.OperationOf(e.Action) != OperationOther)
 }
 
-func (w *watch) end(c *Completeness) error {
+// end completes the statement but for the proof. newest is the time of the newest
+// entry that was yielded.
+func (w *watch) end(c *Completeness, newest time.Time) error {
 	c.UnknownActions = slices.Sorted(maps.Keys(w.unknown))
 
 	for i := range w.unseen {
@@ -141,7 +139,7 @@ func (w *watch) end(c *Completeness) error {
 		return &UnknownActionsError{Actions: c.UnknownActions}
 	}
 
-	return nil
+	return c.checkClock(w.q.Window, newest)
 }
 
 // UnknownActionsError says that a log holds actions of which nobody knows what they

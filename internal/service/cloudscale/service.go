@@ -132,12 +132,7 @@ func (s *Service) pages(
 		if from != nil {
 			ids.Continue(from.Ordinals, from.Since)
 
-			walk = client.CursorWalk[auditlog.Entry]{First: logPath, From: from.Link, Decode: decodePage}
-			// The cursor takes the place of both bounds. It may lie before the window.
-			asked.End = time.Time{}
-			if since := from.Since.Add(-auditlog.OrderMargin); since.Before(asked.Start) {
-				asked.Start = since
-			}
+			walk, asked = goOn(from, asked)
 		}
 
 		place := place{asked: asked, resumable: true}
@@ -182,6 +177,17 @@ func (s *Service) pages(
 
 		place.keep(ids, c)
 	}
+}
+
+// goOn is firstPage for a reading from a position on. The cursor takes the place of
+// both bounds, and may lie before the window.
+func goOn(from *auditlog.Position, asked auditlog.Window) (client.CursorWalk[auditlog.Entry], auditlog.Window) {
+	asked.End = time.Time{}
+	if since := from.Since.Add(-auditlog.OrderMargin); since.Before(asked.Start) {
+		asked.Start = since
+	}
+
+	return client.CursorWalk[auditlog.Entry]{First: logPath, From: from.Link, Decode: decodePage}, asked
 }
 
 // isLost tells a cursor that is no longer accepted from a service out of order.
