@@ -88,7 +88,7 @@ func (o *oracle) compare(q *question, got answer) (outcome, error) {
 	d.equal("window_start", timeText(start), got.state["window_start"])
 	d.equal("window_end", timeText(end), got.state["window_end"])
 
-	if !decided[serviceNow] || decided[countedOnce] {
+	if !decided[serviceNow] || decided[countedOnce] || o.now.Equal(o.now.Truncate(time.Second)) {
 		d.completeness(got.state["completeness"], len(want))
 	}
 

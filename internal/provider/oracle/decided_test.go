@@ -92,7 +92,7 @@ var decided = map[string]bool{
 	checkedValues:       true,
 	emptyIsAbsent:       false,
 	projectOnly:         true,
-	countedOnce:         true,
+	countedOnce:         false,
 	kindsOfStates:       true,
 	emptyKinds:          false,
 	exactKeys:           true,
