@@ -357,6 +357,13 @@ func changesOf(before, after any) []change {
 	var all []change
 
 	old, young := leavesOf("", before), leavesOf("", after)
+
+	if decided[kindsOfStates] {
+		all = kindChanges("", before, after)
+		isThere := func(l leaf) bool { return slices.ContainsFunc(all, func(c change) bool { return c.field == l.path }) }
+		old, young = slices.DeleteFunc(old, isThere), slices.DeleteFunc(young, isThere)
+	}
+
 	find := func(leaves []leaf, path string) *leaf {
 		for i := range leaves {
 			if leaves[i].path == path {
@@ -389,6 +396,57 @@ func changesOf(before, after any) []change {
 	slices.SortFunc(all, func(a, b change) int { return cmp.Compare(a.field, b.field) })
 
 	return all
+}
+
+// kindChanges are the lists that became objects, and the other way round.
+func kindChanges(path string, before, after any) []change {
+	var all []change
+
+	was, is := childrenOf(before), childrenOf(after)
+	_, wasList := before.([]any)
+	_, isList := after.([]any)
+	alike := len(was) > 0 == (len(is) > 0)
+
+	if was != nil && is != nil && wasList != isList && (alike || decided[emptyKinds]) {
+		x, y := canonical(before), canonical(after)
+		all = append(all, change{path, &x, &y})
+	}
+
+	for step, inner := range was {
+		if _, ok := is[step]; !ok {
+			continue
+		}
+
+		below := step
+		if strings.ContainsAny(step, `."`) {
+			below = strconv.Quote(step)
+		}
+
+		if path != "" {
+			below = path + "." + below
+		}
+
+		all = append(all, kindChanges(below, inner, is[step])...)
+	}
+
+	return all
+}
+
+// childrenOf are the values in a list or an object, by step; nil for other values.
+func childrenOf(v any) map[string]any {
+	switch x := v.(type) {
+	case map[string]any:
+		return x
+	case []any:
+		all := map[string]any{}
+		for i := range x {
+			all[strconv.Itoa(i)] = x[i]
+		}
+
+		return all
+	default:
+		return nil
+	}
 }
 
 // same says whether two values of states are the same value.

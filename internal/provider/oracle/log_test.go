@@ -295,6 +295,11 @@ func (g *generator) extra(r *record) {
 // state is an object of values of every kind.
 func (g *generator) state(depth int) string {
 	keys := []string{"plan", "size", "labels", "title", "a.b", `q"k`, "net", "firewall", "zoë"}
+
+	if decided[kindsOfStates] {
+		keys = append(keys, "0", "1")
+	}
+
 	g.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 
 	r := &record{}

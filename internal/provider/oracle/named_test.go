@@ -115,11 +115,14 @@ func TestNamedCases(t *testing.T) {
 		"a condition on an absent value": {emptyIsAbsent, []string{upcloudLine(1), upcloudLine(2, "origin", `""`)}, &question{
 			service: upcloud, where: &expr{text: `entry.origin == ""`, words: []word{{"origin", ""}}, eval: func(s scope) (any, error) { return s.entry.text["origin"] == "", nil }},
 		}},
-		"another key in another case":         {exactKeys, []string{upcloudLine(1, "Account_Username", `"mallory"`)}, &question{service: upcloud}},
-		"a number in another spelling":        {numbersByValue, []string{upcloudLine(1, "previous_state", `{"a":1,"b":1}`, "current_state", `{"a":1.0,"b":2}`)}, &question{service: upcloud}},
-		"a fingerprint of a line separator":   {jqFingerprints, []string{cloudscaleLine(1, "message", "\"a\u2028b\"")}, &question{service: cloudscale}},
-		"a fingerprint of a delete character": {jqFingerprints, []string{cloudscaleLine(1, "message", "\"a\x7fb\"")}, &question{service: cloudscale}},
-		"a name that goes over two lines":     {namesOnLines, []string{cloudscaleLine(1, "message", `"Server 'a\nb' has been deleted"`)}, &question{service: cloudscale}},
+		"a record from beyond the service's now": {countedOnce, []string{upcloudLine(1, "time", `"2026-06-30T12:00:00.4Z"`)}, &question{service: upcloud}},
+		"another key in another case":            {exactKeys, []string{upcloudLine(1, "Account_Username", `"mallory"`)}, &question{service: upcloud}},
+		"a number in another spelling":           {numbersByValue, []string{upcloudLine(1, "previous_state", `{"a":1,"b":1}`, "current_state", `{"a":1.0,"b":2}`)}, &question{service: upcloud}},
+		"a list that becomes an object":          {kindsOfStates, []string{upcloudLine(1, "previous_state", `{"a":["x"]}`, "current_state", `{"a":{"0":"x"}}`)}, &question{service: upcloud}},
+		"an empty list that becomes an object":   {emptyKinds, []string{upcloudLine(1, "previous_state", `{"a":[]}`, "current_state", `{"a":{"0":"x"}}`)}, &question{service: upcloud}},
+		"a fingerprint of a line separator":      {jqFingerprints, []string{cloudscaleLine(1, "message", "\"a\u2028b\"")}, &question{service: cloudscale}},
+		"a fingerprint of a delete character":    {jqFingerprints, []string{cloudscaleLine(1, "message", "\"a\x7fb\"")}, &question{service: cloudscale}},
+		"a name that goes over two lines":        {namesOnLines, []string{cloudscaleLine(1, "message", `"Server 'a\nb' has been deleted"`)}, &question{service: cloudscale}},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -129,6 +132,9 @@ func TestNamedCases(t *testing.T) {
 			}
 
 			x := disagreement{h: history{test.q.service: test.lines}, options: fakeapi.Options{Now: fakeapi.DefaultNow()}, q: test.q}
+			if test.decision == countedOnce {
+				x.options.Now = x.options.Now.Add(500 * time.Millisecond)
+			}
 
 			p := serve(t, x.h, x.options)
 			defer p.close()

@@ -55,7 +55,20 @@ type listArgument struct {
 
 // window is [start, end): relative ones end now, and so does one that would end
 // later; the newest settle_delay is not read.
+//
+// It is read up to the whole second that the service's clock shows.
 func (q *question) window(now time.Time) (start, end time.Time) {
+	start, end = q.asked(now)
+
+	if theirs := now.Truncate(time.Second).Add(-span(q.settleDelay)); decided[serviceNow] && theirs.Before(end) {
+		end = theirs.UTC()
+	}
+
+	return start, end
+}
+
+// asked is the window without regard to the service's clock.
+func (q *question) asked(now time.Time) (start, end time.Time) {
 	end = now.Add(-span(q.settleDelay))
 
 	if q.end != "" {
@@ -71,11 +84,6 @@ func (q *question) window(now time.Time) (start, end time.Time) {
 		start = end.Add(-span(q.last))
 	default:
 		start = end.Add(-24 * time.Hour)
-	}
-
-	// The service's clock shows whole seconds.
-	if theirs := now.Truncate(time.Second).Add(-span(q.settleDelay)); decided[serviceNow] && theirs.Before(end) {
-		end = theirs
 	}
 
 	return start.UTC(), end.UTC()

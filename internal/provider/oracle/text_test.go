@@ -110,6 +110,11 @@ func within(text string, blocks []string) bool {
 		if ok && block(b).Contains(a) {
 			return true
 		}
+
+		// An IPv4 address lies as well where it would lie mapped, as in ::/0.
+		if ok && decided[mappedAddresses] && block(b).Contains(netip.AddrFrom16(a.As16())) {
+			return true
+		}
 	}
 
 	return false
