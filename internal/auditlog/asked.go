@@ -101,7 +101,8 @@ func CheckValues(info Info, asked []Asked, list func() (FilterOptions, error)) (
 
 	for _, a := range asked {
 		known, ok := info.Values[a.Field]
-		if !ok || known.Closed || !info.Records(a.Field) || slices.ContainsFunc(known.Documented, a.matches) {
+		// An absent value is "".
+		if !ok || known.Closed || a.Value == "" || !info.Records(a.Field) || slices.ContainsFunc(known.Documented, a.matches) {
 			continue
 		}
 
@@ -164,7 +165,7 @@ func (o *FilterOptions) of(field string) []string {
 // nothing.
 func (a *Asked) malformed(info Info) string {
 	form := info.Values[a.Field].Form
-	if form == nil || a.Matches != nil || !info.Records(a.Field) {
+	if form == nil || a.Value == "" || a.Matches != nil || !info.Records(a.Field) {
 		return ""
 	}
 

@@ -181,7 +181,8 @@ func (r *reading) settle(s slice, found pile, total int64) []auditlog.Entry {
 			}
 		}
 
-		if s.contains(e.Time) {
+		// The span may have been drawn back while the slice was read.
+		if s.contains(e.Time) && r.span.contains(e.Time) {
 			entries = append(entries, e)
 		}
 	}
