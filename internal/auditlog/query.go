@@ -279,7 +279,7 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 
 	if q.contradicts(info) {
 		all = append(all, &UnanswerableError{Argument: "actions", Index: -1, Reason: fmt.Sprintf(
-			"None of the actions means %s, so the two filters together would find nothing, whatever happened.", orText(q.Operations))})
+			"None of the actions means %s, so the two filters together would find nothing, whatever happened.", OrText(q.Operations))})
 	}
 
 	for _, u := range Malformed(info, q.Asked()) {

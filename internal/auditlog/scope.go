@@ -82,7 +82,7 @@ func (q Query) operations(info Info) []Operation {
 	})
 }
 
-// Contradicts says that no entry passes both actions and operations.
+// contradicts says that no entry passes both actions and operations.
 func (q Query) contradicts(info Info) bool {
 	if len(q.Actions) == 0 || len(q.Operations) == 0 {
 		return false
@@ -107,5 +107,5 @@ func texts[T ~string](values []T) []string {
 	return all
 }
 
-// orText joins words for a sentence.
-func orText[T ~string](words []T) string { return strings.Join(texts(words), " or ") }
+// OrText joins words for a sentence, as in "create or delete".
+func OrText[T ~string](words []T) string { return strings.Join(texts(words), " or ") }

@@ -182,11 +182,11 @@ func (b Builtin) notEvaluable(info auditlog.Info, q auditlog.Query) *NotEvaluabl
 	}
 
 	if !intersects(b.operations, info.Operations) {
-		return not(true, "No action of %s is known to mean %s.", info.Title, orText(b.operations))
+		return not(true, "No action of %s is known to mean %s.", info.Title, auditlog.OrText(b.operations))
 	}
 
 	if !intersects(b.operations, passing(info, q)) {
-		return not(false, "The query leaves out %s, which is what the rule looks for.", orText(b.operations))
+		return not(false, "The query leaves out %s, which is what the rule looks for.", auditlog.OrText(b.operations))
 	}
 
 	compiled, err := conditions()

@@ -105,12 +105,3 @@ func passing(info auditlog.Info, q auditlog.Query) []auditlog.Operation {
 func intersects(a, b []auditlog.Operation) bool {
 	return slices.ContainsFunc(a, func(op auditlog.Operation) bool { return slices.Contains(b, op) })
 }
-
-func orText[T ~string](words []T) string {
-	texts := make([]string, len(words))
-	for i, w := range words {
-		texts[i] = string(w)
-	}
-
-	return strings.Join(texts, " or ")
-}

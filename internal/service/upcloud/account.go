@@ -4,12 +4,12 @@ package upcloud
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 const accountPath = "1.3/account"
@@ -59,24 +59,26 @@ func (s *Service) Identify(ctx context.Context) auditlog.Source {
 }
 
 func accountName(ctx context.Context, c *client.Client) (string, error) {
-	var name string
+	var answer struct {
+		Account struct {
+			Username string `json:"username"`
+		} `json:"account"`
+	}
 
 	err := c.Get(ctx, accountPath, nil, func(body []byte, _ func(string) string) error {
-		// Maps, since a struct would also take keys that differ in case.
-		var answer, fields map[string]json.RawMessage
-
-		if err := json.Unmarshal(body, &answer); err != nil {
+		if err := exactjson.Unmarshal(body, &answer); err != nil {
 			return err //nolint:wrapcheck // The client names what is wrong with an answer.
 		}
 
-		if json.Unmarshal(answer["account"], &fields) != nil || json.Unmarshal(fields["username"], &name) != nil || name == "" {
-			name = ""
-
+		if answer.Account.Username == "" {
 			return errors.New("it names no account")
 		}
 
 		return nil
 	})
+	if err != nil {
+		return "", err //nolint:wrapcheck // The client's own, which says what was asked for.
+	}
 
-	return name, err
+	return answer.Account.Username, nil
 }

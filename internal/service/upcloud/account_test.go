@@ -42,6 +42,7 @@ func TestIdentify(t *testing.T) {
 		"out of order":       {"", answer(503, ``), "", 1},
 		"another shape":      {"", answer(200, `{"audit_logs":[]}`), "", 1},
 		"another type":       {"", answer(200, `{"account":{"username":7}}`), "", 1},
+		"a key twice":        {"", answer(200, `{"account":{"username":"mia","username":"eve"}}`), "", 1},
 		"another case":       {"", answer(200, `{"account":{"username":"","UserName":"eve"},"Account":{"username":"eve"}}`), "", 1},
 		"no user name":       {"", answer(200, `{"account":{"credits":1}}`), "", 1},
 	} {
