@@ -271,34 +271,34 @@ Change it, or remove it.`,
 		"not evaluable": {
 			`builtin_rules         = ["repeated_failed_logins"]
 			fail_on_not_evaluable = true`,
-			"A rule cannot find anything", `There are rules that cannot find anything in this log, whatever happened, so that finding nothing proves nothing.
+			"A rule cannot be evaluated", `There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.
 
 Service: upcloud
 Rule repeated_failed_logins: UpCloud records successful logins only.
 
-Remove them for this service, or name the built-in rules to apply in builtin_rules.`,
+Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.`,
 		},
 		"own rule not evaluable": {
 			`builtin_rules         = []
 			rules                 = { x = { where = "entry.user_agent != ''" } }
 			fail_on_not_evaluable = true`,
-			"A rule cannot find anything", `There are rules that cannot find anything in this log, whatever happened, so that finding nothing proves nothing.
+			"A rule cannot be evaluated", `There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.
 
 Service: upcloud
 Rule x: No entry of UpCloud can meet the condition, whatever happened.
 
-Remove them for this service, or name the built-in rules to apply in builtin_rules.`,
+Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.`,
 		},
 		"left out by the query": {
 			`builtin_rules         = ["deletion"]
 			operations            = ["create"]
 			fail_on_not_evaluable = true`,
-			"A rule cannot find anything", `There are rules that cannot find anything in this log, whatever happened, so that finding nothing proves nothing.
+			"A rule cannot be evaluated", `There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.
 
 Service: upcloud
 Rule deletion: The query leaves out delete, which is what the rule looks for.
 
-Remove them for this service, or name the built-in rules to apply in builtin_rules.`,
+Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

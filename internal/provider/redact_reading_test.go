@@ -231,8 +231,16 @@ func TestAccExport_readsTwiceOnlyWhereItHasTo(t *testing.T) {
 
 		w.test(resource.TestStep{Config: w.export("a.ndjson", "ndjson", more)})
 
-		if n := len(w.fake.Requests()); n != want {
-			t.Errorf("redact = %s: %d requests, want %d", redact, n, want)
+		// Whose log it is is asked beside it.
+		readings := 0
+		for _, r := range w.fake.Requests() {
+			if r.Path == "/1.3/audit-logs" {
+				readings++
+			}
+		}
+
+		if readings != want {
+			t.Errorf("redact = %s: read %d times, want %d", redact, readings, want)
 		}
 	}
 }
