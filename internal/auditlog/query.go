@@ -45,6 +45,9 @@ type Query struct {
 	// FailOnUnknownActions makes it an error when an entry that answers the query, or
 	// would if its action meant something else, has an action that no table knows.
 	FailOnUnknownActions bool
+	// Unknown is given each of these entries, also those that do not answer the query
+	// as they are. Nil gives them to nobody.
+	Unknown func(*Entry)
 }
 
 // Condition is a condition on entries, such as a CEL expression. It is safe for

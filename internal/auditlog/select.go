@@ -108,8 +108,16 @@ func (w *watch) see(e *Entry, matches bool, c *Completeness) {
 	depends := w.matcher.depends(e, w.info.Operations)
 	c.UnknownMatters = c.UnknownMatters || depends
 
-	if (matches || depends) && len(w.unknown) < mostUnknownActions {
+	if !matches && !depends {
+		return
+	}
+
+	if len(w.unknown) < mostUnknownActions {
 		w.unknown[e.Action] = true
+	}
+
+	if w.q.Unknown != nil {
+		w.q.Unknown(e)
 	}
 }
 

@@ -45,6 +45,13 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 		return nil, err
 	}
 
+	matcher, err := q.Matcher()
+	if err != nil {
+		return nil, err
+	}
+
+	q.Unknown = func(e *auditlog.Entry) { v.wonder(e, matcher) }
+
 	err = proven(s.Read(ctx, q, c), c, func(e *auditlog.Entry) error {
 		v.result.EntryCount++
 
@@ -221,10 +228,6 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 		return err
 	}
 
-	if v.info.UnknownAction(e) {
-		v.wonder(e)
-	}
-
 	var of *auditlog.Entry
 
 	v.met = v.met[:0]
@@ -257,15 +260,22 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 	return nil
 }
 
-// wonder takes note of the rules that would decide otherwise if the action of the
-// entry, which nobody knows, meant something else.
-func (v *evaluation) wonder(e *auditlog.Entry) {
+// wonder takes note of the rules that would count otherwise what answers the query
+// if the action of the entry, which nobody knows, meant something else.
+func (v *evaluation) wonder(e *auditlog.Entry, query *auditlog.Matcher) {
 	const most = 100
 
 	for _, t := range v.tallies {
 		actions := v.unknown[t.rule.name]
-		if actions[e.Action] || len(actions) == most || !t.rule.condition.Uses("operation") ||
-			!auditlog.DependsOnOperation(e, v.info.Operations, t.rule.condition.Match) {
+		counts := func(e *auditlog.Entry) (bool, error) {
+			if answers, err := query.Match(e); err != nil || !answers {
+				return false, err
+			}
+
+			return t.rule.condition.Match(e)
+		}
+
+		if actions[e.Action] || len(actions) == most || !auditlog.DependsOnOperation(e, v.info.Operations, counts) {
 			continue
 		}
 

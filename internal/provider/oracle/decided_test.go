@@ -87,7 +87,7 @@ var decided = map[string]bool{
 	groupFallback:       true,
 	widerWords:          true,
 	unknownActions:      true,
-	unknownBehindFilter: false,
+	unknownBehindFilter: true,
 	serviceNow:          true,
 	checkedValues:       true,
 	emptyIsAbsent:       true,
@@ -98,7 +98,7 @@ var decided = map[string]bool{
 	exactKeys:           true,
 	numbersByValue:      true,
 	jqFingerprints:      false,
-	namesOnLines:        false,
+	namesOnLines:        true,
 }
 
 var (

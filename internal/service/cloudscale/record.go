@@ -195,7 +195,7 @@ func resourceType(action string) string {
 }
 
 // quoted is a message that names one thing: Server 'web-1' has been created.
-var quoted = regexp.MustCompile(`^[^']*'(.*)' (?:has|have) been [^']*$`)
+var quoted = regexp.MustCompile(`^[^']*'((?s:.*))' (?:has|have) been [^']*$`)
 
 // resourceName is the one quoted name of a message. A message with two, or with
 // a name that looks like two, names nothing for certain.
