@@ -167,8 +167,9 @@ func (s *Scrubber) learn(e *auditlog.Entry) {
 		value = strings.Clone(value) // It may be a small part of a large page.
 		s.note(value, secret{value: value, by: t})
 
-		part := utf8.RuneCountInString(value) >= scrubLength
 		for _, form := range s.forms(value) {
+			// A form can be shorter than the value, as ::1 is.
+			part := min(utf8.RuneCountInString(value), utf8.RuneCountInString(form)) >= scrubLength
 			s.note(form, secret{value: value, by: t, part: part})
 		}
 	}
