@@ -274,6 +274,10 @@ func (c *Client) handle(resp *http.Response, took span, decode Decode) (*auditlo
 	}
 
 	clock, off := readClock(resp.Header, took, c.o.MaxClockSkew)
+	if errors.Is(off, errDate) {
+		return nil, c.located(resp, &Error{Kind: KindShape, Err: off})
+	}
+
 	if off != nil {
 		return nil, c.located(resp, &Error{Kind: KindClock, Err: off})
 	}

@@ -64,7 +64,7 @@ func answer(status int, contentType, body string, headers ...string) http.Handle
 		w.Header().Set("Content-Type", contentType)
 
 		for i := 0; i < len(headers); i += 2 {
-			w.Header().Set(headers[i], headers[i+1])
+			w.Header().Add(headers[i], headers[i+1])
 		}
 
 		w.WriteHeader(status)

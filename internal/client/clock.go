@@ -55,12 +55,16 @@ func noteSpan(ctx context.Context, s span) {
 // second: what that can explain is no skew. A cache adds how old its copy is, and may
 // have put a Date of its own; what happened since is not in the copy. An answer that
 // does not tell the time gives neither a clock nor an error.
-func readClock(header http.Header, took span, limit time.Duration) (*auditlog.ServiceClock, *ClockError) {
+func readClock(header http.Header, took span, limit time.Duration) (*auditlog.ServiceClock, error) {
 	age := ageOf(header)
 
-	written, err := http.ParseTime(header.Get("Date"))
-	if err != nil && age == 0 {
+	written, err := dateOf(header)
+	if errors.Is(err, errNoDate) && age == 0 {
 		return nil, nil
+	}
+
+	if err != nil && !errors.Is(err, errNoDate) {
+		return nil, err
 	}
 
 	if kept := took.received.Add(-age); age > 0 && (err != nil || kept.Before(written)) {
@@ -81,6 +85,32 @@ func readClock(header http.Header, took span, limit time.Duration) (*auditlog.Se
 	}
 
 	return &clock, nil
+}
+
+var (
+	errNoDate = errors.New("the answer has no Date")
+	errDate   = errors.New("the Date of the answer cannot be read")
+)
+
+// dateOf returns the time that an answer says it is of. One that tells it in another
+// way than HTTP's, or twice, is broken: to overlook it would be to trust our clock.
+func dateOf(header http.Header) (time.Time, error) {
+	date, err := time.Time{}, errNoDate
+
+	for _, text := range header.Values("Date") {
+		if text == "" {
+			continue
+		}
+
+		at, parseErr := http.ParseTime(text)
+		if parseErr != nil || err == nil && !at.Equal(date) {
+			return time.Time{}, errDate
+		}
+
+		date, err = at, nil
+	}
+
+	return date, err
 }
 
 // ageOf returns how old a cache says its copy is, zero where there is none.
