@@ -398,6 +398,32 @@ func TestReadNoticesAChangedTime(t *testing.T) {
 	}
 }
 
+// TestReadRefusesTwoEventsWithOneID: which of them happened is not for a reader to say,
+// whatever the service counts.
+func TestReadRefusesTwoEventsWithOneID(t *testing.T) {
+	t.Parallel()
+
+	twins := []event{
+		{id: "01HQXYZ1234567890000000001", compared: noon, shown: noon, state: `"a":1`},
+		{id: "01HQXYZ1234567890000000001", compared: noon, shown: noon, state: `"a":2`},
+	}
+
+	for _, total := range []int{1, 2} {
+		s := &ours{events: slices.Clone(twins), shows: func(_ request, match []event) ([]event, int) { return match, total }}
+
+		_, _, err := s.read(t, around)
+		if got := (*client.Error)(nil); !errors.As(err, &got) || got.Kind != client.KindShape || !strings.Contains(err.Error(), "the same cloud_event_id") {
+			t.Errorf("a total of %d: got %v", total, err)
+		}
+	}
+
+	// The same one twice is one.
+	s := &ours{events: []event{twins[0], twins[0]}, shows: func(_ request, match []event) ([]event, int) { return match, 1 }}
+	if entries, _, err := s.read(t, around); err != nil || len(entries) != 1 {
+		t.Errorf("got %d, %v", len(entries), err)
+	}
+}
+
 // TestReadEndsWithoutEnd: a service whose pages never end is an error that says
 // which limit was hit, long before memory or time run out.
 func TestReadEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It measures the heap.

@@ -48,7 +48,10 @@ const (
 	overlap = 2 * rounding
 )
 
-var errOutside = errors.New("an event is dated outside of the window that was asked for")
+var (
+	errOutside   = errors.New("an event is dated outside of the window that was asked for")
+	errTwoEvents = errors.New("two different events have the same cloud_event_id")
+)
 
 // Read implements auditlog.Service. The window is cut into slices of time, each
 // read until it is proven to be whole; entries come oldest first, ties by id.
@@ -366,13 +369,32 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 		for _, e := range page.Rows {
 			w.ids[e.ID] = true
 
-			if _, ok := found[e.ID]; !ok {
+			first, again := found[e.ID]
+			if again && !sameEvent(first, e) {
+				return w, problem(client.KindShape, w.pages, errTwoEvents)
+			}
+
+			if !again {
 				found[e.ID] = e
 			}
 		}
 	}
 
 	return w, nil
+}
+
+// sameEvent says whether an event that came again says the same. The time, which a
+// service may round, is held against the bounds of what was asked for.
+func sameEvent(a, b auditlog.Entry) bool {
+	return a.Action == b.Action && a.Origin == b.Origin && a.Actor == b.Actor && a.IPAddress == b.IPAddress &&
+		a.ResourceType == b.ResourceType && a.ResourceID == b.ResourceID && a.AuthType == b.AuthType &&
+		a.CorrelationID == b.CorrelationID && slices.EqualFunc(a.Changes, b.Changes, sameChange)
+}
+
+func sameChange(a, b auditlog.Change) bool {
+	same := func(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
+
+	return a.Field == b.Field && same(a.Before, b.Before) && same(a.After, b.After)
 }
 
 // bounded says whether the slice is too large to be proven at once, and in an
