@@ -113,7 +113,7 @@ func (r *Reader) info() auditlog.Info {
 		Source:        r.chain.source.Source,
 		NeverRecorded: r.archived.NeverRecorded, Operations: r.archived.Operations, OperationOf: r.archived.OperationOf,
 		KnowsAction: r.archived.KnowsAction, NeverOperations: r.archived.NeverOperations, UniqueActor: r.archived.UniqueActor,
-		Values: r.values(),
+		Values: r.values(), Varies: r.archived.Varies,
 	}
 }
 

@@ -91,6 +91,10 @@ func (t *terms) caveats(q auditlog.Query) []string {
 		looksInto = append(looksInto, "where")
 	}
 
+	if slices.ContainsFunc(q.Conditions, looksIntoTexts) {
+		looksInto = append(looksInto, "rules")
+	}
+
 	// What a redacted value equals or contains was redacted in other fields as well,
 	// but for those that have a rule of their own, and but for common kinds.
 	looksInto = slices.DeleteFunc(looksInto, func(field string) bool {
@@ -106,6 +110,14 @@ func (t *terms) caveats(q auditlog.Query) []string {
 	}
 
 	return all
+}
+
+// looksIntoTexts says whether a condition looks at a field that a redaction may have
+// changed, be it that it held a value of another field.
+func looksIntoTexts(c auditlog.Condition) bool {
+	kept := []string{"id", "time", "service", "action", "operation", "actor_type", "scope_type"}
+
+	return slices.ContainsFunc(auditlog.Fields(), func(f auditlog.Field) bool { return c.Uses(f.Name) && !slices.Contains(kept, f.Name) })
 }
 
 // written shows a filter as it is written in a configuration.

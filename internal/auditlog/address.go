@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // mappedBits is how much longer the prefix of an IPv4 block is in IPv6.
@@ -42,10 +43,15 @@ func ParseAddress(text string) (netip.Prefix, error) {
 
 // AddressOf reads the address of an entry as a number: an IPv4 address that is
 // mapped to IPv6 is the IPv4 address, and the zone, which only says by which
-// interface an address was reached, is left out. An address that the cloud masked
-// is none.
+// interface an address was reached, is left out, and so are a port, the brackets
+// around an IPv6 address and spaces. An address that the cloud masked is none.
 func AddressOf(text string) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(text)
+	text = strings.TrimSpace(text)
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+
+	if p, portErr := netip.ParseAddrPort(text); portErr == nil {
+		a, err = p.Addr(), nil
+	}
 
 	return a.WithZone("").Unmap(), err == nil
 }

@@ -27,6 +27,10 @@ type Asked struct {
 	// Matches says whether the value stands for one that entries have; nil means
 	// that both have to be equal.
 	Matches func(value string) bool
+	// Partial says that Value is a part of a condition, such as
+	// entry.action.startsWith("del"), and asks for less than a value. It can be meant
+	// for values to come, so that one which no known value meets is no error.
+	Partial bool
 }
 
 func (a *Asked) matches(value string) bool {
@@ -102,7 +106,7 @@ func CheckValues(info Info, asked []Asked, list func() (FilterOptions, error)) (
 	for _, a := range asked {
 		known, ok := info.Values[a.Field]
 		// An absent value is "".
-		if !ok || known.Closed || a.Value == "" || !info.Records(a.Field) || slices.ContainsFunc(known.Documented, a.matches) {
+		if !ok || known.Closed || a.Value == "" || a.Matches != nil && a.Matches("") || !info.Records(a.Field) || slices.ContainsFunc(known.Documented, a.matches) {
 			continue
 		}
 
@@ -127,7 +131,7 @@ func CheckValues(info Info, asked []Asked, list func() (FilterOptions, error)) (
 
 		switch {
 		case slices.ContainsFunc(listed, a.matches):
-		case known.Open:
+		case known.Open, a.Partial:
 			unconfirmed = append(unconfirmed, a)
 		default:
 			unknown = append(unknown, unknownValue(info, a, slices.Concat(known.Documented, listed)))

@@ -30,9 +30,9 @@ type Completeness struct {
 	// order: what happened there is not known. Only sources that are copies have
 	// them, console exports and archives.
 	Gaps []Window
-	// Caveats are what else the reading cannot show, one sentence each. Only
-	// archives have them: what their own filters left out, and what redaction may
-	// hide from a filter.
+	// Caveats are what else the reading cannot show, one sentence each: what the
+	// filters of an archive left out, what redaction may hide from a filter, addresses
+	// that cannot be placed, and columns that some exports lack.
 	Caveats []string
 	// Retention is how far back the cloud keeps its log, and BeyondRetention that
 	// the window begins before that, so that an empty part of it proves nothing.

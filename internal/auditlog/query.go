@@ -48,6 +48,11 @@ type Query struct {
 	// Unknown is given each of these entries, also those that do not answer the query
 	// as they are. Nil gives them to nobody.
 	Unknown func(*Entry)
+	// Conditions are what the result is held against besides, such as rules, and Needs
+	// the fields that it takes for that. They filter nothing; a reading says what of
+	// them it cannot show.
+	Conditions []Condition
+	Needs      []string
 }
 
 // Condition is a condition on entries, such as a CEL expression. It is safe for
@@ -65,6 +70,8 @@ type Condition interface {
 	Compared() []Asked
 	// Uses says whether it looks at the field.
 	Uses(field string) bool
+	// Blocks lists the blocks of addresses that it asks for.
+	Blocks() []netip.Prefix
 }
 
 // Matcher decides whether an entry answers a query. It is safe for use by
@@ -143,6 +150,45 @@ func DependsOnOperation(e *Entry, operations []Operation, decide func(*Entry) (b
 
 		return err != nil || would != is
 	})
+}
+
+// dependsOnAddress says whether it depends on where the entry's address lies, which
+// cannot be told, whether the entry answers the query, or whether one that does meets
+// one of the conditions that the result is held against.
+func (m *Matcher) dependsOnAddress(e *Entry) bool {
+	if _, ok := AddressOf(e.IPAddress); ok || e.IPAddress == "" {
+		return false
+	}
+
+	for _, held := range append([]Condition{nil}, m.q.Conditions...) {
+		decide := func(e *Entry) (bool, error) {
+			if answers, err := m.Match(e); held == nil || !answers || err != nil {
+				return answers, err
+			}
+
+			return held.Match(e)
+		}
+
+		blocks := slices.Clone(m.prefixes)
+		for _, c := range []Condition{m.q.Where, held} {
+			if c != nil {
+				blocks = append(blocks, c.Blocks()...)
+			}
+		}
+
+		is, err := decide(e)
+
+		for _, block := range blocks {
+			other := *e
+			other.IPAddress = block.Addr().String()
+
+			if would, wouldErr := decide(&other); err == nil && wouldErr == nil && would != is {
+				return true
+			}
+		}
+	}
+
+	return false
 }
 
 // matchWithin is Match for a window that may be shorter than the query's.
@@ -234,6 +280,29 @@ func (q Query) fieldFilters() []fieldFilter {
 	return filters
 }
 
+// standsOn says whether the answer, or what it is held against, depends on the field.
+// What looks into several fields does not depend on one of them.
+func (q Query) standsOn(field string) bool {
+	filtered := slices.ContainsFunc(q.fieldFilters(), func(f fieldFilter) bool { return f.needed && f.fields[0] == field })
+
+	return filtered || slices.Contains(q.Needs, field) || q.Where != nil && q.Where.Uses(field) ||
+		slices.ContainsFunc(q.Conditions, func(c Condition) bool { return c.Uses(field) })
+}
+
+// Missing lists the fields that the answer, or what it is held against, depends on
+// and that entries do not have.
+func (q Query) Missing(has func(field string) bool) []string {
+	var missing []string
+
+	for _, f := range fields {
+		if !f.Required && q.standsOn(f.Name) && !has(f.Name) {
+			missing = append(missing, f.Name)
+		}
+	}
+
+	return missing
+}
+
 // LooksInto lists the fields whose values the query's filters look for, its
 // condition aside.
 func (q Query) LooksInto() []string {
@@ -281,21 +350,30 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 	}
 
 	if q.contradicts(info) {
-		all = append(all, &UnanswerableError{Argument: "actions", Index: -1, Reason: fmt.Sprintf(
-			"None of the actions means %s, so the two filters together would find nothing, whatever happened.", OrText(q.Operations))})
+		all = append(all, q.contradiction(info))
 	}
 
 	for _, u := range Malformed(info, q.Asked()) {
 		all = append(all, &UnanswerableError{Argument: u.Argument, Index: u.Index, Reason: u.Reason, Nearest: u.Nearest})
 	}
 
+	ever := q
+	ever.Window = Window{}
+
+	impossible := ""
+
 	switch {
 	case q.Where == nil:
 	case !q.Where.Possible(Query{}.Scope(info)):
-		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: fmt.Sprintf(
-			"No entry of %s can meet the condition, whatever happened.", info.Title)})
+		impossible = "No entry of " + info.Title + " can meet the condition, whatever happened."
+	case !q.Where.Possible(ever.Scope(info)):
+		impossible = "No entry that passes the other filters can meet the condition, whatever happened."
 	case !q.Where.Possible(q.Scope(info)):
-		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: "No entry that passes the other filters can meet the condition, whatever happened."})
+		impossible = "No entry of the window can meet the condition, whatever happened."
+	}
+
+	if impossible != "" {
+		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: impossible})
 	}
 
 	return all

@@ -3,6 +3,7 @@
 package auditlog
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,15 +13,45 @@ type Scope struct {
 	// Values are all that a field can hold, by its name; "" is absent. A field that
 	// is not named can hold anything.
 	Values map[string][]string
+	// Window is when they happened; the zero Window is at any time.
+	Window Window
 	// OperationsOf returns the operations that an entry of the action can have; nil
 	// where an action says nothing about them.
 	OperationsOf func(action string) []Operation
+	// Coherent is the service's.
+	Coherent func(known Known) bool
+}
+
+// SomeText stands for a text that is not empty and of which nothing else is known.
+const SomeText = "\x00"
+
+// Known returns the value of a field, and false where it can have any.
+type Known func(field string) (value string, ok bool)
+
+// Can says whether the field can have the value.
+func (k Known) Can(field, want string) bool {
+	value, ok := k(field)
+
+	return !ok || value == want || value == SomeText && want != ""
+}
+
+// RelatedFields are those whose values say something of each other's.
+var RelatedFields = []string{"action", "operation", "resource_type", FieldOrigin, "actor_type", "actor", "actor_id", "scope_type", "scope_id"}
+
+// Consistent says whether one entry can have all the values that are known.
+func (s Scope) Consistent(known Known) bool {
+	action, hasAction := known("action")
+	hasAction = hasAction && action != SomeText
+	operation, hasOperation := known("operation")
+
+	return (!hasAction || !hasOperation || s.OperationsOf == nil || slices.Contains(s.OperationsOf(action), Operation(operation))) &&
+		(s.Coherent == nil || s.Coherent(known))
 }
 
 // Scope says what is known of the entries that pass the query's filters, its
 // condition aside.
 func (q Query) Scope(info Info) Scope {
-	s := Scope{Values: map[string][]string{}}
+	s := Scope{Values: map[string][]string{}, Window: q.Window}
 
 	for field, known := range info.Values {
 		if known.Closed {
@@ -59,6 +90,11 @@ func (q Query) Scope(info Info) Scope {
 		s.Values["actor"] = q.Actors
 	}
 
+	// A copy may have been made by older tables, or without some of the values.
+	if !info.Copy && info.Of == "" {
+		s.Coherent = info.Coherent
+	}
+
 	if info.OperationOf != nil {
 		s.OperationsOf = func(action string) []Operation {
 			meant := []Operation{info.OperationOf(action)}
@@ -82,20 +118,63 @@ func (q Query) operations(info Info) []Operation {
 	})
 }
 
-// contradicts says that no entry passes both actions and operations.
+// contradicts says that no entry passes all the filters, although one may pass each.
 func (q Query) contradicts(info Info) bool {
-	if len(q.Actions) == 0 || len(q.Operations) == 0 {
-		return false
-	}
-
 	s := q.Scope(info)
-	if s.OperationsOf == nil {
-		return false
+	s.Values["operation"] = texts(q.Operations)
+
+	var fields []string
+
+	for _, name := range RelatedFields {
+		if len(s.Values[name]) > 0 {
+			fields = append(fields, name)
+		}
 	}
 
-	return !slices.ContainsFunc(q.Actions, func(action string) bool {
-		return slices.ContainsFunc(s.OperationsOf(action), func(op Operation) bool { return slices.Contains(q.Operations, op) })
-	})
+	assumed := map[string]string{}
+	known := func(field string) (string, bool) { value, ok := assumed[field]; return value, ok }
+
+	var some func(i int) bool
+
+	some = func(i int) bool {
+		return i == len(fields) || slices.ContainsFunc(s.Values[fields[i]], func(value string) bool {
+			assumed[fields[i]] = value
+			defer delete(assumed, fields[i])
+
+			return s.Consistent(known) && some(i+1)
+		})
+	}
+
+	return !some(0)
+}
+
+// contradiction is the error of a query that contradicts itself.
+func (q Query) contradiction(info Info) *UnanswerableError {
+	actionsAlone := Query{Actions: q.Actions, Operations: q.Operations}
+	if actionsAlone.contradicts(info) {
+		return &UnanswerableError{Argument: "actions", Index: -1, Reason: fmt.Sprintf(
+			"None of the actions means %s, so the two filters together would find nothing, whatever happened.", OrText(q.Operations))}
+	}
+
+	var given []string
+
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{
+		{"actions", len(q.Actions) > 0},
+		{"operations", len(q.Operations) > 0},
+		{"resource_types", len(q.ResourceTypes) > 0},
+		{"origins", len(q.Origins) > 0},
+		{"actors", len(q.Actors) > 0},
+	} {
+		if f.given {
+			given = append(given, f.name)
+		}
+	}
+
+	return &UnanswerableError{Argument: given[0], Index: -1, Reason: fmt.Sprintf(
+		"No entry of %s passes all of %s, so the filters together would find nothing, whatever happened.", info.Title, strings.Join(given, ", "))}
 }
 
 func texts[T ~string](values []T) []string {

@@ -27,7 +27,7 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			return
 		}
 
-		w := watch{q: q, info: info, matcher: matcher, unseen: slices.Clone(q.Unconfirmed), unknown: map[string]bool{}}
+		w := watch{q: q, info: info, matcher: matcher, unseen: slices.Clone(q.Unconfirmed), unknown: map[string]bool{}, had: map[string]bool{}}
 
 		var newest time.Time
 
@@ -86,6 +86,11 @@ type watch struct {
 	// unseen are the unconfirmed values that no entry has had so far.
 	unseen  []Asked
 	unknown map[string]bool
+	// entries is how many lie in the window, and had the fields that any of them has.
+	entries int64
+	had     map[string]bool
+	// unplaced is how many have addresses that cannot be placed where that matters.
+	unplaced int64
 }
 
 func (w *watch) see(e *Entry, matches bool, c *Completeness) {
@@ -99,6 +104,18 @@ func (w *watch) see(e *Entry, matches bool, c *Completeness) {
 
 			return ok && a.matches(f.Text(e))
 		})
+	}
+
+	w.entries++
+
+	if w.info.Varies {
+		for _, f := range fields {
+			w.had[f.Name] = w.had[f.Name] || f.Text(e) != "" || f.Kind == KindRaw && len(e.Raw) > 0 || f.Kind == KindChanges && len(e.Changes) > 0
+		}
+	}
+
+	if w.matcher.dependsOnAddress(e) {
+		w.unplaced++
 	}
 
 	if !w.info.UnknownAction(e) {
@@ -132,6 +149,18 @@ func (i Info) UnknownAction(e *Entry) bool {
 // entry that was yielded.
 func (w *watch) end(c *Completeness, newest time.Time) error {
 	c.UnknownActions = slices.Sorted(maps.Keys(w.unknown))
+
+	if w.unplaced > 0 {
+		c.Caveats = append(c.Caveats, fmt.Sprintf("Of the entries of the window, %d have addresses that are masked or none, "+
+			"so whether they lie in a block that was asked for is not known.", w.unplaced))
+	}
+
+	if w.info.Varies && w.entries > 0 {
+		if missing := w.q.Missing(func(field string) bool { return w.had[field] }); len(missing) > 0 {
+			c.Caveats = append(c.Caveats, fmt.Sprintf("No entry of the window has %s, and whether the log that was copied had is not known, "+
+				"so what is asked of that finds nothing, whatever happened.", strings.Join(missing, ", ")))
+		}
+	}
 
 	for i := range w.unseen {
 		text := w.unseen[i].String()

@@ -44,6 +44,9 @@ type Info struct {
 	// order, such as exports that somebody makes: what it cannot show yet are gaps
 	// of its readings, and nothing in it expires.
 	Copy bool
+	// Varies says that which fields entries have differs from source to source, and
+	// that the source does not tell.
+	Varies bool
 	// Operations lists what its actions can mean; OperationOther is always among it.
 	Operations []Operation
 	// OperationOf maps an action as the service spells it, and KnowsAction says
@@ -55,6 +58,10 @@ type Info struct {
 	NeverOperations map[Operation]string
 	// Values is what is known of the values of fields, by field.
 	Values map[string]Values
+	// Coherent says whether one entry can have all the values that are known of its
+	// RelatedFields; those of action and operation are held against each other without
+	// it. Nil means yes.
+	Coherent func(known Known) bool
 	// UniqueActor says whether nobody else could have given themselves the entry's
 	// actor as a name. The ids of actors always are unique.
 	UniqueActor func(e *Entry) bool

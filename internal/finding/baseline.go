@@ -73,7 +73,7 @@ func (v *evaluation) baseline(
 	q.Window = auditlog.Window{Start: q.Window.Start.Add(-length), End: q.Window.Start}
 	q.Operations = []auditlog.Operation{auditlog.OperationLogin}
 	// A login that nobody knows to be one makes an address look new, which shows.
-	q.FailOnUnknownActions, q.Unconfirmed, q.Unknown = false, nil, nil
+	q.FailOnUnknownActions, q.Unconfirmed = false, nil
 
 	known := logins{}
 	v.result.Baseline = &auditlog.Completeness{}

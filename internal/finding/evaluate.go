@@ -50,6 +50,7 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 		return nil, err
 	}
 
+	q.Conditions, q.Needs = o.asks(info)
 	q.Unknown = func(e *auditlog.Entry) { v.wonder(e, matcher) }
 
 	err = proven(s.Read(ctx, q, c), c, func(e *auditlog.Entry) error {
@@ -68,6 +69,22 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 	}
 
 	return v.end(c), nil
+}
+
+// asks returns what is asked of the entries besides the query: the conditions of the
+// user's rules, and the fields that the built-in ones stand on.
+func (o Options) asks(info auditlog.Info) (conditions []auditlog.Condition, needs []string) {
+	for i := range o.Rules {
+		conditions = append(conditions, o.Rules[i].Condition)
+	}
+
+	for _, name := range o.Builtins {
+		if b, ok := builtinByName(name); ok {
+			needs = append(needs, slices.Concat(b.needs[""], b.needs[info.Cloud()])...)
+		}
+	}
+
+	return conditions, needs
 }
 
 // RuleError is a rule whose condition cannot be decided for an entry.
@@ -132,6 +149,11 @@ type evaluation struct {
 	// mean.
 	unknown map[string]map[string]bool
 	choices []choice
+	// excused are the rules whose finding nothing counts as clean, since no log of the
+	// service is known to show what they look for, and contradicted the actions by rule
+	// that show it all the same.
+	excused      []*rule
+	contradicted map[string]map[string]bool
 }
 
 // prepare puts the rules to work that can be evaluated.
@@ -143,7 +165,13 @@ func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, info audit
 
 	for _, name := range v.o.Builtins {
 		b, ok := builtinByName(name)
-		if !ok || v.impossible(name, unanswerable(s, info, q, compiled[name])) {
+		if !ok {
+			continue
+		}
+
+		if v.impossible(name, unanswerable(s, info, q, compiled[name])) {
+			v.excused = append(v.excused, &rule{name: name, match: b.match(compiled[name])})
+
 			continue
 		}
 
@@ -228,6 +256,12 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 		return err
 	}
 
+	for _, r := range v.excused {
+		if shown, err := r.match(e); shown && err == nil {
+			v.contradict(r.name, e.Action)
+		}
+	}
+
 	var of *auditlog.Entry
 
 	v.met = v.met[:0]
@@ -258,6 +292,23 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 	}
 
 	return nil
+}
+
+// contradict takes note of an action that shows what the rule was said never to find.
+func (v *evaluation) contradict(rule, action string) {
+	const most = 100
+
+	if v.contradicted == nil {
+		v.contradicted = map[string]map[string]bool{}
+	}
+
+	if v.contradicted[rule] == nil {
+		v.contradicted[rule] = map[string]bool{}
+	}
+
+	if len(v.contradicted[rule]) < most {
+		v.contradicted[rule][action] = true
+	}
 }
 
 // wonder takes note of the rules that would count otherwise what answers the query
@@ -470,6 +521,13 @@ func (v *evaluation) end(c *auditlog.Completeness) *Result {
 		v.result.NotEvaluable = append(v.result.NotEvaluable, NotEvaluable{Rule: name, Reason: fmt.Sprintf(
 			"The log holds actions that are not known to mean any operation, so that the rule may have missed what they did: %s.",
 			strings.Join(slices.Sorted(maps.Keys(v.unknown[name])), ", "))})
+	}
+
+	for i := range v.result.NotEvaluable {
+		if actions := v.contradicted[v.result.NotEvaluable[i].Rule]; actions != nil {
+			v.result.NotEvaluable[i].ByNature = false
+			v.result.NotEvaluable[i].Reason += " Yet the log holds actions that mean it: " + strings.Join(slices.Sorted(maps.Keys(actions)), ", ") + "."
+		}
 	}
 
 	v.result.Clean = v.result.TotalCount == 0 && c.Conclusive() &&

@@ -51,7 +51,7 @@ func (l *log) FilterOptions(context.Context, auditlog.Query) (auditlog.FilterOpt
 func (l *log) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, l.info.Retention, q.Window.End)
 	asked := q
-	asked.Unknown = nil // How a reading is evaluated is not what it asks for.
+	asked.Unknown, asked.Conditions, asked.Needs = nil, nil, nil // How a reading is evaluated is not what it asks for.
 	l.queries = append(l.queries, asked)
 
 	proof := auditlog.ProofExports

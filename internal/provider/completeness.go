@@ -38,7 +38,7 @@ func completenessFields() []struct {
 		{"proof", "Why nothing is missing: `total_matches` (as many different records came as the service counts), `cursor_exhausted` (the service's cursor was followed to its end), `exports_read` (every record of the console's exports was read) or `chain_verified` (every segment is what the archive's chain says).", types.StringType},
 		{"second_pass", "Whether a first reading did not add up and was repeated.", types.BoolType},
 		{"gaps", "Parts of the window that the source holds nothing about, each `{start, end}`; what happened there is not known. Only console exports and archives have gaps.", gapsType()},
-		{"caveats", "What else the reading cannot show, one sentence each: what the filters of an archive left out of it, and what its redaction may hide from a filter. Empty for everything but archives.", types.ListType{ElemType: types.StringType}},
+		{"caveats", "What else the reading cannot show, one sentence each: what the filters of an archive left out of it, what its redaction may hide from a filter, columns that some exports lack, and addresses that are masked where blocks are asked for.", types.ListType{ElemType: types.StringType}},
 		{"retention_days", "How many days the service keeps entries; `0` for an archive, which drops none.", types.Int64Type},
 		{"beyond_retention", "Whether the window begins before the retention, so that an empty part of it proves nothing.", types.BoolType},
 		{"unknown_actions", "Actions that are not known to mean any operation, of entries that answer the query, or would if their action meant something else.", types.ListType{ElemType: types.StringType}},
@@ -208,13 +208,17 @@ func clockWarning(info auditlog.Info, skew time.Duration, c auditlog.Completenes
 
 const clockNext = "Set the clock that is wrong, such as by NTP; max_clock_skew in the provider configuration says how far they may be apart."
 
-// caveatsWarning names what an archive cannot show by its nature.
+// caveatsWarning names what the source cannot show by its nature.
 func caveatsWarning(info auditlog.Info, c auditlog.Completeness) problem {
 	p := problem{
 		summary: "The archive does not hold everything that happened",
 		cause:   "That nothing is found in " + info.Title + " does not mean that nothing happened.",
 		next:    "Take it into account; to make it fail, let a postcondition look at completeness.caveats.",
 	}.with("Service", info.Name).with("Window", c.Window.String())
+
+	if info.Name != auditlog.ServiceArchive {
+		p.summary = "The log cannot show everything that was asked for"
+	}
 
 	for _, text := range c.Caveats {
 		p = p.with("Caveat", text)

@@ -482,6 +482,89 @@ func TestOneFactSaysWhetherAnEmptyAnswerIsAnAnswer(t *testing.T) {
 	a.is("clean", false) // An export could have addresses, and this one has none.
 }
 
+// many is a list of values in a condition.
+func many(prefix string) string {
+	var values []string
+	for i := range 150 {
+		values = append(values, fmt.Sprintf("'%s%d'", prefix, i))
+	}
+
+	return "[" + strings.Join(values, ", ") + "]"
+}
+
+// TestAConditionThatNoKnownValueMeetsIsNamed, however it asks for the value: nothing
+// found does not mean that nothing happened.
+func TestAConditionThatNoKnownValueMeetsIsNamed(t *testing.T) {
+	t.Parallel()
+
+	w := deletions(t)
+
+	for _, condition := range []string{
+		`entry.action.startsWith("delted")`, `entry.action.contains("DELETE")`, `entry.action.endsWith("deleet")`, `entry.action.matches("^deleted$")`,
+		`entry.action.lowerAscii() == "deleted"`, `entry.action in {"deleted": true}`, `entry.action in ["deleted"] + ["removed"]`,
+		`["deleted"].exists(a, a == entry.action)`, `[entry.action] == ["deleted"]`, `entry.resource_type.startsWith("managed_database")`,
+		`entry.origin.contains("web")`, `size(entry.action) > 100`, `entry.operation == "delete" && entry.resource_type.endsWith("servers")`,
+		`entry.actor == "joe" || entry.action.startsWith("delted")`, `entry.actor == "joe" && !entry.action.startsWith("delted")`,
+	} {
+		t.Run(condition, func(t *testing.T) {
+			t.Parallel()
+
+			a := w.look(t, "audit_logs", args{"service": "upcloud", "where": condition})
+			a.warns("Value: where: ")
+			a.is("total_count", 0)
+			a.is("completeness.conclusive", false)
+
+			rule := args{"service": "upcloud", "builtin_rules": list(), "rules": args{"x": args{"where": condition}}}
+			a = w.look(t, "audit_log_findings", rule)
+			a.warns("Value: rules.x.where: ")
+			a.is("clean", false)
+
+			rule["allow_unknown_values"] = true
+			w.look(t, "audit_log_findings", rule).is("clean", true)
+		})
+	}
+
+	// What some value meets is no mistake, and neither is what asks for absence.
+	for _, condition := range []string{
+		`entry.action.startsWith("del")`, `entry.action.matches("^(create|delete)$")`, `size(entry.origin) == 0`, `entry.resource_type.contains("-")`,
+		`entry.raw.action == "anything"`, `entry.action in ["create"] + ["delete"]`, `entry.actor.startsWith("nobody")`,
+	} {
+		w.look(t, "audit_logs", args{"service": "upcloud", "where": condition}).quiet()
+	}
+
+	// cloudscale's actions are an open set.
+	a := w.look(t, "audit_logs", args{"service": "cloudscale", "where": `entry.action.startsWith("sevrer_")`})
+	a.warns("sevrer_")
+	a.is("completeness.conclusive", false)
+	w.look(t, "audit_logs", args{"service": "cloudscale", "where": `entry.action.startsWith("server_")`}).quiet()
+}
+
+// TestEveryOperationThatEntriesHaveCanBeAskedFor, also one that only a word of the
+// action means.
+func TestEveryOperationThatEntriesHaveCanBeAskedFor(t *testing.T) {
+	t.Parallel()
+
+	w := deletions(t)
+	w.history(deed{3 * time.Hour, "mia", "revoke", "server", "192.0.2.1"}, deed{3 * time.Hour, "mia", "reboot", "server", "192.0.2.1"},
+		deed{3 * time.Hour, "mia", "export", "managed-database", "192.0.2.1"}, deed{3 * time.Hour, "mia", "invite", "account", "192.0.2.1"})
+
+	for _, operation := range []string{"revoke", "restart", "export", "invite"} {
+		w.look(t, "audit_logs", args{"service": "upcloud", "operations": list(operation)}).is("total_count", 1)
+		w.look(t, "audit_logs", args{"service": "upcloud", "where": "entry.operation == '" + operation + "'"}).is("total_count", 1)
+	}
+
+	a := w.look(t, "audit_log_findings", args{"service": "upcloud", "builtin_rules": list("permission_change")})
+	a.is("counts_by_rule.permission_change", 1)
+
+	// A log that shows what it is said never to hold excuses no rule.
+	c := deletions(t)
+	c.cloudscaleDeeds(deed{2 * time.Hour, "mia", "custom_image_share", "", "192.0.2.1"})
+
+	a = c.look(t, "audit_log_findings", args{"service": "cloudscale"})
+	a.warns("Rule permission_change", "custom_image_share")
+	a.is("clean", false)
+}
+
 // TestWhatCanNeverBeTrueIsRefused, whoever wrote it.
 func TestWhatCanNeverBeTrueIsRefused(t *testing.T) {
 	t.Parallel()
@@ -508,6 +591,18 @@ func TestWhatCanNeverBeTrueIsRefused(t *testing.T) {
 		"a scope":                     {args{"service": "cloudscale", "where": "entry.scope_type == 'account'"}, "No entry of cloudscale can meet"},
 		"another service":             {args{"service": "upcloud", "where": "entry.service == 'cloudscale'"}, "No entry of UpCloud can meet"},
 		"what is absent":              {args{"service": "cloudscale", "where": "has(entry.origin)"}, "No entry of cloudscale can meet"},
+		"a prefix and a value":        {args{"service": "upcloud", "where": "entry.actor.startsWith('a') && entry.actor == 'b'"}, "No entry of UpCloud can meet"},
+		"a prefix and a filter":       {args{"service": "upcloud", "resource_ids": list("web"), "where": "entry.resource_id.startsWith('db')"}, "passes the other filters"},
+		"a time to come":              {args{"service": "upcloud", "where": "entry.time > timestamp('2030-01-01T00:00:00Z')"}, "No entry of the window can meet"},
+		"a time before the window":    {args{"service": "upcloud", "where": "entry.time < timestamp('2026-06-01T00:00:00Z') && entry.operation == 'delete'"}, "No entry of the window can meet"},
+		"two times":                   {args{"service": "upcloud", "where": "entry.time < timestamp('2026-06-01T00:00:00Z') && entry.time > timestamp('2026-06-02T00:00:00Z')"}, "No entry of UpCloud can meet"},
+		"many values":                 {args{"service": "upcloud", "where": "entry.actor in " + many("a") + " && !(entry.actor in " + many("a") + ") && entry.resource_id in " + many("r")}, "No entry of UpCloud can meet"},
+		"a type of another action":    {args{"service": "cloudscale", "actions": list("server_create"), "resource_types": list("volume")}, "No entry of cloudscale passes all of actions, resource_types"},
+		"the same in a condition":     {args{"service": "cloudscale", "where": "entry.action == 'server_delete' && entry.resource_type == 'volume'"}, "No entry of cloudscale can meet"},
+		"users have no id":            {args{"service": "cloudscale", "where": "entry.actor_type == 'user' && has(entry.actor_id)"}, "No entry of cloudscale can meet"},
+		"nobody in particular":        {args{"service": "upcloud", "actors": list("mia"), "where": "entry.actor_type == 'unknown'"}, "passes the other filters"},
+		"a system by hand":            {args{"service": "upcloud", "where": "entry.origin == 'gui' && entry.actor_type == 'system'"}, "No entry of UpCloud can meet"},
+		"internal users":              {args{"service": "upcloud", "origins": list("upcloud_internal"), "where": "entry.actor_type == 'user'"}, "passes the other filters"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -536,4 +631,171 @@ func TestWhatCanNeverBeTrueIsRefused(t *testing.T) {
 	a := w.look(t, "audit_log_findings", args{"service": "upcloud", "where": "entry.operation == 'create'", "builtin_rules": list("deletion")})
 	a.warns("Rule deletion")
 	a.is("clean", false)
+}
+
+// TestAnAddressThatCannotBePlacedMayLieAnywhere: nothing found in a block does then not
+// mean that nothing came from there.
+func TestAnAddressThatCannotBePlacedMayLieAnywhere(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+	w.history(
+		deed{6 * time.Hour, "mia", "create", "server", "198.51.100.1"},
+		deed{5 * time.Hour, "mia", "delete", "server", "203.0.113.7:52344"},
+		deed{4 * time.Hour, "mia", "delete", "server", "[2001:db8::1]"},
+		deed{3 * time.Hour, "mia", "delete", "server", " 192.0.2.78"},
+	)
+
+	for _, address := range []string{"203.0.113.7", "2001:db8::1", "192.0.2.0/24"} {
+		a := w.look(t, "audit_logs", args{"service": "upcloud", "ip_addresses": list(address)})
+		a.quiet()
+		a.is("total_count", 1)
+	}
+
+	w.history(deed{2 * time.Hour, "mia", "delete", "server", "10.20.30.xxx"}, deed{time.Hour, "joe", "start", "server", "172.16.0.1, 172.16.0.2"})
+
+	rule := func(where string) args {
+		return args{"service": "upcloud", "builtin_rules": list(), "rules": args{"x": args{"where": where}}}
+	}
+
+	for name, tt := range map[string]struct {
+		kind       string
+		given      args
+		conclusive bool
+	}{
+		"a filter":                        {"audit_logs", args{"service": "upcloud", "ip_addresses": list("10.20.30.0/24")}, false},
+		"a filter that leaves them out":   {"audit_logs", args{"service": "upcloud", "ip_addresses": list("10.20.30.0/24"), "actors": list("zoe")}, true},
+		"a condition":                     {"audit_logs", args{"service": "upcloud", "where": "ip_in(entry.ip_address, ['10.20.30.0/24', '10.0.0.1'])"}, false},
+		"a condition on something else":   {"audit_logs", args{"service": "upcloud", "where": "entry.ip_address != '10.0.0.1' && entry.operation == 'stop'"}, true},
+		"a rule":                          {"audit_log_findings", rule("entry.operation == 'delete' && ip_in(entry.ip_address, '10.20.30.0/24')"), false},
+		"a rule that is met by none":      {"audit_log_findings", rule("entry.operation == 'stop' && ip_in(entry.ip_address, '10.20.30.0/24')"), true},
+		"a rule of entries that are left": {"audit_log_findings", args{"service": "upcloud", "builtin_rules": list("deletion"), "ip_addresses": list("10.20.30.40")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			a := w.look(t, tt.kind, tt.given)
+			a.is("total_count", 0)
+			a.is("completeness.conclusive", tt.conclusive)
+
+			if tt.kind == "audit_log_findings" {
+				a.is("clean", tt.conclusive)
+			}
+
+			if !tt.conclusive {
+				a.warns("addresses that are masked or none")
+			}
+		})
+	}
+}
+
+// TestARuleIsHeldAgainstWhatTheSourceLacks, as the query's own condition is.
+func TestARuleIsHeldAgainstWhatTheSourceLacks(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+	w.write("a.csv", "Timestamp,User,Action,IP Address\n2026-06-29 08:00:00,jane,Create,192.0.2.1\n2026-06-29 20:00:00,jane,Start,192.0.2.1\n")
+	w.write("b.csv", "Timestamp,User,Action\n2026-06-29 21:00:00,jane,Start\n2026-06-30 20:00:00,jane,Delete\n")
+
+	podstack := w.provider(t, args{"podstack": args{"exports": list(w.file("*.csv"))}})
+	within := func(given args) args {
+		given["start"], given["end"] = "2026-06-30T00:00:00Z", "2026-06-30T10:00:00Z"
+
+		return given
+	}
+
+	for _, given := range []args{
+		{"builtin_rules": list(), "rules": args{"x": args{"where": "ip_in(entry.ip_address, '203.0.113.0/24')"}}},
+		{"builtin_rules": list(), "rules": args{"x": args{"where": "entry.ip_address == '203.0.113.7' || entry.actor == 'joe'"}}},
+		{"builtin_rules": list("login_from_new_address")},
+	} {
+		a := podstack.read("audit_log_findings", within(given))
+		a.warns("b.csv has no column for ip_address")
+		a.is("total_count", 0)
+		a.is("clean", false)
+	}
+
+	a := podstack.read("audit_logs", within(args{"where": "ip_in(entry.ip_address, '203.0.113.0/24') || entry.actor == 'joe'"}))
+	a.warns("b.csv has no column for ip_address")
+	a.is("completeness.conclusive", false)
+
+	a = podstack.read("audit_log_findings", within(args{"builtin_rules": list("deletion")}))
+	a.is("clean", true)
+
+	podstack.read("audit_log_findings", within(args{"builtin_rules": list("new_api_token")})).warns("never records resource_type")
+}
+
+// TestADisplayNameIsNoAddress, whatever it looks like.
+func TestADisplayNameIsNoAddress(t *testing.T) {
+	t.Parallel()
+
+	for header, clean := range map[string]bool{"Actor Name": false, "Display Name": false, "User": true, "Username": true, "Email": true} {
+		w := newWorld(t, fakeapi.Options{NoExamples: true})
+		w.write("a.csv", "Timestamp,"+header+",Action\n2026-06-29 08:00:00,ci@example.com,Delete\n2026-06-30 20:00:00,ci@example.com,Delete\n")
+
+		podstack := w.provider(t, args{"podstack": args{"exports": list(w.file("*.csv")), "columns": args{"actor": header}}})
+		a := podstack.read("audit_log_findings", args{
+			"builtin_rules": list("deletion"), "expected": list(args{"actors": list("ci@example.com")}),
+			"start": "2026-06-29T00:00:00Z", "end": "2026-06-29T12:00:00Z",
+		})
+
+		a.is("clean", false) // A gap.
+		a.is("total_count", map[bool]int{true: 0, false: 1}[clean])
+	}
+}
+
+// TestAnArchiveKnowsNoMoreThanItsSource: of which columns the exports had, nothing is
+// kept, and what a redaction took away is not there for rules either.
+func TestAnArchiveKnowsNoMoreThanItsSource(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+	w.write("a.csv", "Timestamp,User,Action\n2026-06-29 11:00:00,jane@example.com,Create\n2026-06-30 01:00:00,joe@example.com,Delete\n2026-06-30 11:50:00,jane@example.com,Create\n")
+	w.history(
+		deed{4 * time.Hour, "mallory", "delete", "server", "192.0.2.1"},
+		deed{30 * time.Minute, "bob", "create", "server", "192.0.2.1"},
+	)
+
+	podstack := w.provider(t, args{"podstack": args{"exports": list(w.file("*.csv"))}})
+	podstack.apply("audit_log_archive", args{"service": "podstack", "destination": w.file("podstack"), "start": "2026-06-29T11:00:00Z"}).errors()
+	w.provider(t, w.settings()).apply("audit_log_archive", args{"service": "upcloud", "destination": w.file("upcloud"), "start": "30d", "redact": args{"actor": "drop"}}).errors()
+
+	read := func(service, kind string, given args) answer {
+		given["service"], given["destination"], given["start"], given["end"] = "archive", w.file(service), "2026-06-29T12:00:00Z", "2026-06-30T11:00:00Z"
+
+		return w.look(t, kind, given)
+	}
+	rule := func(where string) args {
+		return args{"builtin_rules": list(), "rules": args{"x": args{"where": where}}}
+	}
+
+	for _, given := range []args{
+		{"ip_addresses": list("203.0.113.7")}, {"resource_ids": list("x")}, {"where": "has(entry.ip_address)"},
+		{"where": "entry.user_agent == 'curl'"}, {"where": "entry.resource_name.contains('Pod')"},
+	} {
+		a := read("podstack", "audit_logs", given)
+		a.warns("whether the log that was copied had is not known")
+		a.is("completeness.conclusive", false)
+	}
+
+	for _, given := range []args{{"builtin_rules": list("login_from_new_address")}, rule("ip_in(entry.ip_address, '203.0.113.0/24')")} {
+		a := read("podstack", "audit_log_findings", given)
+		a.warns("No entry of the window has ip_address")
+		a.is("clean", false)
+	}
+
+	a := read("podstack", "audit_logs", args{"actors": list("zoe@example.com")})
+	a.quiet()
+	a.is("completeness.conclusive", true)
+
+	for _, where := range []string{
+		"entry.action == 'delete' && (entry.actor == 'mallory' || entry.origin == 'gui')", "entry.resource_id == 'mia'",
+	} {
+		a := read("upcloud", "audit_log_findings", rule(where))
+		a.warns("a filter on rules does not find such entries")
+		a.is("total_count", 0)
+		a.is("clean", false)
+	}
+
+	read("upcloud", "audit_log_findings", rule("entry.operation == 'stop'")).is("clean", true)
 }

@@ -4,6 +4,7 @@ package provider
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,7 +176,15 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 		diags.Append(m.endWarning(window.End, spec.SettleDelay)...)
 	}
 
+	before := query.Unanswerable(info)
 	query.Window, query.SettleDelay = window, spec.SettleDelay
+
+	// What only the window rules out.
+	for _, u := range query.Unanswerable(info) {
+		if err == nil && !slices.ContainsFunc(before, func(b *auditlog.UnanswerableError) bool { return *b == *u }) {
+			diags.Append(unanswerableProblem(u, info))
+		}
+	}
 
 	return query, diags
 }

@@ -26,6 +26,7 @@ func newEnvironment() (*cel.Env, error) {
 		cel.CustomTypeProvider(provider{registry}),
 		cel.CustomTypeAdapter(registry),
 		cel.Variable(entryVariable, entryType),
+		cel.EnableMacroCallTracking(),
 		cel.ParserExpressionSizeLimit(MaxLength),
 		cel.ParserRecursionLimit(maxNesting),
 		cel.ExpressionNodeLimit(maxNodes),

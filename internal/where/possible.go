@@ -3,7 +3,11 @@
 package where
 
 import (
+	"errors"
+	"net/netip"
 	"slices"
+	"sync"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -15,47 +19,267 @@ import (
 
 // uses is how a condition uses the fields of an entry.
 type uses struct {
-	// compared are the literals that fields are compared with.
+	// compared are the values that fields are compared with.
 	compared []auditlog.Asked
-	// fields are all those that it looks at. Of one that is not opaque, it matters
-	// only which of the literals it is, if any.
-	fields map[string]bool
-	opaque map[string]bool
+	fields   map[string]bool
+	// terms are the parts that logical operators join, by the id of their expression.
+	terms map[int64]*term
+	// times are the literals of timestamps, and blocks those of ip_in.
+	times  []time.Time
+	blocks []netip.Prefix
 }
 
-// usesOf goes through a condition from the outside in, since what is around a field
-// says how it is used.
+// term is a part of a condition that is true or false by itself, such as
+// entry.actor.startsWith("ci-").
+type term struct {
+	// fields are all those of the entry that it looks at; whole says that it takes the
+	// entry as a whole.
+	fields map[string]bool
+	whole  bool
+	// field is compared with one of the literals, or with none of them. Empty where the
+	// term does something else.
+	field    string
+	literals map[string]bool
+	unequal  bool
+	// ordered says that all it does is comparing the entry's time with a literal.
+	ordered bool
+	text    string
+	program func() (cel.Program, error)
+}
+
+// usesOf goes through a condition from the outside in.
 func usesOf(text string, a *ast.AST) uses {
-	u := uses{fields: map[string]bool{}, opaque: map[string]bool{}}
+	u := uses{fields: map[string]bool{}, terms: map[int64]*term{}}
 	u.visit(newSource(text), a, a.Expr())
 
 	return u
 }
 
 func (u *uses) visit(s source, a *ast.AST, x ast.Expr) {
-	if name, ok := fieldOf(x); ok {
-		u.fields[name] = true
-		u.opaque[name] = u.opaque[name] || !x.AsSelect().IsTestOnly()
-
-		return
-	}
-
-	if field, literals, ok := comparison(x); ok {
-		u.fields[field] = true
-
-		for _, l := range literals {
-			value, _ := literalString(l)
-			p := s.error(startOf(s, a, l), "")
-			u.compared = append(u.compared, auditlog.Asked{
-				Argument: "where", Expectation: -1, Index: -1, Line: p.Line, Column: p.Column, Excerpt: p.Excerpt, Field: field, Value: value,
-			})
+	if parts, ok := logical(x); ok {
+		for _, part := range parts {
+			u.visit(s, a, part)
 		}
 
 		return
 	}
 
-	for _, child := range ast.NavigateExpr(a, x).Children() {
-		u.visit(s, a, child)
+	t := newTerm(a, x)
+	u.terms[x.ID()] = t
+
+	for field := range t.fields {
+		u.fields[field] = true
+	}
+
+	asked := func(at ast.Expr, field, value string, matches func(string) bool) {
+		p := s.error(startOf(s, a, at), "")
+		u.compared = append(u.compared, auditlog.Asked{
+			Argument: "where", Expectation: -1, Index: -1, Line: p.Line, Column: p.Column, Excerpt: p.Excerpt,
+			Field: field, Value: value, Matches: matches, Partial: matches != nil,
+		})
+	}
+
+	if field, literals, ok := comparison(x); ok {
+		for _, l := range literals {
+			value, _ := literalString(l)
+			asked(l, field, value, nil)
+		}
+	} else if field, ok := t.only(); ok && t.text != "" {
+		asked(x, field, t.text, func(value string) bool { return t.truth(map[string]string{field: value}, nil) != no })
+	}
+
+	ast.PreOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
+		if at, ok := literalTime(x); ok {
+			u.times = append(u.times, at)
+		}
+
+		for _, l := range literalBlocks(x) {
+			if block, err := auditlog.ParseAddress(l); err == nil {
+				u.blocks = append(u.blocks, block)
+			}
+		}
+	}))
+}
+
+// logical returns the parts that a logical operator joins.
+func logical(x ast.Expr) ([]ast.Expr, bool) {
+	if x.Kind() != ast.CallKind {
+		return nil, false
+	}
+
+	switch x.AsCall().FunctionName() {
+	case operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional:
+		return x.AsCall().Args(), true
+	default:
+		return nil, false
+	}
+}
+
+func newTerm(a *ast.AST, x ast.Expr) *term {
+	t := &term{fields: map[string]bool{}, ordered: ordersTime(x)}
+
+	var look func(x ast.Expr)
+
+	look = func(x ast.Expr) {
+		if name, ok := fieldOf(x); ok {
+			t.fields[name] = true
+
+			return
+		}
+
+		t.whole = t.whole || isEntry(x)
+
+		for _, child := range ast.NavigateExpr(a, x).Children() {
+			look(child)
+		}
+	}
+
+	look(x)
+
+	if field, ok := fieldOf(x); ok {
+		// Something is there that is not the absent text.
+		if f, _ := auditlog.FieldByName(field); f.Kind == auditlog.KindString {
+			t.field, t.literals, t.unequal = field, map[string]bool{"": true}, true
+		}
+	} else if field, literals, ok := comparison(x); ok {
+		t.field, t.literals = field, map[string]bool{}
+		t.unequal = x.AsCall().FunctionName() == operators.NotEquals
+
+		for _, l := range literals {
+			value, _ := literalString(l)
+			t.literals[value] = true
+		}
+	}
+
+	text, err := cel.ExprToString(x, a.SourceInfo())
+	t.text = text
+
+	t.program = sync.OnceValues(func() (cel.Program, error) {
+		if err != nil {
+			return nil, err
+		}
+
+		env, err := environment()
+		if err != nil {
+			return nil, err
+		}
+
+		checked, issues := env.Compile(text)
+		if issues.Err() != nil {
+			return nil, issues.Err()
+		}
+
+		return env.Program(checked, cel.CostLimit(MaxCost))
+	})
+
+	return t
+}
+
+// only returns the one field of texts on which alone the term depends.
+func (t *term) only() (string, bool) {
+	if t.whole || len(t.fields) != 1 {
+		return "", false
+	}
+
+	for name := range t.fields {
+		f, _ := auditlog.FieldByName(name)
+
+		return name, f.Kind == auditlog.KindString
+	}
+
+	return "", false
+}
+
+// truth is what is known of whether something holds.
+type truth int
+
+const (
+	unknown truth = iota
+	yes
+	no
+)
+
+func truthOf(is bool) truth {
+	if is {
+		return yes
+	}
+
+	return no
+}
+
+// truth says whether the term holds on an entry that has these texts, and this time
+// where it is not nil. Fields that are not among them can have any.
+func (t *term) truth(texts map[string]string, at *time.Time) truth {
+	if value, ok := texts[t.field]; ok && t.field != "" {
+		return truthOf(t.literals[auditlog.Normal(value)] != t.unequal)
+	}
+
+	e := &auditlog.Entry{}
+
+	for name := range t.fields {
+		switch text, ok := texts[name]; {
+		case name == "time" && at != nil && t.ordered:
+			e.Time = *at
+		case !ok || text == auditlog.SomeText:
+			return unknown
+		}
+	}
+
+	if t.whole {
+		return unknown
+	}
+
+	program, err := t.program()
+	if err != nil {
+		return unknown
+	}
+
+	switch value, _, err := program.Eval(activation{&record{entry: e, assumed: texts}}); {
+	case err != nil:
+		return unknown // Reading would show the error.
+	case value == types.True:
+		return yes
+	case value == types.False:
+		return no
+	default:
+		return unknown
+	}
+}
+
+// truth is that of the whole condition, or of a part of it.
+func (u *uses) truth(x ast.Expr, texts map[string]string, at *time.Time) truth {
+	parts, ok := logical(x)
+	if !ok {
+		return u.terms[x.ID()].truth(texts, at)
+	}
+
+	switch x.AsCall().FunctionName() {
+	case operators.LogicalNot:
+		return map[truth]truth{yes: no, no: yes}[u.truth(parts[0], texts, at)]
+	case operators.Conditional:
+		switch is, a, b := u.truth(parts[0], texts, at), u.truth(parts[1], texts, at), u.truth(parts[2], texts, at); {
+		case is == yes:
+			return a
+		case is == no || a == b:
+			return b
+		default:
+			return unknown
+		}
+	default:
+		decides := truthOf(x.AsCall().FunctionName() == operators.LogicalOr)
+		all := map[truth]truth{yes: no, no: yes}[decides]
+
+		for _, part := range parts {
+			switch u.truth(part, texts, at) {
+			case decides:
+				return decides
+			case unknown:
+				all = unknown
+			default:
+			}
+		}
+
+		return all
 	}
 }
 
@@ -100,6 +324,67 @@ func comparison(x ast.Expr) (field string, literals []ast.Expr, ok bool) {
 		!slices.ContainsFunc(literals, func(l ast.Expr) bool { _, is := literalString(l); return !is })
 }
 
+// ordersTime says whether a part does nothing but compare the entry's time with a
+// literal.
+func ordersTime(x ast.Expr) bool {
+	if x.Kind() != ast.CallKind || len(x.AsCall().Args()) != 2 {
+		return false
+	}
+
+	switch x.AsCall().FunctionName() {
+	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, operators.Equals, operators.NotEquals:
+	default:
+		return false
+	}
+
+	one, other := x.AsCall().Args()[0], x.AsCall().Args()[1]
+	if _, ok := literalTime(one); ok {
+		one, other = other, one
+	}
+
+	name, isField := fieldOf(one)
+	_, isTime := literalTime(other)
+
+	return isField && name == "time" && !one.AsSelect().IsTestOnly() && isTime
+}
+
+// literalTime returns the time of timestamp("2026-06-01T00:00:00Z").
+func literalTime(x ast.Expr) (time.Time, bool) {
+	if x.Kind() != ast.CallKind || x.AsCall().FunctionName() != "timestamp" || len(x.AsCall().Args()) != 1 {
+		return time.Time{}, false
+	}
+
+	text, ok := literalString(x.AsCall().Args()[0])
+	at, err := time.Parse(time.RFC3339Nano, text)
+
+	return at, ok && err == nil
+}
+
+// literalBlocks returns the blocks in ip_in(entry.ip_address, "10.0.0.0/8").
+func literalBlocks(x ast.Expr) []string {
+	if x.Kind() != ast.CallKind || x.AsCall().FunctionName() != ipInName || len(x.AsCall().Args()) != 2 {
+		return nil
+	}
+
+	literals := []ast.Expr{x.AsCall().Args()[1]}
+	if literals[0].Kind() == ast.ListKind {
+		literals = literals[0].AsList().Elements()
+	}
+
+	var blocks []string
+
+	for _, l := range literals {
+		if text, ok := literalString(l); ok {
+			blocks = append(blocks, text)
+		}
+	}
+
+	return blocks
+}
+
+// Blocks implements auditlog.Condition.
+func (x *Expression) Blocks() []netip.Prefix { return x.uses.blocks }
+
 // Compared implements auditlog.Condition.
 func (x *Expression) Compared() []auditlog.Asked { return x.uses.compared }
 
@@ -111,9 +396,9 @@ func (x *Expression) Uses(field string) bool { return x.uses.fields[field] }
 // against it: an error, which reading would show, is possible.
 //
 // It thinks of every entry that can make a difference. A field with few values has
-// each of them; one that is only compared with literals has each of these, a text
-// that is none of them, and nothing. Any other field is left open, and CEL says
-// whether the outcome is certain all the same.
+// each of them, another one has each of the literals that it is compared with, a text
+// that is none of them, and nothing. The time has the moments around each literal.
+// What else a term asks of a text that is none of the literals is left open.
 func (x *Expression) Possible(s auditlog.Scope, others ...auditlog.Condition) bool {
 	all := []*Expression{x}
 
@@ -125,156 +410,153 @@ func (x *Expression) Possible(s auditlog.Scope, others ...auditlog.Condition) bo
 
 	t := newThought(s, all)
 
-	return t.some(func(assumed map[string]string) bool {
-		return !slices.ContainsFunc(all, func(x *Expression) bool { return !x.possible(assumed, t.open) })
-	})
+	return errors.Is(t.search(0), errPossible)
 }
 
-// somethingElse is a text that no condition compares a field with.
-const somethingElse = "\x00"
+// mostThoughts bounds how many entries are thought of. Where there are more, one of
+// them may be possible.
+const mostThoughts = 50_000
 
-// mostThoughts bounds how many entries are thought of. Where there are more, fields
-// are left open.
-const mostThoughts = 20_000
+// errPossible ends a search.
+var errPossible = errors.New("an entry is possible")
 
 // thought is which entries have to be thought of.
 type thought struct {
 	scope auditlog.Scope
+	all   []*Expression
 	// fields are those with few values, and values what each can be.
 	fields []string
 	values map[string][]string
-	open   []*cel.AttributePatternType
+	times  []time.Time
+	// assumed and at are what the entry has that is thought of now.
+	assumed map[string]string
+	at      *time.Time
+	count   int
 }
 
 func newThought(s auditlog.Scope, all []*Expression) *thought {
-	t := &thought{scope: s, values: map[string][]string{}}
+	t := &thought{scope: s, all: all, values: map[string][]string{}, assumed: map[string]string{}}
 	used := func(name string) bool {
 		return slices.ContainsFunc(all, func(x *Expression) bool { return x.uses.fields[name] })
 	}
 
 	for _, f := range auditlog.Fields() {
-		name := f.Name
+		values, known := s.Values[f.Name]
 
-		// Each of the two says something of the other.
-		related := name == "action" && used("operation") || name == "operation" && used("action")
-		if !used(name) && !related {
+		switch {
+		case known && (used(f.Name) || slices.Contains(auditlog.RelatedFields, f.Name)):
+			t.values[f.Name] = values
+		case f.Kind == auditlog.KindString && used(f.Name):
+			t.values[f.Name] = literalsOf(all, f.Name)
+			if !f.Required {
+				t.values[f.Name] = append(t.values[f.Name], "")
+			}
+		default:
 			continue
 		}
 
-		values, known := s.Values[name]
-
-		switch {
-		case known && slices.Equal(values, []string{""}):
-			// The entry that is thought of holds nothing, and so does this field.
-		case known:
-			t.values[name] = values
-		case f.Kind == auditlog.KindString && !slices.ContainsFunc(all, func(x *Expression) bool { return x.uses.opaque[name] }):
-			t.values[name] = literalsOf(all, name)
-			if !f.Required {
-				t.values[name] = append(t.values[name], "")
-			}
-		default:
-			t.leaveOpen(name)
-		}
+		t.fields = append(t.fields, f.Name)
 	}
 
-	t.bound()
+	// Fields with few values rule out most of the others'.
+	slices.SortStableFunc(t.fields, func(a, b string) int { return len(t.values[a]) - len(t.values[b]) })
 
-	for _, f := range auditlog.Fields() {
-		if t.values[f.Name] != nil {
-			t.fields = append(t.fields, f.Name)
-		}
+	if used("time") {
+		t.times = momentsOf(s.Window, all)
 	}
 
 	return t
 }
 
 func literalsOf(all []*Expression, field string) []string {
-	values := []string{somethingElse}
+	values := []string{auditlog.SomeText}
 
 	for _, x := range all {
-		for _, c := range x.uses.compared {
-			if c.Field == field && !slices.Contains(values, c.Value) {
-				values = append(values, c.Value)
+		for _, t := range x.uses.terms {
+			if t.field != field {
+				continue
+			}
+
+			for value := range t.literals {
+				if !slices.Contains(values, value) {
+					values = append(values, value)
+				}
 			}
 		}
 	}
+
+	slices.Sort(values)
 
 	return values
 }
 
-func (t *thought) leaveOpen(name string) {
-	delete(t.values, name)
-	t.open = append(t.open, cel.AttributePattern(entryVariable).QualString(name))
+// momentsOf are the times that an entry of the window can have between which no
+// condition tells a difference. A window without an end holds all of them.
+func momentsOf(w auditlog.Window, all []*Expression) []time.Time {
+	times := []time.Time{w.Start}
+	if w.End.IsZero() {
+		times = append(times, time.Unix(0, 0))
+	}
+
+	for _, x := range all {
+		for _, at := range x.uses.times {
+			times = append(times, at.Add(-1), at, at.Add(1))
+		}
+	}
+
+	return slices.DeleteFunc(times, func(at time.Time) bool { return !w.End.IsZero() && !w.Contains(at) })
 }
 
-// bound leaves the fields open that have most values until few enough are left.
-func (t *thought) bound() {
-	for {
-		product, most := 1, ""
+// known returns the value of a field of the entry that is thought of.
+func (t *thought) known(field string) (string, bool) {
+	value, ok := t.assumed[field]
 
-		for name, values := range t.values {
-			product *= max(len(values), 1)
+	return value, ok
+}
 
-			if most == "" || len(values) > len(t.values[most]) || len(values) == len(t.values[most]) && name < most {
-				most = name
+// search thinks of every value of the i-th field on, beside what is assumed. It
+// returns errPossible as soon as an entry might meet the conditions.
+func (t *thought) search(i int) error {
+	for _, x := range t.all {
+		if x.uses.truth(x.ast.Expr(), t.assumed, t.at) == no {
+			return nil
+		}
+	}
+
+	if t.count++; t.count > mostThoughts {
+		return errPossible
+	}
+
+	switch {
+	case i < len(t.fields):
+		name := t.fields[i]
+		defer delete(t.assumed, name)
+
+		for _, value := range t.values[name] {
+			t.assumed[name] = value
+			if !t.scope.Consistent(t.known) {
+				continue
 			}
 
-			if product > mostThoughts {
-				break
+			if err := t.search(i + 1); err != nil {
+				return err
 			}
 		}
 
-		if product <= mostThoughts {
-			return
+		return nil
+	case t.at == nil && t.times != nil:
+		defer func() { t.at = nil }()
+
+		for _, at := range t.times {
+			t.at = &at
+
+			if err := t.search(i); err != nil {
+				return err
+			}
 		}
 
-		t.leaveOpen(most)
+		return nil
+	default:
+		return errPossible
 	}
-}
-
-// some says whether one of the entries is possible.
-func (t *thought) some(possible func(assumed map[string]string) bool) bool {
-	assumed := map[string]string{}
-
-	var from func(i int) bool
-
-	from = func(i int) bool {
-		if i == len(t.fields) {
-			return t.consistent(assumed) && possible(assumed)
-		}
-
-		return slices.ContainsFunc(t.values[t.fields[i]], func(value string) bool {
-			assumed[t.fields[i]] = value
-
-			return from(i + 1)
-		})
-	}
-
-	return from(0)
-}
-
-// consistent says whether an entry of the action can have the operation.
-func (t *thought) consistent(assumed map[string]string) bool {
-	action, hasAction := assumed["action"]
-	operation, hasOperation := assumed["operation"]
-
-	if !hasAction || !hasOperation || action == somethingElse || t.scope.OperationsOf == nil {
-		return true
-	}
-
-	return slices.Contains(t.scope.OperationsOf(action), auditlog.Operation(operation))
-}
-
-// possible says whether the condition might hold on an entry of which only what is
-// assumed is known, and which holds nothing but what is open besides.
-func (x *Expression) possible(assumed map[string]string, open []*cel.AttributePatternType) bool {
-	vars, err := cel.PartialVars(activation{&record{entry: &auditlog.Entry{}, assumed: assumed}}, open...)
-	if err != nil {
-		return true
-	}
-
-	value, _, err := x.partial.Eval(vars)
-
-	return err != nil || value != types.False
 }

@@ -40,7 +40,6 @@ type Expression struct {
 	text    string
 	ast     *ast.AST
 	program cel.Program
-	partial cel.Program // for entries of which not everything is known
 	traced  cel.Program // for finding the part at fault
 	uses    uses
 }
@@ -103,7 +102,6 @@ func (x *Expression) plan(env *cel.Env, checked *cel.Ast) error {
 		options []cel.ProgramOption
 	}{
 		{&x.program, append(limits, cel.EvalOptions(cel.OptOptimize))},
-		{&x.partial, append(limits, cel.EvalOptions(cel.OptOptimize, cel.OptPartialEval))},
 		{&x.traced, append(limits, cel.EvalOptions(cel.OptTrackState))},
 	} {
 		program, err := env.Program(checked, p.options...)

@@ -119,7 +119,7 @@ func (o *oracle) mustRefuse(q *question) string {
 	}
 
 	for _, op := range q.operations {
-		if !slices.Contains(slices.Collect(maps.Values(meanings[q.service])), op) && op != "other" {
+		if _, shared := words[op]; !slices.Contains(slices.Collect(maps.Values(meanings[q.service])), op) && op != "other" && (!shared || q.service == cloudscale) {
 			return "no action of " + q.service + " means " + op
 		}
 	}
@@ -228,27 +228,34 @@ func (o *oracle) strangeValue(q *question) bool {
 // underscores, as an action has two at least.
 var actionForm = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)+$`)
 
-// words are what the conditions of the question compare fields with.
-func (q *question) words() []word {
-	var all []word
+// conditions are those of the question and of its rules.
+func (q *question) conditions() []*expr {
+	var all []*expr
 
 	if q.where != nil {
-		all = append(all, q.where.words...)
+		all = append(all, q.where)
 	}
 
 	for i := range q.rules {
-		all = append(all, q.rules[i].where.words...)
+		all = append(all, q.rules[i].where)
 	}
 
 	return all
 }
 
-// possible looks for an entry that the service could have, answers the question
-// and counts for the rule, whenever it happens: among those of the log, and among
+// words are what the conditions of the question compare fields with.
+func (q *question) words() []word {
+	return wordsOf(q.conditions()...)
+}
+
+// possible looks for an entry of the window that the service could have, answers the
+// question and counts for the rule: among those of the log, and among
 // those that differ from them in what is asked for.
 func (o *oracle) possible(q *question, r *rule) bool {
+	start, end := q.window(o.now)
+
 	meets := func(e *event) bool {
-		if !q.passes(e) {
+		if !q.passes(e) || e.at.Before(start) || !e.at.Before(end) {
 			return false
 		}
 
@@ -282,7 +289,10 @@ func (o *oracle) possible(q *question, r *rule) bool {
 	rng := rand.New(rand.NewPCG(1, 1))
 
 	for range 150 {
-		if meets(o.variant(rng, q.service, words)) {
+		e := o.variant(rng, q.service, words)
+		e.at = start.Add(rand.N(max(end.Sub(start), 1)))
+
+		if meets(e) {
 			return true
 		}
 	}

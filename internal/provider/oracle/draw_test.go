@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -115,7 +116,7 @@ func (d *draw) addresses(n int) []string {
 
 		// An address of the log, where it is one.
 		if v := d.near("ip_address"); d.chance(50) && !strings.Contains(v, "%") && (decided[mappedAddresses] || !strings.Contains(strings.ToLower(v), "ffff:")) {
-			if _, ok := address(v); ok {
+			if _, err := netip.ParseAddr(v); err == nil {
 				list[i] = v
 			}
 		}

@@ -75,7 +75,12 @@ func holds(pattern, text string) bool {
 
 // address reads an address; one that was masked, or is none, is not placed.
 func address(text string) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(text)
+	text = strings.Trim(text, " \t\n\r\v\f\u0085\u00a0")
+	if p, err := netip.ParseAddrPort(text); err == nil {
+		text = p.Addr().String()
+	}
+
+	a, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	if err != nil {
 		return a, false
 	}

@@ -49,8 +49,11 @@ type named struct {
 	Name string `json:"name"`
 }
 
-// scopeProject is the type of the scope that says whose log it is.
-const scopeProject = "project"
+// The types of scopes. That of a project says whose log it is.
+const (
+	scopeProject = "project"
+	scopeUser    = "user"
+)
 
 // entryOf maps a record. The id is for the caller to give, since it depends on
 // the records before.
@@ -108,6 +111,35 @@ func (r *record) actor(e *auditlog.Entry) {
 	}
 }
 
+// coherent says whether one entry can have all the values that are known. They all
+// come of the action, of the kind of actor and of the kind of scope.
+func coherent(known auditlog.Known) bool {
+	if action, ok := known("action"); ok && action != auditlog.SomeText && !known.Can("resource_type", resourceType(action)) {
+		return false
+	}
+
+	switch kind, _ := known("actor_type"); auditlog.ActorType(kind) {
+	case auditlog.ActorUser:
+		if !known.Can("actor_id", "") {
+			return false
+		}
+	case auditlog.ActorSystem, auditlog.ActorStaff, auditlog.ActorUnknown:
+		if !known.Can("actor", "") || !known.Can("actor_id", "") {
+			return false
+		}
+	default:
+	}
+
+	switch kind, ok := known("scope_type"); {
+	case kind == scopeUser:
+		return known.Can("scope_id", "")
+	case ok && kind == "":
+		return known.Can("scope_id", "") && known.Can("scope_name", "")
+	default:
+		return true
+	}
+}
+
 func (r *record) scope(e *auditlog.Entry) {
 	switch s := r.Subject; {
 	case s.Project != nil:
@@ -115,7 +147,7 @@ func (r *record) scope(e *auditlog.Entry) {
 	case s.Organization != nil:
 		e.ScopeType, e.ScopeID, e.ScopeName = "organization", s.Organization.UUID, s.Organization.Name
 	case s.User != nil:
-		e.ScopeType, e.ScopeName = "user", s.User.Email
+		e.ScopeType, e.ScopeName = scopeUser, s.User.Email
 	}
 }
 

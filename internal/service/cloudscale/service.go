@@ -93,6 +93,7 @@ func Info() auditlog.Info {
 			"scope_type":    {Documented: []string{"", "project", "organization", "user"}, Closed: true},
 			"actor_type":    {Documented: actorTypes, Closed: true},
 		},
+		Coherent: coherent,
 		// Anybody who may make an API token can describe it as they like.
 		UniqueActor:     func(e *auditlog.Entry) bool { return e.ActorType == auditlog.ActorUser },
 		CredentialsHint: "Set CLOUDSCALE_API_TOKEN to a token of the project; read access is enough.",

@@ -11,6 +11,7 @@ package podstack
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
@@ -58,6 +59,7 @@ func New(o Options) *Service {
 		s.info.Retention = o.Retention
 	}
 
+	s.info.Varies = false // Whoever reads the exports sees their columns.
 	s.info.Source = auditlog.Source{Service: s.info.Name, Account: o.Account}
 
 	return s
@@ -71,6 +73,7 @@ func Info() auditlog.Info {
 		Title:       "PodStack",
 		Retention:   DefaultRetention,
 		Copy:        true,
+		Varies:      true,
 		Operations:  auditlog.OperationsIn(operations, auditlog.Verbs),
 		OperationOf: OperationOf,
 		KnowsAction: KnowsAction,
@@ -81,10 +84,27 @@ func Info() auditlog.Info {
 		UniqueActor: func(e *auditlog.Entry) bool {
 			a, err := mail.ParseAddress(e.Actor)
 
-			return err == nil && a.Address == e.Actor && e.ActorType == auditlog.ActorUser
+			return err == nil && a.Address == e.Actor && e.ActorType == auditlog.ActorUser && !displayed(e)
 		},
 		CredentialsHint: "Export the log from the PodStack console and name the files in the provider block: podstack = { exports = [\"exports/*.csv\"] }.",
 	}
+}
+
+// displayed says whether the actor stands in a column of display names, where
+// somebody can have chosen what looks like an address.
+func displayed(e *auditlog.Entry) bool {
+	var cells map[string]any
+	if json.Unmarshal(e.Raw, &cells) != nil {
+		return false
+	}
+
+	for header, cell := range cells {
+		if name := squeeze(header); cell == e.Actor && strings.Contains(name, "name") && !strings.Contains(name, "username") {
+			return true
+		}
+	}
+
+	return false
 }
 
 var _ auditlog.Inspector = (*Service)(nil)
@@ -228,6 +248,7 @@ func (s *Service) pages(ctx context.Context, q auditlog.Query, c *auditlog.Compl
 			return
 		}
 
+		c.Caveats = s.caveats(q, files)
 		c.Pages = int64(len(files))
 		c.Unread = unreadColumns(files, q.Window)
 		c.Gaps = gaps(files, q.Window)
@@ -308,6 +329,27 @@ func (s *Service) answerable(q auditlog.Query, files []*file) error {
 	}
 
 	return nil
+}
+
+// caveats names the exports that lack a column which the answer depends on and which
+// others have. What none of them has, nothing was expected of.
+func (s *Service) caveats(q auditlog.Query, files []*file) []string {
+	never := s.infoOf(files...).NeverRecorded
+
+	var all []string
+
+	for _, f := range files {
+		lacks := s.infoOf(f).NeverRecorded
+
+		if missing := q.Missing(func(field string) bool {
+			return slices.Contains(never, field) || !slices.Contains(lacks, field)
+		}); f.reaches(q.Window) && len(missing) > 0 {
+			all = append(all, fmt.Sprintf("The export %s has no column for %s, so what is asked of that finds nothing in it, whatever happened.",
+				f.name, strings.Join(missing, ", ")))
+		}
+	}
+
+	return all
 }
 
 // reaches says whether the span of the file's rows meets the window.

@@ -4,6 +4,7 @@ package upcloud
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 
@@ -43,7 +44,7 @@ func (s *Service) pushdown(ctx context.Context, q auditlog.Query) url.Values {
 // actionsOf returns those of the actions that mean one of the operations, and those
 // that nobody knows, so that they do not hide.
 func actionsOf(wanted []auditlog.Operation, listed []string) []string {
-	candidates := slices.Concat(documented, listed)
+	candidates := slices.AppendSeq(slices.Clone(listed), maps.Keys(operations))
 	slices.Sort(candidates)
 
 	return slices.DeleteFunc(slices.Compact(candidates), func(action string) bool {

@@ -82,10 +82,25 @@ func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
 	}, nil
 }
 
-// documented holds the actions that both the specification and the vendor's
-// documentation list, so that the service knows them whatever it lists itself.
-var documented = []string{
-	"create", "read", "update", "delete", "access-update", "attach", "detach", "login", "logout",
+// coherent says whether one entry can have all the values that are known: the kind
+// of an actor comes of the origin and the name.
+func coherent(known auditlog.Known) bool {
+	kind, ok := known("actor_type")
+	origin, _ := known(auditlog.FieldOrigin)
+	name, named := known("actor")
+
+	switch {
+	case !ok:
+		return true
+	case auditlog.ActorType(kind) == auditlog.ActorSystem:
+		return known.Can(auditlog.FieldOrigin, originInternal)
+	case origin == originInternal:
+		return false
+	case auditlog.ActorType(kind) == auditlog.ActorUnknown:
+		return known.Can("actor", "")
+	default:
+		return !named || name != ""
+	}
 }
 
 // OperationOf maps an action. Actions are an open set: one that no table has is

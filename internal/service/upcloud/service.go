@@ -70,7 +70,7 @@ func Info() auditlog.Info {
 		Title:           "UpCloud",
 		Retention:       DefaultRetention,
 		NeverRecorded:   []string{"actor_id", "resource_name", "scope_type", "scope_id", "scope_name", "user_agent", "message"},
-		Operations:      auditlog.OperationsIn(operations),
+		Operations:      auditlog.OperationsIn(operations, auditlog.Verbs),
 		OperationOf:     OperationOf,
 		KnowsAction:     KnowsAction,
 		NeverOperations: map[auditlog.Operation]string{auditlog.OperationLoginFailed: "UpCloud records successful logins only."},
@@ -80,6 +80,7 @@ func Info() auditlog.Info {
 			"resource_type": {Documented: resourceTypes, Listed: true},
 			"actor_type":    {Documented: []string{string(auditlog.ActorUser), string(auditlog.ActorSystem), string(auditlog.ActorUnknown)}, Closed: true},
 		},
+		Coherent: coherent,
 		// User names are UpCloud's own.
 		UniqueActor:     func(*auditlog.Entry) bool { return true },
 		CredentialsHint: "Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with API access.",
