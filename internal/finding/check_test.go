@@ -238,6 +238,56 @@ func TestNotEvaluableIsNotZero(t *testing.T) {
 	}
 }
 
+// TestARuleThatMayHaveMissedSomethingHasNoZero reads an action that nobody knows.
+func TestARuleThatMayHaveMissedSomethingHasNoZero(t *testing.T) {
+	t.Parallel()
+
+	obliterate := auditlog.Entry{ID: "1", Time: noon, Action: "obliterate", Operation: auditlog.OperationOther, Actor: "a"}
+	o := finding.Options{
+		Builtins: []string{"deletion", "mass_deletion"},
+		Rules: []finding.Rule{{
+			Name: "certain", Severity: "low", Threshold: 1, Condition: condition(t, `entry.action == "gone"`),
+		}},
+	}
+
+	for name, tt := range map[string]struct {
+		entries    []auditlog.Entry
+		byRule     map[string]int64
+		bySeverity map[finding.Severity]int64
+		conclusive bool
+	}{
+		"nothing":        {nil, map[string]int64{"deletion": 0, "mass_deletion": 0, "certain": 0}, map[finding.Severity]int64{"medium": 0, "high": 0, "low": 0}, true},
+		"unknown":        {[]auditlog.Entry{obliterate}, map[string]int64{"certain": 0}, map[finding.Severity]int64{"low": 0}, false},
+		"unknown beside": {append(deletions("a", 1, 0), obliterate), map[string]int64{"deletion": 1, "certain": 0}, map[finding.Severity]int64{"medium": 1, "low": 0}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := newLog(tt.entries...)
+			s.info = upcloud.Info()
+
+			var c auditlog.Completeness
+
+			r, err := finding.Evaluate(t.Context(), s, theDay(), o, &c)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if diff := cmp.Diff(tt.byRule, r.CountsByRule); diff != "" {
+				t.Error(diff)
+			}
+
+			if diff := cmp.Diff(tt.bySeverity, r.CountsBySeverity); diff != "" {
+				t.Error(diff)
+			}
+
+			if c.Conclusive() != tt.conclusive || r.Clean != tt.conclusive {
+				t.Errorf("conclusive %t, clean %t", c.Conclusive(), r.Clean)
+			}
+		})
+	}
+}
+
 // exported is a service whose source shows what it records.
 type exported struct{ *log }
 

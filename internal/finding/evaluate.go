@@ -472,6 +472,11 @@ func (v *evaluation) end(c *auditlog.Completeness) *Result {
 			strings.Join(slices.Sorted(maps.Keys(v.unknown[name])), ", "))})
 	}
 
+	if len(v.unknown) > 0 {
+		c.UnknownMatters = true
+		v.dropUnsureZeros()
+	}
+
 	v.result.Clean = v.result.TotalCount == 0 && c.Conclusive() &&
 		!slices.ContainsFunc(v.result.NotEvaluable, func(n NotEvaluable) bool {
 			return !v.o.ByDefault || !n.ByNature || !slices.Contains(v.o.Builtins, n.Rule)

@@ -109,7 +109,8 @@ type Result struct {
 	TotalCount int64
 	// CountsByRule and CountsBySeverity have a key for every rule that was
 	// evaluated and for the severities of those, zeros included. What has no key was
-	// not looked for.
+	// not looked for, or may have been missed: a rule that is not evaluable has none
+	// unless it found something all the same.
 	CountsByRule     map[string]int64
 	CountsBySeverity map[Severity]int64
 	NotEvaluable     []NotEvaluable

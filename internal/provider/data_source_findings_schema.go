@@ -160,8 +160,8 @@ func findingsResults() map[string]schema.Attribute {
 			Computed: true,
 		},
 		"total_count":        number("How many findings there are."),
-		"counts_by_rule":     counts("How many findings there are, by rule: `0` for one that was evaluated and found nothing, no key for one that is not evaluable."),
-		"counts_by_severity": counts("How many findings there are, by severity: `0` where rules of it found nothing, no key where none was evaluated."),
+		"counts_by_rule":     counts("How many findings there are, by rule: `0` for one that was evaluated and found nothing. One in `not_evaluable` has no key, unless it found something all the same."),
+		"counts_by_severity": counts("How many findings there are, by severity: `0` where rules of it were evaluated and found nothing, no key where none was evaluated."),
 		"not_evaluable": schema.ListNestedAttribute{
 			MarkdownDescription: "Rules that could not have found anything, whatever happened, or that may have missed what actions did that are not known to mean any operation.",
 			Computed:            true,

@@ -92,7 +92,7 @@ func unknownValueProblem(u *auditlog.UnknownValue, info auditlog.Info) (problem,
 func unknownActionsProblem(info auditlog.Info, actions []string) problem {
 	return problem{
 		summary: "The log holds actions that nobody knows",
-		cause:   "There are actions of which it is not known what they mean, so that they may be what the query looks for by operation.",
+		cause:   "There are actions of which it is not known what they mean, so that they may be what a filter, a condition or a rule looks for by operation.",
 		next:    "Look at the entries, and name the actions that matter in actions or in a condition on entry.action.",
 	}.with("Service", info.Name).with("Actions", oneLine(strings.Join(actions, ", ")))
 }
