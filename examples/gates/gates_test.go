@@ -483,6 +483,32 @@ func planned(module string) string {
 	return `{"prior_state":{"values":{"root_module":{` + module + `}}}}`
 }
 
+// TestExpectedIsTakenAsItIsGiven: no attribute of an expectation is dropped, which
+// would let more pass than was meant.
+func TestExpectedIsTakenAsItIsGiven(t *testing.T) {
+	t.Parallel()
+
+	for _, tool := range tools(t) {
+		for name, tt := range map[string]struct {
+			expected, want string
+			code           int
+		}{
+			"as it is": {`[{ actors = ["` + culprit + `"] }, { resource_types = ["storage"], rules = ["control_panel"] }]`, "You can apply this plan", 0},
+			"rules":    {`[{ actors = ["` + culprit + `"], rules = ["control_panel"] }]`, "medium: deletion: 1 deletion", 1},
+			"misspelt": {`[{ actors = ["` + culprit + `"], resource_type = ["storage"] }]`, "Invalid value for variable", 1},
+		} {
+			t.Run(filepath.Base(tool)+"/"+name, func(t *testing.T) {
+				t.Parallel()
+
+				code, out := newGate(t, "findings", unexpected, tool).run(tool, "plan", "-no-color", "-input=false", "-var=expected="+tt.expected)
+				if code != tt.code || !strings.Contains(out, tt.want) {
+					t.Errorf("exit code %d: %s", code, out)
+				}
+			})
+		}
+	}
+}
+
 // TestNothingIsStored: after an apply, what README.md says is not stored is
 // nowhere in the directory.
 func TestNothingIsStored(t *testing.T) {
