@@ -87,6 +87,10 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 	}
 
 	verifier, err := archive.ParsePublicKey(text)
+	if errors.Is(err, archive.ErrPrivateKey) {
+		return o, errors.New("--public-key holds a private key, which must stay secret: give what \"auditlog keygen\" prints behind \"public key: \"")
+	}
+
 	if err != nil {
 		return o, errors.New("--public-key is neither a public key as \"auditlog keygen\" prints it nor a file that holds one")
 	}
@@ -164,7 +168,7 @@ func (c *keygenCommand) Run(env environment) error {
 		return err
 	}
 
-	_, err = fmt.Fprintf(env.stdout, "AUDIT_SIGNING_KEY=%s\npublic key: %s\n", private, public)
+	_, err = fmt.Fprintf(env.stdout, "AUDIT_SIGNING_KEY=%s\n%s%s\n", private, archive.PublicKeyLabel, public)
 	if err != nil {
 		return fmt.Errorf("print the keys: %w", err)
 	}

@@ -116,6 +116,22 @@ Verdict        OK
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
+	if err := os.WriteFile(keyFile, []byte("public key: "+public+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	if code, out, errs := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 0 {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+
+	if err := os.WriteFile(keyFile, []byte(keys), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	if code, _, errs := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 1 || !strings.Contains(errs, "holds a private key") || strings.Contains(errs, private) {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+
 	_, other, _ := auditlogRun(t, "keygen", "example.com/audit")
 	_, other, _ = strings.Cut(other, "\npublic key: ")
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 )
 
@@ -539,4 +540,25 @@ func TestWhatCanNeverBeTrueIsRefused(t *testing.T) {
 	a := w.look(t, "audit_log_findings", args{"service": "upcloud", "where": "entry.operation == 'create'", "builtin_rules": list("deletion")})
 	a.warns("Rule deletion")
 	a.is("clean", false)
+}
+
+// TestAPrivateKeyIsNotTakenForAPublicOne, and not shown.
+func TestAPrivateKeyIsNotTakenForAPublicOne(t *testing.T) {
+	t.Parallel()
+
+	private, public, err := archive.GenerateKey("example.com/audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+
+	a := w.look(t, "audit_logs", args{
+		"service": "archive", "destination": w.file("archive"), "public_key": "AUDIT_SIGNING_KEY=" + private + "\npublic key: " + public,
+	})
+	a.fails("public_key holds a private key")
+
+	if said := strings.Join(a.errors(), ""); strings.Contains(said, "PRIVATE+KEY") || strings.Contains(said, "AttributeName") {
+		t.Errorf("the key is shown:\n%s", said)
+	}
 }
