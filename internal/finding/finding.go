@@ -94,6 +94,9 @@ type NotEvaluable struct {
 	Rule string
 	// Reason is one sentence.
 	Reason string
+	// Actions are those that nobody knows, where the rule may have missed what they
+	// did.
+	Actions []string
 	// ByNature says that no log of this service can ever show what the rule looks
 	// for.
 	ByNature bool
