@@ -153,6 +153,8 @@ func explain(err error, in circumstances) problem {
 		return p
 	}
 
+	p = p.with("Endpoint", otherEndpoint(in.info))
+
 	if apiErr.Method != "" {
 		p = p.with("Request", apiErr.Method+" "+apiErr.Path)
 	}

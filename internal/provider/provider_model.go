@@ -324,6 +324,16 @@ func unknownProblem(info auditlog.Info) problem {
 	}
 }
 
+// otherEndpoint returns the origin that a service is asked at, where that is not its
+// own: a reader has to know that it is, and that it may be why something failed.
+func otherEndpoint(info auditlog.Info) string {
+	if e := info.Source.Endpoint; e != upcloud.DefaultEndpoint && e != cloudscale.DefaultEndpoint {
+		return e
+	}
+
+	return ""
+}
+
 // access is how to get at one service.
 type access struct {
 	version, authorization string
