@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 // verifyCommand checks an archive on whatever copy of it is at hand.
@@ -31,6 +33,10 @@ var errInvalid = errors.New("the archive is not what it should be")
 func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 	o, err := c.options()
 	if err != nil {
+		return err
+	}
+
+	if err := c.noExport(env); err != nil {
 		return err
 	}
 
@@ -62,6 +68,28 @@ func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 	return nil
 }
 
+// noExport refuses the file of an export, and says of a directory that holds some
+// how they are verified.
+func (c *verifyCommand) noExport(env environment) error {
+	info, err := os.Stat(c.Destination)
+	if err != nil {
+		return nil //nolint:nilerr // Whoever opens the destination says what is wrong with it.
+	}
+
+	if !info.IsDir() {
+		name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(c.Destination), export.ManifestSuffix), export.ChecksumSuffix)
+
+		return fmt.Errorf("%s is a file, and an archive is a directory; an export is verified by sha256sum -c %s in its directory",
+			c.Destination, name+export.ChecksumSuffix)
+	}
+
+	if found, err := filepath.Glob(filepath.Join(c.Destination, "*"+export.ChecksumSuffix)); err == nil && len(found) > 0 {
+		_, _ = fmt.Fprintf(env.stderr, "There are checksum files: if this is no archive, its exports are verified by sha256sum -c *%s.\n", export.ChecksumSuffix)
+	}
+
+	return nil
+}
+
 func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 	var o archive.VerifyOptions
 
@@ -87,6 +115,10 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 	}
 
 	verifier, err := archive.ParsePublicKey(text)
+	if errors.Is(err, archive.ErrPrivateKey) {
+		return o, errors.New("--public-key holds a private key, which must stay secret: give what \"auditlog keygen\" prints behind \"public key: \"")
+	}
+
 	if err != nil {
 		return o, errors.New("--public-key is neither a public key as \"auditlog keygen\" prints it nor a file that holds one")
 	}
@@ -164,7 +196,7 @@ func (c *keygenCommand) Run(env environment) error {
 		return err
 	}
 
-	_, err = fmt.Fprintf(env.stdout, "AUDIT_SIGNING_KEY=%s\npublic key: %s\n", private, public)
+	_, err = fmt.Fprintf(env.stdout, "AUDIT_SIGNING_KEY=%s\n%s%s\n", private, archive.PublicKeyLabel, public)
 	if err != nil {
 		return fmt.Errorf("print the keys: %w", err)
 	}

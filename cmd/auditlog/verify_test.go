@@ -116,6 +116,22 @@ Verdict        OK
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
+	if err := os.WriteFile(keyFile, []byte("public key: "+public+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	if code, out, errs := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 0 {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+
+	if err := os.WriteFile(keyFile, []byte(keys), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	if code, _, errs := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 1 || !strings.Contains(errs, "holds a private key") || strings.Contains(errs, private) {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+
 	_, other, _ := auditlogRun(t, "keygen", "example.com/audit")
 	_, other, _ = strings.Cut(other, "\npublic key: ")
 
@@ -142,5 +158,27 @@ Verdict        OK
 		if code, _, errs := auditlogRun(t, args...); code != 1 || errs == "" {
 			t.Errorf("%v: exit code %d, %q", args, code, errs)
 		}
+	}
+}
+
+// TestVerifyKnowsAnExport: it is verified without us.
+func TestVerifyKnowsAnExport(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	for _, name := range []string{"june.ndjson", "june.ndjson.manifest.json", "june.ndjson.sha256"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		code, out, errs := auditlogRun(t, "verify", filepath.Join(dir, name))
+		if code != 1 || out != "" || !strings.Contains(errs, "an export is verified by sha256sum -c june.ndjson.sha256 in its directory") {
+			t.Errorf("%s: exit code %d, %s%s", name, code, out, errs)
+		}
+	}
+
+	code, out, errs := auditlogRun(t, "verify", dir)
+	if code != 1 || !strings.Contains(out, "MISSING        checkpoint") || !strings.Contains(errs, "exports are verified by sha256sum -c *.sha256") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
 }

@@ -451,14 +451,22 @@ func TestPolicyFailsClosed(t *testing.T) {
 		t.Skip("gates run with TF_ACC=1")
 	}
 
+	const leavesOut = "data.audit_logs.x asks for less than every deletion: "
+
 	for name, tt := range map[string]struct {
 		plan, want string
 		code       int
 	}{
-		"nothing":  {`{}`, "No audit log was read.\n", 1},
-		"put off":  {`{"resource_changes":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs"}]}`, "No audit log was read.\ndata.audit_logs.x is only read during the apply.\n", 1},
-		"a module": {planned(`"child_modules":[{"resources":[{"address":"module.m.data.audit_logs.x","mode":"data","type":"audit_logs","values":{"completeness":{"conclusive":false,"unknown_actions":["a","b"]},"counts_by_operation":{}}}]}]`), "module.m.data.audit_logs.x does not show everything that happened.\nmodule.m.data.audit_logs.x holds actions that nobody knows: a, b.\n", 1},
-		"clean":    {planned(`"resources":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs","values":{"completeness":{"conclusive":true,"unknown_actions":[]},"counts_by_operation":{"create":1}}}]`), "No violation in 1 look-up(s).\n", 0},
+		"nothing":    {`{}`, "No audit log was read.\n", 1},
+		"put off":    {`{"resource_changes":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs"}]}`, "No audit log was read.\ndata.audit_logs.x is only read during the apply.\n", 1},
+		"a module":   {planned(`"child_modules":[{"resources":[` + lookUp("module.m.data.audit_logs.x", 25, 0, `"completeness":{"conclusive":false,"unknown_actions":["a","b"]}`) + `]}]`), "module.m.data.audit_logs.x does not show everything that happened.\nmodule.m.data.audit_logs.x holds actions that nobody knows: a, b.\n", 1},
+		"clean":      {planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"operations":null,"where":null`) + `]`), "No violation in 1 look-up(s).\n", 0},
+		"deletions":  {planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"operations":["delete","create"]`) + `]`), "No violation in 1 look-up(s).\n", 0},
+		"operations": {planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"operations":["create"]`) + `]`), leavesOut + "operations.\n", 1},
+		"filters":    {planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"actors":["mia"],"where":"true"`) + `]`), leavesOut + "actors, where.\n", 1},
+		"short":      {planned(`"resources":[` + lookUp("data.audit_logs.x", 23, 0, `"search":null`) + `]`), "data.audit_logs.x covers less than the last 24 hours.\n", 1},
+		"long ago":   {planned(`"resources":[` + lookUp("data.audit_logs.x", 100, 2, `"search":null`) + `]`), "data.audit_logs.x covers less than the last 24 hours.\n", 1},
+		"unsaid":     {planned(`"resources":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs","values":{}}]`), "", 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -472,15 +480,51 @@ func TestPolicyFailsClosed(t *testing.T) {
 			}
 
 			code, out := g.run("sh", "-c", "jq --raw-output --from-file policy.jq "+file)
-			if code != tt.code || out != tt.want {
+			if code != tt.code || tt.want != "" && out != tt.want {
 				t.Errorf("exit code %d: %s", code, out)
 			}
 		})
 	}
 }
 
+// lookUp is what a plan holds of one whose window is that long and ended that long
+// ago, in hours. What is given wins over what a clean one has.
+func lookUp(address string, length, ago int, values string) string {
+	end := time.Now().Add(-time.Duration(ago) * time.Hour).UTC()
+	stamp := func(t time.Time) string { return t.Format("2006-01-02T15:04:05.000000Z") }
+
+	return fmt.Sprintf(`{"address":%q,"mode":"data","type":"audit_logs","values":{"window_start":%q,"window_end":%q,"counts_by_operation":{"create":1},"completeness":{"conclusive":true,"unknown_actions":[]},%s}}`,
+		address, stamp(end.Add(-time.Duration(length)*time.Hour)), stamp(end), values)
+}
+
 func planned(module string) string {
 	return `{"prior_state":{"values":{"root_module":{` + module + `}}}}`
+}
+
+// TestExpectedIsTakenAsItIsGiven: no attribute of an expectation is dropped, which
+// would let more pass than was meant.
+func TestExpectedIsTakenAsItIsGiven(t *testing.T) {
+	t.Parallel()
+
+	for _, tool := range tools(t) {
+		for name, tt := range map[string]struct {
+			expected, want string
+			code           int
+		}{
+			"as it is": {`[{ actors = ["` + culprit + `"] }, { resource_types = ["storage"], rules = ["control_panel"] }]`, "You can apply this plan", 0},
+			"rules":    {`[{ actors = ["` + culprit + `"], rules = ["control_panel"] }]`, "medium: deletion: 1 deletion", 1},
+			"misspelt": {`[{ actors = ["` + culprit + `"], resource_type = ["storage"] }]`, "Invalid value for variable", 1},
+		} {
+			t.Run(filepath.Base(tool)+"/"+name, func(t *testing.T) {
+				t.Parallel()
+
+				code, out := newGate(t, "findings", unexpected, tool).run(tool, "plan", "-no-color", "-input=false", "-var=expected="+tt.expected)
+				if code != tt.code || !strings.Contains(out, tt.want) {
+					t.Errorf("exit code %d: %s", code, out)
+				}
+			})
+		}
+	}
 }
 
 // TestNothingIsStored: after an apply, what README.md says is not stored is

@@ -16,6 +16,10 @@ import (
 // ErrKey means that a text is no key. The text is not part of the error.
 var ErrKey = errors.New("not a key")
 
+// ErrPrivateKey means that a text holds a private key where only a public one may
+// be.
+var ErrPrivateKey = errors.New("a private key, or both keys")
+
 // GenerateKey makes a pair of Ed25519 keys in the text form of signed notes:
 // PRIVATE+KEY+<name>+<id>+<key> and <name>+<id>+<key>.
 func GenerateKey(name string) (private, public string, err error) {
@@ -41,9 +45,16 @@ func ParsePrivateKey(text string) (note.Signer, error) {
 	return s, nil
 }
 
-// ParsePublicKey reads a public key.
+// PublicKeyLabel stands before the public key where keygen prints it.
+const PublicKeyLabel = "public key: "
+
+// ParsePublicKey reads a public key, or the line of it that keygen prints.
 func ParsePublicKey(text string) (note.Verifier, error) {
-	v, err := note.NewVerifier(strings.TrimSpace(text))
+	if strings.Contains(text, "PRIVATE+KEY+") {
+		return nil, ErrPrivateKey
+	}
+
+	v, err := note.NewVerifier(strings.TrimPrefix(strings.TrimSpace(text), PublicKeyLabel))
 	if err != nil {
 		return nil, ErrKey
 	}

@@ -63,7 +63,8 @@ func TestMistakes(t *testing.T) {
 		"several mistakes":    {own(func(r *finding.Rule) { r.Threshold, r.Severity = -1, "" }), "rule own: severity: \"\" is not a severity; there are info, low, medium, high and critical.\nrule own: threshold: The threshold is -1, and the least that makes sense is 1."},
 
 		"nothing expected":        {expected(finding.Expectation{}), "expected[0]: actors: The expectation leaves nothing out: give actors, resource_types or resource_names."},
-		"everything expected":     {expected(finding.Expectation{Actors: []string{"a", "**"}}), "expected[0]: actors: The expectation leaves nothing out: give actors, resource_types or resource_names."},
+		"everything expected":     {expected(finding.Expectation{Actors: []string{"a", "**"}}), `expected[0]: actors: "**" is made of wildcards alone, so the expectation leaves nothing out: write more into actors, resource_types or resource_names.`},
+		"all types expected":      {expected(finding.Expectation{ResourceTypes: []string{"?*"}}), `expected[0]: resource_types: "?*" is made of wildcards alone, so the expectation leaves nothing out: write more into actors, resource_types or resource_names.`},
 		"everybody's servers":     {expected(finding.Expectation{Actors: []string{"*"}, ResourceTypes: []string{"server"}}), ""},
 		"a bracket as it is":      {expected(finding.Expectation{Actors: []string{"a", "[a"}}), ""},
 		"an empty pattern":        {expected(finding.Expectation{Actors: actor, ResourceNames: []string{""}}), `expected[0]: resource_names: "" is not a pattern, such as "ci-*".`},
@@ -235,6 +236,56 @@ func TestNotEvaluableIsNotZero(t *testing.T) {
 	}}})
 	if r.EntryCount != 1 || len(r.NotEvaluable) != 2 || len(r.CountsByRule)+len(r.CountsBySeverity) > 0 {
 		t.Errorf("got %+v", r)
+	}
+}
+
+// TestARuleThatMayHaveMissedSomethingHasNoZero reads an action that nobody knows.
+func TestARuleThatMayHaveMissedSomethingHasNoZero(t *testing.T) {
+	t.Parallel()
+
+	obliterate := auditlog.Entry{ID: "1", Time: noon, Action: "obliterate", Operation: auditlog.OperationOther, Actor: "a"}
+	o := finding.Options{
+		Builtins: []string{"deletion", "mass_deletion"},
+		Rules: []finding.Rule{{
+			Name: "certain", Severity: "low", Threshold: 1, Condition: condition(t, `entry.action == "gone"`),
+		}},
+	}
+
+	for name, tt := range map[string]struct {
+		entries    []auditlog.Entry
+		byRule     map[string]int64
+		bySeverity map[finding.Severity]int64
+		conclusive bool
+	}{
+		"nothing":        {nil, map[string]int64{"deletion": 0, "mass_deletion": 0, "certain": 0}, map[finding.Severity]int64{"medium": 0, "high": 0, "low": 0}, true},
+		"unknown":        {[]auditlog.Entry{obliterate}, map[string]int64{"certain": 0}, map[finding.Severity]int64{"low": 0}, false},
+		"unknown beside": {append(deletions("a", 1, 0), obliterate), map[string]int64{"deletion": 1, "certain": 0}, map[finding.Severity]int64{"medium": 1, "low": 0}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := newLog(tt.entries...)
+			s.info = upcloud.Info()
+
+			var c auditlog.Completeness
+
+			r, err := finding.Evaluate(t.Context(), s, theDay(), o, &c)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if diff := cmp.Diff(tt.byRule, r.CountsByRule); diff != "" {
+				t.Error(diff)
+			}
+
+			if diff := cmp.Diff(tt.bySeverity, r.CountsBySeverity); diff != "" {
+				t.Error(diff)
+			}
+
+			if c.Conclusive() != tt.conclusive || r.Clean != tt.conclusive {
+				t.Errorf("conclusive %t, clean %t", c.Conclusive(), r.Clean)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ package finding
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -83,6 +84,27 @@ func impossible(rule string, condition auditlog.Condition, info auditlog.Info, q
 	default:
 		return nil
 	}
+}
+
+// dropUnsureZeros takes the rules out of the counts that found nothing but may have
+// missed something: a zero would say that there was nothing. What such a rule did
+// find stays, since a gate on a sum would pass without it.
+func (v *evaluation) dropUnsureZeros() {
+	byRule := v.result.CountsByRule
+
+	for name := range v.unknown {
+		if byRule[name] == 0 {
+			delete(byRule, name)
+		}
+	}
+
+	maps.DeleteFunc(v.result.CountsBySeverity, func(s Severity, _ int64) bool {
+		return !slices.ContainsFunc(v.tallies, func(t *tally) bool {
+			_, counted := byRule[t.rule.name]
+
+			return counted && t.rule.severity == s
+		})
+	})
 }
 
 // grouping returns the fields of a rule's grouping that the service records. What

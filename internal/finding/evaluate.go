@@ -518,9 +518,15 @@ func (v *evaluation) end(c *auditlog.Completeness) *Result {
 	v.result.Chosen = v.chosenNames()
 
 	for _, name := range slices.Sorted(maps.Keys(v.unknown)) {
-		v.result.NotEvaluable = append(v.result.NotEvaluable, NotEvaluable{Rule: name, Reason: fmt.Sprintf(
+		actions := slices.Sorted(maps.Keys(v.unknown[name]))
+		v.result.NotEvaluable = append(v.result.NotEvaluable, NotEvaluable{Rule: name, Actions: actions, Reason: fmt.Sprintf(
 			"The log holds actions that are not known to mean any operation, so that the rule may have missed what they did: %s.",
-			strings.Join(slices.Sorted(maps.Keys(v.unknown[name])), ", "))})
+			strings.Join(actions, ", "))})
+	}
+
+	if len(v.unknown) > 0 {
+		c.UnknownMatters = true
+		v.dropUnsureZeros()
 	}
 
 	for i := range v.result.NotEvaluable {

@@ -94,6 +94,9 @@ type NotEvaluable struct {
 	Rule string
 	// Reason is one sentence.
 	Reason string
+	// Actions are those that nobody knows, where the rule may have missed what they
+	// did.
+	Actions []string
 	// ByNature says that no log of this service can ever show what the rule looks
 	// for.
 	ByNature bool
@@ -109,7 +112,8 @@ type Result struct {
 	TotalCount int64
 	// CountsByRule and CountsBySeverity have a key for every rule that was
 	// evaluated and for the severities of those, zeros included. What has no key was
-	// not looked for.
+	// not looked for, or may have been missed: a rule that is not evaluable has none
+	// unless it found something all the same.
 	CountsByRule     map[string]int64
 	CountsBySeverity map[Severity]int64
 	NotEvaluable     []NotEvaluable

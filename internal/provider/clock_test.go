@@ -42,6 +42,7 @@ func TestAccClock_runnerAnHourBehind(t *testing.T) {
 		return `
 This machine's clock is behind the service's, so the newest entries would be missing.
 Service: ` + cloud + `
+Endpoint: http…
 Request: GET /` + request + `
 Status: 200 OK
 Page: 1
@@ -110,6 +111,7 @@ func TestAccClock_runnerAnHourAhead(t *testing.T) {
 		ExpectError: diagnostic("Archive audit logs", `
 This machine's clock is ahead of the service's, so the window would end in the service's future.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 200 OK
 Page: 1
@@ -209,7 +211,7 @@ func TestAccClock_windowOfNothing(t *testing.T) {
 By the service's own clock nothing of the window has happened yet, or nothing has settled.
 Service: upcloud
 Window: [2026-06-30T11:59:20.000000Z, 2026-06-30T12:00:00.000000Z)
-Check the clock of this machine, let start lie further back, or lower settle_delay.`),
+Check the clock of this machine, let start lie further back, or lower settle_delay if there is one.`),
 	})
 }
 

@@ -5,6 +5,7 @@ package provider
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
@@ -124,6 +125,10 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 
 	m.set(result, done)
 	diags.Append(m.checkEvaluable(result.NotEvaluable, info)...)
+
+	// What a rule may have missed has been said with the rule.
+	done.UnknownMatters = done.UnknownMatters && !slices.ContainsFunc(result.NotEvaluable, func(n finding.NotEvaluable) bool { return len(n.Actions) > 0 })
+
 	diags.Append(m.readWarnings(info, query, done)...)
 	diags.Append(resultWarnings(info, result)...)
 
@@ -131,8 +136,17 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 }
 
 // checkEvaluable fails where that is asked for, and warns where a rule that was
-// asked for by name cannot find anything.
+// asked for cannot find anything or may have missed something.
 func (m *evaluationModel) checkEvaluable(not []finding.NotEvaluable, info auditlog.Info) diag.Diagnostics {
+	fails := m.FailOnNotEvaluable.ValueBool()
+	if !fails {
+		// By default all built-in rules apply that the log can answer; not_evaluable
+		// lists the others.
+		not = slices.DeleteFunc(slices.Clone(not), func(n finding.NotEvaluable) bool {
+			return n.ByNature && m.BuiltinRules.IsNull() && slices.Contains(finding.BuiltinNames(), n.Rule)
+		})
+	}
+
 	if len(not) == 0 {
 		return nil
 	}
@@ -140,24 +154,31 @@ func (m *evaluationModel) checkEvaluable(not []finding.NotEvaluable, info auditl
 	p := problem{
 		summary: "A rule cannot be evaluated",
 		cause:   "There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.",
-		next:    "Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.",
 	}.with("Service", info.Name)
 
-	worth := false
+	var (
+		next    []string
+		actions []string
+	)
 
 	for _, n := range not {
 		p = p.with("Rule "+n.Rule, n.Reason)
-		// By default all built-in rules apply that the log can answer; not_evaluable
-		// lists the others.
-		worth = worth || !n.ByNature || !m.BuiltinRules.IsNull() || !slices.Contains(finding.BuiltinNames(), n.Rule)
+		actions = append(actions, n.Actions...)
 	}
 
-	switch {
-	case m.FailOnNotEvaluable.ValueBool():
-		return diag.Diagnostics{p.at(path.Root("fail_on_not_evaluable"))}
-	case worth:
-		return diag.Diagnostics{p.warning()}
-	default:
-		return nil
+	if slices.ContainsFunc(not, func(n finding.NotEvaluable) bool { return len(n.Actions) == 0 }) {
+		next = append(next, "Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.")
 	}
+
+	if len(actions) > 0 {
+		next = append(next, unknownActionsNext(actions))
+	}
+
+	p.next = strings.Join(next, " ")
+
+	if fails {
+		return diag.Diagnostics{p.at(path.Root("fail_on_not_evaluable"))}
+	}
+
+	return diag.Diagnostics{p.warning()}
 }

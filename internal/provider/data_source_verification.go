@@ -5,6 +5,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -208,11 +209,30 @@ func nullable(text string) types.String {
 }
 
 func publicKeyForm() validator.String {
-	return stringForm{"a public key as auditlog keygen prints it", func(value string) error {
+	return publicKeyText{stringForm{"a public key as auditlog keygen prints it", func(value string) error {
 		if _, err := archive.ParsePublicKey(value); err != nil {
 			return errors.New("no public key")
 		}
 
 		return nil
-	}}
+	}}}
+}
+
+// publicKeyText shows no private key that was given in place of the public one.
+type publicKeyText struct{ stringForm }
+
+// ValidateString implements validator.String.
+func (v publicKeyText) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if _, err := archive.ParsePublicKey(req.ConfigValue.ValueString()); !errors.Is(err, archive.ErrPrivateKey) {
+		v.stringForm.ValidateString(ctx, req, resp)
+
+		return
+	}
+
+	// Not at the argument, whose line would be shown.
+	resp.Diagnostics.Append(problem{
+		summary: checkConfiguration,
+		cause:   fmt.Sprintf("The value of %s holds a private key, which would get into the state.", req.Path),
+		next:    "Give what auditlog keygen prints behind \"public key: \", and make another pair of keys if somebody may have seen this one.",
+	}.diagnostic())
 }

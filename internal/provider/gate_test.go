@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 )
 
@@ -299,7 +300,7 @@ func TestAnActionThatNobodyKnowsHidesFromNoGate(t *testing.T) {
 
 				given["service"] = service
 				a := w.look(t, "audit_logs", given)
-				a.warns("The log holds actions that nobody knows", "Actions: "+action)
+				a.warns("The log holds actions that nobody knows", "Actions: "+action, `where = "entry.action != '`+action+`'"`)
 				a.is("completeness.unknown_actions", "["+action+"]")
 				a.is("completeness.conclusive", false)
 
@@ -343,8 +344,11 @@ func TestAnActionThatNobodyKnowsHidesFromNoGate(t *testing.T) {
 				},
 			})
 			a.warns("A rule cannot be evaluated", "Rule deletion: The log holds actions that are not known to mean any operation, so that the rule may have missed what they did: "+action+".")
-			a.is("counts_by_rule.certain", 1)
+			a.is("counts_by_rule", map[string]string{
+				"upcloud": "map[certain:1 deletion:1 elsewhere:0]", "cloudscale": "map[certain:1 elsewhere:0]", // UpCloud's log holds deletions.
+			}[service])
 			a.is("clean", false)
+			a.is("completeness.conclusive", false)
 
 			rules := []string{}
 			for _, n := range a.at("not_evaluable").([]any) {
@@ -363,6 +367,18 @@ func TestAnActionThatNobodyKnowsHidesFromNoGate(t *testing.T) {
 			a = w.look(t, "audit_log_findings", args{"service": service, "expected": list(args{"actors": list("mia")})})
 			a.warns("Rule deletion", action)
 			a.is("clean", false)
+
+			// One warning, about nothing that nobody asked for, and what it says to do works.
+			if said := a.warnings(); len(said) != 1 || strings.Contains(said[0], "repeated_failed_logins") || strings.Contains(said[0], "Remove") {
+				t.Errorf("it warns:\n%s", strings.Join(said, "\n\n"))
+			}
+
+			leftOut := "entry.action != '" + action + "'"
+			a.warns("Find out what the actions do.", `where = "`+leftOut+`"`)
+
+			a = w.look(t, "audit_log_findings", args{"service": service, "where": leftOut})
+			a.quiet()
+			a.is("completeness.conclusive", true)
 		})
 	}
 }
@@ -798,4 +814,93 @@ func TestAnArchiveKnowsNoMoreThanItsSource(t *testing.T) {
 	}
 
 	read("upcloud", "audit_log_findings", rule("entry.operation == 'stop'")).is("clean", true)
+}
+
+// TestAPrivateKeyIsNotTakenForAPublicOne, and not shown.
+func TestAPrivateKeyIsNotTakenForAPublicOne(t *testing.T) {
+	t.Parallel()
+
+	private, public, err := archive.GenerateKey("example.com/audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+
+	a := w.look(t, "audit_logs", args{
+		"service": "archive", "destination": w.file("archive"), "public_key": "AUDIT_SIGNING_KEY=" + private + "\npublic key: " + public,
+	})
+	a.fails("public_key holds a private key")
+
+	if said := strings.Join(a.errors(), ""); strings.Contains(said, "PRIVATE+KEY") || strings.Contains(said, "AttributeName") {
+		t.Errorf("the key is shown:\n%s", said)
+	}
+}
+
+// TestWhyNoEntryCanMeetAConditionIsSaid, and nothing that is not the reason.
+func TestWhyNoEntryCanMeetAConditionIsSaid(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+
+	const exclude = "it is false of every entry of every cloud"
+
+	for name, tt := range map[string]struct {
+		given args
+		want  []string
+		not   []string
+	}{
+		"two operations":     {args{"service": "upcloud", "where": "entry.operation == 'delete' && entry.operation == 'create'"}, []string{exclude}, []string{"Never recorded"}},
+		"two fields":         {args{"service": "cloudscale", "where": "entry.actor == 'a' && entry.origin == 'api' && entry.actor != 'a'"}, []string{exclude}, []string{"Never recorded"}},
+		"a field":            {args{"service": "upcloud", "where": "entry.scope_name == 'x' && entry.actor == 'y'"}, []string{"Never recorded: scope_name\n"}, []string{exclude}},
+		"an operation":       {args{"service": "upcloud", "where": "entry.operation == 'login_failed'"}, []string{"Never recorded: login_failed\n"}, []string{exclude}},
+		"a value":            {args{"service": "upcloud", "where": "entry.actor_type == 'staff'"}, []string{"No entry of UpCloud"}, []string{exclude, "Never recorded"}},
+		"the other filters":  {args{"service": "upcloud", "operations": list("create"), "where": "entry.operation == 'delete' && entry.user_agent == ''"}, []string{"passes the other filters"}, []string{exclude, "Never recorded"}},
+		"a field among many": {args{"service": "cloudscale", "where": "entry.operation == 'login' || entry.origin == 'gui'"}, []string{"Never recorded: origin, login\n"}, []string{exclude}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			a := w.look(t, "audit_logs", tt.given)
+			a.fails(tt.want...)
+
+			for _, text := range tt.not {
+				if said := strings.Join(a.errors(), ""); strings.Contains(said, text) {
+					t.Errorf("it says %q:\n%s", text, said)
+				}
+			}
+		})
+	}
+}
+
+// TestAValueThatIsNearlyRightIsRecognised as conditions recognise it.
+func TestAValueThatIsNearlyRightIsRecognised(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+
+	for value, want := range map[string]string{
+		"deleted": "(did you mean delete?)", "Delete": "(did you mean delete?)", "loginfailed": "(did you mean login_failed?)", "removed": "(did you mean delete?)", "obliterate": "it is unknown.",
+	} {
+		w.look(t, "audit_logs", args{"service": "upcloud", "operations": list(value)}).fails("operations[0]", want)
+	}
+
+	w.look(t, "audit_logs", args{"service": "up-cloud"}).fails("(did you mean upcloud?)")
+}
+
+// TestAMistakeInsideOfARuleIsReportedAtTheRule: Terraform finds no line of what
+// lies deeper, and shows that of the block instead.
+func TestAMistakeInsideOfARuleIsReportedAtTheRule(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+
+	for name, rule := range map[string]args{
+		"severity": {"severity": "urgent"}, "within": {"within": "soon"}, "message": {"message": ""}, "threshold": {"threshold": 0}, "group_by": {"group_by": list("actr")},
+	} {
+		rule["where"] = "entry.operation == 'delete'"
+
+		a := w.look(t, "audit_log_findings", args{"service": "upcloud", "rules": args{"fine": args{"where": "entry.operation == 'start'"}, "own": rule}})
+		a.fails(`(AttributeName("rules").ElementKeyString("own"))`, name)
+	}
 }

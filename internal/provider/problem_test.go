@@ -120,6 +120,12 @@ The window is empty: it begins when it has already ended, or in the future.
 start: 2027-01-02T00:00:00Z
 settle_delay: 0s
 Now: 2026-06-30T12:00:00.000000Z
+Let start lie further back.`},
+		"start has not settled": {look("service = \"upcloud\"\nstart = \"2026-06-30T11:59:30Z\"\nsettle_delay = \"1m\""), "Look up audit logs", `
+The window is empty: it begins when it has already ended, or in the future.
+start: 2026-06-30T11:59:30Z
+settle_delay: 1m0s
+Now: 2026-06-30T12:00:00.000000Z
 Let start lie further back, or lower settle_delay.`},
 		"a month": {look("service = \"upcloud\"\nlast = \"1 month\""), "Check the configuration", `
 The value of last cannot be used: it is no length of time.
@@ -144,7 +150,7 @@ The value of actors[0] cannot be used: it is empty.
 Value: ""
 Give a value of at least one character, or leave the argument out.`},
 		"unknown operation": {look("service = \"upcloud\"\noperations = [\"remove\"]"), "Check the configuration", `
-The value of operations[0] cannot be used: it is unknown.
+The value of operations[0] cannot be used: it is unknown (did you mean delete?).
 Value: "remove"
 Give one of create, …`},
 		"a field never recorded": {look("service = \"cloudscale\"\norigins = [\"api\"]"), "Check the query", `
@@ -260,6 +266,7 @@ func TestAccServiceErrors(t *testing.T) {
 		"401": {answer(401, "application/problem+json; charset=utf-8", `{"type":"https://developers.upcloud.com/1.3/errors#ERROR_AUTHENTICATION_FAILED","title":"Authentication failed.","correlation_id":"01J","status":401}`), `
 The service rejected the credentials.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 401 Unauthorized
 Code: AUTHENTICATION_FAILED
@@ -270,6 +277,7 @@ Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with
 		"403": {answer(403, "application/json", `{"error":{"error_code":"FORBIDDEN","error_message":"Access denied."}}`), `
 The credentials are valid but may not read the audit log.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 403 Forbidden
 Code: FORBIDDEN
@@ -279,6 +287,7 @@ Use credentials with access to the audit log; some services reserve it for the m
 		"404": {answer(404, "text/plain", "404 page not found"), `
 The service knows no audit log at this address.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 404 Not Found
 Message: the answer is text/plain, not JSON
@@ -287,6 +296,7 @@ Check the endpoint in the provider configuration: it is the root of the API, wit
 		"422": {answer(422, "application/problem+json", `{"type":"x#ERROR_INVALID_REQUEST","title":"Validation error.","status":422,"invalid_params":[{"name":"limit","reason":"Too large."}]}`), `
 The service does not accept the request.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 422 Unprocessable Content
 Code: INVALID_REQUEST
@@ -297,6 +307,7 @@ Change the arguments that the service names; if it names none, remove filters on
 		"429 for ever": {answer(429, "application/json", `{}`, "Retry-After", "3600"), `
 The service kept asking to slow down.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 429 Too Many Requests
 Retry-After: 1h0m0s
@@ -306,6 +317,7 @@ Try again later, or raise max_retries and retry_wait_max in the provider configu
 		"500 for ever": {answer(500, "application/json", `{"detail":"Oops."}`), `
 The service kept failing.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 500 Internal Server Error
 Message: Oops.
@@ -315,6 +327,7 @@ Try again later; raise max_retries in the provider configuration if this happens
 		"a redirect": {answer(302, "text/html", "", "Location", "https://login.example.com/?next=x"), `
 The service redirected to https://login.example.com:443.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 302 Found
 ` + window + `
@@ -322,6 +335,7 @@ Check the endpoint in the provider configuration, and that no proxy asks for a l
 		"a login page": {answer(200, "text/html", "<!doctype html><title>Log in</title>"), `
 The answer is a page for people, not JSON.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 200 OK
 ` + window + `
@@ -329,6 +343,7 @@ Check the endpoint in the provider configuration, and that no proxy or login pag
 		"an empty body": {answer(200, "application/json", ""), `
 The service's answer cannot be used: it is empty.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 200 OK
 Attempts: 5
@@ -337,6 +352,7 @@ Try again; a part of an answer is never used.`},
 		"another shape": {answer(200, "application/json", `{"status":"ok"}`, "UpCloud-Total-Count", "0"), `
 The service's answer is not what its documentation describes: audit_logs is missing.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 200 OK
 ` + window + `
@@ -344,6 +360,7 @@ Check the endpoint; if it is right, the service has changed and this provider ne
 		"a bad timestamp": {answer(200, "application/json", `{"audit_logs":[{"cloud_event_id":"01HQXYZ123456789ABCDEFGHJK","action":"x","time":"noon","account_username":"jane.doe"}]}`, "UpCloud-Total-Count", "1"), `
 The service's answer is not what its documentation describes: the time of an event is not RFC 3339.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 200 OK
 ` + window + `
@@ -351,6 +368,7 @@ Check the endpoint; if it is right, the service has changed and this provider ne
 		"no total": {answer(200, "application/json", `{"audit_logs":[]}`), `
 The service's answer is not what its documentation describes: the answer has no usable UpCloud-Total-Count header, so nothing would prove it complete.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 200 OK
 ` + window + `
@@ -358,6 +376,7 @@ Check the endpoint; if it is right, the service has changed and this provider ne
 		"a short list": {answer(200, "application/json", `{"audit_logs":[]}`, "UpCloud-Total-Count", "7"), `
 The service's pages do not add up, also not at the second reading: two readings brought 0 different events, and the service counts 7.
 Service: upcloud
+Endpoint: http…
 Request: GET /1.3/audit-logs
 ` + window + `
 Try again, or end the window a few minutes earlier with settle_delay, so that the log has settled.`},
@@ -390,12 +409,14 @@ func TestAccConnectionErrors(t *testing.T) {
 		"refused": {closed.URL, `
 The service cannot be reached: dial tcp ` + strings.TrimPrefix(closed.URL, "http://") + `: connect: connection refused.
 Service: cloudscale
+Endpoint: http…
 Request: GET /v1/project-logs
 Attempts: 5 …
 Check the endpoint, the network and any proxy between them.`},
 		"untrusted": {untrusted.URL, `
 The connection is not trusted: tls: failed to verify certificate: x509: certificate signed by unknown authority.
 Service: cloudscale
+Endpoint: http…
 Request: GET /v1/project-logs …
 Check the endpoint, the machine's certificate authorities and any proxy between them.`},
 	} {

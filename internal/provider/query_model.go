@@ -5,7 +5,6 @@ package provider
 import (
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -100,13 +99,15 @@ func unanswerableProblem(u *auditlog.UnanswerableError, info auditlog.Info) diag
 		at, next = at.AtListIndex(u.Index), "Correct the value, or remove it for this service."
 	}
 
-	p := problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name).with("Did you mean", u.Nearest)
-	if u.Argument == whereName {
-		p.next = "Change the condition for this service, so that it does not need what is never recorded, or leave it out."
-		p = p.with("Never recorded", strings.Join(info.NeverRecorded, ", "))
+	switch {
+	case u.Argument == whereName && u.Never != "":
+		next = "Change the condition for this service, so that it does not need what is never recorded, or leave it out."
+	case u.Argument == whereName:
+		next = "Change the condition, or leave it out."
 	}
 
-	return p.at(at)
+	return problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name).with("Did you mean", u.Nearest).
+		with("Never recorded", u.Never).at(at)
 }
 
 func parseTime(v types.String) time.Time {
@@ -161,7 +162,7 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 	if err != nil {
 		next := startBeforeEnd
 		if errors.Is(err, auditlog.ErrWindowNotSettled) {
-			next = "Let start lie further back, or lower settle_delay."
+			next = "Let start lie further back" + orLower(spec.SettleDelay) + "."
 		}
 
 		diags.Append(problem{
@@ -198,9 +199,18 @@ func (m *queryModel) endWarning(until time.Time, settleDelay time.Duration) diag
 	return diag.Diagnostics{problem{
 		summary: "The window ends earlier than asked for",
 		cause:   "The newest entries are left out, since they have not happened yet or the service may still be filling them in.",
-		next:    "Read again later, or lower settle_delay; what lies between the two moments was not read.",
+		next:    "Read again later" + orLower(settleDelay) + "; what lies between the two moments was not read.",
 	}.with("end", m.End.ValueString()).with("Read until", auditlog.FormatTime(until)).
 		with("settle_delay", settleDelay.String()).warning()}
+}
+
+// orLower offers to lower a delay, where there is one.
+func orLower(settleDelay time.Duration) string {
+	if settleDelay == 0 {
+		return ""
+	}
+
+	return ", or lower settle_delay"
 }
 
 // readWarnings name what a complete reading could not see all the same, also of the

@@ -561,7 +561,7 @@ func TestAccExport_failure(t *testing.T) {
 						w.fake.SetFaults([]fakeapi.Fault{{Name: fault, Rate: 1}})
 					},
 					Config:      w.export("a.csv", "csv", month+"  triggers = { run = \"2\" }\n"),
-					ExpectError: diagnostic("Export UpCloud audit logs", "… Service: upcloud Request: GET /1.3/audit-logs … Page: 1 Window: [2026-05-01T12:59:00.000000Z, 2026-06-30T12:59:00.000000Z) …"),
+					ExpectError: diagnostic("Export UpCloud audit logs", "… Service: upcloud Endpoint: http://127.0.0.1:… Request: GET /1.3/audit-logs … Page: 1 Window: [2026-05-01T12:59:00.000000Z, 2026-06-30T12:59:00.000000Z) …"),
 				},
 				resource.TestStep{
 					PreConfig:        func() { w.fake.SetFaults(nil) },

@@ -4,7 +4,9 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,9 +94,22 @@ func unknownValueProblem(u *auditlog.UnknownValue, info auditlog.Info) (problem,
 func unknownActionsProblem(info auditlog.Info, actions []string) problem {
 	return problem{
 		summary: "The log holds actions that nobody knows",
-		cause:   "There are actions of which it is not known what they mean, so that they may be what the query looks for by operation.",
-		next:    "Look at the entries, and name the actions that matter in actions or in a condition on entry.action.",
+		cause:   "There are actions of which it is not known what they mean, so that they may be what a filter, a condition or a rule looks for by operation.",
+		next:    unknownActionsNext(actions),
 	}.with("Service", info.Name).with("Actions", oneLine(strings.Join(actions, ", ")))
+}
+
+// unknownActionsNext says what makes an answer one again.
+func unknownActionsNext(actions []string) string {
+	// One that can stand in a condition, and that in a configuration, as it is.
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/"
+
+	example := "…"
+	if i := slices.IndexFunc(actions, func(a string) bool { return a != "" && strings.Trim(a, plain) == "" }); i >= 0 {
+		example = actions[i]
+	}
+
+	return fmt.Sprintf("Find out what the actions do. Leave out what is no concern, such as by where = \"entry.action != '%s'\", and ask for the rest by entry.action, not by operation.", example)
 }
 
 // unverifiedProblem says that nothing confirms values that nothing was found with.

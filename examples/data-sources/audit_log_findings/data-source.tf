@@ -1,3 +1,16 @@
+terraform {
+  required_providers {
+    audit = {
+      source  = "auditlogs/audit"
+      version = "~> 0.1"
+    }
+  }
+}
+
+provider "audit" {
+  upcloud = {}
+}
+
 data "audit_log_findings" "day" {
   service = "upcloud"
   last    = "25h"

@@ -1,3 +1,16 @@
+terraform {
+  required_providers {
+    audit = {
+      source  = "auditlogs/audit"
+      version = "~> 0.1"
+    }
+  }
+}
+
+provider "audit" {
+  upcloud = {}
+}
+
 # Fails a plan when something was deleted, and leaves nothing of the log behind.
 ephemeral "audit_logs" "deletions" {
   service    = "upcloud"

@@ -1,3 +1,12 @@
+terraform {
+  required_providers {
+    audit = {
+      source  = "auditlogs/audit"
+      version = "~> 0.1"
+    }
+  }
+}
+
 # [{ field = "labels.env", before = "\"dev\"", after = "\"prod\"" }, { field = "size", before = null, after = "25" }]
 output "changes" {
   value = provider::audit::changes(

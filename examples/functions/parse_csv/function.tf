@@ -1,3 +1,12 @@
+terraform {
+  required_providers {
+    audit = {
+      source  = "auditlogs/audit"
+      version = "~> 0.1"
+    }
+  }
+}
+
 # Who deleted what, from an export of the PodStack console.
 output "deletions" {
   value = [

@@ -696,11 +696,12 @@ func (o *oracle) reaches(q *question, e *event) bool {
 
 // compare holds the product's verdict against the oracle's, rule by rule.
 func (j *judgement) compare(d *differences, q *question, state map[string]any) {
-	byRule, _ := state["counts_by_rule"].(map[string]any)
-	not := map[string]bool{}
+	not, ran := map[string]bool{}, map[string]bool{}
 
 	for _, n := range state["not_evaluable"].([]any) {
-		not[fmt.Sprint(n.(map[string]any)["rule"])] = true
+		name, reason := fmt.Sprint(n.(map[string]any)["rule"]), fmt.Sprint(n.(map[string]any)["reason"])
+		not[name] = true
+		ran[name] = strings.HasPrefix(reason, "The log holds actions")
 	}
 
 	var (
@@ -719,13 +720,16 @@ func (j *judgement) compare(d *differences, q *question, state map[string]any) {
 			d.addf("rule %s is not evaluated and can be: %v", r.name, state["not_evaluable"])
 		}
 
-		if byRule[r.name] == nil && not[r.name] {
+		if not[r.name] && !ran[r.name] {
 			continue
 		}
 
-		all = append(all, j.findings[r.name]...)
-		rules[r.name] = int64(len(j.findings[r.name]))
-		severity[r.actualSeverity()] += rules[r.name]
+		// What may have missed something has no zero.
+		if n := int64(len(j.findings[r.name])); n > 0 || !not[r.name] {
+			all = append(all, j.findings[r.name]...)
+			rules[r.name] = n
+			severity[r.actualSeverity()] += n
+		}
 
 		for i, of := range j.expected[r.name] {
 			for e := range of {
