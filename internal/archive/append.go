@@ -593,7 +593,8 @@ func (r *run) manifest(last bool) (*Manifest, []byte, error) {
 		return nil, nil, err
 	}
 
-	described.Key = segmentKey(a.o.Service.Info().Name, r.current.day, sequence, described.SHA256, export.Extension(a.o.Format, a.o.Compression))
+	described.Key = partition(a.partitionName(), a.o.Service.Info().Name, r.current.day) +
+		segmentName(sequence, described.SHA256, export.Extension(a.o.Format, a.o.Compression))
 
 	m := &Manifest{
 		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.head.SHA256,
