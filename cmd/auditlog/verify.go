@@ -16,9 +16,9 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 )
 
-// verifyCommand checks an archive on whatever copy of it is at hand.
+// verifyCommand checks an archive or an export on whatever copy of it is at hand.
 type verifyCommand struct {
-	Destination string `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=…"`
+	Destination string `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=… Or an export: its file."`
 	PublicKey   string `help:"Public key that must have signed the checkpoint, or the name of a file that holds it." placeholder:"KEY"`
 	Head        string `help:"A head remembered elsewhere, such as in Terraform's state: NUMBER:SHA256 of a segment's manifest." placeholder:"HEAD"`
 	JSON        bool   `name:"json" help:"Print the report as JSON."`
@@ -29,6 +29,10 @@ var errInvalid = errors.New("the archive is not what it should be")
 
 // Run prints a report and fails when anything is wrong.
 func (c *verifyCommand) Run(ctx context.Context, env environment) error {
+	if path, ok := c.exportAt(); ok {
+		return c.verifyExport(path, env)
+	}
+
 	o, err := c.options()
 	if err != nil {
 		return err
@@ -140,16 +144,7 @@ func printReport(w io.Writer, r *archive.Report, o archive.VerifyOptions) {
 		line(strings.ToUpper(string(p.Finding)), p.Key+": "+p.Detail)
 	}
 
-	if r.Valid {
-		line("Verdict", "OK")
-	} else {
-		noun := "findings"
-		if len(r.Problems) == 1 {
-			noun = "finding"
-		}
-
-		line("Verdict", fmt.Sprintf("NOT OK: %d %s", len(r.Problems), noun))
-	}
+	line("Verdict", verdict(len(r.Problems)))
 }
 
 // keygenCommand makes the keys that sign checkpoints and check them.

@@ -525,6 +525,12 @@ func (r *run) write(ctx context.Context, last bool) error {
 		return err
 	}
 
+	if r.segments == 0 {
+		if err := r.a.writeAttributes(ctx); err != nil {
+			return err
+		}
+	}
+
 	mine, err := r.a.claim(ctx, m.Sequence, m.Segment.Key)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@
 //	manifests/00000007.json
 //	claims/00000007.1.json       while segment 7 is being written
 //	checkpoint
+//	.gitattributes               in directories, so that Git changes no line endings
 //
 // Whoever appends claims the next sequence number, writes the segment, then the
 // manifest, then the checkpoint; each is created exclusively, so of two runners
@@ -310,6 +311,9 @@ func (a *Archive) checkEmpty(ctx context.Context) error {
 		leftover[object.Key], leftover[c.Segment] = true, true
 	}
 
+	attributes, err := a.o.Store.Read(ctx, durable.AttributesKey, maxSmall)
+	leftover[durable.AttributesKey] = err == nil && string(attributes) == durable.AttributesText
+
 	for object, err := range a.o.Store.List(ctx, "") {
 		if err != nil {
 			return err
@@ -321,6 +325,21 @@ func (a *Archive) checkEmpty(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// writeAttributes keeps Git from changing the files of an archive in a directory. What
+// is there already is somebody's, and Verify says what it thinks of it.
+func (a *Archive) writeAttributes(ctx context.Context) error {
+	if !durable.InDirectory(a.o.Store) {
+		return nil
+	}
+
+	err := a.o.Store.Create(ctx, durable.AttributesKey, []byte(durable.AttributesText))
+	if errors.Is(err, durable.ErrExists) {
+		return nil
+	}
+
+	return err
 }
 
 const (
