@@ -106,9 +106,8 @@ func unquoted(cell string) string {
 	return strings.ReplaceAll(strings.TrimSuffix(inner, `"`), `""`, `"`)
 }
 
-// Whatever character a spreadsheet divides the file by, and whether it knows quotes
-// or not, no cell that it finds begins with a formula, but for a minus or the like in
-// the file's own header.
+// Whatever character a spreadsheet divides the file by, no cell that it finds begins
+// with a formula.
 func TestCSVHoldsNoFormulaForAnyReader(t *testing.T) {
 	t.Parallel()
 
