@@ -238,7 +238,7 @@ byte=$(od -An -tu1 -j 99 -N 1 "$1" | tr -d ' ')
 # shellcheck disable=SC2059 # The format is the byte.
 printf "\\$(printf %03o $((255 - byte)))" | dd of="$1" bs=1 seek=99 conv=notrunc 2>/dev/null
 shown "$verify; echo \"exit code \$?\"" 1 "$work/bin/auditlog$exe" verify archive --public-key "$key" --head "$head"
-contains 'ALTERED        entries/service=upcloud/date='
+contains 'ALTERED        entries/cloud=upcloud/date='
 contains 'Verdict        NOT OK'
 printf '\n  exit code %s\n' "$code"
 

@@ -17,7 +17,7 @@ type cli struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Mock   mockCommand   `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
-	Verify verifyCommand `cmd:"" help:"Verify an archive: every byte, every link, the signature and the head. Exit code 0 when all is well, 1 when not."`
+	Verify verifyCommand `cmd:"" help:"Verify an archive: every byte, every link, the signature and the head; or the files of an export. Exit code 0 when all is well, 1 when not."`
 	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoint and check it."`
 }
 

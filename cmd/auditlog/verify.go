@@ -18,9 +18,9 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
-// verifyCommand checks an archive on whatever copy of it is at hand.
+// verifyCommand checks an archive or an export on whatever copy of it is at hand.
 type verifyCommand struct {
-	Destination string `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=…"`
+	Destination string `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=… Or an export: its file."`
 	PublicKey   string `help:"Public key that must have signed the checkpoint, or the name of a file that holds it." placeholder:"KEY"`
 	Head        string `help:"A head remembered elsewhere, such as in Terraform's state: NUMBER:SHA256 of a segment's manifest." placeholder:"HEAD"`
 	JSON        bool   `name:"json" help:"Print the report as JSON."`
@@ -31,14 +31,16 @@ var errInvalid = errors.New("the archive is not what it should be")
 
 // Run prints a report and fails when anything is wrong.
 func (c *verifyCommand) Run(ctx context.Context, env environment) error {
+	if path, ok := c.exportAt(); ok {
+		return c.verifyExport(path, env)
+	}
+
 	o, err := c.options()
 	if err != nil {
 		return err
 	}
 
-	if err := c.noExport(env); err != nil {
-		return err
-	}
+	c.noteExports(env)
 
 	store, err := durable.OpenStore(ctx, c.Destination, durable.StoreOptions{})
 	if err != nil {
@@ -68,26 +70,11 @@ func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 	return nil
 }
 
-// noExport refuses the file of an export, and says of a directory that holds some
-// how they are verified.
-func (c *verifyCommand) noExport(env environment) error {
-	info, err := os.Stat(c.Destination)
-	if err != nil {
-		return nil //nolint:nilerr // Whoever opens the destination says what is wrong with it.
-	}
-
-	if !info.IsDir() {
-		name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(c.Destination), export.ManifestSuffix), export.ChecksumSuffix)
-
-		return fmt.Errorf("%s is a file, and an archive is a directory; an export is verified by sha256sum -c %s in its directory",
-			c.Destination, name+export.ChecksumSuffix)
-	}
-
+// noteExports says of a directory that holds exports how they are verified.
+func (c *verifyCommand) noteExports(env environment) {
 	if found, err := filepath.Glob(filepath.Join(c.Destination, "*"+export.ChecksumSuffix)); err == nil && len(found) > 0 {
-		_, _ = fmt.Fprintf(env.stderr, "There are checksum files: if this is no archive, its exports are verified by sha256sum -c *%s.\n", export.ChecksumSuffix)
+		_, _ = fmt.Fprintf(env.stderr, "There are checksum files: if this is no archive, name an export itself, or verify all of them by sha256sum -c *%s.\n", export.ChecksumSuffix)
 	}
-
-	return nil
 }
 
 func (c *verifyCommand) options() (archive.VerifyOptions, error) {
@@ -172,16 +159,7 @@ func printReport(w io.Writer, r *archive.Report, o archive.VerifyOptions) {
 		line(strings.ToUpper(string(p.Finding)), p.Key+": "+p.Detail)
 	}
 
-	if r.Valid {
-		line("Verdict", "OK")
-	} else {
-		noun := "findings"
-		if len(r.Problems) == 1 {
-			noun = "finding"
-		}
-
-		line("Verdict", fmt.Sprintf("NOT OK: %d %s", len(r.Problems), noun))
-	}
+	line("Verdict", verdict(len(r.Problems)))
 }
 
 // keygenCommand makes the keys that sign checkpoints and check them.

@@ -161,24 +161,76 @@ Verdict        OK
 	}
 }
 
-// TestVerifyKnowsAnExport: it is verified without us.
-func TestVerifyKnowsAnExport(t *testing.T) {
+// The files of an export are verified by any of their names.
+func TestVerifyCommandOfExports(t *testing.T) {
 	t.Parallel()
 
 	dir := t.TempDir()
-	for _, name := range []string{"june.ndjson", "june.ndjson.manifest.json", "june.ndjson.sha256"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	path := filepath.Join(dir, "june.csv")
+	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
 
-		code, out, errs := auditlogRun(t, "verify", filepath.Join(dir, name))
-		if code != 1 || out != "" || !strings.Contains(errs, "an export is verified by sha256sum -c june.ndjson.sha256 in its directory") {
-			t.Errorf("%s: exit code %d, %s%s", name, code, out, errs)
+	var c auditlog.Completeness
+
+	q := auditlog.Query{Window: auditlog.Window{Start: now.Add(-time.Hour), End: now}}
+
+	r, err := export.Write(t.Context(), export.Spec{
+		Path: path, Format: export.FormatCSV, SpreadsheetSafe: true, Tool: "test", Query: q, Info: single{}.Info(), ExportedAt: now,
+	}, single{}.Read(t.Context(), q, &c), &c)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := "Export         " + path + `
+Service        upcloud
+Format         csv
+Entries        1
+From           2026-06-30T11:00:00.000000Z
+To             2026-06-30T12:00:00.000000Z
+Manifest       ` + r.ManifestSHA256 + `
+Origin         not checked: compare the line above with manifest_sha256 in Terraform's state
+`
+
+	for _, file := range []string{path, path + ".manifest.json", path + ".sha256"} {
+		if code, out, errs := auditlogRun(t, "verify", file); code != 0 || out != want+"Verdict        OK\n" || errs != "" {
+			t.Errorf("exit code %d, %s\n%s\nwant\n%s", code, errs, out, want)
 		}
 	}
 
-	code, out, errs := auditlogRun(t, "verify", dir)
-	if code != 1 || !strings.Contains(out, "MISSING        checkpoint") || !strings.Contains(errs, "exports are verified by sha256sum -c *.sha256") {
-		t.Errorf("exit code %d, %s%s", code, out, errs)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	code, out, errs := auditlogRun(t, "verify", path)
+	if want += "ALTERED        " + path + ": it is not what the manifest says; it matches after line endings are restored, which programs such as Git change\n" +
+		"Verdict        NOT OK: 1 finding\n"; code != 1 || out != want || errs != "auditlog: the export is not what it should be\n" {
+		t.Errorf("exit code %d, %s\n%s\nwant\n%s", code, errs, out, want)
+	}
+
+	var report export.Report
+	if code, out, _ := auditlogRun(t, "verify", path, "--json"); json.Unmarshal([]byte(out), &report) != nil || code != 1 || report.Valid || len(report.Problems) != 1 {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+
+	if code, _, errs := auditlogRun(t, "verify", path, "--head", "1:x"); code != 1 || !strings.Contains(errs, "are for archives") {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+
+	if _, _, errs := auditlogRun(t, "verify", dir); !strings.Contains(errs, "name an export itself, or verify all of them by sha256sum -c *.sha256") {
+		t.Error(errs)
+	}
+
+	// A name of a file is text, not what a terminal obeys.
+	hostile := path + "\x1b[2J"
+	if err := os.WriteFile(hostile, nil, 0o600); err != nil {
+		t.Skip("the file system has no such names")
+	}
+
+	if code, out, errs := auditlogRun(t, "verify", hostile); code != 1 || strings.ContainsAny(out+errs, "\x1b") {
+		t.Errorf("exit code %d, %q, %q", code, out, errs)
 	}
 }

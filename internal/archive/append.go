@@ -525,6 +525,12 @@ func (r *run) write(ctx context.Context, last bool) error {
 		return err
 	}
 
+	if r.segments == 0 {
+		if err := r.a.writeAttributes(ctx); err != nil {
+			return err
+		}
+	}
+
 	mine, err := r.a.claim(ctx, m.Sequence, m.Segment.Key)
 	if err != nil {
 		return err
@@ -593,7 +599,8 @@ func (r *run) manifest(last bool) (*Manifest, []byte, error) {
 		return nil, nil, err
 	}
 
-	described.Key = segmentKey(a.o.Service.Info().Name, r.current.day, sequence, described.SHA256, export.Extension(a.o.Format, a.o.Compression))
+	described.Key = partition(a.partitionName(), a.o.Service.Info().Name, r.current.day) +
+		segmentName(sequence, described.SHA256, export.Extension(a.o.Format, a.o.Compression))
 
 	m := &Manifest{
 		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.head.SHA256,

@@ -4,10 +4,11 @@
 // of it: immutable segments, each described by a manifest that names the hash of
 // the manifest before it, and a checkpoint that names the last one.
 //
-//	entries/service=upcloud/date=2026-06-30/00000007-<hash>.ndjson.zst
+//	entries/cloud=upcloud/date=2026-06-30/00000007-<hash>.ndjson.zst
 //	manifests/00000007.json
 //	claims/00000007.1.json       while segment 7 is being written
 //	checkpoint
+//	.gitattributes               in directories, so that Git changes no line endings
 //
 // Whoever appends claims the next sequence number, writes the segment, then the
 // manifest, then the checkpoint; each is created exclusively, so of two runners
@@ -310,6 +311,9 @@ func (a *Archive) checkEmpty(ctx context.Context) error {
 		leftover[object.Key], leftover[c.Segment] = true, true
 	}
 
+	attributes, err := a.o.Store.Read(ctx, durable.AttributesKey, maxSmall)
+	leftover[durable.AttributesKey] = err == nil && string(attributes) == durable.AttributesText
+
 	for object, err := range a.o.Store.List(ctx, "") {
 		if err != nil {
 			return err
@@ -321,6 +325,21 @@ func (a *Archive) checkEmpty(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// writeAttributes keeps Git from changing the files of an archive in a directory. What
+// is there already is somebody's, and Verify says what it thinks of it.
+func (a *Archive) writeAttributes(ctx context.Context) error {
+	if !durable.InDirectory(a.o.Store) {
+		return nil
+	}
+
+	err := a.o.Store.Create(ctx, durable.AttributesKey, []byte(durable.AttributesText))
+	if errors.Is(err, durable.ErrExists) {
+		return nil
+	}
+
+	return err
 }
 
 const (
@@ -336,10 +355,35 @@ func claimKey(sequence int64, attempt int) string {
 	return fmt.Sprintf("%s%08d.%d.json", claimsPrefix, sequence, attempt)
 }
 
-// segmentKey follows the layout that engines read as partitions.
-func segmentKey(service string, day time.Time, sequence int64, sha256, extension string) string {
+// Segments lie in directories that engines read as partitions, of these names and of
+// "date". Many engines refuse a partition that is named like a column of the files,
+// so none may be a field of entries. Earlier versions named the first one "service".
+const (
+	cloudPartition = "cloud"
+	olderPartition = "service"
+)
+
+// partition is where the segments of that service and day lie.
+func partition(name, service string, day time.Time) string {
+	return fmt.Sprintf("%s%s=%s/date=%s/", entriesPrefix, name, service, day.UTC().Format(time.DateOnly))
+}
+
+// partitionName is that of the segments so far, since engines refuse a mixture.
+func (a *Archive) partitionName() string {
+	if a.last != nil && strings.HasPrefix(a.last.Segment.Key, entriesPrefix+olderPartition+"=") {
+		return olderPartition
+	}
+
+	return cloudPartition
+}
+
+// inPartition says that a segment lies where those of that service and day do.
+func inPartition(key, service string, day time.Time) bool {
+	return strings.HasPrefix(key, partition(cloudPartition, service, day)) || strings.HasPrefix(key, partition(olderPartition, service, day))
+}
+
+func segmentName(sequence int64, sha256, extension string) string {
 	const hashLength = 16
 
-	return fmt.Sprintf("%sservice=%s/date=%s/%08d-%s.%s",
-		entriesPrefix, service, day.UTC().Format(time.DateOnly), sequence, sha256[:hashLength], strings.TrimPrefix(extension, "."))
+	return fmt.Sprintf("%08d-%s.%s", sequence, sha256[:hashLength], strings.TrimPrefix(extension, "."))
 }

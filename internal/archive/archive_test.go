@@ -309,7 +309,7 @@ func TestForeignDestinations(t *testing.T) {
 		"a checkpoint":        func(m *memory) { m.objects["checkpoint"] = []byte("example.com/log\n1\nAAAA\n") },
 		"another service":     func(m *memory) { other(t, m) },
 		"a broken manifest":   func(m *memory) { m.objects["manifests/00000001.json"] = []byte("{}") },
-		"a segment by itself": func(m *memory) { m.objects["entries/service=upcloud/date=2026-01-01/00000001-x.ndjson"] = nil },
+		"a segment by itself": func(m *memory) { m.objects["entries/cloud=upcloud/date=2026-01-01/00000001-x.ndjson"] = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -202,7 +201,7 @@ func (b *chainBuilder) add(head Head, m *Manifest) error {
 		return fail(fmt.Sprintf("is of the log of %s, not of %s", m.Source, b.c.source))
 	case !isSegmentOf(m.Segment.Key, m.Sequence):
 		return fail("names a segment that is not its own")
-	case l.last.Before(l.first), !strings.HasPrefix(m.Segment.Key, partition(m.Service, l.first)), !strings.HasPrefix(m.Segment.Key, partition(m.Service, l.last)):
+	case l.last.Before(l.first), !inPartition(m.Segment.Key, m.Service, l.first), !inPartition(m.Segment.Key, m.Service, l.last):
 		return fail("names times that are not of its segment's day")
 	case m.Segment.EntryCount < 1, m.Segment.EntryCount > segmentEntries:
 		return fail("counts entries as no segment can hold them")

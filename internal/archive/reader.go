@@ -13,7 +13,6 @@ import (
 	"iter"
 	"reflect"
 	"slices"
-	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -410,11 +409,6 @@ func (r *Reader) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.
 	var c auditlog.Completeness
 
 	return auditlog.Observe(r.Read(ctx, auditlog.Query{Window: q.Window}, &c))
-}
-
-// partition is where the segments of that service and day lie.
-func partition(service string, day time.Time) string {
-	return fmt.Sprintf("%sservice=%s/date=%s/", entriesPrefix, service, day.UTC().Format(time.DateOnly))
 }
 
 // same says that two archived copies are of one record. A record as it came keeps

@@ -124,8 +124,10 @@ type verification struct {
 	point     *checkpoint
 	manifests map[int64]*Manifest
 	hashes    map[int64]string
-	last      int64
-	named     map[string]bool
+	// restored are the hashes of manifests with the line endings that ours have.
+	restored map[int64]string
+	last     int64
+	named    map[string]bool
 }
 
 func (v *verification) found(f Finding, key string, sequence int64, detail string) {
@@ -134,6 +136,7 @@ func (v *verification) found(f Finding, key string, sequence int64, detail strin
 
 func (v *verification) run() error {
 	v.manifests, v.hashes, v.named = map[int64]*Manifest{}, map[int64]string{}, map[string]bool{}
+	v.restored = map[int64]string{}
 
 	if err := v.readCheckpoint(); err != nil {
 		return err
@@ -145,6 +148,7 @@ func (v *verification) run() error {
 
 	v.checkChain()
 	v.checkHead()
+	v.report.Head = Head{Sequence: v.last, SHA256: v.hashes[v.last]}
 
 	for sequence := int64(1); sequence <= v.last; sequence++ {
 		if m := v.manifests[sequence]; m != nil {
@@ -154,7 +158,35 @@ func (v *verification) run() error {
 		}
 	}
 
+	if err := v.checkAttributes(); err != nil {
+		return err
+	}
+
 	return v.checkForeign()
+}
+
+// checkAttributes makes sure that the file that is written for Git says no more. It is
+// not part of the chain, and buckets and older archives have none.
+func (v *verification) checkAttributes() error {
+	if _, ok := v.objects[durable.AttributesKey]; !ok {
+		return nil
+	}
+
+	v.named[durable.AttributesKey] = true
+
+	data, err := v.read(durable.AttributesKey, 0, maxSmall)
+
+	switch {
+	case err != nil || data == nil:
+		return err
+	case string(data) == durable.AttributesText:
+	case string(durable.UnixLineEndings(data)) == durable.AttributesText:
+		v.found(FindingAltered, durable.AttributesKey, 0, export.AfterRestoring)
+	default:
+		v.found(FindingAltered, durable.AttributesKey, 0, fmt.Sprintf("it is not the one that is written beside archives, whose text is %q", durable.AttributesText))
+	}
+
+	return nil
 }
 
 // read returns an object, or nil with a problem where it is missing or no object
@@ -189,6 +221,13 @@ func (v *verification) readCheckpoint() error {
 	}
 
 	point, signer, err := openCheckpoint(data, v.o.Verifier)
+	if err != nil {
+		if p, s, restoredErr := openCheckpoint(durable.UnixLineEndings(data), v.o.Verifier); restoredErr == nil {
+			v.found(FindingAltered, checkpointKey, 0, export.AfterRestoring)
+
+			point, signer, err = p, s, nil
+		}
+	}
 
 	switch {
 	case errors.Is(err, ErrSignature):
@@ -231,7 +270,7 @@ func (v *verification) readManifests() error {
 			continue
 		}
 
-		v.hashes[sequence] = sum(data)
+		v.hashes[sequence], v.restored[sequence] = sum(data), sum(durable.UnixLineEndings(data))
 
 		m, err := parseManifest(data)
 
@@ -268,13 +307,24 @@ func (v *verification) checkChain() {
 
 		// A manifest that stands in another's place was reported as such.
 		if m := v.manifests[sequence]; m != nil {
-			v.found(FindingAltered, manifestKey(sequence), sequence, "it is not what "+by+" says")
+			v.found(FindingAltered, manifestKey(sequence), sequence, "it is not what "+by+" says"+v.restore(sequence, expected))
 		}
 	}
 
 	if m := v.manifests[1]; m != nil && m.Previous != "" {
 		v.found(FindingMissing, manifestKey(1), 1, "the first manifest follows another one")
 	}
+}
+
+// restore goes on with a manifest as it was, where only its line endings differ.
+func (v *verification) restore(sequence int64, expected string) (detail string) {
+	if v.restored[sequence] != expected {
+		return ""
+	}
+
+	v.hashes[sequence] = expected
+
+	return "; " + export.AfterRestoring
 }
 
 // expected is the hash that something else names for a manifest.
@@ -293,8 +343,6 @@ func (v *verification) expected(sequence int64) (hash, by string) {
 // checkHead holds the end of the archive against the checkpoint and against what
 // is remembered elsewhere.
 func (v *verification) checkHead() {
-	v.report.Head = Head{Sequence: v.last, SHA256: v.hashes[v.last]}
-
 	if v.point != nil {
 		switch {
 		case v.point.sequence < v.last:
@@ -321,7 +369,7 @@ func (v *verification) checkHead() {
 	case known.Sequence > v.last:
 		v.found(FindingTruncated, manifestKey(known.Sequence), known.Sequence, fmt.Sprintf("the archive ends at segment %d", v.last))
 	case v.hashes[known.Sequence] != "" && v.hashes[known.Sequence] != known.SHA256:
-		v.found(FindingAltered, manifestKey(known.Sequence), known.Sequence, "it is not the one that is remembered")
+		v.found(FindingAltered, manifestKey(known.Sequence), known.Sequence, "it is not the one that is remembered"+v.restore(known.Sequence, known.SHA256))
 	}
 }
 
@@ -345,12 +393,24 @@ func (v *verification) checkSegment(m *Manifest) error {
 	switch {
 	case data == nil:
 	case int64(len(data)) != s.Bytes || sum(data) != s.SHA256:
-		v.found(FindingAltered, s.Key, m.Sequence, "it is not what "+manifestKey(m.Sequence)+" says")
+		detail := "it is not what " + manifestKey(m.Sequence) + " says"
+		if restorable(data, s.SHA256) {
+			detail += "; " + export.AfterRestoring
+		}
+
+		v.found(FindingAltered, s.Key, m.Sequence, detail)
 	default:
 		v.checkEntries(data, m)
 	}
 
 	return nil
+}
+
+func restorable(data []byte, sum string) bool {
+	l := durable.NewLineEndings()
+	_, _ = l.Write(data) // Never fails.
+
+	return l.Restore(sum)
 }
 
 // checkEntries makes sure that a segment that is what its manifest says can also
@@ -451,7 +511,12 @@ func (v *verification) checkForeign() error {
 
 	for _, key := range slices.Sorted(maps.Keys(v.objects)) {
 		if !v.named[key] {
-			v.found(FindingForeign, key, 0, "no manifest that can be read names it")
+			detail := "no manifest that can be read names it"
+			if system := durable.LeftBySystem(key); system != "" {
+				detail += "; by its name it was left by an operating system (" + system + ")"
+			}
+
+			v.found(FindingForeign, key, 0, detail)
 		}
 	}
 

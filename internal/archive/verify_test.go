@@ -158,7 +158,7 @@ func TestVerifierCatchesEveryMutation(t *testing.T) {
 			}
 
 			for _, key := range []string{
-				"entries/service=upcloud/date=2026-01-02/00000007-0123456789abcdef.ndjson", "manifests/00000099.json", "manifests/1.json",
+				"entries/cloud=upcloud/date=2026-01-02/00000007-0123456789abcdef.ndjson", "manifests/00000099.json", "manifests/1.json",
 				"claims/00000001.json", "claims/99999999.1.json", "README", "entries/x",
 			} {
 				mutate("add "+key, key, func(o map[string][]byte) { o[key] = []byte("{}") })

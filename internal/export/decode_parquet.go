@@ -75,7 +75,8 @@ func openParquet(r io.ReaderAt, size int64, c Compression, fields []auditlog.Fie
 	return file, nil
 }
 
-// checkSchema demands the columns in their order with their types.
+// checkSchema demands the columns in their order with their types. Earlier versions
+// annotated JSON as such.
 func checkSchema(file *parquet.File, fields []auditlog.Field) error {
 	columns := file.Root().Columns()
 	if len(columns) != len(fields) {
@@ -84,8 +85,11 @@ func checkSchema(file *parquet.File, fields []auditlog.Field) error {
 
 	for i, c := range columns {
 		want := columnOf(&fields[i])
+		annotated := c.Type().String() == want.node.Type().String() ||
+			isJSON(&fields[i]) && c.Type().String() == parquet.JSON().Type().String()
+
 		if c.Name() != want.name || !c.Leaf() || c.Required() != want.required || c.Optional() == want.required ||
-			c.Type().Kind() != want.node.Type().Kind() || c.Type().String() != want.node.Type().String() {
+			c.Type().Kind() != want.node.Type().Kind() || !annotated {
 			return fmt.Errorf("column %d is not %s as it is written", i+1, want.name)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -30,9 +32,13 @@ func readable() []export.Format { return []export.Format{export.FormatNDJSON, ex
 func encodeWith(
 	f export.Format, c export.Compression, columns []string, entries ...auditlog.Entry,
 ) (string, export.Notes, error) {
+	return encodeAs(f, columns, export.EncoderOptions{Compression: c}, entries...)
+}
+
+func encodeAs(f export.Format, columns []string, o export.EncoderOptions, entries ...auditlog.Entry) (string, export.Notes, error) {
 	var b bytes.Buffer
 
-	enc, err := export.NewEncoder(&b, f, columns, export.EncoderOptions{Compression: c})
+	enc, err := export.NewEncoder(&b, f, columns, o)
 	if err != nil {
 		return "", export.Notes{}, err
 	}
@@ -568,6 +574,41 @@ func BenchmarkDecode(b *testing.B) {
 
 				b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "entries/s")
 			})
+		}
+	}
+}
+
+// What an earlier version wrote is evidence like any other. It annotated JSON as such.
+func TestDecodeReadsFilesOfEarlierVersions(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range export.Compressions() {
+		text, err := os.ReadFile(filepath.Join("testdata", "older", string(c)+".hostile.parquet"))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		now, _, err := encodeWith(export.FormatParquet, c, nil, hostile()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if now == string(text) {
+			t.Errorf("%s: it is not of an earlier version", c)
+		}
+
+		got, err := decode(string(text), export.FormatParquet, c, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", c, err)
+		}
+
+		want, err := decode(now, export.FormatParquet, c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c, diff)
 		}
 	}
 }

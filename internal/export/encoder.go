@@ -46,9 +46,11 @@ type Encoder interface {
 
 // EncoderOptions change what is written.
 type EncoderOptions struct {
-	// SpreadsheetSafe puts an apostrophe before every CSV cell that a spreadsheet
-	// could take for a formula. Other formats are always exact.
+	// SpreadsheetSafe puts an apostrophe in front of whatever a spreadsheet could take
+	// for the start of a formula in a CSV file. Other formats are always exact.
 	SpreadsheetSafe bool
+	// CSV is for FormatCSV only.
+	CSV CSVOptions
 	// Compression is the format's default when "".
 	Compression Compression
 	// Shape is ShapeEntry when "".
@@ -59,11 +61,26 @@ type EncoderOptions struct {
 
 // Notes counts the places where the output differs from the entries.
 type Notes struct {
-	// CellsNeutralised is how many cells got an apostrophe.
+	// CellsNeutralised is how many cells got apostrophes.
 	CellsNeutralised int64
+	// CellsTooLong is how many cells of a CSV file have more than MaxCell characters,
+	// the first of them FirstTooLong.
+	CellsTooLong int64
+	FirstTooLong Cell
 	// CharactersReplaced is how many bytes that are not UTF-8, and in CSV how many
 	// NUL characters, became U+FFFD.
 	CharactersReplaced int64
+}
+
+// Cell is a cell of a table.
+type Cell struct{ EntryID, Column string }
+
+func (n *Notes) tooLong(c Cell) {
+	if n.CellsTooLong == 0 {
+		n.FirstTooLong = c
+	}
+
+	n.CellsTooLong++
 }
 
 // NewEncoder returns an encoder for the given columns, all of an entry's fields

@@ -43,8 +43,10 @@ type manifest struct {
 	Shape              Shape            `json:"shape"`
 	Columns            []string         `json:"columns"`
 	Redaction          *Redaction       `json:"redaction"`
+	CSV                *CSVOptions      `json:"csv"`
 	SpreadsheetSafe    bool             `json:"spreadsheet_safe"`
 	CellsNeutralised   int64            `json:"cells_neutralised"`
+	CellsTooLong       int64            `json:"cells_too_long"`
 	CharactersReplaced int64            `json:"characters_replaced"`
 	EntryCount         int64            `json:"entry_count"`
 	CountsByOperation  map[string]int64 `json:"counts_by_operation"`

@@ -39,22 +39,25 @@ func newParquetEncoder(w io.Writer, columns []auditlog.Field, c Compression) *pa
 const fieldID = "id"
 
 // columnOf says how a field is stored. What is different in (nearly) every row
-// gains nothing from a dictionary.
+// gains nothing from a dictionary. JSON is annotated as text like everything else:
+// some engines read a column that is annotated as JSON as bytes, or not at all.
 func columnOf(f *auditlog.Field) parquetColumn {
 	c := parquetColumn{name: f.Name, required: f.Required}
 
 	switch {
 	case f.Kind == auditlog.KindTime:
 		c.node, c.ordered = parquet.Encoded(parquet.Timestamp(parquet.Microsecond), &parquet.Plain), true
-	case f.Kind == auditlog.KindChanges, f.Kind == auditlog.KindRaw:
-		c.node = parquet.Encoded(parquet.JSON(), &parquet.Plain)
-	case f.Name == fieldID:
+	case isJSON(f), f.Name == fieldID:
 		c.node = parquet.Encoded(parquet.String(), &parquet.Plain)
 	default:
 		c.node = parquet.Encoded(parquet.String(), &parquet.RLEDictionary)
 	}
 
 	return c
+}
+
+func isJSON(f *auditlog.Field) bool {
+	return f.Kind == auditlog.KindChanges || f.Kind == auditlog.KindRaw
 }
 
 func (p *parquetEncoder) Notes() Notes { return p.notes }

@@ -17,7 +17,7 @@ import (
 )
 
 // envSamples names a directory to which TestSamples writes files for other
-// programs to read. duckdbtest, a module of its own, sets it.
+// programs to read. duckdbtest and npmtest, modules of their own, set it.
 const envSamples = "EXPORT_SAMPLES"
 
 // sampleLog has entries of a service two seconds apart, about midnight, every
@@ -74,18 +74,21 @@ func TestSamples(t *testing.T) {
 		t.Skip("nobody asks for samples")
 	}
 
-	write := func(path string, f export.Format, c export.Compression, list []auditlog.Entry) {
-		text, _, err := encodeWith(f, c, nil, list...)
+	writeAs := func(path string, f export.Format, o export.EncoderOptions, list []auditlog.Entry) {
+		text, _, err := encodeAs(f, nil, o, list...)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		path = filepath.Join(dir, filepath.FromSlash(path)) + "." + export.Extension(f, c)
+		path = filepath.Join(dir, filepath.FromSlash(path)) + "." + export.Extension(f, o.Compression)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
 
 		put(t, path, text)
+	}
+	write := func(path string, f export.Format, c export.Compression, list []auditlog.Entry) {
+		writeAs(path, f, export.EncoderOptions{Compression: c}, list)
 	}
 
 	values := sampleValues()
@@ -103,19 +106,7 @@ func TestSamples(t *testing.T) {
 		write("empty/all", f, "", nil)
 	}
 
-	// An archive, whose last segment brings what came late. No entry of another
-	// service or day is in a partition.
-	for i, s := range []struct {
-		service, day string
-		from, to     int
-	}{
-		{auditlog.ServiceUpCloud, "2026-01-01", 0, 1},
-		{auditlog.ServiceUpCloud, "2026-01-02", 2, 1000},
-		{auditlog.ServiceCloudscale, "2026-01-02", 1, 11},
-		{auditlog.ServiceUpCloud, "2026-01-02", 1, 2},
-	} {
-		name := fmt.Sprintf("archive/entries/service=%s/date=%s/%08d-%x", s.service, s.day, i+1, sum(s.day)[:4])
-		write(name, export.FormatParquet, "", sampleLog(s.service, 1000)[s.from:s.to])
-		write(name, export.FormatNDJSON, export.CompressionGzip, sampleLog(s.service, 1000)[s.from:s.to])
+	for _, f := range []export.Format{export.FormatNDJSON, export.FormatParquet} {
+		writeAs("ocsf/all", f, export.EncoderOptions{Shape: export.ShapeOCSF, Product: tool}, sampleLog(auditlog.ServiceUpCloud, 100))
 	}
 }

@@ -111,7 +111,7 @@ func ocsfParquetColumn(c OCSFColumn) parquetColumn {
 	case OCSFTimestamp:
 		p.node, p.ordered = parquet.Encoded(parquet.Timestamp(parquet.Millisecond), &parquet.Plain), true
 	case OCSFJSON:
-		p.node = parquet.Encoded(parquet.JSON(), &parquet.Plain)
+		p.node = parquet.Encoded(parquet.String(), &parquet.Plain)
 	default:
 		p.node = parquet.Encoded(parquet.String(), &parquet.RLEDictionary)
 	}

@@ -31,6 +31,8 @@ type Spec struct {
 	// Columns are the fields to write and their order, all when nil.
 	Columns         []string
 	SpreadsheetSafe bool
+	// CSV is for FormatCSV only.
+	CSV CSVOptions
 	// Shape is ShapeEntry when "".
 	Shape Shape
 	// Scrubber redacts entries before they are written; nil leaves them alone. It
@@ -82,6 +84,17 @@ func (s *Spec) columnNames() []string {
 	return namesOf(fields)
 }
 
+// csv is how the file is laid out, nil where it is no CSV. It was checked before
+// anything was written.
+func (s *Spec) csv() *CSVOptions {
+	layout, err := s.CSV.withDefaults()
+	if s.Format != FormatCSV || err != nil {
+		return nil
+	}
+
+	return &layout
+}
+
 // shape is never "".
 func (s *Spec) shape() Shape { return cmp.Or(s.Shape, ShapeEntry) }
 
@@ -108,6 +121,8 @@ type Result struct {
 	// ExportedAt is the spec's, to the microsecond.
 	ExportedAt   time.Time
 	Completeness auditlog.Completeness
+	// Notes tells where the file differs from the entries.
+	Notes Notes
 	// Source is whose log it is, as far as it may be shown, and Confirmed says that
 	// the account that was known, if any, is that one.
 	Source    auditlog.Source
@@ -221,6 +236,7 @@ func (w *writer) data(ctx context.Context, entries iter.Seq2[auditlog.Entry, err
 
 	encoder, err := NewEncoder(buffer, w.spec.Format, w.spec.Columns, EncoderOptions{
 		SpreadsheetSafe: w.spec.SpreadsheetSafe,
+		CSV:             w.spec.CSV,
 		Compression:     w.spec.Compression,
 		Shape:           w.spec.Shape, Product: w.spec.product(),
 	})
@@ -357,6 +373,7 @@ func (w *writer) describe(c *auditlog.Completeness) (Result, error) {
 		ManifestSHA256: manifestSum,
 		ExportedAt:     w.spec.ExportedAt.UTC().Truncate(time.Microsecond),
 		Completeness:   *c,
+		Notes:          w.notes,
 		Source:         w.spec.Redactor.Source(w.source),
 		Confirmed:      w.confirmed,
 	}
@@ -392,7 +409,9 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 		Redaction:    w.spec.Scrubber.Statement(),
 		// What holds for the file, whatever was asked for: only CSV is changed.
 		SpreadsheetSafe:    w.spec.SpreadsheetSafe && w.spec.Format == FormatCSV,
+		CSV:                w.spec.csv(),
 		CellsNeutralised:   w.notes.CellsNeutralised,
+		CellsTooLong:       w.notes.CellsTooLong,
 		CharactersReplaced: w.notes.CharactersReplaced,
 		EntryCount:         w.count,
 		CountsByOperation:  w.operations,

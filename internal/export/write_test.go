@@ -102,6 +102,10 @@ func TestWrite(t *testing.T) {
 				Confirmed:      true,
 			}
 
+			if s.Format == export.FormatCSV {
+				want.Notes = export.Notes{CellsNeutralised: 5, CharactersReplaced: 5}
+			}
+
 			if diff := cmp.Diff(want, r); diff != "" {
 				t.Errorf("result (-want +got):\n%s", diff)
 			}

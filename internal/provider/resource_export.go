@@ -392,6 +392,7 @@ func (r *exportResource) write(ctx context.Context, m, state *exportModel, timeo
 	m.setResults(result)
 
 	diags.Append(m.readWarnings(service.Info(), query, result.Completeness)...)
+	diags.Append(longCellsWarning(m.Path.ValueString(), result.Notes)...)
 
 	if !result.Confirmed {
 		diags.Append(unconfirmedWarning(known.Source, "Whose log was exported is not known", "export"))

@@ -31,6 +31,7 @@ type exportModel struct {
 	Columns             types.List     `tfsdk:"columns"`
 	Shape               types.String   `tfsdk:"shape"`
 	Redact              types.Map      `tfsdk:"redact"`
+	CSV                 types.Object   `tfsdk:"csv"`
 	SpreadsheetSafe     types.Bool     `tfsdk:"spreadsheet_safe"`
 	FilePermission      types.String   `tfsdk:"file_permission"`
 	DirectoryPermission types.String   `tfsdk:"directory_permission"`
@@ -56,6 +57,7 @@ type exportModel struct {
 
 func (m *exportModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()
+	diags.Append(m.validateCSV()...)
 
 	if err := export.CheckShape(export.Shape(m.Shape.ValueString()), export.Format(m.Format.ValueString()), given(m.Columns)); err != nil && known(m.Format, m.Columns) {
 		diags.Append(problem{
@@ -93,7 +95,7 @@ func (m *exportModel) sameExport(o *exportModel) bool { return sameValues(m.valu
 
 // values are the arguments that say what is written.
 func (m *exportModel) values() []attr.Value {
-	return append(m.queryModel.values(), m.Path, m.Format, m.compression(), m.Columns, m.Shape, m.Redact, m.SpreadsheetSafe, m.Triggers)
+	return append(m.queryModel.values(), m.Path, m.Format, m.compression(), m.Columns, m.Shape, m.Redact, m.csvMeant(), m.SpreadsheetSafe, m.Triggers)
 }
 
 // compression is what the argument means: the format's default where there is
@@ -186,6 +188,7 @@ func (m *exportModel) spec(q auditlog.Query, info auditlog.Info) export.Spec {
 		Compression:     export.Compression(m.Compression.ValueString()),
 		Shape:           export.Shape(m.Shape.ValueString()),
 		SpreadsheetSafe: m.SpreadsheetSafe.ValueBool(),
+		CSV:             m.csvOptions(),
 		Query:           q,
 		Info:            info,
 		QueryAsWritten: export.QueryAsWritten{

@@ -668,6 +668,52 @@ func TestAccExport_redact(t *testing.T) {
 	)
 }
 
+// The layout of a CSV file is chosen, and written again only where it changes.
+func TestAccExport_csv(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 100, NoExamples: true, Seed: 15})
+	begins := func(text string) resource.TestCheckFunc {
+		return func(*terraform.State) error {
+			if !strings.HasPrefix(w.read("a.csv"), text) {
+				return errors.New(w.read("a.csv"))
+			}
+
+			return nil
+		}
+	}
+	updated := func(written bool) resource.ConfigPlanChecks {
+		checks := expectAction(plancheck.ResourceActionUpdate)
+		if written {
+			checks.PreApply = append(checks.PreApply, plancheck.ExpectUnknownValue(exported, tfjsonpath.New("sha256")))
+		} else {
+			checks.PreApply = append(checks.PreApply, plancheck.ExpectKnownValue(exported, tfjsonpath.New("sha256"), knownvalue.NotNull()))
+		}
+
+		return checks
+	}
+
+	w.test(
+		resource.TestStep{
+			Config:   w.export("a.ndjson", "ndjson", month+"  csv = { delimiter = \";\" }\n"),
+			PlanOnly: true,
+			ExpectError: diagnostic("Check the configuration", `The argument says how a CSV file is laid out, but the format is another one.
+Format: ndjson
+Remove csv, or set format = "csv".`),
+		},
+		resource.TestStep{
+			Config:   w.export("a.csv", "csv", month+"  csv = { delimiter = \"|\" }\n"),
+			PlanOnly: true,
+			ExpectError: diagnostic("Check the configuration", `The value of csv.delimiter cannot be used: it is no delimiter of CSV.
+Value: "|"
+Give ",", ";" or "\t".`),
+		},
+		resource.TestStep{Config: w.export("a.csv", "csv", month), Check: begins("id,time,")},
+		resource.TestStep{Config: w.export("a.csv", "csv", month+"  csv = { delimiter = \",\" }\n"), ConfigPlanChecks: updated(false)},
+		resource.TestStep{Config: w.export("a.csv", "csv", month+"  csv = { delimiter = \";\", bom = true }\n"), ConfigPlanChecks: updated(true), Check: begins("\ufeffid;time;")},
+	)
+}
+
 func TestAccExport_ocsf(t *testing.T) {
 	t.Parallel()
 

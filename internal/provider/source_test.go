@@ -154,7 +154,7 @@ Give the public key of the key that signs the archive; if this is the one, find 
 		resource.TestStep{
 			PreConfig: func() { change("archive/entries/*/*/00000001-*") },
 			Config:    w.lookUpArchive(all),
-			ExpectError: diagnostic("Read UpCloud's archive", `The archive's chain is broken: entries/service=upcloud/date=…/00000001-….ndjson is not what manifests/00000001.json says.
+			ExpectError: diagnostic("Read UpCloud's archive", `The archive's chain is broken: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifests/00000001.json says.
 Service: archive
 Destination: `+w.file("archive")+`
 Window: [2026-05-05T00:00:00.000000Z, 2026-06-30T11:59:00.000000Z)
@@ -162,7 +162,7 @@ Run "auditlog verify" on the destination to see what was changed; nothing of a b
 		},
 		resource.TestStep{
 			Config: fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n  service = \"archive\"\n  destination = %q\n  path = %q\n  format = \"ndjson\"\n%s}", w.file("archive"), w.file("out.ndjson"), all),
-			ExpectError: diagnostic("Export UpCloud's archive", `The archive's chain is broken: entries/service=upcloud/date=…/00000001-….ndjson is not what manifests/00000001.json says.
+			ExpectError: diagnostic("Export UpCloud's archive", `The archive's chain is broken: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifests/00000001.json says.
 Service: archive
 Destination: `+w.file("archive")+`
 Window: [2026-05-05T00:00:00.000000Z, 2026-06-30T11:59:00.000000Z)

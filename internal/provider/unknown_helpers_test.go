@@ -39,7 +39,7 @@ func validValues(w *world) map[string][]any {
 		"expected_sequence": {1}, "expected_head_sha256": {strings.Repeat("0", 64)},
 
 		"path": {w.file("export")}, "format": {"ndjson", "parquet", "csv"}, "compression": {"none", "gzip"}, "shape": {"entry", "ocsf"},
-		"columns": {[]any{"time", "actor"}}, "file_permission": {"0640"}, "directory_permission": {"0750"},
+		"columns": {[]any{"time", "actor"}}, "delimiter": {",", ";"}, "file_permission": {"0640"}, "directory_permission": {"0750"},
 		"on_missing": {"recreate", "keep", "error"}, "triggers": {map[string]any{"a": "b"}},
 
 		"audit_log_archive.service": {"upcloud", "cloudscale", "podstack"}, "audit_log_archive.format": {"ndjson", "parquet"},

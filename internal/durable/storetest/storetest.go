@@ -293,7 +293,7 @@ func testOrder(t *testing.T, s durable.Store) {
 	// In the order of bytes, in which "-" and "." come before "/", digits after.
 	want := []string{
 		".well-known", "A", "a-/x", "a-b", "a.b", "a/b", "a/b-", "a/c/d", "a/c/e", "a0", "aa/b", "b",
-		"entries/service=upcloud/date=2026-01-01/1.ndjson", "entries/service=upcloud/date=2026-01-02/1.ndjson", "~",
+		"entries/cloud=upcloud/date=2026-01-01/1.ndjson", "entries/cloud=upcloud/date=2026-01-02/1.ndjson", "~",
 	}
 
 	// Some in another order, and "a" is no object of its own beside "a/b".
@@ -302,7 +302,7 @@ func testOrder(t *testing.T, s durable.Store) {
 	}
 
 	for _, prefix := range []string{
-		"", "a", "a/", "a/b", "a/c/", "a/c/d", "a-", "b", "c", "entries/service=up", "entries/service=upcloud/date=2026-01-02/", "a/b/",
+		"", "a", "a/", "a/b", "a/c/", "a/c/d", "a-", "b", "c", "entries/cloud=up", "entries/cloud=upcloud/date=2026-01-02/", "a/b/",
 	} {
 		var some []string
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+// errInvalidExport makes the exit code 1; what is wrong has been printed.
+var errInvalidExport = errors.New("the export is not what it should be")
+
+// exportAt returns the path of the data where the destination names a file of an
+// export. Whatever else is there, or in the way of looking, is for the archive to say.
+func (c *verifyCommand) exportAt() (path string, ok bool) {
+	if strings.Contains(c.Destination, "://") {
+		return "", false
+	}
+
+	path = export.DataPath(c.Destination)
+	found, err := export.IsAt(path)
+
+	return path, err == nil && found
+}
+
+// verifyExport prints a report and fails when anything is wrong.
+func (c *verifyCommand) verifyExport(path string, env environment) error {
+	if c.PublicKey != "" || c.Head != "" {
+		return errors.New("--public-key and --head are for archives, and " + strconv.Quote(path) + " is an export")
+	}
+
+	report, err := export.Verify(path)
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", strconv.Quote(path), err)
+	}
+
+	if c.JSON {
+		encoder := json.NewEncoder(env.stdout)
+		encoder.SetIndent("", "  ")
+
+		if err := encoder.Encode(report); err != nil {
+			return fmt.Errorf("print the report: %w", err)
+		}
+	} else {
+		printExport(env.stdout, report)
+	}
+
+	if !report.Valid {
+		return errInvalidExport
+	}
+
+	return nil
+}
+
+func printExport(w io.Writer, r *export.Report) {
+	line := func(key, value string) {
+		// A name or a manifest may hold anything, also what a terminal obeys.
+		if strings.ContainsFunc(value, func(c rune) bool { return !unicode.IsPrint(c) }) {
+			value = strconv.QuoteToASCII(value)
+		}
+
+		_, _ = fmt.Fprintf(w, "%-14s %s\n", key, value)
+	}
+
+	line("Export", r.Path)
+
+	if r.Service != "" {
+		line("Service", r.Service)
+		line("Format", string(r.Format))
+		line("Entries", strconv.FormatInt(r.EntryCount, 10))
+		line("From", r.WindowStart)
+		line("To", r.WindowEnd)
+	}
+
+	if r.ManifestSHA256 != "" {
+		line("Manifest", r.ManifestSHA256)
+		line("Origin", "not checked: compare the line above with manifest_sha256 in Terraform's state")
+	}
+
+	for _, p := range r.Problems {
+		line(strings.ToUpper(string(p.Finding)), p.Path+": "+p.Detail)
+	}
+
+	line("Verdict", verdict(len(r.Problems)))
+}
+
+func verdict(problems int) string {
+	switch problems {
+	case 0:
+		return "OK"
+	case 1:
+		return "NOT OK: 1 finding"
+	default:
+		return fmt.Sprintf("NOT OK: %d findings", problems)
+	}
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package durable
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"slices"
+	"strings"
+)
+
+// What befalls files between writing and verifying without anybody meaning harm. It
+// only helps to say what a difference looks like: whoever means harm can make one look
+// like this as well, so it stays a difference.
+
+// LineEndings finds out whether bytes that are not what was written are so again once
+// their line endings are: Git with core.autocrlf, FTP in text mode and editors change
+// them. The bytes are written to it.
+//
+// What had both kinds of line endings cannot be restored for certain. CSV files have,
+// and are tried with CRLF behind records and LF inside quotes.
+type LineEndings struct {
+	hashes  [3]hash.Hash
+	buffers [3][]byte
+
+	// held says that a CR was seen, of which only the next byte tells what it is.
+	held, quoted, changed bool
+}
+
+// NewLineEndings returns one that has seen nothing yet.
+func NewLineEndings() *LineEndings {
+	l := &LineEndings{}
+	for i := range l.hashes {
+		l.hashes[i] = sha256.New()
+	}
+
+	return l
+}
+
+// Write implements io.Writer. It never fails.
+func (l *LineEndings) Write(p []byte) (int, error) {
+	for i := range l.buffers {
+		l.buffers[i] = l.buffers[i][:0]
+	}
+
+	for _, b := range p {
+		if b == '\n' {
+			l.lineEnding()
+
+			continue
+		}
+
+		l.release()
+
+		if b == '\r' {
+			l.held = true
+
+			continue
+		}
+
+		if b == '"' {
+			l.quoted = !l.quoted
+		}
+
+		l.put(b)
+	}
+
+	for i := range l.hashes {
+		_, _ = l.hashes[i].Write(l.buffers[i]) // Never fails.
+	}
+
+	return len(p), nil
+}
+
+func (l *LineEndings) put(text ...byte) {
+	for i := range l.buffers {
+		l.buffers[i] = append(l.buffers[i], text...)
+	}
+}
+
+// release puts a CR that belongs to no line ending.
+func (l *LineEndings) release() {
+	if l.held {
+		l.put('\r')
+
+		l.held = false
+	}
+}
+
+func (l *LineEndings) lineEnding() {
+	l.held, l.changed = false, true
+
+	lf, crlf := []byte("\n"), []byte("\r\n")
+	mixed := crlf
+
+	if l.quoted {
+		mixed = lf
+	}
+
+	for i, ending := range [][]byte{lf, crlf, mixed} {
+		l.buffers[i] = append(l.buffers[i], ending...)
+	}
+}
+
+// Restore says whether the bytes have that SHA-256 with other line endings.
+func (l *LineEndings) Restore(sum string) bool {
+	if l.held {
+		for i := range l.hashes {
+			_, _ = l.hashes[i].Write([]byte("\r")) // Never fails.
+		}
+
+		l.held = false
+	}
+
+	return l.changed && slices.ContainsFunc(l.hashes[:], func(h hash.Hash) bool { return hex.EncodeToString(h.Sum(nil)) == sum })
+}
+
+// RestoresTo says whether the content of a regular file has that SHA-256 with other
+// line endings.
+func RestoresTo(path, sum string) (bool, error) {
+	l := NewLineEndings()
+	_, err := store{OS()}.copyTo(l, path, -1)
+
+	return l.Restore(sum), err
+}
+
+// UnixLineEndings makes every CRLF an LF. Texts of ours hold no CRLF but in CSV.
+func UnixLineEndings(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
+
+// AttributesKey and AttributesText are the file that keeps Git from changing line
+// endings in the directory that it lies in, and below.
+const (
+	AttributesKey  = ".gitattributes"
+	AttributesText = "* -text\n"
+)
+
+// InDirectory says that the objects of a store are files, which programs that know
+// nothing of the store may touch.
+func InDirectory(s Store) bool {
+	_, ok := s.(*directoryStore)
+
+	return ok
+}
+
+// leftBy has what operating systems and their file managers leave in directories, in
+// lower case; a "/" ends the name of a directory.
+var leftBy = map[string][]string{
+	"macOS": {
+		".ds_store", ".appledouble/", ".lsoverride", ".localized", "icon\r", "__macosx/", ".spotlight-v100/", ".trashes/", ".fseventsd/",
+		".temporaryitems/", ".documentrevisions-v100/", ".volumeicon.icns", ".apdisk", ".com.apple.timemachine.donotpresent",
+	},
+	"Windows": {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin/", "system volume information/", "recycler/", "indexervolumeguid", "wpsettings.dat"},
+	"Linux":   {".directory", ".trash/", "lost+found/", ".hidden", ".xdg-volume-info"},
+	"a NAS":   {"@eadir/", "#recycle/", ".@__thumb/", "#snapshot/"},
+}
+
+// LeftBySystem names the operating system that the name of an object looks like a file
+// of, "" where it looks like none's.
+func LeftBySystem(key string) string {
+	parts := strings.SplitAfter(strings.ToLower(key), "/")
+
+	for i, part := range parts {
+		// macOS keeps what other file systems have no place for beside each file.
+		if i == len(parts)-1 && strings.HasPrefix(part, "._") {
+			return "macOS"
+		}
+
+		// A number follows.
+		for _, prefix := range []string{".trash-", ".nfs", ".fuse_hidden"} {
+			if strings.HasPrefix(part, prefix) {
+				return "Linux"
+			}
+		}
+
+		for system, names := range leftBy {
+			if slices.Contains(names, part) {
+				return system
+			}
+		}
+	}
+
+	return ""
+}

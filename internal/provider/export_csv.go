@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+const (
+	csvName      = "csv"
+	csvDelimiter = "delimiter"
+	csvBOM       = "bom"
+)
+
+// csvAttribute says how a CSV file is laid out. It has no defaults of its own, so that
+// exports that were made before the argument existed stay as they are.
+func csvAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		MarkdownDescription: "How a CSV file is laid out; only with `format = \"csv\"`.",
+		Optional:            true,
+		Attributes: map[string]schema.Attribute{
+			csvDelimiter: schema.StringAttribute{
+				MarkdownDescription: "What is between cells: `,`, `;` or a tab (`\"\\t\"`). Spreadsheets of countries that write a decimal comma expect `;`. Default: `,`.",
+				Optional:            true,
+				Validators:          []validator.String{delimiterForm()},
+			},
+			csvBOM: schema.BoolAttribute{
+				MarkdownDescription: "Whether the file begins with a byte order mark, by which Excel knows that the text is UTF-8. Default: `false`.",
+				Optional:            true,
+			},
+		},
+	}
+}
+
+func delimiterForm() validator.String {
+	return stringForm{`",", ";" or "\t"`, func(value string) error {
+		if !slices.Contains(export.CSVDelimiters(), value) {
+			return errors.New("no delimiter of CSV")
+		}
+
+		return nil
+	}}
+}
+
+// validateCSV refuses an argument that would do nothing.
+func (m *exportModel) validateCSV() diag.Diagnostics {
+	if m.CSV.IsNull() || m.Format.IsUnknown() || m.Format.ValueString() == string(export.FormatCSV) {
+		return nil
+	}
+
+	return diag.Diagnostics{problem{
+		summary: checkConfiguration,
+		cause:   "The argument says how a CSV file is laid out, but the format is another one.",
+		next:    "Remove csv, or set format = \"csv\".",
+	}.with("Format", m.Format.ValueString()).at(path.Root(csvName))}
+}
+
+// csvMeant is what the argument means: the defaults where it leaves something out.
+func (m *exportModel) csvMeant() attr.Value {
+	if m.CSV.IsUnknown() {
+		return m.CSV
+	}
+
+	delimiter, bom := m.csvParts()
+
+	if delimiter.IsNull() {
+		delimiter = types.StringValue(export.DefaultCSVDelimiter)
+	}
+
+	if bom.IsNull() {
+		bom = types.BoolValue(false)
+	}
+
+	return types.ObjectValueMust(csvTypes(), map[string]attr.Value{csvDelimiter: delimiter, csvBOM: bom})
+}
+
+// csvOptions are those of what is known.
+func (m *exportModel) csvOptions() export.CSVOptions {
+	delimiter, bom := m.csvParts()
+
+	return export.CSVOptions{Delimiter: delimiter.ValueString(), BOM: bom.ValueBool()}
+}
+
+func csvTypes() map[string]attr.Type {
+	return map[string]attr.Type{csvDelimiter: types.StringType, csvBOM: types.BoolType}
+}
+
+// csvParts are null where the argument or a part of it is.
+func (m *exportModel) csvParts() (delimiter types.String, bom types.Bool) {
+	delimiter, bom = types.StringNull(), types.BoolNull()
+
+	if v, ok := m.CSV.Attributes()[csvDelimiter].(types.String); ok {
+		delimiter = v
+	}
+
+	if v, ok := m.CSV.Attributes()[csvBOM].(types.Bool); ok {
+		bom = v
+	}
+
+	return delimiter, bom
+}
+
+// longCellsWarning says that a spreadsheet will not show all of a CSV file.
+func longCellsWarning(file string, notes export.Notes) diag.Diagnostics {
+	if notes.CellsTooLong == 0 {
+		return nil
+	}
+
+	p := problem{
+		summary: "Spreadsheets cut off long cells of the export",
+		cause:   fmt.Sprintf("A spreadsheet keeps %d characters of a cell, and the file has longer ones.", export.MaxCell),
+		next:    "The file itself is complete. Leave the column out with columns, or use NDJSON or Parquet where every character counts.",
+	}
+
+	return diag.Diagnostics{p.with("Path", file).
+		with("Cells", strconv.FormatInt(notes.CellsTooLong, 10)).
+		with("First", "entry "+strconv.Quote(notes.FirstTooLong.EntryID)+", column "+notes.FirstTooLong.Column).
+		warning()}
+}
