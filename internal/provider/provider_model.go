@@ -122,6 +122,9 @@ type configured struct {
 	services map[string]auditlog.Service
 	// unusable holds, by service, why one that is configured cannot be used.
 	unusable map[string]problem
+	// half holds what is missing of a login in the environment that nothing else
+	// makes a service of.
+	half map[string]problem
 	// undecided holds the services of these of which only the configuration is not
 	// known yet: true where it may turn out that there is none.
 	undecided map[string]bool
@@ -135,7 +138,7 @@ type configured struct {
 // in the environment. What the configuration says wins over the environment.
 func (m *providerModel) configure(ctx context.Context, o Options) (*configured, diag.Diagnostics) {
 	c := &configured{
-		options: o, services: map[string]auditlog.Service{}, unusable: map[string]problem{}, undecided: map[string]bool{},
+		options: o, services: map[string]auditlog.Service{}, unusable: map[string]problem{}, half: map[string]problem{}, undecided: map[string]bool{},
 		settled: known(m.RequestTimeout, m.MaxRetries, m.RetryWaitMin, m.RetryWaitMax, m.MaxConcurrency),
 	}
 
@@ -222,6 +225,8 @@ func (c *configured) addUpCloud(ctx context.Context, block types.Object, shared 
 
 	switch {
 	case !hasToken && !hasLogin && block.IsNull():
+		c.half[info.Name] = halfOfALogin(user, password)
+
 		return diags
 	case hasToken && hasLogin:
 		c.unusable[info.Name] = problem{
@@ -231,7 +236,12 @@ func (c *configured) addUpCloud(ctx context.Context, block types.Object, shared 
 
 		return diags
 	case !hasToken && !hasLogin:
-		c.unusable[info.Name] = problem{cause: "No credentials are configured for UpCloud.", next: info.CredentialsHint}
+		p := halfOfALogin(user, password)
+		if p.cause == "" {
+			p = problem{cause: "No credentials are configured for UpCloud.", next: info.CredentialsHint}
+		}
+
+		c.unusable[info.Name] = p
 
 		return diags
 	}
@@ -248,10 +258,48 @@ func (c *configured) addUpCloud(ctx context.Context, block types.Object, shared 
 		version: "1.3", endpoint: endpoint, authorization: authorization, secrets: secrets,
 	})
 	if ok {
-		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, spanOf(m.Retention)).ForAccount(m.Account.ValueString())
+		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, spanOf(m.Retention)).ForAccount(m.Account.ValueString()).
+			WithCredentialsHint(m.credentialsHint(hasToken, info))
 	}
 
 	return diags
+}
+
+// credentialsHint is the sentence that says where the credentials in use are
+// configured.
+func (m *upcloudModel) credentialsHint(byToken bool, info auditlog.Info) string {
+	const inBlock = " in the provider's upcloud block"
+
+	in := ""
+
+	switch token, user, password := !or(m.Token).IsNull(), !or(m.Username).IsNull(), !or(m.Password).IsNull(); {
+	case byToken && token:
+		in = "token" + inBlock
+	case byToken:
+		return info.CredentialsHint
+	case user && password:
+		in = "username and password" + inBlock
+	case user:
+		in = "username" + inBlock + " and UPCLOUD_PASSWORD"
+	case password:
+		in = "UPCLOUD_USERNAME and password" + inBlock
+	default:
+		return info.CredentialsHint
+	}
+
+	return "Set " + in + ", for an account with API access."
+}
+
+// halfOfALogin says what is missing where only one of two is there, else nothing.
+func halfOfALogin(user, password types.String) problem {
+	switch {
+	case !user.IsNull() && password.IsNull():
+		return problem{cause: "There is a user name for UpCloud, but no password.", next: "Set password in the provider's upcloud block, or UPCLOUD_PASSWORD."}
+	case user.IsNull() && !password.IsNull():
+		return problem{cause: "There is a password for UpCloud, but no user name.", next: "Set username in the provider's upcloud block, or UPCLOUD_USERNAME."}
+	default:
+		return problem{}
+	}
 }
 
 func (c *configured) addCloudscale(ctx context.Context, block types.Object, shared client.Options) diag.Diagnostics {
@@ -277,7 +325,13 @@ func (c *configured) addCloudscale(ctx context.Context, block types.Object, shar
 		version: "v1", endpoint: endpoint, authorization: "Bearer " + token.ValueString(), secrets: []string{token.ValueString()},
 	})
 	if ok {
-		c.services[info.Name] = cloudscale.New(client.New(shared), c.options.Clock, spanOf(m.Retention)).ForAccount(m.Account.ValueString())
+		hint := info.CredentialsHint
+		if !or(m.Token).IsNull() {
+			hint = "Set token in the provider's cloudscale block to a token of the project; read access is enough."
+		}
+
+		c.services[info.Name] = cloudscale.New(client.New(shared), c.options.Clock, spanOf(m.Retention)).ForAccount(m.Account.ValueString()).
+			WithCredentialsHint(hint)
 	}
 
 	return diags
@@ -409,11 +463,14 @@ func (c *configured) pick(summary string, name types.String) (s auditlog.Service
 
 	info, _ := infoOf(wanted)
 
-	return nil, problem{
-		summary: summary,
-		cause:   fmt.Sprintf("%s is not configured.", info.Title),
-		next:    info.CredentialsHint,
-	}.with("Service", wanted).at(at), false
+	p := c.half[wanted]
+	if p.cause == "" {
+		p = problem{cause: fmt.Sprintf("%s is not configured.", info.Title), next: info.CredentialsHint}
+	}
+
+	p.summary = summary
+
+	return nil, p.with("Service", wanted).at(at), false
 }
 
 // onlyOne returns the name of the only service that is configured; one of which that
@@ -443,6 +500,8 @@ func (c *configured) onlyOne() (string, problem) {
 		return possible[0], problem{}
 	case len(certain) == 1:
 		return certain[0], problem{}
+	case c.half[auditlog.ServiceUpCloud].cause != "":
+		return auditlog.ServiceUpCloud, problem{}
 	default:
 		return "", problem{
 			cause: "No service is configured.",

@@ -19,6 +19,14 @@ func (s *Service) ForAccount(name string) *Service {
 	return s
 }
 
+// WithCredentialsHint replaces the sentence of Info that says how to configure
+// access, where it is known which credentials are in use.
+func (s *Service) WithCredentialsHint(text string) *Service {
+	s.info.CredentialsHint = text
+
+	return s
+}
+
 var _ auditlog.Identifier = (*Service)(nil)
 
 // Identify implements auditlog.Identifier. Nothing but records names the project,
