@@ -198,6 +198,9 @@ type UnanswerableError struct {
 	Reason string
 	// Nearest is the value that may have been meant, "" where none is near.
 	Nearest string
+	// Never names, for a condition, the fields and operations that it looks for and
+	// that the service never records; "" where that is not why.
+	Never string
 }
 
 func (u *UnanswerableError) Error() string { return u.Reason }
@@ -248,6 +251,25 @@ func (q Query) LooksInto() []string {
 	return slices.Compact(fields)
 }
 
+// neverIn names what the condition looks for and the service never records.
+func (i Info) neverIn(c Condition) string {
+	var never []string
+
+	for _, f := range fields {
+		if c.Uses(f.Name) && !i.Records(f.Name) {
+			never = append(never, f.Name)
+		}
+	}
+
+	for _, a := range c.Compared() {
+		if a.Field == "operation" && i.NeverOperations[Operation(a.Value)] != "" && !slices.Contains(never, a.Value) {
+			never = append(never, a.Value)
+		}
+	}
+
+	return strings.Join(never, ", ")
+}
+
 // Unanswerable lists the filters that no entry of the service can pass, given
 // which fields and which operations it records. Nothing found has to mean that
 // nothing happened, so such a query is an error.
@@ -291,9 +313,12 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 
 	switch {
 	case q.Where == nil:
+	case !q.Where.Possible(Scope{}):
+		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: fmt.Sprintf(
+			"No entry of %s can meet the condition, whatever happened: it is false of every entry of every cloud.", info.Title)})
 	case !q.Where.Possible(Query{}.Scope(info)):
 		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: fmt.Sprintf(
-			"No entry of %s can meet the condition, whatever happened.", info.Title)})
+			"No entry of %s can meet the condition, whatever happened.", info.Title), Never: info.neverIn(q.Where)})
 	case !q.Where.Possible(q.Scope(info)):
 		all = append(all, &UnanswerableError{Argument: "where", Index: -1, Reason: "No entry that passes the other filters can meet the condition, whatever happened."})
 	}

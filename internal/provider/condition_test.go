@@ -264,8 +264,12 @@ Column: 1
 		"impossible": {look("cloudscale", `"entry.origin == \"api\""`), "Check the query", `
 No entry of cloudscale can meet the condition, whatever happened.
 Service: cloudscale
-Never recorded: resource_id, origin, auth_type, user_agent, correlation_id, changes
+Never recorded: origin
 Change the condition for this service, so that it does not need what is never recorded, or leave it out.`},
+		"contradiction": {look("upcloud", `"entry.operation == \"delete\" && entry.operation == \"create\""`), "Check the query", `
+No entry of UpCloud can meet the condition, whatever happened: it is false of every entry of every cloud.
+Service: upcloud
+Change the condition, or leave it out.`},
 		"evaluation": {look("upcloud", `"true &&\n  entry.raw.nothing.there == 1"`), "Read UpCloud audit logs", `
 The condition cannot be evaluated: the record of an entry has no such key.
 Service: upcloud
@@ -292,7 +296,7 @@ resource "audit_log_archive" "test" {
 }` + w.config(""), "Check the query", `
 No entry of UpCloud can meet the condition, whatever happened.
 Service: upcloud
-Never recorded: actor_id, …
+Never recorded: login_failed
 Change the condition for this service, so that it does not need what is never recorded, or leave it out.`},
 		"evaluation for an export": {w.export("a.csv", "csv", month+"\n  where = \"int(entry.id) == 1\""), "Export UpCloud audit logs", `
 The condition cannot be evaluated: a value of an entry cannot be converted.

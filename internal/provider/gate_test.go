@@ -574,3 +574,39 @@ func TestAPrivateKeyIsNotTakenForAPublicOne(t *testing.T) {
 		t.Errorf("the key is shown:\n%s", said)
 	}
 }
+
+// TestWhyNoEntryCanMeetAConditionIsSaid, and nothing that is not the reason.
+func TestWhyNoEntryCanMeetAConditionIsSaid(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+
+	const exclude = "it is false of every entry of every cloud"
+
+	for name, tt := range map[string]struct {
+		given args
+		want  []string
+		not   []string
+	}{
+		"two operations":     {args{"service": "upcloud", "where": "entry.operation == 'delete' && entry.operation == 'create'"}, []string{exclude}, []string{"Never recorded"}},
+		"two fields":         {args{"service": "cloudscale", "where": "entry.actor == 'a' && entry.origin == 'api' && entry.actor != 'a'"}, []string{exclude}, []string{"Never recorded"}},
+		"a field":            {args{"service": "upcloud", "where": "entry.scope_name == 'x' && entry.actor == 'y'"}, []string{"Never recorded: scope_name\n"}, []string{exclude}},
+		"an operation":       {args{"service": "upcloud", "where": "entry.operation == 'login_failed'"}, []string{"Never recorded: login_failed\n"}, []string{exclude}},
+		"a value":            {args{"service": "upcloud", "where": "entry.actor_type == 'staff'"}, []string{"No entry of UpCloud"}, []string{exclude, "Never recorded"}},
+		"the other filters":  {args{"service": "upcloud", "operations": list("create"), "where": "entry.operation == 'delete' && entry.user_agent == ''"}, []string{"passes the other filters"}, []string{exclude, "Never recorded"}},
+		"a field among many": {args{"service": "cloudscale", "where": "entry.operation == 'login' || entry.origin == 'gui'"}, []string{"Never recorded: origin, login\n"}, []string{exclude}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			a := w.look(t, "audit_logs", tt.given)
+			a.fails(tt.want...)
+
+			for _, text := range tt.not {
+				if said := strings.Join(a.errors(), ""); strings.Contains(said, text) {
+					t.Errorf("it says %q:\n%s", text, said)
+				}
+			}
+		})
+	}
+}

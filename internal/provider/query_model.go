@@ -4,7 +4,6 @@ package provider
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -99,13 +98,15 @@ func unanswerableProblem(u *auditlog.UnanswerableError, info auditlog.Info) diag
 		at, next = at.AtListIndex(u.Index), "Correct the value, or remove it for this service."
 	}
 
-	p := problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name).with("Did you mean", u.Nearest)
-	if u.Argument == whereName {
-		p.next = "Change the condition for this service, so that it does not need what is never recorded, or leave it out."
-		p = p.with("Never recorded", strings.Join(info.NeverRecorded, ", "))
+	switch {
+	case u.Argument == whereName && u.Never != "":
+		next = "Change the condition for this service, so that it does not need what is never recorded, or leave it out."
+	case u.Argument == whereName:
+		next = "Change the condition, or leave it out."
 	}
 
-	return p.at(at)
+	return problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name).with("Did you mean", u.Nearest).
+		with("Never recorded", u.Never).at(at)
 }
 
 func parseTime(v types.String) time.Time {
