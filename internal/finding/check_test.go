@@ -63,7 +63,8 @@ func TestMistakes(t *testing.T) {
 		"several mistakes":    {own(func(r *finding.Rule) { r.Threshold, r.Severity = -1, "" }), "rule own: severity: \"\" is not a severity; there are info, low, medium, high and critical.\nrule own: threshold: The threshold is -1, and the least that makes sense is 1."},
 
 		"nothing expected":        {expected(finding.Expectation{}), "expected[0]: actors: The expectation leaves nothing out: give actors, resource_types or resource_names."},
-		"everything expected":     {expected(finding.Expectation{Actors: []string{"a", "**"}}), "expected[0]: actors: The expectation leaves nothing out: give actors, resource_types or resource_names."},
+		"everything expected":     {expected(finding.Expectation{Actors: []string{"a", "**"}}), `expected[0]: actors: "**" is made of wildcards alone, so the expectation leaves nothing out: write more into actors, resource_types or resource_names.`},
+		"all types expected":      {expected(finding.Expectation{ResourceTypes: []string{"?*"}}), `expected[0]: resource_types: "?*" is made of wildcards alone, so the expectation leaves nothing out: write more into actors, resource_types or resource_names.`},
 		"everybody's servers":     {expected(finding.Expectation{Actors: []string{"*"}, ResourceTypes: []string{"server"}}), ""},
 		"a bracket as it is":      {expected(finding.Expectation{Actors: []string{"a", "[a"}}), ""},
 		"an empty pattern":        {expected(finding.Expectation{Actors: actor, ResourceNames: []string{""}}), `expected[0]: resource_names: "" is not a pattern, such as "ci-*".`},

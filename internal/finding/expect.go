@@ -68,7 +68,7 @@ func (x *Expectation) asked(i int) []auditlog.Asked {
 }
 
 func (x *Expectation) check(found *mistakes, i int, o Options) {
-	everything := true
+	everything, in, wildcard, index := true, "", "", -1
 
 	for _, c := range x.criteria() {
 		for j, p := range c.patterns {
@@ -77,11 +77,18 @@ func (x *Expectation) check(found *mistakes, i int, o Options) {
 			}
 		}
 
-		all := slices.ContainsFunc(c.patterns, func(p string) bool { return p != "" && strings.Trim(p, "*?") == "" })
-		everything = everything && (len(c.patterns) == 0 || all)
+		at := slices.IndexFunc(c.patterns, func(p string) bool { return p != "" && strings.Trim(p, "*?") == "" })
+		everything = everything && (len(c.patterns) == 0 || at >= 0)
+
+		if at >= 0 && wildcard == "" {
+			in, wildcard, index = c.name, c.patterns[at], at
+		}
 	}
 
-	if everything {
+	switch {
+	case everything && wildcard != "":
+		found.expectationf(i, in, index, "%q is made of wildcards alone, so the expectation leaves nothing out: write more into actors, resource_types or resource_names.", wildcard)
+	case everything:
 		found.expectationf(i, "actors", -1, "The expectation leaves nothing out: give actors, resource_types or resource_names.")
 	}
 

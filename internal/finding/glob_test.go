@@ -116,7 +116,7 @@ func TestExpectationsThatLeaveNothingOut(t *testing.T) {
 		} {
 			found := finding.Options{Builtins: []string{"deletion"}, Expected: []finding.Expectation{x}}.Check()
 
-			if (len(found) > 0) != refused || refused && found[0].Reason != "The expectation leaves nothing out: give actors, resource_types or resource_names." {
+			if (len(found) > 0) != refused || refused && !strings.Contains(found[0].Reason, "the expectation leaves nothing out") {
 				t.Errorf("%s of %q: %v", name, pattern, found)
 			}
 		}
