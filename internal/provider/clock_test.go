@@ -211,7 +211,7 @@ func TestAccClock_windowOfNothing(t *testing.T) {
 By the service's own clock nothing of the window has happened yet, or nothing has settled.
 Service: upcloud
 Window: [2026-06-30T11:59:20.000000Z, 2026-06-30T12:00:00.000000Z)
-Check the clock of this machine, let start lie further back, or lower settle_delay.`),
+Check the clock of this machine, let start lie further back, or lower settle_delay if there is one.`),
 	})
 }
 

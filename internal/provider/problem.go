@@ -129,7 +129,7 @@ func explain(err error, in circumstances) problem {
 
 		if errors.Is(err, auditlog.ErrWindowNotSettled) {
 			p.cause = "By the service's own clock nothing of the window has happened yet, or nothing has settled."
-			p.next = "Check the clock of this machine, let start lie further back, or lower settle_delay."
+			p.next = "Check the clock of this machine, let start lie further back, or lower settle_delay if there is one."
 		}
 
 		return p.with("Window", in.window.String())

@@ -120,6 +120,12 @@ The window is empty: it begins when it has already ended, or in the future.
 start: 2027-01-02T00:00:00Z
 settle_delay: 0s
 Now: 2026-06-30T12:00:00.000000Z
+Let start lie further back.`},
+		"start has not settled": {look("service = \"upcloud\"\nstart = \"2026-06-30T11:59:30Z\"\nsettle_delay = \"1m\""), "Look up audit logs", `
+The window is empty: it begins when it has already ended, or in the future.
+start: 2026-06-30T11:59:30Z
+settle_delay: 1m0s
+Now: 2026-06-30T12:00:00.000000Z
 Let start lie further back, or lower settle_delay.`},
 		"a month": {look("service = \"upcloud\"\nlast = \"1 month\""), "Check the configuration", `
 The value of last cannot be used: it is no length of time.

@@ -161,7 +161,7 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 	if err != nil {
 		next := startBeforeEnd
 		if errors.Is(err, auditlog.ErrWindowNotSettled) {
-			next = "Let start lie further back, or lower settle_delay."
+			next = "Let start lie further back" + orLower(spec.SettleDelay) + "."
 		}
 
 		diags.Append(problem{
@@ -190,9 +190,18 @@ func (m *queryModel) endWarning(until time.Time, settleDelay time.Duration) diag
 	return diag.Diagnostics{problem{
 		summary: "The window ends earlier than asked for",
 		cause:   "The newest entries are left out, since they have not happened yet or the service may still be filling them in.",
-		next:    "Read again later, or lower settle_delay; what lies between the two moments was not read.",
+		next:    "Read again later" + orLower(settleDelay) + "; what lies between the two moments was not read.",
 	}.with("end", m.End.ValueString()).with("Read until", auditlog.FormatTime(until)).
 		with("settle_delay", settleDelay.String()).warning()}
+}
+
+// orLower offers to lower a delay, where there is one.
+func orLower(settleDelay time.Duration) string {
+	if settleDelay == 0 {
+		return ""
+	}
+
+	return ", or lower settle_delay"
 }
 
 // readWarnings name what a complete reading could not see all the same, also of the
