@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -80,7 +81,7 @@ func ruleAttributes() map[string]schema.Attribute {
 		"severity": schema.StringAttribute{
 			MarkdownDescription: "`" + strings.Join(severities, "`, `") + "`. Default: `medium`.",
 			Optional:            true,
-			Validators:          []validator.String{oneOf(severities...)},
+			Validators:          []validator.String{inRule{oneOf(severities...)}},
 		},
 		"threshold": schema.Int64Attribute{
 			MarkdownDescription: "How many entries make a finding. Default: `1`.",
@@ -89,7 +90,7 @@ func ruleAttributes() map[string]schema.Attribute {
 		"within": schema.StringAttribute{
 			MarkdownDescription: "In how long a span, such as `10m`, wherever it begins; entries exactly that far apart are not in one span. With a `threshold` of `1`, entries nearer than that to the one before are one finding. Default: the whole window.",
 			Optional:            true,
-			Validators:          []validator.String{positiveSpanForm()},
+			Validators:          []validator.String{inRule{positiveSpanForm()}},
 		},
 		"group_by": schema.ListAttribute{
 			MarkdownDescription: "Fields of an entry whose values have to be alike for entries to count together. Default: none, all entries count together.",
@@ -99,8 +100,22 @@ func ruleAttributes() map[string]schema.Attribute {
 		"message": schema.StringAttribute{
 			MarkdownDescription: "What to say of a finding. Default: a sentence of its count and span.",
 			Optional:            true,
-			Validators:          []validator.String{notEmpty()},
+			Validators:          []validator.String{inRule{notEmpty()}},
 		},
+	}
+}
+
+// inRule reports at the rule what is wrong inside of it: Terraform finds the line of
+// that, but of nothing deeper.
+type inRule struct{ validator.String }
+
+// ValidateString implements validator.String.
+func (v inRule) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	sub := &validator.StringResponse{}
+	v.String.ValidateString(ctx, req, sub)
+
+	for _, d := range sub.Diagnostics {
+		resp.Diagnostics.Append(diag.WithPath(req.Path.ParentPath(), d))
 	}
 }
 

@@ -610,3 +610,35 @@ func TestWhyNoEntryCanMeetAConditionIsSaid(t *testing.T) {
 		})
 	}
 }
+
+// TestAValueThatIsNearlyRightIsRecognised as conditions recognise it.
+func TestAValueThatIsNearlyRightIsRecognised(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+
+	for value, want := range map[string]string{
+		"deleted": "(did you mean delete?)", "Delete": "(did you mean delete?)", "loginfailed": "(did you mean login_failed?)", "removed": "(did you mean delete?)", "obliterate": "it is unknown.",
+	} {
+		w.look(t, "audit_logs", args{"service": "upcloud", "operations": list(value)}).fails("operations[0]", want)
+	}
+
+	w.look(t, "audit_logs", args{"service": "up-cloud"}).fails("(did you mean upcloud?)")
+}
+
+// TestAMistakeInsideOfARuleIsReportedAtTheRule: Terraform finds no line of what
+// lies deeper, and shows that of the block instead.
+func TestAMistakeInsideOfARuleIsReportedAtTheRule(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+
+	for name, rule := range map[string]args{
+		"severity": {"severity": "urgent"}, "within": {"within": "soon"}, "message": {"message": ""}, "threshold": {"threshold": 0}, "group_by": {"group_by": list("actr")},
+	} {
+		rule["where"] = "entry.operation == 'delete'"
+
+		a := w.look(t, "audit_log_findings", args{"service": "upcloud", "rules": args{"fine": args{"where": "entry.operation == 'start'"}, "own": rule}})
+		a.fails(`(AttributeName("rules").ElementKeyString("own"))`, name)
+	}
+}

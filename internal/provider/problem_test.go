@@ -150,7 +150,7 @@ The value of actors[0] cannot be used: it is empty.
 Value: ""
 Give a value of at least one character, or leave the argument out.`},
 		"unknown operation": {look("service = \"upcloud\"\noperations = [\"remove\"]"), "Check the configuration", `
-The value of operations[0] cannot be used: it is unknown.
+The value of operations[0] cannot be used: it is unknown (did you mean delete?).
 Value: "remove"
 Give one of create, …`},
 		"a field never recorded": {look("service = \"cloudscale\"\norigins = [\"api\"]"), "Check the query", `

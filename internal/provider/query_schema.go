@@ -40,7 +40,7 @@ func queryArguments(settleDelay string) []queryArgument {
 		{"end", "End of the window, RFC 3339, excluded. Default: now. An end in the future counts as now.", false, timeForm()},
 		{"settle_delay", "How much of the newest log not to read, since the cloud may still be filling it. It moves the window of `last` back and does not shorten it. Default: `" + settleDelay + "`.", false, spanForm()},
 		{"actions", "Actions as the cloud spells them.", true, notEmpty()},
-		{"operations", "Operations in the vocabulary shared by every cloud: `" + strings.Join(operations, "`, `") + "`.", true, oneOf(operations...)},
+		{"operations", "Operations in the vocabulary shared by every cloud: `" + strings.Join(operations, "`, `") + "`.", true, operationForm(operations)},
 		{"resource_types", "Resource types as the cloud spells them.", true, notEmpty()},
 		{"resource_ids", "Ids of resources.", true, notEmpty()},
 		{"actors", "Actors by name or by id, exactly.", true, notEmpty()},

@@ -60,15 +60,33 @@ func shown(value string) string {
 }
 
 func oneOf(values ...string) validator.String {
-	list := strings.Join(values, ", ")
+	return oneOfOr(func(value string) string { return auditlog.Nearest(value, values) }, values)
+}
 
-	return stringForm{"one of " + list, func(value string) error {
-		if !slices.Contains(values, value) {
+// oneOfOr is oneOf that is told what a value may have been meant to be, "" where
+// that cannot be told.
+func oneOfOr(meant func(value string) string, values []string) validator.String {
+	return stringForm{"one of " + strings.Join(values, ", "), func(value string) error {
+		switch {
+		case slices.Contains(values, value):
+			return nil
+		case meant(value) != "":
+			return fmt.Errorf("unknown (did you mean %s?)", meant(value))
+		default:
 			return errors.New("unknown")
 		}
-
-		return nil
 	}}
+}
+
+// operationForm knows the words that clouds have for an operation, such as removed.
+func operationForm(operations []string) validator.String {
+	return oneOfOr(func(value string) string {
+		if op, ok := auditlog.Verbs[strings.ToLower(value)]; ok {
+			return string(op)
+		}
+
+		return auditlog.Nearest(value, operations)
+	}, operations)
 }
 
 func spanForm() validator.String {
