@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 // verifyCommand checks an archive on whatever copy of it is at hand.
@@ -31,6 +33,10 @@ var errInvalid = errors.New("the archive is not what it should be")
 func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 	o, err := c.options()
 	if err != nil {
+		return err
+	}
+
+	if err := c.noExport(env); err != nil {
 		return err
 	}
 
@@ -57,6 +63,28 @@ func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 
 	if !report.Valid {
 		return errInvalid
+	}
+
+	return nil
+}
+
+// noExport refuses the file of an export, and says of a directory that holds some
+// how they are verified.
+func (c *verifyCommand) noExport(env environment) error {
+	info, err := os.Stat(c.Destination)
+	if err != nil {
+		return nil //nolint:nilerr // Whoever opens the destination says what is wrong with it.
+	}
+
+	if !info.IsDir() {
+		name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(c.Destination), export.ManifestSuffix), export.ChecksumSuffix)
+
+		return fmt.Errorf("%s is a file, and an archive is a directory; an export is verified by sha256sum -c %s in its directory",
+			c.Destination, name+export.ChecksumSuffix)
+	}
+
+	if found, err := filepath.Glob(filepath.Join(c.Destination, "*"+export.ChecksumSuffix)); err == nil && len(found) > 0 {
+		_, _ = fmt.Fprintf(env.stderr, "There are checksum files: if this is no archive, its exports are verified by sha256sum -c *%s.\n", export.ChecksumSuffix)
 	}
 
 	return nil

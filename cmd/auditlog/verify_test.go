@@ -160,3 +160,27 @@ Verdict        OK
 		}
 	}
 }
+
+// TestVerifyKnowsAnExport: it is verified without us.
+func TestVerifyKnowsAnExport(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	for _, name := range []string{"june.ndjson", "june.ndjson.manifest.json", "june.ndjson.sha256"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		t.Run(name, func(t *testing.T) {
+			code, out, errs := auditlogRun(t, "verify", filepath.Join(dir, name))
+			if code != 1 || out != "" || !strings.Contains(errs, "an export is verified by sha256sum -c june.ndjson.sha256 in its directory") {
+				t.Errorf("exit code %d, %s%s", code, out, errs)
+			}
+		})
+	}
+
+	code, out, errs := auditlogRun(t, "verify", dir)
+	if code != 1 || !strings.Contains(out, "MISSING        checkpoint") || !strings.Contains(errs, "exports are verified by sha256sum -c *.sha256") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+}
