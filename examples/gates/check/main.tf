@@ -25,7 +25,8 @@ check "no_deletions" {
   assert {
     condition = data.audit_logs.deletions.total_count == 0 && data.audit_logs.deletions.completeness.conclusive
 
-    # Terraform copies this text into the state, so it names nobody.
+    # Terraform copies this text into the state. It names nobody, but counts_by_actor does, which the plan shows and the
+    # state keeps, too.
     error_message = "${data.audit_logs.deletions.total_count} deletions between ${data.audit_logs.deletions.window_start} and ${data.audit_logs.deletions.window_end}, in a log that ${data.audit_logs.deletions.completeness.conclusive ? "shows" : "does not show"} everything."
   }
 }
