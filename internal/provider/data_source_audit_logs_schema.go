@@ -30,7 +30,7 @@ func auditLogsSchema(ctx context.Context) schema.Schema {
 
 	maps.Copy(attributes, map[string]schema.Attribute{
 		"max_entries": schema.Int64Attribute{
-			MarkdownDescription: fmt.Sprintf("How many rows may go into the state, at most %d. Default: `%d`. More are better written to a file with `audit_log_export`.", largestMaxEntries, defaultMaxEntries),
+			MarkdownDescription: fmt.Sprintf("How many rows the result may have, at most %d. Default: `%d`. More are better written to a file with `audit_log_export`.", largestMaxEntries, defaultMaxEntries),
 			Optional:            true,
 			Validators:          []validator.Int64{between(1, largestMaxEntries)},
 		},
@@ -45,7 +45,7 @@ func auditLogsSchema(ctx context.Context) schema.Schema {
 			Validators:          []validator.String{oneOf(orderOldestFirst, orderNewestFirst)},
 		},
 		"include_entries": schema.BoolAttribute{
-			MarkdownDescription: "Whether rows go into the state. A gate that looks at counts needs none. Default: `true`.",
+			MarkdownDescription: "Whether the result has rows. A gate that looks at counts needs none, and then none gets into the state of a data source. Default: `true`.",
 			Optional:            true,
 		},
 		"include_raw": schema.BoolAttribute{
