@@ -270,7 +270,7 @@ func (c *configured) addUpCloud(ctx context.Context, block types.Object, shared 
 func (m *upcloudModel) credentialsHint(byToken bool, info auditlog.Info) string {
 	const inBlock = " in the provider's upcloud block"
 
-	in := ""
+	var in string
 
 	switch token, user, password := !or(m.Token).IsNull(), !or(m.Username).IsNull(), !or(m.Password).IsNull(); {
 	case byToken && token:
