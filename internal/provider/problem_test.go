@@ -64,9 +64,9 @@ Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with
 			alone(`provider "audit" {
   upcloud = { username = "b" }
 }`, ""), "Look up audit logs", `
-No credentials are configured for UpCloud.
+There is a user name for UpCloud, but no password.
 Service: upcloud
-Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with API access.`,
+Set password in the provider's upcloud block, or UPCLOUD_PASSWORD.`,
 		},
 		"nothing configured": {
 			alone("", ""), "Look up audit logs", `
