@@ -786,8 +786,11 @@ func TestAnArchiveKnowsNoMoreThanItsSource(t *testing.T) {
 	}
 
 	for _, given := range []args{
-		{"ip_addresses": list("203.0.113.7")}, {"resource_ids": list("x")}, {"where": "has(entry.ip_address)"},
-		{"where": "entry.user_agent == 'curl'"}, {"where": "entry.resource_name.contains('Pod')"},
+		{"ip_addresses": list("203.0.113.7")},
+		{"resource_ids": list("x")},
+		{"where": "has(entry.ip_address)"},
+		{"where": "entry.user_agent == 'curl'"},
+		{"where": "entry.resource_name.contains('Pod')"},
 	} {
 		a := read("podstack", "audit_logs", given)
 		a.warns("whether the log that was copied had is not known")

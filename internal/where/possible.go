@@ -4,6 +4,7 @@ package where
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -156,7 +157,7 @@ func newTerm(a *ast.AST, x ast.Expr) *term {
 
 	t.program = sync.OnceValues(func() (cel.Program, error) {
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("write a part of the condition: %w", err)
 		}
 
 		env, err := environment()

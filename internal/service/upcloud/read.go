@@ -153,6 +153,17 @@ func scale(length time.Duration, total int64) time.Duration {
 // pile holds the different events of a slice, whichever page brought them.
 type pile map[string]auditlog.Entry
 
+// add keeps an event. It refuses another one that has the same id.
+func (p pile) add(e auditlog.Entry) bool {
+	if first, again := p[e.ID]; again {
+		return sameEvent(first, e)
+	}
+
+	p[e.ID] = e
+
+	return true
+}
+
 // asked is the span that the request for a slice names.
 func (r *reading) asked(s slice) slice {
 	a := slice{from: s.from.Add(-overlap), to: s.to.Add(overlap)}
@@ -369,13 +380,8 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 		for _, e := range page.Rows {
 			w.ids[e.ID] = true
 
-			first, again := found[e.ID]
-			if again && !sameEvent(first, e) {
+			if !found.add(e) {
 				return w, problem(client.KindShape, w.pages, errTwoEvents)
-			}
-
-			if !again {
-				found[e.ID] = e
 			}
 		}
 	}
