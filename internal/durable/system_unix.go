@@ -7,10 +7,54 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
+	"strconv"
 	"syscall"
 )
+
+const (
+	noFollow      = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+	onlyDirectory = syscall.O_DIRECTORY
+)
+
+// othersWrite are the bits that let anybody but the owner write. An access list
+// shows in them as well.
+const othersWrite fs.FileMode = 0o022
+
+func originOf(f *os.File) (Origin, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return Origin{}, err
+	}
+
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return Origin{}, pathError("stat", f.Name(), errors.ErrUnsupported)
+	}
+
+	o := Origin{
+		Ours:   int(stat.Uid) == os.Geteuid(),
+		Shared: info.Mode()&othersWrite != 0,
+		Linked: stat.Nlink > 1,
+	}
+
+	if !o.Ours {
+		o.Owner = userName(int(stat.Uid))
+	}
+
+	return o, nil
+}
+
+func userName(id int) string {
+	if u, err := user.LookupId(strconv.Itoa(id)); err == nil {
+		return fmt.Sprintf("user %q (uid %d)", u.Username, id)
+	}
+
+	return fmt.Sprintf("the user with uid %d", id)
+}
 
 func setFilePermission(f *os.File, permission fs.FileMode) error { return f.Chmod(permission) }
 
@@ -21,7 +65,7 @@ func syncUnsupported(err error) bool {
 }
 
 func syncDirectory(path string) error {
-	d, err := os.Open(path)
+	d, err := openDirectory(path)
 	if err != nil {
 		return err
 	}

@@ -368,6 +368,11 @@ func fileProblem(err error, summary string) problem {
 
 func causeOfPath(e *fs.PathError, next string) (cause, then string) {
 	switch {
+	case errors.Is(e.Err, durable.ErrForeign):
+		return "A file that says what an interrupted export would put in place " + reasonOf(e.Err) + ".",
+			"Find out who left it and why, and remove it, or choose a path in a directory that nobody else may write to."
+	case errors.Is(e.Err, durable.ErrLinked):
+		return "The file has a second name, a hard link, and would change there as well.", "Remove the other name, or replace the file by a copy."
 	case errors.Is(e.Err, durable.ErrDirectory):
 		return "The path is a directory.", "Give the path of a file, such as \"evidence/audit.ndjson\"."
 	case errors.Is(e.Err, durable.ErrNotDirectory):
