@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/durabletest"
@@ -81,6 +82,8 @@ func victim(program string) error {
 		err = replaceSet(path, newText, durable.Options{System: sys})
 	case "recover":
 		err = durable.RecoverWith(sys, path)
+	case "hold":
+		err = hold(path)
 	case "store", "store without links":
 		ctx := context.Background()
 
@@ -99,6 +102,27 @@ func victim(program string) error {
 	}
 
 	return err
+}
+
+// holding is what the program says that waits in the middle of writing an object.
+const holding = "holding"
+
+func hold(root string) error {
+	sys := durabletest.New(func(_ int, s durabletest.Step, done bool) error {
+		if s.Op == "write" && done {
+			fmt.Print(holding)
+			time.Sleep(time.Hour)
+		}
+
+		return nil
+	})
+
+	s, err := durable.OpenStore(context.Background(), root, durable.StoreOptions{Options: durable.Options{System: sys}})
+	if err != nil {
+		return err
+	}
+
+	return s.Create(context.Background(), "held", []byte("text"))
 }
 
 // runKilled runs a program that is killed at a step, and says whether it was: a

@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 )
 
 // store is the work on a system that needs no Replacement.
@@ -211,6 +212,8 @@ func (s store) sweep(t target) error {
 		}
 	}
 
+	s.sweepParts(t.dir)
+
 	return nil
 }
 
@@ -257,6 +260,24 @@ func onlyPrivate(h Handle, path string) error {
 		return pathError("open", path, fmt.Errorf("%w: it %w", ErrForeign, ErrLinked))
 	default:
 		return nil
+	}
+}
+
+// sweepParts removes what was left in a directory by checks that were killed. It
+// can wait for the next one when somebody is at work or anything is in the way.
+func (s store) sweepParts(dir string) {
+	names, err := s.sys.List(dir)
+	if err != nil || !slices.ContainsFunc(names, isPartName) {
+		return
+	}
+
+	unlock, alone := lockDirectory(dir, true)
+	defer unlock()
+
+	for _, name := range names {
+		if alone && isPartName(name) {
+			_, _ = s.removeOwn(filepath.Join(dir, name))
+		}
 	}
 }
 
@@ -465,9 +486,15 @@ func checkWritable(sys System, path string) error {
 		return err
 	}
 
+	s.sweepParts(nearest)
+
+	unlock, _ := lockDirectory(nearest, false)
+	defer unlock()
+
 	// Only trying tells: permission bits say little about access lists, quotas
-	// and read-only mounts.
-	probe := filepath.Join(nearest, newTempName(t.base))
+	// and read-only mounts. The directory need not be the target's own, so the name
+	// is not one of the target's.
+	probe := filepath.Join(nearest, newPartName())
 
 	h, err := s.sys.Create(probe, defaultFilePermission)
 	if err == nil {

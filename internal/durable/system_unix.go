@@ -87,3 +87,22 @@ func linkUnsupported(err error) bool {
 	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.EOPNOTSUPP) ||
 		errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EMLINK)
 }
+
+// lockDirectory takes a lock on a directory that ends with this process at the
+// latest, shared with others or exclusive, and says whether it got it. It does not
+// wait: somebody else may hold one for ever, and some file systems have none.
+func lockDirectory(path string, exclusive bool) (unlock func(), locked bool) {
+	d, err := openDirectory(path)
+	if err != nil {
+		return func() {}, false
+	}
+
+	how := syscall.LOCK_SH
+	if exclusive {
+		how = syscall.LOCK_EX
+	}
+
+	err = syscall.Flock(int(d.Fd()), how|syscall.LOCK_NB)
+
+	return func() { _ = d.Close() }, err == nil
+}
