@@ -176,7 +176,7 @@ func TestForeignJournalIsRefused(t *testing.T) {
 			h.decide("elsewhere", good)
 			h.must(os.Symlink("elsewhere", h.path(h.journal)))
 			h.giveAway(h.journal)
-		}, durable.ErrNotRegular, ""},
+		}, durable.ErrNotRegular, fmt.Sprintf("it belongs to the user with uid %d and is not a regular file", somebody)},
 		"link to nothing": {func(h hostile) { h.must(os.Symlink("nowhere", h.path(h.journal))) }, durable.ErrNotRegular, ""},
 		"pipe":            {func(h hostile) { h.must(syscall.Mkfifo(h.path(h.journal), 0o600)) }, durable.ErrNotRegular, ""},
 		"directory":       {func(h hostile) { h.must(os.Mkdir(h.path(h.journal), 0o700)) }, durable.ErrNotRegular, ""},

@@ -61,6 +61,31 @@ func (j *journal) check(t target) error {
 	return nil
 }
 
+// whose adds to what is wrong with a journal that could not be read whose it is.
+func (s store) whose(path string, err error) error {
+	if errors.Is(err, ErrForeign) {
+		return err
+	}
+
+	info, statErr := s.sys.Lstat(path)
+	if statErr != nil {
+		return err
+	}
+
+	origin, originErr := originOfInfo(info)
+
+	switch {
+	case originErr == nil && !origin.Ours && !info.Mode().IsRegular():
+		return pathError("recover", path, fmt.Errorf("%w: it belongs to %s and %w", ErrForeign, origin.Owner, ErrNotRegular))
+	case originErr == nil && !origin.Ours:
+		return pathError("recover", path, fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner))
+	case !info.Mode().IsRegular():
+		return pathError("recover", path, fmt.Errorf("%w: it %w", ErrForeign, ErrNotRegular))
+	default:
+		return err
+	}
+}
+
 // readJournal returns nil when there is none, and ErrForeign when it is not ours.
 func (s store) readJournal(t target) (*journal, error) {
 	text, err := s.readOwn(t.journal(), journalLimit)
@@ -68,12 +93,8 @@ func (s store) readJournal(t target) (*journal, error) {
 		return nil, nil //nolint:nilnil // No journal is an answer like any other.
 	}
 
-	if errors.Is(err, ErrNotRegular) {
-		err = pathError("recover", t.journal(), fmt.Errorf("%w: it %w", ErrForeign, ErrNotRegular))
-	}
-
 	if err != nil {
-		return nil, err
+		return nil, s.whose(t.journal(), err)
 	}
 
 	var j journal

@@ -30,9 +30,14 @@ func originOf(f *os.File) (Origin, error) {
 		return Origin{}, err
 	}
 
+	return originOfInfo(info)
+}
+
+// originOfInfo is for what cannot be opened, too.
+func originOfInfo(info fs.FileInfo) (Origin, error) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return Origin{}, pathError("stat", f.Name(), errors.ErrUnsupported)
+		return Origin{}, pathError("stat", info.Name(), errors.ErrUnsupported)
 	}
 
 	o := Origin{

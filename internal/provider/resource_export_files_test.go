@@ -32,7 +32,7 @@ func TestAccExport_foreignJournal(t *testing.T) {
 
 Path: `+w.file(".a.json.audit-commit")+`
 
-Find out who left it and why, and remove it, or choose a path in a directory that nobody else may write to.`),
+If another user of yours left it, let that user export once more; else find out who did, and remove it.`),
 	})
 
 	if got := w.files("."); len(got) != 1 {

@@ -370,7 +370,7 @@ func causeOfPath(e *fs.PathError, next string) (cause, then string) {
 	switch {
 	case errors.Is(e.Err, durable.ErrForeign):
 		return "A file that says what an interrupted export would put in place " + reasonOf(e.Err) + ".",
-			"Find out who left it and why, and remove it, or choose a path in a directory that nobody else may write to."
+			"If another user of yours left it, let that user export once more; else find out who did, and remove it."
 	case errors.Is(e.Err, durable.ErrLinked):
 		return "The file has a second name, a hard link, and would change there as well.", "Remove the other name, or replace the file by a copy."
 	case errors.Is(e.Err, durable.ErrDirectory):
