@@ -180,24 +180,36 @@ func TestForeignJournalIsRefused(t *testing.T) {
 		"link to nothing": {func(h hostile) { h.must(os.Symlink("nowhere", h.path(h.journal))) }, durable.ErrNotRegular, ""},
 		"pipe":            {func(h hostile) { h.must(syscall.Mkfifo(h.path(h.journal), 0o600)) }, durable.ErrNotRegular, ""},
 		"directory":       {func(h hostile) { h.must(os.Mkdir(h.path(h.journal), 0o700)) }, durable.ErrNotRegular, ""},
-		"names what only begins alike": {func(h hostile) { h.decide(h.journal, [2]string{planted, important}) },
-			durable.ErrUnsettled, "a name is not this target's"},
+		"names what only begins alike": {
+			func(h hostile) { h.decide(h.journal, [2]string{planted, important}) },
+			durable.ErrUnsettled, "a name is not this target's",
+		},
 		"names one of another and one of its own": {func(h hostile) {
 			h.decide(h.journal, good, [2]string{another, target + ".manifest.json-important"})
 		}, durable.ErrUnsettled, "a name is not this target's"},
-		"names a part of a member": {func(h hostile) { h.decide(h.journal, [2]string{planted, target + ".manifest"}) },
-			durable.ErrUnsettled, "a name is not this target's"},
-		"names a file elsewhere": {func(h hostile) { h.decide(h.journal, [2]string{planted, target + "/../" + important}) },
-			durable.ErrUnsettled, "a name is not this target's"},
+		"names a part of a member": {
+			func(h hostile) { h.decide(h.journal, [2]string{planted, target + ".manifest"}) },
+			durable.ErrUnsettled, "a name is not this target's",
+		},
+		"names a file elsewhere": {
+			func(h hostile) { h.decide(h.journal, [2]string{planted, target + "/../" + important}) },
+			durable.ErrUnsettled, "a name is not this target's",
+		},
 		"names another's temporary file": {func(h hostile) {
 			h.decide(h.journal, [2]string{".other.csv.audit-tmp-AAAAAAAAAAAAAAAA", target})
 		}, durable.ErrUnsettled, "a name is not this target's"},
-		"names itself": {func(h hostile) { h.decide(h.journal, [2]string{h.journal, target}) },
-			durable.ErrUnsettled, "a name is not this target's"},
-		"names a member twice": {func(h hostile) { h.decide(h.journal, good, [2]string{another, target}) },
-			durable.ErrUnsettled, "a name occurs twice"},
-		"names a temporary file twice": {func(h hostile) { h.decide(h.journal, good, [2]string{planted, target + ".sha256"}) },
-			durable.ErrUnsettled, "a name occurs twice"},
+		"names itself": {
+			func(h hostile) { h.decide(h.journal, [2]string{h.journal, target}) },
+			durable.ErrUnsettled, "a name is not this target's",
+		},
+		"names a member twice": {
+			func(h hostile) { h.decide(h.journal, good, [2]string{another, target}) },
+			durable.ErrUnsettled, "a name occurs twice",
+		},
+		"names a temporary file twice": {
+			func(h hostile) { h.decide(h.journal, good, [2]string{planted, target + ".sha256"}) },
+			durable.ErrUnsettled, "a name occurs twice",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -117,7 +117,12 @@ func openRegular(path string) (*os.File, error) {
 	}
 
 	opened, err := f.Stat()
-	if err == nil && !os.SameFile(there, opened) {
+
+	switch {
+	case err != nil:
+	case !opened.Mode().IsRegular():
+		err = pathError("open", path, ErrNotRegular)
+	case noFollow == 0 && !os.SameFile(there, opened):
 		err = pathError("open", path, errReplaced)
 	}
 
