@@ -499,7 +499,7 @@ func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed i
 		}
 
 		gone, err := d.files.removeOwn(filepath.Join(d.root, e.key))
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrBusy) {
 			return removed, err
 		}
 

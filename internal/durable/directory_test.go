@@ -5,10 +5,8 @@ package durable_test
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -347,26 +345,8 @@ func sweptAtOnce(t *testing.T, root string) {
 func TestSweepSparesLivingProcess(t *testing.T) {
 	t.Parallel()
 
-	if runtime.GOOS == "windows" {
-		t.Skip("only age tells here")
-	}
-
 	root := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), envProgram+"=hold", envPath+"="+root, envStep+"=0")
-
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if _, err := io.ReadFull(out, make([]byte, len(holding))); err != nil {
-		t.Fatal(err)
-	}
+	kill := startHolding(t, "hold", root)
 
 	sweep := func(want int) {
 		t.Helper()
@@ -382,9 +362,7 @@ func TestSweepSparesLivingProcess(t *testing.T) {
 		t.Errorf("files are %v", names)
 	}
 
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-
+	kill()
 	sweep(1)
 }
 

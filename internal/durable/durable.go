@@ -20,9 +20,11 @@
 // is followed in the last element of a path; the directories on the way are the
 // caller's choice, and may be links.
 //
-// One process guards a path against itself (ErrBusy). Two processes
-// that replace the same path at the same time are the caller's to avoid; names of
-// temporary files are random, so that one of them fails rather than mixing bytes.
+// A path that is being replaced is refused (ErrBusy), by the same process always, by
+// another one of the same user while a new member is being written, where there are
+// locks. Two processes that begin or end at the same time are the caller's to avoid;
+// names of temporary files are random, so that one of them fails rather than mixing
+// bytes.
 //
 // A Store holds whole objects under keys, in a directory or in a bucket, and lets
 // one of several create a key (OpenStore).
@@ -84,7 +86,8 @@ var (
 	// file should go. A link is not followed, since what it points to could be
 	// anything, and not replaced, since somebody put it there for a reason.
 	ErrNotRegular = errors.New("is not a regular file")
-	// ErrBusy means that this process is replacing the same path already.
+	// ErrBusy means that the same path is being replaced already, by this process or
+	// by another one of this user.
 	ErrBusy = errors.New("is being replaced already")
 	// ErrUnsettled means that a replacement was interrupted and its journal can no
 	// longer be followed, because a file it names is missing or was changed.

@@ -192,7 +192,8 @@ func (s store) holds(path string, m journalMember) (bool, error) {
 	return hex.EncodeToString(digest.Sum(nil)) == m.SHA256, err
 }
 
-// sweep removes temporary files of the target that a crash left. What others put
+// sweep removes temporary files of the target that a crash left, and returns ErrBusy
+// when another process is writing one. What others put
 // under such a name concerns nobody: it is never read, and new names are random.
 func (s store) sweep(t target) error {
 	names, err := s.sys.List(t.dir)
@@ -206,7 +207,12 @@ func (s store) sweep(t target) error {
 
 	for _, name := range names {
 		if t.isTemp(name) {
-			if _, err := s.removeOwn(t.join(name)); err != nil {
+			_, err := s.removeOwn(t.join(name))
+			if errors.Is(err, ErrBusy) {
+				err = pathError("replace", t.member(""), ErrBusy)
+			}
+
+			if err != nil {
 				return err
 			}
 		}
@@ -218,9 +224,9 @@ func (s store) sweep(t target) error {
 }
 
 // removeOwn removes a regular file of this user and leaves anything else, and says
-// whether it did.
+// whether it did. The error is ErrBusy when the file is being written.
 func (s store) removeOwn(path string) (bool, error) {
-	_, err := s.copyTo(io.Discard, path, 0, onlyOurs)
+	_, err := s.copyTo(io.Discard, path, 0, onlyLeftOver)
 	if err == nil {
 		err = s.sys.Remove(path)
 	}
@@ -238,6 +244,20 @@ func onlyOurs(h Handle, path string) error {
 	origin, err := h.Origin()
 	if err == nil && !origin.Ours {
 		err = pathError("open", path, fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner))
+	}
+
+	return err
+}
+
+// onlyLeftOver returns ErrBusy also for a file that is being written.
+func onlyLeftOver(h Handle, path string) error {
+	if err := onlyOurs(h, path); err != nil {
+		return err
+	}
+
+	origin, err := h.Origin()
+	if err == nil && origin.Busy {
+		err = pathError("open", path, ErrBusy)
 	}
 
 	return err

@@ -55,6 +55,9 @@ type Origin struct {
 	Shared bool
 	// Linked says that the file has a second name, a hard link.
 	Linked bool
+	// Busy says that a process is alive that made the file and has it open. Windows,
+	// and file systems without locks, do not tell.
+	Busy bool
 }
 
 // OS returns the operating system's file system.
@@ -63,6 +66,13 @@ func OS() System { return osSystem{} }
 type osSystem struct{}
 
 type osHandle struct{ *os.File }
+
+// Close also ends what markBusy began.
+func (h osHandle) Close() error {
+	unmark(h.File)
+
+	return h.File.Close()
+}
 
 // Sync tolerates file systems that cannot sync: they keep a file as well as they
 // can, and refusing to write there would help nobody.
@@ -86,6 +96,8 @@ func (osSystem) Create(path string, permission fs.FileMode) (Handle, error) {
 
 		return nil, err
 	}
+
+	markBusy(f)
 
 	return osHandle{f}, nil
 }

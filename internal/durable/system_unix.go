@@ -30,8 +30,19 @@ func originOf(f *os.File) (Origin, error) {
 		return Origin{}, err
 	}
 
-	return originOfInfo(info)
+	o, err := originOfInfo(info)
+	// Shared, so that two who look do not take each other for the writer.
+	o.Busy = errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+
+	return o, err
 }
+
+// markBusy takes a lock that ends with the process at the latest.
+func markBusy(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+// unmark does not leave it to Close: a process that is just being started holds
+// copies of everything that is open.
+func unmark(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
 
 // originOfInfo is for what cannot be opened, too.
 func originOfInfo(info fs.FileInfo) (Origin, error) {
@@ -109,5 +120,9 @@ func lockDirectory(path string, exclusive bool) (unlock func(), locked bool) {
 
 	err = syscall.Flock(int(d.Fd()), how|syscall.LOCK_NB)
 
-	return func() { _ = d.Close() }, err == nil
+	return func() {
+		unmark(d)
+
+		_ = d.Close()
+	}, err == nil
 }

@@ -41,6 +41,11 @@ func originOf(f *os.File) (Origin, error) {
 	return Origin{Ours: ours, Owner: userName(owner), Linked: info.NumberOfLinks > 1}, nil
 }
 
+// markBusy does nothing: Windows does not remove a file that somebody has open.
+func markBusy(*os.File) {}
+
+func unmark(*os.File) {}
+
 // originOfInfo says nothing: only an open file tells its owner.
 func originOfInfo(fs.FileInfo) (Origin, error) { return Origin{Ours: true}, nil }
 

@@ -380,7 +380,7 @@ func causeOfPath(e *fs.PathError, next string) (cause, then string) {
 	case errors.Is(e.Err, durable.ErrNotRegular):
 		return "What is at the path is not a regular file.", "Choose another path; symbolic links and devices are never replaced."
 	case errors.Is(e.Err, durable.ErrBusy):
-		return "Another resource is writing to the same path.", "Give each export a path of its own."
+		return "Another resource or run is writing to the same path.", "Give each export a path of its own, and lock the state."
 	case errors.Is(e.Err, durable.ErrUnsettled):
 		return "An interrupted export left files that can be neither finished nor undone.", "Look at the file named here, keep what you need, and remove it."
 	case errors.Is(e.Err, export.ErrLineBreak):
