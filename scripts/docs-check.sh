@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fails when docs/ or examples/ are not what `make generate` makes of this tree. Run after it, by `make docs-check`.
+# Fails when docs/ or examples/ are not what `make generate` makes of this tree, or when SECURITY.md names a test that
+# there is not. Run after it, by `make docs-check`.
 set -eu
 cd "$(dirname -- "$0")/.."
 
@@ -22,3 +23,10 @@ if [ -z "$(git ls-files -- docs)" ]; then
 	echo "docs/ is empty: \`make generate\` wrote no page."
 	exit 1
 fi
+
+for test in $(grep -o '`Test[A-Za-z0-9_]*`' SECURITY.md | tr -d '`' | sort -u); do
+	git grep -q "^func $test(" -- '*_test.go' || {
+		echo "SECURITY.md names $test, which is no test."
+		exit 1
+	}
+done

@@ -39,6 +39,10 @@ type Result struct {
 	Confirmed bool
 }
 
+// leftoverAge is after what time a temporary file counts as left over where nothing
+// tells whether its writer is alive.
+const leftoverAge = 24 * time.Hour
+
 // Pending is what Append would do.
 type Pending struct {
 	// Count is how many entries it would archive.
@@ -58,6 +62,11 @@ type Pending struct {
 func (a *Archive) Append(ctx context.Context) (Result, error) {
 	if a.signed && a.o.Signer == nil {
 		return Result{}, fmt.Errorf("%w: it is signed, and no key is given to sign the next one", ErrSignature)
+	}
+
+	// What runs left that were killed.
+	if _, err := durable.Sweep(ctx, a.o.Store, a.o.Clock().Add(-leftoverAge)); err != nil {
+		return Result{}, err
 	}
 
 	r, err := a.begin(ctx)

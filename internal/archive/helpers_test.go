@@ -239,6 +239,13 @@ func newWorldOf(tb testing.TB, service string, seed uint64, o fakeapi.Options, l
 		tb.Fatal(err)
 	}
 
+	w.read(service, endpoint, limit)
+
+	return w
+}
+
+// read makes the service that reads from an endpoint.
+func (w *world) read(service string, endpoint *url.URL, limit time.Duration) {
 	clock := func() time.Time { return w.now }
 	c := client.New(client.Options{
 		Endpoint: endpoint, Authorization: "Bearer " + fakeapi.DefaultToken, UserAgent: "test", RequestTimeout: time.Minute,
@@ -250,8 +257,6 @@ func newWorldOf(tb testing.TB, service string, seed uint64, o fakeapi.Options, l
 	if service == auditlog.ServiceCloudscale {
 		w.service = cloudscale.New(c, clock, 0)
 	}
-
-	return w
 }
 
 // happen adds n records at a time, to both clouds.

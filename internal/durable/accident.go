@@ -121,7 +121,7 @@ func (l *LineEndings) Restore(sum string) bool {
 // line endings.
 func RestoresTo(path, sum string) (bool, error) {
 	l := NewLineEndings()
-	_, err := store{OS()}.copyTo(l, path, -1)
+	_, err := store{OS()}.copyTo(l, path, -1, nil)
 
 	return l.Restore(sum), err
 }

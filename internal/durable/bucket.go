@@ -165,7 +165,6 @@ func checkPrefix(prefix string) string {
 const probeKey = ".audit-probe"
 
 // hidden says whether List leaves a key out: what the next run tidies up is no
-// object, also in a copy of the store elsewhere.
-func hidden(key string) bool {
-	return key == probeKey || isPartName(key[strings.LastIndexByte(key, '/')+1:])
-}
+// object, also in a copy of the store elsewhere. All of that is directly below the
+// root; under a directory such a name is as foreign as any other.
+func hidden(key string) bool { return key == probeKey || isPartName(key) }

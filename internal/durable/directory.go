@@ -21,7 +21,8 @@ import (
 // directoryStore keeps objects as files below a directory.
 //
 // A file gets its name only when its bytes are durable: it is written and synced
-// under a temporary name in the same directory, then linked (Create) or renamed
+// under a temporary name directly below the root, where nobody looks for objects,
+// then linked (Create) or renamed
 // (Replace) to its final one, then the directory is synced. A hard link is what
 // makes Create exclusive, since unlike a rename it never replaces.
 //
@@ -33,7 +34,10 @@ import (
 //
 // Temporary files that a crash left are hidden: List does not yield them. Writers
 // leave them alone, as another process may still be writing one; Sweep removes
-// old ones. Losing its temporary file makes a slow writer fail and harms nothing.
+// them. Writers hold a shared lock on the root, which ends with their process, so
+// who gets the lock alone knows that nobody is writing. Where there are no locks,
+// only age tells. Losing its temporary file makes a slow writer fail and harms
+// nothing.
 //
 // Links below the root are never followed: what they lead to is not in the store,
 // and a copy of the store would not have it. The root itself may be one.
@@ -114,7 +118,11 @@ func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) e
 		place = d.link
 	}
 
-	temp := filepath.Join(filepath.Dir(final), newPartName(filepath.Base(final)))
+	// Without the lock the writing is as safe, but a Sweep may end it.
+	unlock, _ := lockDirectory(d.root, false)
+	defer unlock()
+
+	temp := filepath.Join(d.root, newPartName())
 
 	// After a rename there is nothing to remove; what cannot be removed is hidden
 	// until Sweep.
@@ -461,35 +469,43 @@ func (d *directoryStore) entries(dir string, wanted func(key string) bool) ([]en
 	return entries, nil
 }
 
-// Sweep removes the temporary files that were last written before a time.
-func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (int, error) {
-	var (
-		removed int
-		failed  error
-	)
-
-	everywhere := func(string) bool { return true }
-
-	err := d.walk(ctx, "", everywhere, func(e entry) bool {
-		name := filepath.Base(e.key)
-		if !e.status.Regular() || !isPartName(name) || !e.mtime.Before(before) {
-			return true
+// Sweep removes the temporary files of this user whose writers are known to be
+// gone, or that were last written before a time, and a probe as old.
+func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed int, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("sweep %s: %w", d.root, err)
 		}
+	}()
 
-		if failed = d.files.removeIfThere(d.path(e.key)); failed != nil {
-			return false
-		}
-
-		removed++
-
-		return true
-	})
-	if failed != nil {
-		err = failed
+	left, err := d.entries("", hidden)
+	if err != nil {
+		return 0, err
 	}
 
-	if err != nil {
-		return removed, fmt.Errorf("sweep %s: %w", d.root, err)
+	// After the look: what is written from here on is not among what was found.
+	unlock, alone := lockDirectory(d.root, true)
+	defer unlock()
+
+	for _, e := range left {
+		if err := ctx.Err(); err != nil {
+			return removed, err
+		}
+
+		// A probe goes on between two writings, when it holds no lock.
+		known := alone && e.key != probeKey
+		if !known && !e.mtime.Before(before) {
+			continue
+		}
+
+		gone, err := d.files.removeOwn(filepath.Join(d.root, e.key))
+		if err != nil && !errors.Is(err, ErrBusy) {
+			return removed, err
+		}
+
+		if gone {
+			removed++
+		}
 	}
 
 	return removed, nil

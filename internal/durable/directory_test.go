@@ -57,7 +57,9 @@ func TestDirectoryStoreIrregular(t *testing.T) {
 
 	for path, text := range map[string]string{
 		filepath.Join(outside, "secret"): "secret", filepath.Join(root, "foreign"): "foreign", filepath.Join(root, "a") + `/b\c`: "",
-		filepath.Join(root, "NUL"): "text", filepath.Join(root, "a", ".b.audit-part-ABCDEFGHIJKLMNOP"): "left over",
+		filepath.Join(root, "NUL"): "text", filepath.Join(root, ".audit-part-ABCDEFGHIJKLMNOP"): "left over",
+		// Ours are directly below the root, so this is a segment that somebody smuggles in.
+		filepath.Join(root, "a", ".audit-part-ABCDEFGHIJKLMNOP"): "smuggled",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Skip(err)
@@ -77,6 +79,7 @@ func TestDirectoryStoreIrregular(t *testing.T) {
 
 	wantObjects(t, s,
 		durable.Object{Key: "NUL", Irregular: true},
+		durable.Object{Key: "a/.audit-part-ABCDEFGHIJKLMNOP", Irregular: true},
 		durable.Object{Key: "a/b", Size: 4},
 		durable.Object{Key: `a/b\c`, Irregular: true},
 		durable.Object{Key: "a/file", Irregular: true},
@@ -214,22 +217,22 @@ func TestDirectoryStoreSteps(t *testing.T) {
 
 	want("create", s.Create(t.Context(), "a/b", []byte("text")),
 		"mkdir archive", above, above, "mkdir a", "sync directory archive",
-		"create .b.audit-part-*", "write .b.audit-part-*", "sync .b.audit-part-*", "close .b.audit-part-*",
-		"link .b.audit-part-*", "sync directory a", "remove .b.audit-part-*")
+		"create .audit-part-*", "write .audit-part-*", "sync .audit-part-*", "close .audit-part-*",
+		"link .audit-part-*", "sync directory a", "remove .audit-part-*")
 	want("create beside", s.Create(t.Context(), "a/c", []byte("text")),
-		"create .c.audit-part-*", "write .c.audit-part-*", "sync .c.audit-part-*", "close .c.audit-part-*",
-		"link .c.audit-part-*", "sync directory a", "remove .c.audit-part-*")
+		"create .audit-part-*", "write .audit-part-*", "sync .audit-part-*", "close .audit-part-*",
+		"link .audit-part-*", "sync directory a", "remove .audit-part-*")
 	want("replace", s.Replace(t.Context(), "a/c", []byte("text")),
-		"create .c.audit-part-*", "write .c.audit-part-*", "sync .c.audit-part-*", "close .c.audit-part-*",
-		"rename c", "sync directory a", "remove .c.audit-part-*")
+		"create .audit-part-*", "write .audit-part-*", "sync .audit-part-*", "close .audit-part-*",
+		"rename c", "sync directory a", "remove .audit-part-*")
 	want("delete", s.Delete(t.Context(), "a/c"), "remove c", "sync directory a")
 
 	// Another store finds directories that may have been made a moment ago.
 	other := openDirectory(t, root, sys)
 	want("create by another", other.Create(t.Context(), "a/d", []byte("text")),
 		above, "sync directory archive",
-		"create .d.audit-part-*", "write .d.audit-part-*", "sync .d.audit-part-*", "close .d.audit-part-*",
-		"link .d.audit-part-*", "sync directory a", "remove .d.audit-part-*")
+		"create .audit-part-*", "write .audit-part-*", "sync .audit-part-*", "close .audit-part-*",
+		"link .audit-part-*", "sync directory a", "remove .audit-part-*")
 }
 
 // work is what is broken off at every step: objects of either kind, made and
@@ -310,6 +313,59 @@ func wholeStore(t *testing.T, root string, sys durable.System) (reservation bool
 	return reservation
 }
 
+// sweptAtOnce makes sure that a pattern for objects matches nothing but objects
+// right after a kill, and that the next run removes the rest without waiting.
+func sweptAtOnce(t *testing.T, root string) {
+	t.Helper()
+
+	if runtime.GOOS == "windows" {
+		return // Only age tells here.
+	}
+
+	var objects []string
+
+	for _, name := range allFiles(t, root) {
+		if name == "checkpoint" || name == "a/b/new" {
+			objects = append(objects, name)
+		} else if strings.Contains(name, "/") || !strings.HasPrefix(name, ".audit-part-") {
+			t.Errorf("%s was left", name)
+		}
+	}
+
+	if _, err := durable.Sweep(t.Context(), openDirectory(t, root, nil), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(objects, allFiles(t, root)); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// A process that is alive keeps its temporary file, one that was killed does not.
+func TestSweepSparesLivingProcess(t *testing.T) {
+	t.Parallel()
+
+	root := t.TempDir()
+	kill := startHolding(t, "hold", root)
+
+	sweep := func(want int) {
+		t.Helper()
+
+		if n, err := durable.Sweep(t.Context(), openDirectory(t, root, nil), time.Time{}); n != want || err != nil {
+			t.Errorf("got %d, %v, want %d", n, err, want)
+		}
+	}
+
+	sweep(0)
+
+	if names := allFiles(t, root); len(names) != 1 {
+		t.Errorf("files are %v", names)
+	}
+
+	kill()
+	sweep(1)
+}
+
 func topFiles(t *testing.T, root string) map[string]string {
 	t.Helper()
 
@@ -358,6 +414,8 @@ func TestDirectoryStoreKilledAtEveryStep(t *testing.T) {
 					}
 
 					steps++
+
+					sweptAtOnce(t, root)
 
 					if wholeStore(t, root, sys) {
 						reservations++
@@ -546,58 +604,120 @@ func TestDirectoryStoreCreateLosesAtTheLink(t *testing.T) {
 	}
 }
 
-// Sweep takes the store's own old temporary files and nothing else.
+// Sweep takes the temporary files of the store that nobody is writing any more,
+// and nothing else.
 func TestSweep(t *testing.T) {
 	t.Parallel()
-
-	root := t.TempDir()
-	s := openDirectory(t, root, nil)
-
-	if err := s.Create(t.Context(), "a/b", []byte("text")); err != nil {
-		t.Fatal(err)
-	}
 
 	now := time.Now()
 	old := now.Add(-48 * time.Hour)
 
-	for name, mtime := range map[string]time.Time{
-		".old.audit-part-ABCDEFGHIJKLMNOP": old, "a/.old.audit-part-ABCDEFGHIJKLMNOP": old,
-		"a/.new.audit-part-ABCDEFGHIJKLMNOP": now, ".out.csv.audit-tmp-ABCDEFGHIJKLMNOP": old,
-		"a/.audit-part-": old, "not.audit-part-ABCDEFGHIJKLMNOP": old, ".b.audit-part-ABCDEFGHIJKLMNOp": old, "a/b": old,
+	const part, probe = ".audit-part-AAAAAAAAAAAAAAAA", ".audit-probe"
+
+	for name, c := range map[string]struct {
+		writing bool
+		probed  time.Time
+		left    []string
+	}{
+		"nobody writes":   {false, old, nil},
+		"somebody writes": {true, old, []string{part}},
+		"somebody probes": {false, now, []string{probe}},
 	} {
-		path := filepath.Join(root, filepath.FromSlash(name))
-		if err := errors.Join(os.WriteFile(path, []byte("x"), 0o600), os.Chtimes(path, mtime, mtime)); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			if c.writing && runtime.GOOS == "windows" {
+				t.Skip("only age tells here")
+			}
+
+			root := t.TempDir()
+
+			s := openDirectory(t, root, nil)
+			if err := s.Create(t.Context(), "a/b", []byte("text")); err != nil {
+				t.Fatal(err)
+			}
+
+			kept := []string{
+				".audit-part-", ".audit-part-ABCDEFGHIJKLMNOp", ".b.audit-part-ABCDEFGHIJKLMNOP", ".out.csv.audit-tmp-ABCDEFGHIJKLMNOP",
+				"a/.audit-part-ABCDEFGHIJKLMNOP", "a/.audit-probe", "a/b", "not.audit-part-ABCDEFGHIJKLMNOP",
+			}
+			mtimes := map[string]time.Time{part: now, ".audit-part-BBBBBBBBBBBBBBBB": old, probe: c.probed}
+
+			for _, name := range kept {
+				mtimes[name] = old
+			}
+
+			for name, mtime := range mtimes {
+				path := filepath.Join(root, filepath.FromSlash(name))
+				if err := errors.Join(os.WriteFile(path, []byte("x"), 0o600), os.Chtimes(path, mtime, mtime)); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			if c.writing {
+				release := holdInPut(t, root)
+				defer release()
+			}
+
+			n, err := durable.Sweep(t.Context(), s, now.Add(-24*time.Hour))
+			if n != 3-len(c.left) || err != nil {
+				t.Errorf("got %d, %v", n, err)
+			}
+
+			if diff := cmp.Diff(slices.Sorted(slices.Values(append(kept, c.left...))), allFiles(t, root)); diff != "" {
+				t.Errorf("left (-want +got):\n%s", diff)
+			}
+		})
 	}
 
-	n, err := durable.Sweep(t.Context(), s, now.Add(-24*time.Hour))
-	if n != 2 || err != nil {
-		t.Errorf("got %d, %v", n, err)
+	if n, err := durable.Sweep(t.Context(), openDirectory(t, filepath.Join(t.TempDir(), "missing"), nil), now); n != 0 || err != nil {
+		t.Errorf("missing: got %d, %v", n, err)
 	}
+}
 
-	var left []string
+// holdInPut begins to write an object that gets no further than to be created.
+func holdInPut(t *testing.T, root string) (release func()) {
+	t.Helper()
 
-	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, _ error) error {
-		if !d.IsDir() {
-			rel, _ := filepath.Rel(root, path)
-			left = append(left, filepath.ToSlash(rel))
+	begun, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	s := openDirectory(t, root, durabletest.New(func(_ int, step durabletest.Step, done bool) error {
+		if step.Op == "create" && !done {
+			close(begun)
+			<-goOn
+
+			return syscall.EIO
 		}
 
 		return nil
+	}))
+
+	go func() { ended <- s.Create(t.Context(), "held", nil) }()
+
+	<-begun
+
+	return func() {
+		close(goOn)
+		<-ended
+	}
+}
+
+// allFiles are the names of all files below a directory, with slashes.
+func allFiles(t *testing.T, root string) []string {
+	t.Helper()
+
+	var names []string
+
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			rel, _ := filepath.Rel(root, path)
+			names = append(names, filepath.ToSlash(rel))
+		}
+
+		return err
 	})
-
-	slices.Sort(left)
-
-	want := []string{
-		".b.audit-part-ABCDEFGHIJKLMNOp", ".out.csv.audit-tmp-ABCDEFGHIJKLMNOP", "a/.audit-part-",
-		"a/.new.audit-part-ABCDEFGHIJKLMNOP", "a/b", "not.audit-part-ABCDEFGHIJKLMNOP",
-	}
-	if diff := cmp.Diff(want, left); diff != "" {
-		t.Errorf("left (-want +got):\n%s", diff)
+	if err != nil {
+		t.Fatal(err)
 	}
 
-	if n, err := durable.Sweep(t.Context(), openDirectory(t, filepath.Join(root, "missing"), nil), now); n != 0 || err != nil {
-		t.Errorf("missing: got %d, %v", n, err)
-	}
+	return names
 }

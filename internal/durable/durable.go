@@ -4,18 +4,27 @@
 // at any moment the old set is there or the new one, whole.
 //
 // The members of a set share a path and differ by suffix: "out.csv",
-// "out.csv.manifest.json", "out.csv.sha256". New members are written to
-// temporary files in the same directory, synced and closed. Renaming several
-// files is not one step, so a journal beside them records the decision first:
+// "out.csv.manifest.json", "out.csv.sha256". A set has no others. New members are
+// written to temporary files in the same directory, synced and closed. Renaming
+// several files is not one step, so a journal beside them records the decision
+// first:
 //
 //	no journal   the old set counts; temporary files are left over from a crash
 //	journal      the new set counts; every member is in its place or still in the
 //	             temporary file that the journal names
 //
 // Whoever comes next (Begin, Recover, Remove) finishes or undoes what was
-// interrupted. One process guards a path against itself (ErrBusy). Two processes
-// that replace the same path at the same time are the caller's to avoid; names of
-// temporary files are random, so that one of them fails rather than mixing bytes.
+// interrupted. In a directory that others may write to, anybody could leave a
+// journal or a temporary file, so only those of the same user count: a foreign
+// journal is an error (ErrForeign), a foreign temporary file is left alone. No link
+// is followed in the last element of a path; the directories on the way are the
+// caller's choice, and may be links.
+//
+// A path that is being replaced is refused (ErrBusy), by the same process always, by
+// another one of the same user while a new member is being written, where there are
+// locks. Two processes that begin or end at the same time are the caller's to avoid;
+// names of temporary files are random, so that one of them fails rather than mixing
+// bytes.
 //
 // A Store holds whole objects under keys, in a directory or in a bucket, and lets
 // one of several create a key (OpenStore).
@@ -77,12 +86,19 @@ var (
 	// file should go. A link is not followed, since what it points to could be
 	// anything, and not replaced, since somebody put it there for a reason.
 	ErrNotRegular = errors.New("is not a regular file")
-	// ErrBusy means that this process is replacing the same path already.
+	// ErrBusy means that the same path is being replaced already, by this process or
+	// by another one of this user.
 	ErrBusy = errors.New("is being replaced already")
 	// ErrUnsettled means that a replacement was interrupted and its journal can no
 	// longer be followed, because a file it names is missing or was changed.
 	// Nothing is deleted; a person has to look.
 	ErrUnsettled = errors.New("belongs to an interrupted replacement that cannot be finished")
+	// ErrForeign means that a journal was not left by this user, or that others
+	// may have changed it. To follow it would let them decide what is written.
+	ErrForeign = errors.New("was not left by an export of this user")
+	// ErrLinked means that a file has a second name, a hard link, so that a change
+	// of its permission would also show elsewhere.
+	ErrLinked = errors.New("has a second name, a hard link")
 	// ErrInterrupted is Commit's when it could neither put the whole new set in
 	// place nor bring the old one back. The next Begin or Recover puts the new set
 	// in place.
@@ -103,6 +119,17 @@ func (e *UnwritableError) Error() string {
 
 // Unwrap returns the operating system's error.
 func (e *UnwritableError) Unwrap() error { return e.Err }
+
+// The suffixes of the members besides the data, which has none.
+const (
+	ManifestSuffix = ".manifest.json"
+	ChecksumSuffix = ".sha256"
+)
+
+// isSuffix says whether a set has a member of that suffix.
+func isSuffix(suffix string) bool {
+	return suffix == "" || suffix == ManifestSuffix || suffix == ChecksumSuffix
+}
 
 func pathError(op, path string, err error) error {
 	return &fs.PathError{Op: op, Path: path, Err: err}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
@@ -34,7 +33,7 @@ type journalMember struct {
 }
 
 // check refuses names that lead elsewhere: a journal only ever moves a target's
-// own temporary files to the target's own members.
+// own temporary files to the target's own members, each once.
 func (j *journal) check(t target) error {
 	if j.Version != journalVersion {
 		return fmt.Errorf("version %d is unknown", j.Version)
@@ -44,24 +43,58 @@ func (j *journal) check(t target) error {
 		return errors.New("no members")
 	}
 
+	seen := map[string]bool{}
+
 	for _, m := range j.Members {
-		if !t.isTemp(m.Temp) || !strings.HasPrefix(m.Final, t.base) || m.Final != filepath.Base(m.Final) {
+		suffix, ok := strings.CutPrefix(m.Final, t.base)
+		if !ok || !isSuffix(suffix) || !t.isTemp(m.Temp) {
 			return errors.New("a name is not this target's")
 		}
+
+		if seen[m.Final] || seen[m.Temp] {
+			return errors.New("a name occurs twice")
+		}
+
+		seen[m.Final], seen[m.Temp] = true, true
 	}
 
 	return nil
 }
 
-// readJournal returns nil when there is none.
+// whose adds to what is wrong with a journal that could not be read whose it is.
+func (s store) whose(path string, err error) error {
+	if errors.Is(err, ErrForeign) {
+		return err
+	}
+
+	info, statErr := s.sys.Lstat(path)
+	if statErr != nil {
+		return err
+	}
+
+	origin, originErr := originOfInfo(info)
+
+	switch {
+	case originErr == nil && !origin.Ours && !info.Mode().IsRegular():
+		return pathError("recover", path, fmt.Errorf("%w: it belongs to %s and %w", ErrForeign, origin.Owner, ErrNotRegular))
+	case originErr == nil && !origin.Ours:
+		return pathError("recover", path, fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner))
+	case !info.Mode().IsRegular():
+		return pathError("recover", path, fmt.Errorf("%w: it %w", ErrForeign, ErrNotRegular))
+	default:
+		return err
+	}
+}
+
+// readJournal returns nil when there is none, and ErrForeign when it is not ours.
 func (s store) readJournal(t target) (*journal, error) {
-	text, err := s.read(t.journal(), journalLimit)
+	text, err := s.readOwn(t.journal(), journalLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // No journal is an answer like any other.
 	}
 
 	if err != nil {
-		return nil, err
+		return nil, s.whose(t.journal(), err)
 	}
 
 	var j journal

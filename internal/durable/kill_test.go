@@ -7,14 +7,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/durabletest"
@@ -81,6 +85,17 @@ func victim(program string) error {
 		err = replaceSet(path, newText, durable.Options{System: sys})
 	case "recover":
 		err = durable.RecoverWith(sys, path)
+	case "hold":
+		err = hold(func(o durable.Options) error {
+			s, err := durable.OpenStore(context.Background(), path, durable.StoreOptions{Options: o})
+			if err != nil {
+				return err
+			}
+
+			return s.Create(context.Background(), "held", []byte(newText))
+		})
+	case "hold replacement":
+		err = hold(func(o durable.Options) error { return replaceSet(path, newText, o) })
 	case "store", "store without links":
 		ctx := context.Background()
 
@@ -99,6 +114,86 @@ func victim(program string) error {
 	}
 
 	return err
+}
+
+// holding is what a program says that waits in the middle of writing a file.
+const holding = "holding"
+
+func hold(work func(durable.Options) error) error {
+	return work(durable.Options{System: durabletest.New(func(_ int, s durabletest.Step, done bool) error {
+		if s.Op == "write" && done {
+			fmt.Print(holding)
+			time.Sleep(time.Hour)
+		}
+
+		return nil
+	})})
+}
+
+// startHolding runs such a program until it waits, and returns what kills it.
+func startHolding(t *testing.T, program, path string) (kill func()) {
+	t.Helper()
+
+	if runtime.GOOS == "windows" {
+		t.Skip("nothing tells here that a process is alive")
+	}
+
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), envProgram+"="+program, envPath+"="+path, envStep+"=0")
+
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+
+	if err == nil {
+		_, err = io.ReadFull(out, make([]byte, len(holding)))
+	}
+
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+}
+
+// What a living process is writing is not removed, and its path is refused. What a
+// killed one has written is removed.
+func TestBusyInAnotherProcess(t *testing.T) {
+	t.Parallel()
+
+	path := filepath.Join(t.TempDir(), "out.csv")
+	mustReplace(t, path, oldText)
+
+	kill := startHolding(t, "hold replacement", path)
+	before := files(t, filepath.Dir(path))
+
+	for verb, err := range map[string]error{
+		"Begin": replaceSet(path, newText, durable.Options{}), "Recover": durable.Recover(path), "Remove": durable.Remove(path, suffixes()...),
+	} {
+		if !errors.Is(err, durable.ErrBusy) {
+			t.Errorf("%s: got %v, want %v", verb, err, durable.ErrBusy)
+		}
+	}
+
+	if err := durable.CheckWritable(path); err != nil {
+		t.Errorf("CheckWritable: %v", err)
+	}
+
+	if after := files(t, filepath.Dir(path)); len(after) != 4 || !maps.Equal(before, after) {
+		t.Errorf("files are\n%s", describe(after))
+	}
+
+	kill()
+
+	if err := durable.Recover(path); err != nil {
+		t.Error(err)
+	}
+
+	mustHold(t, path, oldText)
 }
 
 // runKilled runs a program that is killed at a step, and says whether it was: a

@@ -60,13 +60,15 @@ func isRandom(text string) bool {
 	return len(text) == randomLength && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
-// newPartName names a store's temporary file. It differs from a Replacement's,
-// which a journal may name and nobody else may remove.
-func newPartName(base string) string { return stem(base) + partMark + rand.Text()[:randomLength] }
+// newPartName names a store's temporary file, and the one that CheckWritable tries
+// with. It differs from a Replacement's,
+// which a journal may name and nobody else may remove, and says nothing of its
+// target, so that no pattern for a store's objects matches it.
+func newPartName() string { return partMark + rand.Text()[:randomLength] }
 
-// isPartName recognises the temporary files of stores, whatever their target.
+// isPartName recognises such a name.
 func isPartName(name string) bool {
-	i := strings.LastIndex(name, partMark)
+	random, ok := strings.CutPrefix(name, partMark)
 
-	return i > 0 && name[0] == '.' && isRandom(name[i+len(partMark):])
+	return ok && isRandom(random)
 }

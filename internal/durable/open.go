@@ -85,7 +85,7 @@ func OpenStore(ctx context.Context, destination string, o StoreOptions) (Store, 
 // find out.
 //
 // It leaves nothing behind where it may delete; else one object that List does
-// not yield and that the next probe makes use of.
+// not yield and that the next probe makes use of. So does a crash; Sweep removes it.
 func ProbeConditional(ctx context.Context, s Store) error {
 	err := s.Create(ctx, probeKey, probeText())
 
@@ -120,11 +120,13 @@ func ProbeConditional(ctx context.Context, s Store) error {
 
 func probeText() []byte { return []byte("audit probe " + rand.Text() + "\n") }
 
-// Sweeper is a store that crashes leave temporary files in.
+// Sweeper is a store that crashes leave something in that is no object: temporary
+// files, and what ProbeConditional tries with.
 type Sweeper interface {
-	// Sweep removes those last written before a time and returns how many. A time
-	// well in the past (a day) spares writers that are still at work; one whose
-	// file is removed fails, without harm.
+	// Sweep removes what is known to be left over, and what was last written before
+	// a time, and returns how much. A time well in the past (a day) spares writers
+	// that are still at work; one whose file is removed fails, without harm. What
+	// belongs to others, or may not be removed, stays.
 	Sweep(ctx context.Context, before time.Time) (int, error)
 }
 

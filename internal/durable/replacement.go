@@ -11,8 +11,8 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
-	"strings"
 )
 
 // Replacement is a new set of files in the making. It is not safe for use by
@@ -75,8 +75,10 @@ type File struct {
 
 	digest hash.Hash
 	size   int64
-	closed bool
-	err    error
+	// written is the file itself, whatever has its name later.
+	written fs.FileInfo
+	closed  bool
+	err     error
 }
 
 var (
@@ -84,10 +86,11 @@ var (
 	errEnded    = errors.New("the replacement has ended")
 	errNotReady = errors.New("was not closed")
 	errChanged  = errors.New("is not what was written to it")
+	errReplaced = errors.New("was replaced while it was opened")
 )
 
-// Create starts the member path+suffix. Members take their places in the order
-// of creation.
+// Create starts the member path+suffix, which is one of the set's. Members take
+// their places in the order of creation.
 func (r *Replacement) Create(suffix string) (*File, error) {
 	final := r.target.member(suffix)
 
@@ -95,7 +98,7 @@ func (r *Replacement) Create(suffix string) (*File, error) {
 		return nil, pathError("create", final, errEnded)
 	}
 
-	if strings.ContainsRune(suffix, filepath.Separator) || strings.Contains(suffix, "/") {
+	if !isSuffix(suffix) {
 		return nil, pathError("create", final, fs.ErrInvalid)
 	}
 
@@ -168,6 +171,8 @@ func (f *File) settle() error {
 	if err != nil {
 		return err
 	}
+
+	f.written = info
 
 	if info.Size() != f.size {
 		return pathError("write", f.temp, fmt.Errorf("%w: %d bytes instead of %d", errChanged, info.Size(), f.size))
@@ -266,7 +271,7 @@ func (r *Replacement) ready(f *File) error {
 		return err
 	}
 
-	if !info.Mode().IsRegular() || info.Size() != f.size {
+	if !os.SameFile(info, f.written) || info.Size() != f.size {
 		return pathError("commit", f.temp, errChanged)
 	}
 

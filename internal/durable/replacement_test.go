@@ -429,8 +429,10 @@ func TestAbort(t *testing.T) {
 		t.Errorf("a member twice: got %v", err)
 	}
 
-	if _, err := r.Create("/../x"); !errors.Is(err, fs.ErrInvalid) {
-		t.Errorf("a member elsewhere: got %v", err)
+	for _, suffix := range []string{"/../x", "-important", ".sha256.bak", ".MANIFEST.json"} {
+		if _, err := r.Create(suffix); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("a member %q: got %v", suffix, err)
+		}
 	}
 
 	r.Abort()
@@ -481,12 +483,13 @@ func TestCommitUnfinished(t *testing.T) {
 		"a directory in the way": func(t *testing.T, r *durable.Replacement, dir string) {
 			t.Helper()
 
-			f, err := r.Create(".new")
+			f, err := r.Create(checksumSuffix)
 			if err != nil || f.Close() != nil {
 				t.Error(err)
 			}
 
-			if err := os.Mkdir(filepath.Join(dir, "out.csv.new"), 0o700); err != nil {
+			sums := filepath.Join(dir, "out.csv"+checksumSuffix)
+			if err := errors.Join(os.Rename(sums, sums+".away"), os.Mkdir(sums, 0o700)); err != nil {
 				t.Error(err)
 			}
 		},
@@ -509,7 +512,9 @@ func TestCommitUnfinished(t *testing.T) {
 				t.Error("no error")
 			}
 
-			_ = os.Remove(path + ".new")
+			if sums := path + checksumSuffix; os.Remove(sums+"/") == nil {
+				_ = os.Rename(sums+".away", sums)
+			}
 
 			mustHold(t, path, oldText)
 		})

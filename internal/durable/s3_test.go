@@ -346,7 +346,7 @@ func TestBucketStoreListings(t *testing.T) {
 		"two pages": {[]answer{page(more + object("audit/a")), page(last + object("audit/b"))}, []durable.Object{{Key: "a", Size: 3}, {Key: "b", Size: 3}}, ""},
 		"foreign": {
 			[]answer{page(last + "<Contents><Key>audit/</Key><Size>0</Size></Contents>" +
-				object("audit/..") + object("audit/.audit-probe") + object("audit/a/.b.audit-part-ABCDEFGHIJKLMNOP") +
+				object("audit/..") + object("audit/.audit-part-ABCDEFGHIJKLMNOP") + object("audit/.audit-probe") +
 				object("audit/a//b") + object("audit/directory/") + object("audit/x/.audit-probe"))},
 			[]durable.Object{
 				{Key: "..", Irregular: true}, {Key: "a//b", Irregular: true}, {Key: "directory/", Irregular: true}, {Key: "x/.audit-probe", Size: 3},
@@ -578,6 +578,33 @@ func TestProbeConditional(t *testing.T) {
 	if n := len(server.Requests()) - before; n != 1 {
 		t.Errorf("the second probe made %d requests", n)
 	}
+}
+
+// A probe that a crash left goes once it is old enough to be nobody's.
+func TestBucketStoreSweep(t *testing.T) {
+	t.Parallel()
+
+	destination, server := storetest.NewS3(t)
+	s := server.Open(t, destination)
+
+	probe := func(at time.Time, want int) {
+		t.Helper()
+
+		if n, err := durable.Sweep(t.Context(), s, at); n != want || err != nil {
+			t.Errorf("got %d, %v, want %d", n, err, want)
+		}
+	}
+
+	future := time.Now().Add(240 * time.Hour)
+	probe(future, 0)
+
+	if err := s.Create(t.Context(), ".audit-probe", []byte("left over")); err != nil {
+		t.Fatal(err)
+	}
+
+	probe(time.Time{}, 0)
+	probe(future, 1)
+	probe(future, 0)
 }
 
 //nolint:paralleltest // It sets the process's environment.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 )
 
 // store is the work on a system that needs no Replacement.
@@ -137,7 +138,7 @@ func (s store) rollForward(t target, j *journal) error {
 }
 
 // pending returns the members that have yet to be moved, having made sure that
-// every one of the set is there.
+// every one of the set is there and can take its place.
 func (s store) pending(t target, j *journal) ([]journalMember, error) {
 	var pending []journalMember
 
@@ -163,25 +164,37 @@ func (s store) pending(t target, j *journal) ([]journalMember, error) {
 				fmt.Errorf("%w: %s is neither in its place nor in %s as it was written", ErrUnsettled, m.Final, m.Temp))
 		}
 
+		if _, err := s.replaceable(t.join(m.Final)); err != nil {
+			return nil, err
+		}
+
 		pending = append(pending, m)
 	}
 
 	return pending, nil
 }
 
-// holds says whether the file is the member that the journal describes.
+// holds says whether the file is the member that the journal describes. Somebody
+// else's file is not, whatever it holds by now: its owner can change it later.
 func (s store) holds(path string, m journalMember) (bool, error) {
 	status, err := s.status(path)
 	if err != nil || !status.Regular() || status.Size != m.Size {
 		return false, err
 	}
 
-	sum, _, err := s.hash(path)
+	digest := sha256.New()
 
-	return sum == m.SHA256, err
+	_, err = s.copyTo(digest, path, -1, onlyOurs)
+	if errors.Is(err, ErrForeign) {
+		return false, nil
+	}
+
+	return hex.EncodeToString(digest.Sum(nil)) == m.SHA256, err
 }
 
-// sweep removes temporary files of the target that a crash left.
+// sweep removes temporary files of the target that a crash left, and returns ErrBusy
+// when another process is writing one. What others put
+// under such a name concerns nobody: it is never read, and new names are random.
 func (s store) sweep(t target) error {
 	names, err := s.sys.List(t.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -194,13 +207,98 @@ func (s store) sweep(t target) error {
 
 	for _, name := range names {
 		if t.isTemp(name) {
-			if err := s.removeIfThere(t.join(name)); err != nil {
+			_, err := s.removeOwn(t.join(name))
+			if errors.Is(err, ErrBusy) {
+				err = pathError("replace", t.member(""), ErrBusy)
+			}
+
+			if err != nil {
 				return err
 			}
 		}
 	}
 
+	s.sweepParts(t.dir)
+
 	return nil
+}
+
+// removeOwn removes a regular file of this user and leaves anything else, and says
+// whether it did. The error is ErrBusy when the file is being written.
+func (s store) removeOwn(path string) (bool, error) {
+	_, err := s.copyTo(io.Discard, path, 0, onlyLeftOver)
+	if err == nil {
+		err = s.sys.Remove(path)
+	}
+
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, ErrNotRegular), errors.Is(err, ErrForeign):
+		return false, nil
+	default:
+		return err == nil, err
+	}
+}
+
+// onlyOurs returns ErrForeign for a file of another user.
+func onlyOurs(h Handle, path string) error {
+	origin, err := h.Origin()
+	if err == nil && !origin.Ours {
+		err = pathError("open", path, fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner))
+	}
+
+	return err
+}
+
+// onlyLeftOver returns ErrBusy also for a file that is being written.
+func onlyLeftOver(h Handle, path string) error {
+	if err := onlyOurs(h, path); err != nil {
+		return err
+	}
+
+	origin, err := h.Origin()
+	if err == nil && origin.Busy {
+		err = pathError("open", path, ErrBusy)
+	}
+
+	return err
+}
+
+// onlyPrivate returns ErrForeign also for a file that others may have written.
+func onlyPrivate(h Handle, path string) error {
+	if err := onlyOurs(h, path); err != nil {
+		return err
+	}
+
+	origin, err := h.Origin()
+
+	switch {
+	case err != nil:
+		return err
+	case origin.Shared:
+		return pathError("open", path, fmt.Errorf("%w: others may write to it", ErrForeign))
+	case origin.Linked:
+		return pathError("open", path, fmt.Errorf("%w: it %w", ErrForeign, ErrLinked))
+	default:
+		return nil
+	}
+}
+
+// sweepParts removes what was left in a directory by checks that were killed. It
+// can wait for the next one when somebody is at work or anything is in the way.
+func (s store) sweepParts(dir string) {
+	names, err := s.sys.List(dir)
+	if err != nil || !slices.ContainsFunc(names, isPartName) {
+		return
+	}
+
+	unlock, alone := lockDirectory(dir, true)
+	defer unlock()
+
+	for _, name := range names {
+		if alone && isPartName(name) {
+			_, _ = s.removeOwn(filepath.Join(dir, name))
+		}
+	}
 }
 
 func (s store) removeIfThere(path string) error {
@@ -326,7 +424,7 @@ func Hash(path string) (sum string, size int64, err error) { return store{OS()}.
 
 func (s store) hash(path string) (string, int64, error) {
 	digest := sha256.New()
-	size, err := s.copyTo(digest, path, -1)
+	size, err := s.copyTo(digest, path, -1, nil)
 
 	return hex.EncodeToString(digest.Sum(nil)), size, err
 }
@@ -335,10 +433,18 @@ func (s store) hash(path string) (string, int64, error) {
 // more than limit bytes.
 func Read(path string, limit int64) ([]byte, error) { return store{OS()}.read(path, limit) }
 
-func (s store) read(path string, limit int64) ([]byte, error) {
+func (s store) read(path string, limit int64) ([]byte, error) { return s.readIf(path, limit, nil) }
+
+// readOwn is read for a file that decides what is done: nobody else may have
+// written it.
+func (s store) readOwn(path string, limit int64) ([]byte, error) {
+	return s.readIf(path, limit, onlyPrivate)
+}
+
+func (s store) readIf(path string, limit int64, check func(Handle, string) error) ([]byte, error) {
 	var b bytes.Buffer
 
-	n, err := s.copyTo(&b, path, limit+1)
+	n, err := s.copyTo(&b, path, limit+1, check)
 	if err != nil {
 		return nil, err
 	}
@@ -350,24 +456,21 @@ func (s store) read(path string, limit int64) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// copyTo reads at most limit bytes of a regular file, all when limit is negative.
-// It does not open anything else, since that could block or have effects.
-func (s store) copyTo(w io.Writer, path string, limit int64) (n int64, err error) {
-	info, err := s.sys.Lstat(path)
-	if err != nil {
-		return 0, err
-	}
-
-	if !info.Mode().IsRegular() {
-		return 0, pathError("read", path, ErrNotRegular)
-	}
-
+// copyTo reads at most limit bytes of a regular file, all when limit is negative,
+// unless the check says that it is not to be read.
+func (s store) copyTo(w io.Writer, path string, limit int64, check func(Handle, string) error) (n int64, err error) {
 	h, err := s.sys.Open(path)
 	if err != nil {
 		return 0, err
 	}
 
 	defer func() { err = errors.Join(err, h.Close()) }()
+
+	if check != nil {
+		if err := check(h, path); err != nil {
+			return 0, err
+		}
+	}
 
 	var r io.Reader = h
 	if limit >= 0 {
@@ -403,9 +506,15 @@ func checkWritable(sys System, path string) error {
 		return err
 	}
 
+	s.sweepParts(nearest)
+
+	unlock, _ := lockDirectory(nearest, false)
+	defer unlock()
+
 	// Only trying tells: permission bits say little about access lists, quotas
-	// and read-only mounts.
-	probe := filepath.Join(nearest, newTempName(t.base))
+	// and read-only mounts. The directory need not be the target's own, so the name
+	// is not one of the target's.
+	probe := filepath.Join(nearest, newPartName())
 
 	h, err := s.sys.Create(probe, defaultFilePermission)
 	if err == nil {

@@ -15,7 +15,8 @@ import (
 type System interface {
 	// Create makes a file that must not exist, with exactly this permission.
 	Create(path string, permission fs.FileMode) (Handle, error)
-	// Open opens a file for reading.
+	// Open opens a regular file for reading, or returns ErrNotRegular. It follows no
+	// link in the path's last element and does not wait for anybody else.
 	Open(path string) (Handle, error)
 	// Lstat describes what is at the path, Stat what a link there points to.
 	Lstat(path string) (fs.FileInfo, error)
@@ -39,8 +40,24 @@ type Handle interface {
 	io.Writer
 	io.Closer
 	Stat() (fs.FileInfo, error)
+	// Origin says whose file it is.
+	Origin() (Origin, error)
 	// Sync makes the file's bytes durable.
 	Sync() error
+}
+
+// Origin is what tells a file of this user from one that somebody else planted.
+type Origin struct {
+	// Ours says that this user owns the file; else Owner names who does.
+	Ours  bool
+	Owner string
+	// Shared says that others may write to the file. Windows does not tell.
+	Shared bool
+	// Linked says that the file has a second name, a hard link.
+	Linked bool
+	// Busy says that a process is alive that made the file and has it open. Windows,
+	// and file systems without locks, do not tell.
+	Busy bool
 }
 
 // OS returns the operating system's file system.
@@ -49,6 +66,13 @@ func OS() System { return osSystem{} }
 type osSystem struct{}
 
 type osHandle struct{ *os.File }
+
+// Close also ends what markBusy began.
+func (h osHandle) Close() error {
+	unmark(h.File)
+
+	return h.File.Close()
+}
 
 // Sync tolerates file systems that cannot sync: they keep a file as well as they
 // can, and refusing to write there would help nobody.
@@ -73,11 +97,13 @@ func (osSystem) Create(path string, permission fs.FileMode) (Handle, error) {
 		return nil, err
 	}
 
+	markBusy(f)
+
 	return osHandle{f}, nil
 }
 
 func (osSystem) Open(path string) (Handle, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +111,54 @@ func (osSystem) Open(path string) (Handle, error) {
 	return osHandle{f}, nil
 }
 
+// openRegular looks first, since opening a device can have effects and opening a
+// pipe can block. What was opened counts, whatever took the name in between.
+func openRegular(path string) (*os.File, error) {
+	there, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+
+	if !there.Mode().IsRegular() {
+		return nil, pathError("open", path, ErrNotRegular)
+	}
+
+	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
+	if err != nil {
+		return nil, err
+	}
+
+	opened, err := f.Stat()
+
+	switch {
+	case err != nil:
+	case !opened.Mode().IsRegular():
+		err = pathError("open", path, ErrNotRegular)
+	case noFollow == 0 && !os.SameFile(there, opened):
+		err = pathError("open", path, errReplaced)
+	}
+
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+
+	return f, nil
+}
+
+// openDirectory does not wait where a pipe has taken the directory's name.
+func openDirectory(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|onlyDirectory, 0)
+}
+
+// Origin says whose file it is.
+func (h osHandle) Origin() (Origin, error) { return originOf(h.File) }
+
 func (osSystem) Lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
 
 func (osSystem) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
 
 func (osSystem) List(directory string) ([]string, error) {
-	d, err := os.Open(directory)
+	d, err := openDirectory(directory)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +173,12 @@ func (osSystem) Mkdir(path string, permission fs.FileMode) error {
 		return err
 	}
 
-	return os.Chmod(path, permission.Perm())
+	d, err := os.OpenFile(path, os.O_RDONLY|onlyDirectory|noFollow, 0)
+	if err != nil {
+		return err
+	}
+
+	return errors.Join(setFilePermission(d, permission.Perm()), d.Close())
 }
 
 func (osSystem) Link(oldPath, newPath string) error { return os.Link(oldPath, newPath) }

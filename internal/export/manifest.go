@@ -17,8 +17,8 @@ import (
 
 // What the names of the files beside the data end in.
 const (
-	ManifestSuffix = ".manifest.json"
-	ChecksumSuffix = ".sha256"
+	ManifestSuffix = durable.ManifestSuffix
+	ChecksumSuffix = durable.ChecksumSuffix
 )
 
 const (

@@ -371,6 +371,11 @@ func fileProblem(err error, summary string) problem {
 
 func causeOfPath(e *fs.PathError, next string) (cause, then string) {
 	switch {
+	case errors.Is(e.Err, durable.ErrForeign):
+		return "A file that says what an interrupted export would put in place " + reasonOf(e.Err) + ".",
+			"If another user of yours left it, let that user export once more; else find out who did, and remove it."
+	case errors.Is(e.Err, durable.ErrLinked):
+		return "The file has a second name, a hard link, and would change there as well.", "Remove the other name, or replace the file by a copy."
 	case errors.Is(e.Err, durable.ErrDirectory):
 		return "The path is a directory.", "Give the path of a file, such as \"evidence/audit.ndjson\"."
 	case errors.Is(e.Err, durable.ErrNotDirectory):
@@ -378,7 +383,7 @@ func causeOfPath(e *fs.PathError, next string) (cause, then string) {
 	case errors.Is(e.Err, durable.ErrNotRegular):
 		return "What is at the path is not a regular file.", "Choose another path; symbolic links and devices are never replaced."
 	case errors.Is(e.Err, durable.ErrBusy):
-		return "Another resource is writing to the same path.", "Give each export a path of its own."
+		return "Another resource or run is writing to the same path.", "Give each export a path of its own, and lock the state."
 	case errors.Is(e.Err, durable.ErrUnsettled):
 		return "An interrupted export left files that can be neither finished nor undone.", "Look at the file named here, keep what you need, and remove it."
 	case errors.Is(e.Err, export.ErrLineBreak):

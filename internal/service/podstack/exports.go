@@ -37,7 +37,17 @@ func openExport(name string) (content, error) {
 		return nil, fileError(name, err)
 	}
 
-	return openFile{File: f, size: info.Size()}, nil
+	// The name may have been given to another file since.
+	opened, err := f.Stat()
+	if err == nil && !os.SameFile(info, opened) {
+		err = errors.New("it was replaced while it was opened")
+	}
+
+	if err != nil {
+		return nil, fileError(name, errors.Join(err, f.Close()))
+	}
+
+	return openFile{File: f, size: opened.Size()}, nil
 }
 
 func fileError(name string, err error) error {
