@@ -90,12 +90,12 @@ func ignoresCase(directory string) bool {
 		return false // There are no letters to tell by.
 	}
 
-	a, err := os.Stat(directory)
+	a, err := os.Lstat(directory)
 	if err != nil {
 		return false
 	}
 
-	b, err := os.Stat(parent + other)
+	b, err := os.Lstat(parent + other) // A link of that name would be another name.
 
 	return err == nil && os.SameFile(a, b)
 }

@@ -48,6 +48,10 @@ func TestPathsAreWhatTheyName(t *testing.T) {
 		t.Skip("the file system does not tell upper from lower case")
 	}
 
+	if err := os.Symlink("real", "REAL"); err == nil {
+		same = append(same, []string{"real/A", "REAL/A"}, []string{"real/a", "REAL/a"})
+	}
+
 	for i, paths := range same {
 		for _, path := range paths {
 			for j, others := range same {

@@ -142,7 +142,9 @@ type Before struct {
 
 	// ManifestSHA256 is that of the manifest, in hexadecimal.
 	ManifestSHA256 string
-	EntryCount     int64
+	// ExportedAt is zero where it is not known.
+	ExportedAt time.Time
+	EntryCount int64
 	// Window is the one that was read, and BeyondRetention that it began before the
 	// retention already then.
 	Window          auditlog.Window

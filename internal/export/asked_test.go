@@ -119,6 +119,39 @@ func TestReplacesOnlyTheSameExport(t *testing.T) {
 	}
 }
 
+// An export that came after the run began is another resource's, though it is the same.
+func TestDoesNotReplaceWhatTheSameRunWrote(t *testing.T) {
+	t.Parallel()
+
+	path := filepath.Join(t.TempDir(), "out")
+	first := spec(path, export.FormatCSV)
+	mustWrite(t, first, month())
+
+	text := files(t, filepath.Dir(path))
+
+	for name, c := range map[string]struct {
+		begun  time.Time
+		before *export.Before
+		want   bool
+	}{
+		"later run":       {first.ExportedAt.Add(time.Second), nil, false},
+		"the same moment": {first.ExportedAt.Truncate(time.Microsecond), nil, false},
+		"same run":        {first.ExportedAt.Add(-time.Second), nil, true},
+		"its own":         {first.ExportedAt.Add(-time.Second), &export.Before{Asked: first.Asked(), ManifestSHA256: sum(text["out.manifest.json"])}, false},
+		"another's":       {first.ExportedAt.Add(-time.Second), &export.Before{Asked: first.Asked(), ManifestSHA256: "x"}, true},
+	} {
+		for _, overwrite := range []bool{false, true} {
+			s := spec(path, export.FormatCSV)
+			s.Begun, s.Before, s.Overwrite = c.begun, c.before, overwrite
+
+			var foreign *export.ForeignFileError
+			if err := export.CheckTarget(s); errors.As(err, &foreign) != c.want || foreign != nil && !foreign.Meanwhile {
+				t.Errorf("%s, overwrite %v: got %v", name, overwrite, err)
+			}
+		}
+	}
+}
+
 // A fuller export is never replaced by an emptier one.
 func TestExportsDoNotShrink(t *testing.T) {
 	t.Parallel()

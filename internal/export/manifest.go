@@ -160,6 +160,16 @@ func (m *manifest) window() auditlog.Window {
 	return auditlog.Window{Start: start, End: end}
 }
 
+// exportedAt is zero where it cannot be told.
+func (m *manifest) exportedAt() time.Time {
+	t, err := time.Parse(time.RFC3339Nano, m.ExportedAt)
+	if err != nil {
+		return time.Time{}
+	}
+
+	return t
+}
+
 // describes returns what the manifest says of the data file of that name.
 func (m *manifest) describes(name string) (manifestFile, bool) {
 	if m.ManifestVersion < manifestVersion || m.Tool == "" {

@@ -22,9 +22,15 @@ type ForeignFileError struct {
 	// Differs lists the arguments by which the export that is there is another one
 	// than the one that would be written; empty where there is no export.
 	Differs []string
+	// Meanwhile says that it is an export that was made since the run began.
+	Meanwhile bool
 }
 
 func (e *ForeignFileError) Error() string {
+	if e.Meanwhile {
+		return e.Path + " was written since this run began"
+	}
+
 	if len(e.Differs) > 0 {
 		return e.Path + " is of another export, which differs in " + strings.Join(e.Differs, ", ")
 	}
@@ -232,13 +238,17 @@ func checkRegular(path string) error {
 
 // checkOwner returns a *ForeignFileError for the first file that is not ours.
 func (s *Spec) checkOwner() error {
-	if s.Overwrite {
-		return nil
-	}
-
 	there, err := before(s.Path)
 	if err != nil {
 		return err
+	}
+
+	if there != nil && s.isNews(there) {
+		return &ForeignFileError{Path: s.Path + ManifestSuffix, Meanwhile: true}
+	}
+
+	if s.Overwrite {
+		return nil
 	}
 
 	if there != nil && !s.remembers(there) {
@@ -252,6 +262,13 @@ func (s *Spec) checkOwner() error {
 	}
 
 	return checkFiles(s.Path)
+}
+
+// isNews says whether the export that is there was made since the run began, by somebody
+// else. Resources of several provider configurations have nothing else in common.
+func (s *Spec) isNews(there *Before) bool {
+	return !s.Begun.IsZero() && there.ExportedAt.After(s.Begun) &&
+		(s.Before == nil || there.ManifestSHA256 != s.Before.ManifestSHA256)
 }
 
 // remembers says whether the export that is there is the remembered one, or the same
@@ -275,7 +292,7 @@ func before(path string) (*Before, error) {
 	}
 
 	return &Before{
-		Asked: m.asked(), ManifestSHA256: sum, EntryCount: m.EntryCount,
+		Asked: m.asked(), ManifestSHA256: sum, ExportedAt: m.exportedAt(), EntryCount: m.EntryCount,
 		Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention,
 	}, nil
 }

@@ -44,6 +44,9 @@ type Spec struct {
 	// Before is the export that is remembered to have been written to the path by
 	// whoever writes now; nil where nothing is remembered.
 	Before *Before
+	// Begun, when not zero, is when the run began that writes: an export that was made
+	// at the path since then is of another resource or another run, and stays.
+	Begun time.Time
 	// AllowShrink also lets an export hold less than the one that it replaces.
 	AllowShrink bool
 	// Known is whose log the export has been of. Where nothing is known, and nothing

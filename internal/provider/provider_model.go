@@ -129,15 +129,17 @@ type configured struct {
 	settled bool
 	// redactionKey makes pseudonyms; null when there is none.
 	redactionKey types.String
-	// exports say which resource an export's files belong to.
+	// exports say which resource an export's files belong to, and begun is when this
+	// run of Terraform configured the provider.
 	exports claims
+	begun   time.Time
 }
 
 // configure makes the services that are configured by a block or by credentials
 // in the environment. What the configuration says wins over the environment.
 func (m *providerModel) configure(ctx context.Context, o Options) (*configured, diag.Diagnostics) {
 	c := &configured{
-		options: o, services: map[string]auditlog.Service{}, unusable: map[string]problem{}, undecided: map[string]bool{},
+		options: o, begun: o.Clock(), services: map[string]auditlog.Service{}, unusable: map[string]problem{}, undecided: map[string]bool{},
 		settled: known(m.RequestTimeout, m.MaxRetries, m.RetryWaitMin, m.RetryWaitMax, m.MaxConcurrency),
 	}
 

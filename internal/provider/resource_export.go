@@ -281,17 +281,14 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 // target is what is known while planning of the export that will be written: as long
 // as it is not known which one it is, it is only known where.
 func (r *exportResource) target(plan, state *exportModel) export.Spec {
-	asked := func(m *exportModel) bool { return known(m.values()...) }
-	if !asked(plan) {
-		return export.Spec{Path: plan.file(), Overwrite: true}
-	}
-
 	query, err := plan.filters()
-	if err != nil {
+	if err != nil || !known(plan.values()...) {
 		return export.Spec{Path: plan.file(), Overwrite: true}
 	}
 
 	spec := plan.spec(query, auditlog.Info{Name: plan.serviceName(r.c)})
+	spec.Begun = r.c.begun
+
 	if state != nil && plan.sameFile(state) {
 		spec.Before = state.before(r.c)
 	}
@@ -331,7 +328,7 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportM
 	// An archive drops nothing, and of copies it is known only once they are read.
 	if info := service.Info(); info.Retention > 0 && !info.Copy {
 		if c := auditlog.NewCompleteness(query.Window, info.Retention, now); c.BeyondRetention {
-			diags.Append(plan.retentionWarning(info, c, state))
+			diags.Append(plan.beyondRetention(info, c, state))
 		}
 	}
 
@@ -453,7 +450,7 @@ func (r *exportResource) write(ctx context.Context, m, state *exportModel, timeo
 
 	spec := m.spec(query, service.Info())
 	spec.Scrubber, spec.Redactor, spec.Known, spec.Source = rules.Scrubber(), rules, known, source
-	spec.ExportedAt, spec.Tool = now, "terraform-provider-audit/"+r.c.options.Version
+	spec.ExportedAt, spec.Begun, spec.Tool = now, r.c.begun, "terraform-provider-audit/"+r.c.options.Version
 
 	if state != nil {
 		spec.Before = state.before(r.c)

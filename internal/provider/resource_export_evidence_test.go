@@ -309,6 +309,21 @@ func TestExportIsNotReplacedByLess(t *testing.T) {
 	newcomer.apply(w.run(), base)
 	newcomer.fails(lost...)
 
+	// Nor is it removed to make room for one.
+	m.apply(w.run(), with(base, args{"keep_on_destroy": false}))
+	m.does("update")
+
+	removed := []string{"Export audit logs", "would be removed", "Entries kept so far: " + fmt.Sprint(count), "allow_shrink = true"}
+
+	m.apply(w.run(), with(base, args{"keep_on_destroy": false, "path": w.file("elsewhere")}))
+	m.fails(removed...)
+	newcomer.plan(w.run(), with(base, args{"keep_on_destroy": false}))
+	newcomer.fails(removed...)
+
+	if diff := cmp.Diff(before, w.content(".")); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+
 	m.apply(w.run(), with(base, args{"triggers": args{"again": "1"}, "allow_shrink": true}))
 	m.is("entry_count", 0)
 }
@@ -406,6 +421,18 @@ func TestExportPathsOfOneRun(t *testing.T) {
 			third.quiet()
 			fourth.finish(run, with(a, args{"path": w.dir + "/./new"}), fourth.state, two)
 			fourth.fails(refused...)
+
+			// Several provider configurations, each in a process of its own.
+			run, alias := w.run(), w.run()
+			w.later.Add(int64(time.Second))
+
+			base := with(a, args{"path": w.dir + "/alias"})
+			fifth, sixth := newManaged(run, provider.ExportType), newManaged(alias, provider.ExportType)
+			one, two = fifth.plan(run, base), sixth.plan(alias, base)
+			fifth.finish(run, base, fifth.state, one)
+			fifth.quiet()
+			sixth.finish(alias, base, sixth.state, two)
+			sixth.fails("Another resource or another run has written an export there since this run began")
 
 			// One resource is planned several times, and replaced.
 			run = w.run()

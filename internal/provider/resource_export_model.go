@@ -519,17 +519,50 @@ func shrinkProblem(e *export.ShrinkError, info auditlog.Info) problem {
 	return p
 }
 
-// retentionWarning says while planning that a part of the window proves nothing, and
-// what that means for the export that is there.
-func (m *exportModel) retentionWarning(info auditlog.Info, c auditlog.Completeness, state *exportModel) diag.Diagnostic {
+// beyondRetention says while planning that a part of the window proves nothing, and
+// what that means for the export that is there. Where that one would be removed before
+// the new one is made, nobody could refuse later.
+func (m *exportModel) beyondRetention(info auditlog.Info, c auditlog.Completeness, state *exportModel) diag.Diagnostic {
 	p := retentionWarning(info, c)
 
-	if state != nil && m.sameFile(state) && !m.AllowShrink.ValueBool() {
-		p = p.with("Entries kept so far", strconv.FormatInt(state.EntryCount.ValueInt64(), 10))
+	kept, replaced, removed := m.endangered(state)
+	if kept == 0 || m.AllowShrink.ValueBool() {
+		return p.warning()
+	}
+
+	p = p.with("Entries kept so far", strconv.FormatInt(kept, 10))
+
+	if removed && (given(m.Start) || given(m.End)) {
+		p.summary = exportSummary
+		p.cause = "The export that is there would be removed, and the one in its place could not hold what the service has dropped."
+		p.next = "Apply keep_on_destroy = true first, or leave the export as it is; to lose it all the same, set allow_shrink = true."
+
+		return p.at(path.Root("path"))
+	}
+
+	if replaced {
 		p.next = strings.TrimSuffix(p.next, ".") + "; the export is not replaced by one that holds less."
 	}
 
 	return p.warning()
+}
+
+// endangered returns how many entries are kept by the export that the new one comes
+// after, and whether it is replaced by it, or removed before. Where a resource is made
+// anew, the state of the old one is not told.
+func (m *exportModel) endangered(state *exportModel) (kept int64, replaced, removed bool) {
+	if state != nil {
+		same := m.sameFile(state)
+
+		return state.EntryCount.ValueInt64(), same, !same && !state.KeepOnDestroy.ValueBool()
+	}
+
+	d, err := export.Describe(m.file())
+	if err != nil {
+		return 0, false, false
+	}
+
+	return d.EntryCount, true, given(m.KeepOnDestroy) && !m.KeepOnDestroy.ValueBool()
 }
 
 // leftWarning says that destroying has left an export alone.
@@ -563,6 +596,10 @@ func fileProblem(err error, summary string) problem {
 	)
 
 	switch {
+	case errors.As(err, &foreign) && foreign.Meanwhile:
+		p.cause = "Another resource or another run has written an export there since this run began."
+		p.next = "Give each export a path of its own; if it was another run, apply again."
+		p = p.with("Manifest", foreign.Path)
 	case errors.As(err, &foreign) && len(foreign.Differs) > 0:
 		p.cause = "Another export is in the way: it was asked for something else."
 		p.next = "Choose another path, move its files away, or set overwrite = true."
