@@ -194,7 +194,7 @@ func (r *exportResource) decide(ctx context.Context, plan, state *exportModel) d
 		diags.Append(r.foresee(ctx, plan, state)...)
 	}
 
-	if then == driftRecreate {
+	if then == driftRecreate && plan.sameFile(state) {
 		diags.Append(driftProblem(drift, plan.Path.ValueString()).warning())
 	}
 
