@@ -139,7 +139,7 @@ type configured struct {
 // in the environment. What the configuration says wins over the environment.
 func (m *providerModel) configure(ctx context.Context, o Options) (*configured, diag.Diagnostics) {
 	c := &configured{
-		options: o, begun: o.Clock(), services: map[string]auditlog.Service{}, unusable: map[string]problem{}, undecided: map[string]bool{},
+		options: o, services: map[string]auditlog.Service{}, unusable: map[string]problem{}, undecided: map[string]bool{},
 		settled: known(m.RequestTimeout, m.MaxRetries, m.RetryWaitMin, m.RetryWaitMax, m.MaxConcurrency),
 	}
 
