@@ -60,6 +60,8 @@ type Query struct {
 type Condition interface {
 	// String returns the condition as it was written.
 	String() string
+	// Same says whether a text is the same condition, spelled as it may be.
+	Same(text string) bool
 	// Match says whether the condition holds. An error means that it cannot be
 	// said, which is not the same as false.
 	Match(e *Entry) (bool, error)

@@ -50,7 +50,6 @@ const s3Scheme = "s3"
 
 var (
 	anyScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
-	bareS3    = regexp.MustCompile(`^[sS]3:`)
 	// bucketName is Amazon's rule for buckets; other services follow it.
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	// regionName allows for upper case, as in OpenStack's "RegionOne".
@@ -64,17 +63,40 @@ var (
 func ParseDestination(destination string) (Destination, error) {
 	scheme := strings.ToLower(strings.TrimSuffix(anyScheme.FindString(destination), "://"))
 
-	switch {
-	case destination == "":
-		return Destination{}, &DestinationError{"", "empty"}
-	case strings.ContainsRune(destination, 0):
-		return Destination{}, &DestinationError{"", "text with a zero byte"}
-	case scheme == s3Scheme:
+	if scheme == s3Scheme {
 		return parseBucket(destination)
-	case scheme != "", bareS3.MatchString(destination):
+	}
+
+	if destination != "" && addressLike.MatchString(destination) {
 		return Destination{}, &DestinationError{"", "neither a directory nor an address such as \"s3://bucket/prefix\""}
+	}
+
+	if err := CheckPath(destination); err != nil {
+		return Destination{}, err
+	}
+
+	return Destination{Directory: filepath.Clean(destination)}, nil
+}
+
+// SamePlace says whether two destinations are the same place, however they are
+// spelled.
+func SamePlace(a, b string) bool {
+	if a == b {
+		return true
+	}
+
+	d, err := ParseDestination(a)
+	o, errOther := ParseDestination(b)
+
+	switch {
+	case err != nil || errOther != nil:
+		return false
+	case d.S3() || o.S3():
+		d.pathStyleGiven, o.pathStyleGiven = false, false
+
+		return d == o
 	default:
-		return Destination{Directory: filepath.Clean(destination)}, nil
+		return Key(d.Directory) == Key(o.Directory)
 	}
 }
 

@@ -70,6 +70,8 @@ func TestParseDestinationErrors(t *testing.T) {
 
 	const (
 		address  = "neither a directory nor an address such as \"s3://bucket/prefix\""
+		shell    = "a path that a shell would replace a part of, and here is no shell; write pathexpand(\"~/…\") or an absolute path, or \"./\" in front if the name is meant"
+		spaces   = "a path with white space around it"
 		bucket   = "an address whose bucket cannot exist: names have 3 to 63 lower-case letters, digits, dots and hyphens"
 		url      = "an address whose endpoint is not a URL such as \"https://objects.example.com\""
 		more     = "an address whose endpoint has more than scheme, host and path"
@@ -84,6 +86,17 @@ func TestParseDestinationErrors(t *testing.T) {
 		"a\x00b":                               "text with a zero byte",
 		"gs://bucket/a":                        address,
 		"file:///var/lib":                      address,
+		"s3:/evidence":                         address,
+		"FILE:/var/lib":                        address,
+		"gs:/evidence":                         address,
+		"~/evidence":                           shell,
+		"~":                                    shell,
+		"~root/evidence":                       shell,
+		"$HOME/evidence":                       shell,
+		"${HOME}/evidence":                     shell,
+		"%USERPROFILE%/evidence":               shell,
+		" evidence":                            spaces,
+		"evidence\n":                           spaces,
 		"https://hunter2:x@example.com":        address,
 		"s3:bucket":                            address,
 		"s3:/bucket":                           address,

@@ -5,7 +5,7 @@ package durable
 func RecoverWith(sys System, path string) error { return recoverPath(sys, path) }
 
 func RemoveWith(sys System, path string, suffixes ...string) error {
-	return removePath(sys, path, suffixes...)
+	return removePath(sys, path, func() error { return nil }, suffixes...)
 }
 
 func CheckWritableWith(sys System, path string) error { return checkWritable(sys, path) }

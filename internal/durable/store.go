@@ -60,9 +60,17 @@ func Interrupted(path string) (bool, error) {
 // Remove removes the members path+suffix in the given order, "" being the path
 // itself, after settling what an interrupted run left. Absent members are fine;
 // what is not a regular file is refused before anything is removed.
-func Remove(path string, suffixes ...string) error { return removePath(OS(), path, suffixes...) }
+func Remove(path string, suffixes ...string) error {
+	return RemoveIf(path, func() error { return nil }, suffixes...)
+}
 
-func removePath(sys System, path string, suffixes ...string) error {
+// RemoveIf is Remove after a check that is made once no other part of this process
+// can change the members. Where it returns an error, nothing is removed.
+func RemoveIf(path string, check func() error, suffixes ...string) error {
+	return removePath(OS(), path, check, suffixes...)
+}
+
+func removePath(sys System, path string, check func() error, suffixes ...string) error {
 	t, err := newTarget(path)
 	if err != nil {
 		return err
@@ -76,6 +84,10 @@ func removePath(sys System, path string, suffixes ...string) error {
 
 	s := store{sys}
 	if err := s.recover(t); err != nil {
+		return err
+	}
+
+	if err := check(); err != nil {
 		return err
 	}
 

@@ -129,7 +129,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 					}
 
 					// What is there is ours at any moment, and can be looked at.
-					if err := export.CheckTarget(path, false); err != nil {
+					if err := export.CheckTarget(spec(path, export.FormatCSV)); err != nil {
 						t.Fatalf("step %d: CheckTarget: %v", n, err)
 					}
 

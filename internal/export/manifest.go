@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
@@ -147,6 +148,28 @@ func (m *manifest) text() ([]byte, error) {
 	}
 
 	return b.Bytes(), nil
+}
+
+// window is the one that was read, zero where it cannot be told.
+func (m *manifest) window() auditlog.Window {
+	start, errStart := time.Parse(time.RFC3339Nano, m.Window.Start)
+	end, errEnd := time.Parse(time.RFC3339Nano, m.Window.End)
+
+	if errStart != nil || errEnd != nil {
+		return auditlog.Window{}
+	}
+
+	return auditlog.Window{Start: start, End: end}
+}
+
+// exportedAt is zero where it cannot be told.
+func (m *manifest) exportedAt() time.Time {
+	t, err := time.Parse(time.RFC3339Nano, m.ExportedAt)
+	if err != nil {
+		return time.Time{}
+	}
+
+	return t
 }
 
 // describes returns what the manifest says of the data file of that name.

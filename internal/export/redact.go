@@ -442,6 +442,35 @@ func (r *Redactor) Rules() []RedactionRule {
 	return rules
 }
 
+// SameRules says whether two sets of rules do the same to every entry. What follows
+// from others may be written down or not.
+func SameRules(a, b map[string]string) bool {
+	return slices.Equal(effective(a), effective(b))
+}
+
+// effective lists what is done to fields. To keep one says something only where others
+// are redacted: it then may hold what was taken out of these.
+func effective(rules map[string]string) []RedactionRule {
+	r := &Redactor{rules: rules}
+	active := false
+
+	for field, mode := range rules {
+		active = active || mode != RedactKeep
+		r.carried = r.carried || mode != RedactKeep && field != auditlog.FieldRaw
+	}
+
+	if !active {
+		return nil
+	}
+
+	all := r.Rules()
+	for i := range all {
+		all[i].Implied = false
+	}
+
+	return all
+}
+
 // Statement returns what a manifest says, nil when nothing is redacted.
 func (r *Redactor) Statement() *Redaction {
 	if !r.Active() {

@@ -3,21 +3,51 @@
 package export
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 )
 
 // ForeignFileError says that a file is in the way which this tool did not write,
-// or which was changed after this tool wrote it.
-type ForeignFileError struct{ Path string }
+// or which was changed after this tool wrote it, or which is of another export.
+type ForeignFileError struct {
+	Path string
+	// Differs lists the arguments by which the export that is there is another one
+	// than the one that would be written; empty where there is no export.
+	Differs []string
+	// Meanwhile says that it is an export that was made since the run began.
+	Meanwhile bool
+}
 
 func (e *ForeignFileError) Error() string {
+	if e.Meanwhile {
+		return e.Path + " was written since this run began"
+	}
+
+	if len(e.Differs) > 0 {
+		return e.Path + " is of another export, which differs in " + strings.Join(e.Differs, ", ")
+	}
+
 	return e.Path + " was not written by this tool, or was changed since"
 }
+
+// NotWrittenError says that an export is not the one that somebody remembers.
+type NotWrittenError struct {
+	// Path is that of the manifest.
+	Path string
+	// Expected and Found are SHA-256 in hexadecimal; Found is empty where there is no
+	// manifest.
+	Expected, Found string
+}
+
+func (e *NotWrittenError) Error() string { return e.Path + " is not the one that was written" }
 
 // ErrLineBreak means that the file's name could not be told from the end of a
 // line in the checksum file.
@@ -29,15 +59,21 @@ type State struct {
 	Exists bool
 	SHA256 string
 	Bytes  int64
-	// ManifestSHA256 is "" when there is no manifest.
+	// ManifestSHA256 and ChecksumSHA256 are "" when there is no such file.
 	ManifestSHA256 string
+	ChecksumSHA256 string
 	// ChecksumsMatch says that all three files are there and that the checksum
 	// file is right about the other two.
 	ChecksumsMatch bool
 	// Interrupted says that a new export was decided on and is still to be put in
 	// place; the next Write or Remove begins with that.
 	Interrupted bool
+	// Permissions are those of the files that are there, by what their names end in.
+	Permissions map[string]fs.FileMode
 }
+
+// Unreadable stands for the SHA-256 of a file that may not be read.
+const Unreadable = "unreadable"
 
 // Inspect looks at an export and changes nothing.
 func Inspect(path string) (State, error) {
@@ -46,7 +82,13 @@ func Inspect(path string) (State, error) {
 		err error
 	)
 
+	path = filepath.Clean(path)
+
 	if s.Interrupted, err = durable.Interrupted(path); err != nil {
+		return State{}, err
+	}
+
+	if s.Permissions, err = permissions(path); err != nil {
 		return State{}, err
 	}
 
@@ -58,44 +100,106 @@ func Inspect(path string) (State, error) {
 		return State{}, err
 	}
 
+	if s.ChecksumSHA256, _, _, err = hashIfThere(path + ChecksumSuffix); err != nil {
+		return State{}, err
+	}
+
 	if !s.Exists || s.ManifestSHA256 == "" {
 		return s, nil
 	}
 
-	want := checksums(filepath.Base(path), s.SHA256, s.ManifestSHA256)
-	got, err := durable.Read(path+ChecksumSuffix, int64(len(want)))
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge):
-		return s, nil
-	case err != nil:
-		return State{}, err
-	}
-
-	s.ChecksumsMatch = string(got) == want
+	s.ChecksumsMatch = s.ChecksumSHA256 == checksumsSum(path, s.SHA256, s.ManifestSHA256)
 
 	return s, nil
 }
 
-func hashIfThere(path string) (sum string, size int64, exists bool, err error) {
-	sum, size, err = durable.Hash(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", 0, false, nil
+func permissions(path string) (map[string]fs.FileMode, error) {
+	all := map[string]fs.FileMode{}
+
+	for _, suffix := range []string{"", ManifestSuffix, ChecksumSuffix} {
+		status, err := durable.Stat(path + suffix)
+		if err != nil {
+			return nil, err
+		}
+
+		if status.Exists {
+			all[suffix] = status.Mode.Perm()
+		}
 	}
 
-	if err != nil {
-		return "", 0, false, err
-	}
-
-	return sum, size, true, nil
+	return all, nil
 }
 
-// CheckTarget finds out whether an export could be written to the path, and
+// checksumsSum is the SHA-256 of the checksum file of an export with these.
+func checksumsSum(path, dataSum, manifestSum string) string {
+	sum := sha256.Sum256([]byte(checksums(filepath.Base(path), dataSum, manifestSum)))
+
+	return hex.EncodeToString(sum[:])
+}
+
+// Change is how a file is not as it was written.
+type Change struct {
+	Path string
+	// Permission says that what follows are permissions, octal, and no SHA-256.
+	Permission bool
+	// Expected and Found are as they are shown; Found is "" where the file is missing.
+	Expected, Found string
+}
+
+// Changes compares what is on disk with what was written.
+func (s State) Changes(path, sum, manifestSum string, permission fs.FileMode) []Change {
+	var changes []Change
+
+	for _, f := range []struct{ suffix, expected, found string }{
+		{"", sum, s.SHA256},
+		{ManifestSuffix, manifestSum, s.ManifestSHA256},
+		{ChecksumSuffix, checksumsSum(path, sum, manifestSum), s.ChecksumSHA256},
+	} {
+		if f.expected != f.found {
+			changes = append(changes, Change{Path: path + f.suffix, Expected: f.expected, Found: f.found})
+		}
+
+		if mode, ok := s.Permissions[f.suffix]; ok && mode != permission && runtime.GOOS != "windows" {
+			changes = append(changes, Change{Path: path + f.suffix, Permission: true, Expected: octal(permission), Found: octal(mode)})
+		}
+	}
+
+	return changes
+}
+
+func octal(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode) }
+
+func hashIfThere(path string) (sum string, size int64, exists bool, err error) {
+	sum, size, err = durable.Hash(path)
+
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", 0, false, nil
+	case errors.Is(err, fs.ErrPermission):
+		status, statErr := durable.Stat(path)
+		if statErr != nil {
+			return "", 0, false, err
+		}
+
+		return Unreadable, status.Size, true, nil
+	case err != nil:
+		return "", 0, false, err
+	default:
+		return sum, size, true, nil
+	}
+}
+
+// CheckTarget finds out whether an export could be written to its path, and
 // leaves nothing behind. Besides the errors of durable.CheckWritable there is
-// *ForeignFileError, unless overwrite allows that: a data file is ours when the
-// manifest beside it, made by this tool, names its SHA-256, and a manifest or
-// checksum file without data is ours when the manifest names the data.
-func CheckTarget(path string, overwrite bool) error {
+// *ForeignFileError, unless the spec overwrites.
+//
+// A data file is ours when the manifest beside it, made by this tool, names its
+// SHA-256, and a manifest or checksum file without data is ours when the manifest
+// names the data. An export that is there has to be the same one, or the one that is
+// remembered; whatever became of that one's files, they are ours.
+func CheckTarget(s Spec) error {
+	path := s.Path
+
 	if base := filepath.Base(path); strings.ContainsAny(base, "\r\n") {
 		return &fs.PathError{Op: "export to", Path: path, Err: ErrLineBreak}
 	}
@@ -115,12 +219,12 @@ func CheckTarget(path string, overwrite bool) error {
 		return err
 	}
 
-	// What is about to be put in place is ours, and so is what it replaces.
-	if overwrite || interrupted {
+	// What is about to be put in place is looked at once it is there.
+	if interrupted {
 		return nil
 	}
 
-	return checkOwner(path)
+	return s.checkOwner()
 }
 
 func checkRegular(path string) error {
@@ -133,7 +237,69 @@ func checkRegular(path string) error {
 }
 
 // checkOwner returns a *ForeignFileError for the first file that is not ours.
-func checkOwner(path string) error {
+func (s *Spec) checkOwner() error {
+	there, err := before(s.Path)
+	if err != nil {
+		return err
+	}
+
+	if there != nil && s.isNews(there) {
+		return &ForeignFileError{Path: s.Path + ManifestSuffix, Meanwhile: true}
+	}
+
+	if s.Overwrite {
+		return nil
+	}
+
+	if there != nil && !s.remembers(there) {
+		if differs := s.Asked().Different(there.Asked); len(differs) > 0 {
+			return &ForeignFileError{Path: s.Path + ManifestSuffix, Differs: differs}
+		}
+	}
+
+	if s.Before != nil {
+		return nil
+	}
+
+	return checkFiles(s.Path)
+}
+
+// isNews says whether the export that is there was made since the run began, by somebody
+// else. Resources of several provider configurations have nothing else in common.
+func (s *Spec) isNews(there *Before) bool {
+	return !s.Begun.IsZero() && there.ExportedAt.After(s.Begun) &&
+		(s.Before == nil || there.ManifestSHA256 != s.Before.ManifestSHA256)
+}
+
+// remembers says whether the export that is there is the remembered one, or the same
+// made at another time.
+func (s *Spec) remembers(there *Before) bool {
+	return s.Before != nil &&
+		(there.ManifestSHA256 == s.Before.ManifestSHA256 || len(s.Before.Different(there.Asked)) == 0)
+}
+
+// before returns the export at the path as its manifest describes it, nil where there
+// is no manifest of ours.
+func before(path string) (*Before, error) {
+	m, _, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	if err != nil || !ours {
+		return nil, err
+	}
+
+	sum, _, err := durable.Hash(path + ManifestSuffix)
+	if err != nil {
+		return nil, err
+	}
+
+	return &Before{
+		Asked: m.asked(), ManifestSHA256: sum, ExportedAt: m.exportedAt(), EntryCount: m.EntryCount,
+		Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention,
+	}, nil
+}
+
+// checkFiles returns a *ForeignFileError for the first file that this tool did not
+// write, or that was changed since.
+func checkFiles(path string) error {
 	data, err := durable.Stat(path)
 	if err != nil {
 		return err
@@ -180,6 +346,8 @@ func checkOwner(path string) error {
 // SourceAt returns whose log the export at the path is of, as its manifest says.
 // Nothing is known of a file that is not ours.
 func SourceAt(path string) (KeptSource, error) {
+	path = filepath.Clean(path)
+
 	m, _, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
 	if err != nil || !ours {
 		return KeptSource{}, err
@@ -188,17 +356,29 @@ func SourceAt(path string) (KeptSource, error) {
 	return Kept(m.Source, m.Redaction), nil
 }
 
-// Remove removes an export's files, having settled what an interrupted run left.
-// It refuses with a *ForeignFileError when they are not ours. The manifest goes
-// last, so that after a crash the rest is still known to be ours.
-func Remove(path string) error {
-	if err := durable.Recover(path); err != nil {
+// Remove removes the files of the export whose manifest has that SHA-256, having
+// settled what an interrupted run left. It refuses with a *NotWrittenError where
+// another export is there, and with a *ForeignFileError when the data is not what the
+// manifest says. The manifest goes last, so that after a crash the rest is still known
+// to be ours.
+func Remove(path, manifestSum string) error {
+	path = filepath.Clean(path)
+
+	return durable.RemoveIf(path, func() error { return checkWritten(path, manifestSum) }, "", ChecksumSuffix, ManifestSuffix)
+}
+
+func checkWritten(path, manifestSum string) error {
+	s, err := Inspect(path)
+	if err != nil {
 		return err
 	}
 
-	if err := checkOwner(path); err != nil {
-		return err
+	switch {
+	case !s.Exists && s.ManifestSHA256 == "" && s.ChecksumSHA256 == "":
+		return nil
+	case s.ManifestSHA256 != manifestSum:
+		return &NotWrittenError{Path: path + ManifestSuffix, Expected: manifestSum, Found: s.ManifestSHA256}
+	default:
+		return checkFiles(path)
 	}
-
-	return durable.Remove(path, "", ChecksumSuffix, ManifestSuffix)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -26,7 +27,8 @@ const (
 func TestOwnership(t *testing.T) {
 	t.Parallel()
 
-	data := sum(files(t, newFolder(t).dir)[dataName])
+	text := files(t, newFolder(t).dir)
+	data := sum(text[dataName])
 
 	for name, c := range map[string]struct {
 		change  func(f folder)
@@ -60,6 +62,7 @@ func TestOwnership(t *testing.T) {
 
 			f := newFolder(t)
 			dir, path := f.dir, filepath.Join(f.dir, dataName)
+			written := sum(text[manifestName])
 			c.change(f)
 
 			before := files(t, dir)
@@ -78,9 +81,12 @@ func TestOwnership(t *testing.T) {
 				}
 			}
 
-			wantForeign("CheckTarget", export.CheckTarget(path, false))
+			wantForeign("CheckTarget", export.CheckTarget(spec(path, export.FormatCSV)))
 
-			if err := export.CheckTarget(path, true); err != nil {
+			replacing := spec(path, export.FormatCSV)
+			replacing.Overwrite = true
+
+			if err := export.CheckTarget(replacing); err != nil {
 				t.Errorf("CheckTarget to overwrite: %v", err)
 			}
 
@@ -91,7 +97,11 @@ func TestOwnership(t *testing.T) {
 			if c.foreign != "" {
 				_, err := export.Write(t.Context(), spec(path, export.FormatCSV), all(nil), complete(0))
 				wantForeign("Write", err)
-				wantForeign("Remove", export.Remove(path))
+
+				var other *export.NotWrittenError
+				if err := export.Remove(path, written); !errors.As(err, &other) {
+					wantForeign("Remove", err)
+				}
 
 				if diff := cmp.Diff(before, files(t, dir)); diff != "" {
 					t.Errorf("Write or Remove changed (-before +after):\n%s", diff)
@@ -102,8 +112,10 @@ func TestOwnership(t *testing.T) {
 				mustWrite(t, s, nil)
 			}
 
+			written = sum(files(t, dir)[manifestName])
+
 			for range 2 {
-				if err := export.Remove(path); err != nil {
+				if err := export.Remove(path, written); err != nil {
 					t.Errorf("Remove: %v", err)
 				}
 			}
@@ -184,7 +196,10 @@ func TestCheckTarget(t *testing.T) {
 			}
 
 			for _, overwrite := range []bool{false, true} {
-				err := export.CheckTarget(dir+"/"+c.path, overwrite)
+				s := spec(dir+"/"+c.path, export.FormatCSV)
+				s.Overwrite = overwrite
+
+				err := export.CheckTarget(s)
 
 				var pathErr *fs.PathError
 				if !errors.Is(err, c.want) || err != nil && !errors.As(err, &pathErr) {
@@ -207,7 +222,14 @@ func TestInspect(t *testing.T) {
 	text := files(t, f.dir)
 	want := export.State{
 		Exists: true, SHA256: sum(text[dataName]), Bytes: int64(len(text[dataName])),
-		ManifestSHA256: sum(text[manifestName]), ChecksumsMatch: true,
+		ManifestSHA256: sum(text[manifestName]), ChecksumSHA256: sum(text[checksumName]), ChecksumsMatch: true,
+		Permissions: map[string]fs.FileMode{"": 0o640, export.ManifestSuffix: 0o640, export.ChecksumSuffix: 0o640},
+	}
+
+	if runtime.GOOS == "windows" {
+		for suffix := range want.Permissions {
+			want.Permissions[suffix] = 0o666
+		}
 	}
 
 	check := func(step string) {
@@ -228,29 +250,38 @@ func TestInspect(t *testing.T) {
 	want.ChecksumsMatch = false
 
 	f.put(checksumName, text[checksumName]+"\n")
+
+	want.ChecksumSHA256 = sum(text[checksumName] + "\n")
 	check("a line added to the checksum file")
 
 	f.put(checksumName, text[checksumName][1:])
+
+	want.ChecksumSHA256 = sum(text[checksumName][1:])
 	check("a character missing")
 
 	f.put(checksumName, text[checksumName])
 	f.put(dataName, "changed")
 
+	want.ChecksumSHA256 = sum(text[checksumName])
 	want.SHA256, want.Bytes = sum("changed"), 7
 	check("data changed")
 
 	f.remove(checksumName)
+	delete(want.Permissions, export.ChecksumSuffix)
+
+	want.ChecksumSHA256 = ""
 
 	check("checksum file gone")
 
 	f.remove(manifestName)
+	delete(want.Permissions, export.ManifestSuffix)
 
 	want.ManifestSHA256 = ""
 	check("manifest gone")
 
 	f.remove(dataName)
 
-	want = export.State{}
+	want = export.State{Permissions: map[string]fs.FileMode{}}
 	check("all gone")
 
 	if err := os.Mkdir(path, 0o700); err != nil {

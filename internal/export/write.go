@@ -43,6 +43,14 @@ type Spec struct {
 	// Overwrite also replaces files that CheckTarget calls foreign, and an export of
 	// another log.
 	Overwrite bool
+	// Before is the export that is remembered to have been written to the path by
+	// whoever writes now; nil where nothing is remembered.
+	Before *Before
+	// Begun, when not zero, is when the run began that writes: an export that was made
+	// at the path since then is of another resource or another run, and stays.
+	Begun time.Time
+	// AllowShrink also lets an export hold less than the one that it replaces.
+	AllowShrink bool
 	// Known is whose log the export has been of. Where nothing is known, and nothing
 	// foreign is overwritten, the manifest that is there says it.
 	Known KeptSource
@@ -151,7 +159,9 @@ func Write(
 		return Result{}, err
 	}
 
-	if err := CheckTarget(s.Path, s.Overwrite); err != nil {
+	s.Path = filepath.Clean(s.Path)
+
+	if err := CheckTarget(s); err != nil {
 		return Result{}, err
 	}
 
@@ -181,10 +191,12 @@ func Write(
 	}
 
 	// Reading a long log takes long enough for somebody else to put a file here.
-	if !s.Overwrite {
-		if err := checkOwner(s.Path); err != nil {
-			return Result{}, err
-		}
+	if err := w.spec.checkOwner(); err != nil {
+		return Result{}, err
+	}
+
+	if err := w.holdsAll(c); err != nil {
+		return Result{}, err
 	}
 
 	if err := ctx.Err(); err != nil {
@@ -345,6 +357,34 @@ func (w *writer) sameLog(c *auditlog.Completeness) error {
 	return err
 }
 
+// holdsAll makes sure that nothing is lost with what is replaced: the export that is
+// remembered, and the one that is there. The error is a *ShrinkError.
+func (w *writer) holdsAll(c *auditlog.Completeness) error {
+	if w.spec.AllowShrink {
+		return nil
+	}
+
+	there, err := before(w.spec.Path)
+	if err != nil {
+		return err
+	}
+
+	for _, b := range []*Before{w.spec.Before, there} {
+		if b == nil || !b.shrinks(w.spec.Asked(), w.count, c) {
+			continue
+		}
+
+		e := &ShrinkError{Kept: *b, Count: w.count, Window: c.Window}
+		if c.BeyondRetention {
+			e.Retention = c.Retention
+		}
+
+		return e
+	}
+
+	return nil
+}
+
 // describe writes the manifest and the checksum file.
 func (w *writer) describe(c *auditlog.Completeness) (Result, error) {
 	base := filepath.Base(w.spec.Path)
@@ -396,7 +436,7 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 		ExportedAt:      auditlog.FormatTime(w.spec.ExportedAt),
 		Service:         w.spec.Info.Name,
 		Source:          w.spec.Redactor.Source(w.source),
-		Query:           newManifestQuery(w.spec.QueryAsWritten, w.spec.Query),
+		Query:           w.spec.manifestQuery(),
 		Window: manifestWindow{
 			Start: auditlog.FormatTime(c.Window.Start),
 			End:   auditlog.FormatTime(c.Window.End),

@@ -75,9 +75,7 @@ func completenessTypes() map[string]attr.Type {
 
 // completenessValue shows a statement. Its parts are named by export.Statement,
 // as in manifests.
-func completenessValue(c auditlog.Completeness) types.Object {
-	s := export.NewStatement(c)
-
+func completenessValue(s export.Statement) types.Object {
 	gaps := make([]attr.Value, 0, len(s.Gaps))
 	for _, g := range s.Gaps {
 		gaps = append(gaps, types.ObjectValueMust(gapType().AttrTypes, map[string]attr.Value{

@@ -8,6 +8,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 type auditLogsModel struct {
@@ -52,7 +54,7 @@ func (m *lookUpModel) set(found *lookedUp) {
 	m.CountsByResourceType = countsValue(found.byResourceType)
 	m.WindowStart = timeValue(found.completeness.Window.Start)
 	m.WindowEnd = timeValue(found.completeness.Window.End)
-	m.Completeness = completenessValue(found.completeness)
+	m.Completeness = completenessValue(export.NewStatement(found.completeness))
 }
 
 // setRows puts the rows into a result that has all the rest.

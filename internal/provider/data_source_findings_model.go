@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
@@ -294,10 +295,10 @@ func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness) {
 	m.CountsByRule, m.CountsBySeverity = countsValue(r.CountsByRule), countsValue(bySeverity)
 	m.ExpectedCount, m.ExpectedCounts = types.Int64Value(r.ExpectedCount), types.ListValueMust(types.Int64Type, expected)
 	m.WindowStart, m.WindowEnd = timeValue(done.Window.Start), timeValue(done.Window.End)
-	m.Completeness, m.BaselineCompleteness = completenessValue(done), types.ObjectNull(completenessTypes())
+	m.Completeness, m.BaselineCompleteness = completenessValue(export.NewStatement(done)), types.ObjectNull(completenessTypes())
 
 	if r.Baseline != nil {
-		m.BaselineCompleteness = completenessValue(*r.Baseline)
+		m.BaselineCompleteness = completenessValue(export.NewStatement(*r.Baseline))
 	}
 }
 

@@ -40,7 +40,10 @@ func partsOf(v attr.Value) []attr.Value {
 	}
 }
 
-// sameValues compares values one by one.
-func sameValues(a, b []attr.Value) bool {
-	return slices.EqualFunc(a, b, func(x, y attr.Value) bool { return x.Equal(y) })
+// keep takes over a value of the state that a plan spells in another way. Terraform
+// lets a plan do that where both are given.
+func keep[T attr.Value](plan *T, state T) {
+	if given(*plan) && given(state) {
+		*plan = state
+	}
 }

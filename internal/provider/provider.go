@@ -82,6 +82,8 @@ func (p *auditProvider) Configure(ctx context.Context, req provider.ConfigureReq
 	configured, diags := m.configure(ctx, p.o)
 	resp.Diagnostics.Append(diags...)
 
+	configured.begun = p.o.Clock()
+
 	resp.DataSourceData = configured
 	resp.ResourceData = configured
 	resp.EphemeralResourceData = configured

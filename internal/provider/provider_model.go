@@ -132,6 +132,10 @@ type configured struct {
 	settled bool
 	// redactionKey makes pseudonyms; null when there is none.
 	redactionKey types.String
+	// exports say which resource an export's files belong to, and begun is when this
+	// run of Terraform configured the provider.
+	exports claims
+	begun   time.Time
 }
 
 // configure makes the services that are configured by a block or by credentials
@@ -508,6 +512,18 @@ func (c *configured) onlyOne() (string, problem) {
 			next:  "Set UPCLOUD_TOKEN or CLOUDSCALE_API_TOKEN, or configure a service in the provider block.",
 		}
 	}
+}
+
+// sameService says whether both names mean the same service: the only one where none
+// is given.
+func (c *configured) sameService(a, b types.String) bool {
+	if a.Equal(b) {
+		return true
+	}
+
+	only, _ := c.onlyOne()
+
+	return only != "" && or(a, types.StringValue(only)).Equal(or(b, types.StringValue(only)))
 }
 
 // serviceNames lists the services that a configuration may name.

@@ -80,6 +80,16 @@ func (m *queryModel) values() []attr.Value {
 	return append(m.filterModel.values(), m.Destination, m.PublicKey, m.Last, m.Start, m.End)
 }
 
+// keepQuery takes over how the state spells the same query.
+func (m *queryModel) keepQuery(s *queryModel) {
+	m.keepFilters(&s.filterModel)
+
+	keep(&m.Destination, s.Destination)
+	keep(&m.Last, s.Last)
+	keep(&m.Start, s.Start)
+	keep(&m.End, s.End)
+}
+
 // filterModel is the part of a query that does not say when.
 type filterModel struct {
 	Service       types.String `tfsdk:"service"`
@@ -103,4 +113,18 @@ func (m *filterModel) values() []attr.Value {
 		m.Service, m.SettleDelay, m.Actions, m.Operations, m.ResourceTypes, m.ResourceIDs, m.Actors, m.Origins, m.IPAddresses,
 		m.Search, m.Where,
 	}
+}
+
+// keepFilters takes over how the state spells the same filters.
+func (m *filterModel) keepFilters(s *filterModel) {
+	keep(&m.SettleDelay, s.SettleDelay)
+	keep(&m.Actions, s.Actions)
+	keep(&m.Operations, s.Operations)
+	keep(&m.ResourceTypes, s.ResourceTypes)
+	keep(&m.ResourceIDs, s.ResourceIDs)
+	keep(&m.Actors, s.Actors)
+	keep(&m.Origins, s.Origins)
+	keep(&m.IPAddresses, s.IPAddresses)
+	keep(&m.Search, s.Search)
+	keep(&m.Where, s.Where)
 }

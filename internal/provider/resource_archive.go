@@ -40,7 +40,9 @@ type archiveResource struct{ c *configured }
 const (
 	archiveSummary = "Archive audit logs"
 	archiveTimeout = 2 * time.Hour
-	refreshTimeout = 10 * time.Minute
+	// archiveOverlapText is the default as users write it.
+	archiveOverlapText = "10m"
+	refreshTimeout     = 10 * time.Minute
 	// mostPending bounds what a refresh reads to find out whether anything is new.
 	mostPending = 1000
 
@@ -113,6 +115,13 @@ func (r *archiveResource) Update(ctx context.Context, req resource.UpdateRequest
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 
 	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	// What is planned to stay as it is, such as where a default is spelled out, stays.
+	if !m.Sequence.IsUnknown() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+
 		return
 	}
 
@@ -337,6 +346,14 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		return
 	}
 
+	if state != nil {
+		if plan.samePlace(state) {
+			plan.Destination = state.Destination
+		} else {
+			resp.RequiresReplace.Append(path.Root("destination"))
+		}
+	}
+
 	public, diags := r.publicKey(config.SigningKey)
 	resp.Diagnostics.Append(diags...)
 
@@ -344,7 +361,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	resp.Diagnostics.Append(diags...)
 
 	info, _ := infoOf(plan.Service.ValueString())
-	if state != nil && hindered.OtherLog != nil && plan.Destination.Equal(state.Destination) {
+	if state != nil && hindered.OtherLog != nil && plan.samePlace(state) {
 		resp.Diagnostics.Append(archiveProblem(hindered.OtherLog, plan.Destination.ValueString(), info))
 	}
 
@@ -363,12 +380,13 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		resp.Diagnostics.Append(r.foresee(ctx, &plan, or(config.SigningKey, r.c.env(signingKeyEnv)))...)
 	case gap != nil:
 		plan.forgetResults()
-	case r.known(&plan) && plan.sameArguments(state) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey):
+	case r.known(&plan) && plan.sameArguments(state, r.c) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey):
+		plan.keepSpelling(state)
 		plan.keepResults(state)
 	default:
 		plan.forgetResults()
 
-		if !plan.Service.Equal(state.Service) {
+		if !r.c.sameService(plan.Service, state.Service) {
 			resp.Diagnostics.Append(r.foresee(ctx, &plan, or(config.SigningKey, r.c.env(signingKeyEnv)))...)
 		}
 	}

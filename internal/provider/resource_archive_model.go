@@ -53,8 +53,48 @@ func (m *archiveModel) validate() diag.Diagnostics {
 	return nil
 }
 
-// sameArguments says that what will be archived is the same, and how.
-func (m *archiveModel) sameArguments(o *archiveModel) bool { return sameValues(m.values(), o.values()) }
+// sameArguments says that what will be archived is the same, and how, however that is
+// spelled.
+func (m *archiveModel) sameArguments(o *archiveModel, c *configured) bool {
+	if !known(m.values()...) || !m.samePlace(o) {
+		return false
+	}
+
+	filters, err := m.filters()
+	before, errBefore := o.filters()
+
+	return err == nil && errBefore == nil && len(filters.Different(before)) == 0 &&
+		c.sameService(m.Service, o.Service) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
+		m.settleDelay() == o.settleDelay() && m.overlap() == o.overlap() && sameStart(m.Start, o.Start) &&
+		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && export.SameRules(mapOf(m.Redact), mapOf(o.Redact))
+}
+
+// samePlace says whether both are the same archive.
+func (m *archiveModel) samePlace(o *archiveModel) bool {
+	return given(m.Destination) && given(o.Destination) && durable.SamePlace(m.Destination.ValueString(), o.Destination.ValueString())
+}
+
+func (m *archiveModel) settleDelay() time.Duration {
+	return spanOf(or(m.SettleDelay, types.StringValue(exportSettleDelayText)))
+}
+
+func (m *archiveModel) overlap() time.Duration {
+	return spanOf(or(m.Overlap, types.StringValue(archiveOverlapText)))
+}
+
+// sameStart compares lengths of time and moments.
+func sameStart(a, b types.String) bool {
+	return a.IsNull() == b.IsNull() && spanOf(a) == spanOf(b) && parseTime(a).Equal(parseTime(b))
+}
+
+// keepSpelling takes over how the state spells what is the same.
+func (m *archiveModel) keepSpelling(s *archiveModel) {
+	m.keepFilters(&s.filterModel)
+
+	keep(&m.Start, s.Start)
+	keep(&m.Overlap, s.Overlap)
+	keep(&m.Redact, s.Redact)
+}
 
 // values are the arguments that say what is archived, and how.
 func (m *archiveModel) values() []attr.Value {

@@ -9,9 +9,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
@@ -52,7 +50,6 @@ func archiveArguments() map[string]schema.Attribute {
 			MarkdownDescription: "A directory, or `s3://bucket/prefix?endpoint=https://…&region=…`. Credentials for a bucket come from the usual AWS environment and profiles.",
 			Required:            true,
 			Validators:          []validator.String{destinationForm()},
-			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		},
 		"format": schema.StringAttribute{
 			MarkdownDescription: "Format of new segments: `" + strings.Join(formats, "`, `") + "`. Default: `ndjson`.",
@@ -74,7 +71,7 @@ func archiveArguments() map[string]schema.Attribute {
 			Validators:          []validator.String{startForm()},
 		},
 		"overlap": schema.StringAttribute{
-			MarkdownDescription: "How much of what was read before is read again where the service has no cursor, so that entries that came late are found. Default: `10m`.",
+			MarkdownDescription: "How much of what was read before is read again where the service has no cursor, so that entries that came late are found. Default: `" + archiveOverlapText + "`.",
 			Optional:            true,
 			Validators:          []validator.String{spanForm()},
 		},

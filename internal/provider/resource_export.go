@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -25,6 +27,7 @@ var (
 	_ resource.ResourceWithConfigure      = (*exportResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*exportResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*exportResource)(nil)
+	_ resource.ResourceWithImportState    = (*exportResource)(nil)
 )
 
 // NewExportResource returns the resource audit_log_export.
@@ -83,12 +86,9 @@ func (r *exportResource) Create(ctx context.Context, req resource.CreateRequest,
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(r.write(ctx, &m, nil, timeout)...)
 
-	if resp.Diagnostics.HasError() {
-		return
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 	}
-
-	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-	resp.Diagnostics.Append(noDrift.save(ctx, resp.Private)...)
 }
 
 // Read looks whether the files are still the ones that were written. It asks no
@@ -103,15 +103,7 @@ func (r *exportResource) Read(ctx context.Context, req resource.ReadRequest, res
 		return
 	}
 
-	found, err := export.Inspect(m.Path.ValueString())
-	if err != nil {
-		resp.Diagnostics.Append(fileProblem(err, "Look at the audit log export").at(path.Root("path")))
-
-		return
-	}
-
-	drift := m.compare(found)
-	resp.Diagnostics.Append(drift.save(ctx, resp.Private)...)
+	resp.Diagnostics.Append(m.refresh()...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
@@ -134,10 +126,19 @@ func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
 	}
 
-	drift, diags := loadDrift(ctx, req.Private)
-	resp.Diagnostics.Append(diags...)
-
 	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	if state != nil {
+		if !plan.sameFile(state) {
+			resp.RequiresReplace.Append(path.Root("path"))
+		} else {
+			plan.Path = state.Path
+		}
+	}
+
+	if resp.Diagnostics.Append(r.claim(ctx, &plan, req, resp)...); resp.Diagnostics.HasError() {
 		return
 	}
 
@@ -145,31 +146,59 @@ func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		return
 	}
 
-	drifted := drift != noDrift
-
-	if drift == driftMissing {
-		switch plan.OnMissing.ValueString() {
-		case missingKeep:
-			drifted = false
-		case missingError:
-			resp.Diagnostics.Append(missingProblem(plan.Path.ValueString()).at(path.Root("path")))
-
-			return
-		}
-	}
-
-	if state != nil && !drifted && plan.sameExport(state) {
-		plan.keepResults(state)
-	} else {
-		plan.forgetResults()
-		resp.Diagnostics.Append(r.foresee(ctx, &plan, state)...)
-	}
-
-	if state != nil && drifted {
-		resp.Diagnostics.Append(driftProblem(drift, plan.Path.ValueString()).warning())
-	}
-
+	resp.Diagnostics.Append(r.decide(ctx, &plan, state)...)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+}
+
+// claim refuses the second resource of a run with the same path.
+func (r *exportResource) claim(ctx context.Context, plan *exportModel, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) diag.Diagnostics {
+	if plan.Path.IsUnknown() {
+		return nil // Terraform plans once more before it applies.
+	}
+
+	name, diags := resourceName(ctx, req.Private, resp.Private)
+	if !r.c.exports.plan(plan.file(), name) {
+		diags.Append(samePathProblem(plan.Path.ValueString()))
+	}
+
+	return diags
+}
+
+// decide plans whether the export will be written.
+func (r *exportResource) decide(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
+	if state == nil {
+		plan.forgetResults()
+
+		return r.foresee(ctx, plan, nil)
+	}
+
+	var diags diag.Diagnostics
+
+	drift, then := state.Drift.ValueString(), plan.onDrift(state.Drift)
+	if then == driftError {
+		return diag.Diagnostics{driftErrorProblem(drift, plan.Path.ValueString()).at(path.Root("path"))}
+	}
+
+	same := plan.sameExport(state, r.c)
+
+	switch {
+	case same && then == driftKeep:
+		plan.keepSpelling(state)
+		plan.keepResults(state)
+	case same && drift == driftPermission:
+		plan.keepSpelling(state)
+		plan.keepResults(state)
+		plan.Drift = types.StringNull()
+	default:
+		plan.forgetResults()
+		diags.Append(r.foresee(ctx, plan, state)...)
+	}
+
+	if then == driftRecreate && plan.sameFile(state) {
+		diags.Append(driftProblem(drift, plan.Path.ValueString()).warning())
+	}
+
+	return diags
 }
 
 // Update writes the export anew, unless only what happens around it changed.
@@ -188,20 +217,17 @@ func (r *exportResource) Update(ctx context.Context, req resource.UpdateRequest,
 		timeout, diags := m.Timeouts.Update(ctx, exportTimeout)
 		resp.Diagnostics.Append(diags...)
 		resp.Diagnostics.Append(r.write(ctx, &m, &state, timeout)...)
-	} else if !m.FilePermission.Equal(state.FilePermission) {
-		err := durable.SetPermission(m.Path.ValueString(), permission(m.FilePermission), "", export.ManifestSuffix, export.ChecksumSuffix)
+	} else if !m.FilePermission.Equal(state.FilePermission) || !m.Drift.Equal(state.Drift) {
+		err := durable.SetPermission(m.file(), permission(m.FilePermission), "", export.ManifestSuffix, export.ChecksumSuffix)
 		if err != nil {
 			resp.Diagnostics.Append(fileProblem(err, exportSummary).at(path.Root("file_permission")))
 		}
 	}
 
 	// On an error the state stays as it was, and so did the files.
-	if resp.Diagnostics.HasError() {
-		return
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 	}
-
-	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-	resp.Diagnostics.Append(noDrift.save(ctx, resp.Private)...)
 }
 
 // Delete leaves evidence where it is unless the user decided otherwise.
@@ -214,14 +240,27 @@ func (r *exportResource) Delete(ctx context.Context, req resource.DeleteRequest,
 		return
 	}
 
-	if err := export.Remove(m.Path.ValueString()); err != nil {
+	// Where the resource is replaced, the new one may be what lies there by now.
+	if r.c != nil && r.c.exports.wrote(m.file()) {
+		resp.Diagnostics.Append(leftWarning(m.Path.ValueString()).warning())
+
+		return
+	}
+
+	err := export.Remove(m.file(), m.ManifestSHA256.ValueString())
+
+	switch other := (*export.NotWrittenError)(nil); {
+	case errors.As(err, &other):
+		resp.Diagnostics.Append(leftWarning(m.Path.ValueString()).
+			with("Expected SHA-256 of the manifest", other.Expected).with("Found SHA-256", cmp.Or(other.Found, "no file")).warning())
+	case err != nil:
 		resp.Diagnostics.Append(removeProblem(err).at(path.Root("path")))
 	}
 }
 
 // foresee reports what would make the export fail: the service, the window, the file.
 func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
-	diags := r.foreseeSource(ctx, plan)
+	diags := r.foreseeSource(ctx, plan, state)
 
 	if r.c.redactionKnown(plan.Redact) {
 		_, found := redactor(plan.Redact, r.c)
@@ -232,18 +271,35 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 		return diags
 	}
 
-	overwrite := plan.Overwrite.ValueBool() || (state != nil && state.Path.Equal(plan.Path))
-	if err := export.CheckTarget(plan.Path.ValueString(), overwrite); err != nil {
+	if err := export.CheckTarget(r.target(plan, state)); err != nil {
 		diags.Append(fileProblem(err, exportSummary).at(path.Root("path")))
 	}
 
 	return diags
 }
 
+// target is what is known while planning of the export that will be written: as long
+// as it is not known which one it is, it is only known where.
+func (r *exportResource) target(plan, state *exportModel) export.Spec {
+	query, err := plan.filters()
+	if err != nil || !known(plan.values()...) {
+		return export.Spec{Path: plan.file(), Overwrite: true}
+	}
+
+	spec := plan.spec(query, auditlog.Info{Name: plan.serviceName(r.c)})
+	spec.Begun = r.c.begun
+
+	if state != nil && plan.sameFile(state) {
+		spec.Before = state.before(r.c)
+	}
+
+	return spec
+}
+
 // foreseeSource reports what is wrong with what would be read, as far as it is
 // known. An archive may be begun by the same apply, and the provider's configuration
 // may be known only in it.
-func (r *exportResource) foreseeSource(ctx context.Context, plan *exportModel) diag.Diagnostics {
+func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
 	if !plan.source().known() {
 		return nil
 	}
@@ -260,11 +316,20 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan *exportModel) d
 		return compact(picked)
 	}
 
-	query, diags := plan.resolve(service.Info(), r.c.options.Clock(), exportSettleDelay, exportSummary)
-	diags.Append(unanswerable(service, query)...)
+	now := r.c.options.Clock()
 
-	if !diags.HasError() {
-		diags.Append(confirmValues(ctx, service, &query, nil)...)
+	query, diags := plan.resolve(service.Info(), now, exportSettleDelay, exportSummary)
+	if diags.Append(unanswerable(service, query)...); diags.HasError() {
+		return diags
+	}
+
+	diags.Append(confirmValues(ctx, service, &query, nil)...)
+
+	// An archive drops nothing, and of copies it is known only once they are read.
+	if info := service.Info(); info.Retention > 0 && !info.Copy {
+		if c := auditlog.NewCompleteness(query.Window, info.Retention, now); c.BeyondRetention {
+			diags.Append(plan.beyondRetention(info, c, state))
+		}
 	}
 
 	return diags
@@ -274,7 +339,7 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan *exportModel) d
 // as far as that is known or one request can tell. An export that stays as it is
 // must not look as if it were of a log that is configured no longer.
 func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
-	if !plan.source().known() || plan.Path.IsUnknown() || plan.Redact.IsUnknown() || (state != nil && !state.Path.Equal(plan.Path)) {
+	if !plan.source().known() || plan.Path.IsUnknown() || plan.Redact.IsUnknown() || (state != nil && !plan.sameFile(state)) {
 		return nil
 	}
 
@@ -343,6 +408,10 @@ func compareSources(rules *export.Redactor, known export.KeptSource, found audit
 // write reads the log and writes the files, and puts the results into the model.
 // The state is nil where there was no export.
 func (r *exportResource) write(ctx context.Context, m, state *exportModel, timeout time.Duration) diag.Diagnostics {
+	if !r.c.exports.write(m.file()) {
+		return diag.Diagnostics{samePathProblem(m.Path.ValueString())}
+	}
+
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
@@ -381,8 +450,11 @@ func (r *exportResource) write(ctx context.Context, m, state *exportModel, timeo
 
 	spec := m.spec(query, service.Info())
 	spec.Scrubber, spec.Redactor, spec.Known, spec.Source = rules.Scrubber(), rules, known, source
-	// A state says that the files there are ours, whatever became of them.
-	spec.Overwrite, spec.ExportedAt, spec.Tool = state != nil || m.Overwrite.ValueBool(), now, "terraform-provider-audit/"+r.c.options.Version
+	spec.ExportedAt, spec.Begun, spec.Tool = now, r.c.begun, "terraform-provider-audit/"+r.c.options.Version
+
+	if state != nil {
+		spec.Before = state.before(r.c)
+	}
 
 	result, err := exportTo(ctx, service, spec)
 	if err != nil {

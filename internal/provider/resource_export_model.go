@@ -3,11 +3,16 @@
 package provider
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -18,7 +23,6 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -36,7 +40,9 @@ type exportModel struct {
 	FilePermission      types.String   `tfsdk:"file_permission"`
 	DirectoryPermission types.String   `tfsdk:"directory_permission"`
 	Overwrite           types.Bool     `tfsdk:"overwrite"`
+	AllowShrink         types.Bool     `tfsdk:"allow_shrink"`
 	OnMissing           types.String   `tfsdk:"on_missing"`
+	OnChanged           types.String   `tfsdk:"on_changed"`
 	KeepOnDestroy       types.Bool     `tfsdk:"keep_on_destroy"`
 	Triggers            types.Map      `tfsdk:"triggers"`
 	Timeouts            timeouts.Value `tfsdk:"timeouts"`
@@ -51,6 +57,7 @@ type exportModel struct {
 	ManifestPath   types.String `tfsdk:"manifest_path"`
 	ManifestSHA256 types.String `tfsdk:"manifest_sha256"`
 	ExportedAt     types.String `tfsdk:"exported_at"`
+	Drift          types.String `tfsdk:"drift"`
 	Completeness   types.Object `tfsdk:"completeness"`
 	Source         types.Object `tfsdk:"source"`
 }
@@ -90,8 +97,108 @@ func (m *exportModel) validate() diag.Diagnostics {
 }
 
 // sameExport says that both would write the same query to the same file in the
-// same form. What is around it (permissions, what happens on destroy) may differ.
-func (m *exportModel) sameExport(o *exportModel) bool { return sameValues(m.values(), o.values()) }
+// same form, however that is spelled. What is around it (permissions, what happens on
+// destroy) may differ.
+func (m *exportModel) sameExport(state *exportModel, c *configured) bool {
+	if !known(m.values()...) || !m.sameFile(state) || !m.sameArchive(state) || !m.sameForm(state) {
+		return false
+	}
+
+	asked, err := m.asked(c)
+	before, errBefore := state.asked(c)
+
+	if err != nil || errBefore != nil {
+		return false // Whoever reads says what is wrong with it.
+	}
+
+	if m.Service.IsNull() && state.Service.IsNull() {
+		before.Service = asked.Service
+	}
+
+	// The default of start counts from the end, which is known once it has passed.
+	if parseTime(state.End).Truncate(time.Microsecond).Equal(parseTime(state.WindowEnd)) {
+		asked.AsWritten, before.AsWritten = asked.AsWritten.WithStart(), before.AsWritten.WithStart()
+	}
+
+	return len(asked.Different(before)) == 0
+}
+
+// sameFile says whether both paths name the same file.
+func (m *exportModel) sameFile(o *exportModel) bool {
+	return given(m.Path) && given(o.Path) && durable.Key(m.file()) == durable.Key(o.file())
+}
+
+// file is the path of the data, as every other function of this package takes it.
+func (m *exportModel) file() string { return filepath.Clean(m.Path.ValueString()) }
+
+// sameArchive says whether both read the same archive, if one at all. A manifest does
+// not say which archive it was, so that an import does not know.
+func (m *exportModel) sameArchive(state *exportModel) bool {
+	imported := state.Service.ValueString() == auditlog.ServiceArchive && state.Destination.IsNull()
+
+	return (imported || m.Destination.Equal(state.Destination) || durable.SamePlace(m.Destination.ValueString(), state.Destination.ValueString())) &&
+		m.PublicKey.Equal(state.PublicKey)
+}
+
+// sameForm says whether both write what they read in the same form, and whether
+// nothing says to write it again.
+func (m *exportModel) sameForm(o *exportModel) bool {
+	shape := func(m *exportModel) types.String { return or(m.Shape, types.StringValue(string(export.ShapeEntry))) }
+
+	return m.compression().Equal(o.compression()) && shape(m).Equal(shape(o)) && m.csvMeant().Equal(o.csvMeant()) &&
+		export.SameRules(mapOf(m.Redact), mapOf(o.Redact)) && maps.Equal(mapOf(m.Triggers), mapOf(o.Triggers)) &&
+		(m.SpreadsheetSafe.Equal(o.SpreadsheetSafe) || m.Format.ValueString() != string(export.FormatCSV))
+}
+
+// asked is which export the model is. Every value must be known.
+func (m *exportModel) asked(c *configured) (export.Asked, error) {
+	query, err := m.filters()
+	if err != nil {
+		return export.Asked{}, err
+	}
+
+	spec := m.spec(query, auditlog.Info{Name: m.serviceName(c)})
+
+	return spec.Asked(), nil
+}
+
+// serviceName is the service that is meant. Where none is given, a state says which one
+// it was; else it is the only one.
+func (m *exportModel) serviceName(c *configured) string {
+	name := sourceFrom(m.Source).Service
+
+	switch {
+	case !m.Service.IsNull():
+		return m.Service.ValueString()
+	case name == "":
+		name, _ = c.onlyOne()
+	}
+
+	return name
+}
+
+// before is what the state remembers of the export that it is of.
+func (m *exportModel) before(c *configured) *export.Before {
+	asked, err := m.asked(c)
+	if err != nil {
+		return nil // Then only what is there can be looked at.
+	}
+
+	beyond, ok := m.Completeness.Attributes()["beyond_retention"].(types.Bool)
+
+	return &export.Before{
+		Asked: asked, ManifestSHA256: m.ManifestSHA256.ValueString(), EntryCount: m.EntryCount.ValueInt64(),
+		Window: auditlog.Window{Start: parseTime(m.WindowStart), End: parseTime(m.WindowEnd)}, BeyondRetention: ok && beyond.ValueBool(),
+	}
+}
+
+// keepSpelling takes over how the state spells what is the same.
+func (m *exportModel) keepSpelling(s *exportModel) {
+	m.keepQuery(&s.queryModel)
+	keep(&m.Columns, s.Columns)
+	keep(&m.Redact, s.Redact)
+	keep(&m.CSV, s.CSV)
+}
 
 // values are the arguments that say what is written.
 func (m *exportModel) values() []attr.Value {
@@ -115,7 +222,7 @@ func (m *exportModel) keepResults(s *exportModel) {
 	m.EntryCount, m.Bytes, m.SHA256 = s.EntryCount, s.Bytes, s.SHA256
 	m.WindowStart, m.WindowEnd, m.FirstTime, m.LastTime = s.WindowStart, s.WindowEnd, s.FirstTime, s.LastTime
 	m.ManifestPath, m.ManifestSHA256 = s.ManifestPath, s.ManifestSHA256
-	m.ExportedAt, m.Completeness, m.Source = s.ExportedAt, s.Completeness, s.Source
+	m.ExportedAt, m.Completeness, m.Source, m.Drift = s.ExportedAt, s.Completeness, s.Source, s.Drift
 }
 
 func (m *exportModel) forgetResults() {
@@ -124,7 +231,7 @@ func (m *exportModel) forgetResults() {
 	m.FirstTime, m.LastTime = types.StringUnknown(), types.StringUnknown()
 	m.ManifestPath, m.ManifestSHA256 = types.StringUnknown(), types.StringUnknown()
 	m.ExportedAt, m.Completeness = types.StringUnknown(), types.ObjectUnknown(completenessTypes())
-	m.Source = types.ObjectUnknown(sourceTypes())
+	m.Source, m.Drift = types.ObjectUnknown(sourceTypes()), types.StringNull()
 
 	if !m.Path.IsUnknown() {
 		m.ManifestPath = types.StringValue(m.Path.ValueString() + export.ManifestSuffix)
@@ -135,9 +242,9 @@ func (m *exportModel) setResults(r export.Result) {
 	m.EntryCount, m.Bytes, m.SHA256 = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes), types.StringValue(r.SHA256)
 	m.WindowStart, m.WindowEnd = timeValue(r.Completeness.Window.Start), timeValue(r.Completeness.Window.End)
 	m.FirstTime, m.LastTime = timePointerValue(r.FirstTime), timePointerValue(r.LastTime)
-	m.ManifestPath, m.ManifestSHA256 = types.StringValue(r.ManifestPath), types.StringValue(r.ManifestSHA256)
-	m.ExportedAt, m.Completeness = timeValue(r.ExportedAt), completenessValue(r.Completeness)
-	m.Source = sourceValue(r.Source)
+	m.ManifestPath, m.ManifestSHA256 = types.StringValue(m.Path.ValueString()+export.ManifestSuffix), types.StringValue(r.ManifestSHA256)
+	m.ExportedAt, m.Completeness = timeValue(r.ExportedAt), completenessValue(export.NewStatement(r.Completeness))
+	m.Source, m.Drift = sourceValue(r.Source), types.StringNull()
 }
 
 // replaced is whose log what the model would write takes the place of. What is in
@@ -147,7 +254,7 @@ func (m *exportModel) replaced(state *exportModel) export.KeptSource {
 		return state.kept()
 	}
 
-	known, err := export.SourceAt(m.Path.ValueString())
+	known, err := export.SourceAt(m.file())
 	if err != nil {
 		return export.KeptSource{}
 	}
@@ -161,7 +268,7 @@ func (m *exportModel) kept() export.KeptSource {
 	known := export.KeptSource{Source: sourceFrom(m.Source)}
 
 	// Only the manifest names the key of pseudonyms.
-	if there, err := export.SourceAt(m.Path.ValueString()); err == nil && there.Source == known.Source {
+	if there, err := export.SourceAt(m.file()); err == nil && there.Source == known.Source {
 		known.KeyID = there.KeyID
 	}
 
@@ -183,12 +290,14 @@ func (m *exportModel) spec(q auditlog.Query, info auditlog.Info) export.Spec {
 			FilePermission:      permission(m.FilePermission),
 			DirectoryPermission: permission(m.DirectoryPermission),
 		},
-		Path:            m.Path.ValueString(),
+		Path:            m.file(),
 		Format:          export.Format(m.Format.ValueString()),
 		Compression:     export.Compression(m.Compression.ValueString()),
 		Shape:           export.Shape(m.Shape.ValueString()),
 		SpreadsheetSafe: m.SpreadsheetSafe.ValueBool(),
 		CSV:             m.csvOptions(),
+		Overwrite:       m.Overwrite.ValueBool(),
+		AllowShrink:     m.AllowShrink.ValueBool(),
 		Query:           q,
 		Info:            info,
 		QueryAsWritten: export.QueryAsWritten{
@@ -237,85 +346,144 @@ func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (result
 	return result, err
 }
 
-// driftKey is where Terraform keeps drift between a refresh and the plan.
-const driftKey = "drift"
-
-// drift says how the files on disk differ from what was written, "" when they do not.
-type drift string
-
+// What the state says of files that are not as they were written. What was written
+// itself stays in the state, so that the difference outlasts a refresh.
 const (
-	// noDrift holds for an export that was just written.
-	noDrift drift = ""
-	// driftMissing is what on_missing is about; what it says counts when planning,
-	// not what it said when the export was written.
-	driftMissing drift = "the file is not there"
+	// driftMissing is what on_missing is about.
+	driftMissing = "the file is not there"
+	// driftInterrupted is nobody's doing, and the next export finishes it.
+	driftInterrupted = "the last export was interrupted before all of its files were in place"
+	// driftUnseen keeps whoever plans from taking the files for what was written.
+	driftUnseen     = "the files cannot be looked at"
+	driftPermission = "the permission differs from what was set"
+	driftData       = "the data differs from what was written"
+	driftManifest   = "the manifest is missing or differs from what was written"
+	driftChecksums  = "the checksum file is missing or differs from what was written"
 )
 
-func (d drift) save(ctx context.Context, p interface {
-	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
-},
-) diag.Diagnostics {
-	text, err := json.Marshal(string(d))
+// What on_missing and on_changed can say.
+const (
+	driftRecreate = "recreate"
+	driftKeep     = "keep"
+	driftError    = "error"
+)
+
+// onDrift is what is to be done about the drift that the state names.
+func (m *exportModel) onDrift(drift types.String) string {
+	switch drift.ValueString() {
+	case "":
+		return driftKeep
+	case driftMissing:
+		return m.OnMissing.ValueString()
+	case driftInterrupted:
+		return driftRecreate
+	case driftUnseen:
+		return driftError
+	default:
+		return m.OnChanged.ValueString()
+	}
+}
+
+// refresh looks how what is on disk differs from what was written, and says so.
+func (m *exportModel) refresh() diag.Diagnostics {
+	found, err := export.Inspect(m.file())
 	if err != nil {
-		panic(err) // A string can be encoded.
+		m.Drift = types.StringValue(driftUnseen)
+		p := fileProblem(err, lookAtExport)
+		p.next = "Until they can be looked at, nothing is written; what becomes of the files when the resource is destroyed does not depend on it."
+
+		return diag.Diagnostics{p.warning()}
 	}
 
-	return p.SetKey(ctx, driftKey, text)
-}
+	changes := found.Changes(m.file(), m.SHA256.ValueString(), m.ManifestSHA256.ValueString(), permission(m.FilePermission))
 
-func loadDrift(ctx context.Context, p interface {
-	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
-},
-) (drift, diag.Diagnostics) {
-	text, diags := p.GetKey(ctx, driftKey)
+	m.Drift = types.StringNull()
 
-	var d drift
-	if len(text) > 0 && exactjson.Unmarshal(text, &d) != nil {
-		return "the private state cannot be read", diags
-	}
-
-	return d, diags
-}
-
-// compare says how what is on disk differs from what was written. The state
-// keeps what was written, so that the difference outlasts a refresh.
-func (m *exportModel) compare(found export.State) drift {
 	switch {
 	case found.Interrupted:
-		return "the last export was interrupted before all of its files were in place"
+		m.Drift = types.StringValue(driftInterrupted)
 	case !found.Exists:
-		return driftMissing
-	case found.SHA256 != m.SHA256.ValueString():
-		return "the data differs from what was written"
-	case found.ManifestSHA256 != m.ManifestSHA256.ValueString():
-		return "the manifest is missing or differs from what was written"
-	case !found.ChecksumsMatch:
-		return "the checksum file is missing or differs from what was written"
-	default:
-		return noDrift
+		m.Drift = types.StringValue(driftMissing)
+	case len(changes) > 0:
+		m.Drift = types.StringValue(m.worst(changes))
+
+		return diag.Diagnostics{changedWarning(changes)}
 	}
+
+	return nil
 }
 
-const (
-	missingRecreate = "recreate"
-	missingKeep     = "keep"
-	missingError    = "error"
-)
+// worst says what of several changes weighs most.
+func (m *exportModel) worst(changes []export.Change) string {
+	drift := driftPermission
 
-func missingProblem(file string) problem {
-	return problem{
-		summary: "Look at the audit log export",
-		cause:   "The export is not where it was written.",
-		next:    "Restore the file, or set on_missing to \"recreate\" or \"keep\".",
-	}.with("Path", file)
+	for _, c := range slices.Backward(changes) {
+		switch {
+		case c.Permission:
+		case c.Path == m.file():
+			drift = driftData
+		case c.Path == m.file()+export.ManifestSuffix:
+			drift = driftManifest
+		default:
+			drift = driftChecksums
+		}
+	}
+
+	return drift
 }
 
-func driftProblem(d drift, file string) problem {
-	return problem{
+const lookAtExport = "Look at the audit log export"
+
+// changedWarning names every file that is not as it was written.
+func changedWarning(changes []export.Change) diag.Diagnostic {
+	p := problem{
+		summary: "The audit log export was changed",
+		cause:   "Files of the export are not as they were written.",
+		next:    "Find out who changed them, and keep a copy; on_changed says what the next apply does about it.",
+	}
+
+	for _, c := range changes {
+		kind := "SHA-256"
+		if c.Permission {
+			kind = "permission"
+		}
+
+		p = p.with("Path", c.Path).with("Expected "+kind, c.Expected).with("Found "+kind, cmp.Or(c.Found, "no file"))
+	}
+
+	return p.warning()
+}
+
+func driftErrorProblem(drift, file string) problem {
+	p := problem{summary: lookAtExport}.with("Path", file)
+
+	switch drift {
+	case driftMissing:
+		p.cause = "The export is not where it was written."
+		p.next = "Restore the file, or set on_missing to \"recreate\" or \"keep\"."
+	case driftUnseen:
+		p.cause = "The files of the export could not be looked at when the state was refreshed."
+		p.next = "Remove what is in the way, and plan again."
+	default:
+		p.cause = "The export was changed: " + drift + "."
+		p.next = "Find out who changed it and restore the file, or set on_changed to \"recreate\" or \"keep\"."
+	}
+
+	return p
+}
+
+func driftProblem(drift, file string) problem {
+	p := problem{
 		summary: "The audit log export will be written again",
-		cause:   sentence(string(d)),
+		cause:   sentence(drift),
 		next:    "If nobody should have changed the export, find out who did, and keep a copy before applying.",
 	}.with("Path", file)
+
+	if drift == driftPermission {
+		p.summary = "The audit log export gets its permission back"
+	}
+
+	return p
 }
 
 // exportProblem tells an error of the disk from one of the service.
@@ -328,7 +496,86 @@ func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagno
 		return otherLogProblem(other, exportSummary, "export").at(path.Root("path"))
 	}
 
+	if shrink := (*export.ShrinkError)(nil); errors.As(err, &shrink) {
+		return shrinkProblem(shrink, info).at(path.Root("path"))
+	}
+
 	return fileProblem(err, exportSummary).at(path.Root("path"))
+}
+
+// shrinkProblem says what would be lost with the export that is there.
+func shrinkProblem(e *export.ShrinkError, info auditlog.Info) problem {
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+
+	p := problem{
+		summary: exportSummary,
+		cause:   "The new export would hold fewer entries than the one that it replaces, so nothing was written.",
+		next:    "Find out what is missing; to replace the export all the same, set allow_shrink = true, or write to another path to keep both.",
+	}.with("Service", info.Name).with("Entries kept so far", number(e.Kept.EntryCount)).with("Entries read now", number(e.Count)).
+		with("Window kept so far", e.Kept.Window.String()).with("Window read now", e.Window.String())
+
+	if e.Retention > 0 {
+		p.cause = fmt.Sprintf("The window begins before what %s still keeps, %d days, so that the new export cannot stand for the one that it would replace; nothing was written.",
+			info.Title, int64(e.Retention/(24*time.Hour)))
+		p.next = "Keep the export, and take back what made it be written again; to replace it all the same, set allow_shrink = true, or write to another path to keep both."
+	}
+
+	return p
+}
+
+// beyondRetention says while planning that a part of the window proves nothing, and
+// what that means for the export that is there. Where that one would be removed before
+// the new one is made, nobody could refuse later.
+func (m *exportModel) beyondRetention(info auditlog.Info, c auditlog.Completeness, state *exportModel) diag.Diagnostic {
+	p := retentionWarning(info, c)
+
+	kept, replaced, removed := m.endangered(state)
+	if kept == 0 || m.AllowShrink.ValueBool() {
+		return p.warning()
+	}
+
+	p = p.with("Entries kept so far", strconv.FormatInt(kept, 10))
+
+	if removed && (given(m.Start) || given(m.End)) {
+		p.summary = exportSummary
+		p.cause = "The export that is there would be removed, and the one in its place could not hold what the service has dropped."
+		p.next = "Apply keep_on_destroy = true first, or leave the export as it is; to lose it all the same, set allow_shrink = true."
+
+		return p.at(path.Root("path"))
+	}
+
+	if replaced {
+		p.next = strings.TrimSuffix(p.next, ".") + "; the export is not replaced by one that holds less."
+	}
+
+	return p.warning()
+}
+
+// endangered returns how many entries are kept by the export that the new one comes
+// after, and whether it is replaced by it, or removed before. Where a resource is made
+// anew, the state of the old one is not told.
+func (m *exportModel) endangered(state *exportModel) (kept int64, replaced, removed bool) {
+	if state != nil {
+		same := m.sameFile(state)
+
+		return state.EntryCount.ValueInt64(), same, !same && !state.KeepOnDestroy.ValueBool()
+	}
+
+	d, err := export.Describe(m.file())
+	if err != nil {
+		return 0, false, false
+	}
+
+	return d.EntryCount, true, given(m.KeepOnDestroy) && !m.KeepOnDestroy.ValueBool()
+}
+
+// leftWarning says that destroying has left an export alone.
+func leftWarning(file string) problem {
+	return problem{
+		summary: "The audit log export was left where it is",
+		cause:   "What lies at the path is not what this resource wrote.",
+		next:    "If it is nobody's, look at it and remove it yourself.",
+	}.with("Path", file)
 }
 
 func removeProblem(err error) problem {
@@ -353,6 +600,14 @@ func fileProblem(err error, summary string) problem {
 	)
 
 	switch {
+	case errors.As(err, &foreign) && foreign.Meanwhile:
+		p.cause = "Another resource or another run has written an export there since this run began."
+		p.next = "Give each export a path of its own; if it was another run, apply again."
+		p = p.with("Manifest", foreign.Path)
+	case errors.As(err, &foreign) && len(foreign.Differs) > 0:
+		p.cause = "Another export is in the way: it was asked for something else."
+		p.next = "Choose another path, move its files away, or set overwrite = true."
+		p = p.with("Manifest", foreign.Path).with("Differs in", strings.Join(foreign.Differs, ", "))
 	case errors.As(err, &foreign):
 		p.cause = "A file is in the way that this provider did not write, or that was changed since."
 		p.next = "Choose another path, move the file away, or set overwrite = true."

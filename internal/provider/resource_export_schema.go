@@ -11,9 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -64,10 +62,9 @@ func exportArguments() map[string]schema.Attribute {
 
 	return map[string]schema.Attribute{
 		"path": schema.StringAttribute{
-			MarkdownDescription: "File to write. Missing directories are made. The manifest goes to `<path>.manifest.json`, the checksums to `<path>.sha256`.",
+			MarkdownDescription: "File to write, on this machine. Missing directories are made. Another path is another export, and two paths that name the same file are the same. The manifest goes to `<path>.manifest.json`, the checksums to `<path>.sha256`.",
 			Required:            true,
-			Validators:          []validator.String{notEmpty()},
-			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			Validators:          []validator.String{filePathForm()},
 		},
 		"format": schema.StringAttribute{
 			MarkdownDescription: "`" + strings.Join(formats, "`, `") + "`. Parquet has typed columns, and its rows are in the order in which the service lists them.",
@@ -99,15 +96,23 @@ func exportArguments() map[string]schema.Attribute {
 		"spreadsheet_safe":     boolArgument("Whether apostrophes are put in front of whatever a spreadsheet could take for the start of a formula in a CSV file; in how many cells is in the manifest. JSON, NDJSON and Parquet are always exact.", true),
 		"file_permission":      permissionArgument("Permission of the three files, octal.", ownerReadWrite, defaultFilePermissionText),
 		"directory_permission": permissionArgument("Permission of directories that are made, octal.", ownerAll, defaultDirPermissionText),
-		"overwrite":            boolArgument("Whether to replace files at the path that this provider did not write, or wrote of another log, when the resource is created.", false),
+		"overwrite":            boolArgument("Whether to replace files at the path that this provider did not write, or that are another export: one that was asked for something else, or one of another log.", false),
+		"allow_shrink":         boolArgument("Whether an export may hold less than the one that it replaces: fewer entries of the same window, or a window that begins before what the service still keeps.", false),
 		"on_missing": schema.StringAttribute{
 			MarkdownDescription: "What to do when the file is not there, as on a fresh runner: `recreate` it, `keep` the state as it is, or `error`. Default: `recreate`.",
 			Optional:            true,
 			Computed:            true,
-			Default:             stringdefault.StaticString(missingRecreate),
-			Validators:          []validator.String{oneOf(missingRecreate, missingKeep, missingError)},
+			Default:             stringdefault.StaticString(driftRecreate),
+			Validators:          []validator.String{oneOf(driftRecreate, driftKeep, driftError)},
 		},
-		"keep_on_destroy": boolArgument("Whether destroying the resource leaves the files where they are.", true),
+		"on_changed": schema.StringAttribute{
+			MarkdownDescription: "What to do when one of the files is not as it was written, in its content or its permission: `recreate` it, `keep` it, or `error`. Each of them warns, and names what was expected and what was found. Default: `recreate`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(driftRecreate),
+			Validators:          []validator.String{oneOf(driftRecreate, driftKeep, driftError)},
+		},
+		"keep_on_destroy": boolArgument("Whether destroying the resource leaves the files where they are. What another resource has written there since stays in any case.", true),
 		"triggers": schema.MapAttribute{
 			MarkdownDescription: "Any values; when one of them changes, the export is made again.",
 			ElementType:         types.StringType,
@@ -154,6 +159,7 @@ func exportResults() map[string]schema.Attribute {
 		"manifest_path":   text("Path of the manifest."),
 		"manifest_sha256": text("SHA-256 of the manifest, hexadecimal."),
 		"exported_at":     text("When the export was made."),
+		"drift":           text("How the files are not as they were written, as the last refresh found them; null when they are."),
 		"completeness":    resourceCompletenessAttribute(),
 		"source": schema.SingleNestedAttribute{
 			MarkdownDescription: "Whose log it is. The export is never made again from another one.",

@@ -175,7 +175,7 @@ func TestCompletenessIsOneShape(t *testing.T) {
 	c := auditlog.Completeness{ClaimedTotal: &total, Proof: auditlog.ProofTotal, SecondPass: true, BeyondRetention: true, Gaps: []auditlog.Window{{End: time.Unix(1, 0)}}}
 
 	var back export.Statement
-	if diags := completenessValue(c).As(t.Context(), &back, basetypes.ObjectAsOptions{}); diags.HasError() {
+	if diags := completenessValue(export.NewStatement(c)).As(t.Context(), &back, basetypes.ObjectAsOptions{}); diags.HasError() {
 		t.Fatal(diags)
 	}
 
@@ -209,7 +209,8 @@ func TestSummariesAreShort(t *testing.T) {
 
 	for _, summary := range []string{
 		lookUpSummary, filterOptionsSummary, exportSummary, configureProvider, checkQuery, checkConfiguration,
-		retentionWarning(upcloud.Info(), auditlog.Completeness{}).summary, driftProblem("x", "").summary, missingProblem("").summary,
+		retentionWarning(upcloud.Info(), auditlog.Completeness{}).summary, driftProblem("x", "").summary, driftErrorProblem("x", "").summary,
+		driftProblem(driftPermission, "").summary, leftWarning("").summary, changedWarning(nil).Summary(), shrinkProblem(&export.ShrinkError{}, upcloud.Info()).summary,
 	} {
 		if len(summary) > 60 || strings.HasSuffix(summary, ".") {
 			t.Errorf("%q", summary)

@@ -40,7 +40,7 @@ func validValues(w *world) map[string][]any {
 
 		"path": {w.file("export")}, "format": {"ndjson", "parquet", "csv"}, "compression": {"none", "gzip"}, "shape": {"entry", "ocsf"},
 		"columns": {[]any{"time", "actor"}}, "delimiter": {",", ";"}, "file_permission": {"0640"}, "directory_permission": {"0750"},
-		"on_missing": {"recreate", "keep", "error"}, "triggers": {map[string]any{"a": "b"}},
+		"on_missing": {"recreate", "keep", "error"}, "on_changed": {"recreate", "keep", "error"}, "triggers": {map[string]any{"a": "b"}},
 
 		"audit_log_archive.service": {"upcloud", "cloudscale", "podstack"}, "audit_log_archive.format": {"ndjson", "parquet"},
 		"audit_log_archive.start": {"30d", "2026-06-01T00:00:00Z"}, "overlap": {"10m"}, "signing_key": {private}, "accept_gap_after": {1},

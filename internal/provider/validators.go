@@ -17,6 +17,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
@@ -168,6 +169,21 @@ func endpointForm() validator.String {
 	}}
 }
 
+// filePathForm checks the path of a file to write.
+func filePathForm() validator.String {
+	return stringForm{`the path of a file on this machine, such as "evidence/audit.ndjson"; for "~" write pathexpand("~/audit.ndjson")`, func(value string) error {
+		if err := durable.CheckPath(value); err != nil {
+			return err
+		}
+
+		if durable.IsDirectoryPath(value) {
+			return errors.New("the path of a directory")
+		}
+
+		return nil
+	}}
+}
+
 func notEmpty() validator.String {
 	return stringForm{"a value of at least one character, or leave the argument out", func(value string) error {
 		if value == "" {
@@ -282,15 +298,7 @@ func (v exportPaths) ValidateList(ctx context.Context, req validator.ListRequest
 		return
 	}
 
-	path := stringForm{"a path or a pattern, such as \"exports/*.csv\"", func(value string) error {
-		if value == "" {
-			return errors.New("empty")
-		}
-
-		return nil
-	}}
-
-	filterList{path}.ValidateList(ctx, req, resp)
+	filterList{stringForm{"a path or a pattern, such as \"exports/*.csv\"", durable.CheckPath}}.ValidateList(ctx, req, resp)
 }
 
 // ignoredHeaders checks a list of headers. It may be empty, as a variable is by

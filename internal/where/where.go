@@ -15,6 +15,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/debug"
 	"cel.dev/cel-go/common/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -119,6 +120,34 @@ func (x *Expression) plan(env *cel.Env, checked *cel.Ast) error {
 
 // String returns the condition as it was written.
 func (x *Expression) String() string { return x.text }
+
+// Same says whether a text is the same condition: white space, comments, needless
+// brackets and the way a literal is quoted make no difference.
+func (x *Expression) Same(text string) bool {
+	if text == x.text {
+		return true
+	}
+
+	o, err := Compile(text)
+
+	return err == nil && x.structure() == o.structure()
+}
+
+func (x *Expression) structure() string {
+	return debug.ToAdornedDebugString(x.ast.Expr(), literalTypes{})
+}
+
+// literalTypes tell 1 from 1.0.
+type literalTypes struct{}
+
+// GetMetadata implements debug.Adorner.
+func (literalTypes) GetMetadata(e any) string {
+	if x, ok := e.(ast.Expr); ok && x.Kind() == ast.LiteralKind {
+		return ":" + x.AsLiteral().Type().TypeName()
+	}
+
+	return ""
+}
 
 // Match says whether the condition holds. An error is an *EvalError.
 func (x *Expression) Match(e *auditlog.Entry) (bool, error) {

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package export
+
+import (
+	"slices"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// Asked is what was asked for. Two exports that were asked for the same are the same
+// export, made at different times.
+type Asked struct {
+	Service   string
+	AsWritten QueryAsWritten
+	// Query is the part of the query that does not say when.
+	Query   auditlog.Query
+	Format  Format
+	Columns []string
+}
+
+// Different lists the arguments, by their names in a configuration, by which two
+// exports are not the same one, however they are spelled.
+func (a Asked) Different(o Asked) []string {
+	w, written := a.AsWritten.normal(), o.AsWritten.normal()
+
+	var names []string
+
+	for _, f := range []struct {
+		name string
+		same bool
+	}{
+		{"service", a.Service == o.Service},
+		{"last", w.Last == written.Last},
+		{"start", w.Start == written.Start},
+		{"end", w.End == written.End},
+		{"settle_delay", w.SettleDelay == written.SettleDelay},
+		{"format", a.Format == o.Format},
+		{"columns", slices.Equal(a.Columns, o.Columns)},
+	} {
+		if !f.same {
+			names = append(names, f.name)
+		}
+	}
+
+	return append(names, a.Query.Different(o.Query)...)
+}
+
+// moves says that the window was not given by a begin, so that each export of it is
+// of another time.
+func (a Asked) moves() bool { return a.AsWritten.Start == "" && a.AsWritten.End == "" }
+
+// Asked returns what the spec asks for.
+func (s *Spec) Asked() Asked {
+	// As a manifest would say it, since it is compared with one.
+	return askedOf(s.Info.Name, s.manifestQuery(), s.Query.Where, s.Format, s.columnNames())
+}
+
+func (s *Spec) manifestQuery() manifestQuery { return newManifestQuery(s.QueryAsWritten, s.Query) }
+
+func (m *manifest) asked() Asked {
+	var condition auditlog.Condition
+	if m.Query.Where != nil {
+		condition = writtenCondition{text: *m.Query.Where}
+	}
+
+	return askedOf(m.Service, m.Query, condition, m.Format, m.Columns)
+}
+
+func askedOf(service string, q manifestQuery, condition auditlog.Condition, f Format, columns []string) Asked {
+	text := func(p *string) string {
+		if p == nil {
+			return ""
+		}
+
+		return *p
+	}
+
+	return Asked{
+		Service: service, Format: f, Columns: columns,
+		AsWritten: QueryAsWritten{Last: text(q.Last), Start: text(q.Start), End: text(q.End), SettleDelay: text(q.SettleDelay)},
+		Query: auditlog.Query{
+			Actions: q.Actions, Operations: q.Operations, ResourceTypes: q.ResourceTypes, ResourceIDs: q.ResourceIDs,
+			Actors: q.Actors, Origins: q.Origins, IPAddresses: q.IPAddresses, Search: text(q.Search), Where: condition,
+		},
+	}
+}
+
+// writtenCondition is a condition of a manifest, which is only compared with.
+type writtenCondition struct {
+	auditlog.Condition
+
+	text string
+}
+
+// String implements auditlog.Condition.
+func (c writtenCondition) String() string { return c.text }
+
+// Same implements auditlog.Condition.
+func (c writtenCondition) Same(text string) bool { return c.text == text }
+
+// normal returns the bounds in one spelling, defaults included.
+func (w QueryAsWritten) normal() QueryAsWritten {
+	n := QueryAsWritten{Last: normalSpan(w.Last), Start: normalTime(w.Start), End: normalTime(w.End), SettleDelay: normalSpan(w.SettleDelay)}
+	if n.Last == "" && n.Start == "" && n.End == "" {
+		n.Last = auditlog.DefaultLast.String()
+	}
+
+	return n
+}
+
+// WithStart returns the bounds with the default of the begin, for a window that had
+// ended when it was read.
+func (w QueryAsWritten) WithStart() QueryAsWritten {
+	if end, err := time.Parse(time.RFC3339Nano, w.End); err == nil && w.Start == "" {
+		w.Start = end.Add(-auditlog.DefaultLast).Format(time.RFC3339Nano)
+	}
+
+	return w
+}
+
+func normalSpan(text string) string {
+	if d, err := auditlog.ParseSpan(text); err == nil {
+		return d.String()
+	}
+
+	return text
+}
+
+func normalTime(text string) string {
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return auditlog.FormatTime(t)
+	}
+
+	return text
+}
+
+// Before is an export that another one takes the place of.
+type Before struct {
+	Asked
+
+	// ManifestSHA256 is that of the manifest, in hexadecimal.
+	ManifestSHA256 string
+	// ExportedAt is zero where it is not known.
+	ExportedAt time.Time
+	EntryCount int64
+	// Window is the one that was read, and BeyondRetention that it began before the
+	// retention already then.
+	Window          auditlog.Window
+	BeyondRetention bool
+}
+
+// ShrinkError says that a new export would hold less than the one that it would take
+// the place of.
+type ShrinkError struct {
+	Kept   Before
+	Count  int64
+	Window auditlog.Window
+	// Retention is how far back the cloud keeps its log, zero where the window begins
+	// within it.
+	Retention time.Duration
+}
+
+func (e *ShrinkError) Error() string {
+	return "the new export would hold less than the one that is kept"
+}
+
+// shrinks says whether a reading would take away what only the export before it has
+// left. Of a window that moves, an export is expected to lose what the last one had.
+func (b *Before) shrinks(a Asked, count int64, c *auditlog.Completeness) bool {
+	covered := !c.Window.Start.After(b.Window.Start) && !c.Window.End.Before(b.Window.End)
+	fewer := count < b.EntryCount
+
+	switch {
+	case covered && c.BeyondRetention:
+		return fewer || !b.BeyondRetention
+	case covered && fewer:
+		return len(a.Query.Different(b.Query)) == 0
+	default:
+		return c.BeyondRetention && fewer && !a.moves()
+	}
+}

@@ -1,0 +1,831 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/provider"
+)
+
+// run is a provider that was configured for one run of Terraform.
+func (w *world) run() configured { return w.provider(w.t, w.settings()) }
+
+func (w *world) exportArgs(file string) args {
+	return args{"service": "upcloud", "path": w.file(file), "format": "ndjson", "start": "2026-06-01T00:00:00Z", "end": "2026-06-30T00:00:00Z"}
+}
+
+// content is what lies in a directory, by name.
+func (w *world) content(dir string) map[string]string {
+	w.t.Helper()
+
+	all := map[string]string{}
+
+	for _, name := range w.files(dir) {
+		if info, err := os.Stat(w.file(filepath.Join(dir, name))); err == nil && info.Mode().IsRegular() {
+			all[name] = w.read(filepath.Join(dir, name))
+		}
+	}
+
+	return all
+}
+
+// does wants the last plan to be that.
+func (m *managed) does(action string) {
+	m.t.Helper()
+
+	if m.action != action {
+		m.t.Errorf("the plan is to %s, want %s; errors %q", m.action, action, m.errors())
+	}
+}
+
+func TestExportPathIsWhatItNames(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 40, Seed: 31})
+	m := newManaged(w.run(), provider.ExportType)
+	base := w.exportArgs("out/x")
+
+	m.apply(w.run(), base)
+	m.does("create")
+
+	before := w.content("out")
+	if len(before) != 3 {
+		t.Fatalf("files are %v", w.files("out"))
+	}
+
+	spellings := []string{"./out/x", "out//x", "out/../out/x", "out/./x", "no/../out/x"}
+
+	if err := os.Symlink(w.file("out"), w.file("link")); err == nil {
+		spellings = append(spellings, "link/x", "link/./x")
+	}
+
+	w.later.Store(int64(time.Hour))
+
+	for _, path := range spellings {
+		m.plan(w.run(), with(base, args{"path": w.dir + "/" + path}))
+		m.does("none")
+
+		m.apply(w.run(), with(base, args{"path": w.dir + "/" + path, "on_missing": "keep"}))
+		m.does("update")
+		m.is("path", w.file("out/x"))
+
+		m.apply(w.run(), base)
+		m.does("update")
+	}
+
+	if diff := cmp.Diff(before, w.content("out")); diff != "" {
+		t.Errorf("the export (-want +got):\n%s", diff)
+	}
+
+	for _, path := range []string{"out/X", "out/y", "x", "link/y"} {
+		m.plan(w.run(), with(base, args{"path": w.dir + "/" + path}))
+		m.does("replace")
+	}
+}
+
+func TestExportPathIsOnThisMachine(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 4})
+
+	for _, path := range []string{
+		"s3://evidence/june.csv", "S3://evidence/june.csv", "s3:/evidence/june.csv", "s3:evidence/june.csv", "file:///var/june.csv",
+		"file:june.csv", "https://example.com/june.csv", "gs://evidence/june.csv", "~/june.csv", "~", "~root/june.csv", "$HOME/june.csv", "${HOME}/june.csv",
+		"%USERPROFILE%/june.csv", " june.csv", "june.csv\n", "out/", "out/.", "..", ".", "",
+	} {
+		m := newManaged(w.run(), provider.ExportType)
+		m.plan(w.run(), with(w.exportArgs("x"), args{"path": path}))
+		m.fails("Check the configuration", `AttributeName("path")`, "The value of path cannot be used: it is", "the path of a file on this machine")
+	}
+
+	if files := w.files("."); len(files) > 0 {
+		t.Errorf("files are %v", files)
+	}
+}
+
+// Equal spellings write nothing: neither those that are given on both sides, for which
+// nothing is planned, nor defaults that are spelled out.
+func TestExportSpellingsWriteNothing(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 200, Seed: 32})
+	base := with(w.exportArgs("x"), args{
+		"settle_delay": "1m", "start": "2026-06-01T00:00:00Z", "operations": list("read", "update"), "actors": list("a", "b"),
+		"ip_addresses": list("203.0.113.7", "2001:db8::/32"), "search": "straße", "where": `entry.actor != "a  b" && entry.resource_id != "x"`,
+		"redact": args{"actor": "drop"}, "triggers": args{"a": "1"}, "allow_unknown_values": true,
+	})
+
+	for name, c := range map[string]struct {
+		before, after args
+		action        string
+	}{
+		"60s":                    {nil, args{"settle_delay": "60s"}, "none"},
+		"another zone":           {nil, args{"start": "2026-06-01T01:00:00+01:00", "end": "2026-06-29T22:30:00.000-01:30"}, "none"},
+		"day and hours":          {args{"start": nil, "end": nil, "last": "7d"}, args{"start": nil, "end": nil, "last": "168h"}, "none"},
+		"week and days":          {args{"start": nil, "end": nil, "last": "1w"}, args{"start": nil, "end": nil, "last": "7d"}, "none"},
+		"order":                  {nil, args{"operations": list("update", "read"), "actors": list("b", "a", "b")}, "none"},
+		"addresses":              {nil, args{"ip_addresses": list("2001:DB8:0::/32", "::ffff:203.0.113.7")}, "none"},
+		"case of search":         {nil, args{"search": "STRASSE"}, "none"},
+		"white space":            {nil, args{"where": "entry.actor != \"a  b\"\n  && entry.resource_id!=\"x\" // why"}, "none"},
+		"implied rules":          {nil, args{"redact": args{"actor": "drop", "message": "drop"}}, "none"},
+		"default delay":          {nil, args{"settle_delay": nil}, "update"},
+		"default delay, given":   {args{"settle_delay": nil}, args{"settle_delay": "60s"}, "update"},
+		"default compression":    {nil, args{"compression": "none"}, "update"},
+		"default shape":          {nil, args{"shape": "entry"}, "update"},
+		"default columns":        {nil, args{"columns": columns()}, "update"},
+		"default window":         {args{"start": nil, "end": nil}, args{"start": nil, "end": nil, "last": "1d"}, "update"},
+		"default start":          {args{"start": nil}, args{"start": "2026-06-29T00:00:00Z"}, "update"},
+		"default permission":     {nil, args{"file_permission": "0600", "directory_permission": "0700"}, "none"},
+		"default decisions":      {nil, args{"overwrite": false, "allow_shrink": false, "on_missing": "recreate", "on_changed": "recreate", "keep_on_destroy": true, "spreadsheet_safe": true}, "none"},
+		"spreadsheets of NDJSON": {nil, args{"spreadsheet_safe": false}, "update"},
+		"empty triggers":         {args{"triggers": nil}, args{"triggers": args{}}, "update"},
+		"no triggers":            {args{"triggers": args{}}, args{"triggers": nil}, "update"},
+		"empty rules":            {args{"redact": nil}, args{"redact": args{}}, "update"},
+		"rules that keep":        {args{"redact": nil}, args{"redact": args{"actor": "keep"}}, "update"},
+		"timeouts":               {nil, args{"timeouts": args{"create": "2h"}}, "update"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			file := strings.ReplaceAll(name, " ", "-") + "/x"
+			before, after := with(base, c.before), with(base, c.after)
+			before["path"], after["path"] = w.file(file), w.file(file)
+
+			m := newManaged(w.provider(t, w.settings()), provider.ExportType)
+			m.apply(w.provider(t, w.settings()), before)
+
+			if len(m.errors()) > 0 {
+				t.Fatal(m.errors())
+			}
+
+			written := m.at("manifest_sha256")
+
+			m.apply(w.provider(t, w.settings()), after)
+			m.does(c.action)
+			m.is("manifest_sha256", written)
+			m.plan(w.provider(t, w.settings()), after)
+			m.does("none")
+		})
+	}
+
+	for name, after := range map[string]args{
+		"another delay":      {"settle_delay": "61s"},
+		"another time":       {"start": "2026-06-01T00:00:00+01:00"},
+		"a space in a text":  {"where": `entry.actor != "a b" && entry.resource_id != "x"`},
+		"one value fewer":    {"actors": list("a")},
+		"another address":    {"ip_addresses": list("203.0.113.7", "2001:db8::/33")},
+		"another rule":       {"redact": args{"actor": "drop", "message": "keep"}},
+		"a field to protect": {"redact": args{"actor": "drop", "origin": "keep"}},
+		"another trigger":    {"triggers": args{"a": "2"}},
+		"order of columns":   {"columns": append(columns()[1:], "id")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			file := strings.ReplaceAll(name, " ", "-") + "/x"
+			before, after := with(base, args{"path": w.file(file)}), with(with(base, after), args{"path": w.file(file)})
+
+			m := newManaged(w.provider(t, w.settings()), provider.ExportType)
+			m.apply(w.provider(t, w.settings()), before)
+			m.plan(w.provider(t, w.settings()), after)
+			m.does("update")
+
+			if got := m.errors(); len(got) > 0 {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+func columns() []any {
+	all := []any{}
+	for _, f := range auditlog.Fields() {
+		all = append(all, f.Name)
+	}
+
+	return all
+}
+
+// The only configured service is meant where none is given.
+func TestExportServiceSpelledOut(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 40, Seed: 33})
+	run := func() configured { return w.provider(t, with(w.settings(), args{"cloudscale": nil})) }
+	base := with(w.exportArgs("x"), args{"service": nil})
+
+	m := newManaged(run(), provider.ExportType)
+	m.apply(run(), base)
+
+	written := m.at("manifest_sha256")
+
+	m.apply(run(), with(base, args{"service": "upcloud"}))
+	m.does("update")
+	m.is("manifest_sha256", written)
+	m.apply(run(), base)
+	m.does("update")
+	m.is("manifest_sha256", written)
+}
+
+// A fuller export is not replaced by an emptier one: June, in December.
+func TestExportIsNotReplacedByLess(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 120, Seed: 34, NoExamples: true})
+	base := w.exportArgs("june")
+
+	m := newManaged(w.run(), provider.ExportType)
+	m.apply(w.run(), base)
+
+	count, before := m.at("entry_count"), w.content(".")
+	if count == int64(0) {
+		t.Fatal("June is empty")
+	}
+
+	const retention = "The window begins before the service's retention"
+
+	w.later.Store(int64(180 * 24 * time.Hour))
+
+	if err := w.fake.Load(strings.NewReader("")); err != nil { // The service has dropped everything.
+		t.Fatal(err)
+	}
+
+	// What stays as it is says nothing.
+	m.apply(w.run(), with(base, args{"settle_delay": "60s"}))
+	m.quiet()
+	m.plan(w.run(), with(base, args{"triggers": args{"again": "1"}}))
+	m.warns(retention, "Entries kept so far: "+fmt.Sprint(count))
+
+	lost := []string{
+		"Export audit logs", `AttributeName("path")`, "Entries kept so far: " + fmt.Sprint(count), "Entries read now: 0", "allow_shrink = true",
+	}
+
+	for name, arguments := range map[string]args{
+		"trigger":          {"triggers": args{"again": "1"}},
+		"another delay":    {"settle_delay": "2m"},
+		"a longer window":  {"end": "2026-07-02T00:00:00Z"},
+		"a shorter window": {"start": "2026-06-02T00:00:00Z"},
+		"another format":   {"format": "csv"},
+		"overwrite":        {"triggers": args{"again": "1"}, "overwrite": true},
+	} {
+		m.apply(w.run(), with(base, arguments))
+		m.fails(lost...)
+
+		if diff := cmp.Diff(before, w.content(".")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+
+	// A fresh runner, and a state that was lost.
+	for name := range before {
+		w.remove(name)
+	}
+
+	m.apply(w.run(), base)
+	m.fails(lost...)
+
+	for name, text := range before {
+		w.write(name, text)
+	}
+
+	newcomer := newManaged(w.run(), provider.ExportType)
+	newcomer.apply(w.run(), base)
+	newcomer.fails(lost...)
+
+	// Nor is it removed to make room for one.
+	m.apply(w.run(), with(base, args{"keep_on_destroy": false}))
+	m.does("update")
+
+	removed := []string{"Export audit logs", "would be removed", "Entries kept so far: " + fmt.Sprint(count), "allow_shrink = true"}
+
+	m.apply(w.run(), with(base, args{"keep_on_destroy": false, "path": w.file("elsewhere")}))
+	m.fails(removed...)
+	newcomer.plan(w.run(), with(base, args{"keep_on_destroy": false}))
+	newcomer.fails(removed...)
+
+	if diff := cmp.Diff(before, w.content(".")); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+
+	m.apply(w.run(), with(base, args{"triggers": args{"again": "1"}, "allow_shrink": true}))
+	m.is("entry_count", 0)
+}
+
+// An export replaces only itself, from whichever state.
+func TestExportReplacesOnlyItself(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 60, Seed: 35})
+	base := w.exportArgs("x")
+
+	first := newManaged(w.run(), provider.ExportType)
+	first.apply(w.run(), base)
+
+	before := w.content(".")
+
+	for name, arguments := range map[string]args{
+		"window": {"start": "2026-06-02T00:00:00Z"}, "filter": {"operations": list("delete")}, "columns": {"columns": list("id", "time")},
+		"format": {"format": "csv"}, "last": {"start": nil, "end": nil, "last": "30d"}, "spelling of the path": {"path": w.dir + "/./x", "end": nil},
+	} {
+		second := newManaged(w.run(), provider.ExportType)
+		second.plan(w.run(), with(base, arguments))
+		second.fails("Another export is in the way", "Differs in: ", "set overwrite = true")
+
+		second.apply(w.run(), with(base, arguments))
+
+		if diff := cmp.Diff(before, w.content(".")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+
+	// The same export, whose state was lost, spelled in another way.
+	second := newManaged(w.run(), provider.ExportType)
+	second.apply(w.run(), with(base, args{"start": "2026-06-01T02:00:00+02:00"}))
+	second.does("create")
+	second.quiet()
+
+	// Another state took the path over, which the first one does not take back.
+	third := newManaged(w.run(), provider.ExportType)
+	third.apply(w.run(), with(base, args{"format": "csv", "overwrite": true}))
+
+	before = w.content(".")
+
+	first.apply(w.run(), base)
+	first.fails("Another export is in the way", "Differs in: format")
+
+	if diff := cmp.Diff(before, w.content(".")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Two resources of one run with one path: the second is refused, whatever the order.
+func TestExportPathsOfOneRun(t *testing.T) {
+	t.Parallel()
+
+	for name, other := range map[string]string{"the same": "x", "spelled otherwise": "./x", "its manifest": "x.manifest.json", "its checksums": "x.sha256"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 36})
+			a, b := w.exportArgs("x"), with(w.exportArgs("x"), args{"path": w.dir + "/" + other})
+			refused := []string{"Another resource writes to the same path", `AttributeName("path")`}
+
+			// Both planned first.
+			run := w.run()
+			first, second := newManaged(run, provider.ExportType), newManaged(run, provider.ExportType)
+			planned := first.plan(run, a)
+			second.plan(run, b)
+			second.fails(refused...)
+
+			// One after the other.
+			first.finish(run, a, first.state, planned)
+			first.quiet()
+			second.plan(run, b)
+			second.fails(refused...)
+
+			// The first one stays as it is.
+			run = w.run()
+			first.plan(run, a)
+			first.does("none")
+			second.plan(run, b)
+			second.fails(refused...)
+
+			// The other way round; the one that exists is refused then.
+			run = w.run()
+			second.plan(run, b)
+			first.plan(run, a)
+			first.fails(refused...)
+
+			// Both were planned in runs of their own.
+			run = w.run()
+			third, fourth := newManaged(run, provider.ExportType), newManaged(run, provider.ExportType)
+			one, two := third.plan(w.run(), with(a, args{"path": w.dir + "/new"})), fourth.plan(w.run(), with(a, args{"path": w.dir + "/./new"}))
+			third.finish(run, with(a, args{"path": w.dir + "/new"}), third.state, one)
+			third.quiet()
+			fourth.finish(run, with(a, args{"path": w.dir + "/./new"}), fourth.state, two)
+			fourth.fails(refused...)
+
+			// Several provider configurations, each in a process of its own.
+			run, alias := w.run(), w.run()
+			w.later.Add(int64(time.Second))
+
+			base := with(a, args{"path": w.dir + "/alias"})
+			fifth, sixth := newManaged(run, provider.ExportType), newManaged(alias, provider.ExportType)
+			one, two = fifth.plan(run, base), sixth.plan(alias, base)
+			fifth.finish(run, base, fifth.state, one)
+			fifth.quiet()
+			sixth.finish(alias, base, sixth.state, two)
+			sixth.fails("Another resource or another run has written an export there since this run began")
+
+			// One resource is planned several times, and replaced.
+			run = w.run()
+			first.plan(run, a)
+			first.apply(run, with(a, args{"path": w.file("elsewhere")}))
+			first.does("replace")
+		})
+	}
+}
+
+// Deleting deletes what this instance wrote.
+func TestExportDeletesWhatItWrote(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 37})
+
+	for name, c := range map[string]struct {
+		change func(base args)
+		left   bool
+		warns  string
+	}{
+		"as written":    {func(args) {}, false, ""},
+		"nothing there": {func(base args) { w.removeAll(filepath.Dir(base["path"].(string))) }, false, ""},
+		"another's since": {func(base args) {
+			w.later.Add(int64(time.Second))
+
+			other := newManaged(w.run(), provider.ExportType)
+			other.apply(w.run(), base)
+			other.quiet()
+		}, true, "Found SHA-256: "},
+		"manifest gone": {func(base args) {
+			if err := os.Remove(base["path"].(string) + ".manifest.json"); err != nil {
+				t.Fatal(err)
+			}
+		}, true, "Found SHA-256: no file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			run := func() configured { return w.provider(t, w.settings()) }
+			dir := strings.ReplaceAll(name, " ", "-")
+			base := with(w.exportArgs(dir+"/x"), args{"keep_on_destroy": false})
+
+			m := newManaged(run(), provider.ExportType)
+			m.apply(run(), base)
+			c.change(base)
+			m.destroy(run())
+
+			if c.warns == "" {
+				m.quiet()
+			} else {
+				m.warns("The audit log export was left where it is", w.file(dir+"/x"), "Expected SHA-256", c.warns)
+			}
+
+			if files, err := os.ReadDir(w.file(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) || (len(files) > 0) != c.left {
+				t.Errorf("files are %v, %v", files, err)
+			}
+		})
+	}
+
+	// A new one at the same path before the old one goes, at the very same time.
+	base := with(w.exportArgs("before/x"), args{"keep_on_destroy": false})
+	run := w.run()
+	old := newManaged(run, provider.ExportType)
+	old.apply(w.run(), base)
+
+	run = w.run()
+	young := newManaged(run, provider.ExportType)
+	young.apply(run, base)
+	young.quiet()
+	old.destroy(run)
+	old.warns("The audit log export was left where it is")
+
+	if got := w.files("before"); len(got) != 3 {
+		t.Errorf("files are %v", got)
+	}
+
+	// A kept export is forgotten whatever is at its path.
+	kept := newManaged(run, provider.ExportType)
+	kept.apply(w.run(), w.exportArgs("kept/x"))
+	w.removeAll(w.file("kept"))
+	w.write("kept", "a file where there was a directory")
+	kept.refresh(w.run())
+	kept.warns("Look at the audit log export")
+	kept.destroy(w.run())
+	kept.quiet()
+}
+
+func (w *world) removeAll(dir string) {
+	w.t.Helper()
+
+	if err := os.RemoveAll(dir); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Tampering is said, and what follows from it is for on_changed to say.
+func TestExportTamperingIsSaid(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 30, Seed: 38})
+
+	for name, c := range map[string]struct {
+		change func(path string) error
+		says   []string
+		unix   bool
+	}{
+		"changed":          {func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) }, []string{"Expected SHA-256: ", "Found SHA-256: 4f53cda18c2baa0c"}, false},
+		"truncated":        {func(path string) error { return os.Truncate(path, 10) }, []string{"Expected SHA-256: ", "Found SHA-256: "}, false},
+		"manifest changed": {func(path string) error { return os.WriteFile(path+".manifest.json", []byte("{}"), 0o600) }, []string{"x.manifest.json", "Found SHA-256: 44136fa355b3678a"}, false},
+		"manifest gone":    {func(path string) error { return os.Remove(path + ".manifest.json") }, []string{"x.manifest.json", "Found SHA-256: no file"}, false},
+		"checksums gone":   {func(path string) error { return os.Remove(path + ".sha256") }, []string{"x.sha256", "Found SHA-256: no file"}, false},
+		"checksums":        {func(path string) error { return os.WriteFile(path+".sha256", nil, 0o600) }, []string{"x.sha256", "Found SHA-256: e3b0c44298fc1c14"}, false},
+		"permission":       {func(path string) error { return os.Chmod(path, 0o644) }, []string{"Expected permission: 0600", "Found permission: 0644"}, true},
+		"of the manifest":  {func(path string) error { return os.Chmod(path+".manifest.json", 0o666) }, []string{"x.manifest.json", "Found permission: 0666"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			if c.unix && runtime.GOOS == "windows" {
+				t.Skip("no permissions")
+			}
+
+			run := func() configured { return w.provider(t, w.settings()) }
+			dir := strings.ReplaceAll(name, " ", "-")
+			base := w.exportArgs(dir + "/x")
+
+			m := newManaged(run(), provider.ExportType)
+			m.apply(run(), base)
+			m.is("drift", nil)
+
+			before := w.content(dir)
+			tamper := func() {
+				t.Helper()
+
+				if err := c.change(w.file(dir + "/x")); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			tamper()
+
+			changed := w.content(dir)
+			says := append([]string{"The audit log export was changed", w.file(dir + "/x")}, c.says...)
+
+			// A refresh alone says it, every time.
+			for range 2 {
+				m.refresh(run())
+				m.warns(says...)
+
+				if m.at("drift") == nil {
+					t.Error("the state says nothing")
+				}
+			}
+
+			m.apply(run(), with(base, args{"on_changed": "error"}))
+			m.fails("Look at the audit log export", "Path: "+w.file(dir+"/x"), "The export was changed", "on_changed")
+
+			m.apply(run(), with(base, args{"on_changed": "keep"}))
+			m.warns(says...)
+			m.apply(run(), with(base, args{"on_changed": "keep"}))
+			m.does("none")
+
+			if diff := cmp.Diff(changed, w.content(dir)); diff != "" {
+				t.Errorf("kept (-want +got):\n%s", diff)
+			}
+
+			m.apply(run(), base)
+			m.does("update")
+			m.warns(says...)
+			m.is("drift", nil)
+
+			if diff := cmp.Diff(before, w.content(dir)); diff != "" {
+				t.Errorf("made again (-want +got):\n%s", diff)
+			}
+
+			if info, err := os.Stat(w.file(dir + "/x")); err == nil && c.unix && info.Mode().Perm() != 0o600 {
+				t.Errorf("permission is %v", info.Mode())
+			}
+
+			m.plan(run(), base)
+			m.does("none")
+			m.quiet()
+		})
+	}
+}
+
+// What holds for exports holds for the arguments of archives that look like theirs.
+func TestArchiveSpellingsWriteNothing(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 60, Seed: 39})
+	base := args{
+		"service": "upcloud", "destination": w.file("archive"), "start": "30d", "settle_delay": "1m", "overlap": "10m",
+		"operations": list("read", "update"), "where": `entry.actor != "a  b" && entry.resource_id != "x"`, "redact": args{"actor": "drop"},
+	}
+
+	m := newManaged(w.run(), provider.ArchiveType)
+	m.apply(w.run(), base)
+
+	if len(m.errors()) > 0 {
+		t.Fatal(m.errors())
+	}
+
+	before, head := w.filesBelow(), m.at("head_sha256")
+
+	for name, c := range map[string]struct {
+		after  args
+		action string
+	}{
+		"path":          {args{"destination": w.dir + "/./archive/"}, "none"},
+		"another way":   {args{"destination": w.dir + "/no/../archive"}, "none"},
+		"spans":         {args{"settle_delay": "60s", "overlap": "600s", "start": "720h"}, "none"},
+		"order":         {args{"operations": list("update", "read", "read")}, "none"},
+		"white space":   {args{"where": "entry.actor!=\"a  b\"&&\nentry.resource_id!='x'"}, "none"},
+		"implied rules": {args{"redact": args{"actor": "drop", "message": "drop"}}, "none"},
+		"defaults":      {args{"settle_delay": nil, "overlap": nil}, "update"},
+		"timeouts":      {args{"timeouts": args{"update": "1h"}}, "update"},
+	} {
+		m.apply(w.run(), with(base, c.after))
+
+		if m.action != c.action || m.at("head_sha256") != head {
+			t.Errorf("%s: the plan is to %s, want %s; %s", name, m.action, c.action, m.errors())
+		}
+
+		m.apply(w.run(), base)
+	}
+
+	if diff := cmp.Diff(before, w.filesBelow()); diff != "" {
+		t.Errorf("the archive (-want +got):\n%s", diff)
+	}
+
+	for name, after := range map[string]args{
+		"another place": {"destination": w.file("archive2")}, "a part of it": {"destination": w.file("archive/sub")},
+	} {
+		if m.plan(w.run(), with(base, after)); m.action != "replace" {
+			t.Errorf("%s: the plan is to %s", name, m.action)
+		}
+	}
+
+	for _, destination := range []string{"~/archive", "$HOME/archive", "file:///archive", "s3:/evidence", " archive"} {
+		m.plan(w.run(), with(base, args{"destination": destination}))
+		m.fails("The value of destination cannot be used", `AttributeName("destination")`)
+	}
+}
+
+// An import takes over what the manifest says, so that a plan with the configuration
+// that made the export is empty.
+func TestExportIsImported(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 80, Seed: 40})
+	w.env["AUDIT_REDACTION_KEY"] = "a random text of some length"
+
+	for name, more := range map[string]args{
+		"plain":        {},
+		"bounds":       {"start": nil},
+		"last":         {"start": nil, "end": nil, "last": "30d"},
+		"no bounds":    {"start": nil, "end": nil},
+		"delay":        {"settle_delay": "5m"},
+		"filters":      {"operations": list("read", "update"), "actors": list("a"), "ip_addresses": list("203.0.113.0/24"), "search": "<x>"},
+		"condition":    {"where": "entry.actor != \"a  b\"\n && entry.resource_id != \"x\""},
+		"csv":          {"format": "csv", "columns": list("time", "id"), "compression": "gzip", "spreadsheet_safe": false},
+		"parquet":      {"format": "parquet", "compression": "none"},
+		"ocsf":         {"shape": "ocsf", "compression": "zstd"},
+		"redacted":     {"redact": args{"actor": "hash", "ip_address": "mask", "message": "keep"}},
+		"permission":   {"file_permission": "0640"},
+		"other cloud":  {"service": "cloudscale"},
+		"nothing left": {"operations": list("delete"), "search": "no such entry"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			run := func() configured { return w.provider(t, w.settings()) }
+			base := with(with(w.exportArgs(strings.ReplaceAll(name, " ", "-")), more), args{"keep_on_destroy": true})
+
+			made := newManaged(run(), provider.ExportType)
+			made.apply(run(), base)
+
+			if len(made.errors()) > 0 {
+				t.Fatal(made.errors())
+			}
+
+			m := newManaged(run(), provider.ExportType)
+			m.imports(run(), base["path"].(string))
+			m.quiet()
+
+			for attribute := range m.answer.state {
+				if fmt.Sprint(m.at(attribute)) != fmt.Sprint(made.at(attribute)) {
+					t.Errorf("%s is %v, want %v", attribute, m.at(attribute), made.at(attribute))
+				}
+			}
+
+			m.plan(run(), base)
+			m.does("none")
+		})
+	}
+
+	for id, says := range map[string]string{
+		"~/x": "a path that a shell would replace", "s3://bucket/x": "an address, not a path", "": "it is empty",
+		w.file("missing"): "No manifest of this provider describes an export at the path", w.dir: "No manifest",
+	} {
+		m := newManaged(w.run(), provider.ExportType)
+		m.imports(w.run(), id)
+		m.fails("Import the audit log export", says)
+	}
+
+	// What was changed before the import is said, and not taken for what was written.
+	base := w.exportArgs("tampered")
+	newManaged(w.run(), provider.ExportType).apply(w.run(), base)
+	w.write("tampered", "{}")
+
+	m := newManaged(w.run(), provider.ExportType)
+	m.imports(w.run(), w.dir+"/./tampered")
+	m.warns("The audit log export was changed", "Expected SHA-256", "Found SHA-256")
+}
+
+// A replacement that comes before the end of the old resource keeps its files, also
+// where both are written at the very same time.
+func TestAccExport_createBeforeDestroy(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 41})
+	config := func(input, path string) string {
+		return fmt.Sprintf("resource \"terraform_data\" \"test\" {\n  input = %q\n}\n", input) +
+			w.export(path, "json", month+"  keep_on_destroy = false\n  lifecycle {\n    create_before_destroy = true\n    replace_triggered_by = [terraform_data.test]\n  }\n")
+	}
+	there := func(names ...string) resource.TestCheckFunc {
+		return func(*terraform.State) error {
+			if got := w.files("."); !slices.Equal(got, names) {
+				return fmt.Errorf("files are %v", got)
+			}
+
+			w.verify(".", names[2])
+
+			return nil
+		}
+	}
+
+	w.test(
+		resource.TestStep{Config: config("1", "a"), Check: there("a", "a.manifest.json", "a.sha256")},
+		resource.TestStep{
+			Config:           config("2", "a"),
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionCreateBeforeDestroy),
+			Check:            there("a", "a.manifest.json", "a.sha256"),
+		},
+		resource.TestStep{ // Another path is another export, and the old one goes.
+			Config:           config("2", "b"),
+			ConfigPlanChecks: expectAction(plancheck.ResourceActionCreateBeforeDestroy),
+			Check:            there("b", "b.manifest.json", "b.sha256"),
+		},
+	)
+
+	if got := w.files("."); len(got) != 0 {
+		t.Errorf("files are %v", got)
+	}
+}
+
+func TestAccExport_twoResourcesOnePath(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 42})
+	second := func(path, more string) string {
+		return fmt.Sprintf("\nresource \"audit_log_export\" \"second\" {\n  path   = %q\n  format = \"json\"\n%s}\n", path, month+more)
+	}
+	refused := diagnostic("Export audit logs", `Another resource writes to the same path, or to one of the files beside it.
+
+Path: … Give each export a path of its own.`)
+
+	w.test(
+		resource.TestStep{Config: w.export("a", "json", month) + second(w.dir+"/./a", ""), ExpectError: refused},
+		resource.TestStep{ // Whatever is known only in the apply.
+			Config: "resource \"terraform_data\" \"test\" {\n  input = \"a\"\n}\n" + strings.ReplaceAll(w.export("a", "json", month), `/a"`, `/${terraform_data.test.output}"`) +
+				strings.ReplaceAll(second(w.file("a"), "  depends_on = [audit_log_export.test]\n"), `/a"`, `/${terraform_data.test.output}"`),
+			ExpectError: refused,
+		},
+		resource.TestStep{Config: w.export("a", "json", month)},
+		resource.TestStep{Config: w.export("a", "json", month) + second(w.file("a"), ""), ExpectError: refused},
+	)
+}
+
+func TestAccExport_import(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 43})
+	config := w.export("a", "csv", month+"  operations = [\"update\", \"read\"]\n  where = \"entry.actor != \\\"a  b\\\"\"\n")
+
+	w.test(resource.TestStep{Config: config})
+	w.test(
+		resource.TestStep{Config: config, ResourceName: exported, ImportState: true, ImportStateId: w.dir + "/./a", ImportStatePersist: true},
+		resource.TestStep{
+			Config:           config,
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		},
+	)
+}
