@@ -231,7 +231,7 @@ func TestAccExport_readsTwiceOnlyWhereItHasTo(t *testing.T) {
 
 		w.test(resource.TestStep{Config: w.export("a.ndjson", "ndjson", more)})
 
-		// Whose log it is is asked beside it.
+		// The service is also asked whose log it is.
 		readings := 0
 		for _, r := range w.fake.Requests() {
 			if r.Path == "/1.3/audit-logs" {

@@ -67,7 +67,7 @@ func accountName(ctx context.Context, c *client.Client) (string, error) {
 
 	err := c.Get(ctx, accountPath, nil, func(body []byte, _ func(string) string) error {
 		if err := exactjson.Unmarshal(body, &answer); err != nil {
-			return err //nolint:wrapcheck // The client names what is wrong with an answer.
+			return err
 		}
 
 		if answer.Account.Username == "" {
@@ -77,7 +77,7 @@ func accountName(ctx context.Context, c *client.Client) (string, error) {
 		return nil
 	})
 	if err != nil {
-		return "", err //nolint:wrapcheck // The client's own, which says what was asked for.
+		return "", err
 	}
 
 	return answer.Account.Username, nil
