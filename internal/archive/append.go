@@ -57,7 +57,7 @@ type Pending struct {
 // archived, and the next run goes on from there.
 func (a *Archive) Append(ctx context.Context) (Result, error) {
 	if a.signed && a.o.Signer == nil {
-		return Result{}, fmt.Errorf("%w: it is signed, and no key is given to sign the next one", ErrSignature)
+		return Result{}, ErrNoKey
 	}
 
 	r, err := a.begin(ctx)

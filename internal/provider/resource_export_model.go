@@ -325,6 +325,10 @@ func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagno
 		return otherLogProblem(other, exportSummary, "export").at(path.Root("path"))
 	}
 
+	if p, ok := (problem{summary: exportSummary}).with("Service", info.Name).ended(err); ok {
+		return p.diagnostic()
+	}
+
 	return fileProblem(err, exportSummary).at(path.Root("path"))
 }
 
