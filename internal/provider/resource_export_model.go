@@ -78,7 +78,7 @@ func (m *exportModel) validate() diag.Diagnostics {
 				summary: checkConfiguration,
 				cause:   "A column is named twice.",
 				next:    "Remove one of the two.",
-			}.with("Column", name.ValueString()).at(path.Root("columns").AtListIndex(i)))
+			}.at(path.Root("columns").AtListIndex(i)))
 		}
 
 		seen[name.ValueString()] = true

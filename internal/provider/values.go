@@ -5,6 +5,7 @@ package provider
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ func confirmValues(ctx context.Context, s auditlog.Service, q *auditlog.Query, m
 	for i := range unknown {
 		p, at := unknownValueProblem(&unknown[i], info)
 		if q.AllowUnknownValues {
-			diags.Append(diag.NewAttributeWarningDiagnostic(at, p.summary, p.detail()))
+			diags.Append(p.warningAt(at))
 		} else {
 			diags.Append(p.at(at))
 		}
@@ -46,7 +47,7 @@ func confirmValues(ctx context.Context, s auditlog.Service, q *auditlog.Query, m
 		p.next = "Look for misspelt values yourself: until they can be checked, that nothing is found with them is not conclusive."
 
 		for i := range unconfirmed {
-			p = p.with("Value", oneLine(unconfirmed[i].String()))
+			p = p.with("Argument", unconfirmed[i].Place())
 		}
 
 		diags.Append(p.warning())
@@ -80,7 +81,10 @@ func unknownValueProblem(u *auditlog.UnknownValue, info auditlog.Info) (problem,
 	case u.Rule != "":
 		return p, path.Root("rules").AtMapKey(u.Rule)
 	case u.Expectation >= 0:
-		return p.with("Argument", u.Argument), path.Root("expected").AtListIndex(u.Expectation)
+		// Terraform finds the line of the expectation, and nothing inside of it.
+		_, inside, _ := strings.Cut(u.Place(), ".")
+
+		return p.with("Argument", inside), path.Root("expected").AtListIndex(u.Expectation)
 	case u.Index >= 0:
 		return p, at.AtListIndex(u.Index)
 	default:
@@ -97,16 +101,22 @@ func unknownActionsProblem(info auditlog.Info, actions []string) problem {
 	}.with("Service", info.Name).with("Actions", oneLine(strings.Join(actions, ", ")))
 }
 
-// unverifiedProblem says that nothing confirms values that nothing was found with.
+// unverifiedProblem says that nothing confirms values that nothing was found with. It
+// names the arguments and not the values: a variable can be sensitive.
 func unverifiedProblem(info auditlog.Info, values []string) problem {
 	p := problem{
 		summary: "Nothing in the window has a value that was asked for",
 		cause:   "No entry of the window has it, and nothing else confirms that entries can have it, so that it may be misspelt.",
-		next:    "Compare it with audit_log_filter_options; if it is right, set allow_unknown_values = true.",
+		next:    "Compare it with audit_log_filter_options; if it is right, set allow_unknown_values = true. completeness.unverified_values has the values.",
 	}.with("Service", info.Name)
 
+	arguments := make([]string, 0, len(values))
+
 	for _, v := range values {
-		p = p.with("Value", oneLine(v))
+		argument, _, _ := strings.Cut(v, ": ")
+		if arguments = append(arguments, argument); !slices.Contains(arguments[:len(arguments)-1], argument) {
+			p = p.with("Argument", argument)
+		}
 	}
 
 	return p
