@@ -4,16 +4,16 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"flag"
 	"log"
 	"os"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/provider"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // version is set when a release is built.
@@ -23,18 +23,19 @@ func main() {
 	debug := flag.Bool("debug", false, "serve for a debugger: print what to set TF_REATTACH_PROVIDERS to")
 	flag.Parse()
 
-	err := providerserver.Serve(context.Background(), provider.New(provider.Options{
+	var options []tf6server.ServeOpt
+	if *debug {
+		options = append(options, tf6server.WithManagedDebug())
+	}
+
+	err := tf6server.Serve("registry.terraform.io/auditlogs/audit", provider.NewServer(provider.Options{
 		Version:   version,
 		Clock:     time.Now,
 		LookupEnv: os.LookupEnv,
 		Runner:    runner(),
-	}), providerserver.ServeOpts{
-		Address:         "registry.terraform.io/auditlogs/audit",
-		Debug:           *debug,
-		ProtocolVersion: 6,
-	})
+	}), options...)
 	if err != nil {
-		log.Fatal(err)
+		log.Fatal(screen.Lines(err.Error()))
 	}
 }
 

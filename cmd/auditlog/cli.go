@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // cli is the command line. A subcommand is a field here and a file of its own, with a Run method.
@@ -27,8 +29,11 @@ type environment struct {
 	now            func() time.Time
 }
 
-// run executes one command line and returns the exit code. It ends early when ctx does.
+// run executes one command line and returns the exit code. It ends early when ctx does. Whatever is printed is made fit
+// to be shown, since anything can stand in an archive, in a file's name or in an argument.
 func run(ctx context.Context, args []string, env environment) int {
+	env.stdout, env.stderr = screen.Writer(env.stdout), screen.Writer(env.stderr)
+
 	done, code := false, 0
 	parser, err := kong.New(&cli{},
 		kong.Name("auditlog"),
@@ -52,7 +57,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		}
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(env.stderr, "auditlog: %v\n", err)
+		_, _ = fmt.Fprintf(env.stderr, "auditlog: %s\n", screen.Text(err.Error()))
 		if misuse := (*kong.ParseError)(nil); errors.As(err, &misuse) {
 			_, _ = fmt.Fprintln(env.stderr, "Run auditlog --help for what there is.")
 		}

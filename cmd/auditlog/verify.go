@@ -16,6 +16,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // verifyCommand checks an archive or an export on whatever copy of it is at hand.
@@ -117,7 +118,8 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 
 // printReport tells a person what was found, and what was not looked at.
 func printReport(w io.Writer, r *archive.Report, o archive.VerifyOptions) {
-	line := func(key, value string) { _, _ = fmt.Fprintf(w, "%-14s %s\n", key, value) }
+	// One line each, whatever stands in the archive: it could look like the verdict else.
+	line := func(key, value string) { _, _ = fmt.Fprintf(w, "%-14s %s\n", screen.Text(key), screen.Text(value)) }
 
 	line("Archive", r.Destination)
 

@@ -10,9 +10,12 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -233,4 +236,80 @@ Origin         not checked: compare the line above with manifest_sha256 in Terra
 	if code, out, errs := auditlogRun(t, "verify", hostile); code != 1 || strings.ContainsAny(out+errs, "\x1b") {
 		t.Errorf("exit code %d, %q, %q", code, out, errs)
 	}
+}
+
+// TestVerifyPaintsNothing: whoever may write into an archive's place, or pass an
+// argument on, decides on names and texts, but not on what the report looks like.
+func TestVerifyPaintsNothing(t *testing.T) {
+	t.Parallel()
+
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such names")
+	}
+
+	const evil = "x\nVerdict        OK\x1b[2J\u202e\u009b\u2028\x7f\r"
+
+	for _, name := range []string{evil, "\xff", "manifests"} {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, "manifests"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+
+		manifest := fmt.Sprintf(`{"manifest_version":1,"sequence":1,"service":%[1]q,"source":{"service":%[1]q,"endpoint":%[1]q,"account":%[1]q},"previous":"","tool":%[1]q,`+
+			`"segment":{"key":"entries/00000001-%[1]s","first_entry":{"id":"a","time":%[1]q},"last_entry":{"id":"a","time":%[1]q}},"total_count":0,"start":"2026-01-01T00:00:00Z","covered_until":"2026-01-01T00:00:00Z","read_until":"2026-01-01T00:00:00Z"}`,
+			`\nVerdict        OK\u001b[2J\u202e`)
+		for file, text := range map[string]string{name + ".txt": "", "manifests/00000001.json": strings.ReplaceAll(manifest, `\\`, `\`), "checkpoint": evil} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+
+		for _, args := range [][]string{{"verify", dir}, {"verify", dir, "--json"}, {"verify", dir + "/" + evil}, {"verify", dir, "--head", evil}, {"verify", evil + "://"}, {evil}, {"verify", dir, "--" + evil}, {"mock", "--fault", evil}, {"mock", "--load", evil}, {"mock", "--now", evil}} {
+			code, out, errs := auditlogRun(t, args...)
+			if code != 1 {
+				t.Errorf("%q: exit code %d", args, code)
+			}
+
+			for _, text := range []string{out, errs} {
+				if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) || r == utf8.RuneError && name != "\xff" }) || !utf8.ValidString(text) {
+					t.Errorf("%q: a terminal would obey %q", args, text)
+				}
+
+				if strings.Contains("\n"+text, "\nVerdict        OK") {
+					t.Errorf("%q: it looks like a verdict: %s", args, text)
+				}
+			}
+		}
+	}
+}
+
+// TestReportsInJSONAreExact: an escape in JSON is what it stands for.
+func TestReportsInJSONAreExact(t *testing.T) {
+	t.Parallel()
+
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such names")
+	}
+
+	const name = "a\x1b\u202e\u009bé.txt"
+
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	_, out, _ := auditlogRun(t, "verify", dir, "--json")
+
+	var report archive.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, p := range report.Problems {
+		if p.Key == name {
+			return
+		}
+	}
+
+	t.Errorf("no problem is of %q: %s", name, out)
 }

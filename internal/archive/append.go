@@ -61,7 +61,7 @@ type Pending struct {
 // archived, and the next run goes on from there.
 func (a *Archive) Append(ctx context.Context) (Result, error) {
 	if a.signed && a.o.Signer == nil {
-		return Result{}, fmt.Errorf("%w: it is signed, and no key is given to sign the next one", ErrSignature)
+		return Result{}, ErrNoKey
 	}
 
 	// What runs left that were killed.
@@ -150,12 +150,15 @@ func (r *run) reached() time.Time {
 // coveredUntil is up to when everything is archived. What a refresh found
 // while other filters were in force says nothing about what these would have.
 func (a *Archive) coveredUntil() time.Time {
-	if !maps.EqualFunc(a.last.Filters, filtersOf(a.o.Filters), slices.Equal) {
+	if !maps.EqualFunc(a.last.Filters, a.filters(), slices.Equal) {
 		return a.last.CoveredUntil
 	}
 
 	return later(a.last.CoveredUntil, a.o.CoveredUntil)
 }
+
+// filters are those of the archive as its manifests show them.
+func (a *Archive) filters() map[string][]string { return filtersOf(a.o.Redactor.Query(a.o.Filters)) }
 
 // run is one Append or Pending under way.
 type run struct {
@@ -615,7 +618,7 @@ func (r *run) manifest(last bool) (*Manifest, []byte, error) {
 		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.head.SHA256,
 		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()), Segment: described,
 		CoveredUntil: r.target(), ReadUntil: r.c.Window.End, OpenGaps: gapsOf(r.open), Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
-		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, TotalCount: described.EntryCount, Filters: filtersOf(a.o.Filters), Redaction: a.o.Redactor.Statement(),
+		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, TotalCount: described.EntryCount, Filters: a.filters(), Redaction: a.o.Redactor.Statement(),
 	}
 
 	if a.last != nil {

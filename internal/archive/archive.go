@@ -113,6 +113,9 @@ var (
 	ErrBroken = errors.New("the archive's chain is broken")
 	// ErrSignature means that the checkpoint is not signed by the expected key.
 	ErrSignature = errors.New("the checkpoint is not signed by the expected key")
+	// ErrNoKey means that the checkpoint is signed and that no key is given to sign the
+	// next one.
+	ErrNoKey = errors.New("the archive is signed, and no key is given to sign what is added")
 	// ErrNone means that there is nothing at the destination.
 	ErrNone = errors.New("there is no archive")
 	// ErrBusy means that another run is writing.

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // ErrKey means that a text is no key. The text is not part of the error.
@@ -37,7 +39,10 @@ func GenerateKey(name string) (private, public string, err error) {
 
 // ParsePrivateKey reads a private key.
 func ParsePrivateKey(text string) (note.Signer, error) {
-	s, err := note.NewSigner(strings.TrimSpace(text))
+	text = strings.TrimSpace(text)
+	screen.Secret(text, text[strings.LastIndexByte(text, '+')+1:])
+
+	s, err := note.NewSigner(text)
 	if err != nil {
 		return nil, ErrKey
 	}

@@ -40,7 +40,8 @@ func (t *terms) excludes(q auditlog.Query) []*auditlog.UnanswerableError {
 	// Not actors, which can be given by name and by id.
 	for _, name := range []string{"actions", "operations", "resource_types", "resource_ids", "origins", "ip_addresses"} {
 		kept, asked := t.filters[name], wanted[name]
-		if len(kept) == 0 || len(asked) == 0 {
+		// Of a field that is redacted the manifest does not say what was asked for.
+		if len(kept) == 0 || len(asked) == 0 || slices.Contains(t.redacted(), filtered[name]) {
 			continue
 		}
 
@@ -53,6 +54,12 @@ func (t *terms) excludes(q auditlog.Query) []*auditlog.UnanswerableError {
 	}
 
 	return all
+}
+
+// filtered are the fields that filters look into.
+var filtered = map[string]string{
+	"actions": "action", "operations": "operation", "resource_types": "resource_type", "resource_ids": "resource_id",
+	"origins": auditlog.FieldOrigin, "ip_addresses": auditlog.FieldIPAddress,
 }
 
 // compatible says whether one entry can pass both values of a filter.

@@ -41,8 +41,16 @@ func (a *Asked) matches(value string) bool {
 	return Normal(a.Value) == Normal(value)
 }
 
-// String names the value and where it is asked for, as in statements.
-func (a *Asked) String() string {
+// Place says where the value is asked for.
+func (a *Asked) Place() string {
+	if a.Index < 0 {
+		return a.argument()
+	}
+
+	return fmt.Sprintf("%s[%d]", a.argument(), a.Index)
+}
+
+func (a *Asked) argument() string {
 	at := a.Argument
 
 	switch {
@@ -52,8 +60,11 @@ func (a *Asked) String() string {
 		at = fmt.Sprintf("expected[%d].%s", a.Expectation, at)
 	}
 
-	return at + ": " + a.Value
+	return at
 }
+
+// String names the value and where it is asked for, as in statements.
+func (a *Asked) String() string { return a.argument() + ": " + a.Value }
 
 // Asked lists the values that the query compares fields with whose values a
 // service may know.
@@ -88,7 +99,8 @@ type UnknownValue struct {
 	Nearest string
 	// Known are the values that there are.
 	Known []string
-	// Reason is one sentence.
+	// Reason is one sentence. It does not say what the value is, which may be nobody's
+	// business.
 	Reason string
 }
 
@@ -147,7 +159,7 @@ func unknownValue(info Info, a Asked, known []string) UnknownValue {
 
 	return UnknownValue{
 		Asked: a, Known: known, Nearest: Nearest(a.Value, known),
-		Reason: fmt.Sprintf("%s knows no %s %q, so looking for it would find nothing, whatever happened.", info.Title, strings.ReplaceAll(a.Field, "_", " "), a.Value),
+		Reason: fmt.Sprintf("%s knows no such %s, so looking for it would find nothing, whatever happened.", info.Title, strings.ReplaceAll(a.Field, "_", " ")),
 	}
 }
 
@@ -178,8 +190,8 @@ func (a *Asked) malformed(info Info) string {
 		return ""
 	}
 
-	return fmt.Sprintf("No %s of %s looks like %q: they are %s, so looking for it would find nothing, whatever happened.",
-		strings.ReplaceAll(a.Field, "_", " "), info.Title, a.Value, text)
+	return fmt.Sprintf("No %s of %s looks like this: they are %s, so looking for it would find nothing, whatever happened.",
+		strings.ReplaceAll(a.Field, "_", " "), info.Title, text)
 }
 
 // Malformed lists the values that no entry of the service can have, going by their

@@ -68,6 +68,10 @@ type Condition interface {
 	// Possible says whether any entry within the scope could match this condition
 	// and all of the others. Only what is certain counts against it.
 	Possible(s Scope, others ...Condition) bool
+	// Shown returns the condition with what show makes of each text in it: of those
+	// that a field is compared with, and of all others, comments included, whose field
+	// is "". It need not be a condition any more.
+	Shown(show func(field, text string) string) string
 	// Compared lists the values that it compares fields with.
 	Compared() []Asked
 	// Uses says whether it looks at the field.

@@ -8,6 +8,7 @@ package client
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // DefaultMaxBody is how many bytes an answer may have once decompressed: 80 KiB for
@@ -33,11 +35,10 @@ type Options struct {
 	// Endpoint is the root of the API; its origin is the only one that is ever
 	// sent the credential.
 	Endpoint *url.URL
-	// Authorization is the value of the header of that name.
+	// Authorization is the value of the header of that name. What is secret in it is
+	// removed from every text, also from what a service says.
 	Authorization string
-	// Secrets are removed from whatever a service says in its errors.
-	Secrets   []string
-	UserAgent string
+	UserAgent     string
 
 	// RequestTimeout bounds one attempt, its body included.
 	RequestTimeout time.Duration
@@ -81,6 +82,8 @@ func New(o Options) *Client {
 		o.Transport = newTransport(o.MaxConcurrency)
 	}
 
+	holdSecret(o.Authorization)
+
 	c := &Client{o: o, slots: make(chan struct{}, max(o.MaxConcurrency, 1))}
 	c.http = &retryablehttp.Client{
 		HTTPClient: &http.Client{
@@ -93,14 +96,34 @@ func New(o Options) *Client {
 		RetryMax:     o.MaxRetries,
 		RetryWaitMin: o.RetryWaitMin,
 		RetryWaitMax: o.RetryWaitMax,
-		CheckRetry:   checkRetry,
+		CheckRetry: func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+			c.noteFailure(ctx, resp, err)
+
+			return checkRetry(ctx, resp, err)
+		},
+		PrepareRetry: func(req *http.Request) error {
+			noteWait(req.Context(), o.Clock())
+
+			return nil
+		},
 		Backoff: func(base, limit time.Duration, attempt int, resp *http.Response) time.Duration {
 			return backoff(base, limit, attempt, resp, o.Clock(), rand.Float64()) //nolint:gosec // Jitter needs no secrecy.
 		},
-		ErrorHandler: c.giveUp,
+		ErrorHandler: giveUp,
 	}
 
 	return c
+}
+
+// holdSecret makes known what is secret in an Authorization header.
+func holdSecret(authorization string) {
+	scheme, credential, _ := strings.Cut(authorization, " ")
+	screen.Secret(credential)
+
+	if pair, err := base64.StdEncoding.DecodeString(credential); err == nil && strings.EqualFold(scheme, "Basic") {
+		name, password, _ := strings.Cut(string(pair), ":")
+		screen.Login(name, password)
+	}
 }
 
 func newTransport(conns int) http.RoundTripper {
@@ -140,13 +163,13 @@ func (c *Client) Get(ctx context.Context, ref string, query url.Values, decode D
 // get is Get of a URL, and returns the service's clock as the answer shows it, or nil.
 func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.ServiceClock, error) {
 	var (
-		took  span
+		done  course
 		clock *auditlog.ServiceClock
 	)
 
-	req, err := retryablehttp.NewRequestWithContext(withSpan(ctx, &took), Method, u.String(), nil)
+	req, err := retryablehttp.NewRequestWithContext(withCourse(ctx, &done), Method, u.String(), nil)
 	if err != nil {
-		return nil, &Error{Kind: KindRequest, Method: Method, Path: u.Path, Err: errors.New("the URL cannot be used")}
+		return nil, &Error{Kind: KindRequest, Method: Method, Path: clean(u.Path), Err: errors.New("the URL cannot be used")}
 	}
 
 	req.Header.Set("Accept", "application/json")
@@ -154,7 +177,7 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 	req.Header.Set("Cache-Control", "no-cache") // A copy of a log lacks its newest part.
 	req.Header.Set("User-Agent", c.o.UserAgent)
 	req.SetResponseHandler(func(resp *http.Response) (err error) {
-		clock, err = c.handle(resp, took, decode)
+		clock, err = c.handle(resp, &done, decode)
 
 		return err
 	})
@@ -163,12 +186,12 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return nil, c.asError(req.Request, ctx.Err(), 0)
+		return nil, c.asError(req.Request, ctx.Err(), &done)
 	}
 
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.asError(req.Request, err, 0)
+		return nil, c.asError(req.Request, err, &done)
 	}
 
 	// The handler has read and closed the body.
@@ -219,8 +242,8 @@ func (c *Client) checkOrigin(u *url.URL) error {
 	}
 
 	return &Error{
-		Kind: KindForeignOrigin, Method: Method, Path: u.Path,
-		Err: fmt.Errorf("the service pointed to %s, which is not the configured endpoint", c.clean(origin(u))),
+		Kind: KindForeignOrigin, Method: Method, Path: clean(u.Path),
+		Err: fmt.Errorf("the service pointed to %s, which is not the configured endpoint", clean(origin(u))),
 	}
 }
 
@@ -255,9 +278,9 @@ func (c *Client) Origin() string {
 
 // handle reads an answer that will not be retried for its status. Its errors go
 // through checkRetry once more.
-func (c *Client) handle(resp *http.Response, took span, decode Decode) (*auditlog.ServiceClock, error) {
+func (c *Client) handle(resp *http.Response, done *course, decode Decode) (*auditlog.ServiceClock, error) {
 	if resp.StatusCode != http.StatusOK {
-		return nil, c.statusError(resp)
+		return nil, done.failure()
 	}
 
 	body, err := c.readBody(resp)
@@ -273,7 +296,7 @@ func (c *Client) handle(resp *http.Response, took span, decode Decode) (*auditlo
 		return nil, c.located(resp, decodeError(err))
 	}
 
-	clock, off := readClock(resp.Header, took, c.o.MaxClockSkew)
+	clock, off := readClock(resp.Header, done.span, c.o.MaxClockSkew)
 	if errors.Is(off, errDate) {
 		return nil, c.located(resp, &Error{Kind: KindShape, Err: off})
 	}
@@ -302,16 +325,16 @@ func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 
 // giveUp is called when no further attempt is made. The last answer, if there
 // is one, says why better than we could.
-func (c *Client) giveUp(resp *http.Response, err error, attempts int) (*http.Response, error) {
-	if err != nil {
-		if resp != nil {
-			_ = resp.Body.Close()
-		}
-
-		return nil, &attemptsError{attempts: attempts, err: err}
+func giveUp(resp *http.Response, err error, attempts int) (*http.Response, error) {
+	if resp != nil {
+		_ = resp.Body.Close()
 	}
 
-	return nil, &attemptsError{attempts: attempts, err: c.statusError(resp)}
+	if err == nil {
+		err = courseOf(resp.Request.Context()).failure()
+	}
+
+	return nil, &attemptsError{attempts: attempts, err: err}
 }
 
 // attemptsError carries the number of attempts past retryablehttp.
@@ -324,7 +347,8 @@ func (e *attemptsError) Error() string { return e.err.Error() }
 func (e *attemptsError) Unwrap() error { return e.err }
 
 // asError turns whatever a request ended with into an *Error that knows it.
-func (c *Client) asError(req *http.Request, err error, attempts int) *Error {
+func (c *Client) asError(req *http.Request, err error, done *course) *Error {
+	attempts := 0
 	if a := (*attemptsError)(nil); errors.As(err, &a) {
 		attempts, err = a.attempts, a.err
 	}
@@ -334,19 +358,19 @@ func (c *Client) asError(req *http.Request, err error, attempts int) *Error {
 		typed = transportError(err)
 	}
 
-	typed.Method, typed.Path = req.Method, req.URL.Path
-	typed.Attempts = attempts
-
-	// A deadline that ran out between attempts hides what it was waiting for.
+	// A deadline that ran out hides what it was waiting for.
 	if ctxErr := req.Context().Err(); ctxErr != nil {
-		typed = contextError(ctxErr, typed)
+		typed, attempts = contextError(ctxErr, done), done.attempts
 	}
+
+	typed.Method, typed.Path = req.Method, clean(req.URL.Path)
+	typed.Attempts = attempts
 
 	return typed
 }
 
 func (c *Client) located(resp *http.Response, e *Error) *Error {
-	e.Method, e.Path, e.Status = resp.Request.Method, resp.Request.URL.Path, resp.StatusCode
+	e.Method, e.Path, e.Status = resp.Request.Method, clean(resp.Request.URL.Path), resp.StatusCode
 
 	return e
 }

@@ -3,7 +3,6 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -36,19 +35,6 @@ func (e *ClockError) Difference() time.Duration { return e.Service.Sub(e.Machine
 
 // span is when an attempt was sent and when the head of its answer had come.
 type span struct{ sent, received time.Time }
-
-type spanKey struct{}
-
-// withSpan makes the transport note in s when it made the last attempt.
-func withSpan(ctx context.Context, s *span) context.Context {
-	return context.WithValue(ctx, spanKey{}, s)
-}
-
-func noteSpan(ctx context.Context, s span) {
-	if to, ok := ctx.Value(spanKey{}).(*span); ok {
-		*to = s
-	}
-}
 
 // readClock holds the time that an answer is of against ours. A service writes the
 // answer at some moment between the two of the span, and its Date stands for a whole

@@ -19,9 +19,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // Kind says what went wrong with a request, in terms of what to do about it.
@@ -78,6 +78,9 @@ type Error struct {
 	Attempts int
 	// Page is the number of the page in its walk, from 1; zero elsewhere.
 	Page int
+	// Last is what the last attempt had ended with, where the time ran out or the user
+	// stopped before another one succeeded; nil where none had ended.
+	Last *Error
 	Err  error
 }
 
@@ -104,7 +107,7 @@ func (e *Error) Error() string {
 		parts = append(parts, e.Err.Error())
 	}
 
-	return strings.Join(parts, ": ")
+	return screen.Text(strings.Join(parts, ": "))
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -119,7 +122,7 @@ const (
 func (c *Client) statusError(resp *http.Response) *Error {
 	defer resp.Body.Close()
 
-	e := c.located(resp, &Error{Kind: kindOfStatus(resp.StatusCode), RetryAfter: c.clean(resp.Header.Get("Retry-After"))})
+	e := c.located(resp, &Error{Kind: kindOfStatus(resp.StatusCode), RetryAfter: clean(resp.Header.Get("Retry-After"))})
 
 	// What cannot be read of an error leaves the status, which says enough.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
@@ -128,7 +131,7 @@ func (c *Client) statusError(resp *http.Response) *Error {
 	if e.Kind == KindRedirect {
 		e.Err = errors.New("the service redirected")
 		if to, err := resp.Location(); err == nil {
-			e.Err = fmt.Errorf("the service redirected to %s", c.clean(origin(to)))
+			e.Err = fmt.Errorf("the service redirected to %s", clean(origin(to)))
 		}
 	}
 
@@ -164,7 +167,7 @@ func (c *Client) readProblem(e *Error, body []byte, contentType string) {
 	var object map[string]json.RawMessage
 	if exactjson.Unmarshal(body, &object) != nil {
 		if media, _, err := mime.ParseMediaType(contentType); err == nil && len(body) > 0 && media != "application/json" {
-			e.Title = c.clean("the answer is " + media + ", not JSON")
+			e.Title = clean("the answer is " + media + ", not JSON")
 		}
 
 		return
@@ -176,7 +179,7 @@ func (c *Client) readProblem(e *Error, body []byte, contentType string) {
 			return ""
 		}
 
-		return c.clean(s)
+		return clean(s)
 	}
 
 	var legacy struct {
@@ -196,7 +199,7 @@ func (c *Client) readProblem(e *Error, body []byte, contentType string) {
 
 		e.Params = c.problemParams(object["invalid_params"])
 	case object["error"] != nil && exactjson.Unmarshal(object["error"], &legacy) == nil:
-		e.Code, e.Title = problemCode(c.clean(legacy.Code)), c.clean(legacy.Message)
+		e.Code, e.Title = problemCode(clean(legacy.Code)), clean(legacy.Message)
 	case object["detail"] != nil:
 		e.Title = text("detail")
 	default:
@@ -228,7 +231,7 @@ func (c *Client) problemParams(raw json.RawMessage) []InvalidParam {
 
 	params := make([]InvalidParam, 0, len(list))
 	for _, p := range list[:min(len(list), maxParams)] {
-		params = append(params, InvalidParam{Name: c.clean(p.Name), Reason: c.clean(p.Reason)})
+		params = append(params, InvalidParam{Name: clean(p.Name), Reason: clean(p.Reason)})
 	}
 
 	return params
@@ -240,29 +243,31 @@ func (c *Client) fieldParams(object map[string]json.RawMessage) []InvalidParam {
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		var reasons []string
 		if exactjson.Unmarshal(object[name], &reasons) == nil && len(params) < maxParams {
-			params = append(params, InvalidParam{Name: c.clean(name), Reason: c.clean(strings.Join(reasons, " "))})
+			params = append(params, InvalidParam{Name: clean(name), Reason: clean(strings.Join(reasons, " "))})
 		}
 	}
 
 	return params
 }
 
-// clean makes a service's words fit to be shown: on one line, of bearable
-// length, and without a secret that the service may have echoed.
-func (c *Client) clean(text string) string {
-	for _, secret := range c.o.Secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "(secret)")
-		}
-	}
-
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+// clean makes a service's words fit to be shown: on one line, of bearable length,
+// and without a secret that the service may have echoed. Nothing is cut before
+// secrets are removed: a half is not recognised.
+func clean(text string) string {
+	text = strings.Join(strings.Fields(screen.Lines(text)), " ")
 	if runes := []rune(text); len(runes) > maxErrorText {
 		text = string(runes[:maxErrorText]) + "…"
 	}
 
-	return strings.ToValidUTF8(text, "\uFFFD")
+	return screen.Text(text)
 }
+
+// cleanError is an error of a library, which can hold what a service has said.
+type cleanError struct{ err error }
+
+func (e cleanError) Error() string { return clean(e.err.Error()) }
+
+func (e cleanError) Unwrap() error { return e.err }
 
 // checkJSON tells an answer that is no JSON at all from one that broke off.
 func checkJSON(body []byte, header http.Header) *Error {
@@ -327,9 +332,9 @@ func transportError(err error) *Error {
 	case errors.As(err, &unknownAuthority), errors.As(err, &invalid), errors.As(err, &hostname),
 		errors.As(err, &verification), errors.As(err, &record), errors.As(err, &alert),
 		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return &Error{Kind: KindTLS, Err: err}
+		return &Error{Kind: KindTLS, Err: cleanError{err}}
 	default:
-		return &Error{Kind: KindUnreachable, Err: err}
+		return &Error{Kind: KindUnreachable, Err: cleanError{err}}
 	}
 }
 
@@ -341,17 +346,19 @@ func isTimeout(err error) bool {
 
 // contextError says that the whole operation ended, and keeps what the last
 // attempt had to say.
-func contextError(ctxErr error, last *Error) *Error {
-	e := *last
-	e.Kind = KindCanceled
-	e.Err = context.Canceled
-
-	if errors.Is(ctxErr, context.DeadlineExceeded) {
-		e.Kind = KindDeadline
-		e.Err = context.DeadlineExceeded
+func contextError(ctxErr error, done *course) *Error {
+	e := &Error{}
+	if done.last != nil {
+		*e = *done.last
 	}
 
-	return &e
+	e.Kind, e.Err, e.Last = KindCanceled, context.Canceled, done.last
+
+	if errors.Is(ctxErr, context.DeadlineExceeded) {
+		e.Kind, e.Err = KindDeadline, context.DeadlineExceeded
+	}
+
+	return e
 }
 
 // RetryAfterText returns the last Retry-After in the words of an error.

@@ -18,15 +18,18 @@ type logTransport struct {
 }
 
 func (t *logTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	done := courseOf(req.Context())
+	done.attempts++
+
 	begun := t.clock()
 	resp, err := t.next.RoundTrip(req)
 	ended := t.clock()
 
-	noteSpan(req.Context(), span{sent: begun, received: ended})
+	done.span = span{sent: begun, received: ended}
 
 	fields := map[string]any{
 		"method":       req.Method,
-		"path":         req.URL.Path,
+		"path":         clean(req.URL.Path),
 		"milliseconds": ended.Sub(begun).Milliseconds(),
 	}
 

@@ -179,7 +179,7 @@ func (w CursorWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], 
 			switch {
 			case err != nil:
 			case leadsBack(next):
-				err = &Error{Kind: KindLoop, Method: Method, Path: next.Path, Err: errors.New("the next page is one that was read before")}
+				err = &Error{Kind: KindLoop, Method: Method, Path: clean(next.Path), Err: errors.New("the next page is one that was read before")}
 			case next != nil && number == maxPages:
 				err = endless(at, "%d pages lead to yet another one", maxPages)
 			case next != nil && empty == maxEmptyPages:
@@ -258,7 +258,7 @@ func absolute(base *url.URL, ref string) (*url.URL, string, error) {
 
 // endless says which limit an answer went beyond.
 func endless(at *url.URL, format string, args ...any) *Error {
-	return &Error{Kind: KindEndless, Method: Method, Path: at.Path, Err: fmt.Errorf(format, args...)}
+	return &Error{Kind: KindEndless, Method: Method, Path: clean(at.Path), Err: fmt.Errorf(format, args...)}
 }
 
 func inPage(err error, number int) error {

@@ -3,7 +3,6 @@
 package durable
 
 import (
-	"fmt"
 	"maps"
 	"net/netip"
 	"net/url"
@@ -152,7 +151,7 @@ func readSettings(d *Destination, query string) error {
 	// In a fixed order, so that the same text has the same error.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if len(values[name]) > 1 {
-			return &DestinationError{"settings", fmt.Sprintf("an address that gives %q twice", name)}
+			return &DestinationError{"settings", "an address that gives a setting twice"}
 		}
 
 		if err := readSetting(d, name, values[name][0]); err != nil {
@@ -192,7 +191,7 @@ func readSetting(d *Destination, name, value string) error {
 
 	default:
 		return &DestinationError{
-			"settings", fmt.Sprintf("an address with the unknown setting %q; there are endpoint, path_style, region", name),
+			"settings", "an address with an unknown setting; there are endpoint, path_style, region",
 		}
 	}
 

@@ -26,6 +26,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/retries"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // bucketStore keeps objects in a bucket of Amazon S3 or of a service that speaks
@@ -166,6 +169,9 @@ func (c *namedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error
 		err = &CredentialsError{err}
 	}
 
+	// They may come from a profile or a machine's role, too.
+	screen.Secret(v.SecretAccessKey, v.SessionToken)
+
 	return v, err
 }
 
@@ -231,6 +237,10 @@ type attempts struct {
 	// was no answer, or one that does not rule it out.
 	open bool
 	last error
+	// failure is the last that was not the end of the whole operation.
+	failure error
+	// delay is how long the next attempt was put off.
+	delay time.Duration
 }
 
 // option makes one request be watched.
@@ -242,16 +252,49 @@ func (a *attempts) option(o *s3.Options) {
 			a.open = true
 		}
 
+		if a.made > 0 {
+			retries.Waited(ctx, a.delay, retryReason(a.failure))
+		}
+
 		out, metadata, err := next.HandleFinalize(ctx, in)
 		a.made++
 		a.last = err
 
+		if ctx.Err() == nil {
+			a.failure = err
+		}
+
 		return out, metadata, err //nolint:wrapcheck // A middleware passes on what it is given.
 	})
 
+	o.Retryer = &delayed{o.Retryer, a}
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Finalize.Insert(watch, "Retry", middleware.After)
 	})
+}
+
+// delayed notes how long attempts are put off.
+type delayed struct {
+	aws.Retryer
+
+	attempts *attempts
+}
+
+// RetryDelay implements aws.Retryer.
+func (d *delayed) RetryDelay(attempt int, err error) (time.Duration, error) {
+	delay, err := d.Retryer.RetryDelay(attempt, err)
+	d.attempts.delay = delay
+
+	return delay, err //nolint:wrapcheck // A wrapper passes on what it is given.
+}
+
+func retryReason(err error) string {
+	status := statusOf(err)
+	if status == 0 {
+		return "the object storage did not answer"
+	}
+
+	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 }
 
 func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error {
@@ -417,8 +460,10 @@ func (s *bucketStore) read(ctx context.Context, name string, limit int64) ([]byt
 		}
 
 		if err := wait(ctx, delay); err != nil {
-			return nil, s.fail("read", name, nil, err)
+			return nil, s.fail("read", name, &attempts{made: n, failure: cut}, err)
 		}
+
+		retries.Waited(ctx, delay, "an answer of the object storage was cut")
 	}
 }
 

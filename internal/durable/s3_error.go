@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -44,6 +45,11 @@ type S3Error struct {
 	Region string
 	// Attempts is how often the request was sent, 0 when it was not.
 	Attempts int
+	// Ended says that the operation that the request is part of came to its end: its
+	// time ran out, or it was cancelled. What the last attempt had failed for is in
+	// Last then, and in Code, Status and RequestID.
+	Ended bool
+	Last  string
 	// Err is what the failure amounts to: ErrExists, ErrTooLarge,
 	// ErrNotConditional, fs.ErrNotExist, fs.ErrPermission, a *CredentialsError, or
 	// what the network or the context says.
@@ -53,12 +59,17 @@ type S3Error struct {
 // Unwrap returns Err.
 func (e *S3Error) Unwrap() error { return e.Err }
 
-func (e *S3Error) Error() string {
+// Place is the address of the object, or of the bucket.
+func (e *S3Error) Place() string {
 	place := "s3://" + e.Bucket
 	if e.Key != "" {
 		place += "/" + e.Key
 	}
 
+	return place
+}
+
+func (e *S3Error) Error() string {
 	var facts []string
 
 	if e.Code != "" {
@@ -77,7 +88,7 @@ func (e *S3Error) Error() string {
 		facts = append(facts, fmt.Sprintf("%d attempts", e.Attempts))
 	}
 
-	text := fmt.Sprintf("%s %s: %s", e.Op, place, e.cause())
+	text := fmt.Sprintf("%s %s: %s", e.Op, e.Place(), e.cause())
 	if len(facts) > 0 {
 		text += " (" + strings.Join(facts, ", ") + ")"
 	}
@@ -108,7 +119,30 @@ var causes = map[string]string{
 }
 
 func (e *S3Error) cause() string {
+	if !e.Ended {
+		return e.failure()
+	}
+
+	text := context.Canceled.Error()
+	if errors.Is(e.Err, context.DeadlineExceeded) {
+		text = "the time ran out"
+	}
+
 	switch {
+	case e.Last != "":
+		text += " while it was to be tried again; before, " + e.Last
+	case e.Attempts > 0:
+		text += " before an answer had come"
+	}
+
+	return text
+}
+
+// failure says what an attempt failed for.
+func (e *S3Error) failure() string {
+	switch {
+	case e.misplaced():
+		return "the address does not answer as a bucket; check the endpoint, which is the root of the service without the bucket"
 	case errors.Is(e.Err, ErrExists), errors.Is(e.Err, ErrTooLarge):
 		return "the object " + e.Err.Error()
 	case errors.Is(e.Err, ErrNotConditional):
@@ -132,6 +166,12 @@ func (e *S3Error) cause() string {
 	default:
 		return "the service refused the request"
 	}
+}
+
+// misplaced says that there is no such object, where none had been asked for: the
+// request arrived somewhere else, such as where the endpoint names the bucket, too.
+func (e *S3Error) misplaced() bool {
+	return e.Code == codeNoSuchKey && slices.Contains([]string{"list", "create", "replace"}, e.Op)
 }
 
 // innermost is the cause of a failure without an answer. The layers above it name
@@ -183,6 +223,18 @@ func (s *bucketStore) fail(op, name string, a *attempts, err error) *S3Error {
 		e.Attempts = a.made
 	}
 
+	if isEnd(err) {
+		// The end of the operation says nothing of the service, but what it waited for does.
+		if a != nil && a.failure != nil {
+			e = s.fail(op, name, &attempts{made: a.made}, a.failure)
+			e.Last = e.failure()
+		}
+
+		e.Ended, e.Err = true, err
+
+		return e
+	}
+
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		e.Status = answer.HTTPStatusCode()
 
@@ -206,6 +258,7 @@ func (s *bucketStore) fail(op, name string, a *attempts, err error) *S3Error {
 	}
 
 	switch {
+	case e.misplaced():
 	case e.Code == codeNoSuchKey, e.Code == codeNoSuchBucket, e.Code == codeNotFound && op == "look for":
 		e.Err = fs.ErrNotExist
 	case permission[e.Code], e.Status == http.StatusForbidden, e.Status == http.StatusUnauthorized:
@@ -213,6 +266,17 @@ func (s *bucketStore) fail(op, name string, a *attempts, err error) *S3Error {
 	}
 
 	return e
+}
+
+// isEnd says that it was the context that ended a request, and not the time that one
+// attempt may take.
+func isEnd(err error) bool {
+	ended, ok := errors.AsType[interface {
+		error
+		CanceledError() bool
+	}](err)
+
+	return ok && ended.CanceledError() || err == context.Canceled || err == context.DeadlineExceeded //nolint:errorlint // Just these, as a context returns them.
 }
 
 // statusOf returns the HTTP status that an error comes from, 0 when there was no

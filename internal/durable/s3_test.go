@@ -21,12 +21,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
+	"github.com/auditlogs/terraform-provider-audit/internal/retries"
 )
 
 // answer is what a service says to one request.
@@ -272,6 +274,98 @@ func TestBucketStoreReadRepeatsWhatWasCut(t *testing.T) {
 	}
 }
 
+// TestBucketStoreNoObjectWhereNoneWasAskedFor: an endpoint that has the bucket in its
+// path takes a listing for an object of the bucket's name.
+func TestBucketStoreNoObjectWhereNoneWasAskedFor(t *testing.T) {
+	t.Parallel()
+
+	const text = "the address does not answer as a bucket; check the endpoint, which is the root of the service without the bucket (NoSuchKey, 404 Not Found, request " + ownRequestID + ")"
+
+	s, _ := serve(t, durable.StoreOptions{}, answer{status: 404, code: "NoSuchKey"})
+
+	failures := map[string]error{
+		"create s3://evidence/audit/a: ": s.Create(t.Context(), "a", nil), "replace s3://evidence/audit/a: ": s.Replace(t.Context(), "a", nil),
+	}
+
+	for _, err := range s.List(t.Context(), "") {
+		failures["list s3://evidence/audit/: "] = err
+	}
+
+	for at, err := range failures {
+		mustSay(t, err, nil, at+text)
+
+		if errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v is taken for a missing object", err)
+		}
+	}
+}
+
+// inMemory answers without a connection, so that a test can have a clock of its own.
+type inMemory func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f inMemory) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestBucketStoreTellsWhatADeadlineWaitedFor: and counts how long it has waited.
+func TestBucketStoreTellsWhatADeadlineWaitedFor(t *testing.T) {
+	t.Parallel()
+
+	for name, test := range map[string]struct {
+		status  int
+		hang    bool
+		timeout time.Duration
+		text    string
+	}{
+		"slow down":                   {503, false, time.Minute, "the time ran out while it was to be tried again; before, the service is overloaded (SlowDown, 503 Service Unavailable, "},
+		"no answer":                   {0, true, time.Minute, "the time ran out before an answer had come"},
+		"attempts that take too long": {0, true, 7 * time.Second, "the time ran out while it was to be tried again; before, no answer in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			synctest.Test(t, func(t *testing.T) {
+				var keys *storetest.S3
+
+				s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint=http://127.0.0.1:1", durable.StoreOptions{
+					LookupEnv: keys.LookupEnv, MaxRetries: 50, RetryWaitMax: 3 * time.Second, Timeout: test.timeout,
+					Transport: inMemory(func(r *http.Request) (*http.Response, error) {
+						if test.hang {
+							<-r.Context().Done()
+
+							return nil, r.Context().Err()
+						}
+
+						body := "<Error><Code>SlowDown</Code></Error>"
+
+						return &http.Response{
+							StatusCode: test.status, Header: http.Header{"Content-Type": {"application/xml"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r,
+						}, nil
+					}),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+
+				ctx, tally := retries.Watch(ctx)
+
+				_, err = s.Read(ctx, "a", 10)
+
+				failed := (*durable.S3Error)(nil)
+				if !errors.As(err, &failed) || !failed.Ended || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), test.text) {
+					t.Fatalf("\n got %v\nwant %s", err, test.text)
+				}
+
+				if w := tally.Waits(); test.status != 0 && (w.Count != failed.Attempts-1 || w.Total <= 0 || w.Reason != "503 Service Unavailable") {
+					t.Errorf("%d attempts, and %+v", failed.Attempts, w)
+				}
+			})
+		})
+	}
+}
+
 func TestBucketStoreTimeout(t *testing.T) {
 	t.Parallel()
 
@@ -290,7 +384,7 @@ func TestBucketStoreTimeout(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 
-	mustSay(t, s.Delete(ctx, "a"), context.DeadlineExceeded, "delete s3://evidence/audit/a: no answer in time")
+	mustSay(t, s.Delete(ctx, "a"), context.DeadlineExceeded, "delete s3://evidence/audit/a: the time ran out before an answer had come")
 
 	if requests.Load() != 1 {
 		t.Errorf("%d requests", requests.Load())

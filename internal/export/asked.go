@@ -57,7 +57,9 @@ func (s *Spec) Asked() Asked {
 	return askedOf(s.Info.Name, s.manifestQuery(), s.Query.Where, s.Format, s.columnNames())
 }
 
-func (s *Spec) manifestQuery() manifestQuery { return newManifestQuery(s.QueryAsWritten, s.Query) }
+func (s *Spec) manifestQuery() manifestQuery {
+	return newManifestQuery(s.QueryAsWritten, s.Redactor.Query(s.Query))
+}
 
 func (m *manifest) asked() Asked {
 	var condition auditlog.Condition

@@ -441,7 +441,7 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 			Start: auditlog.FormatTime(c.Window.Start),
 			End:   auditlog.FormatTime(c.Window.End),
 		},
-		Completeness: NewStatement(*c),
+		Completeness: w.spec.Redactor.statement(NewStatement(*c)),
 		Format:       w.spec.Format,
 		Compression:  compression,
 		Shape:        w.spec.shape(),

@@ -101,11 +101,11 @@ func (o Options) Check() []*OptionError {
 
 	for i, name := range o.Builtins {
 		if _, ok := builtinByName(name); !ok {
-			found.optionf("builtin_rules", i, "%q is not built in; there are %s.", name, strings.Join(BuiltinNames(), ", "))
+			found.optionf("builtin_rules", i, "No such rule is built in; there are %s.", strings.Join(BuiltinNames(), ", "))
 		}
 
 		if slices.Contains(o.Builtins[:i], name) {
-			found.optionf("builtin_rules", i, "%s is named twice.", name)
+			found.optionf("builtin_rules", i, "The rule is named twice.")
 		}
 	}
 
@@ -146,7 +146,7 @@ func (r *Rule) check(found *mistakes, before []Rule) {
 	}
 
 	if !slices.Contains(Severities(), r.Severity) {
-		found.rulef(r, "severity", -1, "%q is not a severity; there are info, low, medium, high and critical.", r.Severity)
+		found.rulef(r, "severity", -1, "This is not a severity; there are info, low, medium, high and critical.")
 	}
 
 	if r.Threshold < 1 {
@@ -162,7 +162,7 @@ func (r *Rule) check(found *mistakes, before []Rule) {
 
 		switch {
 		case !ok:
-			found.rulef(r, "group_by", i, "%q is not a field of an entry.", name)
+			found.rulef(r, "group_by", i, "An entry has no such field.")
 		case !groupable(field):
 			found.rulef(r, "group_by", i, "Entries cannot be grouped by %s.", name)
 		case slices.Contains(r.GroupBy[:i], name):

@@ -73,7 +73,7 @@ func (x *Expectation) check(found *mistakes, i int, o Options) {
 	for _, c := range x.criteria() {
 		for j, p := range c.patterns {
 			if p == "" {
-				found.expectationf(i, c.name, j, "%q is not a pattern, such as \"ci-*\".", p)
+				found.expectationf(i, c.name, j, "An empty text is not a pattern, such as \"ci-*\".")
 			}
 		}
 
@@ -99,7 +99,7 @@ func (x *Expectation) check(found *mistakes, i int, o Options) {
 	for j, name := range x.Rules {
 		own := slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Name == name })
 		if !own && !slices.Contains(o.Builtins, name) {
-			found.expectationf(i, "rules", j, "There is no rule %q among those to evaluate.", name)
+			found.expectationf(i, "rules", j, "There is no such rule among those to evaluate.")
 		}
 	}
 }

@@ -234,7 +234,6 @@ func TestAccClock_badLimit(t *testing.T) {
 			resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: w.factories(), Steps: []resource.TestStep{{
 				Config: config, PlanOnly: true, ExpectError: diagnostic("Check the configuration", `
 The value of max_clock_skew cannot be used: it is `+reason+`.
-Value: "`+value+`"
 Give a length of time up to 24h, such as "30s" or "2m".`),
 			}}})
 		})

@@ -228,7 +228,7 @@ func TestAccAuditLogs_redactRefuses(t *testing.T) {
 
 	for _, test := range []struct{ redact, summary, detail string }{
 		{`{ actr = "drop" }`, "Check the configuration", `There is no field "actr" to redact. Name one of id, time, …, changes, raw.`},
-		{`{ actor = "sha1" }`, "Check the configuration", `There is no way "sha1" to redact a field. Give one of keep, drop, mask, hash.`},
+		{`{ actor = "sha1" }`, "Check the configuration", `There is no such way to redact a field. Give one of keep, drop, mask, hash.`},
 		{`{ actor = null }`, "Check the configuration", `What to do with the field actor is null. Give one of keep, drop, mask, hash.`},
 		{`{ id = "hash" }`, "Check the configuration", `The field id cannot be redacted: it tells entries apart, and without it repetitions could not be found. Remove it from redact.`},
 		{`{ resource_name = "mask" }`, "Check the configuration", `The field resource_name has no masked form; only actor, scope_name, ip_address have. Drop or keep it instead, or hash it if it is text.`},

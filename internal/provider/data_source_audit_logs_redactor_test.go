@@ -53,7 +53,7 @@ func TestRedactorFailsClosed(t *testing.T) {
 		"unknown mode": {rules(unknown), types.StringNull(), "What is to be redacted is not known yet: redact depends on values that are known only after an apply."},
 		"unknown key":  {rules(hash), types.StringUnknown(), "What is to be redacted is not known yet: redaction_key depends on values that are known only after an apply."},
 		"no key":       {rules(hash), types.StringNull(), "Hashing needs a key, without which pseudonyms could be guessed."},
-		"bad rule":     {rules(types.StringValue("x")), types.StringNull(), `There is no way "x" to redact a field.`},
+		"bad rule":     {rules(types.StringValue("x")), types.StringNull(), `There is no such way to redact a field.`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

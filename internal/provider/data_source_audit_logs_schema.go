@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -53,7 +52,7 @@ func auditLogsSchema(ctx context.Context) schema.Schema {
 			Optional:            true,
 		},
 		redactName: redactDataSourceAttribute(),
-		"timeouts": timeouts.Attributes(ctx),
+		"timeouts": dataSourceTimeouts(ctx),
 
 		entriesName: schema.ListNestedAttribute{
 			MarkdownDescription: "The rows; null with `include_entries = false`. Do not output the whole list: Terraform compares it row by row with every other.",

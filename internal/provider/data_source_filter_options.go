@@ -79,7 +79,7 @@ func (d *filterOptionsDataSource) Schema(ctx context.Context, _ datasource.Schem
 				Optional:            true,
 				Validators:          []validator.String{positiveSpanForm()},
 			},
-			"timeouts":       timeouts.Attributes(ctx),
+			"timeouts":       dataSourceTimeouts(ctx),
 			"actions":        list("Actions, sorted."),
 			"operations":     list("Operations that the actions mean in the vocabulary shared by every cloud, sorted."),
 			"origins":        list("Origins, sorted; empty where the service records none."),

@@ -135,8 +135,10 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 
 	text := stringAt(a, whereName)
 	if text.IsNull() { // As it is where the rule is null. These are Terraform's words for what is required.
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "Incorrect attribute value type",
-			fmt.Sprintf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name))}
+		return nil, diag.Diagnostics{problem{
+			summary: "Incorrect attribute value type",
+			cause:   fmt.Sprintf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name),
+		}.at(at)}
 	}
 
 	if !known(text) {
@@ -374,5 +376,5 @@ func chosenWarning(info auditlog.Info, c finding.ChosenName) diag.Diagnostic {
 		p.next = "The log records no id of the actor, so nothing can allow these entries; let the expectation match resources instead."
 	}
 
-	return diag.NewAttributeWarningDiagnostic(path.Root("expected").AtListIndex(c.Expectation), p.summary, p.detail())
+	return p.warningAt(path.Root("expected").AtListIndex(c.Expectation))
 }

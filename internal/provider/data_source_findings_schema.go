@@ -8,7 +8,6 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -54,7 +53,7 @@ func findingsSchema(ctx context.Context) schema.Schema {
 			Optional:            true,
 		},
 		redactName: redactDataSourceAttribute(),
-		"timeouts": timeouts.Attributes(ctx),
+		"timeouts": dataSourceTimeouts(ctx),
 	})
 
 	maps.Copy(attributes, findingsResults())

@@ -192,7 +192,7 @@ Line: 1
 Column: 38
 Rule: x
 
-entry.operation == 'delete' && entry.actr != 'ci'
+entry.operation == '******' && entry.actr != '**'
                                      ^
 
 Correct it there; the guide "Conditions" lists the fields and functions, with examples.`,
@@ -219,13 +219,12 @@ Change it, or remove it.`,
 			`rules = { x = { where = "true", severity = "bad" } }`,
 			"Check the configuration", `The value of rules["x"].severity cannot be used: it is unknown.
 
-Value: "bad"
 
 Give one of critical, high, medium, low, info.`,
 		},
 		"group by": {
 			`rules = { x = { where = "true", group_by = ["actor", "who"] } }`,
-			"Check the rules", `"who" is not a field of an entry.
+			"Check the rules", `An entry has no such field.
 
 Rule: x
 Argument: group_by
@@ -242,7 +241,7 @@ Change it, or remove it.`,
 		},
 		"unknown built-in": {
 			`builtin_rules = ["deletions"]`,
-			"Check the rules", `"deletions" is not built in; there are deletion, mass_deletion, repeated_failed_logins, permission_change, new_api_token, login_from_new_address.
+			"Check the rules", `No such rule is built in; there are deletion, mass_deletion, repeated_failed_logins, permission_change, new_api_token, login_from_new_address.
 
 Change it, or remove it.`,
 		},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // VerificationType is the name of the data source in configurations.
@@ -88,7 +89,7 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				MarkdownDescription: "SHA-256 of that segment's manifest. Needs `expected_sequence`.",
 				Optional:            true,
 			},
-			"timeouts":      timeouts.Attributes(ctx),
+			"timeouts":      dataSourceTimeouts(ctx),
 			"valid":         schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
 			"service":       text("The cloud whose log it is."),
 			"signed_by":     text("Name of the key that signed the checkpoint; null where `public_key` was not given."),
@@ -185,10 +186,11 @@ func (m *verificationModel) set(r *archive.Report) {
 	kinds := map[string]attr.Type{"finding": types.StringType, "key": types.StringType, "sequence": types.Int64Type, "detail": types.StringType}
 	problems := make([]attr.Value, 0, len(r.Problems))
 
+	// They are for people, who put them into the messages of their gates.
 	for _, p := range r.Problems {
 		problems = append(problems, types.ObjectValueMust(kinds, map[string]attr.Value{
-			"finding": types.StringValue(string(p.Finding)), "key": types.StringValue(p.Key),
-			"sequence": types.Int64Value(p.Sequence), "detail": types.StringValue(p.Detail),
+			"finding": types.StringValue(string(p.Finding)), "key": types.StringValue(screen.Text(p.Key)),
+			"sequence": types.Int64Value(p.Sequence), "detail": types.StringValue(screen.Text(p.Detail)),
 		}))
 	}
 

@@ -39,7 +39,7 @@ func (r *auditLogsEphemeral) Schema(ctx context.Context, _ ephemeral.SchemaReque
 	shared := auditLogsSchema(ctx)
 	delete(shared.Attributes, "timeouts")
 
-	attributes := map[string]schema.Attribute{"timeouts": timeouts.Attributes(ctx)}
+	attributes := map[string]schema.Attribute{"timeouts": ephemeralTimeouts(ctx)}
 	maps.Copy(attributes, ephemeralAttributes(shared.Attributes))
 
 	resp.Schema = schema.Schema{

@@ -78,7 +78,7 @@ func (f *changesFunction) Run(ctx context.Context, req function.RunRequest, resp
 		}
 
 		if err != nil {
-			resp.Error = function.NewFuncError(err.Error())
+			resp.Error = problem{cause: sentence(err.Error())}.onCall()
 
 			return
 		}
@@ -88,7 +88,7 @@ func (f *changesFunction) Run(ctx context.Context, req function.RunRequest, resp
 
 	changes, err := auditlog.Changes(states[0], states[1])
 	if err != nil {
-		resp.Error = function.NewFuncError(err.Error())
+		resp.Error = problem{cause: sentence(err.Error())}.onCall()
 
 		return
 	}

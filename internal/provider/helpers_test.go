@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
@@ -72,17 +71,19 @@ func (w *world) serve(api http.Handler) string {
 func (w *world) now() time.Time { return w.fake.Now().Add(time.Duration(w.later.Load())) }
 
 func (w *world) factories() map[string]func() (tfprotov6.ProviderServer, error) {
-	return map[string]func() (tfprotov6.ProviderServer, error){
-		"audit": providerserver.NewProtocol6WithError(provider.New(provider.Options{
-			Version: "test",
-			Runner:  rand.Text(),
-			Clock:   w.now,
-			LookupEnv: func(name string) (string, bool) {
-				value, ok := w.env[name]
+	server := provider.NewServer(provider.Options{
+		Version: "test",
+		Runner:  rand.Text(),
+		Clock:   w.now,
+		LookupEnv: func(name string) (string, bool) {
+			value, ok := w.env[name]
 
-				return value, ok
-			},
-		})()),
+			return value, ok
+		},
+	})
+
+	return map[string]func() (tfprotov6.ProviderServer, error){
+		"audit": func() (tfprotov6.ProviderServer, error) { return server(), nil },
 	}
 }
 

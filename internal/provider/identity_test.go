@@ -462,7 +462,7 @@ data "audit_logs" "podstack" {
 		},
 		resource.TestStep{
 			Config:      strings.Replace(config, `account = "team"`, `account = " "`, 1),
-			ExpectError: diagnostic("Check the configuration", `The value of podstack.account is no name for an account. Value: " " Give a name without spaces around it and without control characters, or leave the argument out.`),
+			ExpectError: diagnostic("Check the configuration", `The value of podstack.account is no name for an account. Give a name without spaces around it and without control characters, or leave the argument out.`),
 		},
 		resource.TestStep{Config: config},
 	)

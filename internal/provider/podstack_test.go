@@ -260,7 +260,6 @@ The list podstack.exports is empty, so there is nothing to read.
 Give at least one path or pattern, such as "exports/*.csv".`},
 		"an empty path": {"", func(*world) string { return block(`    exports = ["a.csv", ""]`) }, "Check the configuration", `
 The value of podstack.exports[1] cannot be used: it is empty.
-Value: ""
 Give a path or a pattern, such as "exports/*.csv".`},
 		"a mapping of no field": {"", func(*world) string {
 			return block("    exports = [\"a.csv\"]\n    columns = { when = \"Time\" }")
@@ -276,12 +275,11 @@ Give a header of the exports as it is spelled there, or leave the key out.`},
 			return block("    exports = [\"a.csv\"]\n    ignored_columns = [\"Note\", \" \"]")
 		}, "Check the configuration", `
 The value of podstack.ignored_columns[1] cannot be used: it is empty.
-Value: " "
 Give a header of the exports as it is spelled there.`},
 		"a column that is ignored and mapped": {podstackHeaders, func(w *world) string {
 			return w.podstack("columns = { message = \"user\" }\n    ignored_columns = [\"User\"]", look)
 		}, "Read PodStack audit logs", `
-The column "User" is ignored, and the mapping says that message is it.
+The column that the mapping says is message is ignored.
 Service: podstack
 Take it out of ignored_columns, or out of columns.`},
 		"a value known too late": {"", func(*world) string {

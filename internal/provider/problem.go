@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -19,7 +21,9 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
@@ -50,13 +54,15 @@ func (p problem) with(key, value string) problem {
 	return p
 }
 
+// detail lays the problem out. A value can hold anything, line breaks included, by
+// which it could pass for another fact: each part is made fit to be shown before.
 func (p problem) detail() string {
-	parts := []string{p.cause}
+	parts := []string{screen.Text(p.cause)}
 
 	if len(p.facts) > 0 {
 		lines := make([]string, 0, len(p.facts))
 		for _, f := range p.facts {
-			lines = append(lines, f.key+": "+f.value)
+			lines = append(lines, screen.Text(f.key)+": "+screen.Text(f.value))
 		}
 
 		parts = append(parts, strings.Join(lines, "\n"))
@@ -64,34 +70,44 @@ func (p problem) detail() string {
 
 	if p.excerpt != "" {
 		// Terraform breaks no line that begins with a space.
-		parts = append(parts, "    "+strings.ReplaceAll(p.excerpt, "\n", "\n    "))
+		parts = append(parts, "    "+strings.ReplaceAll(screen.Lines(p.excerpt), "\n", "\n    "))
 	}
 
 	if p.next != "" {
-		parts = append(parts, p.next)
+		parts = append(parts, screen.Text(p.next))
 	}
 
 	return strings.Join(parts, "\n\n")
 }
 
 func (p problem) diagnostic() diag.Diagnostic {
-	return diag.NewErrorDiagnostic(p.summary, p.detail())
+	return diag.NewErrorDiagnostic(screen.Text(p.summary), p.detail())
 }
 
 func (p problem) warning() diag.Diagnostic {
-	return diag.NewWarningDiagnostic(p.summary, p.detail())
+	return diag.NewWarningDiagnostic(screen.Text(p.summary), p.detail())
 }
 
 // at puts the problem on an attribute, but never on one that holds a secret:
 // Terraform shows the line of the configuration that it is written in.
 func (p problem) at(where path.Path) diag.Diagnostic {
-	return diag.NewAttributeErrorDiagnostic(where, p.summary, p.detail())
+	return diag.NewAttributeErrorDiagnostic(where, screen.Text(p.summary), p.detail())
+}
+
+// warningAt is at for a warning.
+func (p problem) warningAt(where path.Path) diag.Diagnostic {
+	return diag.NewAttributeWarningDiagnostic(where, screen.Text(p.summary), p.detail())
 }
 
 // onArgument puts the problem on an argument of a function. Terraform ends the
 // text with a full stop of its own.
 func (p problem) onArgument(i int64) *function.FuncError {
 	return function.NewArgumentFuncError(i, strings.TrimSuffix(p.detail(), "."))
+}
+
+// onCall puts the problem on the call of a function.
+func (p problem) onCall() *function.FuncError {
+	return function.NewFuncError(strings.TrimSuffix(p.detail(), "."))
 }
 
 // circumstances are what an error of a service does not know of itself.
@@ -146,8 +162,8 @@ func explain(err error, in circumstances) problem {
 
 		p.next = "Nothing was changed; the last complete result is as it was."
 
-		if errors.Is(err, context.DeadlineExceeded) {
-			p.cause, p.next = causeAndNext(&client.Error{Kind: client.KindDeadline}, in.info)
+		if ended, ok := p.ended(err); ok {
+			return ended
 		}
 
 		return p
@@ -171,7 +187,12 @@ func explain(err error, in circumstances) problem {
 
 	p = p.with("Retry-After", apiErr.RetryAfterText())
 
-	if apiErr.Attempts > 1 {
+	if apiErr.Last != nil {
+		last, _ := causeAndNext(apiErr.Last, in.info)
+		p = p.with("Last error", last)
+	}
+
+	if apiErr.Attempts > 1 || apiErr.Attempts > 0 && apiErr.Kind == client.KindDeadline {
 		p = p.with("Attempts", strconv.Itoa(apiErr.Attempts))
 	}
 
@@ -303,7 +324,7 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {
 	case client.KindTimeout:
 		return "The service took too long to answer.", "Try again, or raise request_timeout in the provider configuration."
 	case client.KindDeadline:
-		return "The time for the whole operation ran out.", "Raise the value in the timeouts block, or ask for a shorter window."
+		return outOfTime + waitedFor(e) + ".", outOfTimeNext
 	case client.KindCanceled:
 		return "The operation was cancelled.", "Nothing was changed; run it again."
 	case client.KindBrokenBody:
@@ -329,6 +350,60 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {
 	}
 }
 
+const (
+	outOfTime     = "The time for the whole operation ran out"
+	outOfTimeNext = "Raise the value in the timeouts block, or ask for a shorter window."
+)
+
+// waitedFor says what a request was waiting for when the time ran out.
+func waitedFor(e *client.Error) string {
+	switch {
+	case e.Last != nil:
+		return " before the service answered a request that had failed before"
+	case e.Attempts > 0:
+		return " before the service had answered in full"
+	default:
+		return " before the next request could be made"
+	}
+}
+
+// ended explains that an operation came to its end too early, whatever it was at.
+func (p problem) ended(err error) (problem, bool) {
+	stored := (*durable.S3Error)(nil)
+	isStored := errors.As(err, &stored)
+
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && isStored && !stored.Ended:
+		return p, false // One attempt took too long; the operation did not.
+	case errors.Is(err, context.DeadlineExceeded):
+		p.cause, p.next = outOfTime+".", outOfTimeNext
+	case errors.Is(err, context.Canceled):
+		p.cause, p.next = "The operation was cancelled.", "Nothing was changed; run it again."
+	default:
+		return p, false
+	}
+
+	if !isStored {
+		return p, true
+	}
+
+	if errors.Is(err, context.DeadlineExceeded) {
+		p.cause = outOfTime + " before the object storage had done what it was asked for."
+	}
+
+	p = p.with("Request", stored.Op+" "+stored.Place())
+	if stored.Status != 0 {
+		p = p.with("Status", statusText(stored.Status))
+	}
+
+	p = p.with("Code", stored.Code).with("Correlation", stored.RequestID).with("Last error", stored.Last)
+	if stored.Attempts > 0 {
+		p = p.with("Attempts", strconv.Itoa(stored.Attempts))
+	}
+
+	return p, true
+}
+
 // clockCauseAndNext says whose clock is ahead, and what that would have done.
 func clockCauseAndNext(e *client.Error) (cause, next string) {
 	clockErr := (*client.ClockError)(nil)
@@ -346,13 +421,22 @@ func clockCauseAndNext(e *client.Error) (cause, next string) {
 	}
 }
 
-// sentence makes a Go error's text fit to begin and to end a sentence.
+// sentence makes a Go error's text fit to begin and to end a sentence. What is no
+// word, such as a file's name or an address, is written as it is.
 func sentence(text string) string {
+	text = strings.TrimRight(text, ".")
 	if text == "" {
 		return "The reason is unknown."
 	}
 
-	return strings.ToUpper(text[:1]) + strings.TrimRight(text[1:], ".") + "."
+	word, _, _ := strings.Cut(text, " ")
+	word = strings.TrimRight(word, ",:;")
+
+	if first, size := utf8.DecodeRuneInString(text); !strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && r != '-' && r != '\'' }) {
+		text = string(unicode.ToUpper(first)) + text[size:]
+	}
+
+	return text + "."
 }
 
 func statusText(status int) string {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
@@ -167,6 +168,8 @@ func (m *providerModel) configure(ctx context.Context, o Options) (*configured, 
 		Clock:          o.Clock,
 	}
 
+	m.holdSecrets(ctx, o)
+
 	c.redactionKey = or(m.RedactionKey, c.env(redactionKeyEnv))
 
 	diags := c.addUpCloud(ctx, m.UpCloud, shared)
@@ -174,6 +177,40 @@ func (m *providerModel) configure(ctx context.Context, o Options) (*configured, 
 	diags.Append(c.addPodStack(ctx, m.PodStack)...)
 
 	return c, diags
+}
+
+// secretEnvs are the variables of the environment that hold secrets.
+func secretEnvs() []string {
+	return []string{
+		"UPCLOUD_TOKEN", "UPCLOUD_PASSWORD", "CLOUDSCALE_API_TOKEN", redactionKeyEnv, signingKeyEnv,
+		"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+	}
+}
+
+// holdSecrets has every secret of the configuration and of the environment removed
+// from whatever is shown, also those that turn out not to be used.
+func (m *providerModel) holdSecrets(ctx context.Context, o Options) {
+	env := func(name string) string {
+		value, _ := o.LookupEnv(name)
+
+		return value
+	}
+
+	for _, name := range secretEnvs() {
+		screen.Secret(env(name))
+	}
+
+	// What is wrong with a block is reported by whoever uses it.
+	u, _ := blockOf[upcloudModel](ctx, m.UpCloud)
+	c, _ := blockOf[cloudscaleModel](ctx, m.Cloudscale)
+
+	screen.Secret(u.Token.ValueString(), c.Token.ValueString(), m.RedactionKey.ValueString())
+
+	for _, name := range []string{u.Username.ValueString(), env("UPCLOUD_USERNAME")} {
+		for _, password := range []string{u.Password.ValueString(), env("UPCLOUD_PASSWORD")} {
+			screen.Login(name, password)
+		}
+	}
 }
 
 func (c *configured) env(name string) types.String {
@@ -250,16 +287,15 @@ func (c *configured) addUpCloud(ctx context.Context, block types.Object, shared 
 		return diags
 	}
 
-	authorization, secrets := "Bearer "+token.ValueString(), []string{token.ValueString()}
+	authorization := "Bearer " + token.ValueString()
 	if !hasToken {
-		pair := base64.StdEncoding.EncodeToString([]byte(user.ValueString() + ":" + password.ValueString()))
-		authorization, secrets = "Basic "+pair, []string{pair, password.ValueString()}
+		authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(user.ValueString()+":"+password.ValueString()))
 	}
 
 	endpoint := or(m.Endpoint, c.env("UPCLOUD_DEBUG_API_BASE_URL"), types.StringValue(upcloud.DefaultEndpoint))
 
 	shared, ok := c.access(info, shared, access{
-		version: "1.3", endpoint: endpoint, authorization: authorization, secrets: secrets,
+		version: "1.3", endpoint: endpoint, authorization: authorization,
 	})
 	if ok {
 		c.services[info.Name] = upcloud.New(client.New(shared), c.options.Clock, spanOf(m.Retention)).ForAccount(m.Account.ValueString()).
@@ -326,7 +362,7 @@ func (c *configured) addCloudscale(ctx context.Context, block types.Object, shar
 	endpoint := or(m.Endpoint, c.env("CLOUDSCALE_API_URL"), types.StringValue(cloudscale.DefaultEndpoint))
 
 	shared, ok := c.access(info, shared, access{
-		version: "v1", endpoint: endpoint, authorization: "Bearer " + token.ValueString(), secrets: []string{token.ValueString()},
+		version: "v1", endpoint: endpoint, authorization: "Bearer " + token.ValueString(),
 	})
 	if ok {
 		hint := info.CredentialsHint
@@ -396,7 +432,6 @@ func otherEndpoint(info auditlog.Info) string {
 type access struct {
 	version, authorization string
 	endpoint               types.String
-	secrets                []string
 }
 
 // access completes the options of a client, or says why the service is unusable.
@@ -423,7 +458,7 @@ func (c *configured) access(info auditlog.Info, shared client.Options, a access)
 		return client.Options{}, false
 	}
 
-	shared.Endpoint, shared.Authorization, shared.Secrets = endpoint, a.authorization, a.secrets
+	shared.Endpoint, shared.Authorization = endpoint, a.authorization
 
 	return shared, true
 }

@@ -103,7 +103,7 @@ func ruleProblem(err error, mode types.String) problem {
 	case mode.IsNull():
 		p.cause, p.next = fmt.Sprintf("What to do with the field %s is null.", rule.Field), modes
 	case errors.Is(err, export.ErrRedactMode):
-		p.cause, p.next = fmt.Sprintf("There is no way %s to redact a field.", shown(rule.Mode)), modes
+		p.cause, p.next = "There is no such way to redact a field.", modes
 	case errors.Is(err, export.ErrRedactStructural):
 		p.cause = fmt.Sprintf("The field %s cannot be redacted: %s.", rule.Field, rule.Reason)
 		p.next = "Remove it from " + redactName + "."

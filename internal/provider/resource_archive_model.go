@@ -246,6 +246,10 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 		return p.at(at)
 	}
 
+	if p, ok := p.ended(err); ok {
+		return p.at(at)
+	}
+
 	gap := (*archive.GapError)(nil)
 
 	switch {
@@ -260,6 +264,9 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 		p.next = "Choose a destination that is empty or holds an archive of this service; nothing was changed there."
 	case errors.Is(err, archive.ErrBroken):
 		p.next = "Run \"auditlog verify\" on the destination to see what was changed; nothing is appended to a broken archive."
+	case errors.Is(err, archive.ErrNoKey):
+		p.cause = "The archive is signed, and no key is given to sign what is added to it."
+		p.next = "Give the signing_key that the archive was begun with, or set " + signingKeyEnv + "; nothing was written."
 	case errors.Is(err, archive.ErrSignature):
 		// Not at the key: Terraform would show the line that it is written in.
 		p.next = "Give the signing_key that the archive was begun with; nothing was written."

@@ -32,7 +32,7 @@ func archiveSchema(ctx context.Context) schema.Schema {
 	maps.Copy(attributes, archiveResults())
 
 	attributes[redactName] = redactResourceAttribute()
-	attributes["timeouts"] = timeouts.Attributes(ctx, timeouts.Opts{Create: true, Read: true, Update: true})
+	attributes["timeouts"] = resourceTimeouts(ctx, timeouts.Opts{Create: true, Read: true, Update: true})
 
 	return schema.Schema{
 		MarkdownDescription: "Keeps an audit log in a directory or a bucket: each apply appends what is new, exactly once, as immutable segments " +

@@ -174,7 +174,7 @@ func TestAccArchive_signingKeyStaysOut(t *testing.T) {
 		},
 		resource.TestStep{
 			Config:      w.archive("  service = \"upcloud\""),
-			ExpectError: diagnostic("Archive audit logs", "The checkpoint is not signed by the expected key: it is signed, and no key is given to sign the next one. … Give the signing_key that the archive was begun with; nothing was written."),
+			ExpectError: diagnostic("Archive audit logs", "The archive is signed, and no key is given to sign what is added to it. … Give the signing_key that the archive was begun with, or set AUDIT_SIGNING_KEY; nothing was written."),
 		},
 		resource.TestStep{
 			Config:      w.archive("  service = \"upcloud\"\n  signing_key = \"secret\""),

@@ -87,7 +87,7 @@ func (m *exportModel) validate() diag.Diagnostics {
 				summary: checkConfiguration,
 				cause:   "A column is named twice.",
 				next:    "Remove one of the two.",
-			}.with("Column", name.ValueString()).at(path.Root("columns").AtListIndex(i)))
+			}.at(path.Root("columns").AtListIndex(i)))
 		}
 
 		seen[name.ValueString()] = true
@@ -498,6 +498,10 @@ func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagno
 
 	if shrink := (*export.ShrinkError)(nil); errors.As(err, &shrink) {
 		return shrinkProblem(shrink, info).at(path.Root("path"))
+	}
+
+	if p, ok := (problem{summary: exportSummary}).with("Service", info.Name).ended(err); ok {
+		return p.diagnostic()
 	}
 
 	return fileProblem(err, exportSummary).at(path.Root("path"))

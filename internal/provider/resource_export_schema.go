@@ -34,7 +34,7 @@ func exportSchema(ctx context.Context) schema.Schema {
 	maps.Copy(attributes, exportArguments())
 	maps.Copy(attributes, exportResults())
 
-	attributes["timeouts"] = timeouts.Attributes(ctx, timeouts.Opts{Create: true, Update: true})
+	attributes["timeouts"] = resourceTimeouts(ctx, timeouts.Opts{Create: true, Update: true})
 
 	return schema.Schema{
 		MarkdownDescription: "Writes a filtered export of an audit log to a file, with a manifest and a checksum file beside it. " +

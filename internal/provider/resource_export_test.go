@@ -282,7 +282,6 @@ func TestAccExport_compression(t *testing.T) {
 			Config: config("csv", "snappy"),
 			ExpectError: diagnostic("Check the configuration", `The value of compression cannot be used: it is unknown.
 
-Value: "snappy"
 
 Give one of none, gzip, zstd.`),
 		},
@@ -290,7 +289,6 @@ Give one of none, gzip, zstd.`),
 			Config: config("xlsx", ""),
 			ExpectError: diagnostic("Check the configuration", `The value of format cannot be used: it is unknown.
 
-Value: "xlsx"
 
 Give one of csv, json, ndjson, parquet.`),
 		},

@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // validation has a configuration validated, as Terraform does.
@@ -37,9 +39,9 @@ func revalidate(ctx context.Context, config tfsdk.Config, validate validation) d
 		switch {
 		case d.Severity != tfprotov6.DiagnosticSeverityError:
 		case d.Attribute == nil:
-			diags.AddError(d.Summary, d.Detail)
+			diags.Append(diag.NewErrorDiagnostic(screen.Text(d.Summary), screen.Lines(d.Detail)))
 		default:
-			diags.AddAttributeError(pathOf(d.Attribute), d.Summary, d.Detail)
+			diags.Append(diag.NewAttributeErrorDiagnostic(pathOf(d.Attribute), screen.Text(d.Summary), screen.Lines(d.Detail)))
 		}
 	}
 

@@ -178,6 +178,10 @@ func explainArchive(p problem, err *archive.ReadError) problem {
 		return p
 	}
 
+	if p, ok := p.ended(err); ok {
+		return p
+	}
+
 	refused := (*archive.UnanswerableError)(nil)
 	p.cause = sentence(err.Err.Error())
 	p.next = "Nothing of the archive was used; try again once the cause is removed."
@@ -195,12 +199,6 @@ func explainArchive(p problem, err *archive.ReadError) problem {
 		p.next = "Run \"auditlog verify\" on the destination to see what was changed; nothing of a broken archive is used."
 	case errors.Is(err, archive.ErrSignature):
 		p.next = "Give the public key of the key that signs the archive; if this is the one, find out who else wrote the checkpoint."
-	case errors.Is(err, context.DeadlineExceeded):
-		p.cause = "The time for the whole operation ran out."
-		p.next = "Raise the value in the timeouts block, or ask for a shorter window."
-	case errors.Is(err, context.Canceled):
-		p.cause = "The operation was cancelled."
-		p.next = "Nothing was changed; run it again."
 	case errors.Is(err, fs.ErrPermission):
 		p.next = "Grant read access to the destination."
 	}

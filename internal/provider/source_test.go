@@ -338,7 +338,6 @@ An archive is not archived again; it is read back with audit_logs and audit_log_
 Set service to the cloud whose log to archive; to have an archive twice, copy its files.`},
 		"an archive of nothing we know": {"resource \"audit_log_archive\" \"test\" {\n  service = \"aws\"\n  destination = \"x\"\n}", "Check the configuration", `
 The value of service cannot be used: it is unknown.
-Value: "aws"
 Give one of cloudscale, podstack, upcloud.`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -190,7 +190,7 @@ func TestAccUnknown_rules(t *testing.T) {
 		},
 		"a built-in rule that is not": {
 			config: findings("builtin_rules = [terraform_data.name.output]", later("name", `"deletions"`)),
-			want:   `"deletions" is not built in`,
+			want:   `No such rule is built in`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

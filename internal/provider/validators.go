@@ -18,11 +18,14 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
 // stringForm checks a string by a function and reports in the provider's own
-// form, which the framework's stock validators do not.
+// form, which the framework's stock validators do not. No validator says what the
+// value is, and neither does what the function returns: it may come from a variable
+// that is sensitive, which only Terraform knows. Terraform shows it where it may.
 type stringForm struct {
 	description string
 	check       func(value string) error
@@ -45,14 +48,15 @@ func (v stringForm) ValidateString(_ context.Context, req validator.StringReques
 			summary: checkConfiguration,
 			cause:   fmt.Sprintf("The value of %s cannot be used: it is %s.", req.Path, err),
 			next:    "Give " + v.description + ".",
-		}.with("Value", shown(req.ConfigValue.ValueString())).at(req.Path))
+		}.at(req.Path))
 	}
 }
 
-// shown returns a configured value on one line of bearable length.
+// shown quotes a text of a log or of a file, no more of it than is bearable.
 func shown(value string) string {
 	const limit = 80
 
+	value = screen.Lines(value) // Nothing is cut before secrets are removed.
 	if runes := []rune(value); len(runes) > limit {
 		value = string(runes[:limit]) + "…"
 	}
@@ -219,7 +223,7 @@ func (v accountForm) ValidateString(ctx context.Context, req validator.StringReq
 		summary: checkConfiguration,
 		cause:   fmt.Sprintf("The value of %s is no name for an account.", req.Path),
 		next:    "Give " + v.Description(ctx) + ", or leave the argument out.",
-	}.with("Value", shown(name)).diagnostic())
+	}.diagnostic())
 }
 
 // filterList checks a list of filter values: each by its own form, none empty,
@@ -382,7 +386,7 @@ func (v intRange) ValidateInt64(ctx context.Context, req validator.Int64Request,
 			summary: checkConfiguration,
 			cause:   fmt.Sprintf("The value of %s is out of range.", req.Path),
 			next:    "Give " + v.Description(ctx) + ".",
-		}.with("Value", strconv.FormatInt(n, 10)).at(req.Path))
+		}.at(req.Path))
 	}
 }
 

@@ -36,7 +36,7 @@ func confirmValues(ctx context.Context, s auditlog.Service, q *auditlog.Query, m
 	for i := range unknown {
 		p, at := unknownValueProblem(&unknown[i], info)
 		if q.AllowUnknownValues {
-			diags.Append(diag.NewAttributeWarningDiagnostic(at, p.summary, p.detail()))
+			diags.Append(p.warningAt(at))
 		} else {
 			diags.Append(p.at(at))
 		}
@@ -48,7 +48,7 @@ func confirmValues(ctx context.Context, s auditlog.Service, q *auditlog.Query, m
 		p.next = "Look for misspelt values yourself: until they can be checked, that nothing is found with them is not conclusive."
 
 		for i := range unconfirmed {
-			p = p.with("Value", oneLine(unconfirmed[i].String()))
+			p = p.with("Argument", unconfirmed[i].Place())
 		}
 
 		diags.Append(p.warning())
@@ -82,7 +82,10 @@ func unknownValueProblem(u *auditlog.UnknownValue, info auditlog.Info) (problem,
 	case u.Rule != "":
 		return p, path.Root("rules").AtMapKey(u.Rule)
 	case u.Expectation >= 0:
-		return p.with("Argument", u.Argument), path.Root("expected").AtListIndex(u.Expectation)
+		// Terraform finds the line of the expectation, and nothing inside of it.
+		_, inside, _ := strings.Cut(u.Place(), ".")
+
+		return p.with("Argument", inside), path.Root("expected").AtListIndex(u.Expectation)
 	case u.Index >= 0:
 		return p, at.AtListIndex(u.Index)
 	default:
@@ -112,7 +115,9 @@ func unknownActionsNext(actions []string) string {
 	return fmt.Sprintf("Find out what the actions do. Leave out what is no concern, such as by where = \"entry.action != '%s'\", and ask for the rest by entry.action, not by operation.", example)
 }
 
-// unverifiedProblem says that nothing confirms values that nothing was found with.
+// unverifiedProblem names the values that nothing was found with and that nothing
+// confirms. They are actions, kinds of resources and origins, and of the form that
+// these have.
 func unverifiedProblem(info auditlog.Info, values []string) problem {
 	p := problem{
 		summary: "Nothing in the window has a value that was asked for",

@@ -3,6 +3,7 @@
 package where
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -118,7 +119,7 @@ func (c *checker) checkWord(field, literal ast.Expr) {
 	known := vocabulary[name]
 
 	if word, ok := literalString(literal); ok && known != nil && !slices.Contains(known, word) {
-		c.reportf(literal, "entry.%s is never %q%s; it is one of %s", name, word, didYouMean(word, known), strings.Join(known, ", "))
+		c.reportf(literal, "entry.%s is never this%s; it is one of %s", name, didYouMean(word, known), strings.Join(known, ", "))
 	}
 }
 
@@ -146,7 +147,12 @@ func (c *checker) checkPattern(pattern ast.Expr) {
 	// The package regexp compiles what is parsed and simplified like this.
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		c.reportf(pattern, "the regular expression cannot be compiled: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		reason := "it is not valid"
+		if e := (*syntax.Error)(nil); errors.As(err, &e) {
+			reason = e.Code.String()
+		}
+
+		c.reportf(pattern, "the regular expression cannot be compiled: %s", reason)
 
 		return
 	}
@@ -167,7 +173,7 @@ func (c *checker) checkZone(zone ast.Expr) {
 	}
 
 	if _, err := time.LoadLocation(text); (err != nil || text == "Local") && !offset.MatchString(text) {
-		c.reportf(zone, "there is no time zone %q; write it as in \"Europe/Zurich\" or \"+02:00\"", text)
+		c.reportf(zone, "there is no such time zone; write it as in \"Europe/Zurich\" or \"+02:00\"")
 	}
 }
 

@@ -78,16 +78,38 @@ func Pointer(line string, column int) string {
 	return head + string(runes[from:to]) + tail + "\n" + strings.Repeat(" ", len([]rune(head))+at-from) + "^"
 }
 
-// source is a condition's text by lines.
-type source struct{ lines [][]rune }
+// source is a condition's text by lines, and how they are shown.
+type source struct{ lines, shown [][]rune }
 
 func newSource(text string) source {
-	var s source
+	return source{lines: linesOf(text), shown: linesOf(withoutLiterals(text))}
+}
+
+func linesOf(text string) [][]rune {
+	var lines [][]rune
 	for line := range strings.SplitSeq(text, "\n") {
-		s.lines = append(s.lines, []rune(strings.TrimSuffix(line, "\r")))
+		lines = append(lines, []rune(strings.TrimSuffix(line, "\r")))
 	}
 
-	return s
+	return lines
+}
+
+// withoutLiterals returns a condition in which every character of a string or of a
+// comment is a star. These are values, and of a value nobody but Terraform knows
+// whether it is sensitive. Everything else is where it was. A string that does not
+// end takes up the rest of its line.
+func withoutLiterals(text string) string {
+	shown := []rune(text)
+
+	for _, t := range tokensOf(text) {
+		for i := t.from; i < t.to; i++ {
+			if !strings.ContainsRune("\r\n", shown[i]) {
+				shown[i] = '*'
+			}
+		}
+	}
+
+	return string(shown)
 }
 
 // place is a character of a condition, both counted from 0.
@@ -160,5 +182,5 @@ func (s source) called(p place) place {
 func (s source) error(p place, reason string) *Error {
 	p = s.clamp(p)
 
-	return &Error{Line: p.line + 1, Column: p.column + 1, Reason: reason, Excerpt: string(s.lines[p.line])}
+	return &Error{Line: p.line + 1, Column: p.column + 1, Reason: reason, Excerpt: string(s.shown[p.line])}
 }

@@ -67,7 +67,7 @@ var rules = []rule{
 	when(`Syntax error: .*'<EOF>'(?: expecting (.*))?`, endsEarly),
 	when(`Syntax error: (?:extraneous|mismatched|no viable alternative at) input '(.*?)'(?: expecting (.*))?`, badInput),
 	when(`Syntax error: missing (.*) at '(.*)'`, func(f fault, groups []string) *Error {
-		return f.source.error(f.place(), fmt.Sprintf("%s is missing before %s", groups[1], groups[2]))
+		return f.source.error(f.place(), fmt.Sprintf("%s is missing before %s", groups[1], named(groups[2])))
 	}),
 	when(`reserved identifier: (.*)`, func(f fault, groups []string) *Error {
 		return f.source.error(f.place(), groups[1]+" is a reserved word and cannot be used here")
@@ -172,6 +172,7 @@ func badInput(f fault, groups []string) *Error {
 	}
 
 	operator, isWord := wordOperators[input]
+	input = named(input)
 
 	switch {
 	case isWord:
@@ -187,6 +188,15 @@ func badInput(f fault, groups []string) *Error {
 	default:
 		return f.source.error(p, fmt.Sprintf("%s stands where a value is expected", input))
 	}
+}
+
+// named is a part of a condition in a sentence. What a string says is not repeated.
+func named(input string) string {
+	if strings.ContainsAny(input, `"'`) {
+		return "a string"
+	}
+
+	return input
 }
 
 // macros are functions that take a condition, and so are no functions to CEL.

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -70,12 +69,9 @@ func serve(t *testing.T, h history, o fakeapi.Options) *product {
 	first, second := timed(fake.UpCloud()), timed(fake.Cloudscale())
 	p := &product{types: map[string]tftypes.Type{}, close: func() { first.Close(); second.Close() }}
 
-	p.server, err = providerserver.NewProtocol6WithError(provider.New(provider.Options{
+	p.server = provider.NewServer(provider.Options{
 		Version: "test", Runner: "oracle", Clock: o.Clock, LookupEnv: func(string) (string, bool) { return "", false },
-	})())()
-	if err != nil {
-		t.Fatal(err)
-	}
+	})()
 
 	schemas, err := p.server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {

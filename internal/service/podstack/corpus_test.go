@@ -208,7 +208,7 @@ File: 63-old-excel.csv
 Line: 1
 Column: 1
 Save it as CSV UTF-8, or click Export in the PodStack console again.`,
-		"64-mapping-misses.csv": `The mapping says that origin is the column "Source", and no export has it.
+		"64-mapping-misses.csv": `No export has the column that the mapping says is origin.
 File: 64-mapping-misses.csv
 Line: 1
 Headers: Timestamp | User | Action | Resource | Details

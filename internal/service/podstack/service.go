@@ -180,9 +180,9 @@ func scanAll(ctx context.Context, sources []source, m mapping, l limits) ([]*fil
 // check refuses a mapping that cannot be meant. A header that is ignored need not
 // be there: the column that was meant is named all the same.
 func (m mapping) check() error {
-	ignored := map[string]string{}
+	ignored := map[string]bool{}
 	for _, header := range m.ignored {
-		ignored[sound(header)] = header
+		ignored[sound(header)] = true
 	}
 
 	for _, name := range slices.Sorted(maps.Keys(m.fields)) {
@@ -193,9 +193,9 @@ func (m mapping) check() error {
 			}
 		}
 
-		if header, ok := ignored[sound(m.fields[name])]; ok {
+		if ignored[sound(m.fields[name])] {
 			return &Error{
-				Reason: fmt.Sprintf("The column %q is ignored, and the mapping says that %s is it.", header, name),
+				Reason: fmt.Sprintf("The column that the mapping says is %s is ignored.", name),
 				Next:   "Take it out of ignored_columns, or out of columns.",
 			}
 		}
@@ -214,7 +214,7 @@ func checkMapping(files []*file, mapping map[string]string) error {
 
 		f := files[0]
 		e := f.columns.problem(
-			fmt.Sprintf("The mapping says that %s is the column %q, and no export has it.", name, mapping[name]),
+			fmt.Sprintf("No export has the column that the mapping says is %s.", name),
 			"Give a header as it is spelled in the exports.")
 		e.File, e.Line = f.name, f.headerAt
 

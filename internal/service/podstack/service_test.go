@@ -552,9 +552,9 @@ func TestIgnoredColumns(t *testing.T) {
 		want    string
 	}{
 		{[]string{"Action"}, nil, "No header is known to mean action.\nFile: a\nLine: 1\nHeaders: Timestamp | Action | Note\nName the header: columns = { action = \"…\" }."},
-		{[]string{"x", "NOTE"}, map[string]string{"message": "Note"}, "The column \"NOTE\" is ignored, and the mapping says that message is it.\nTake it out of ignored_columns, or out of columns."},
+		{[]string{"x", "NOTE"}, map[string]string{"message": "Note"}, "The column that the mapping says is message is ignored.\nTake it out of ignored_columns, or out of columns."},
 		{[]string{"", "Note"}, nil, ""},
-		{[]string{"#", "Note"}, map[string]string{"actor": "%"}, "The mapping says that actor is the column \"%\", and no export has it.\nFile: a\nLine: 1\nHeaders: Timestamp | Action | Note\nGive a header as it is spelled in the exports."},
+		{[]string{"#", "Note"}, map[string]string{"actor": "%"}, "No export has the column that the mapping says is actor.\nFile: a\nLine: 1\nHeaders: Timestamp | Action | Note\nGive a header as it is spelled in the exports."},
 	} {
 		s := podstack.New(podstack.Options{Columns: tt.columns, Ignored: tt.ignored, Clock: now}).Texts(texts)
 

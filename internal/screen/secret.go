@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package screen
+
+import (
+	"cmp"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// Removed stands where a secret was.
+const Removed = "(secret)"
+
+// How many characters a secret has at least that is looked for inside of words and
+// whatever its case, and just as it is, as a word of its own. Shorter ones are words
+// that occur anyhow, and the holes that they would leave would show them.
+const (
+	shortestPart = 8
+	shortestWord = 6
+)
+
+// held are the secrets of this process. They are kept for all of it: whoever reads
+// a text does not know through which client its parts have come.
+//
+//nolint:gochecknoglobals // See above.
+var held struct {
+	sync.RWMutex
+
+	secrets  []string
+	patterns []pattern
+}
+
+// Secret has values removed from all texts from now on: tokens, passwords, keys.
+func Secret(values ...string) {
+	held.Lock()
+	defer held.Unlock()
+
+	for _, value := range values {
+		for _, secret := range []string{value, strings.TrimSpace(value)} {
+			if utf8.RuneCountInString(strings.TrimSpace(secret)) < shortestWord || slices.Contains(held.secrets, secret) {
+				continue
+			}
+
+			held.secrets = append(held.secrets, secret)
+			held.patterns = append(held.patterns, patternsOf(secret)...)
+		}
+	}
+}
+
+// Login has a password removed, and what a Basic authorization makes of it and the
+// name. The name is no secret.
+func Login(name, password string) {
+	if password != "" {
+		Secret(password, name+":"+password)
+	}
+}
+
+// pattern is a spelling of a secret, in lower case as far as that is ASCII.
+type pattern struct {
+	text string
+	// word says that it counts only where it stands alone, in this very case.
+	word bool
+}
+
+// patternsOf returns what to look for in a text that has been decoded. Host names,
+// which are written in lower case, are a reason for ignoring case.
+func patternsOf(secret string) []pattern {
+	word := utf8.RuneCountInString(secret) < shortestPart
+	texts := []string{
+		secret,
+		strings.ToValidUTF8(secret, string(utf8.RuneError)), // As JSON has it.
+		strings.ReplaceAll(secret, " ", "+"),                // As forms have it.
+	}
+
+	if !word {
+		texts = append(texts, strings.ToLower(secret), strings.ToUpper(secret), base64.RawStdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)))
+	}
+
+	var all []pattern
+
+	for _, text := range texts {
+		if !word {
+			text = lower(text)
+		}
+
+		if p := (pattern{text, word}); !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+
+	return all
+}
+
+// conceal takes out secrets and the userinfo of URLs.
+func conceal(text string) string { return withoutUserinfo(withoutSecrets(text)) }
+
+// span is a part of a text, counted in bytes.
+type span struct{ from, to int }
+
+// withoutSecrets takes out secrets however they are encoded: the text is decoded
+// again and again, and looked through each time.
+func withoutSecrets(text string) string {
+	held.RLock()
+	defer held.RUnlock()
+
+	if len(held.patterns) == 0 {
+		return text
+	}
+
+	// What was removed before is no text to look for a secret in.
+	found := occurrences(text, Removed)
+	removed := len(found)
+
+	const mostEncodings = 5
+
+	for v, changed, n := viewOf(text), true, 0; changed && n < mostEncodings; n++ {
+		folded := lower(v.text)
+
+		for _, p := range held.patterns {
+			in := folded
+			if p.word {
+				in = v.text
+			}
+
+			for _, at := range occurrences(in, p.text) {
+				if p.word && !alone(in, at) {
+					continue
+				}
+
+				for at.to < len(folded) && folded[at.to] == '=' { // What fills base64 up.
+					at.to++
+				}
+
+				found = append(found, span{v.from[at.from], v.to[at.to-1]})
+			}
+		}
+
+		v, changed = v.decoded()
+	}
+
+	if len(found) == removed {
+		return text
+	}
+
+	return replaced(text, found)
+}
+
+// replaced puts Removed in the place of the parts, which may overlap.
+func replaced(text string, parts []span) string {
+	slices.SortFunc(parts, func(a, b span) int { return cmp.Or(a.from-b.from, a.to-b.to) })
+
+	var b strings.Builder
+
+	done := 0
+
+	for i := 0; i < len(parts); {
+		whole := parts[i]
+		for i < len(parts) && parts[i].from <= whole.to {
+			whole.to = max(whole.to, parts[i].to)
+			i++
+		}
+
+		b.WriteString(text[done:whole.from])
+		b.WriteString(Removed)
+
+		done = whole.to
+	}
+
+	return b.String() + text[done:]
+}
+
+// occurrences are the places where a text holds another one.
+func occurrences(text, part string) []span {
+	var all []span
+
+	for from := 0; ; {
+		i := strings.Index(text[from:], part)
+		if i < 0 {
+			return all
+		}
+
+		all = append(all, span{from + i, from + i + len(part)})
+		from += i + 1
+	}
+}
+
+// alone says that what stands there is no part of a longer word.
+func alone(text string, at span) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:at.from])
+	after, _ := utf8.DecodeRuneInString(text[at.to:])
+
+	continued := at.from > 0 && isWord(before) && isWord(rune(text[at.from])) ||
+		at.to < len(text) && isWord(after) && isWord(rune(text[at.to-1]))
+
+	return !continued
+}
+
+func isWord(r rune) bool {
+	return r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= utf8.RuneSelf
+}
+
+// lower is strings.ToLower for ASCII alone, so that no text changes its length.
+func lower(text string) string {
+	folded := []byte(text)
+	for i, b := range folded {
+		if b >= 'A' && b <= 'Z' {
+			folded[i] = b + 'a' - 'A'
+		}
+	}
+
+	return string(folded)
+}
