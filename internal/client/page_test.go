@@ -127,7 +127,10 @@ func TestOffsetWalkDoesNotBelieveATotalThatEndsWithAPage(t *testing.T) {
 	s, count := serve(t, answer(200, "application/json", rows(3), "Total", "3"), answer(200, "application/json", rows(0), "Total", "3"))
 
 	w := client.OffsetWalk[int]{Path: "v1/logs", Limit: 10, Sizes: []int{3}, TotalHeader: "Total", Decode: decodeInts}
-	for range w.Pages(t.Context(), client.New(options(t, s.URL))) { //nolint:revive // Only the requests count.
+	for _, err := range w.Pages(t.Context(), client.New(options(t, s.URL))) {
+		if err != nil {
+			t.Error(err)
+		}
 	}
 
 	if count.Load() != 2 {
