@@ -33,7 +33,7 @@ type mockCommand struct {
 	Now     string        `help:"Where the generated month ends: an RFC 3339 time, or the word now. By default ${now}." placeholder:"TIME"`
 	Skew    time.Duration `name:"clock-skew" help:"How far the services' clock, which the header Date tells, is ahead of this machine's, like 1h or -90s." placeholder:"DURATION"`
 	Latency time.Duration `help:"Delay of every answer, like 200ms."`
-	Fault   []string      `help:"Make list requests go wrong, RATE (by default ${rate}) of them. May be given several times. NAME is one of: ${faults}." placeholder:"NAME[:RATE]" sep:"none"`
+	Fault   []string      `help:"Make requests for the log and for filter options go wrong, RATE (by default ${rate}) of them. May be given several times. The names are listed above." placeholder:"NAME[:RATE]" sep:"none"`
 	Load    string        `help:"Serve the records of this file instead: one {\"service\":…,\"record\":…} a line." placeholder:"FILE"`
 
 	UpCloudOffset   string `name:"upcloud-offset" enum:"row,page" default:"row" help:"What UpCloud's offset counts: ${enum}."`
@@ -49,6 +49,25 @@ type announcement struct {
 	Token      string `json:"token"`
 	Username   string `json:"username"`
 	Password   string `json:"password"`
+}
+
+// Help lists the faults.
+func (c *mockCommand) Help() string {
+	width := 0
+	for _, fault := range fakeapi.Faults() {
+		width = max(width, len(fault.Name))
+	}
+	var text strings.Builder
+	text.WriteString("Faults:\n")
+	for _, fault := range fakeapi.Faults() {
+		what := fault.Text
+		if fault.Only != "" {
+			what = fault.Only + " only: " + what
+		}
+		// Lines that are indented stay as they are.
+		_, _ = fmt.Fprintf(&text, "\n    %-*s  %s", width, fault.Name, what)
+	}
+	return text.String()
 }
 
 // Run serves until ctx ends.
@@ -213,8 +232,7 @@ func serve(ctx context.Context, env environment, handlers map[net.Listener]http.
 // mockVars are what the flags' help texts refer to.
 func mockVars() map[string]string {
 	return map[string]string{
-		"now":    fakeapi.DefaultNow().Format(time.RFC3339),
-		"rate":   strconv.FormatFloat(fakeapi.DefaultFaultRate, 'g', -1, 64),
-		"faults": strings.Join(fakeapi.FaultNames(), ", "),
+		"now":  fakeapi.DefaultNow().Format(time.RFC3339),
+		"rate": strconv.FormatFloat(fakeapi.DefaultFaultRate, 'g', -1, 64),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -281,5 +282,41 @@ func TestMockTellsTheMachinesTime(t *testing.T) {
 				t.Errorf("--clock-skew %q: Date %q, want %q", skew, got, wanted)
 			}
 		}
+	}
+}
+
+// TestFaultsAreDocumented holds the table of the documentation, and the help, against the faults as they are.
+// UPDATE_GOLDEN=1 rewrites the table.
+func TestFaultsAreDocumented(t *testing.T) {
+	t.Parallel()
+	const page = "../../templates/guides/testing.md.tmpl"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows strings.Builder
+	for _, fault := range fakeapi.Faults() {
+		what := fault.Text
+		if fault.Only != "" {
+			what = map[string]string{"upcloud": "UpCloud", "cloudscale": "cloudscale"}[fault.Only] + " only: " + what
+		}
+		_, _ = fmt.Fprintf(&rows, "| `%s` | %s | %s |\n", fault.Name, what, fault.Remedy)
+		if !strings.Contains((&mockCommand{}).Help(), fault.Name) {
+			t.Errorf("the help lacks %s", fault.Name)
+		}
+	}
+	before, rest, found := strings.Cut(string(text), "| fault | what happens | what the provider makes of it |\n| --- | --- | --- |\n")
+	_, after, ends := strings.Cut(rest, "\n\nWhat is said here of UpCloud")
+	if !found || !ends {
+		t.Fatal("the documentation has no table of faults")
+	}
+	head := string(text)[len(before) : len(text)-len(rest)]
+	want := before + head + rows.String() + "\nWhat is said here of UpCloud" + after
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(page, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(text) {
+		t.Errorf("the documentation's table is not that of the faults; UPDATE_GOLDEN=1 rewrites it:\n%s", rows.String())
 	}
 }

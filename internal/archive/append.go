@@ -79,11 +79,13 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 	}
 
 	for e, err := range r.entries(ctx) {
-		if err != nil {
-			return Result{}, err
+		if err == nil {
+			err = r.add(ctx, e)
 		}
 
-		if err := r.add(ctx, e); err != nil {
+		if err != nil {
+			r.leave(ctx, err)
+
 			return Result{}, err
 		}
 	}
@@ -527,6 +529,15 @@ func (r *run) finish(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// leave names in the checkpoint what was archived before a run fails, so that the
+// archive verifies also when nobody runs again. Where that fails as well, the next
+// run does it.
+func (r *run) leave(ctx context.Context, cause error) {
+	if r.segments > 0 && !errors.Is(cause, ErrLost) && r.a.writeCheckpoint(ctx) == nil {
+		_ = r.a.dropClaims(ctx)
+	}
 }
 
 // write makes the current segment part of the archive. Only the last one of a run

@@ -251,6 +251,39 @@ func TestLostCursor(t *testing.T) {
 	w.checkExactlyOnce(store, r.CoveredUntil)
 }
 
+// TestAnArchiveVerifiesAfterARunThatFailed: what such a run has archived is named in
+// the checkpoint, and the next run goes on behind it.
+func TestAnArchiveVerifiesAfterARunThatFailed(t *testing.T) {
+	t.Parallel()
+
+	w := newWorldOf(t, auditlog.ServiceCloudscale, 1, fakeapi.Options{CloudscalePageSize: 10}, 0)
+	store := newMemory()
+
+	for day := range 5 {
+		w.happen(10, begin.AddDate(0, 0, day-5))
+	}
+
+	pages := 0
+	w.duringPages = func() {
+		if pages++; pages == 4 {
+			w.fake.SetFaults([]fakeapi.Fault{{Name: "html", Rate: 1}})
+		}
+	}
+
+	if r, err := w.apply(w.options(store)); err == nil {
+		t.Fatalf("the run ended well, with %d entries", r.Added)
+	}
+
+	if report := checkVerifies(t, store, archive.VerifyOptions{}); report.EntryCount == 0 {
+		t.Error("nothing was archived before the error")
+	}
+
+	w.fake.SetFaults(nil)
+
+	w.checkExactlyOnce(store, w.mustApply(w.options(store)).CoveredUntil)
+	checkVerifies(t, store, archive.VerifyOptions{})
+}
+
 // TestGap: what is gone is not passed over in silence.
 func TestGap(t *testing.T) {
 	t.Parallel()

@@ -172,6 +172,7 @@ func TestGetReportsErrors(t *testing.T) {
 		"broken off for ever":     {broken(`{`), client.Error{Kind: client.KindBrokenBody, Status: 200}, 4},
 		"empty for ever":          {ok(" \n"), client.Error{Kind: client.KindBrokenBody, Status: 200}, 4},
 		"malformed for ever":      {ok(`{"A":`), client.Error{Kind: client.KindBrokenBody, Status: 200}, 4},
+		"another encoding":        {answer(200, "application/json; charset=ISO-8859-1", "{\"a\":\"Zo\xeb\"}"), client.Error{Kind: client.KindShape, Status: 200}, 1},
 		"a login page":            {answer(200, "text/html; charset=utf-8", "<!doctype html>"), client.Error{Kind: client.KindNotJSON, Status: 200}, 1},
 		"a redirect":              {answer(302, "", "", "Location", "https://login.example.com/?next=secret"), client.Error{Kind: client.KindRedirect, Status: 302}, 1},
 		"JSON of another shape":   {ok(`[]`), client.Error{Kind: client.KindShape, Status: 200}, 1},

@@ -276,8 +276,13 @@ func checkJSON(body []byte, header http.Header) *Error {
 		return &Error{Kind: KindBrokenBody, Err: errors.New("it is empty")}
 	}
 
-	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	isJSON := err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
+
+	// Read as UTF-8, a name in another encoding would become another one.
+	if charset := params["charset"]; charset != "" && !slices.Contains([]string{"utf-8", "utf8", "us-ascii"}, strings.ToLower(charset)) {
+		return &Error{Kind: KindShape, Err: errors.New("the answer is not in UTF-8, as JSON has to be")}
+	}
 
 	if body[0] == '<' && !isJSON {
 		return &Error{Kind: KindNotJSON, Err: errors.New("the answer is a page for people, not JSON")}

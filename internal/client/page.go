@@ -10,6 +10,7 @@ import (
 	"iter"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -55,31 +56,59 @@ type OffsetWalk[T any] struct {
 	// TotalHeader names the header that says how many rows there are in all. An
 	// answer without it is an error, since nothing would prove the walk complete.
 	TotalHeader string
-	Decode      func(body []byte) ([]T, error)
+	// Sizes are those that the service is known to cut pages at, besides Limit.
+	Sizes  []int
+	Decode func(body []byte) ([]T, error)
 }
 
 // Pages yields pages until as many rows have come as the service says there
-// are, or a page is empty. Whether they are the right rows is for the caller to
+// are, or a page is empty. Where the last of these rows ends a page that may have
+// been cut, one more page is asked for, since a total that is too low looks the
+// same. Whether they are the right rows is for the caller to
 // prove: a log that moves between two requests repeats rows and hides others.
 func (w OffsetWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
-		var seen int64
+		var (
+			seen    int64
+			largest int
+			beyond  bool
+		)
 
 		for number := 1; ; number++ {
 			page, err := w.page(ctx, c, number, seen)
+			if beyond && isNoPage(err) {
+				return
+			}
+
 			if err != nil {
 				yield(Page[T]{}, inPage(err, number))
 
 				return
 			}
 
-			seen += int64(len(page.Rows))
+			size := len(page.Rows)
+			seen += int64(size)
 
-			if !yield(page, nil) || len(page.Rows) == 0 || seen >= page.Total {
+			if !yield(page, nil) || size == 0 || seen > page.Total {
 				return
 			}
+
+			// A smaller page than one before is the last.
+			cut := number > 1 && size >= largest || size >= w.Limit || slices.Contains(w.Sizes, size)
+			if beyond = seen == page.Total; beyond && !cut {
+				return
+			}
+
+			largest = max(largest, size)
 		}
 	}
+}
+
+// isNoPage says that the service refuses a page that would lie behind the last.
+func isNoPage(err error) bool {
+	e := (*Error)(nil)
+
+	return errors.As(err, &e) && (e.Kind == KindRejected || e.Kind == KindNotFound)
 }
 
 func (w OffsetWalk[T]) page(ctx context.Context, c *Client, number int, seen int64) (Page[T], error) {

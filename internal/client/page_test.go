@@ -75,10 +75,67 @@ func TestOffsetWalkReadsEveryRow(t *testing.T) {
 		}
 
 		pageSize := min(limit, largest)
-		if want := max((total+pageSize-1)/pageSize, 1); len(got) != total || int(count.Load()) != want {
+		want := max((total+pageSize-1)/pageSize, 1)
+
+		// Whether a whole page is the last, only the next one can show.
+		if total > 0 && total%pageSize == 0 && (want > 1 || pageSize == limit) {
+			want++
+		}
+
+		if len(got) != total || int(count.Load()) != want {
 			rt.Fatalf("got %d of %d rows with %d requests, want %d", len(got), total, count.Load(), want)
 		}
 	})
+}
+
+// TestOffsetWalkDoesNotBelieveATotalThatEndsWithAPage: a total that is too low, such
+// as one that a service counts no further than to some number, leaves rows behind
+// that nobody would miss.
+func TestOffsetWalkDoesNotBelieveATotalThatEndsWithAPage(t *testing.T) {
+	t.Parallel()
+
+	rows := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat("1,", n), ",") + "]" }
+
+	for name, tt := range map[string]struct {
+		last http.HandlerFunc
+		want int
+	}{
+		"more rows":   {answer(200, "application/json", rows(1), "Total", "6"), 7},
+		"no more":     {answer(200, "application/json", rows(0), "Total", "6"), 6},
+		"no page":     {answer(404, "application/json", `{"detail":"Invalid page."}`), 6},
+		"bad request": {answer(400, "application/json", `{"offset":["Too large."]}`), 6},
+	} {
+		full := answer(200, "application/json", rows(3), "Total", "6")
+		s, count := serve(t, full, full, tt.last)
+		w := client.OffsetWalk[int]{Path: "v1/logs", Limit: 10, TotalHeader: "Total", Decode: decodeInts}
+		got := 0
+
+		for page, err := range w.Pages(t.Context(), client.New(options(t, s.URL))) {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+
+			got += len(page.Rows)
+		}
+
+		if got != tt.want || count.Load() != 3 {
+			t.Errorf("%s: %d rows with %d requests, want %d with 3", name, got, count.Load(), tt.want)
+		}
+	}
+
+	// A page of a size at which the service cuts may have been cut, the first as well.
+	s, count := serve(t, answer(200, "application/json", rows(3), "Total", "3"), answer(200, "application/json", rows(0), "Total", "3"))
+
+	w := client.OffsetWalk[int]{Path: "v1/logs", Limit: 10, Sizes: []int{3}, TotalHeader: "Total", Decode: decodeInts}
+	for _, err := range w.Pages(t.Context(), client.New(options(t, s.URL))) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+
+	if count.Load() != 2 {
+		t.Errorf("%d requests", count.Load())
+	}
 }
 
 func TestOffsetWalkNeedsATotal(t *testing.T) {

@@ -110,7 +110,25 @@ type walk struct {
 
 func (s *Server) walkCloudscale(r *http.Request, w walk) *response {
 	body, hit := s.cloudscaleBody(r, w)
-	return s.faulty(serviceCloudscale, hit, newResponse(http.StatusOK, typeJSON, body))
+	if hit.fault == "cursor-lost" {
+		return lostCursor(hit)
+	}
+	return s.faulty(r, serviceCloudscale, hit, newResponse(http.StatusOK, typeJSON, body))
+}
+
+// lostCursor is how a service may answer a cursor that it knows no longer, which is undocumented.
+func lostCursor(hit strike) *response {
+	var p *response
+	switch hit.variant(3) {
+	case 0:
+		p = newResponse(http.StatusBadRequest, typeJSON, mustJSON(map[string][]string{"cursor": {"Invalid cursor."}}))
+	case 1:
+		p = detail(http.StatusNotFound, "Not found.")
+	default:
+		p = detail(http.StatusGone, "Gone.")
+	}
+	p.fault = hit.fault
+	return p
 }
 
 func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
@@ -118,9 +136,9 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 	defer s.mu.Unlock()
 	before := s.issued[r.URL.RawQuery]
 	page := s.cloudscalePage(w)
-	hit := s.faults.next(s.options.Seed, serviceCloudscale, func(k faultKind) bool {
-		return !k.upcloudOnly && (!k.later || w.later) && (!k.rows || len(page.rows) > 0) &&
-			(k.name != "repeat-page" || before != nil)
+	hit := s.faults.next(s.options.Seed, serviceCloudscale, func(k FaultKind) bool {
+		return k.Only != serviceUpCloud && (!k.later || w.later) && (!k.earlier || page.more) && (!k.rows || len(page.rows) > 0) &&
+			(k.Name != "repeat-page" || before != nil)
 	})
 	switch hit.fault {
 	case "grow":
@@ -129,22 +147,73 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 	case "shrink":
 		s.shrinkCloudscale(w)
 		page = s.cloudscalePage(w)
+	case "expire":
+		s.cloudscale.rows = slices.DeleteFunc(s.cloudscale.rows, func(row cloudscaleRow) bool { return !row.exempt && row.id <= w.cursor })
+		page = s.cloudscalePage(w)
+	case "no-filter":
+		w.start, w.end = math.MinInt64, math.MaxInt64
+		page = s.cloudscalePage(w)
+	case "short-page":
+		if half := (len(page.rows) + 1) / 2; half < len(page.rows) {
+			page.rows, page.more, page.cursor = page.rows[:half], true, page.rows[half-1].id
+		}
+	case "endless":
+		if !page.more {
+			page.more, page.cursor = true, max(page.cursor, w.cursor)+1
+		}
 	case "repeat-page":
 		return before, hit
 	case "shape":
 		return otherShape("results", page.raws(), hit), hit
-	case "bad-time":
-		at := hit.variant(uint64(len(page.rows)))
-		page.rows[at].raw = withValue(page.rows[at].raw, "timestamp", `"yesterday at noon"`)
 	}
+	raws := page.raws()
+	spoilRows(raws, "timestamp", "message", hit)
+
 	next := s.cursorURL(r, w, page.cursor)
 	if s.options.LoopNext && !page.more {
 		page.more = true
 		next = s.cursorURL(r, w, page.previous)
 	}
-	body := page.body(next)
+	switch hit.fault {
+	case "next-relative":
+		_, query, _ := strings.Cut(next, "?")
+		next = []string{cloudscalePath + "?" + query, "?" + query, "//" + r.Host + cloudscalePath + "?" + query}[hit.variant(3)]
+	case "next-foreign":
+		next = s.foreignNext(r, next, hit)
+	case "next-loop":
+		page.more, next = true, schemeOf(r)+"://"+r.Host+r.URL.RequestURI()
+	}
+	body := page.body(next, raws)
 	s.issued.keep(next, body)
 	return body, hit
+}
+
+// foreignNext leads elsewhere, by another host or by what may pass for the same one.
+func (s *Server) foreignNext(r *http.Request, next string, hit strike) string {
+	u, err := url.Parse(next)
+	if err != nil {
+		panic(err) // it was made here
+	}
+	switch u.Host = r.Host; hit.variant(5) {
+	case 0:
+		u.Scheme = map[string]string{"http": "https", "https": "http"}[schemeOf(r)]
+	case 1:
+		u.User = url.UserPassword("user", "password")
+	case 2:
+		u.Host = u.Hostname() + ":9"
+	case 3:
+		u.Host = u.Hostname() + ".example.net"
+	default:
+		return s.options.Foreign + u.RequestURI()
+	}
+	return u.String()
+}
+
+func schemeOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
 }
 
 type cloudscalePage struct {
@@ -180,7 +249,7 @@ func (p cloudscalePage) raws() []json.RawMessage {
 	return out
 }
 
-func (p cloudscalePage) body(next string) []byte {
+func (p cloudscalePage) body(next string, raws []json.RawMessage) []byte {
 	link := []byte(quote(next))
 	out := []byte(`{"next":`)
 	if p.more {
@@ -189,16 +258,13 @@ func (p cloudscalePage) body(next string) []byte {
 		out = append(out, "null"...)
 	}
 	out = append(append(out, `,"poll_more":`...), link...)
-	return append(join(append(out, `,"results":`...), p.raws()), '}')
+	return append(join(append(out, `,"results":`...), raws), '}')
 }
 
 func (s *Server) cursorURL(r *http.Request, w walk, cursor int64) string {
 	origin := s.options.ForeignNext
 	if origin == "" {
-		origin = "http://" + r.Host
-		if r.TLS != nil {
-			origin = "https://" + r.Host
-		}
+		origin = schemeOf(r) + "://" + r.Host
 	}
 	query := url.Values{"cursor": {strconv.FormatInt(cursor, 10)}}
 	if w.endText != "" {

@@ -3,16 +3,22 @@
 package fakeapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -31,7 +37,7 @@ func TestParseFault(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"":         `unknown fault ""`,
-		"rain":     `unknown fault "rain"; known are 429, 500, 503, reset, truncate, truncate-silent, malformed, empty, html, shape, bad-time, repeat-page, duplicate, no-total, grow, shrink`,
+		"rain":     `unknown fault "rain"; known are ` + strings.Join(FaultNames(), ", "),
 		"429:":     "the rate must be a number",
 		"429:0":    "the rate must be a number",
 		"429:1.01": "the rate must be a number",
@@ -156,16 +162,145 @@ func TestFaultsThatSpoilAnAnswer(t *testing.T) {
 			return ""
 		},
 	}
+	code := func(want int) check {
+		return func(_ *testing.T, _ string, a answer) string {
+			if a.status != want {
+				return fmt.Sprintf("status %d, error %v", a.status, a.err)
+			}
+			return ""
+		}
+	}
+	whole := func(_ *testing.T, _ string, a answer) string {
+		if a.status != 200 || a.err != nil || !json.Valid([]byte(a.body)) {
+			return fmt.Sprintf("status %d, error %v, %.50q", a.status, a.err, a.body)
+		}
+		return ""
+	}
+	notJSON := func(_ *testing.T, _ string, a answer) string {
+		if a.status != 200 || a.err != nil || json.Valid([]byte(a.body)) || a.body == "" {
+			return fmt.Sprintf("status %d, error %v, %.50q", a.status, a.err, a.body)
+		}
+		return ""
+	}
+	skew := func(want time.Duration) check {
+		return func(_ *testing.T, _ string, a answer) string {
+			at, err := http.ParseTime(a.header.Get("Date"))
+			if err != nil || at.Sub(DefaultNow()) != want {
+				return a.header.Get("Date")
+			}
+			return ""
+		}
+	}
+	maps.Copy(checks, map[string]check{
+		"401": code(401), "502": code(502), "retry-after": status(429, true), "204": code(204), "206": code(206), "304": code(304),
+		"clock-fast": skew(5 * time.Minute), "clock-slow": skew(-5 * time.Minute),
+		"bom": notJSON, "utf-16": notJSON, "trailing": notJSON, "length-short": notJSON, "drip": whole, "1xx": whole,
+		"rounded-seconds": whole, "mixed-order": whole, "next-loop": whole, "next-foreign": whole, "next-relative": whole, "duplicate-keys": whole,
+		"cut": func(_ *testing.T, _ string, a answer) string {
+			if a.status != 200 || a.err != nil || a.body == "" || json.Valid([]byte(a.body)) || a.header.Get("Content-Length") != "" {
+				return fmt.Sprintf("status %d, error %v", a.status, a.err)
+			}
+			return ""
+		},
+		"length-long": func(_ *testing.T, _ string, a answer) string {
+			if a.status != 200 || !errors.Is(a.err, io.ErrUnexpectedEOF) || !json.Valid([]byte(a.body)) {
+				return fmt.Sprintf("status %d, error %v", a.status, a.err)
+			}
+			return ""
+		},
+		"charset": func(_ *testing.T, _ string, a answer) string {
+			if utf8.ValidString(a.body) || !strings.Contains(a.header.Get("Content-Type"), "iso-8859-1") {
+				return a.header.Get("Content-Type")
+			}
+			return ""
+		},
+		"deep": func(_ *testing.T, _ string, a answer) string {
+			if !strings.Contains(a.body, strings.Repeat("[", 100_000)+strings.Repeat("]", 100_000)) {
+				return "not deep"
+			}
+			return ""
+		},
+		"bad-record": func(t *testing.T, service string, a answer) string {
+			t.Helper()
+			if n := len(slices.DeleteFunc(a.records(t, service), func(raw string) bool { return strings.HasPrefix(raw, "{") })); n != 1 {
+				return fmt.Sprintf("%d bad records", n)
+			}
+			return ""
+		},
+		"redirect": func(_ *testing.T, _ string, a answer) string {
+			if a.status/100 != 3 || !strings.HasPrefix(a.header.Get("Location"), "/") {
+				return fmt.Sprintf("status %d, %s", a.status, a.header.Get("Location"))
+			}
+			return ""
+		},
+		"redirect-foreign": func(_ *testing.T, _ string, a answer) string {
+			if a.status/100 != 3 || !strings.HasPrefix(a.header.Get("Location"), "https://collector.example.net/") {
+				return fmt.Sprintf("status %d, %s", a.status, a.header.Get("Location"))
+			}
+			return ""
+		},
+		"huge": func(_ *testing.T, _ string, a answer) string {
+			if a.err != nil || len(a.body) < 60<<20 || len(a.body) > 61<<20 {
+				return fmt.Sprintf("%d bytes, error %v", len(a.body), a.err)
+			}
+			return ""
+		},
+		"gzip-bomb": func(_ *testing.T, _ string, a answer) string {
+			if a.err != nil || len(a.body) > 8<<20 || a.header.Get("Content-Encoding") != "gzip" {
+				return fmt.Sprintf("%d bytes, error %v", len(a.body), a.err)
+			}
+			return ""
+		},
+		"gzip-broken": func(t *testing.T, service string, a answer) string {
+			t.Helper()
+			if a.header.Get("Content-Encoding") != "gzip" {
+				return a.header.Get("Content-Encoding")
+			}
+			return whole(t, service, a)
+		},
+		"short-page": func(t *testing.T, service string, a answer) string {
+			t.Helper()
+			if n := len(a.records(t, service)); n != 5 {
+				return fmt.Sprintf("%d records", n)
+			}
+			return ""
+		},
+		"total-garbage": func(_ *testing.T, _ string, a answer) string {
+			if n, err := strconv.Atoi(a.header.Get(headerTotal)); err == nil && n >= 0 {
+				return a.header.Get(headerTotal)
+			}
+			return ""
+		},
+		"total-low": func(t *testing.T, _ string, a answer) string {
+			t.Helper()
+			if n := a.total(t); n != 30 { // of 31, ten a page
+				return fmt.Sprint(n)
+			}
+			return ""
+		},
+		"total-high": func(t *testing.T, _ string, a answer) string {
+			t.Helper()
+			if n := a.total(t); n != 32 {
+				return fmt.Sprint(n)
+			}
+			return ""
+		},
+	})
 	for name, check := range checks {
+		kind := Faults()[slices.IndexFunc(Faults(), func(k FaultKind) bool { return k.Name == name })]
+		seeds := uint64(6)
+		if kind.Name == "huge" || kind.Name == "gzip-bomb" {
+			seeds = 1
+		}
 		for _, service := range []string{serviceUpCloud, serviceCloudscale} {
-			if name == "no-total" && service == serviceCloudscale {
+			if kind.Only != "" && kind.Only != service {
 				continue
 			}
 			t.Run(name+"/"+service, func(t *testing.T) {
 				t.Parallel()
 				// Several seeds, since some faults show in more than one way.
-				for seed := range uint64(6) {
-					s := serve(t, Options{Entries: 30, Seed: seed, CloudscalePageSize: 10, Faults: []Fault{{Name: name, Rate: 1, Times: 1}}})
+				for seed := range seeds {
+					s := serve(t, Options{Entries: 30, Seed: seed, CloudscalePageSize: 10, Drip: time.Millisecond, Faults: []Fault{{Name: name, Rate: 1, Times: 1}}})
 					if wrong := check(t, service, s.pageOf(service, 0)); wrong != "" {
 						t.Errorf("seed %d: %s", seed, wrong)
 					}
@@ -203,9 +338,12 @@ func TestErrorBodiesOfFaults(t *testing.T) {
 		if cs := s.logs(""); cs.body != want[1] {
 			t.Errorf("%s: %s", fault, cs.body)
 		}
-		// Only lists are struck.
-		if got := s.get(s.upcloud.URL + "/1.3/audit-logs/filter-options"); got.status != 200 {
+		// Filter options are struck as well, and what is not about the log is not.
+		if got := s.get(s.upcloud.URL + "/1.3/audit-logs/filter-options"); fmt.Sprint(got.status) != fault {
 			t.Errorf("%s: filter options %d", fault, got.status)
+		}
+		if got := s.get(s.upcloud.URL + "/1.3/account"); got.status != 200 {
+			t.Errorf("%s: account %d", fault, got.status)
 		}
 		if got := s.list("limit=0"); got.status != 400 {
 			t.Errorf("%s: a bad parameter gets %d", fault, got.status)
@@ -421,5 +559,120 @@ func TestFaultsUnderCompression(t *testing.T) {
 		if body, err := ask("malformed", seed); err != nil || json.Valid([]byte(body)) {
 			t.Errorf("malformed: %v", err)
 		}
+	}
+}
+
+// The faults that need a walk, or a client that gives up, have tests of their own.
+func TestEveryFaultHasATest(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("fault_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range Faults() {
+		if !strings.Contains(string(source), strconv.Quote(kind.Name)) {
+			t.Errorf("no test names the fault %s", kind.Name)
+		}
+		if kind.Text == "" || strings.HasSuffix(kind.Text, ".") {
+			t.Errorf("%s is described as %q", kind.Name, kind.Text)
+		}
+	}
+}
+
+// What hangs ends only when the client leaves, and so does the server's part of it.
+func TestHang(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []string{"hang", "hang-body"} {
+		s := serve(t, Options{Entries: 30, Faults: []Fault{{Name: fault, Rate: 1}}})
+		ctx, cancel := context.WithCancel(t.Context())
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.cloudscale.URL+cloudscalePath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+DefaultToken)
+		go func() {
+			for len(s.Requests()) == 0 {
+				runtime.Gosched()
+			}
+			cancel()
+		}()
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", fault, err)
+		}
+	}
+}
+
+// Behind TLS the end of a connection that is cut is told from a clean one.
+func TestCutBehindTLS(t *testing.T) {
+	t.Parallel()
+	s, err := New(Options{Entries: 30, Faults: []Fault{{Name: "cut", Rate: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := newTLSServer(t, s.Cloudscale())
+	if body, err := server.get(t); !errors.Is(err, io.ErrUnexpectedEOF) || body == "" {
+		t.Errorf("%d bytes, %v", len(body), err)
+	}
+}
+
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Options{Entries: 40, CloudscalePageSize: 10, Faults: []Fault{{Name: "expire", Rate: 1, Times: 1}}})
+	oldest := slices.IndexFunc(s.UpCloudRecords(), func(r UpCloudRecord) bool { return r.Time.After(DefaultNow().Add(-DefaultSpan - time.Hour)) })
+	all := s.allUpCloud(OldestFirst)
+	s.pageOf(serviceUpCloud, 0)
+	s.pageOf(serviceUpCloud, 1)
+	if diff := cmp.Diff(slices.Delete(all, oldest, oldest+1), s.allUpCloud(OldestFirst)); diff != "" {
+		t.Error(diff)
+	}
+	logs := s.allCloudscale()
+	if got, _ := s.walk(); !slices.Equal(got, logs) {
+		t.Error("a record that was not served yet is gone")
+	}
+	if left := s.allCloudscale(); len(left) >= len(logs)-5 {
+		t.Errorf("%d of %d records are left", len(left), len(logs))
+	}
+}
+
+func TestEndless(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Options{Entries: 30, CloudscalePageSize: 10, Faults: []Fault{{Name: "endless", Rate: 1}}})
+	if far := s.list("limit=10&offset=5000"); len(far.rows(t)) == 0 || far.total(t) < 1_000_000 {
+		t.Errorf("%d rows of %d", len(far.rows(t)), far.total(t))
+	}
+	address, seen := s.cloudscale.URL+cloudscalePath, map[string]bool{}
+	for range 50 {
+		page := s.get(address).page(t)
+		if page.Next == nil || seen[*page.Next] {
+			t.Fatal("the walk ends, or leads back")
+		}
+		address, seen[*page.Next] = *page.Next, true
+	}
+}
+
+func TestNoFilter(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Options{Entries: 30, Faults: []Fault{{Name: "no-filter", Rate: 1}}})
+	if rows := s.list("created_after=2026-06-20T00:00:00Z").rows(t); len(rows) != 31 {
+		t.Errorf("%d rows", len(rows))
+	}
+	if rows := s.logs("start=2026-06-20T00%3A00%3A00Z").page(t).Results; len(rows) != len(s.allCloudscale()) {
+		t.Errorf("%d records", len(rows))
+	}
+}
+
+func TestCursorLost(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Options{Entries: 30, CloudscalePageSize: 10, Faults: []Fault{{Name: "cursor-lost", Rate: 1, Times: 1}}})
+	if a := s.pageOf(serviceCloudscale, 0); a.status != 200 {
+		t.Errorf("status %d of a first page", a.status)
+	}
+	if a := s.pageOf(serviceCloudscale, 1); a.status/100 != 4 {
+		t.Errorf("status %d of a later page", a.status)
 	}
 }

@@ -50,7 +50,10 @@ func (s *served) get(address string, edits ...func(*http.Request)) answer {
 		edit(req)
 	}
 	// A connection for each request, so that net/http has no cause to repeat one that was reset.
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
+	client := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return answer{err: err}

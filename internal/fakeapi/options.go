@@ -24,6 +24,9 @@ const (
 	defaultUpCloudMaxLimit = 200
 	// The vendor's engineering blog: "up to 200 records".
 	defaultCloudscalePageSize = 200
+
+	defaultDrip    = 2 * time.Second
+	defaultForeign = "https://collector.example.net" // a name that is reserved for examples
 )
 
 // DefaultNow is the fixed instant at which generated logs end, so that the same options serve the same bytes.
@@ -94,6 +97,12 @@ type Options struct {
 	// numbers of seconds and HTTP dates one second ahead of Clock.
 	RetryAfter string
 
+	// Drip is how long the fault "drip" takes over an answer; zero is two seconds.
+	Drip time.Duration
+	// Foreign is the origin of another host, to which the faults "redirect-foreign" and "next-foreign" lead; empty is
+	// "https://collector.example.net".
+	Foreign string
+
 	// Token is accepted as a bearer token by both services, Username and Password by UpCloud's HTTP Basic. Empty
 	// fields take the defaults.
 	Token, Username, Password string
@@ -137,6 +146,8 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Username, DefaultUsername)
 	setDefault(&o.Password, DefaultPassword)
 	setDefault(&o.Account, o.Username)
+	setDefault(&o.Drip, defaultDrip)
+	setDefault(&o.Foreign, defaultForeign)
 	setDefault(&o.UpCloudMaxLimit, defaultUpCloudMaxLimit)
 	setDefault(&o.CloudscalePageSize, defaultCloudscalePageSize)
 
@@ -150,6 +161,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Latency < 0 {
 		errs = append(errs, fmt.Errorf("the latency is negative: %s", o.Latency))
 	}
+	if o.Drip < 0 {
+		errs = append(errs, fmt.Errorf("the time that a drip takes is negative: %s", o.Drip))
+	}
 	// Outside these years an instant does not fit the nanosecond counter that rows are sorted by, nor a ULID.
 	if y := o.Now.Year(); y < 1980 || y > 2200 || o.Now.Add(-o.Span).Year() < 1980 {
 		errs = append(errs, errors.New("the data reaches outside the years 1980 to 2200"))
@@ -157,9 +171,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.UpCloudMaxLimit < 0 || o.CloudscalePageSize < 0 {
 		errs = append(errs, errors.New("a page size is negative"))
 	}
-	if o.ForeignNext != "" {
-		if u, err := url.Parse(o.ForeignNext); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
-			errs = append(errs, fmt.Errorf("not an origin like https://example.net: %q", o.ForeignNext))
+	for _, origin := range []string{o.Foreign, o.ForeignNext} {
+		if u, err := url.Parse(origin); origin != "" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			errs = append(errs, fmt.Errorf("not an origin like https://example.net: %q", origin))
 		}
 	}
 	return o, errors.Join(errs...)

@@ -9,9 +9,11 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // cut is how an answer breaks off on the wire.
@@ -24,6 +26,16 @@ const (
 	cutDeclared          // less is sent than was declared
 	cutSilentChunked     // a clean end in the middle, chunked
 	cutSilentClose       // a clean end in the middle, delimited by the close
+	cutClosed            // the connection is closed in the middle, under TLS without its end
+	cutShortLength       // more is sent than was declared
+	cutLongLength        // the whole body is sent, and more was declared
+	cutHang              // nothing is sent
+	cutHangBody          // half of the body is sent, and the connection stays open
+	cutDrip              // the body is sent in small pieces
+	cutInterim           // interim answers come before
+	cutHuge              // 60 MiB follow the body
+	cutBomb              // a gigabyte follows the body, compressed
+	cutNoGzip            // what is sent is not compressed, though it is said to be
 )
 
 // response is an answer before it meets the wire.
@@ -34,6 +46,7 @@ type response struct {
 	// stream, if set, writes the body instead, for what should not be held in memory.
 	stream func(io.Writer) error
 	cut    cut
+	drip   time.Duration // how long cutDrip takes
 	fault  string
 }
 
@@ -49,15 +62,28 @@ func newResponse(status int, contentType string, body []byte) *response {
 // send writes the answer, compressed when the client accepts that. sent is called once, right before the first byte
 // leaves, so that a client holding an answer finds its request in the log; status 0 means that no answer was given.
 func (p *response) send(w http.ResponseWriter, r *http.Request, sent func(status int)) {
-	if p.cut == cutResetBefore {
+	switch p.cut {
+	case cutResetBefore:
 		sent(0)
 		reset(w)
 		return
+	case cutHang:
+		sent(0)
+		<-r.Context().Done()
+		return
+	case cutInterim:
+		for range interimAnswers {
+			w.Header().Set("Link", "</style.css>; rel=preload; as=style")
+			w.WriteHeader(http.StatusEarlyHints)
+		}
+		w.Header().Del("Link")
+	default:
 	}
 	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Vary", "Accept-Encoding")
-	compress := acceptsGzip(r.Header) && (p.stream != nil || len(p.body) > 0)
-	if compress {
+	// The length of a huge answer is what matters, and one that is not compressed is none.
+	compress := acceptsGzip(r.Header) && (p.stream != nil || len(p.body) > 0) && p.cut != cutHuge && p.cut != cutNoGzip
+	if compress || p.cut == cutBomb || p.cut == cutNoGzip {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
 	sent(p.status)
@@ -70,7 +96,7 @@ func (p *response) send(w http.ResponseWriter, r *http.Request, sent func(status
 	if p.cut == cutSilentChunked || p.cut == cutSilentClose {
 		body = body[:len(body)/2]
 	}
-	if compress {
+	if compress || p.cut == cutBomb {
 		body = gzipped(body)
 	}
 	switch p.cut {
@@ -78,26 +104,112 @@ func (p *response) send(w http.ResponseWriter, r *http.Request, sent func(status
 		w.WriteHeader(p.status)
 		_ = http.NewResponseController(w).Flush() // headers without a length: the rest is chunked
 		_, _ = w.Write(body)
-		return
 	case cutSilentClose:
 		w.Header().Set("Transfer-Encoding", "identity") // net/http: no chunks, close after the body
 		w.WriteHeader(p.status)
 		_, _ = w.Write(body)
-		return
-	case cutNone, cutResetBefore, cutResetAfter, cutDeclared:
+	case cutClosed, cutShortLength:
+		p.sendRaw(w, body)
+	case cutDrip:
+		p.sendSlowly(w, r, body)
+	case cutBomb:
+		w.WriteHeader(p.status)
+		_, _ = w.Write(body)
+		p.pad(w, gzipped(padding), bombSize/len(padding))
+	case cutHuge:
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)+hugeSize))
+		w.WriteHeader(p.status)
+		_, _ = w.Write(body)
+		p.pad(w, padding, hugeSize/len(padding))
+	default:
+		p.sendDeclared(w, r, body)
 	}
+}
+
+const (
+	interimAnswers = 100
+	hugeSize       = 60 << 20
+	bombSize       = 1 << 30
+)
+
+// padding is white space, which may follow any JSON.
+var padding = bytes.Repeat([]byte(" "), 1<<20)
+
+// pad writes chunks until the client has enough of them.
+func (p *response) pad(w io.Writer, chunk []byte, times int) {
+	for range times {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+}
+
+// sendDeclared declares a length and keeps to it as far as the fault lets it.
+func (p *response) sendDeclared(w http.ResponseWriter, r *http.Request, body []byte) {
+	length := len(body)
+	if p.cut == cutLongLength {
+		length += 16
+	}
+	if len(body) > 0 || p.status == http.StatusOK {
+		w.Header().Set("Content-Length", strconv.Itoa(length))
+	}
+	w.WriteHeader(p.status)
+	switch p.cut {
+	case cutResetAfter, cutDeclared, cutHangBody:
+		body = body[:len(body)/2]
+	default:
+	}
+	_, _ = w.Write(body)
+	switch p.cut {
+	case cutResetAfter:
+		_ = http.NewResponseController(w).Flush()
+		reset(w)
+	case cutHangBody:
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	default:
+		// Where bytes are missing, net/http notices and closes the connection.
+	}
+}
+
+// sendSlowly sends a body in pieces.
+func (p *response) sendSlowly(w http.ResponseWriter, r *http.Request, body []byte) {
+	const pieces = 16
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.status)
-	if p.cut == cutNone {
-		_, _ = w.Write(body)
-		return
+	pause := time.NewTicker(max(p.drip/pieces, 1))
+	defer pause.Stop()
+	for piece := range slices.Chunk(body, len(body)/pieces+1) {
+		select {
+		case <-pause.C:
+		case <-r.Context().Done():
+			return
+		}
+		_, _ = w.Write(piece)
+		_ = http.NewResponseController(w).Flush()
 	}
-	_, _ = w.Write(body[:len(body)/2])
-	_ = http.NewResponseController(w).Flush()
-	if p.cut == cutResetAfter {
-		reset(w)
+}
+
+// sendRaw writes what net/http would not: a body that is longer than was declared, or one of no declared length on a
+// connection that is closed in its middle.
+func (p *response) sendRaw(w http.ResponseWriter, body []byte) {
+	header := w.Header().Clone()
+	header.Set("Connection", "close")
+	if p.cut == cutClosed {
+		body = body[:len(body)/2]
+	} else {
+		header.Set("Content-Length", strconv.Itoa(len(body)-len(body)/4))
 	}
-	// For cutDeclared net/http notices the missing bytes and closes the connection.
+	conn, buffer, err := http.NewResponseController(w).Hijack()
+	if err != nil { // HTTP/2 and test recorders have no connection of their own
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = buffer.WriteString("HTTP/1.1 " + strconv.Itoa(p.status) + " " + http.StatusText(p.status) + "\r\n")
+	_ = header.Write(buffer)
+	_, _ = buffer.WriteString("\r\n")
+	_, _ = buffer.Write(body)
+	_ = buffer.Flush()
+	_ = inner(conn).Close()
 }
 
 // sendStream leaves a failed stream visibly incomplete: the connection is aborted, never ended cleanly.
@@ -123,14 +235,19 @@ func reset(w http.ResponseWriter) {
 	if err != nil { // HTTP/2 and test recorders have no connection of their own
 		panic(http.ErrAbortHandler)
 	}
-	inner := conn
-	if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		inner = tls.NetConn()
-	}
-	if tcp, ok := inner.(*net.TCPConn); ok {
+	below := inner(conn)
+	if tcp, ok := below.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = inner.Close()
+	_ = below.Close()
+}
+
+// inner is the connection below TLS, which ends without TLS's own end.
+func inner(conn net.Conn) net.Conn {
+	if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return tls.NetConn()
+	}
+	return conn
 }
 
 func acceptsGzip(h http.Header) bool {

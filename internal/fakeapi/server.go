@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -214,60 +215,42 @@ func (s *Server) setDate(h http.Header) {
 	h.Set("Date", s.options.Clock().Add(s.options.ClockSkew).UTC().Format(http.TimeFormat))
 }
 
-// faulty turns a good list answer into what the fault makes of it. The faults that change which rows are served have
-// done their work before; for them, as for no fault at all, the answer stays as it is.
-func (s *Server) faulty(service string, hit strike, p *response) *response {
-	switch hit.fault {
-	case "429", "500", "503":
-		p = s.serverError(service, hit)
-	case "reset":
-		p.cut = []cut{cutResetBefore, cutResetAfter}[hit.variant(2)]
-	case "truncate":
-		p.cut = cutDeclared
-	case "truncate-silent":
-		p.cut = []cut{cutSilentChunked, cutSilentClose}[hit.variant(2)]
-	case "malformed":
-		p.body = slices.Clone(p.body)
-		p.body[len(p.body)/2] = 0 // valid nowhere in JSON, neither between tokens nor within a string
-	case "empty":
-		p.body = nil
-	case "html":
-		p = newResponse(http.StatusOK, "text/html; charset=utf-8", []byte(loginPage))
-	case "no-total":
-		delete(p.header, headerTotal) // not Del, which would spell it as Go does
-	}
-	p.fault = hit.fault
-	return p
-}
-
-const loginPage = `<!DOCTYPE html>
-<html lang="en">
-<head><title>Sign in</title></head>
-<body><form method="post" action="/login"><input name="username"><input name="password" type="password"></form></body>
-</html>
-`
-
-// serverError is the answer to the faults "429", "500" and "503". Rate limits are undocumented on both services.
+// serverError is the answer to the faults named by a status. Rate limits are undocumented on both services.
 func (s *Server) serverError(service string, hit strike) *response {
+	if hit.fault == "502" {
+		return newResponse(http.StatusBadGateway, "text/html", []byte("<html><body><h1>502 Bad Gateway</h1></body></html>\n"))
+	}
+	status := http.StatusTooManyRequests // for "retry-after"
+	if n, err := strconv.Atoi(hit.fault); err == nil {
+		status = n
+	}
 	var p *response
 	switch {
 	case service == serviceCloudscale:
-		text := map[string]string{
-			"429": "Request was throttled.",
-			"500": "Internal server error.",
-			"503": "Service is temporarily unavailable due to maintenance.",
-		}[hit.fault]
-		p = detail(map[string]int{"429": 429, "500": 500, "503": 503}[hit.fault], text)
-	case hit.fault == "429":
-		p = s.problem(http.StatusTooManyRequests, "ERROR_TOO_MANY_REQUESTS", "Too many requests.")
-	case hit.fault == "500":
-		p = s.problem(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR", "Internal server error.")
+		p = detail(status, map[int]string{
+			401: "Invalid token.",
+			429: "Request was throttled.",
+			500: "Internal server error.",
+			503: "Service is temporarily unavailable due to maintenance.",
+		}[status])
+	case status == http.StatusUnauthorized:
+		p = s.problem(status, "ERROR_INVALID_CREDENTIALS", "Invalid user type.")
+	case status == http.StatusTooManyRequests:
+		p = s.problem(status, "ERROR_TOO_MANY_REQUESTS", "Too many requests.")
+	case status == http.StatusInternalServerError:
+		p = s.problem(status, "INTERNAL_SERVER_ERROR", "Internal server error.")
 	default:
-		p = legacyError(http.StatusServiceUnavailable, "GENERAL_FAILURE",
-			"Your request could not be fulfilled due to a technical issue.")
+		p = legacyError(status, "GENERAL_FAILURE", "Your request could not be fulfilled due to a technical issue.")
 	}
-	if hit.fault != "500" {
+	switch hit.fault {
+	case "429", "503":
 		p.header.Set("Retry-After", s.retryAfter(hit.ordinal))
+	case "retry-after":
+		const year = 365 * 24 * time.Hour
+		p.header.Set("Retry-After", []string{
+			strconv.Itoa(int(year.Seconds())), s.options.Clock().Add(year).UTC().Format(http.TimeFormat),
+			"1e300", "99999999999999999999", "-1", "tomorrow",
+		}[hit.variant(6)])
 	}
 	return p
 }

@@ -77,9 +77,9 @@ func (s *Server) routeUpCloud(r *http.Request) *response {
 	case account:
 		return s.getAccount(query)
 	case !below:
-		return s.listUpCloud(query)
+		return s.listUpCloud(r, query)
 	case name == "filter-options":
-		return s.filterOptions(query)
+		return s.filterOptions(r, query)
 	case name == "export":
 		return s.exportUpCloud(query)
 	default:
@@ -219,7 +219,7 @@ func (c *queryChecker) instant(name string, fallback int64) int64 {
 // comma-separated list is one value, which nothing has. `q` matches a user name, resource id or address exactly; that
 // is the narrowest reading of the specification, which does not say whether parts match. A limit of 0, which the
 // vendor's documents allow and its specification does not, is refused.
-func (s *Server) listUpCloud(query url.Values) *response {
+func (s *Server) listUpCloud(r *http.Request, query url.Values) *response {
 	c := queryChecker{query: query}
 	c.known("q", "limit", "offset", "actions", "origins", "resource_types", "created_after", "created_before")
 	limit := min(c.number("limit", defaultUpCloudLimit, 1), s.options.UpCloudMaxLimit)
@@ -237,10 +237,22 @@ func (s *Server) listUpCloud(query url.Values) *response {
 		first = max(offset-1, 0) * limit
 	}
 
+	page, hit := s.struckUpCloud(filter, first, limit)
+	p := newResponse(http.StatusOK, typeJSON, page.body())
+	p.header[headerTotal] = []string{strconv.Itoa(page.total)} // spelled as documented, not as Go would
+	if hit.fault == "shape" {
+		p.body = otherShape("audit_logs", page.rows, hit)
+	}
+	return s.faulty(r, serviceUpCloud, hit, p)
+}
+
+// struckUpCloud is the page that is served, as the faults of pages and records have made it.
+func (s *Server) struckUpCloud(filter upCloudFilter, first, limit int) (upCloudPage, strike) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	page := s.upCloudPage(filter, first, limit)
-	hit := s.faults.next(s.options.Seed, serviceUpCloud, func(k faultKind) bool {
-		return (!k.later || first > 0) && (!k.rows || len(page.rows) > 0)
+	hit := s.faults.next(s.options.Seed, serviceUpCloud, func(k FaultKind) bool {
+		return k.Only != serviceCloudscale && (!k.later || first > 0) && (!k.rows || len(page.rows) > 0)
 	})
 	switch hit.fault {
 	case "grow":
@@ -249,24 +261,36 @@ func (s *Server) listUpCloud(query url.Values) *response {
 	case "shrink":
 		s.shrinkUpCloud(filter, first, hit)
 		page = s.upCloudPage(filter, first, limit)
+	case "expire":
+		s.expireUpCloud(filter)
+		page = s.upCloudPage(filter, first, limit)
 	case "repeat-page":
 		page = s.upCloudPage(filter, max(first-limit, 0), limit)
 	case "duplicate":
 		page = s.upCloudPage(filter, first-1, limit)
+	case "no-filter":
+		page = s.upCloudPage(upCloudFilter{after: math.MinInt64, before: math.MaxInt64}, first, limit)
+	case "short-page":
+		page.rows = page.rows[:(len(page.rows)+1)/2]
+	case "total-low":
+		page.total = lowTotal(page.total, limit)
+	case "total-high":
+		page.total++
+	case "endless":
+		page = s.upCloudPage(filter, first%max(page.total, 1), limit)
+		page.total = 1_000_000_000
+	default:
+		spoilRows(page.rows, "time", "account_username", hit)
 	}
-	s.mu.Unlock()
+	return page, hit
+}
 
-	if hit.fault == "bad-time" {
-		at := hit.variant(uint64(len(page.rows)))
-		page.rows[at] = withValue(page.rows[at], "time", `"yesterday at noon"`)
+// lowTotal is the largest total below that ends with a page, so that the pages add up to it.
+func lowTotal(total, limit int) int {
+	if total <= limit {
+		return total / 2
 	}
-	body := page.body()
-	if hit.fault == "shape" {
-		body = otherShape("audit_logs", page.rows, hit)
-	}
-	p := newResponse(http.StatusOK, typeJSON, body)
-	p.header[headerTotal] = []string{strconv.Itoa(page.total)} // spelled as documented, not as Go would
-	return s.faulty(serviceUpCloud, hit, p)
+	return (total - 1) / limit * limit
 }
 
 type upCloudPage struct {
@@ -310,6 +334,17 @@ func (s *Server) shrinkUpCloud(f upCloudFilter, first int, hit strike) {
 	}
 }
 
+// expireUpCloud removes the oldest row that matches. The caller holds the lock.
+func (s *Server) expireUpCloud(f upCloudFilter) {
+	match := s.upcloud.match(f)
+	for i := range match.total {
+		if at := match.at(i); !s.upcloud.rows[at].exempt {
+			s.upcloud.remove(at)
+			return
+		}
+	}
+}
+
 // otherShape is valid JSON that no client of these lists expects.
 func otherShape(key string, rows []json.RawMessage, hit strike) []byte {
 	switch hit.variant(3) {
@@ -342,7 +377,7 @@ func (s *Server) getUpCloud(id string, query url.Values) *response {
 }
 
 // filterOptions lists the documented values, then any others that the log holds, sorted.
-func (s *Server) filterOptions(query url.Values) *response {
+func (s *Server) filterOptions(r *http.Request, query url.Values) *response {
 	c := queryChecker{query: query}
 	if c.known(); len(c.bad) > 0 {
 		return s.invalid(c.bad...)
@@ -362,8 +397,13 @@ func (s *Server) filterOptions(query url.Values) *response {
 		s.upcloud.options(upCloudActions, actions),
 		s.upcloud.options(upCloudOrigins, origins),
 	}
+	hit := s.faults.next(s.options.Seed, serviceUpCloud, func(k FaultKind) bool { return !k.lists })
 	s.mu.Unlock()
-	return newResponse(http.StatusOK, typeJSON, mustJSON(body))
+	p := newResponse(http.StatusOK, typeJSON, mustJSON(body))
+	if hit.fault == "shape" {
+		p.body = otherShape("actions", nil, hit)
+	}
+	return s.faulty(r, serviceUpCloud, hit, p)
 }
 
 func (l *upCloudLog) options(documented []string, present map[symbol]bool) []string {

@@ -141,12 +141,15 @@ func spread(n int) []fakeapi.CloudscaleRecord {
 func TestCompletenessMatrix(t *testing.T) {
 	t.Parallel()
 
+	// What else a service does is in the provider's matrix, with a smaller log.
+	passing := []string{"429", "500", "503", "reset", "truncate", "truncate-silent", "malformed", "empty", "short-page", "next-relative"}
 	permanent := []string{"html", "shape", "bad-time"}
+	moving := []string{"repeat-page", "grow", "shrink"}
 	// A cursor has no page to shift and no total.
 	without := []string{"", "duplicate", "no-total"}
 
 	for _, entries := range []int{1, 199, 200, 201, 1000} {
-		for _, fault := range append(fakeapi.FaultNames(), "") {
+		for _, fault := range slices.Concat(passing, permanent, moving, without) {
 			t.Run(fmt.Sprintf("%d/%s", entries, fault), func(t *testing.T) {
 				t.Parallel()
 

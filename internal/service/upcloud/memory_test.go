@@ -57,9 +57,16 @@ func TestALargePageCostsLittle(t *testing.T) { //nolint:paralleltest // It measu
 		}
 
 		body := record(t, s)
-		service := upcloud.New(servicetest.Client(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		service := upcloud.New(servicetest.Client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("UpCloud-Total-Count", fmt.Sprint(events))
+
+			if r.URL.Query().Get("offset") != "0" {
+				_, _ = w.Write([]byte(`{"audit_logs":[]}`))
+
+				return
+			}
+
 			_, _ = w.Write(body)
 		})), fakeapi.DefaultNow, 0)
 

@@ -53,6 +53,10 @@ var (
 	errTwoEvents = errors.New("two different events have the same cloud_event_id")
 )
 
+// pageSizes are those at which a page may have been cut whatever was asked for: the
+// default, and the two limits that are documented.
+var pageSizes = []int{50, carefulLimit, pageLimit}
+
 // Read implements auditlog.Service. The window is cut into slices of time, each
 // read until it is proven to be whole; entries come oldest first, ties by id.
 func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
@@ -342,7 +346,7 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 	query.Set("created_before", asked.to.UTC().Format(time.RFC3339))
 
 	pages := client.OffsetWalk[auditlog.Entry]{
-		Path: listPath, Query: query, Limit: limit, Reading: offset, TotalHeader: totalHeader, Decode: decodeList,
+		Path: listPath, Query: query, Limit: limit, Reading: offset, TotalHeader: totalHeader, Sizes: pageSizes, Decode: decodeList,
 	}
 
 	for page, err := range pages.Pages(ctx, r.client) {
