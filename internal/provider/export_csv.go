@@ -56,7 +56,7 @@ func delimiterForm() validator.String {
 
 // validateCSV refuses an argument that would do nothing.
 func (m *exportModel) validateCSV() diag.Diagnostics {
-	if m.CSV.IsNull() || m.Format.IsUnknown() || m.Format.ValueString() == string(export.FormatCSV) {
+	if !given(m.CSV) || m.Format.IsUnknown() || m.Format.ValueString() == string(export.FormatCSV) {
 		return nil
 	}
 

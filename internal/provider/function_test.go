@@ -187,7 +187,9 @@ func TestAccFunctions_examples(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		config = append(config, strings.ReplaceAll(string(text), "${path.module}", w.dir))
+		// The block that says where the provider comes from is there already.
+		_, body, _ := strings.Cut(string(text), "\n}\n\n")
+		config = append(config, strings.ReplaceAll(body, "${path.module}", w.dir))
 	}
 
 	w.test(resource.TestStep{

@@ -225,25 +225,25 @@ func TestAnOpenSetOfValues(t *testing.T) {
 
 	unseen := args{"service": "cloudscale", "actions": list("volumme_delete", "server_delete"), "where": "entry.resource_type != 'floating_ip'"}
 	a := w.look(t, "audit_logs", unseen)
-	a.warns("Nothing in the window has a value that was asked for", "Argument: actions\nArgument: where")
+	a.warns("Nothing in the window has a value that was asked for", "Value: actions: volumme_delete\nValue: where: floating_ip")
 	a.is("completeness.conclusive", false)
 	a.is("completeness.unverified_values", "[actions: volumme_delete where: floating_ip]")
 
 	unseen["allow_unknown_values"] = true
 	a = w.look(t, "audit_logs", unseen)
-	a.warns("Argument: actions")
+	a.warns("Value: actions: volumme_delete")
 	a.is("completeness.conclusive", true)
 
 	a = w.look(t, "audit_log_findings", args{"service": "cloudscale", "builtin_rules": list("deletion"), "expected": list(args{"resource_types": list("volum")})})
-	a.warns("Argument: expected[0].resource_types")
+	a.warns("Value: expected[0].resource_types: volum")
 	a.is("clean", false)
 
 	podstack := w.provider(t, args{"podstack": args{"exports": list(w.file("*.csv"))}})
 	a = podstack.read("audit_logs", args{"actions": list("deleted")})
-	a.warns("Argument: actions")
+	a.warns("Value: actions: deleted")
 	a.is("completeness.conclusive", false)
 	podstack.read("audit_logs", args{"actions": list(" Delete")}).fails(`labels without spaces around them`)
-	podstack.read("audit_logs", args{"actions": list("Create"), "end": "2026-06-30T11:30:00Z"}).warns("Argument: actions")
+	podstack.read("audit_logs", args{"actions": list("Create"), "end": "2026-06-30T11:30:00Z"}).warns("Value: actions: Create")
 }
 
 // TestAnArchiveIsAskedForTheValuesThatItHasSeen.
@@ -276,7 +276,7 @@ func TestAnArchiveIsAskedForTheValuesThatItHasSeen(t *testing.T) {
 	a.is("completeness.conclusive", true)
 
 	a = look("cloudscale", args{"actions": list("volumme_delete")})
-	a.warns("Argument: actions")
+	a.warns("Value: actions: volumme_delete")
 	a.is("completeness.conclusive", false)
 }
 

@@ -259,7 +259,7 @@ Code: AUTHENTICATION_FAILED
 Message: Authentication failed.
 Correlation: 01J
 ` + window + `
-Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with API access.`},
+Set token in the provider's upcloud block, for an account with API access.`},
 		"403": {answer(403, "application/json", `{"error":{"error_code":"FORBIDDEN","error_message":"Access denied."}}`), `
 The credentials are valid but may not read the audit log.
 Service: upcloud

@@ -703,7 +703,6 @@ Remove csv, or set format = "csv".`),
 			Config:   w.export("a.csv", "csv", month+"  csv = { delimiter = \"|\" }\n"),
 			PlanOnly: true,
 			ExpectError: diagnostic("Check the configuration", `The value of csv.delimiter cannot be used: it is no delimiter of CSV.
-Value: "|"
 Give ",", ";" or "\t".`),
 		},
 		resource.TestStep{Config: w.export("a.csv", "csv", month), Check: begins("id,time,")},
