@@ -291,7 +291,7 @@ func TestResourceName(t *testing.T) {
 		"Server '' has been deleted' has been created":   "",
 		"Server 'x' has been created by 'y' has been z":  "",
 		"Server 'dogs' home' has been created":           "",
-		"Server 'two\nlines' has been created":           "",
+		"Server 'two\nlines' has been created":           "two\nlines",
 		"Server 'hello' has been created, and 'another'": "",
 	} {
 		if got := cloudscale.ResourceName(message); got != want {
