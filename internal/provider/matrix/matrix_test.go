@@ -318,9 +318,9 @@ func (x *cell) compareMoving(got outcome, trial trial) {
 		return
 	}
 
-	// What was archived once stays, so that the archive is no measure.
+	// What was archived or exported once is not replaced by less, so that it is no measure.
 	again := trial.try
-	if x.row.remembers() {
+	if strings.HasPrefix(x.row.of, "resource ") {
 		again = func() (outcome, []string) { return lookUp(x.c) }
 	}
 
