@@ -4,6 +4,7 @@ package export
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -51,14 +52,42 @@ func (a Asked) Different(o Asked) []string {
 // of another time.
 func (a Asked) moves() bool { return a.AsWritten.Start == "" && a.AsWritten.End == "" }
 
-// Asked returns what the spec asks for.
+// Asked returns what the spec asks for, as it was written.
 func (s *Spec) Asked() Asked {
-	// As a manifest would say it, since it is compared with one.
-	return askedOf(s.Info.Name, s.manifestQuery(), s.Query.Where, s.Format, s.columnNames())
+	return askedOf(s.Info.Name, newManifestQuery(s.QueryAsWritten, s.Query), s.Query.Where, s.Format, s.columnNames())
+}
+
+// shown returns what the spec asks for as its manifest says it, for comparing with
+// another manifest.
+func (s *Spec) shown() Asked {
+	q := s.Redactor.Query(s.Query)
+
+	return askedOf(s.Info.Name, newManifestQuery(s.QueryAsWritten, q), q.Where, s.Format, s.columnNames())
 }
 
 func (s *Spec) manifestQuery() manifestQuery {
 	return newManifestQuery(s.QueryAsWritten, s.Redactor.Query(s.Query))
+}
+
+// hideable are the arguments whose values a redaction may show in another form.
+var hideable = []string{"actors", "resource_ids", "resource_types", "origins", "ip_addresses", "search", "where"}
+
+// hidden lists the arguments of which a manifest does not say what they were, so that
+// nothing can be compared with them.
+func (a Asked) hidden() []string {
+	q := a.Query
+	texts := map[string][]string{
+		"actors": q.Actors, "resource_ids": q.ResourceIDs, "resource_types": q.ResourceTypes, "origins": q.Origins,
+		"ip_addresses": q.IPAddresses, "search": {q.Search},
+	}
+
+	if q.Where != nil {
+		texts["where"] = []string{q.Where.String()}
+	}
+
+	return slices.DeleteFunc(slices.Clone(hideable), func(name string) bool {
+		return !slices.ContainsFunc(texts[name], func(text string) bool { return strings.Contains(text, masked) })
+	})
 }
 
 func (m *manifest) asked() Asked {
@@ -151,6 +180,8 @@ type Before struct {
 	// retention already then.
 	Window          auditlog.Window
 	BeyondRetention bool
+	// redacted says that a manifest may show the query in another form.
+	redacted bool
 }
 
 // ShrinkError says that a new export would hold less than the one that it would take
@@ -169,17 +200,23 @@ func (e *ShrinkError) Error() string {
 }
 
 // shrinks says whether a reading would take away what only the export before it has
-// left. Of a window that moves, an export is expected to lose what the last one had.
-func (b *Before) shrinks(a Asked, count int64, c *auditlog.Completeness) bool {
+// left, given the arguments in which their queries differ. Of a window that moves, an
+// export is expected to lose what the last one had. One whose bounds are written the
+// same must not end earlier either, as after a clock was set back.
+func (b *Before) shrinks(a Asked, differs []string, count int64, c *auditlog.Completeness) bool {
 	covered := !c.Window.Start.After(b.Window.Start) && !c.Window.End.Before(b.Window.End)
 	fewer := count < b.EntryCount
 
 	switch {
 	case covered && c.BeyondRetention:
 		return fewer || !b.BeyondRetention
-	case covered && fewer:
-		return len(a.Query.Different(b.Query)) == 0
+	case fewer && (covered || !a.moves() && a.sameBounds(b.Asked)):
+		return len(differs) == 0
 	default:
 		return c.BeyondRetention && fewer && !a.moves()
 	}
+}
+
+func (a Asked) sameBounds(o Asked) bool {
+	return a.AsWritten.normal() == o.AsWritten.normal()
 }

@@ -166,17 +166,23 @@ func TestExportsDoNotShrink(t *testing.T) {
 		change func(s *export.Spec, c *auditlog.Completeness)
 		want   bool
 	}{
-		"as many":            {5, func(*export.Spec, *auditlog.Completeness) {}, false},
-		"fewer":              {4, func(*export.Spec, *auditlog.Completeness) {}, true},
-		"none":               {0, func(*export.Spec, *auditlog.Completeness) {}, true},
-		"more":               {6, func(*export.Spec, *auditlog.Completeness) {}, false},
-		"beyond":             {5, func(_ *export.Spec, c *auditlog.Completeness) { c.BeyondRetention = true }, true},
-		"more beyond":        {6, func(_ *export.Spec, c *auditlog.Completeness) { c.BeyondRetention = true }, true},
-		"fewer are asked":    {4, func(s *export.Spec, _ *auditlog.Completeness) { s.Query.Actors = []string{"a"} }, false},
-		"another format":     {4, func(s *export.Spec, _ *auditlog.Completeness) { s.Format = export.FormatJSON }, true},
-		"a longer window":    {4, func(_ *export.Spec, c *auditlog.Completeness) { c.Window.Start = c.Window.Start.Add(-day) }, true},
-		"a shorter window":   {4, func(_ *export.Spec, c *auditlog.Completeness) { c.Window.Start = c.Window.Start.Add(day) }, false},
-		"a less settled one": {4, func(_ *export.Spec, c *auditlog.Completeness) { c.Window.End = c.Window.End.Add(-time.Minute) }, false},
+		"as many":         {5, func(*export.Spec, *auditlog.Completeness) {}, false},
+		"fewer":           {4, func(*export.Spec, *auditlog.Completeness) {}, true},
+		"none":            {0, func(*export.Spec, *auditlog.Completeness) {}, true},
+		"more":            {6, func(*export.Spec, *auditlog.Completeness) {}, false},
+		"beyond":          {5, func(_ *export.Spec, c *auditlog.Completeness) { c.BeyondRetention = true }, true},
+		"more beyond":     {6, func(_ *export.Spec, c *auditlog.Completeness) { c.BeyondRetention = true }, true},
+		"fewer are asked": {4, func(s *export.Spec, _ *auditlog.Completeness) { s.Query.Actors = []string{"a"} }, false},
+		"another format":  {4, func(s *export.Spec, _ *auditlog.Completeness) { s.Format = export.FormatJSON }, true},
+		"a longer window": {4, func(_ *export.Spec, c *auditlog.Completeness) { c.Window.Start = c.Window.Start.Add(-day) }, true},
+		"a shorter window": {4, func(s *export.Spec, c *auditlog.Completeness) {
+			c.Window.Start = c.Window.Start.Add(day)
+			s.QueryAsWritten.Start = auditlog.FormatTime(c.Window.Start)
+		}, false},
+		"a less settled one": {4, func(s *export.Spec, c *auditlog.Completeness) {
+			s.QueryAsWritten.SettleDelay, c.Window.End = "2m", c.Window.End.Add(-time.Minute)
+		}, false},
+		"an open end that is earlier": {4, func(_ *export.Spec, c *auditlog.Completeness) { c.Window.End = c.Window.End.Add(-day) }, true},
 		"another window": {0, func(_ *export.Spec, c *auditlog.Completeness) {
 			c.Window.Start, c.BeyondRetention = c.Window.Start.Add(day), true
 		}, true},

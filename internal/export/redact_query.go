@@ -56,6 +56,9 @@ type shownCondition struct {
 // String implements auditlog.Condition.
 func (c shownCondition) String() string { return c.text }
 
+// Same implements auditlog.Condition.
+func (c shownCondition) Same(text string) bool { return c.text == text }
+
 func (r *Redactor) shownAll(values []string, fields ...string) []string {
 	all := make([]string, 0, len(values))
 	for _, v := range values {

@@ -252,7 +252,16 @@ func (s *Spec) checkOwner() error {
 	}
 
 	if there != nil && !s.remembers(there) {
-		if differs := s.Asked().Different(there.Asked); len(differs) > 0 {
+		differs := s.shown().Different(there.Asked)
+		if len(differs) == 0 {
+			differs = there.hidden()
+		}
+
+		if there.redacted != s.Redactor.Active() {
+			differs = append(differs, "redact")
+		}
+
+		if len(differs) > 0 {
 			return &ForeignFileError{Path: s.Path + ManifestSuffix, Differs: differs}
 		}
 	}
@@ -293,7 +302,7 @@ func before(path string) (*Before, error) {
 
 	return &Before{
 		Asked: m.asked(), ManifestSHA256: sum, ExportedAt: m.exportedAt(), EntryCount: m.EntryCount,
-		Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention,
+		Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention, redacted: m.Redaction != nil,
 	}, nil
 }
 

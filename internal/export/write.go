@@ -11,6 +11,7 @@ import (
 	"io"
 	"iter"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -370,7 +371,7 @@ func (w *writer) holdsAll(c *auditlog.Completeness) error {
 	}
 
 	for _, b := range []*Before{w.spec.Before, there} {
-		if b == nil || !b.shrinks(w.spec.Asked(), w.count, c) {
+		if b == nil || !b.shrinks(w.spec.Asked(), w.differs(b, b == there), w.count, c) {
 			continue
 		}
 
@@ -383,6 +384,21 @@ func (w *writer) holdsAll(c *auditlog.Completeness) error {
 	}
 
 	return nil
+}
+
+// differs lists the arguments in which the query differs for certain from that of an
+// export: what a manifest says of one may be redacted.
+func (w *writer) differs(b *Before, fromManifest bool) []string {
+	if !fromManifest {
+		return w.spec.Asked().Query.Different(b.Query)
+	}
+
+	differs := w.spec.shown().Query.Different(b.Query)
+	if w.spec.Redactor.Active() || b.redacted {
+		differs = slices.DeleteFunc(differs, func(name string) bool { return slices.Contains(hideable, name) })
+	}
+
+	return differs
 }
 
 // describe writes the manifest and the checksum file.

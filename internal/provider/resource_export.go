@@ -288,6 +288,7 @@ func (r *exportResource) target(plan, state *exportModel) export.Spec {
 
 	spec := plan.spec(query, auditlog.Info{Name: plan.serviceName(r.c)})
 	spec.Begun = r.c.begun
+	spec.Redactor, _ = redactor(plan.Redact, r.c) // What is wrong with it is said elsewhere.
 
 	if state != nil && plan.sameFile(state) {
 		spec.Before = state.before(r.c)

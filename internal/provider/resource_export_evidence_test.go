@@ -328,6 +328,95 @@ func TestExportIsNotReplacedByLess(t *testing.T) {
 	m.is("entry_count", 0)
 }
 
+// TestRedactedExportsAreNotReplacedByLess: a manifest shows the query in another form,
+// which is not another query.
+func TestRedactedExportsAreNotReplacedByLess(t *testing.T) {
+	t.Parallel()
+
+	for name, arguments := range map[string]args{
+		"a search, hashed":     {"search": "e", "redact": args{"actor": "hash"}},
+		"a search, dropped":    {"search": "e", "redact": args{"actor": "drop"}},
+		"a condition":          {"where": `entry.actor != "zorro"`, "redact": args{"actor": "hash"}},
+		"addresses":            {"ip_addresses": list("0.0.0.0/0"), "redact": args{"ip_address": "drop"}},
+		"what is not redacted": {"redact": args{"actor": "hash"}},
+	} {
+		w := newWorld(t, fakeapi.Options{Entries: 120, Seed: 34, NoExamples: true})
+		base := with(w.exportArgs("june"), arguments)
+		run := func() configured {
+			return w.provider(t, with(w.settings(), args{"redaction_key": "0123456789abcdef0123456789abcdef"}))
+		}
+
+		m := newManaged(run(), provider.ExportType)
+		m.apply(run(), base)
+
+		before := w.content(".")
+
+		// The same again, from a state that was lost.
+		again := newManaged(run(), provider.ExportType)
+		again.plan(run(), base)
+
+		if arguments["redact"].(args)["actor"] == "hash" {
+			again.does("create")
+		} else {
+			again.fails("Another export is in the way") // What was dropped cannot be compared.
+		}
+
+		if err := w.fake.Load(strings.NewReader("")); err != nil {
+			t.Fatal(err)
+		}
+
+		newcomer := newManaged(run(), provider.ExportType)
+		newcomer.apply(run(), with(base, args{"overwrite": true}))
+		newcomer.fails("Entries read now: 0")
+
+		if diff := cmp.Diff(before, w.content(".")); diff != "" {
+			t.Errorf("%s, by a state that was lost (-want +got):\n%s", name, diff)
+		}
+
+		for file := range before {
+			w.remove(file)
+		}
+
+		m.apply(run(), base)
+		m.fails("Entries read now: 0")
+	}
+}
+
+// Nor where the clock was set back, so that an open window ends earlier.
+func TestAnOpenWindowDoesNotShrink(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 120, Seed: 34, NoExamples: true})
+	base := w.exportArgs("june")
+	delete(base, "end")
+
+	m := newManaged(w.run(), provider.ExportType)
+	m.apply(w.run(), base)
+
+	before := w.content(".")
+
+	w.later.Store(-int64(20 * 24 * time.Hour))
+	m.apply(w.run(), with(base, args{"triggers": args{"again": "1"}}))
+	m.fails("allow_shrink = true")
+
+	if diff := cmp.Diff(before, w.content(".")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A redacted export does not take the place of a full one of another state.
+func TestAFullExportIsNotReplacedByARedactedOne(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 120, Seed: 34, NoExamples: true})
+	base := w.exportArgs("june")
+	newManaged(w.run(), provider.ExportType).apply(w.run(), base)
+
+	newcomer := newManaged(w.run(), provider.ExportType)
+	newcomer.apply(w.run(), with(base, args{"redact": args{"actor": "drop"}}))
+	newcomer.fails("Another export is in the way", "redact")
+}
+
 // An export replaces only itself, from whichever state.
 func TestExportReplacesOnlyItself(t *testing.T) {
 	t.Parallel()
