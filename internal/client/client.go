@@ -83,6 +83,7 @@ func New(o Options) *Client {
 	}
 
 	holdSecret(o.Authorization)
+	screen.Proxies()
 
 	c := &Client{o: o, slots: make(chan struct{}, max(o.MaxConcurrency, 1))}
 	c.http = &retryablehttp.Client{
@@ -220,7 +221,14 @@ func (c *Client) resolve(ref string, query url.Values) (*url.URL, error) {
 
 // link returns the URL that a link in the answer from base leads to, as RFC 3986
 // says. A fragment is never sent, so that it is no part of where a link leads.
+//
+// A link with a secret in it is not followed, and nothing of it is shown: its parts
+// can each hold a piece of the secret, in which nobody recognises it.
 func link(base *url.URL, ref string) (*url.URL, error) {
+	if screen.HasSecret(ref) {
+		return nil, errSecretURL()
+	}
+
 	u, err := base.Parse(ref)
 	if err != nil {
 		return nil, errUnreadableURL()
@@ -233,6 +241,10 @@ func link(base *url.URL, ref string) (*url.URL, error) {
 
 func errUnreadableURL() error {
 	return &Error{Kind: KindShape, Method: Method, Err: errors.New("the service gave a URL that cannot be read")}
+}
+
+func errSecretURL() error {
+	return &Error{Kind: KindForeignOrigin, Method: Method, Err: errors.New("the service gave a URL that holds a secret of ours, and nothing was sent there")}
 }
 
 // checkOrigin refuses a URL on another origin before anything is sent there.

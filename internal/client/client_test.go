@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -457,5 +458,23 @@ func TestLogsNameNoOne(t *testing.T) {
 		if strings.Contains(fmt.Sprint(lines), leak) {
 			t.Errorf("the log holds %q", leak)
 		}
+	}
+}
+
+type failing func() error
+
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f() }
+
+func TestProxyPasswordIsNotRepeated(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "http://puser:ClientProxyPw9@127.0.0.1:1")
+
+	o := options(t, "https://api.example.com")
+	o.Transport = failing(func() error {
+		return errors.New("no puser:ClientProxyPw9 / Basic " + base64.StdEncoding.EncodeToString([]byte("puser:ClientProxyPw9")))
+	})
+
+	_, err := get(t, o)
+	if want := "unreachable: GET /v1/logs: no (secret) / Basic (secret)"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

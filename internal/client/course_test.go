@@ -92,7 +92,7 @@ func TestADeadlineTellsWhatItWaitedFor(t *testing.T) {
 					return tt.answer(r, n)
 				})
 
-				ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second+500*time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second+500*time.Millisecond)
 				defer cancel()
 
 				err := client.New(o).Get(ctx, "v1/logs", nil, func([]byte, func(string) string) error { return nil })

@@ -130,7 +130,7 @@ func (c *Client) statusError(resp *http.Response) *Error {
 
 	if e.Kind == KindRedirect {
 		e.Err = errors.New("the service redirected")
-		if to, err := resp.Location(); err == nil {
+		if to, err := resp.Location(); err == nil && !screen.HasSecret(resp.Header.Get("Location")) {
 			e.Err = fmt.Errorf("the service redirected to %s", clean(origin(to)))
 		}
 	}
@@ -166,7 +166,8 @@ func kindOfStatus(status int) Kind {
 func (c *Client) readProblem(e *Error, body []byte, contentType string) {
 	var object map[string]json.RawMessage
 	if exactjson.Unmarshal(body, &object) != nil {
-		if media, _, err := mime.ParseMediaType(contentType); err == nil && len(body) > 0 && media != "application/json" {
+		media, _, err := mime.ParseMediaType(contentType)
+		if err == nil && len(body) > 0 && media != "application/json" && !screen.HasSecret(contentType) {
 			e.Title = clean("the answer is " + media + ", not JSON")
 		}
 
@@ -338,6 +339,9 @@ func transportError(err error) *Error {
 		errors.As(err, &verification), errors.As(err, &record), errors.As(err, &alert),
 		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return &Error{Kind: KindTLS, Err: cleanError{err}}
+	case strings.HasPrefix(err.Error(), "failed to parse Location header"):
+		// It quotes the address in parts, each of which can hold a piece of a secret.
+		return &Error{Kind: KindRedirect, Err: errors.New("the service redirected to a URL that cannot be read")}
 	default:
 		return &Error{Kind: KindUnreachable, Err: cleanError{err}}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"testing"
@@ -199,6 +200,42 @@ func TestCursorWalkEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It me
 
 		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
 			t.Errorf("%s: the heap grew by %d bytes", name, grown)
+		}
+	}
+}
+
+// A URL is taken apart at characters that a secret can hold.
+func TestLinksWithSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
+
+	for _, token := range []string{"pieceOne/pieceTwo", "pieceOne?pieceTwo", "pieceOne#pieceTwo", "pieceOne:pieceTwo", "pieceOne@pieceTwo", "pieceOne\\pieceTwo", "pieceOne;pieceTwo", "pieceOne+pieceTwo"} {
+		for _, address := range []string{
+			"https://" + token + ".example.com/", "https://" + strings.ToLower(token) + ".example.com/", "https://example.com:" + token,
+			"https://" + url.PathEscape(token) + ".example.com/", "/" + token, "?a=" + token, "https://x@" + token,
+		} {
+			for name, respond := range map[string]http.HandlerFunc{
+				"next":     ok(fmt.Sprintf(`{"Next":%q,"Rows":[1]}`, address)),
+				"Location": answer(http.StatusFound, "", "", "Location", address),
+				"type":     answer(http.StatusBadRequest, token, "<p>"),
+				"problem":  answer(http.StatusBadRequest, "application/json", fmt.Sprintf(`{"type":%q,"title":"x"}`, address)),
+			} {
+				server, _ := serve(t, respond)
+				o := options(t, server.URL)
+				o.Authorization, o.MaxRetries = "Bearer "+token, 0
+
+				var err error
+				for _, err = range (client.CursorWalk[int]{First: "v1/logs", Decode: decodeCursor}).Pages(t.Context(), client.New(o)) {
+					if err != nil {
+						break
+					}
+				}
+
+				if err == nil {
+					t.Errorf("%s of %s: no error", name, address)
+				} else if got := strings.ToLower(err.Error()); strings.Contains(got, "pieceone") || strings.Contains(got, "piecetwo") {
+					t.Errorf("%s of %s: %v", name, address, err)
+				}
+			}
 		}
 	}
 }

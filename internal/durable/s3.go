@@ -53,6 +53,8 @@ type bucketStore struct {
 var _ Store = (*bucketStore)(nil)
 
 func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucketStore, error) {
+	screen.Proxies()
+
 	cfg, err := o.awsConfig(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS configuration: %w", err)

@@ -29,6 +29,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
 	"github.com/auditlogs/terraform-provider-audit/internal/retries"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // answer is what a service says to one request.
@@ -814,4 +815,23 @@ func TestOpenStoreEnvironment(t *testing.T) {
 			t.Error("a request was sent")
 		}
 	})
+}
+
+func TestProxyPasswordIsHeldForBuckets(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "http://puser:BucketProxyPw9@127.0.0.1:1")
+
+	var keys *storetest.S3
+
+	s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint=http://127.0.0.1:1", durable.StoreOptions{
+		LookupEnv: keys.LookupEnv, RetryWaitMax: time.Millisecond,
+		Transport: inMemory(func(*http.Request) (*http.Response, error) { return nil, errors.New("no puser:BucketProxyPw9") }),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	err = s.Create(t.Context(), "a", []byte("ours"))
+	if err == nil || !strings.Contains(screen.Text(err.Error()), "no (secret)") {
+		t.Errorf("%v", err)
+	}
 }

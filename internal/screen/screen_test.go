@@ -263,3 +263,30 @@ func TestSecretsAreRemovedInMixedEncodings(t *testing.T) {
 		}
 	})
 }
+
+func TestProxyPasswordsAreRemoved(t *testing.T) { //nolint:paralleltest // It sets the environment.
+	for name, address := range map[string]string{
+		"HTTP_PROXY":  "http://puser:ProxyPwOne%2F1@127.0.0.1:1",
+		"http_proxy":  "puser:ProxyPwTwo22@proxy.example",
+		"HTTPS_PROXY": "http://puser:Proxy/PwThree3@127.0.0.1:1",
+		"https_proxy": "https://ProxyTokenFour4@proxy.example/",
+		"ALL_PROXY":   "socks5://puser:ProxyPwFive5@127.0.0.1:1",
+		"all_proxy":   "socks5h://puser:ProxyPwSix66@127.0.0.1:1",
+	} {
+		t.Setenv(name, address)
+	}
+
+	screen.Proxies()
+
+	for _, secret := range []string{"ProxyPwOne/1", "ProxyPwOne%2F1", "ProxyPwTwo22", "Proxy/PwThree3", "ProxyTokenFour4", "ProxyPwFive5", "ProxyPwSix66"} {
+		for _, echo := range []string{"no " + secret, base64.StdEncoding.EncodeToString([]byte("puser:" + secret))} {
+			if got := screen.Text(echo); strings.Contains(got, secret) || !strings.Contains(got, screen.Removed) {
+				t.Errorf("%s: %s", echo, got)
+			}
+		}
+	}
+
+	if got := screen.Text("puser at proxy.example"); got != "puser at proxy.example" {
+		t.Error(got)
+	}
+}

@@ -97,6 +97,11 @@ func patternsOf(secret string) []pattern {
 // conceal takes out secrets and the userinfo of URLs.
 func conceal(text string) string { return withoutUserinfo(withoutSecrets(text)) }
 
+// HasSecret says that a text holds a secret of the process, in whatever way it is
+// encoded. Who takes a text apart before it is shown asks first: of a part, nobody
+// can tell.
+func HasSecret(text string) bool { return withoutSecrets(text) != text }
+
 // span is a part of a text, counted in bytes.
 type span struct{ from, to int }
 
