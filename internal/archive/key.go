@@ -59,12 +59,20 @@ func ParsePublicKey(text string) (note.Verifier, error) {
 		return nil, ErrPrivateKey
 	}
 
-	v, err := note.NewVerifier(strings.TrimPrefix(strings.TrimSpace(text), PublicKeyLabel))
+	v, err := note.NewVerifier(barePublicKey(text))
 	if err != nil {
 		return nil, ErrKey
 	}
 
 	return v, nil
+}
+
+// SamePublicKey says whether two texts hold the same public key, however they are
+// spelled.
+func SamePublicKey(a, b string) bool { return barePublicKey(a) == barePublicKey(b) }
+
+func barePublicKey(text string) string {
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), PublicKeyLabel))
 }
 
 // PublicText returns the public key of a private one, as text.

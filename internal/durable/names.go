@@ -60,6 +60,14 @@ func isRandom(text string) bool {
 	return len(text) == randomLength && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
+// isHiddenName recognises the name of a journal or temporary file, of whatever target.
+func isHiddenName(name string) bool {
+	name = strings.ToLower(name) // Some directories do not tell upper from lower case.
+
+	return strings.HasPrefix(name, partMark) ||
+		strings.HasPrefix(name, ".") && (strings.HasSuffix(name, journalMark) || strings.Contains(name, tempMark))
+}
+
 // newPartName names a store's temporary file, and the one that CheckWritable tries
 // with. It differs from a Replacement's,
 // which a journal may name and nobody else may remove, and says nothing of its

@@ -32,6 +32,8 @@ func CheckPath(path string) error {
 		return &DestinationError{"", "an address, not a path on this machine"}
 	case homeLike.MatchString(path):
 		return &DestinationError{"", "a path that a shell would replace a part of, and here is no shell; write pathexpand(\"~/…\") or an absolute path, or \"./\" in front if the name is meant"}
+	case isHiddenName(filepath.Base(filepath.ToSlash(path))):
+		return &DestinationError{"", "a name that only the provider's own temporary files have"}
 	default:
 		return nil
 	}

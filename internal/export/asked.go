@@ -65,6 +65,34 @@ func (s *Spec) shown() Asked {
 	return askedOf(s.Info.Name, newManifestQuery(s.QueryAsWritten, q), q.Where, s.Format, s.columnNames())
 }
 
+// ShownAs says whether a manifest of what the spec asks for shows that, and of nothing
+// else: a pseudonym stands for one text, a mask for many.
+func (s *Spec) ShownAs(o Asked) bool {
+	if !s.Redactor.Active() {
+		return false
+	}
+
+	asked, shown := s.Asked(), s.shown()
+	if len(shown.Different(o)) > 0 || len(shown.hidden()) > 0 {
+		return false
+	}
+
+	hidden := shown.texts()
+
+	for name, texts := range asked.texts() {
+		for i, text := range texts {
+			other := hidden[name][i]
+			alone := name != "where" || !s.Redactor.masks() // A condition can hold texts of both kinds.
+
+			if other != text && (!alone || !strings.Contains(other, pseudonymPrefix)) {
+				return false
+			}
+		}
+	}
+
+	return true
+}
+
 func (s *Spec) manifestQuery() manifestQuery {
 	return newManifestQuery(s.QueryAsWritten, s.Redactor.Query(s.Query))
 }
@@ -75,6 +103,15 @@ var hideable = []string{"actors", "resource_ids", "resource_types", "origins", "
 // hidden lists the arguments of which a manifest does not say what they were, so that
 // nothing can be compared with them.
 func (a Asked) hidden() []string {
+	texts := a.texts()
+
+	return slices.DeleteFunc(slices.Clone(hideable), func(name string) bool {
+		return !slices.ContainsFunc(texts[name], func(text string) bool { return strings.Contains(text, masked) })
+	})
+}
+
+// texts are the values of the arguments that are hideable, by the arguments' names.
+func (a Asked) texts() map[string][]string {
 	q := a.Query
 	texts := map[string][]string{
 		"actors": q.Actors, "resource_ids": q.ResourceIDs, "resource_types": q.ResourceTypes, "origins": q.Origins,
@@ -85,9 +122,7 @@ func (a Asked) hidden() []string {
 		texts["where"] = []string{q.Where.String()}
 	}
 
-	return slices.DeleteFunc(slices.Clone(hideable), func(name string) bool {
-		return !slices.ContainsFunc(texts[name], func(text string) bool { return strings.Contains(text, masked) })
-	})
+	return texts
 }
 
 func (m *manifest) asked() Asked {
@@ -171,7 +206,9 @@ func normalTime(text string) string {
 type Before struct {
 	Asked
 
-	// ManifestSHA256 is that of the manifest, in hexadecimal.
+	// SHA256 and ManifestSHA256 are those of the data and of the manifest, in
+	// hexadecimal.
+	SHA256         string
 	ManifestSHA256 string
 	// ExportedAt is zero where it is not known.
 	ExportedAt time.Time
@@ -180,8 +217,9 @@ type Before struct {
 	// retention already then.
 	Window          auditlog.Window
 	BeyondRetention bool
-	// redacted says that a manifest may show the query in another form.
-	redacted bool
+	// redaction is what the manifest says of it, nil where nothing was redacted or where
+	// it is no manifest that says so. Then the query may be shown in another form.
+	redaction *Redaction
 }
 
 // ShrinkError says that a new export would hold less than the one that it would take
@@ -215,6 +253,12 @@ func (b *Before) shrinks(a Asked, differs []string, count int64, c *auditlog.Com
 	default:
 		return c.BeyondRetention && fewer && !a.moves()
 	}
+}
+
+// LostBy says whether something would be lost if a new export stayed alone, which was
+// asked for that and had that result.
+func (b *Before) LostBy(a Asked, r *Result) bool {
+	return b.shrinks(a, a.Query.Different(b.Query), r.EntryCount, &r.Completeness)
 }
 
 func (a Asked) sameBounds(o Asked) bool {

@@ -20,6 +20,8 @@ var ErrNone = errors.New("no manifest of this tool describes an export of that n
 type Description struct {
 	Asked
 
+	// Hidden lists the arguments that the manifest does not say, as it shows "***".
+	Hidden []string
 	// Where is the condition as it was written, "" where there is none.
 	Where       string
 	Compression Compression
@@ -64,24 +66,14 @@ func Describe(path string) (Description, error) {
 	}
 
 	d := Description{
-		Asked: m.asked(), Compression: m.Compression, Shape: m.Shape, SpreadsheetSafe: m.SpreadsheetSafe, CSV: m.CSV,
+		Asked: m.asked(), Hidden: m.asked().hidden(), Compression: m.Compression, Shape: m.Shape, SpreadsheetSafe: m.SpreadsheetSafe, CSV: m.CSV,
 		EntryCount: m.EntryCount, Bytes: file.Bytes, SHA256: file.SHA256, ManifestSHA256: sum,
 		ExportedAt: m.ExportedAt, WindowStart: m.Window.Start, WindowEnd: m.Window.End,
-		Statement: m.Completeness, Source: m.Source,
+		Statement: m.Completeness, Source: m.Source, Rules: m.Redaction.written(),
 	}
 
 	if m.Query.Where != nil {
 		d.Where = *m.Query.Where
-	}
-
-	if m.Redaction != nil {
-		d.Rules = map[string]string{}
-
-		for _, rule := range m.Redaction.Rules {
-			if !rule.Implied {
-				d.Rules[rule.Field] = rule.Mode
-			}
-		}
 	}
 
 	if m.FirstEntry != nil && m.LastEntry != nil {

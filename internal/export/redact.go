@@ -322,6 +322,10 @@ func (r *Redactor) treatmentOf(f redactable, domain string) treatment {
 	return treatment{redactable: f, mode: mode, domain: domain, named: named}
 }
 
+func (r *Redactor) masks() bool {
+	return slices.Contains(slices.Collect(maps.Values(r.rules)), RedactMask)
+}
+
 func (r *Redactor) hashes() bool {
 	return slices.Contains(slices.Collect(maps.Values(r.rules)), RedactHash)
 }
@@ -397,6 +401,43 @@ func (r *Redactor) KeyID() string {
 	}
 
 	return hex.EncodeToString(r.mac(keyIDText))[:keyIDLength]
+}
+
+// different lists the arguments by which a redaction is another one than the one that
+// a manifest tells of.
+func (r *Redactor) different(there *Redaction) []string {
+	var rules map[string]string
+	if r.Active() {
+		rules = r.rules
+	}
+
+	var names []string
+	if !SameRules(rules, there.written()) {
+		names = append(names, "redact")
+	}
+
+	if r.KeyID() != Kept(auditlog.Source{}, there).KeyID {
+		names = append(names, "redaction_key")
+	}
+
+	return names
+}
+
+// written are the rules that were written down, nil where there are none.
+func (r *Redaction) written() map[string]string {
+	if r == nil {
+		return nil
+	}
+
+	rules := map[string]string{}
+
+	for _, rule := range r.Rules {
+		if !rule.Implied {
+			rules[rule.Field] = rule.Mode
+		}
+	}
+
+	return rules
 }
 
 // Redaction is what manifests say of a redaction: what was done, never the key.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
@@ -37,6 +38,11 @@ func (e *ForeignFileError) Error() string {
 
 	return e.Path + " was not written by this tool, or was changed since"
 }
+
+// ChangedError says that an export is not as it was written.
+type ChangedError struct{ Changes []Change }
+
+func (e *ChangedError) Error() string { return e.Changes[0].Path + " was changed since" }
 
 // NotWrittenError says that an export is not the one that somebody remembers.
 type NotWrittenError struct {
@@ -123,7 +129,7 @@ func permissions(path string) (map[string]fs.FileMode, error) {
 		}
 
 		if status.Exists {
-			all[suffix] = status.Mode.Perm()
+			all[suffix] = status.Mode & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
 		}
 	}
 
@@ -167,7 +173,18 @@ func (s State) Changes(path, sum, manifestSum string, permission fs.FileMode) []
 	return changes
 }
 
-func octal(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode) }
+// octal is a permission as chmod takes it.
+func octal(mode fs.FileMode) string {
+	bits := uint32(mode.Perm())
+
+	for bit, flag := range map[uint32]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
+		if mode&flag != 0 {
+			bits |= bit
+		}
+	}
+
+	return fmt.Sprintf("%04o", bits)
+}
 
 func hashIfThere(path string) (sum string, size int64, exists bool, err error) {
 	sum, size, err = durable.Hash(path)
@@ -247,8 +264,8 @@ func (s *Spec) checkOwner() error {
 		return &ForeignFileError{Path: s.Path + ManifestSuffix, Meanwhile: true}
 	}
 
-	if s.Overwrite {
-		return nil
+	if err := s.checkUnchanged(); err != nil || s.Overwrite {
+		return err
 	}
 
 	if there != nil && !s.remembers(there) {
@@ -257,11 +274,7 @@ func (s *Spec) checkOwner() error {
 			differs = there.hidden()
 		}
 
-		if there.redacted != s.Redactor.Active() {
-			differs = append(differs, "redact")
-		}
-
-		if len(differs) > 0 {
+		if differs = append(differs, s.Redactor.different(there.redaction)...); len(differs) > 0 {
 			return &ForeignFileError{Path: s.Path + ManifestSuffix, Differs: differs}
 		}
 	}
@@ -271,6 +284,28 @@ func (s *Spec) checkOwner() error {
 	}
 
 	return checkFiles(s.Path)
+}
+
+// checkUnchanged returns a *ChangedError where files that are there are not as they are
+// remembered, and must be.
+func (s *Spec) checkUnchanged() error {
+	if !s.RefuseChanged || s.Before == nil {
+		return nil
+	}
+
+	found, err := Inspect(s.Path)
+	if err != nil || found.Interrupted {
+		return err
+	}
+
+	changes := found.Changes(s.Path, s.Before.SHA256, s.Before.ManifestSHA256, 0)
+
+	changes = slices.DeleteFunc(changes, func(c Change) bool { return c.Permission || c.Found == "" })
+	if len(changes) > 0 {
+		return &ChangedError{changes}
+	}
+
+	return nil
 }
 
 // isNews says whether the export that is there was made since the run began, by somebody
@@ -290,7 +325,7 @@ func (s *Spec) remembers(there *Before) bool {
 // before returns the export at the path as its manifest describes it, nil where there
 // is no manifest of ours.
 func before(path string) (*Before, error) {
-	m, _, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	m, file, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
 	if err != nil || !ours {
 		return nil, err
 	}
@@ -301,8 +336,8 @@ func before(path string) (*Before, error) {
 	}
 
 	return &Before{
-		Asked: m.asked(), ManifestSHA256: sum, ExportedAt: m.exportedAt(), EntryCount: m.EntryCount,
-		Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention, redacted: m.Redaction != nil,
+		Asked: m.asked(), SHA256: file.SHA256, ManifestSHA256: sum, ExportedAt: m.exportedAt(), EntryCount: m.EntryCount,
+		Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention, redaction: m.Redaction,
 	}, nil
 }
 
@@ -367,8 +402,8 @@ func SourceAt(path string) (KeptSource, error) {
 
 // Remove removes the files of the export whose manifest has that SHA-256, having
 // settled what an interrupted run left. It refuses with a *NotWrittenError where
-// another export is there, and with a *ForeignFileError when the data is not what the
-// manifest says. The manifest goes last, so that after a crash the rest is still known
+// another export is there, and with a *ForeignFileError when the data or the checksum
+// file is not what the manifest says. The manifest goes last, so that after a crash the rest is still known
 // to be ours.
 func Remove(path, manifestSum string) error {
 	path = filepath.Clean(path)
@@ -387,7 +422,21 @@ func checkWritten(path, manifestSum string) error {
 		return nil
 	case s.ManifestSHA256 != manifestSum:
 		return &NotWrittenError{Path: path + ManifestSuffix, Expected: manifestSum, Found: s.ManifestSHA256}
-	default:
-		return checkFiles(path)
 	}
+
+	if err := checkFiles(path); err != nil {
+		return err
+	}
+
+	// Without data, only the manifest says what the checksum file held.
+	_, described, _, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	if err != nil {
+		return err
+	}
+
+	if s.ChecksumSHA256 != "" && s.ChecksumSHA256 != checksumsSum(path, described.SHA256, manifestSum) {
+		return &ForeignFileError{Path: path + ChecksumSuffix}
+	}
+
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
@@ -51,7 +52,10 @@ func TestOwnership(t *testing.T) {
 		"manifest has a name twice":   {func(f folder) { f.replace(manifestName, `"name"`, `"name": "other.csv", "name"`) }, dataName},
 		"manifest in another case":    {func(f folder) { f.replace(manifestName, `"name"`, `"Name"`) }, dataName},
 		"manifest without a tool":     {func(f folder) { f.replace(manifestName, `"tool": "t`, `"tool": "", "x": "t`) }, dataName},
-		"manifest of a later version": {func(f folder) { f.replace(manifestName, `version": 1`, `version": 2`) }, ""},
+		"manifest of a later version": {func(f folder) {
+			f.replace(manifestName, `version": 1`, `version": 2`)
+			f.put(checksumName, strings.Replace(text[checksumName], sum(text[manifestName]), sum(files(t, f.dir)[manifestName]), 1))
+		}, ""},
 		"foreign manifest without data": {func(f folder) {
 			f.remove(dataName)
 			f.put(manifestName, "{}")
@@ -124,6 +128,59 @@ func TestOwnership(t *testing.T) {
 				t.Errorf("Remove left %v", got)
 			}
 		})
+	}
+}
+
+// Reading takes long enough for somebody to change what is there.
+func TestWriteRefusesWhatWasChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+
+	for _, name := range []string{dataName, manifestName, checksumName} {
+		f := newFolder(t)
+		text := files(t, f.dir)
+
+		s := spec(filepath.Join(f.dir, dataName), export.FormatCSV)
+		s.RefuseChanged = true
+		s.Before = &export.Before{Asked: s.Asked(), SHA256: sum(text[dataName]), ManifestSHA256: sum(text[manifestName])}
+
+		mustWrite(t, s, month())
+
+		text = files(t, f.dir)
+		s.Before.SHA256, s.Before.ManifestSHA256 = sum(text[dataName]), sum(text[manifestName])
+
+		entries := func(yield func(auditlog.Entry, error) bool) {
+			f.put(name, "changed")
+			all(month())(yield)
+		}
+
+		var changed *export.ChangedError
+		if _, err := export.Write(t.Context(), s, entries, complete(len(month()))); !errors.As(err, &changed) || filepath.Base(changed.Changes[0].Path) != name {
+			t.Errorf("%s: got %v", name, err)
+		}
+
+		text[name] = "changed"
+		if diff := cmp.Diff(text, files(t, f.dir)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// A checksum file that was changed is evidence of that, and is not removed.
+func TestRemoveLeavesChangedChecksums(t *testing.T) {
+	t.Parallel()
+
+	f := newFolder(t)
+	f.put(checksumName, "changed")
+
+	before := files(t, f.dir)
+
+	var foreign *export.ForeignFileError
+	if err := export.Remove(filepath.Join(f.dir, dataName), sum(before[manifestName])); !errors.As(err, &foreign) || filepath.Base(foreign.Path) != checksumName {
+		t.Errorf("got %v", err)
+	}
+
+	if diff := cmp.Diff(before, files(t, f.dir)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
 	}
 }
 

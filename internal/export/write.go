@@ -50,6 +50,9 @@ type Spec struct {
 	// Begun, when not zero, is when the run began that writes: an export that was made
 	// at the path since then is of another resource or another run, and stays.
 	Begun time.Time
+	// RefuseChanged refuses to replace an export whose files are not as they are
+	// remembered.
+	RefuseChanged bool
 	// AllowShrink also lets an export hold less than the one that it replaces.
 	AllowShrink bool
 	// Known is whose log the export has been of. Where nothing is known, and nothing
@@ -387,14 +390,17 @@ func (w *writer) holdsAll(c *auditlog.Completeness) error {
 }
 
 // differs lists the arguments in which the query differs for certain from that of an
-// export: what a manifest says of one may be redacted.
+// export: what a manifest says of one may be redacted, and what is remembered may be
+// from there.
 func (w *writer) differs(b *Before, fromManifest bool) []string {
+	differs := w.spec.shown().Query.Different(b.Query)
 	if !fromManifest {
-		return w.spec.Asked().Query.Different(b.Query)
+		unredacted := w.spec.Asked().Query.Different(b.Query)
+
+		return slices.DeleteFunc(differs, func(name string) bool { return !slices.Contains(unredacted, name) })
 	}
 
-	differs := w.spec.shown().Query.Different(b.Query)
-	if w.spec.Redactor.Active() || b.redacted {
+	if w.spec.Redactor.Active() || b.redaction != nil {
 		differs = slices.DeleteFunc(differs, func(name string) bool { return slices.Contains(hideable, name) })
 	}
 

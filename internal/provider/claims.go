@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -26,6 +27,64 @@ type claims struct {
 	// changes it once.
 	planned map[string]string
 	written map[string]bool
+	// leaving are the exports that Terraform has taken out of the state to have others
+	// made in their place, by the durable.Key of where those go.
+	leaving map[string]*exportModel
+	// made are the exports that this run has made anew.
+	made []made
+}
+
+// made is an export that this run has made.
+type made struct {
+	asked  export.Asked
+	result export.Result
+	// less says that the user lets it hold less than the one before.
+	less bool
+}
+
+// takesFrom says whether something would be lost if the old export went, and the new one
+// stayed.
+func (n *made) takesFrom(old *exportModel, c *configured) bool {
+	before := old.before(c)
+
+	return !n.less && (before == nil || before.LostBy(n.asked, &n.result))
+}
+
+// leave remembers an export that was taken out of the state for another one.
+func (c *claims) leave(old *exportModel, file string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+
+	if c.leaving == nil {
+		c.leaving = map[string]*exportModel{}
+	}
+
+	c.leaving[durable.Key(file)] = old
+}
+
+// left returns the export in whose place one at the path is made, nil where there is
+// none.
+func (c *claims) left(file string) *exportModel {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+
+	return c.leaving[durable.Key(file)]
+}
+
+// remember is for an export that was made anew.
+func (c *claims) remember(n *made) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+
+	c.made = append(c.made, *n)
+}
+
+// holdsLess says whether this run has made an export that holds less than the old one.
+func (c *claims) holdsLess(old *exportModel, configuration *configured) bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+
+	return slices.ContainsFunc(c.made, func(n made) bool { return n.takesFrom(old, configuration) })
 }
 
 // plan claims an export's files for a resource.
@@ -90,16 +149,21 @@ func samePathProblem(file string) diag.Diagnostic {
 	}.with("Path", file).at(path.Root("path"))
 }
 
-// resourceKey is where Terraform keeps what a resource is called in claims.
-const resourceKey = "resource"
+// What Terraform keeps beside a plan and, but for what was just made, beside the state.
+const (
+	// resourceKey is what the resource is called in claims.
+	resourceKey = "resource"
+	// makingKey is where the files go of a resource that is planned to be made, null as
+	// long as that is not known. While Terraform takes an old resource out of the state, it
+	// says that a new one follows.
+	makingKey = "making"
+)
 
 // resourceName returns what the resource is called in claims, which the plans of one
 // resource have in common.
 func resourceName(ctx context.Context, known interface {
 	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
-}, keep interface {
-	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
-},
+}, keep keeper,
 ) (string, diag.Diagnostics) {
 	text, diags := known.GetKey(ctx, resourceKey)
 
@@ -109,13 +173,21 @@ func resourceName(ctx context.Context, known interface {
 	}
 
 	name = rand.Text()
-
-	text, err := json.Marshal(name)
-	if err != nil {
-		panic(err) // A string can be encoded.
-	}
-
-	diags.Append(keep.SetKey(ctx, resourceKey, text)...)
+	diags.Append(setKey(ctx, keep, resourceKey, name)...)
 
 	return name, diags
+}
+
+// keeper keeps what is beside a plan.
+type keeper interface {
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+}
+
+func setKey(ctx context.Context, keep keeper, key string, value any) diag.Diagnostics {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // A string can be encoded, and so can nothing.
+	}
+
+	return keep.SetKey(ctx, key, text)
 }

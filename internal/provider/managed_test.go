@@ -96,7 +96,10 @@ func (m *managed) imports(c configured, id string) {
 	resp, err := c.server.ImportResourceState(m.t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: m.name, ID: id})
 	if m.took(resp.Diagnostics, err) {
 		m.remember(resp.ImportedResources[0].State, resp.ImportedResources[0].Private)
+
+		said := m.diags
 		m.refresh(c)
+		m.diags = append(said, m.diags...)
 	}
 }
 
@@ -195,15 +198,60 @@ func (m *managed) apply(c configured, arguments args) {
 	prior := m.state
 
 	if m.action == "replace" {
-		said := m.diags
-		if m.destroy(c); len(m.errors()) > 0 {
+		if !m.end(c, planned.PlannedPrivate) {
 			return
 		}
 
-		m.diags, prior = append(said, m.diags...), m.state
+		prior = m.state
 	}
 
 	m.finish(c, arguments, prior, planned)
+}
+
+// replace plans another resource in the place of this one and carries that out, as
+// Terraform does with -replace, or where the resource is tainted.
+func (m *managed) replace(c configured, arguments args, tainted bool) {
+	m.t.Helper()
+
+	planned := m.planReplacement(c, arguments, tainted)
+	if planned != nil && m.end(c, planned.PlannedPrivate) {
+		m.finish(c, arguments, m.state, planned)
+	}
+}
+
+func (m *managed) planReplacement(c configured, arguments args, tainted bool) *tfprotov6.PlanResourceChangeResponse {
+	m.t.Helper()
+
+	config, none := value(m.t, m.kind, arguments), tftypes.NewValue(m.kind, nil)
+
+	if m.refresh(c); tainted {
+		return m.change(c, config, none, nil)
+	}
+
+	planned := m.change(c, config, m.state, m.private)
+	if planned == nil || m.action == "replace" {
+		return planned
+	}
+
+	return m.change(c, config, none, planned.PlannedPrivate)
+}
+
+// end takes the resource out of the state, as it was planned with that beside it.
+func (m *managed) end(c configured, private []byte) bool {
+	m.t.Helper()
+
+	none := m.dynamic(tftypes.NewValue(m.kind, nil))
+
+	done, err := c.server.ApplyResourceChange(m.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: m.name, Config: none, PriorState: m.dynamic(m.state), PlannedState: none, PlannedPrivate: private,
+	})
+	if !m.took(done.Diagnostics, err) {
+		return false
+	}
+
+	m.remember(done.NewState, done.Private)
+
+	return true
 }
 
 // finish carries a plan out.
@@ -233,12 +281,7 @@ func (m *managed) destroy(c configured) {
 		return
 	}
 
-	done, err := c.server.ApplyResourceChange(m.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
-		TypeName: m.name, Config: none, PriorState: m.dynamic(m.state), PlannedState: none, PlannedPrivate: planned.PlannedPrivate,
-	})
-	if m.took(done.Diagnostics, err) {
-		m.remember(done.NewState, done.Private)
-	}
+	m.end(c, planned.PlannedPrivate)
 }
 
 // with returns arguments with others set, or with nil removed.

@@ -85,6 +85,7 @@ func (m *queryModel) keepQuery(s *queryModel) {
 	m.keepFilters(&s.filterModel)
 
 	keep(&m.Destination, s.Destination)
+	keep(&m.PublicKey, s.PublicKey)
 	keep(&m.Last, s.Last)
 	keep(&m.Start, s.Start)
 	keep(&m.End, s.End)

@@ -16,6 +16,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -84,10 +85,46 @@ func (r *exportResource) Create(ctx context.Context, req resource.CreateRequest,
 
 	timeout, diags := m.Timeouts.Create(ctx, exportTimeout)
 	resp.Diagnostics.Append(diags...)
-	resp.Diagnostics.Append(r.write(ctx, &m, nil, timeout)...)
+
+	w := writing{anew: true, timeout: timeout}
+
+	old := r.c.exports.left(m.file())
+	if old != nil && m.sameFile(old) {
+		w.before = old
+	}
+
+	n, diags := r.write(ctx, &m, w)
+	resp.Diagnostics.Append(diags...)
+
+	if n != nil {
+		r.c.exports.remember(n)
+	}
+
+	if old != nil && !old.KeepOnDestroy.ValueBool() {
+		resp.Diagnostics.Append(r.settle(&m, old, n)...)
+	}
 
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+	}
+}
+
+// settle removes the export that a new one was to take the place of, where it has: not
+// unless the new one was made, and holds as much.
+func (r *exportResource) settle(m, old *exportModel, n *made) diag.Diagnostics {
+	switch {
+	case n == nil:
+		p := leftWarning(old.Path.ValueString())
+		p.cause = "No export was made in its place, so it was not removed. The state does not have it any more."
+		p.next = "Apply again; what is not replaced then, remove yourself."
+
+		return diag.Diagnostics{p.warning()}
+	case m.sameFile(old):
+		return nil
+	case n.takesFrom(old, r.c):
+		return diag.Diagnostics{fullerWarning(old).warning()}
+	default:
+		return r.remove(old)
 	}
 }
 
@@ -130,7 +167,9 @@ func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		return
 	}
 
-	if state != nil {
+	if state == nil {
+		resp.Diagnostics.Append(setKey(ctx, resp.Private, makingKey, plan.Path.ValueStringPointer())...)
+	} else {
 		if !plan.sameFile(state) {
 			resp.RequiresReplace.Append(path.Root("path"))
 		} else {
@@ -216,7 +255,9 @@ func (r *exportResource) Update(ctx context.Context, req resource.UpdateRequest,
 	if m.SHA256.IsUnknown() {
 		timeout, diags := m.Timeouts.Update(ctx, exportTimeout)
 		resp.Diagnostics.Append(diags...)
-		resp.Diagnostics.Append(r.write(ctx, &m, &state, timeout)...)
+
+		_, diags = r.write(ctx, &m, writing{before: &state, timeout: timeout})
+		resp.Diagnostics.Append(diags...)
 	} else if !m.FilePermission.Equal(state.FilePermission) || !m.Drift.Equal(state.Drift) {
 		err := durable.SetPermission(m.file(), permission(m.FilePermission), "", export.ManifestSuffix, export.ChecksumSuffix)
 		if err != nil {
@@ -230,31 +271,63 @@ func (r *exportResource) Update(ctx context.Context, req resource.UpdateRequest,
 	}
 }
 
-// Delete leaves evidence where it is unless the user decided otherwise.
+// Delete leaves evidence where it is unless the user decided otherwise. Where a new
+// export follows, whoever makes it decides about the old one: it may hold what the cloud
+// has dropped.
 func (r *exportResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var m exportModel
 
 	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
 
-	if resp.Diagnostics.HasError() || m.KeepOnDestroy.ValueBool() {
-		return
-	}
+	making, diags := req.Private.GetKey(ctx, makingKey)
+	resp.Diagnostics.Append(diags...)
 
-	// Where the resource is replaced, the new one may be what lies there by now.
-	if r.c != nil && r.c.exports.wrote(m.file()) {
+	switch {
+	case resp.Diagnostics.HasError():
+	case len(making) > 0 && r.c != nil:
+		resp.Diagnostics.Append(r.leave(&m, making)...)
+	case m.KeepOnDestroy.ValueBool():
+	case r.c != nil && r.c.exports.wrote(m.file()): // The new one is made first, and is what lies there by now,
 		resp.Diagnostics.Append(leftWarning(m.Path.ValueString()).warning())
+	case r.c != nil && r.c.exports.holdsLess(&m, r.c): // or lies elsewhere.
+		resp.Diagnostics.Append(fullerWarning(&m).warning())
+	default:
+		resp.Diagnostics.Append(r.remove(&m)...)
+	}
+}
 
-		return
+// leave leaves an export to whoever makes the one that follows, where the plan says.
+func (r *exportResource) leave(m *exportModel, making []byte) diag.Diagnostics {
+	var file *string
+	if exactjson.Unmarshal(making, &file) == nil && file != nil {
+		r.c.exports.leave(m, *file)
+
+		return nil
 	}
 
+	if m.KeepOnDestroy.ValueBool() {
+		return nil
+	}
+
+	p := leftWarning(m.Path.ValueString())
+	p.cause = "Where the new export goes was not known in the plan, so that nobody could compare the two."
+	p.next = "Remove it yourself once the new one holds as much."
+
+	return diag.Diagnostics{p.warning()}
+}
+
+// remove removes the files of an export, if they are the ones that were written.
+func (r *exportResource) remove(m *exportModel) diag.Diagnostics {
 	err := export.Remove(m.file(), m.ManifestSHA256.ValueString())
 
 	switch other := (*export.NotWrittenError)(nil); {
 	case errors.As(err, &other):
-		resp.Diagnostics.Append(leftWarning(m.Path.ValueString()).
-			with("Expected SHA-256 of the manifest", other.Expected).with("Found SHA-256", cmp.Or(other.Found, "no file")).warning())
+		return diag.Diagnostics{leftWarning(m.Path.ValueString()).
+			with("Expected SHA-256 of the manifest", other.Expected).with("Found SHA-256", cmp.Or(other.Found, "no file")).warning()}
 	case err != nil:
-		resp.Diagnostics.Append(removeProblem(err).at(path.Root("path")))
+		return diag.Diagnostics{removeProblem(err).at(path.Root("path"))}
+	default:
+		return nil
 	}
 }
 
@@ -406,44 +479,57 @@ func compareSources(rules *export.Redactor, known export.KeptSource, found audit
 	}
 }
 
-// write reads the log and writes the files, and puts the results into the model.
-// The state is nil where there was no export.
-func (r *exportResource) write(ctx context.Context, m, state *exportModel, timeout time.Duration) diag.Diagnostics {
+// writing says what write is called for.
+type writing struct {
+	// before is the export that the state remembers at the same path, nil where there is
+	// none, and anew says that a new resource takes its place.
+	before  *exportModel
+	anew    bool
+	timeout time.Duration
+}
+
+// write reads the log and writes the files, and puts the results into the model. It
+// returns what was made, nil where nothing was.
+func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (*made, diag.Diagnostics) {
 	if !r.c.exports.write(m.file()) {
-		return diag.Diagnostics{samePathProblem(m.Path.ValueString())}
+		return nil, diag.Diagnostics{samePathProblem(m.Path.ValueString())}
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 
 	service, picked := r.c.source(ctx, exportSummary, m.source())
 	if picked != nil {
-		return diag.Diagnostics{picked}
+		return nil, diag.Diagnostics{picked}
 	}
 
 	now := r.c.options.Clock()
 
-	query, diags := m.resolve(service.Info(), now, exportSettleDelay, exportSummary)
+	diags := m.sinceThePlan(w.before)
+
+	query, resolved := m.resolve(service.Info(), now, exportSettleDelay, exportSummary)
+	diags.Append(resolved...)
+
 	if diags.Append(unanswerable(service, query)...); diags.HasError() {
-		return diags
+		return nil, diags
 	}
 
 	if diags.Append(confirmValues(ctx, service, &query, nil)...); diags.HasError() {
-		return diags
+		return nil, diags
 	}
 
 	rules, found := redactor(m.Redact, r.c)
 	if diags.Append(found...); diags.HasError() {
-		return diags
+		return nil, diags
 	}
 
-	known := m.replaced(state)
-	willing := state == nil && m.Overwrite.ValueBool()
+	known := m.replaced(w.before)
+	willing := w.anew && m.Overwrite.ValueBool()
 	source := identify(ctx, service, known.Source)
 
 	if found := compareSources(rules, known, source, willing); found.HasError() || willing {
 		if diags.Append(found...); diags.HasError() {
-			return diags
+			return nil, diags
 		}
 
 		known = export.KeptSource{}
@@ -453,16 +539,17 @@ func (r *exportResource) write(ctx context.Context, m, state *exportModel, timeo
 	spec.Scrubber, spec.Redactor, spec.Known, spec.Source = rules.Scrubber(), rules, known, source
 	spec.ExportedAt, spec.Begun, spec.Tool = now, r.c.begun, "terraform-provider-audit/"+r.c.options.Version
 
-	if state != nil {
-		spec.Before = state.before(r.c)
+	if w.before != nil {
+		spec.Before, spec.RefuseChanged = w.before.before(r.c), m.OnChanged.ValueString() == driftError
 	}
 
 	result, err := exportTo(ctx, service, spec)
 	if err != nil {
-		return diag.Diagnostics{exportProblem(err, service.Info(), query.Window)}
+		return nil, diag.Diagnostics{exportProblem(err, service.Info(), query.Window)}
 	}
 
 	m.setResults(result)
+	n := made{asked: spec.Asked(), result: result, less: m.AllowShrink.ValueBool()}
 
 	diags.Append(m.readWarnings(service.Info(), query, result.Completeness)...)
 	diags.Append(longCellsWarning(m.Path.ValueString(), result.Notes)...)
@@ -471,5 +558,5 @@ func (r *exportResource) write(ctx context.Context, m, state *exportModel, timeo
 		diags.Append(unconfirmedWarning(known.Source, "Whose log was exported is not known", "export"))
 	}
 
-	return diags
+	return &n, diags
 }

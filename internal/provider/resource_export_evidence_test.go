@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
@@ -109,6 +111,7 @@ func TestExportPathIsOnThisMachine(t *testing.T) {
 		"s3://evidence/june.csv", "S3://evidence/june.csv", "s3:/evidence/june.csv", "s3:evidence/june.csv", "file:///var/june.csv",
 		"file:june.csv", "https://example.com/june.csv", "gs://evidence/june.csv", "~/june.csv", "~", "~root/june.csv", "$HOME/june.csv", "${HOME}/june.csv",
 		"%USERPROFILE%/june.csv", " june.csv", "june.csv\n", "out/", "out/.", "..", ".", "",
+		".june.csv.audit-commit", "out/.june.csv.audit-tmp-ABCDEFGHIJKLMNOP", ".audit-part-x", ".JUNE.csv.AUDIT-COMMIT",
 	} {
 		m := newManaged(w.run(), provider.ExportType)
 		m.plan(w.run(), with(w.exportArgs("x"), args{"path": path}))
@@ -223,6 +226,53 @@ func columns() []any {
 	return all
 }
 
+// So do those of what says which archive is read.
+func TestExportSpellingsOfAnArchiveWriteNothing(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 60, Seed: 39})
+	private, public := newSigningKey(t)
+	w.env["AUDIT_SIGNING_KEY"] = private
+
+	kept := newManaged(w.run(), provider.ArchiveType)
+	kept.apply(w.run(), args{"service": "upcloud", "destination": w.file("archive"), "start": "60d"})
+	kept.quiet()
+
+	base := args{
+		"service": "archive", "destination": w.file("archive"), "public_key": public, "path": w.file("x"), "format": "ndjson",
+		"start": "2026-06-01T00:00:00Z", "end": "2026-06-29T00:00:00Z",
+	}
+
+	m := newManaged(w.run(), provider.ExportType)
+	m.apply(w.run(), base)
+
+	written := m.at("manifest_sha256")
+
+	for name, after := range map[string]args{
+		"a line":      {"public_key": public + "\n"},
+		"a label":     {"public_key": "public key: " + public},
+		"a space":     {"public_key": " " + public},
+		"destination": {"destination": w.dir + "/./archive/"},
+	} {
+		if m.apply(w.run(), with(base, after)); m.action != "none" {
+			t.Errorf("%s: the plan is to %s", name, m.action)
+		}
+	}
+
+	// Which archive it was, a manifest does not say.
+	imported := newManaged(w.run(), provider.ExportType)
+	imported.imports(w.run(), w.file("x"))
+	imported.apply(w.run(), base)
+	imported.does("update")
+	imported.is("manifest_sha256", written)
+	imported.plan(w.run(), base)
+	imported.does("none")
+
+	_, other := newSigningKey(t)
+	m.plan(w.run(), with(base, args{"public_key": other}))
+	m.fails("not signed by the expected key")
+}
+
 // The only configured service is meant where none is given.
 func TestExportServiceSpelledOut(t *testing.T) {
 	t.Parallel()
@@ -313,12 +363,10 @@ func TestExportIsNotReplacedByLess(t *testing.T) {
 	m.apply(w.run(), with(base, args{"keep_on_destroy": false}))
 	m.does("update")
 
-	removed := []string{"Export audit logs", "would be removed", "Entries kept so far: " + fmt.Sprint(count), "allow_shrink = true"}
+	const elsewhere = "the export at the old path is not removed where the new one holds less"
 
-	m.apply(w.run(), with(base, args{"keep_on_destroy": false, "path": w.file("elsewhere")}))
-	m.fails(removed...)
-	newcomer.plan(w.run(), with(base, args{"keep_on_destroy": false}))
-	newcomer.fails(removed...)
+	m.plan(w.run(), with(base, args{"keep_on_destroy": false, "path": w.file("elsewhere")}))
+	m.warns(retention, "Entries kept so far: "+fmt.Sprint(count), elsewhere)
 
 	if diff := cmp.Diff(before, w.content(".")); diff != "" {
 		t.Errorf("removed (-want +got):\n%s", diff)
@@ -326,6 +374,131 @@ func TestExportIsNotReplacedByLess(t *testing.T) {
 
 	m.apply(w.run(), with(base, args{"triggers": args{"again": "1"}, "allow_shrink": true}))
 	m.is("entry_count", 0)
+}
+
+// TestAReplacementTakesNothingAway: where a resource is made anew, Terraform ends the
+// old one first, and an export that is not kept goes only once the new one holds as much.
+func TestAReplacementTakesNothingAway(t *testing.T) {
+	t.Parallel()
+
+	const notMade = "No export was made in its place"
+
+	for name, c := range map[string]struct {
+		arguments args
+		first     bool // The new one is made first, as with create_before_destroy.
+		tainted   bool
+		empties   bool // The service holds nothing any more.
+		breaks    bool // The service does not answer.
+		fails     string
+		warns     string
+		left      []string
+	}{
+		"replaced":                       {left: []string{"june"}},
+		"tainted":                        {tainted: true, left: []string{"june"}},
+		"moved":                          {arguments: args{"path": "july"}, left: []string{"july"}},
+		"moved, before":                  {arguments: args{"path": "july"}, first: true, left: []string{"july"}},
+		"replaced by less":               {empties: true, fails: "Entries read now: 0", warns: notMade, left: []string{"june"}},
+		"replaced by less, then kept":    {arguments: args{"keep_on_destroy": true}, empties: true, fails: "Entries read now: 0", warns: notMade, left: []string{"june"}},
+		"tainted, by less":               {tainted: true, empties: true, fails: "Entries read now: 0", warns: notMade, left: []string{"june"}},
+		"moved, to less":                 {arguments: args{"path": "july"}, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
+		"moved, to less, before":         {arguments: args{"path": "july"}, first: true, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
+		"moved, to less, kept from then": {arguments: args{"path": "july", "keep_on_destroy": true}, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
+		"moved, tainted":                 {arguments: args{"path": "july"}, tainted: true, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
+		"moved, to less, as wanted":      {arguments: args{"path": "july", "allow_shrink": true}, empties: true, left: []string{"july"}},
+		"moved, to another query":        {arguments: args{"path": "july", "operations": list("delete")}, left: []string{"july"}},
+		"replaced, no answer":            {breaks: true, fails: "Export UpCloud audit logs", warns: notMade, left: []string{"june"}},
+		"moved, no answer":               {arguments: args{"path": "july"}, breaks: true, fails: "Export UpCloud audit logs", warns: notMade, left: []string{"june"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, fakeapi.Options{Entries: 120, Seed: 34, NoExamples: true})
+			base := with(w.exportArgs("june"), args{"keep_on_destroy": false})
+
+			m := newManaged(w.run(), provider.ExportType)
+			m.apply(w.run(), base)
+
+			before := w.content(".")
+
+			if c.empties {
+				if err := w.fake.Load(strings.NewReader("")); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			arguments := with(base, c.arguments)
+			if file, ok := arguments["path"].(string); ok {
+				arguments["path"] = w.file(filepath.Base(file))
+			}
+
+			run := w.run()
+
+			switch {
+			case c.first:
+				young := *m
+				planned := m.plan(run, arguments)
+				young.finish(run, arguments, tftypes.NewValue(m.kind, nil), planned)
+				m.destroy(run)
+			case c.breaks:
+				planned := m.planReplacement(run, arguments, false)
+				w.fake.SetFaults([]fakeapi.Fault{{Name: "401", Rate: 1}})
+				m.end(run, planned.PlannedPrivate)
+				m.finish(run, arguments, m.state, planned)
+			default:
+				m.replace(run, arguments, c.tainted)
+			}
+
+			if c.fails != "" {
+				m.fails(c.fails)
+			}
+
+			if c.warns != "" {
+				m.holds(m.warnings(), "warning", []string{"The audit log export was left where it is", "Path: " + w.file("june"), c.warns})
+			} else {
+				m.quiet()
+			}
+
+			var left []string
+
+			for _, name := range w.files(".") {
+				if filepath.Ext(name) == "" {
+					left = append(left, name)
+				}
+			}
+
+			if !slices.Equal(left, c.left) {
+				t.Errorf("files are %v, want %v", left, c.left)
+			}
+
+			if c.empties || c.breaks {
+				for name, text := range before {
+					if _, ok := c.arguments["allow_shrink"]; !ok && w.content(".")[name] != text {
+						t.Errorf("%s was changed", name)
+					}
+				}
+			}
+
+			if c.fails != "" {
+				return
+			}
+
+			// What was made is an export as any other.
+			if c.first {
+				return
+			}
+
+			m.destroy(w.run())
+
+			want := 3 * len(c.left)
+			if arguments["keep_on_destroy"] == false {
+				want -= 3
+			}
+
+			if got := w.files("."); len(got) != want {
+				t.Errorf("after the end there is %v", got)
+			}
+		})
+	}
 }
 
 // TestRedactedExportsAreNotReplacedByLess: a manifest shows the query in another form,
@@ -415,6 +588,146 @@ func TestAFullExportIsNotReplacedByARedactedOne(t *testing.T) {
 	newcomer := newManaged(w.run(), provider.ExportType)
 	newcomer.apply(w.run(), with(base, args{"redact": args{"actor": "drop"}}))
 	newcomer.fails("Another export is in the way", "redact")
+}
+
+// Nor does one that is redacted otherwise.
+func TestARedactedExportIsNotReplacedByAnother(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 34, NoExamples: true})
+	run := func(key string) configured { return w.provider(t, with(w.settings(), args{"redaction_key": key})) }
+
+	const key, otherKey = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+
+	base := with(w.exportArgs("june"), args{"redact": args{"actor": "hash"}})
+	newManaged(run(key), provider.ExportType).apply(run(key), base)
+
+	before := w.content(".")
+
+	for _, c := range []struct {
+		key     string
+		rules   args
+		differs string
+	}{
+		{key, args{"actor": "drop"}, "Differs in: redact, redaction_key"},
+		{key, args{"actor": "hash", "ip_address": "mask"}, "Differs in: redact"},
+		{key, args{"actor": "hash", "message": "keep"}, "Differs in: redact"},
+		{otherKey, args{"actor": "hash"}, "Differs in: redaction_key"},
+	} {
+		newcomer := newManaged(run(c.key), provider.ExportType)
+		newcomer.apply(run(c.key), with(base, args{"redact": c.rules}))
+		newcomer.fails("Another export is in the way", c.differs)
+	}
+
+	if diff := cmp.Diff(before, w.content(".")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	// What follows from the rule may be written down, and what was is said again.
+	newcomer := newManaged(run(key), provider.ExportType)
+	newcomer.plan(run(key), with(base, args{"redact": args{"actor": "hash", "raw": "drop"}}))
+	newcomer.does("create")
+}
+
+// What happens between a plan and its apply counts as what happened before the plan.
+func TestExportTamperingAfterThePlanIsSaid(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 30, Seed: 38})
+
+	for name, c := range map[string]struct {
+		arguments args
+		change    func(path string) error
+		fails     string
+		warns     string
+	}{
+		"changed, refused":    {args{"on_changed": "error"}, func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) }, "The export was changed", ""},
+		"manifest, refused":   {args{"on_changed": "error"}, func(path string) error { return os.WriteFile(path+".manifest.json", []byte("{}"), 0o600) }, "The export was changed", ""},
+		"checksums, refused":  {args{"on_changed": "error"}, func(path string) error { return os.WriteFile(path+".sha256", []byte("{}"), 0o600) }, "The export was changed", ""},
+		"permission, refused": {args{"on_changed": "error"}, func(path string) error { return os.Chmod(path, 0o640) }, "The export was changed", ""},
+		"missing, refused":    {args{"on_missing": "error"}, os.Remove, "The export is not where it was written", ""},
+		"changed":             {args{}, func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) }, "", "Found SHA-256: 4f53cda18c2baa0c"},
+		"missing":             {args{"on_changed": "error"}, os.Remove, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			dir := strings.ReplaceAll(name, " ", "-")
+			base := with(w.exportArgs(dir+"/x"), c.arguments)
+
+			m := newManaged(w.run(), provider.ExportType)
+			m.apply(w.run(), base)
+
+			arguments := with(base, args{"triggers": args{"again": "1"}})
+			planned := m.plan(w.run(), arguments)
+
+			if err := c.change(w.file(dir + "/x")); err != nil {
+				t.Fatal(err)
+			}
+
+			changed := w.content(dir)
+			m.finish(w.run(), arguments, m.state, planned)
+
+			switch {
+			case c.fails != "":
+				m.fails("Look at the audit log export", "Path: "+w.file(dir+"/x"), c.fails)
+
+				if diff := cmp.Diff(changed, w.content(dir)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			case c.warns != "":
+				m.warns("The audit log export was changed", c.warns)
+			default:
+				m.quiet()
+			}
+		})
+	}
+}
+
+// A data file that is missing hides nothing that became of the others.
+func TestTamperingBesideAMissingFileIsSaid(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 30, Seed: 38})
+
+	for name, c := range map[string]struct {
+		onMissing, onChanged string
+		does                 string
+		fails                bool
+	}{
+		"kept":               {"keep", "keep", "none", false},
+		"changed, made":      {"keep", "recreate", "update", false},
+		"missing, made":      {"recreate", "keep", "update", false},
+		"changed, an error":  {"keep", "error", "", true},
+		"missing, an error":  {"error", "keep", "", true},
+		"an error and made":  {"recreate", "error", "", true},
+		"made, and an error": {"error", "recreate", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			dir := strings.ReplaceAll(name, " ", "-")
+			base := with(w.exportArgs(dir+"/x"), args{"on_missing": c.onMissing, "on_changed": c.onChanged})
+
+			m := newManaged(w.run(), provider.ExportType)
+			m.apply(w.run(), base)
+
+			// The data alone, which went elsewhere, is no tampering.
+			w.remove(dir + "/x")
+			m.refresh(w.run())
+			m.quiet()
+
+			w.write(dir+"/x.manifest.json", "{}")
+			m.refresh(w.run())
+			m.warns("The audit log export was changed", "x.manifest.json", "Found SHA-256: 44136fa355b3678a")
+
+			if m.plan(w.run(), base); c.fails {
+				m.fails("Look at the audit log export", "what is left of it was changed")
+			} else {
+				m.does(c.does)
+			}
+		})
+	}
 }
 
 // An export replaces only itself, from whichever state.
@@ -636,6 +949,7 @@ func TestExportTamperingIsSaid(t *testing.T) {
 		"checksums gone":   {func(path string) error { return os.Remove(path + ".sha256") }, []string{"x.sha256", "Found SHA-256: no file"}, false},
 		"checksums":        {func(path string) error { return os.WriteFile(path+".sha256", nil, 0o600) }, []string{"x.sha256", "Found SHA-256: e3b0c44298fc1c14"}, false},
 		"permission":       {func(path string) error { return os.Chmod(path, 0o644) }, []string{"Expected permission: 0600", "Found permission: 0644"}, true},
+		"setuid":           {func(path string) error { return os.Chmod(path, 0o600|fs.ModeSetuid) }, []string{"Expected permission: 0600", "Found permission: 4600"}, true},
 		"of the manifest":  {func(path string) error { return os.Chmod(path+".manifest.json", 0o666) }, []string{"x.manifest.json", "Found permission: 0666"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -698,7 +1012,7 @@ func TestExportTamperingIsSaid(t *testing.T) {
 				t.Errorf("made again (-want +got):\n%s", diff)
 			}
 
-			if info, err := os.Stat(w.file(dir + "/x")); err == nil && c.unix && info.Mode().Perm() != 0o600 {
+			if info, err := os.Stat(w.file(dir + "/x")); err == nil && c.unix && info.Mode() != 0o600 {
 				t.Errorf("permission is %v", info.Mode())
 			}
 
@@ -820,6 +1134,43 @@ func TestExportIsImported(t *testing.T) {
 		})
 	}
 
+	// Of a redacted query a manifest shows pseudonyms, which stand for one text each, or
+	// what stands for many.
+	for name, c := range map[string]struct {
+		arguments args
+		does      string
+		warns     string
+	}{
+		"actors, hashed":      {args{"actors": list("alice@example.com", "bob"), "redact": args{"actor": "hash"}}, "none", ""},
+		"a condition, hashed": {args{"where": `entry.actor != "alice@example.com"`, "redact": args{"actor": "hash"}}, "none", ""},
+		"a search, dropped":   {args{"search": "alice", "redact": args{"actor": "drop"}}, "update", "Arguments: search"},
+		"an address, masked":  {args{"ip_addresses": list("203.0.113.7"), "redact": args{"ip_address": "mask"}}, "update", ""},
+		"both in a condition": {args{"where": `entry.actor != "alice@example.com" && entry.ip_address != "203.0.113.7"`, "redact": args{"actor": "hash", "ip_address": "mask"}}, "update", ""},
+	} {
+		base := with(w.exportArgs("shown/"+strings.ReplaceAll(name, " ", "-")), c.arguments)
+		newManaged(w.run(), provider.ExportType).apply(w.run(), base)
+
+		m := newManaged(w.run(), provider.ExportType)
+		m.imports(w.run(), base["path"].(string))
+
+		if c.warns == "" {
+			m.quiet()
+		} else {
+			m.warns("The query of the audit log export is not known", c.warns)
+		}
+
+		m.plan(w.run(), base)
+		m.does(c.does)
+
+		others := args{"actors": list("alice@example.com", "carol"), "where": `entry.actor != "carol@example.com"`}
+		for argument, other := range others {
+			if c.arguments[argument] != nil {
+				m.plan(w.run(), with(base, args{argument: other}))
+				m.does("update")
+			}
+		}
+	}
+
 	for id, says := range map[string]string{
 		"~/x": "a path that a shell would replace", "s3://bucket/x": "an address, not a path", "": "it is empty",
 		w.file("missing"): "No manifest of this provider describes an export at the path", w.dir: "No manifest",
@@ -877,6 +1228,63 @@ func TestAccExport_createBeforeDestroy(t *testing.T) {
 
 	if got := w.files("."); len(got) != 0 {
 		t.Errorf("files are %v", got)
+	}
+}
+
+// The same where Terraform itself ends the old resource and makes the new one.
+func TestAccExport_replacementTakesNothingAway(t *testing.T) {
+	t.Parallel()
+
+	for name, c := range map[string]struct {
+		input, path string
+		taint       bool
+		fails       bool
+	}{
+		"triggered": {"2", "a", false, true},
+		"tainted":   {"1", "a", true, true},
+		"moved":     {"1", "b", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 41, NoExamples: true})
+			config := func(input, path string) string {
+				return fmt.Sprintf("resource \"terraform_data\" \"test\" {\n  input = %q\n}\n", input) +
+					w.export(path, "json", month+"  keep_on_destroy = false\n  lifecycle {\n    replace_triggered_by = [terraform_data.test]\n  }\n")
+			}
+
+			var before string
+
+			next := resource.TestStep{
+				PreConfig: func() {
+					before = w.read("a")
+					if err := w.fake.Load(strings.NewReader("")); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: config(c.input, c.path),
+				Check: func(*terraform.State) error {
+					if got := w.files("."); len(got) != 6 {
+						return fmt.Errorf("files are %v", got)
+					}
+
+					return nil
+				},
+			}
+			if c.taint {
+				next.Taint = []string{exported}
+			}
+
+			if c.fails {
+				next.ExpectError = regexp.MustCompile(`Entries read now: 0`)
+			}
+
+			w.test(resource.TestStep{Config: config("1", "a")}, next)
+
+			if got := w.read("a"); got != before {
+				t.Errorf("the export is %q", got)
+			}
+		})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -53,6 +54,14 @@ func (r *exportResource) ImportState(ctx context.Context, req resource.ImportSta
 		resp.Diagnostics.Append(p.at(path.Root("path")))
 
 		return
+	}
+
+	if len(d.Hidden) > 0 {
+		resp.Diagnostics.Append(problem{
+			summary: "The query of the audit log export is not known",
+			cause:   "The manifest shows parts of the query as \"***\", since the export is redacted.",
+			next:    "Compare the configuration with what you know of the export: the next apply writes it again.",
+		}.with("Path", req.ID).with("Arguments", strings.Join(d.Hidden, ", ")).warning())
 	}
 
 	m.takeOver(&d)

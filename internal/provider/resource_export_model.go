@@ -21,6 +21,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
@@ -120,7 +121,23 @@ func (m *exportModel) sameExport(state *exportModel, c *configured) bool {
 		asked.AsWritten, before.AsWritten = asked.AsWritten.WithStart(), before.AsWritten.WithStart()
 	}
 
-	return len(asked.Different(before)) == 0
+	return len(asked.Different(before)) == 0 || m.shownAs(before, c)
+}
+
+// shownAs says whether what the state says is how a manifest shows the same: an import
+// knows no more. Of a text that a redaction masks or drops, nobody can tell.
+func (m *exportModel) shownAs(before export.Asked, c *configured) bool {
+	rules, found := redactor(m.Redact, c)
+	query, err := m.filters()
+
+	if found.HasError() || err != nil {
+		return false
+	}
+
+	spec := m.spec(query, auditlog.Info{Name: before.Service})
+	spec.Redactor = rules
+
+	return spec.ShownAs(before)
 }
 
 // sameFile says whether both paths name the same file.
@@ -136,8 +153,9 @@ func (m *exportModel) file() string { return filepath.Clean(m.Path.ValueString()
 func (m *exportModel) sameArchive(state *exportModel) bool {
 	imported := state.Service.ValueString() == auditlog.ServiceArchive && state.Destination.IsNull()
 
-	return (imported || m.Destination.Equal(state.Destination) || durable.SamePlace(m.Destination.ValueString(), state.Destination.ValueString())) &&
-		m.PublicKey.Equal(state.PublicKey)
+	return imported ||
+		(m.Destination.Equal(state.Destination) || durable.SamePlace(m.Destination.ValueString(), state.Destination.ValueString())) &&
+			(m.PublicKey.Equal(state.PublicKey) || archive.SamePublicKey(m.PublicKey.ValueString(), state.PublicKey.ValueString()))
 }
 
 // sameForm says whether both write what they read in the same form, and whether
@@ -187,7 +205,7 @@ func (m *exportModel) before(c *configured) *export.Before {
 	beyond, ok := m.Completeness.Attributes()["beyond_retention"].(types.Bool)
 
 	return &export.Before{
-		Asked: asked, ManifestSHA256: m.ManifestSHA256.ValueString(), EntryCount: m.EntryCount.ValueInt64(),
+		Asked: asked, SHA256: m.SHA256.ValueString(), ManifestSHA256: m.ManifestSHA256.ValueString(), EntryCount: m.EntryCount.ValueInt64(),
 		Window: auditlog.Window{Start: parseTime(m.WindowStart), End: parseTime(m.WindowEnd)}, BeyondRetention: ok && beyond.ValueBool(),
 	}
 }
@@ -351,6 +369,8 @@ func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (result
 const (
 	// driftMissing is what on_missing is about.
 	driftMissing = "the file is not there"
+	// driftRest is what on_missing and on_changed are about, and the stricter counts.
+	driftRest = "the file is not there, and what is left of the export differs from what was written"
 	// driftInterrupted is nobody's doing, and the next export finishes it.
 	driftInterrupted = "the last export was interrupted before all of its files were in place"
 	// driftUnseen keeps whoever plans from taking the files for what was written.
@@ -375,6 +395,8 @@ func (m *exportModel) onDrift(drift types.String) string {
 		return driftKeep
 	case driftMissing:
 		return m.OnMissing.ValueString()
+	case driftRest:
+		return m.stricter()
 	case driftInterrupted:
 		return driftRecreate
 	case driftUnseen:
@@ -382,6 +404,19 @@ func (m *exportModel) onDrift(drift types.String) string {
 	default:
 		return m.OnChanged.ValueString()
 	}
+}
+
+// stricter is the stricter of on_missing and on_changed, "" as long as one is not known.
+func (m *exportModel) stricter() string {
+	both := []string{m.OnMissing.ValueString(), m.OnChanged.ValueString()}
+
+	for _, then := range []string{"", driftError, driftRecreate} {
+		if slices.Contains(both, then) {
+			return then
+		}
+	}
+
+	return driftKeep
 }
 
 // refresh looks how what is on disk differs from what was written, and says so.
@@ -402,8 +437,12 @@ func (m *exportModel) refresh() diag.Diagnostics {
 	switch {
 	case found.Interrupted:
 		m.Drift = types.StringValue(driftInterrupted)
-	case !found.Exists:
+	case !found.Exists && !slices.ContainsFunc(changes, func(c export.Change) bool { return c.Found != "" }):
 		m.Drift = types.StringValue(driftMissing)
+	case !found.Exists:
+		m.Drift = types.StringValue(driftRest)
+
+		return diag.Diagnostics{changedWarning(changes)}
 	case len(changes) > 0:
 		m.Drift = types.StringValue(m.worst(changes))
 
@@ -411,6 +450,28 @@ func (m *exportModel) refresh() diag.Diagnostics {
 	}
 
 	return nil
+}
+
+// sinceThePlan looks whether the files are still as they were when it was planned to
+// replace them; what was found then was said then. The state is nil where there was
+// no export.
+func (m *exportModel) sinceThePlan(state *exportModel) diag.Diagnostics {
+	if state == nil {
+		return nil
+	}
+
+	now := *state
+
+	diags := now.refresh()
+	if now.Drift.Equal(state.Drift) {
+		return nil
+	}
+
+	if m.onDrift(now.Drift) == driftError {
+		diags.Append(driftErrorProblem(now.Drift.ValueString(), m.Path.ValueString()).at(path.Root("path")))
+	}
+
+	return diags
 }
 
 // worst says what of several changes weighs most.
@@ -464,6 +525,9 @@ func driftErrorProblem(drift, file string) problem {
 	case driftUnseen:
 		p.cause = "The files of the export could not be looked at when the state was refreshed."
 		p.next = "Remove what is in the way, and plan again."
+	case driftRest:
+		p.cause = "The export is not where it was written, and what is left of it was changed."
+		p.next = "Find out who did that and restore the files, or set on_missing and on_changed to \"recreate\" or \"keep\"."
 	default:
 		p.cause = "The export was changed: " + drift + "."
 		p.next = "Find out who changed it and restore the file, or set on_changed to \"recreate\" or \"keep\"."
@@ -494,6 +558,12 @@ func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagno
 
 	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
 		return otherLogProblem(other, exportSummary, "export").at(path.Root("path"))
+	}
+
+	if changed := (*export.ChangedError)(nil); errors.As(err, &changed) {
+		p := driftErrorProblem("a file differs from what was written", changed.Changes[0].Path)
+
+		return p.with("Expected SHA-256", changed.Changes[0].Expected).with("Found SHA-256", changed.Changes[0].Found).at(path.Root("path"))
 	}
 
 	if shrink := (*export.ShrinkError)(nil); errors.As(err, &shrink) {
@@ -528,49 +598,41 @@ func shrinkProblem(e *export.ShrinkError, info auditlog.Info) problem {
 }
 
 // beyondRetention says while planning that a part of the window proves nothing, and
-// what that means for the export that is there. Where that one would be removed before
-// the new one is made, nobody could refuse later.
+// what that means for the export that is there.
 func (m *exportModel) beyondRetention(info auditlog.Info, c auditlog.Completeness, state *exportModel) diag.Diagnostic {
 	p := retentionWarning(info, c)
 
-	kept, replaced, removed := m.endangered(state)
+	kept, replaced := m.endangered(state)
 	if kept == 0 || m.AllowShrink.ValueBool() {
 		return p.warning()
 	}
 
 	p = p.with("Entries kept so far", strconv.FormatInt(kept, 10))
+	then := "; the export is not replaced by one that holds less."
 
-	if removed && (given(m.Start) || given(m.End)) {
-		p.summary = exportSummary
-		p.cause = "The export that is there would be removed, and the one in its place could not hold what the service has dropped."
-		p.next = "Apply keep_on_destroy = true first, or leave the export as it is; to lose it all the same, set allow_shrink = true."
-
-		return p.at(path.Root("path"))
+	if !replaced {
+		then = "; the export at the old path is not removed where the new one holds less."
 	}
 
-	if replaced {
-		p.next = strings.TrimSuffix(p.next, ".") + "; the export is not replaced by one that holds less."
-	}
+	p.next = strings.TrimSuffix(p.next, ".") + then
 
 	return p.warning()
 }
 
 // endangered returns how many entries are kept by the export that the new one comes
-// after, and whether it is replaced by it, or removed before. Where a resource is made
-// anew, the state of the old one is not told.
-func (m *exportModel) endangered(state *exportModel) (kept int64, replaced, removed bool) {
+// after, and whether it is at the same path. Where a resource is made anew, the state of
+// the old one is not told.
+func (m *exportModel) endangered(state *exportModel) (kept int64, replaced bool) {
 	if state != nil {
-		same := m.sameFile(state)
-
-		return state.EntryCount.ValueInt64(), same, !same && !state.KeepOnDestroy.ValueBool()
+		return state.EntryCount.ValueInt64(), m.sameFile(state)
 	}
 
 	d, err := export.Describe(m.file())
 	if err != nil {
-		return 0, false, false
+		return 0, false
 	}
 
-	return d.EntryCount, true, given(m.KeepOnDestroy) && !m.KeepOnDestroy.ValueBool()
+	return d.EntryCount, true
 }
 
 // leftWarning says that destroying has left an export alone.
@@ -580,6 +642,15 @@ func leftWarning(file string) problem {
 		cause:   "What lies at the path is not what this resource wrote.",
 		next:    "If it is nobody's, look at it and remove it yourself.",
 	}.with("Path", file)
+}
+
+// fullerWarning says that a new export was made elsewhere, and the old one left.
+func fullerWarning(old *exportModel) problem {
+	p := leftWarning(old.Path.ValueString())
+	p.cause = "The export that was made in its place does not hold as much, so it was not removed. The state does not have it any more."
+	p.next = "Keep it, or remove it yourself."
+
+	return p.with("Entries kept so far", strconv.FormatInt(old.EntryCount.ValueInt64(), 10))
 }
 
 func removeProblem(err error) problem {
