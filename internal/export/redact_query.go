@@ -74,12 +74,7 @@ func (s *Scrubber) elsewhere(text string) string {
 		return shown
 	}
 
-	shown := s.r.recognised(text)
-	if s.scrub(shown) == "" {
-		return masked
-	}
-
-	return shown
+	return cmp.Or(s.scrub(s.r.recognised(text)), masked)
 }
 
 // view shows queries. Its elsewhere returns what to show of a text, "" excepted, that
@@ -326,6 +321,17 @@ func (r *Redactor) statement(s Statement) Statement {
 	}
 
 	return view{r: r, elsewhere: r.recognised}.statement(s)
+}
+
+// ShownStatement is what to show of the statement of a reading: values that it repeats
+// of a query, be it the one that was read or an archive's own, are treated as Query
+// treats them.
+func (s *Scrubber) ShownStatement(of Statement) Statement {
+	if s == nil {
+		return of
+	}
+
+	return s.view().statement(of)
 }
 
 func (v view) statement(s Statement) Statement {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
@@ -291,6 +293,39 @@ func TestQueriesNameNobodyWhoWasRead(t *testing.T) {
 	// Where nothing is redacted, nothing is changed.
 	if q := (*export.Scrubber)(nil).Query(resources("jane")); q.ResourceIDs[0] != "jane" || (*export.Scrubber)(nil).InQuery(q) != nil {
 		t.Error(q)
+	}
+}
+
+// TestStatementsNameNobodyWhoWasRead: an archive's own filters can name somebody who
+// shows as a person only in what is read.
+func TestStatementsNameNobodyWhoWasRead(t *testing.T) {
+	t.Parallel()
+
+	r := mustRedactor(t, map[string]string{"actor": "hash"})
+	jane := pseudonymOf(t, r, "actor", "jane")
+
+	s := r.Scrubber()
+	if err := s.Learn(&auditlog.Entry{Actor: "jane"}); err != nil {
+		t.Fatal(err)
+	}
+
+	given := func() export.Statement {
+		return export.Statement{
+			Caveats:          []string{`The archive keeps only entries with resource_ids = ["web-1", "jane"] and search = "home-of-jane"; whatever else happened is not in it.`},
+			UnverifiedValues: []string{"origins: jane", "where: jane", "resource_types: server", "actions: jane"},
+		}
+	}
+	want := export.Statement{
+		Caveats:          []string{`The archive keeps only entries with resource_ids = ["web-1", "` + jane + `"] and search = "` + pseudonymOf(t, r, "actor", "home-of-jane") + `"; whatever else happened is not in it.`},
+		UnverifiedValues: []string{"origins: " + jane, "where: " + jane, "resource_types: server", "actions: jane"},
+	}
+
+	if diff := cmp.Diff(want, s.ShownStatement(given())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	if diff := cmp.Diff(given(), (*export.Scrubber)(nil).ShownStatement(given())); diff != "" {
+		t.Errorf("without rules (-want +got):\n%s", diff)
 	}
 }
 
