@@ -12,34 +12,145 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// Query returns a query as manifests may show it: a value that is compared with a
-// redacted field is treated as that field's are, so that who is asked for does not
-// stand beside the pseudonym. It depends on nothing but the query, the rules and the
-// key: whoever holds two manifests against each other finds the same.
+// Query returns a query as manifests may show it, so that who is asked for does not
+// stand beside the pseudonym:
 //
-// A value that is compared with no field in particular, such as a search or a part
-// of a regular expression, is treated as the first redacted field whose value it
-// can be. What is dropped, or has no masked form, is shown as "***".
+//   - A value that is compared with a redacted field is treated as that field's are.
+//   - A value that is compared with no field in particular, such as a search or a part
+//     of a regular expression, is treated as the first redacted field whose value it
+//     can be.
+//   - E-mail addresses and IP addresses are treated as those of redacted fields,
+//     whatever they are compared with and whatever text they are a part of.
+//
+// What is dropped, or has no masked form, is shown as "***". A field that a rule keeps
+// is kept here, too. The result depends on nothing but the query, the rules and the
+// key: whoever holds two manifests against each other finds the same. So a plain name
+// that is compared with another field stays; see Scrubber.Query.
 func (r *Redactor) Query(q auditlog.Query) auditlog.Query {
 	if !r.Active() {
 		return q
 	}
 
-	q.Actors = r.shownAll(q.Actors, "actor", "actor_id")
-	q.ResourceIDs = r.shownAll(q.ResourceIDs, "resource_id")
-	q.ResourceTypes = r.shownAll(q.ResourceTypes, "resource_type")
-	q.Origins = r.shownAll(q.Origins, auditlog.FieldOrigin)
-	q.IPAddresses = r.shownAll(q.IPAddresses, auditlog.FieldIPAddress)
+	return view{r: r, elsewhere: r.recognised}.query(q)
+}
 
-	if q.Search != "" {
-		q.Search = r.shown(q.Search, searched...)
+// Query is Redactor.Query, and treats a text as the redacted value that it is or that
+// it contains, once that has been learned, as the entries' texts are. It is for what is
+// written when everything has been read.
+func (s *Scrubber) Query(q auditlog.Query) auditlog.Query {
+	if s == nil {
+		return q
 	}
 
+	return s.view().query(q)
+}
+
+// InQuery lists the arguments of a query, by their names in a configuration, in which
+// Redactor.Query leaves a redacted value that the entries which were learned give away.
+// It is for a warning where nothing may depend on what was learned.
+func (s *Scrubber) InQuery(q auditlog.Query) []string {
+	if s == nil {
+		return nil
+	}
+
+	marked := view{r: s.r, elsewhere: func(text string) string {
+		shown := s.r.recognised(text)
+		if s.scrub(shown) != shown {
+			return masked
+		}
+
+		return shown
+	}}
+
+	return s.r.Query(q).Different(marked.query(q))
+}
+
+func (s *Scrubber) view() view { return view{r: s.r, elsewhere: s.elsewhere} }
+
+// elsewhere returns what to show of a text that is compared with a field that no rule
+// speaks of.
+func (s *Scrubber) elsewhere(text string) string {
+	if shown := s.scrub(text); shown != "" && shown != text {
+		return shown
+	}
+
+	return cmp.Or(s.scrub(s.r.recognised(text)), masked)
+}
+
+// view shows queries. Its elsewhere returns what to show of a text, "" excepted, that
+// is compared with a field that no rule speaks of.
+type view struct {
+	r         *Redactor
+	elsewhere func(text string) string
+}
+
+func (v view) query(q auditlog.Query) auditlog.Query {
+	for name, values := range map[string]*[]string{
+		"actions": &q.Actions, "actors": &q.Actors, "resource_ids": &q.ResourceIDs, "resource_types": &q.ResourceTypes,
+		"origins": &q.Origins, "ip_addresses": &q.IPAddresses,
+	} {
+		all := make([]string, 0, len(*values))
+		for _, value := range *values {
+			all = append(all, v.argument(name, value))
+		}
+
+		*values = all
+	}
+
+	q.Search = v.argument("search", q.Search)
+
 	if q.Where != nil {
-		q.Where = shownCondition{q.Where, q.Where.Shown(r.shownLiteral)}
+		q.Where = shownCondition{q.Where, q.Where.Shown(v.literal)}
 	}
 
 	return q
+}
+
+// filtered are the fields that the values of an argument are compared with.
+var filtered = map[string][]string{
+	"actors": {"actor", "actor_id"}, "resource_ids": {"resource_id"}, "resource_types": {"resource_type"},
+	"origins": {auditlog.FieldOrigin}, "ip_addresses": {auditlog.FieldIPAddress}, "search": searched,
+}
+
+// argument returns what to show of a value of an argument.
+func (v view) argument(name, value string) string {
+	fields := filtered[name]
+
+	switch {
+	case value == "":
+		return value
+	case len(fields) == 0:
+		return v.r.recognised(value) // No redaction of other fields touches an action.
+	case name == "resource_types" || name == "origins":
+		return v.kind(value, fields[0])
+	}
+
+	if shown := v.r.shown(value, fields...); shown != value {
+		return shown
+	}
+
+	if name != "search" && v.r.keeps(fields[0]) {
+		return value
+	}
+
+	return v.elsewhere(value)
+}
+
+// kind returns what to show of a word for a kind.
+func (v view) kind(value, field string) string {
+	shown := v.r.shown(value, field)
+	if shown != value || v.r.keeps(field) || CommonKind(value) {
+		return shown
+	}
+
+	return v.elsewhere(value)
+}
+
+// keeps says that a rule keeps the field as it is.
+func (r *Redactor) keeps(field string) bool {
+	mode, named := r.rules[field]
+
+	return named && mode == RedactKeep
 }
 
 // searched are the fields that a search looks into and that hold what people and
@@ -58,15 +169,6 @@ func (c shownCondition) String() string { return c.text }
 
 // Same implements auditlog.Condition.
 func (c shownCondition) Same(text string) bool { return c.text == text }
-
-func (r *Redactor) shownAll(values []string, fields ...string) []string {
-	all := make([]string, 0, len(values))
-	for _, v := range values {
-		all = append(all, r.shown(v, fields...))
-	}
-
-	return all
-}
 
 // shown returns what to show of a value that is compared with one of the fields.
 func (r *Redactor) shown(value string, fields ...string) string {
@@ -101,39 +203,31 @@ func (r *Redactor) treatments(field string) []*treatment {
 	return all
 }
 
-// shownLiteral returns what to show of a text in a condition that is compared with
-// the field, "" where it is not known with which.
-func (r *Redactor) shownLiteral(field, text string) string {
+// literal returns what to show of a text in a condition that is compared with the
+// field, "" where it is not known with which.
+func (v view) literal(field, text string) string {
 	if text == "" {
 		return text
 	}
 
-	_, isText := textField(field)
-	carried := field == "" || slices.Contains(carriers, field) && r.dropsCarrier(field)
+	f, isText := textField(field)
 
 	switch {
-	case isText && !carried:
-		if shown := r.shown(text, field); shown != text {
-			return shown
-		}
-
-		// Whatever is redacted elsewhere is taken out of this field as well.
-		if mode, named := r.rules[field]; named && mode == RedactKeep || !r.recognisable(text) {
-			return text
-		}
-	case !carried:
-		return text
+	case field == "", slices.Contains(carriers, field) && v.r.dropsCarrier(field):
+		return v.anywhere(text)
+	case !isText && !slices.Contains(carriers, field) && !isField(field):
+		return v.elsewhere(text) // The name of a part of a record.
+	case !isText:
+		return v.r.recognised(text)
+	case f.kind:
+		return v.kind(text, field)
 	}
 
-	return r.shownAnywhere(text)
-}
+	if shown := v.r.shown(text, field); shown != text || v.r.keeps(field) {
+		return shown
+	}
 
-// recognisable says that a text is one of a redacted field by its form alone.
-func (r *Redactor) recognisable(text string) bool {
-	_, isMail := mailDomain(text)
-	_, isAddress := auditlog.AddressOf(text)
-
-	return isMail && r.shown(text, "actor") != text || isAddress && r.shown(text, auditlog.FieldIPAddress) != text
+	return v.elsewhere(text)
 }
 
 // shownAnywhere treats a text as a value of the first redacted field that it can be
@@ -196,6 +290,21 @@ func (r *Redactor) shownForm(t *treatment, text string) string {
 	return cmp.Or(r.form(t, text), masked)
 }
 
+// anywhere returns what to show of a text that is compared with no field in particular.
+func (v view) anywhere(text string) string {
+	if shown := v.r.shownAnywhere(text); shown != text {
+		return shown
+	}
+
+	return v.elsewhere(text)
+}
+
+func isField(name string) bool {
+	_, ok := auditlog.FieldByName(name)
+
+	return ok
+}
+
 // arguments are filters in a sentence, as caveats have them, and values in
 // statements.
 var arguments = regexp.MustCompile(`(\w+) = (\[(?:` + quotedText + `(?:, )?)*\]|` + quotedText + `)`)
@@ -211,8 +320,23 @@ func (r *Redactor) statement(s Statement) Statement {
 		return s
 	}
 
+	return view{r: r, elsewhere: r.recognised}.statement(s)
+}
+
+// ShownStatement is what to show of the statement of a reading: values that it repeats
+// of a query, be it the one that was read or an archive's own, are treated as Query
+// treats them.
+func (s *Scrubber) ShownStatement(of Statement) Statement {
+	if s == nil {
+		return of
+	}
+
+	return s.view().statement(of)
+}
+
+func (v view) statement(s Statement) Statement {
 	for i, text := range s.Caveats {
-		s.Caveats[i] = arguments.ReplaceAllStringFunc(text, func(filter string) string {
+		text = arguments.ReplaceAllStringFunc(text, func(filter string) string {
 			name, values, _ := strings.Cut(filter, " = ")
 
 			return name + " = " + quoted.ReplaceAllStringFunc(values, func(value string) string {
@@ -221,42 +345,35 @@ func (r *Redactor) statement(s Statement) Statement {
 					return strconv.Quote(masked)
 				}
 
-				return strconv.Quote(r.shownArgument(name, text))
+				return strconv.Quote(v.stated(name, text))
 			})
 		})
+
+		s.Caveats[i] = v.r.recognised(text)
 	}
 
 	for i, text := range s.UnverifiedValues {
 		at, value, _ := strings.Cut(text, ": ")
-		s.UnverifiedValues[i] = at + ": " + r.shownArgument(at[strings.LastIndexByte(at, '.')+1:], value)
+		s.UnverifiedValues[i] = at + ": " + v.stated(at[strings.LastIndexByte(at, '.')+1:], value)
 	}
 
 	return s
 }
 
-// shownArgument returns what to show of a value of an argument of a query.
-func (r *Redactor) shownArgument(name, value string) string {
-	switch name {
-	case "actors":
-		return r.shown(value, "actor", "actor_id")
-	case "resource_ids":
-		return r.shown(value, "resource_id")
-	case "resource_types":
-		return r.shown(value, "resource_type")
-	case "origins":
-		return r.shown(value, auditlog.FieldOrigin)
-	case "ip_addresses":
-		return r.shown(value, auditlog.FieldIPAddress)
-	case "search":
-		return r.shown(value, searched...)
-	case "where":
-		// A condition as a whole cannot be taken apart here; a value of one can.
-		if strings.Contains(value, "entry.") {
-			return masked
-		}
-
-		return r.shown(value, "resource_type", auditlog.FieldOrigin)
-	default:
-		return value
+// stated returns what to show of a value that a statement repeats of an argument.
+func (v view) stated(name, value string) string {
+	if name != "where" {
+		return v.argument(name, value)
 	}
+
+	// A condition as a whole cannot be taken apart here; a value of one can.
+	if strings.Contains(value, "entry.") {
+		return masked
+	}
+
+	if shown := v.r.shown(value, "resource_type", auditlog.FieldOrigin); shown != value || CommonKind(value) {
+		return shown
+	}
+
+	return v.elsewhere(value)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
@@ -62,10 +64,24 @@ func TestManifestsNameNobodyWhoIsRedacted(t *testing.T) {
 	for _, mode := range []string{export.RedactHash, export.RedactMask, export.RedactDrop} {
 		r := mustRedactor(t, map[string]string{"actor": mode})
 		for name, change := range map[string]func(*auditlog.Query){
-			"actors":       func(q *auditlog.Query) { q.Actors = []string{"someone else", jane} },
-			"search":       func(q *auditlog.Query) { q.Search = jane },
-			"resource ids": func(q *auditlog.Query) { q.Where = mustCondition(t, `entry.resource_id == "jane@example.com"`) },
-			"where":        func(q *auditlog.Query) { q.Where = mustCondition(t, `entry.actor == "jane@example.com"`) },
+			"actors":            func(q *auditlog.Query) { q.Actors = []string{"someone else", jane} },
+			"search":            func(q *auditlog.Query) { q.Search = jane },
+			"resource ids":      func(q *auditlog.Query) { q.ResourceIDs = []string{"web-1", jane} },
+			"resource types":    func(q *auditlog.Query) { q.ResourceTypes = []string{"server", jane} },
+			"origins":           func(q *auditlog.Query) { q.Origins = []string{"gui", jane} },
+			"actions":           func(q *auditlog.Query) { q.Actions = []string{"x", jane} },
+			"a part":            func(q *auditlog.Query) { q.ResourceIDs = []string{"user:" + jane} },
+			"a link":            func(q *auditlog.Query) { q.ResourceIDs = []string{"mailto:jane@example.com?subject=x"} },
+			"an encoded part":   func(q *auditlog.Query) { q.ResourceIDs = []string{"https://example.com/users/jane%40example.com/keys"} },
+			"where, a resource": func(q *auditlog.Query) { q.Where = mustCondition(t, `entry.resource_id == "jane@example.com"`) },
+			"where, a part of another field": func(q *auditlog.Query) {
+				q.Where = mustCondition(t, `entry.resource_name.contains("user/jane@example.com")`)
+			},
+			"where, a key": func(q *auditlog.Query) {
+				q.Where = mustCondition(t, `"jane@example.com" in entry.raw && entry.raw["jane@example.com"] == 1`)
+			},
+			"where, an action": func(q *auditlog.Query) { q.Where = mustCondition(t, `entry.action == "jane@example.com"`) },
+			"where":            func(q *auditlog.Query) { q.Where = mustCondition(t, `entry.actor == "jane@example.com"`) },
 			"where, in a list": func(q *auditlog.Query) {
 				q.Where = mustCondition(t, `entry.actor in ['ci', r"jane@example.com", """jane@example.com"""] && entry.operation == "delete"`)
 			},
@@ -108,7 +124,7 @@ func TestManifestsNameNobodyWhoIsRedacted(t *testing.T) {
 				t.Errorf("%s, %s: it names her: %s", mode, name, manifest)
 			}
 
-			whole := !slices.Contains([]string{"where, a comment", "where, a part", "where, a pattern", "where, put together", "where, a message"}, name)
+			whole := !slices.Contains([]string{"where, a comment", "where, a part", "where, a pattern", "where, put together", "where, a message", "where, a key"}, name)
 			if want := pseudonymOf(t, r, "actor", jane); mode == export.RedactHash && whole && !strings.Contains(string(manifest), want) {
 				t.Errorf("%s, %s: it lacks %s: %s", mode, name, want, manifest)
 			}
@@ -180,6 +196,139 @@ func TestRedactedQueries(t *testing.T) {
 	}
 }
 
+// TestFormsInQueries: an address is found whatever it is a part of, and little else is
+// taken for one.
+func TestFormsInQueries(t *testing.T) {
+	t.Parallel()
+
+	masks := mustRedactor(t, map[string]string{"actor": "mask", "ip_address": "mask"})
+	hashes := mustRedactor(t, map[string]string{"actor": "hash", "ip_address": "hash"})
+	scopes := mustRedactor(t, map[string]string{"scope_name": "mask"})
+	keeps := mustRedactor(t, map[string]string{"actor": "hash", "resource_id": "keep"})
+
+	for _, c := range []struct {
+		r          *export.Redactor
+		text, want string
+	}{
+		{masks, "jane@example.com", "***@example.com"},
+		{masks, "user:jane@example.com", "user:***@example.com"},
+		{masks, "Jane Doe <jane.d+x@mail.example.com>, jo@example.org.", "Jane Doe <***@mail.example.com>, ***@example.org."},
+		{masks, `"jane doe"@example.com`, "***"},
+		{masks, "mailto:jané@exämple.com?cc=jo%40example.org", "mailto:***@exämple.com?cc=***@example.org"},
+		{masks, "***@example.com", "***@example.com"},
+		{masks, "al&ce!x@example.com", "***@example.com"},
+		{masks, "host-203.0.113.7", "host-203.0.113.0/24"},
+		{masks, "203.0.113.7.nip.example", "203.0.113.0/24.nip.example"},
+		{masks, "ssh://203.0.113.7:22/x", "ssh://203.0.113.0/24/x"},
+		{masks, "203.0.113.7/32 and 203.0.0.0/16.", "203.0.113.0/24 and 203.0.0.0/16."},
+		{masks, "ip:2001:db8:1:2::3.", "ip:2001:db8:1::/48."},
+		{masks, "http://[2001:DB8:1:2::3]:80/x", "http://[2001:db8:1::/48]:80/x"},
+		{masks, "2001:db8:1:2::3/8080", "2001:db8:1::/48/8080"},
+		{masks, "2001:db8:1:2::", "2001:db8:1::/48"},
+		{masks, "::ffff:203.0.113.7", "203.0.113.0/24"},
+		{masks, "jane@203.0.113.7", "***@203.0.113.0/24"},
+		{hashes, "user:jane@example.com", "user:" + pseudonymOf(t, hashes, "actor", "jane@example.com")},
+		{hashes, "ssh://203.0.113.7:22/x", "ssh://" + pseudonymOf(t, hashes, "ip_address", "203.0.113.7") + "/x"},
+		{scopes, "user:jane@example.com", "user:***@example.com"},
+		{keeps, "jane@example.com", "jane@example.com"},
+	} {
+		if got := c.r.Query(auditlog.Query{ResourceIDs: []string{c.text}}).ResourceIDs[0]; got != c.want {
+			t.Errorf("%s\n got %s\nwant %s", c.text, got, c.want)
+		}
+	}
+
+	for _, text := range []string{
+		"web-1", "00c24f4b-52e1-4e1e-9f3c-6f4d7c0a1b2c", "0a:1b:2c:3d:4e:5f", "std::string", "12:30:45", "v1.2.3", "a@b", "nginx@sha256:0a1b2c3d", "2026-01-31T00:00:00Z",
+		"1.2.3.4.5", "server:web-1", "arn:x:y::z", "100%", "@example.com", pseudonymOf(t, hashes, "actor", "jane"),
+	} {
+		if got := hashes.Query(auditlog.Query{ResourceIDs: []string{text}}).ResourceIDs[0]; got != text {
+			t.Errorf("%s is taken for an address: %s", text, got)
+		}
+	}
+}
+
+// TestQueriesNameNobodyWhoWasRead: a plain name shows by nothing but what was read.
+func TestQueriesNameNobodyWhoWasRead(t *testing.T) {
+	t.Parallel()
+
+	r := mustRedactor(t, map[string]string{"actor": "hash", "resource_name": "keep"})
+	jane := pseudonymOf(t, r, "actor", "jane")
+
+	s := r.Scrubber()
+	for _, actor := range []string{"jane", "Jo@example.com", "server"} {
+		if err := s.Learn(&auditlog.Entry{Actor: actor}); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	resources := func(ids ...string) auditlog.Query { return auditlog.Query{ResourceIDs: ids} }
+	condition := func(text string) auditlog.Query { return auditlog.Query{Where: mustCondition(t, text)} }
+
+	for _, c := range []struct {
+		query auditlog.Query
+		want  auditlog.Query
+		names []string
+	}{
+		{resources("web-1", "jane"), resources("web-1", jane), []string{"resource_ids"}},
+		{resources("JANE", "home-of-jane"), resources(jane, "***"), []string{"resource_ids"}},
+		{resources("jo@example.com"), resources(pseudonymOf(t, r, "actor", "Jo@example.com")), nil},
+		{resources("user:jo@example.com"), resources("user:" + pseudonymOf(t, r, "actor", "jo@example.com")), nil},
+		{resources("web-1", "jan"), resources("web-1", "jan"), nil},
+		{auditlog.Query{ResourceTypes: []string{"server", "jane"}, Origins: []string{"jane"}}, auditlog.Query{ResourceTypes: []string{"server", jane}, Origins: []string{jane}}, []string{"resource_types", "origins"}},
+		{auditlog.Query{Actions: []string{"jane"}, Search: "jane"}, auditlog.Query{Actions: []string{"jane"}, Search: jane}, nil},
+		{condition(`entry.resource_id == "jane" && entry.raw["jane"] == 1`), condition(`entry.resource_id == "` + jane + `" && entry.raw["` + jane + `"] == 1`), []string{"where"}},
+		{condition(`entry.resource_id.startsWith("home-of-jane")`), condition(`entry.resource_id.startsWith("***")`), []string{"where"}},
+		{condition(`entry.resource_name == "jane" && entry.action == "jane"`), condition(`entry.resource_name == "jane" && entry.action == "jane"`), nil},
+		{condition(`entry.resource_type == "server" && entry.resource_id != "web-1"`), condition(`entry.resource_type == "server" && entry.resource_id != "web-1"`), nil},
+	} {
+		if differs := s.Query(c.query).Different(c.want); len(differs) > 0 {
+			t.Errorf("%v: %v: got %v, want %v", differs, c.query, s.Query(c.query), c.want)
+		}
+
+		if got := s.InQuery(c.query); !slices.Equal(got, c.names) {
+			t.Errorf("%v: got %v, want %v", c.query, got, c.names)
+		}
+	}
+
+	// Where nothing is redacted, nothing is changed.
+	if q := (*export.Scrubber)(nil).Query(resources("jane")); q.ResourceIDs[0] != "jane" || (*export.Scrubber)(nil).InQuery(q) != nil {
+		t.Error(q)
+	}
+}
+
+// TestStatementsNameNobodyWhoWasRead: an archive's own filters can name somebody who
+// shows as a person only in what is read.
+func TestStatementsNameNobodyWhoWasRead(t *testing.T) {
+	t.Parallel()
+
+	r := mustRedactor(t, map[string]string{"actor": "hash"})
+	jane := pseudonymOf(t, r, "actor", "jane")
+
+	s := r.Scrubber()
+	if err := s.Learn(&auditlog.Entry{Actor: "jane"}); err != nil {
+		t.Fatal(err)
+	}
+
+	given := func() export.Statement {
+		return export.Statement{
+			Caveats:          []string{`The archive keeps only entries with resource_ids = ["web-1", "jane"] and search = "home-of-jane"; whatever else happened is not in it.`},
+			UnverifiedValues: []string{"origins: jane", "where: jane", "resource_types: server", "actions: jane"},
+		}
+	}
+	want := export.Statement{
+		Caveats:          []string{`The archive keeps only entries with resource_ids = ["web-1", "` + jane + `"] and search = "` + pseudonymOf(t, r, "actor", "home-of-jane") + `"; whatever else happened is not in it.`},
+		UnverifiedValues: []string{"origins: " + jane, "where: " + jane, "resource_types: server", "actions: jane"},
+	}
+
+	if diff := cmp.Diff(want, s.ShownStatement(given())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	if diff := cmp.Diff(given(), (*export.Scrubber)(nil).ShownStatement(given())); diff != "" {
+		t.Errorf("without rules (-want +got):\n%s", diff)
+	}
+}
+
 // TestStatementsNameNobodyWhoIsRedacted: a statement repeats the query, or an
 // archive's.
 func TestStatementsNameNobodyWhoIsRedacted(t *testing.T) {
@@ -191,7 +340,9 @@ func TestStatementsNameNobodyWhoIsRedacted(t *testing.T) {
 
 	c := complete(0)
 	c.Caveats = []string{`The archive keeps only entries with actions = ["x"] and actors = ["jane", "jo\"e", "]jane"] and search = "jane" and where = "entry.actor == \"jane\""; whatever else happened is not in it.`}
-	c.UnverifiedValues = []string{"origins: janes-tool", "where: janes-tool", "actions: x"}
+	c.Caveats = append(c.Caveats, `The archive keeps only entries with resource_ids = ["user:jane@example.com"]; whatever else happened is not in it.`,
+		"The export of-jane@example.com.csv has no column for actor, so what is asked of that finds nothing in it, whatever happened.")
+	c.UnverifiedValues = []string{"origins: janes-tool", "where: janes-tool", "actions: x", "actions: jane@example.com", "resource_types: user-jane@example.com"}
 
 	if _, err := export.Write(t.Context(), s, all(nil), c); err != nil {
 		t.Fatal(err)

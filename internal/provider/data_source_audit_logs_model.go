@@ -8,8 +8,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
-
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 type auditLogsModel struct {
@@ -54,7 +52,7 @@ func (m *lookUpModel) set(found *lookedUp) {
 	m.CountsByResourceType = countsValue(found.byResourceType)
 	m.WindowStart = timeValue(found.completeness.Window.Start)
 	m.WindowEnd = timeValue(found.completeness.Window.End)
-	m.Completeness = completenessValue(export.NewStatement(found.completeness))
+	m.Completeness = completenessValue(found.statement)
 }
 
 // setRows puts the rows into a result that has all the rest.

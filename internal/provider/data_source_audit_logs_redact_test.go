@@ -227,7 +227,7 @@ func TestAccAuditLogs_redactRefuses(t *testing.T) {
 	steps := []resource.TestStep{}
 
 	for _, test := range []struct{ redact, summary, detail string }{
-		{`{ actr = "drop" }`, "Check the configuration", `There is no field "actr" to redact. Name one of id, time, …, changes, raw.`},
+		{`{ actr = "drop" }`, "Check the configuration", `There is no such field to redact (did you mean actor?). Name one of id, time, …, changes, raw.`},
 		{`{ actor = "sha1" }`, "Check the configuration", `There is no such way to redact a field. Give one of keep, drop, mask, hash.`},
 		{`{ actor = null }`, "Check the configuration", `What to do with the field actor is null. Give one of keep, drop, mask, hash.`},
 		{`{ id = "hash" }`, "Check the configuration", `The field id cannot be redacted: it tells entries apart, and without it repetitions could not be found. Remove it from redact.`},

@@ -103,7 +103,8 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 		return diags
 	}
 
-	if scrubber := r.Scrubber(); scrubber != nil {
+	scrubber := r.Scrubber()
+	if scrubber != nil {
 		options.Redact, options.Learn = scrubber.Apply, scrubber.Learn
 	}
 
@@ -123,7 +124,7 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 		return diags
 	}
 
-	m.set(result, done)
+	m.set(result, done, scrubber)
 	diags.Append(m.checkEvaluable(result.NotEvaluable, info)...)
 
 	// What a rule may have missed has been said with the rule.

@@ -186,13 +186,13 @@ func TestAccFindings_badInput(t *testing.T) {
 		},
 		"condition": {
 			`rules = { x = { where = "entry.operation == 'delete' && entry.actr != 'ci'" } }`,
-			"Check the configuration", `The condition cannot be used: an entry has no field actr (did you mean actor?); its fields are id, time, service, endpoint, account, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, changes, raw.
+			"Check the configuration", `The condition cannot be used: an entry has no such field (did you mean actor?); its fields are id, time, service, endpoint, account, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, changes, raw.
 
 Line: 1
 Column: 38
 Rule: x
 
-entry.operation == '******' && entry.actr != '**'
+entry.operation == '******' && entry.**** != '**'
                                      ^
 
 Correct it there; the guide "Conditions" lists the fields and functions, with examples.`,

@@ -47,6 +47,8 @@ type lookedUp struct {
 	byActor        map[string]int64
 	byResourceType map[string]int64
 	completeness   auditlog.Completeness
+	// statement is of completeness, as the state may show it.
+	statement export.Statement
 }
 
 // overflowError says that more entries match than the user wants as rows.
@@ -103,6 +105,8 @@ func lookUp(ctx context.Context, s auditlog.Service, q auditlog.Query, o lookUpO
 	for i := range found.entries {
 		found.entries[i] = scrubber.Apply(found.entries[i])
 	}
+
+	found.statement = scrubber.ShownStatement(export.NewStatement(found.completeness))
 
 	return found, nil
 }

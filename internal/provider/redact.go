@@ -98,7 +98,12 @@ func ruleProblem(err error, mode types.String) problem {
 			names = append(names, f.Name)
 		}
 
-		p.cause = fmt.Sprintf("There is no field %s to redact.", shown(rule.Field))
+		// A key can come from a variable that is sensitive, as any text can.
+		p.cause = "There is no such field to redact."
+		if nearest := auditlog.Nearest(rule.Field, names); nearest != "" {
+			p.cause = fmt.Sprintf("There is no such field to redact (did you mean %s?).", nearest)
+		}
+
 		p.next = "Name one of " + strings.Join(names, ", ") + "."
 	case mode.IsNull():
 		p.cause, p.next = fmt.Sprintf("What to do with the field %s is null.", rule.Field), modes

@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -83,6 +84,18 @@ func TestQueriesInManifestsAreRedacted(t *testing.T) {
 			"service": "archive", "destination": w.file("plain-" + name), "path": w.file("of-" + name + ".ndjson"), "format": "ndjson", "last": "30d", "redact": redact,
 		}).errors(); len(errs) > 0 {
 			t.Fatal(errs)
+		}
+
+		// A look-up keeps an archive's filters in its statement, and so in the state.
+		for _, source := range []string{"audit_logs", "audit_log_findings"} {
+			got := c.read(source, args{"service": "archive", "destination": w.file("plain-" + name), "last": "30d", "redact": redact})
+			if errs := got.errors(); len(errs) > 0 {
+				t.Fatal(errs)
+			}
+
+			if text := fmt.Sprint(got.at("completeness.caveats")); strings.Contains(text, person) || !strings.Contains(text, name) {
+				t.Errorf("%s of %s: %s", source, name, text)
+			}
 		}
 
 		data := w.read(name + ".ndjson")

@@ -28,27 +28,27 @@ func TestCompileErrors(t *testing.T) {
 
 	for _, c := range []struct{ name, text, want string }{
 		// Names.
-		{"field", `entry.operaton == "x"`, "line 1, column 7: an entry has no field operaton (did you mean operation?); " + entryFields},
-		{"field of nothing like it", `entry.import == "x"`, "line 1, column 7: an entry has no field import; " + entryFields},
-		{"field in has()", `has( entry.acto )`, "line 1, column 12: an entry has no field acto (did you mean actor?); " + entryFields},
-		{"field on the second line", "entry.actor == \"a\" &&\n  entry.acto == \"b\"", "line 2, column 9: an entry has no field acto (did you mean actor?); " + entryFields},
-		{"field after a Windows line", "entry.actor == \"a\"\r\n  && entry.acto == \"b\"", "line 2, column 12: an entry has no field acto (did you mean actor?); " + entryFields},
-		{"field after characters of several bytes", `entry.actor == "é😀" && entry.acto == "b"`, "line 1, column 30: an entry has no field acto (did you mean actor?); " + entryFields},
-		{"field of a change", `entry.changes.exists(c, c.feld == "x")`, "line 1, column 27: a change has no field feld (did you mean field?); its fields are field, before, after"},
-		{"field of an element", `entry.changes[0].x == "a"`, "line 1, column 18: a change has no field x; its fields are field, before, after"},
+		{"field", `entry.operaton == "x"`, "line 1, column 7: an entry has no such field (did you mean operation?); " + entryFields},
+		{"field of nothing like it", `entry.import == "x"`, "line 1, column 7: an entry has no such field; " + entryFields},
+		{"field in has()", `has( entry.acto )`, "line 1, column 12: an entry has no such field (did you mean actor?); " + entryFields},
+		{"field on the second line", "entry.actor == \"a\" &&\n  entry.acto == \"b\"", "line 2, column 9: an entry has no such field (did you mean actor?); " + entryFields},
+		{"field after a Windows line", "entry.actor == \"a\"\r\n  && entry.acto == \"b\"", "line 2, column 12: an entry has no such field (did you mean actor?); " + entryFields},
+		{"field after characters of several bytes", `entry.actor == "é😀" && entry.acto == "b"`, "line 1, column 30: an entry has no such field (did you mean actor?); " + entryFields},
+		{"field of a change", `entry.changes.exists(c, c.feld == "x")`, "line 1, column 27: a change has no such field (did you mean field?); its fields are field, before, after"},
+		{"field of an element", `entry.changes[0].x == "a"`, "line 1, column 18: a change has no such field; its fields are field, before, after"},
 		{"field of a field", `entry.actor.name == "x"`, "line 1, column 12: a string has no fields"},
 		{"field of a list", `entry.changes.field == "x"`, "line 1, column 14: a list of changes has no fields"},
 		{"field by brackets", `entry["actor"] == "x"`, "line 1, column 6: a field of an entry is written with a dot, as in entry.actor"},
-		{"variable", `entri.operation == "x"`, "line 1, column 1: there is no variable entri; the only one is entry"},
+		{"variable", `entri.operation == "x"`, "line 1, column 1: there is no such variable; the only one is entry, and a text stands in quotes"},
 		{"field without entry", `operation == "delete"`, "line 1, column 1: there is no variable operation; write entry.operation"},
-		{"word without quotes", `entry.actor == alice`, "line 1, column 16: there is no variable alice; the only one is entry"},
+		{"word without quotes", `entry.actor == alice`, "line 1, column 16: there is no such variable; the only one is entry, and a text stands in quotes"},
 		{"nil", `entry.actor == nil`, `line 1, column 16: there is no variable nil; a value is absent when it is "", or when has(entry.actor) is false`},
 		{"null", `entry.actor == null`, `line 1, column 13: a string cannot be null; an absent value is "", and has(entry.actor) says whether there is one`},
 		{"now", `entry.time > now`, `line 1, column 14: there is no variable now, since an answer must not depend on when it is asked for; compare with timestamp("2026-01-31T00:00:00Z")`},
-		{"function", `entry.actor.startswith("x")`, "line 1, column 13: there is no function startswith (did you mean startsWith?)"},
-		{"function of nothing like it", `entry.actor .frobnicate ("x")`, "line 1, column 14: there is no function frobnicate"},
-		{"function that is switched off", `"x".format(["a"]) == "x"`, "line 1, column 5: there is no function format"},
-		{"dyn", `dyn(entry).foo == 1`, "line 1, column 1: there is no function dyn"},
+		{"function", `entry.actor.startswith("x")`, "line 1, column 13: there is no such function (did you mean startsWith?)"},
+		{"function of nothing like it", `entry.actor .frobnicate ("x")`, "line 1, column 14: there is no such function"},
+		{"function that is switched off", `"x".format(["a"]) == "x"`, "line 1, column 5: there is no such function"},
+		{"dyn", `dyn(entry).foo == 1`, "line 1, column 1: there is no such function"},
 		{"macro", `entry.changes.exists(c)`, "line 1, column 15: exists() " + called},
 		{"macro over a string", `entry.actor.exists(c, true)`, "line 1, column 1: all(), exists() and the like need a list, such as entry.changes, and this is a string"},
 		{"macro with a path", `entry.changes.exists(a.b, true)`, "line 1, column 23: " + newName},
@@ -112,10 +112,10 @@ func TestCompileErrors(t *testing.T) {
 		{"string without end", `entry.actor == "delete`, "line 1, column 16: the string that begins here does not end on its line"},
 		{"string over two lines", "entry.actor == \"x\n y\"", "line 1, column 16: the string that begins here does not end on its line"},
 		{"string whose end is escaped", `entry.actor == "a\"`, "line 1, column 16: the string that begins here does not end on its line"},
-		{"escape", `entry.actor.matches("\d+")`, `line 1, column 22: there is no escape \d; write \\ for a backslash, or r"…" for a string without escapes`},
+		{"escape", `entry.actor.matches("\d+")`, `line 1, column 22: there is no such escape; write \\ for a backslash, or r"…" for a string without escapes`},
 		{"curly quotes", `entry.actor == “ci”`, `line 1, column 16: a string is written in straight quotes, "…" or '…'`},
 		{"comment", `true # yes`, "line 1, column 6: a comment begins with //"},
-		{"dollar", `entry.actor == $x`, "line 1, column 16: $ means nothing in a condition"},
+		{"dollar", `entry.actor == $x`, "line 1, column 16: this character means nothing in a condition"},
 		{"open bracket at the end of a heredoc", "(entry.actor == \"x\" \n\n", "line 1, column 20: the condition ends before a bracket is closed"},
 		{"open list", `entry.actor in ["a"`, "line 1, column 20: the condition ends before a bracket is closed"},
 		{"bracket too many", `entry.actor == "x")`, "line 1, column 19: there is no open bracket that ) could close"},
@@ -173,32 +173,37 @@ func TestPointer(t *testing.T) {
 	}
 }
 
-// isExcerpt says that the excerpt is the line, but for what its strings say.
+// isExcerpt says that the excerpt is the line, but for what can be a value.
 func isExcerpt(line, excerpt string) bool {
 	return slices.EqualFunc([]rune(line), []rune(excerpt), func(a, b rune) bool { return a == b || b == '*' })
 }
 
-// TestExcerptsSayNothingOfStrings: a part of a condition can come from a variable
+// TestExcerptsSayNothingOfValues: a part of a condition can come from a variable
 // that is sensitive.
-func TestExcerptsSayNothingOfStrings(t *testing.T) {
+func TestExcerptsSayNothingOfValues(t *testing.T) {
 	t.Parallel()
 
 	for text, want := range map[string]string{
-		`entry.actr == "SECRET"`:                   `entry.actr == "******"`,
-		`entry.actr == 'SEC"RET' && x == "SECRET"`: `entry.actr == '*******' && x == "******"`,
-		`entry.actr == r"SECRET\"`:                 `entry.actr == r"*******"`,
-		`entry.actr == bR'SECRET'`:                 `entry.actr == bR'******'`,
-		`entry.actr == "SEC\"RET"`:                 `entry.actr == "********"`,
-		`entry.actr == "SECRET`:                    `entry.actr == "******`,
-		`entry.actr == """SECRET`:                  `entry.actr == """******`,
-		`entry.actr == "" // SECRET`:               `entry.actr == "" //*******`,
+		`entry.actr == "SECRET"`:                   `entry.**** == "******"`,
+		`entry.actr == 'SEC"RET' && x == "SECRET"`: `entry.**** == '*******' && * == "******"`,
+		`entry.actr == r"SECRET\"`:                 `entry.**** == r"*******"`,
+		`entry.actr == bR'SECRET'`:                 `entry.**** == bR'******'`,
+		`entry.actr == "SEC\"RET"`:                 `entry.**** == "********"`,
+		`entry.actr == "SECRET`:                    `entry.**** == "******`,
+		`entry.actr == """SECRET`:                  `entry.**** == """******`,
+		`entry.actr == "" // SECRET`:               `entry.**** == "" //*******`,
 		`entry.actor.matches("[SECRET")`:           `entry.actor.matches("*******")`,
 		`ip_in(entry.ip_address, "SECRET")`:        `ip_in(entry.ip_address, "******")`,
 		`entry.operation == "SECRET"`:              `entry.operation == "******"`,
-		`entry.time.getHours("SECRET") == 1`:       `entry.time.getHours("******") == 1`,
+		`entry.time.getHours("SECRET") == 1`:       `entry.time.getHours("******") == *`,
+		`entry.actor == SECRET`:                    `entry.actor == ******`,
+		`entry.actor == "a"SECRET"`:                `entry.actor == "*"******"`,
+		`entry.actor == -12.5 && size(SECRET) > 1`: `entry.actor == -**.* && size(******) > *`,
+		"entry.`SEC-RET` == 'a'":                   "entry.`***-***` == '*'",
+		`entry.actor == SEC@RET`:                   `entry.actor == *******`,
 		`entry.actor == "a" "SECRET"`:              `entry.actor == "*" "******"`,
 		`timestamp("SECRET") == entry.time`:        `timestamp("******") == entry.time`,
-		`entry.actor == """"SECRET" ""SECRET""" 1`: `entry.actor == """*****************""" 1`,
+		`entry.actor == """"SECRET" ""SECRET""" 1`: `entry.actor == """*****************""" *`,
 	} {
 		_, err := where.Compile(text)
 

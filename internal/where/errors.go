@@ -4,19 +4,22 @@ package where
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// Error says what is wrong with a condition and where.
+// Error says what is wrong with a condition and where. Of the condition it repeats
+// only operators and the names of fields and functions that there are.
 type Error struct {
 	// Line and Column begin at 1; columns count characters, and the one after the
 	// last stands for what is missing there.
 	Line, Column int
 	// Reason is one sentence without its full stop.
 	Reason string
-	// Excerpt is the line at fault.
+	// Excerpt is the line at fault, with stars for what can be a value.
 	Excerpt string
 }
 
@@ -28,7 +31,8 @@ func (e *Error) Error() string {
 func (e *Error) Pointer() string { return Pointer(e.Excerpt, e.Column) }
 
 // EvalError says that a condition could not be evaluated on an entry, and where
-// in the condition. It holds nothing of the entry.
+// in the condition. It holds nothing of the entry, and of the condition as little as
+// an Error does.
 type EvalError struct {
 	// Line and Column are as of an Error, 0 where the whole condition is at fault.
 	Line, Column int
@@ -36,7 +40,7 @@ type EvalError struct {
 	Reason string
 	// Advice is what to write instead, one sentence without its full stop.
 	Advice string
-	// Excerpt is the line at fault.
+	// Excerpt is as that of an Error.
 	Excerpt string
 }
 
@@ -82,7 +86,7 @@ func Pointer(line string, column int) string {
 type source struct{ lines, shown [][]rune }
 
 func newSource(text string) source {
-	return source{lines: linesOf(text), shown: linesOf(withoutLiterals(text))}
+	return source{lines: linesOf(text), shown: linesOf(withoutValues(text))}
 }
 
 func linesOf(text string) [][]rune {
@@ -94,23 +98,76 @@ func linesOf(text string) [][]rune {
 	return lines
 }
 
-// withoutLiterals returns a condition in which every character of a string or of a
-// comment is a star. These are values, and of a value nobody but Terraform knows
-// whether it is sensitive. Everything else is where it was. A string that does not
-// end takes up the rest of its line.
-func withoutLiterals(text string) string {
+// withoutValues returns a condition in which every character of a string, of a
+// comment, of a number and of a word that is not one of our own is a star. These can
+// be values, and of a value nobody but Terraform knows whether it is sensitive: one
+// that is put into a condition without quotes is a word, and one that holds a
+// quotation mark ends its string early. Everything else is where it was. A string
+// that does not end takes up the rest of its line.
+func withoutValues(text string) string {
 	shown := []rune(text)
+	done := 0
 
 	for _, t := range tokensOf(text) {
-		for i := t.from; i < t.to; i++ {
-			if !strings.ContainsRune("\r\n", shown[i]) {
-				shown[i] = '*'
-			}
-		}
+		hideWords(shown[done:t.begin])
+		hide(shown[t.from:t.to])
+
+		done = t.end
 	}
+
+	hideWords(shown[done:])
 
 	return string(shown)
 }
+
+func hide(chars []rune) {
+	for i, r := range chars {
+		if r != '\r' && r != '\n' {
+			chars[i] = '*'
+		}
+	}
+}
+
+// punctuation is what may stand between words.
+const punctuation = " \t\r\n()[]{}<>=!&|+-*/%?:.,`"
+
+// hideWords hides the words that are not ours and all characters that are not part
+// of the syntax.
+func hideWords(chars []rune) {
+	for from := 0; from < len(chars); {
+		to := from
+		for to < len(chars) && !strings.ContainsRune(punctuation, chars[to]) {
+			to++
+		}
+
+		if to > from && !isOurs(string(chars[from:to])) {
+			hide(chars[from:to])
+		}
+
+		from = to + 1
+	}
+}
+
+// ourWords are all words that say nothing but what every condition may say: those of
+// the syntax, and the names of functions and fields.
+var ourWords = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+
+	for _, words := range [][]string{
+		{entryVariable},
+		entryFieldNames(), changeFields, functionNames(), slices.Collect(maps.Keys(wordOperators)),
+		{"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "package", "namespace", "null", "return", "true", "var", "void", "while"},
+		{"nil", "None", "undefined", "now"},
+	} {
+		for _, word := range words {
+			all[word] = true
+		}
+	}
+
+	return all
+})
+
+func isOurs(word string) bool { return ourWords()[word] }
 
 // place is a character of a condition, both counted from 0.
 type place struct{ line, column int }

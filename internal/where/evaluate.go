@@ -4,13 +4,10 @@ package where
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"regexp"
-	"strings"
 
 	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
@@ -29,19 +26,17 @@ var _ = []ref.Val{
 const nowhere = -1
 
 // mishap says what a message of CEL means. The messages may hold values of an
-// entry and are never passed on.
+// entry or of the condition and are never passed on.
 type mishap struct {
 	pattern        *regexp.Regexp
 	reason, advice string
 }
 
-const noKey = "the record of an entry has no such key"
-
 var mishaps = []mishap{
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errRaw.Error())), errRaw.Error(), "Guard it with has(entry.raw)"},
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errTwins.Error())), errTwins.Error(), "Write the condition without entry.raw"},
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errTwice.Error())), errTwice.Error(), "Ask for other fields of the entry"},
-	{regexp.MustCompile(`^(no such key|no such attribute)`), noKey, `Guard it with has(entry.raw.key), or with "key" in entry.raw`},
+	{regexp.MustCompile(`^(no such key|no such attribute)`), "the record of an entry has no such key", `Guard it, and every key before it, with has(entry.raw.key) or with "key" in entry.raw`},
 	{regexp.MustCompile(`^(index out of bounds|index '.*' out of range|index out of range|invalid substring range|unsupported index)`), "an entry has no such element or character", "Guard it with size(), as in size(entry.changes) > 0"},
 	{regexp.MustCompile(`^(no such overload|got .* expected iterable)`), "a value of an entry has another type than is needed here", "Compare its type first, as in type(entry.raw.size) == int"},
 	{regexp.MustCompile(`^(division|modulus) by zero`), "an entry makes this a division by zero", "Compare the divisor with 0 first"},
@@ -53,7 +48,8 @@ var mishaps = []mishap{
 	{regexp.MustCompile(`^NaN`), "an entry makes this a number that is none", "Compare the values first"},
 }
 
-// evalError says what went wrong without a word of the entry.
+// evalError says what went wrong without a word of the entry and without a value of
+// the condition.
 func (x *Expression) evalError(err error, e *auditlog.Entry) *EvalError {
 	if cancelled := (interpreter.EvalCancelledError{}); errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
 		return &EvalError{Reason: "it takes too long on an entry", Advice: "Loop over less in it, or move a part of it that is cheap to the front"}
@@ -73,10 +69,6 @@ func (x *Expression) evalError(err error, e *auditlog.Entry) *EvalError {
 		s := newSource(x.text)
 		p := s.error(startOf(s, x.ast, part), "")
 		result.Line, result.Column, result.Excerpt = p.Line, p.Column, p.Excerpt
-
-		if _, guards, ok := pathOf(part); ok && result.Reason == noKey {
-			result.Advice = "Guard it with " + strings.Join(guards, " && ")
-		}
 	}
 
 	return result
@@ -127,34 +119,4 @@ func find(a *ast.AST, id int64) ast.Expr {
 	}))
 
 	return found
-}
-
-// pathOf is a field of the record as it is written, and the tests that each key
-// on the way to it is there.
-func pathOf(x ast.Expr) (path string, guards []string, ok bool) {
-	switch x.Kind() {
-	case ast.IdentKind:
-		return x.AsIdent(), nil, true
-	case ast.SelectKind:
-		operand, guards, ok := pathOf(x.AsSelect().Operand())
-		path = operand + "." + x.AsSelect().FieldName()
-
-		if path == "entry.raw" {
-			return path, nil, ok
-		}
-
-		return path, append(guards, "has("+path+")"), ok
-	case ast.CallKind:
-		args := x.AsCall().Args()
-		if x.AsCall().FunctionName() != operators.Index || len(args) != 2 {
-			return "", nil, false
-		}
-
-		operand, guards, ok := pathOf(args[0])
-		key, isText := literalString(args[1])
-
-		return fmt.Sprintf("%s[%q]", operand, key), append(guards, fmt.Sprintf("%q in %s", key, operand)), ok && isText
-	default:
-		return "", nil, false
-	}
 }

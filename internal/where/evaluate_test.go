@@ -26,7 +26,7 @@ func TestEvalErrors(t *testing.T) {
 	t.Parallel()
 
 	const (
-		key     = "the record of an entry has no such key"
+		key     = `the record of an entry has no such key | Guard it, and every key before it, with has(entry.raw.key) or with "key" in entry.raw`
 		element = "an entry has no such element or character | Guard it with size(), as in size(entry.changes) > 0"
 		kind    = "a value of an entry has another type than is needed here | Compare its type first, as in type(entry.raw.size) == int"
 		convert = `a value of an entry cannot be converted | Guard it with matches(), as in entry.actor_id.matches("^[0-9]+$")`
@@ -35,11 +35,11 @@ func TestEvalErrors(t *testing.T) {
 	)
 
 	for _, c := range []struct{ text, want string }{
-		{`entry.raw.x.y == 1`, "line 1, column 1: " + key + " | Guard it with has(entry.raw.x) && has(entry.raw.x.y)"},
-		{`true &&` + "\n" + ` entry.raw["x"].y == 1`, "line 2, column 2: " + key + ` | Guard it with "x" in entry.raw && has(entry.raw["x"].y)`},
-		{`entry.raw[entry.actor + "x"] == 1`, "line 1, column 1: " + key + ` | Guard it with has(entry.raw.key), or with "key" in entry.raw`},
-		{`entry.changes.exists(c, entry.raw.x == 1)`, "line 1, column 25: " + key + " | Guard it with has(entry.raw.x)"},
-		{`has(entry.raw.a.b)`, "line 1, column 1: " + key + " | Guard it with has(entry.raw.a) && has(entry.raw.a.b)"},
+		{`entry.raw.x.y == 1`, "line 1, column 1: " + key},
+		{`true &&` + "\n" + ` entry.raw["x"].y == 1`, "line 2, column 2: " + key},
+		{`entry.raw[entry.actor + "x"] == 1`, "line 1, column 1: " + key},
+		{`entry.changes.exists(c, entry.raw.x == 1)`, "line 1, column 25: " + key},
+		{`has(entry.raw.a.b)`, "line 1, column 1: " + key},
 		{`true && (entry.raw.n / 0 == 1 || false)`, "line 1, column 10: an entry makes this a division by zero | Compare the divisor with 0 first"},
 		{`entry.changes[4].field == "x"`, "line 1, column 1: " + element},
 		{`entry.actor.substring(90) == ""`, "line 1, column 1: " + element},

@@ -19,8 +19,8 @@ import (
 
 // CEL's own messages name its grammar and its internals. What follows says the
 // same of the condition. Each message it knows is in a test, so that another
-// version of CEL with other words is noticed; one that it does not know is passed
-// on as it is.
+// version of CEL with other words is noticed. One that it does not know is left out,
+// since it could repeat a part of the condition that is sensitive.
 
 // compileError reports the first thing that is wrong: what follows is often only
 // its consequence. a is nil where the text could not even be parsed.
@@ -66,7 +66,7 @@ var rules = []rule{
 	when(`Syntax error: token recognition error at: '(.*)'`, badToken),
 	when(`Syntax error: .*'<EOF>'(?: expecting (.*))?`, endsEarly),
 	when(`Syntax error: (?:extraneous|mismatched|no viable alternative at) input '(.*?)'(?: expecting (.*))?`, badInput),
-	when(`Syntax error: missing (.*) at '(.*)'`, func(f fault, groups []string) *Error {
+	when(`Syntax error: missing (.*?) at '(.*)'`, func(f fault, groups []string) *Error {
 		return f.source.error(f.place(), fmt.Sprintf("%s is missing before %s", groups[1], named(groups[2])))
 	}),
 	when(`reserved identifier: (.*)`, func(f fault, groups []string) *Error {
@@ -106,7 +106,7 @@ func (f fault) explain() *Error {
 		}
 	}
 
-	return f.source.error(f.place(), strings.TrimPrefix(strings.SplitN(f.issue.Message, "\n", 2)[0], "Syntax error: "))
+	return f.source.error(f.place(), "the part of the condition that is here cannot be used")
 }
 
 // badToken is about characters that mean nothing.
@@ -122,7 +122,7 @@ func badToken(f fault, groups []string) *Error {
 	case strings.ContainsRune(`"'`, first) && len(runes) > 1 && runes[len(runes)-2] == '\\' && !strings.ContainsRune("abfnrtv\\'\"`?xXuU01234567", runes[len(runes)-1]):
 		p.column += len(runes) - 2
 
-		return f.source.error(p, fmt.Sprintf(`there is no escape \%c; write \\ for a backslash, or r"…" for a string without escapes`, runes[len(runes)-1]))
+		return f.source.error(p, `there is no such escape; write \\ for a backslash, or r"…" for a string without escapes`)
 	case strings.ContainsRune(`"'`, first):
 		return f.source.error(p, "the string that begins here does not end on its line")
 	case first == '=':
@@ -136,7 +136,7 @@ func badToken(f fault, groups []string) *Error {
 	case first == '#':
 		return f.source.error(p, "a comment begins with //")
 	default:
-		return f.source.error(p, fmt.Sprintf("%s means nothing in a condition", string(first)))
+		return f.source.error(p, "this character means nothing in a condition")
 	}
 }
 
@@ -190,13 +190,18 @@ func badInput(f fault, groups []string) *Error {
 	}
 }
 
-// named is a part of a condition in a sentence. What a string says is not repeated.
+// named is a part of a condition in a sentence. What can be a value is not repeated.
 func named(input string) string {
-	if strings.ContainsAny(input, `"'`) {
+	switch {
+	case strings.ContainsAny(input, `"'`):
 		return "a string"
+	case isOurs(input), strings.Trim(input, punctuation) == "":
+		return input
+	case strings.ContainsAny(input[:1], "0123456789"):
+		return "a number"
+	default:
+		return "a name"
 	}
-
-	return input
 }
 
 // macros are functions that take a condition, and so are no functions to CEL.
@@ -213,7 +218,7 @@ func undeclared(f fault, groups []string) *Error {
 			return f.source.error(p, name+"() is called with a name and a condition, as in entry.changes.exists(c, c.field == \"name\")")
 		}
 
-		return f.source.error(p, fmt.Sprintf("there is no function %s%s", name, didYouMean(name, functionNames())))
+		return f.source.error(p, "there is no such function"+didYouMean(name, functionNames()))
 	}
 
 	switch _, isField := fieldTypes[name]; {
@@ -224,7 +229,7 @@ func undeclared(f fault, groups []string) *Error {
 	case name == "now":
 		return f.source.error(f.place(), "there is no variable now, since an answer must not depend on when it is asked for; compare with timestamp(\"2026-01-31T00:00:00Z\")")
 	default:
-		return f.source.error(f.place(), fmt.Sprintf("there is no variable %s; the only one is entry", name))
+		return f.source.error(f.place(), "there is no such variable; the only one is entry, and a text stands in quotes")
 	}
 }
 
@@ -236,7 +241,7 @@ func undefinedField(f fault, groups []string) *Error {
 		subject, fields = "an entry", entryFieldNames()
 	}
 
-	return f.source.error(f.field(name), fmt.Sprintf("%s has no field %s%s; its fields are %s", subject, name, didYouMean(name, fields), strings.Join(fields, ", ")))
+	return f.source.error(f.field(name), fmt.Sprintf("%s has no such field%s; its fields are %s", subject, didYouMean(name, fields), strings.Join(fields, ", ")))
 }
 
 // symbols are CEL's names of what is no function to a reader.
