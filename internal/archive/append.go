@@ -37,6 +37,9 @@ type Result struct {
 	// that the account that it knew before, if any, is the one whose log was read.
 	Source    auditlog.Source
 	Confirmed bool
+	// Named lists the filters whose values the manifests show although the log has shown
+	// them to be values of redacted fields: all segments show the same filters.
+	Named []string
 }
 
 // leftoverAge is after what time a temporary file counts as left over where nothing
@@ -96,7 +99,7 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 
 	return Result{
 		Head: a.head, Added: r.added, Segments: r.segments, CoveredUntil: r.reached(), Gaps: r.unfilled(), Lost: r.lost,
-		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed,
+		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed, Named: r.scrubber.InQuery(a.o.Filters),
 	}, nil
 }
 

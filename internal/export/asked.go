@@ -57,10 +57,10 @@ func (s *Spec) Asked() Asked {
 	return askedOf(s.Info.Name, newManifestQuery(s.QueryAsWritten, s.Query), s.Query.Where, s.Format, s.columnNames())
 }
 
-// shown returns what the spec asks for as its manifest says it, for comparing with
+// shown returns what the spec asks for as its manifest would say it, for comparing with
 // another manifest.
-func (s *Spec) shown() Asked {
-	q := s.Redactor.Query(s.Query)
+func (s *Spec) shown(there Asked) Asked {
+	q := s.Redactor.queryBeside(s.Query, there.Query)
 
 	return askedOf(s.Info.Name, newManifestQuery(s.QueryAsWritten, q), q.Where, s.Format, s.columnNames())
 }
@@ -72,7 +72,7 @@ func (s *Spec) ShownAs(o Asked) bool {
 		return false
 	}
 
-	asked, shown := s.Asked(), s.shown()
+	asked, shown := s.Asked(), s.shown(o)
 	if len(shown.Different(o)) > 0 || len(shown.hidden()) > 0 {
 		return false
 	}
@@ -93,12 +93,18 @@ func (s *Spec) ShownAs(o Asked) bool {
 	return true
 }
 
+// manifestQuery is the query as the manifest shows it, once everything has been read.
 func (s *Spec) manifestQuery() manifestQuery {
-	return newManifestQuery(s.QueryAsWritten, s.Redactor.Query(s.Query))
+	q := s.Redactor.Query(s.Query)
+	if s.Scrubber != nil {
+		q = s.Scrubber.Query(s.Query)
+	}
+
+	return newManifestQuery(s.QueryAsWritten, q)
 }
 
 // hideable are the arguments whose values a redaction may show in another form.
-var hideable = []string{"actors", "resource_ids", "resource_types", "origins", "ip_addresses", "search", "where"}
+var hideable = []string{"actions", "actors", "resource_ids", "resource_types", "origins", "ip_addresses", "search", "where"}
 
 // hidden lists the arguments of which a manifest does not say what they were, so that
 // nothing can be compared with them.
@@ -114,7 +120,7 @@ func (a Asked) hidden() []string {
 func (a Asked) texts() map[string][]string {
 	q := a.Query
 	texts := map[string][]string{
-		"actors": q.Actors, "resource_ids": q.ResourceIDs, "resource_types": q.ResourceTypes, "origins": q.Origins,
+		"actions": q.Actions, "actors": q.Actors, "resource_ids": q.ResourceIDs, "resource_types": q.ResourceTypes, "origins": q.Origins,
 		"ip_addresses": q.IPAddresses, "search": {q.Search},
 	}
 

@@ -65,6 +65,33 @@ func (s *Scrubber) InQuery(q auditlog.Query) []string {
 	return s.r.Query(q).Different(marked.query(q))
 }
 
+// queryBeside is Query as a manifest that shows the other query would show it: a text
+// that may have been learned as a redacted value has the form that it has there.
+func (r *Redactor) queryBeside(q, there auditlog.Query) auditlog.Query {
+	if !r.Active() {
+		return q
+	}
+
+	shown := slices.Concat(there.Actions, there.ResourceIDs, there.ResourceTypes, there.Actors, there.Origins, there.IPAddresses, []string{there.Search})
+	if there.Where != nil {
+		shown = append(shown, quoted.FindAllString(there.Where.String(), -1)...)
+	}
+
+	return view{r: r, elsewhere: func(text string) string {
+		for _, t := range append([]*treatment{&r.user, &r.person}, pointers(r.fields)...) {
+			if !t.spreads() {
+				continue
+			}
+
+			if form := r.shownForm(t, text); slices.Contains(shown, form) || slices.Contains(shown, strconv.Quote(form)) {
+				return form
+			}
+		}
+
+		return r.recognised(text)
+	}}.query(q)
+}
+
 func (s *Scrubber) view() view { return view{r: s.r, elsewhere: s.elsewhere} }
 
 // elsewhere returns what to show of a text that is compared with a field that no rule
@@ -312,16 +339,6 @@ var arguments = regexp.MustCompile(`(\w+) = (\[(?:` + quotedText + `(?:, )?)*\]|
 var quoted = regexp.MustCompile(quotedText)
 
 const quotedText = `"(?:[^"\\]|\\.)*"`
-
-// statement redacts what a statement repeats of a query, be it the one that was read
-// or an archive's own.
-func (r *Redactor) statement(s Statement) Statement {
-	if !r.Active() {
-		return s
-	}
-
-	return view{r: r, elsewhere: r.recognised}.statement(s)
-}
 
 // ShownStatement is what to show of the statement of a reading: values that it repeats
 // of a query, be it the one that was read or an archive's own, are treated as Query

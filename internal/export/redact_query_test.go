@@ -3,6 +3,7 @@
 package export_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -326,6 +327,61 @@ func TestStatementsNameNobodyWhoWasRead(t *testing.T) {
 
 	if diff := cmp.Diff(given(), (*export.Scrubber)(nil).ShownStatement(given())); diff != "" {
 		t.Errorf("without rules (-want +got):\n%s", diff)
+	}
+}
+
+// TestManifestsNameNobodyWhoWasRead: the whole manifest is written when everything has
+// been read.
+func TestManifestsNameNobodyWhoWasRead(t *testing.T) {
+	t.Parallel()
+
+	r := mustRedactor(t, map[string]string{"actor": "hash"})
+	s := spec(filepath.Join(t.TempDir(), "out.ndjson"), export.FormatNDJSON)
+	s.Redactor, s.Scrubber = r, r.Scrubber()
+	s.Query = auditlog.Query{ResourceIDs: []string{"web-1", "jane"}, Where: mustCondition(t, `entry.resource_name == "jane"`)}
+
+	e := auditlog.Entry{ID: "a", Time: at, Service: auditlog.ServiceUpCloud, Action: "x", Actor: "jane", ResourceName: "jane"}
+	if err := s.Scrubber.Learn(&e); err != nil {
+		t.Fatal(err)
+	}
+
+	c := complete(1)
+	c.Caveats = []string{`The archive keeps only entries with resource_ids = ["web-1", "home-of-jane"]; whatever else happened is not in it.`}
+	c.UnverifiedValues = []string{"origins: jane", "where: jane"}
+
+	if _, err := export.Write(t.Context(), s, all([]auditlog.Entry{e}), c); err != nil {
+		t.Fatal(err)
+	}
+
+	manifest, err := os.ReadFile(s.Path + export.ManifestSuffix)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if strings.Contains(string(manifest), "jane") || !strings.Contains(string(manifest), `resource_ids = [\"web-1\", \"***\"]`) ||
+		strings.Count(string(manifest), pseudonymOf(t, r, "actor", "jane")) != 4 {
+		t.Errorf("it names her:\n%s", manifest)
+	}
+
+	// It is found to be the same export, also before anything has been read.
+	again := s
+	again.Scrubber, again.Overwrite = r.Scrubber(), false
+
+	if err := export.CheckTarget(again); err != nil {
+		t.Error(err)
+	}
+
+	for _, change := range []func(*auditlog.Query){
+		func(q *auditlog.Query) { q.ResourceIDs = []string{"web-1", "jo"} },
+		func(q *auditlog.Query) { q.Where = mustCondition(t, `entry.resource_name == "jo"`) },
+	} {
+		other := again
+		change(&other.Query)
+
+		foreign := (*export.ForeignFileError)(nil)
+		if err := export.CheckTarget(other); !errors.As(err, &foreign) || len(foreign.Differs) != 1 {
+			t.Error(err)
+		}
 	}
 }
 

@@ -269,7 +269,7 @@ func (s *Spec) checkOwner() error {
 	}
 
 	if there != nil && !s.remembers(there) {
-		differs := s.shown().Different(there.Asked)
+		differs := s.shown(there.Asked).Different(there.Asked)
 		if len(differs) == 0 {
 			differs = there.hidden()
 		}

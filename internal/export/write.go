@@ -133,6 +133,9 @@ type Result struct {
 	// ExportedAt is the spec's, to the microsecond.
 	ExportedAt   time.Time
 	Completeness auditlog.Completeness
+	// Statement is what the manifest says of the completeness, redacted where the query
+	// is.
+	Statement Statement
 	// Notes tells where the file differs from the entries.
 	Notes Notes
 	// Source is whose log it is, as far as it may be shown, and Confirmed says that
@@ -393,7 +396,7 @@ func (w *writer) holdsAll(c *auditlog.Completeness) error {
 // export: what a manifest says of one may be redacted, and what is remembered may be
 // from there.
 func (w *writer) differs(b *Before, fromManifest bool) []string {
-	differs := w.spec.shown().Query.Different(b.Query)
+	differs := w.spec.shown(b.Asked).Query.Different(b.Query)
 	if !fromManifest {
 		unredacted := w.spec.Asked().Query.Different(b.Query)
 
@@ -435,6 +438,7 @@ func (w *writer) describe(c *auditlog.Completeness) (Result, error) {
 		ManifestSHA256: manifestSum,
 		ExportedAt:     w.spec.ExportedAt.UTC().Truncate(time.Microsecond),
 		Completeness:   *c,
+		Statement:      m.Completeness,
 		Notes:          w.notes,
 		Source:         w.spec.Redactor.Source(w.source),
 		Confirmed:      w.confirmed,
@@ -463,7 +467,7 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 			Start: auditlog.FormatTime(c.Window.Start),
 			End:   auditlog.FormatTime(c.Window.End),
 		},
-		Completeness: w.spec.Redactor.statement(NewStatement(*c)),
+		Completeness: w.spec.Scrubber.ShownStatement(NewStatement(*c)),
 		Format:       w.spec.Format,
 		Compression:  compression,
 		Shape:        w.spec.shape(),

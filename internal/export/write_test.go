@@ -98,6 +98,7 @@ func TestWrite(t *testing.T) {
 				LastTime:       &last,
 				ExportedAt:     at.Add(2 * time.Hour),
 				Completeness:   *complete(5),
+				Statement:      export.NewStatement(*complete(5)),
 				Source:         auditlog.Source{Service: auditlog.ServiceUpCloud},
 				Confirmed:      true,
 			}

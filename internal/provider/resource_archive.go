@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -510,6 +511,14 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	}
 
 	diags.Append(openGapsWarning(service.Info(), result.Gaps, result.Head)...)
+
+	if len(result.Named) > 0 {
+		diags.Append(problem{
+			summary: "The archive's manifests name what is redacted",
+			cause:   "Filters have values that entries have in redacted fields, and every manifest shows the filters.",
+			next:    "Ask for the field itself, as in actors or entry.actor, whose values are shown as the entries have them.",
+		}.with("Arguments", strings.Join(result.Named, ", ")).warning())
+	}
 
 	if !result.Confirmed {
 		diags.Append(unconfirmedWarning(result.Source, archiveUnconfirmed, "archive"))

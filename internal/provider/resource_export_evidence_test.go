@@ -1084,6 +1084,40 @@ func TestArchiveSpellingsWriteNothing(t *testing.T) {
 
 // An import takes over what the manifest says, so that a plan with the configuration
 // that made the export is empty.
+// A plain name that is compared with another field is one of a person once the log has
+// shown it to be: exports hide it, and archives, whose segments all show the same filters,
+// say so. What the state says of a reading is what the manifest says.
+func TestNamesThatTheLogShowsToBePeople(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 40, Seed: 34, NoExamples: true})
+	w.env["AUDIT_REDACTION_KEY"] = "a random text of some length"
+
+	name := w.fake.UpCloudRecords()[0].AccountUsername
+	arguments := args{"where": fmt.Sprintf("entry.resource_id != %q && entry.resource_id != \"web-1\"", name), "redact": args{"actor": "hash"}}
+
+	m := newManaged(w.run(), provider.ExportType)
+	m.apply(w.run(), with(w.exportArgs("x"), arguments))
+
+	if text := w.read("x.manifest.json"); strings.Contains(text, name) || !strings.Contains(text, "web-1") {
+		t.Errorf("the manifest has %q:\n%s", name, text)
+	}
+
+	if got := fmt.Sprint(m.at("completeness")); strings.Contains(got, name) {
+		t.Errorf("the state has %q: %s", name, got)
+	}
+
+	archive := args{"service": "upcloud", "destination": w.file("archive"), "start": "60d"}
+
+	kept := newManaged(w.run(), provider.ArchiveType)
+	kept.apply(w.run(), with(archive, arguments))
+	kept.warns("The archive's manifests name what is redacted", "Arguments: where")
+
+	delete(arguments, "where")
+	kept.apply(w.run(), with(archive, arguments))
+	kept.quiet()
+}
+
 func TestExportIsImported(t *testing.T) {
 	t.Parallel()
 

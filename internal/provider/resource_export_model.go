@@ -261,7 +261,7 @@ func (m *exportModel) setResults(r export.Result) {
 	m.WindowStart, m.WindowEnd = timeValue(r.Completeness.Window.Start), timeValue(r.Completeness.Window.End)
 	m.FirstTime, m.LastTime = timePointerValue(r.FirstTime), timePointerValue(r.LastTime)
 	m.ManifestPath, m.ManifestSHA256 = types.StringValue(m.Path.ValueString()+export.ManifestSuffix), types.StringValue(r.ManifestSHA256)
-	m.ExportedAt, m.Completeness = timeValue(r.ExportedAt), completenessValue(export.NewStatement(r.Completeness))
+	m.ExportedAt, m.Completeness = timeValue(r.ExportedAt), completenessValue(r.Statement)
 	m.Source, m.Drift = sourceValue(r.Source), types.StringNull()
 }
 
