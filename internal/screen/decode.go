@@ -5,7 +5,10 @@ package screen
 import (
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // view is a text as it is after some decoding, each of whose bytes knows which
@@ -26,19 +29,26 @@ func viewOf(text string) view {
 
 // decoded takes one layer of escapes off, of URLs, JSON, Go or HTML, and says
 // whether there were any.
-func (v view) decoded() (view, bool) {
+func (v view) decoded() (view, bool) { return v.decodedBy(escapeAt) }
+
+// decodedMail takes off what mail has. It is a layer by itself, since base64 and queries
+// have the same character.
+func (v view) decodedMail() (view, bool) { return v.decodedBy(quotedPrintableAt) }
+
+// decodedBy replaces what escape returns the meaning and the length of.
+func (v view) decodedBy(escape func(string) (string, int)) (view, bool) {
 	var (
 		out     view
 		b       strings.Builder
 		changed bool
 	)
 
-	if !strings.ContainsAny(v.text, `%\&`) {
+	if !strings.ContainsAny(v.text, `%\&=`) && isASCII(v.text) {
 		return v, false
 	}
 
 	for i := 0; i < len(v.text); {
-		text, size := escapeAt(v.text[i:])
+		text, size := escape(v.text[i:])
 		if size == 0 {
 			text, size = v.text[i:i+1], 1
 		} else {
@@ -73,6 +83,39 @@ func escapeAt(text string) (decoded string, size int) {
 		return entityAt(text)
 	}
 
+	if text[0] < utf8.RuneSelf {
+		return "", 0
+	}
+
+	// Letters of another width, and whatever else stands for a plain one.
+	r, size := utf8.DecodeRuneInString(text)
+	if plain := norm.NFKC.String(string(r)); r != utf8.RuneError && plain != text[:size] {
+		return plain, size
+	}
+
+	return "", 0
+}
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}
+
+// quotedPrintableAt reads a byte as mail has it, or the end of a line that goes on.
+func quotedPrintableAt(text string) (decoded string, size int) {
+	if text[0] != '=' {
+		return "", 0
+	}
+
+	for _, end := range []string{"=\r\n", "=\n"} {
+		if strings.HasPrefix(text, end) {
+			return "", len(end)
+		}
+	}
+
+	if n, ok := hexAt(text, 1, 2); ok {
+		return byteText(n), len("=00")
+	}
+
 	return "", 0
 }
 
@@ -82,7 +125,17 @@ func backslashAt(text string) (decoded string, size int) {
 	}
 
 	switch text[1] {
+	case '0', '1', '2', '3':
+		if n, err := strconv.ParseUint(text[1:min(len(text), len(`\000`))], 8, 8); err == nil && len(text) >= len(`\000`) {
+			return byteText(n), len(`\000`)
+		}
 	case 'u':
+		if digits, _, ok := strings.Cut(strings.TrimPrefix(text, `\u{`), "}"); ok && strings.HasPrefix(text, `\u{`) && len(digits) <= 6 {
+			if n, ok := hexAt(digits, 0, len(digits)); ok {
+				return runeText(n), len(`\u{}`) + len(digits)
+			}
+		}
+
 		if n, ok := hexAt(text, 2, 4); ok {
 			return runeText(n), len(`\u0000`)
 		}
@@ -145,4 +198,173 @@ func hexAt(text string, from, digits int) (uint64, bool) {
 	n, err := strconv.ParseUint(text[from:from+digits], 16, 64)
 
 	return n, err == nil
+}
+
+// joined leaves out what is not seen and what parts words: spaces, controls, what a
+// terminal obeys, and what parts the digits of a byte from the next.
+func (v view) joined() view {
+	return v.without(func(text string) int {
+		if size := sequenceAt(text); size > 0 {
+			return size
+		}
+
+		r, size := utf8.DecodeRuneInString(text)
+		if r == utf8.RuneError && size == 1 || safe(r) && !unicode.IsSpace(r) && r != ':' && r != '-' {
+			return 0
+		}
+
+		return size
+	})
+}
+
+// unfolded leaves out the ends of lines.
+func (v view) unfolded() view {
+	return v.without(func(text string) int {
+		if text[0] == '\n' || text[0] == '\r' {
+			return 1
+		}
+
+		return 0
+	})
+}
+
+// sequenceAt is the length of an escape sequence of terminals, 0 where there is none.
+func sequenceAt(text string) int {
+	if !strings.HasPrefix(text, "\x1b[") {
+		return 0
+	}
+
+	for i := len("\x1b["); i < len(text); i++ {
+		if text[i] >= '@' && text[i] <= '~' {
+			return i + 1
+		}
+	}
+
+	return 0
+}
+
+// without leaves out what skip returns the length of.
+func (v view) without(skip func(text string) int) view {
+	var (
+		out view
+		b   strings.Builder
+	)
+
+	for i := 0; i < len(v.text); {
+		if size := skip(v.text[i:]); size > 0 {
+			i += size
+
+			continue
+		}
+
+		_, size := utf8.DecodeRuneInString(v.text[i:])
+		b.WriteString(v.text[i : i+size])
+		out.from, out.to = append(out.from, v.from[i:i+size]...), append(out.to, v.to[i:i+size]...)
+		i += size
+	}
+
+	out.text = b.String()
+
+	return out
+}
+
+// digits is a way to write bytes in digits.
+type digits struct {
+	// value is that of a digit, -1 of no digit, and bits how many it has.
+	value func(byte) int
+	bits  int
+	// group is how many digits are whole bytes.
+	group int
+}
+
+// least is how many digits the shortest secret has.
+func (d digits) least() int { return shortestWord * 8 / d.bits }
+
+//nolint:gochecknoglobals // They are constants.
+var (
+	hexDigits    = digits{hexValue, 4, 2}
+	base64Digits = digits{base64Value, 6, 4}
+)
+
+func hexValue(c byte) int {
+	n, ok := hexAt(string(c), 0, 1)
+	if !ok {
+		return -1
+	}
+
+	return int(n & 0xf)
+}
+
+// base64Value is that of a digit of either alphabet.
+func base64Value(c byte) int {
+	const letters, numbers = 26, 10
+
+	switch {
+	case c >= 'A' && c <= 'Z':
+		return int(c - 'A')
+	case c >= 'a' && c <= 'z':
+		return letters + int(c-'a')
+	case c >= '0' && c <= '9':
+		return 2*letters + int(c-'0')
+	case c == '+', c == '-':
+		return 2*letters + numbers
+	case c == '/', c == '_':
+		return 2*letters + numbers + 1
+	default:
+		return -1
+	}
+}
+
+// runs decodes each run of digits that is long enough, from each of the first digits on:
+// nobody knows where the first whole byte begins.
+func (v view) runs(d digits) []view {
+	var all []view
+
+	for begin := 0; begin < len(v.text); {
+		end := begin
+		for end < len(v.text) && d.value(v.text[end]) >= 0 {
+			end++
+		}
+
+		if end-begin >= d.least() {
+			for offset := range d.group {
+				all = append(all, v.undigited(d, begin+offset, end))
+			}
+		}
+
+		begin = end + 1
+	}
+
+	return all
+}
+
+// undigited decodes the digits from begin to end, group by group.
+func (v view) undigited(d digits, begin, end int) view {
+	const byteBits = 8
+
+	var (
+		out  view
+		text []byte
+	)
+
+	for ; begin < end; begin += d.group {
+		last := min(begin+d.group, end)
+		sum := 0
+
+		for _, c := range []byte(v.text[begin:last]) {
+			sum = sum<<d.bits | d.value(c)
+		}
+
+		whole := (last - begin) * d.bits / byteBits
+		sum >>= (last-begin)*d.bits - whole*byteBits
+
+		for i := range whole {
+			text = append(text, byte(sum>>(byteBits*(whole-1-i))&0xff))
+			out.from, out.to = append(out.from, v.from[begin]), append(out.to, v.to[last-1])
+		}
+	}
+
+	out.text = string(text)
+
+	return out
 }

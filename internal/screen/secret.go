@@ -4,7 +4,6 @@ package screen
 
 import (
 	"cmp"
-	"encoding/base64"
 	"slices"
 	"strings"
 	"sync"
@@ -76,7 +75,7 @@ func patternsOf(secret string) []pattern {
 	}
 
 	if !word {
-		texts = append(texts, strings.ToLower(secret), strings.ToUpper(secret), base64.RawStdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)))
+		texts = append(texts, strings.ToLower(secret), strings.ToUpper(secret), reversed(secret))
 	}
 
 	var all []pattern
@@ -106,7 +105,7 @@ func HasSecret(text string) bool { return withoutSecrets(text) != text }
 type span struct{ from, to int }
 
 // withoutSecrets takes out secrets however they are encoded: the text is decoded
-// again and again, and looked through each time.
+// again and again, in every way, and looked through each time.
 func withoutSecrets(text string) string {
 	held.RLock()
 	defer held.RUnlock()
@@ -115,42 +114,117 @@ func withoutSecrets(text string) string {
 		return text
 	}
 
-	// What was removed before is no text to look for a secret in.
-	found := occurrences(text, Removed)
-	removed := len(found)
-
-	const mostEncodings = 5
-
-	for v, changed, n := viewOf(text), true, 0; changed && n < mostEncodings; n++ {
-		folded := lower(v.text)
-
-		for _, p := range held.patterns {
-			in := folded
-			if p.word {
-				in = v.text
-			}
-
-			for _, at := range occurrences(in, p.text) {
-				if p.word && !alone(in, at) {
-					continue
-				}
-
-				for at.to < len(folded) && folded[at.to] == '=' { // What fills base64 up.
-					at.to++
-				}
-
-				found = append(found, span{v.from[at.from], v.to[at.to-1]})
-			}
-		}
-
-		v, changed = v.decoded()
-	}
-
-	if len(found) == removed {
+	found := secretsIn(viewOf(text), mostEncodings)
+	if len(found) == 0 {
 		return text
 	}
 
-	return replaced(text, found)
+	for i := range found {
+		for found[i].to < len(text) && text[found[i].to] == '=' { // What fills base64 up.
+			found[i].to++
+		}
+	}
+
+	// What was removed before is no text to look for a secret in.
+	return replaced(text, append(found, occurrences(text, Removed)...))
+}
+
+// mostEncodings bounds how many encodings are taken off each other.
+const mostEncodings = 4
+
+// secretsIn returns where the text that a view is of holds secrets. The caller holds the
+// lock.
+func secretsIn(v view, encodings int) []span {
+	found := v.secrets(held.patterns, false)
+
+	// What is not seen, or only parts words from each other, can be put into a secret.
+	if j := v.joined(); len(j.text) < len(v.text) {
+		found = append(found, j.secrets(held.patterns, true)...)
+
+		if encodings > 0 {
+			found = append(found, secretsInRuns(j, hexDigits, encodings)...)
+			found = append(found, secretsInRuns(v.unfolded(), base64Digits, encodings)...)
+		}
+	}
+
+	if encodings == 0 {
+		return found
+	}
+
+	for _, decoded := range []func() (view, bool){v.decoded, v.decodedMail} {
+		if d, changed := decoded(); changed {
+			found = append(found, secretsIn(d, encodings-1)...)
+		}
+	}
+
+	found = append(found, secretsInRuns(v, base64Digits, encodings)...)
+
+	return append(found, secretsInRuns(v, hexDigits, encodings)...)
+}
+
+// secretsInRuns returns where runs of digits stand for secrets.
+func secretsInRuns(v view, digits digits, encodings int) []span {
+	var found []span
+
+	for _, d := range v.runs(digits) {
+		if d.isText() {
+			found = append(found, secretsIn(d, encodings-1)...)
+		} else { // It was decoded from the wrong digit on, or is no text of any kind.
+			found = append(found, d.secrets(held.patterns, false)...)
+		}
+	}
+
+	return found
+}
+
+// secrets returns where the patterns are. In a text that was joined, words cannot be told.
+func (v view) secrets(patterns []pattern, joined bool) []span {
+	var found []span
+
+	folded := lower(v.text)
+
+	for _, p := range patterns {
+		in, text := folded, p.text
+
+		switch {
+		case p.word && joined:
+			continue
+		case p.word:
+			in = v.text
+		case joined:
+			text = viewOf(text).joined().text
+		}
+
+		for _, at := range occurrences(in, text) {
+			if text != "" && (!p.word || alone(in, at)) {
+				found = append(found, span{v.from[at.from], v.to[at.to-1]})
+			}
+		}
+	}
+
+	return found
+}
+
+// isText says that most of it can be read, so that it can be decoded once more.
+func (v view) isText() bool {
+	odd := 0
+
+	for _, b := range []byte(v.text) {
+		if b < ' ' && b != '\t' && b != '\n' && b != '\r' || b >= utf8.RuneSelf {
+			odd++
+		}
+	}
+
+	const few = 4
+
+	return odd*few <= len(v.text)
+}
+
+func reversed(text string) string {
+	runes := []rune(text)
+	slices.Reverse(runes)
+
+	return string(runes)
 }
 
 // replaced puts Removed in the place of the parts, which may overlap.
