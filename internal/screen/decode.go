@@ -29,23 +29,33 @@ func viewOf(text string) view {
 
 // decoded takes one layer of escapes off, of URLs, JSON, Go or HTML, and says
 // whether there were any.
-func (v view) decoded() (view, bool) { return v.decodedBy(escapeAt) }
+func (v view) decoded() (view, bool) {
+	if !strings.ContainsAny(v.text, `%\&`) && isASCII(v.text) {
+		return v, false
+	}
+
+	return v.decodedBy(escapeAt)
+}
 
 // decodedMail takes off what mail has. It is a layer by itself, since base64 and queries
 // have the same character.
-func (v view) decodedMail() (view, bool) { return v.decodedBy(quotedPrintableAt) }
+func (v view) decodedMail() (view, bool) {
+	if !strings.Contains(v.text, "=") {
+		return v, false
+	}
+
+	return v.decodedBy(quotedPrintableAt)
+}
 
 // decodedBy replaces what escape returns the meaning and the length of.
 func (v view) decodedBy(escape func(string) (string, int)) (view, bool) {
 	var (
-		out     view
 		b       strings.Builder
 		changed bool
 	)
 
-	if !strings.ContainsAny(v.text, `%\&=`) && isASCII(v.text) {
-		return v, false
-	}
+	out := view{from: make([]int, 0, len(v.text)), to: make([]int, 0, len(v.text))}
+	b.Grow(len(v.text))
 
 	for i := 0; i < len(v.text); {
 		text, size := escape(v.text[i:])
@@ -112,7 +122,9 @@ func quotedPrintableAt(text string) (decoded string, size int) {
 		}
 	}
 
-	if n, ok := hexAt(text, 1, 2); ok {
+	if len(text) >= len("=00") && hexDigits.values[text[1]] > 0 && hexDigits.values[text[2]] > 0 {
+		n, _ := hexAt(text, 1, 2)
+
 		return byteText(n), len("=00")
 	}
 
@@ -245,10 +257,10 @@ func sequenceAt(text string) int {
 
 // without leaves out what skip returns the length of.
 func (v view) without(skip func(text string) int) view {
-	var (
-		out view
-		b   strings.Builder
-	)
+	var b strings.Builder
+
+	out := view{from: make([]int, 0, len(v.text)), to: make([]int, 0, len(v.text))}
+	b.Grow(len(v.text))
 
 	for i := 0; i < len(v.text); {
 		if size := skip(v.text[i:]); size > 0 {
@@ -270,59 +282,43 @@ func (v view) without(skip func(text string) int) view {
 
 // digits is a way to write bytes in digits.
 type digits struct {
-	// value is that of a digit, -1 of no digit, and bits how many it has.
-	value func(byte) int
-	bits  int
-	// group is how many digits are whole bytes.
-	group int
+	// values are those of the digits plus one, by their bytes, 0 of what is no digit.
+	values [256]uint8
+	// bits is how many a digit has, and group how many digits are whole bytes.
+	bits, group int
 }
 
 // least is how many digits the shortest secret has.
-func (d digits) least() int { return shortestWord * 8 / d.bits }
+func (d *digits) least() int { return shortestWord * 8 / d.bits }
 
 //nolint:gochecknoglobals // They are constants.
 var (
-	hexDigits    = digits{hexValue, 4, 2}
-	base64Digits = digits{base64Value, 6, 4}
+	hexDigits    = newDigits(4, 2, "0123456789abcdef", "0123456789ABCDEF")
+	base64Digits = newDigits(6, 4, base64Alphabet+"+/", base64Alphabet+"-_")
 )
 
-func hexValue(c byte) int {
-	n, ok := hexAt(string(c), 0, 1)
-	if !ok {
-		return -1
+const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+func newDigits(bits, group int, alphabets ...string) *digits {
+	d := &digits{bits: bits, group: group}
+
+	for _, alphabet := range alphabets {
+		for i, c := range []byte(alphabet) {
+			d.values[c] = uint8(i + 1) //nolint:gosec // There are at most 64.
+		}
 	}
 
-	return int(n & 0xf)
-}
-
-// base64Value is that of a digit of either alphabet.
-func base64Value(c byte) int {
-	const letters, numbers = 26, 10
-
-	switch {
-	case c >= 'A' && c <= 'Z':
-		return int(c - 'A')
-	case c >= 'a' && c <= 'z':
-		return letters + int(c-'a')
-	case c >= '0' && c <= '9':
-		return 2*letters + int(c-'0')
-	case c == '+', c == '-':
-		return 2*letters + numbers
-	case c == '/', c == '_':
-		return 2*letters + numbers + 1
-	default:
-		return -1
-	}
+	return d
 }
 
 // runs decodes each run of digits that is long enough, from each of the first digits on:
 // nobody knows where the first whole byte begins.
-func (v view) runs(d digits) []view {
+func (v view) runs(d *digits) []view {
 	var all []view
 
 	for begin := 0; begin < len(v.text); {
 		end := begin
-		for end < len(v.text) && d.value(v.text[end]) >= 0 {
+		for end < len(v.text) && d.values[v.text[end]] > 0 {
 			end++
 		}
 
@@ -339,20 +335,20 @@ func (v view) runs(d digits) []view {
 }
 
 // undigited decodes the digits from begin to end, group by group.
-func (v view) undigited(d digits, begin, end int) view {
+func (v view) undigited(d *digits, begin, end int) view {
 	const byteBits = 8
 
-	var (
-		out  view
-		text []byte
-	)
+	size := (end-begin)*d.bits/byteBits + 1
+	text := make([]byte, 0, size)
+	out := view{from: make([]int, 0, size), to: make([]int, 0, size)}
 
 	for ; begin < end; begin += d.group {
 		last := min(begin+d.group, end)
 		sum := 0
 
-		for _, c := range []byte(v.text[begin:last]) {
-			sum = sum<<d.bits | d.value(c)
+		for i := begin; i < last; i++ {
+			c := v.text[i]
+			sum = sum<<d.bits | int(d.values[c]-1)
 		}
 
 		whole := (last - begin) * d.bits / byteBits

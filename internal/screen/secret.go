@@ -163,7 +163,7 @@ func secretsIn(v view, encodings int) []span {
 }
 
 // secretsInRuns returns where runs of digits stand for secrets.
-func secretsInRuns(v view, digits digits, encodings int) []span {
+func secretsInRuns(v view, digits *digits, encodings int) []span {
 	var found []span
 
 	for _, d := range v.runs(digits) {
