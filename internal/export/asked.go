@@ -219,6 +219,8 @@ type Before struct {
 	// ExportedAt is zero where it is not known.
 	ExportedAt time.Time
 	EntryCount int64
+	// FirstTime is that of the oldest entry, zero where there is none.
+	FirstTime time.Time
 	// Window is the one that was read, and BeyondRetention that it began before the
 	// retention already then.
 	Window          auditlog.Window
@@ -247,11 +249,13 @@ func (e *ShrinkError) Error() string {
 // left, given the arguments in which their queries differ. Of a window that moves, an
 // export is expected to lose what the last one had. One whose bounds are written the
 // same must not end earlier either, as after a clock was set back.
-func (b *Before) shrinks(a Asked, differs []string, count int64, c *auditlog.Completeness) bool {
+func (b *Before) shrinks(a Asked, differs []string, count int64, c *auditlog.Completeness, now time.Time) bool {
 	covered := !c.Window.Start.After(b.Window.Start) && !c.Window.End.Before(b.Window.End)
 	fewer := count < b.EntryCount
 
 	switch {
+	case b.keepsDropped(c, now):
+		return true
 	case covered && c.BeyondRetention:
 		return fewer || !b.BeyondRetention
 	case fewer && (covered || !a.moves() && a.sameBounds(b.Asked)):
@@ -261,10 +265,19 @@ func (b *Before) shrinks(a Asked, differs []string, count int64, c *auditlog.Com
 	}
 }
 
+// keepsDropped says whether the export has entries that the cloud has dropped since, and
+// that nobody expects it to lose: of a window that moves, an export is as long as the
+// window.
+func (b *Before) keepsDropped(c *auditlog.Completeness, now time.Time) bool {
+	oldest := auditlog.NewCompleteness(auditlog.Window{Start: b.FirstTime}, c.Retention, now)
+
+	return c.Retention > 0 && !now.IsZero() && !b.moves() && !b.FirstTime.IsZero() && oldest.BeyondRetention
+}
+
 // LostBy says whether something would be lost if a new export stayed alone, which was
 // asked for that and had that result.
 func (b *Before) LostBy(a Asked, r *Result) bool {
-	return b.shrinks(a, a.Query.Different(b.Query), r.EntryCount, &r.Completeness)
+	return b.shrinks(a, a.Query.Different(b.Query), r.EntryCount, &r.Completeness, r.ExportedAt)
 }
 
 func (a Asked) sameBounds(o Asked) bool {

@@ -66,10 +66,14 @@ func Describe(path string) (Description, error) {
 	}
 
 	d := Description{
-		Asked: m.asked(), Hidden: m.asked().hidden(), Compression: m.Compression, Shape: m.Shape, SpreadsheetSafe: m.SpreadsheetSafe, CSV: m.CSV,
+		Asked: m.asked(), Compression: m.Compression, Shape: m.Shape, SpreadsheetSafe: m.SpreadsheetSafe, CSV: m.CSV,
 		EntryCount: m.EntryCount, Bytes: file.Bytes, SHA256: file.SHA256, ManifestSHA256: sum,
 		ExportedAt: m.ExportedAt, WindowStart: m.Window.Start, WindowEnd: m.Window.End,
 		Statement: m.Completeness, Source: m.Source, Rules: m.Redaction.written(),
+	}
+
+	if m.Redaction != nil {
+		d.Hidden = d.hidden()
 	}
 
 	if m.Query.Where != nil {

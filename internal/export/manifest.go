@@ -162,6 +162,20 @@ func (m *manifest) window() auditlog.Window {
 	return auditlog.Window{Start: start, End: end}
 }
 
+// firstTime is that of the oldest entry, zero where there is none or it cannot be told.
+func (m *manifest) firstTime() time.Time {
+	if m.FirstEntry == nil {
+		return time.Time{}
+	}
+
+	t, err := time.Parse(time.RFC3339Nano, m.FirstEntry.Time)
+	if err != nil {
+		return time.Time{}
+	}
+
+	return t
+}
+
 // exportedAt is zero where it cannot be told.
 func (m *manifest) exportedAt() time.Time {
 	t, err := time.Parse(time.RFC3339Nano, m.ExportedAt)
@@ -174,7 +188,12 @@ func (m *manifest) exportedAt() time.Time {
 
 // describes returns what the manifest says of the data file of that name.
 func (m *manifest) describes(name string) (manifestFile, bool) {
-	if m.ManifestVersion < manifestVersion || m.Tool == "" {
+	counted := int64(0)
+	for _, n := range m.CountsByOperation {
+		counted += n
+	}
+
+	if m.ManifestVersion < manifestVersion || m.Tool == "" || m.EntryCount != counted {
 		return manifestFile{}, false
 	}
 

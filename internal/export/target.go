@@ -270,7 +270,7 @@ func (s *Spec) checkOwner() error {
 
 	if there != nil && !s.remembers(there) {
 		differs := s.shown(there.Asked).Different(there.Asked)
-		if len(differs) == 0 {
+		if len(differs) == 0 && there.redaction != nil {
 			differs = there.hidden()
 		}
 
@@ -337,7 +337,7 @@ func before(path string) (*Before, error) {
 
 	return &Before{
 		Asked: m.asked(), SHA256: file.SHA256, ManifestSHA256: sum, ExportedAt: m.exportedAt(), EntryCount: m.EntryCount,
-		Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention, redaction: m.Redaction,
+		FirstTime: m.firstTime(), Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention, redaction: m.Redaction,
 	}, nil
 }
 
@@ -370,7 +370,7 @@ func checkFiles(path string) error {
 	}
 
 	if ours {
-		return nil
+		return checkChecksums(path, described)
 	}
 
 	for _, suffix := range []string{ManifestSuffix, ChecksumSuffix} {
@@ -424,17 +424,23 @@ func checkWritten(path, manifestSum string) error {
 		return &NotWrittenError{Path: path + ManifestSuffix, Expected: manifestSum, Found: s.ManifestSHA256}
 	}
 
-	if err := checkFiles(path); err != nil {
+	return checkFiles(path)
+}
+
+// checkChecksums returns a *ForeignFileError where the checksum file is there, and is of
+// other files than the manifest and what it describes: one of the three was changed.
+func checkChecksums(path string, described manifestFile) error {
+	found, _, exists, err := hashIfThere(path + ChecksumSuffix)
+	if err != nil || !exists {
 		return err
 	}
 
-	// Without data, only the manifest says what the checksum file held.
-	_, described, _, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	manifestSum, _, err := durable.Hash(path + ManifestSuffix)
 	if err != nil {
 		return err
 	}
 
-	if s.ChecksumSHA256 != "" && s.ChecksumSHA256 != checksumsSum(path, described.SHA256, manifestSum) {
+	if found != checksumsSum(path, described.SHA256, manifestSum) {
 		return &ForeignFileError{Path: path + ChecksumSuffix}
 	}
 

@@ -168,6 +168,15 @@ func Write(
 
 	s.Path = filepath.Clean(s.Path)
 
+	// What an interrupted run has decided on is finished first, and is not what is
+	// remembered.
+	interrupted, err := durable.Interrupted(s.Path)
+	if err != nil {
+		return Result{}, err
+	}
+
+	s.RefuseChanged = s.RefuseChanged && !interrupted
+
 	if err := CheckTarget(s); err != nil {
 		return Result{}, err
 	}
@@ -376,13 +385,18 @@ func (w *writer) holdsAll(c *auditlog.Completeness) error {
 		return err
 	}
 
+	now := w.spec.ExportedAt
+	if w.spec.Info.Copy {
+		now = time.Time{}
+	}
+
 	for _, b := range []*Before{w.spec.Before, there} {
-		if b == nil || !b.shrinks(w.spec.Asked(), w.differs(b, b == there), w.count, c) {
+		if b == nil || !b.shrinks(w.spec.Asked(), w.differs(b, b == there), w.count, c, now) {
 			continue
 		}
 
 		e := &ShrinkError{Kept: *b, Count: w.count, Window: c.Window}
-		if c.BeyondRetention {
+		if c.BeyondRetention || b.keepsDropped(c, now) {
 			e.Retention = c.Retention
 		}
 

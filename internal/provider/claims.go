@@ -37,6 +37,7 @@ type claims struct {
 // made is an export that this run has made.
 type made struct {
 	asked  export.Asked
+	rules  map[string]string
 	result export.Result
 	// less says that the user lets it hold less than the one before.
 	less bool
@@ -48,6 +49,17 @@ func (n *made) takesFrom(old *exportModel, c *configured) bool {
 	before := old.before(c)
 
 	return !n.less && (before == nil || before.LostBy(n.asked, &n.result))
+}
+
+// replaces says whether the new export is the old one made again, and holds as much.
+func (n *made) replaces(old *exportModel, c *configured) bool {
+	before := old.before(c)
+	if n.less || before == nil {
+		return n.less
+	}
+
+	return len(n.asked.Different(before.Asked)) == 0 && export.SameRules(n.rules, mapOf(old.Redact)) &&
+		!sourceFrom(old.Source).Differs(n.result.Source) && !before.LostBy(n.asked, &n.result)
 }
 
 // leave remembers an export that was taken out of the state for another one.

@@ -100,7 +100,7 @@ func (r *exportResource) Create(ctx context.Context, req resource.CreateRequest,
 		r.c.exports.remember(n)
 	}
 
-	if old != nil && !old.KeepOnDestroy.ValueBool() {
+	if old != nil {
 		resp.Diagnostics.Append(r.settle(&m, old, n)...)
 	}
 
@@ -110,22 +110,31 @@ func (r *exportResource) Create(ctx context.Context, req resource.CreateRequest,
 }
 
 // settle removes the export that a new one was to take the place of, where it has: not
-// unless the new one was made, and holds as much.
+// unless the new one was made, is the same export and holds as much. What is in the way
+// of removing it is no error, since the new one is there.
 func (r *exportResource) settle(m, old *exportModel, n *made) diag.Diagnostics {
 	switch {
 	case n == nil:
 		p := leftWarning(old.Path.ValueString())
-		p.cause = "No export was made in its place, so it was not removed. The state does not have it any more."
-		p.next = "Apply again; what is not replaced then, remove yourself."
+		p.cause = "No export was made in its place, so it is as it was. Terraform has taken it out of the state."
+		p.next = "Bring it back with terraform import, whose id is the path, before anything else; then apply without replacing it."
 
 		return diag.Diagnostics{p.warning()}
-	case m.sameFile(old):
+	case m.sameFile(old), old.keeps():
 		return nil
-	case n.takesFrom(old, r.c):
+	case !n.replaces(old, r.c):
 		return diag.Diagnostics{fullerWarning(old).warning()}
-	default:
-		return r.remove(old)
 	}
+
+	removed := r.remove(old)
+	if removed.HasError() {
+		p := leftWarning(old.Path.ValueString())
+		p.cause = "It was changed after it was written, or could not be removed: " + removed[0].Detail()
+
+		return diag.Diagnostics{p.warning()}
+	}
+
+	return removed
 }
 
 // Read looks whether the files are still the ones that were written. It asks no
@@ -286,7 +295,7 @@ func (r *exportResource) Delete(ctx context.Context, req resource.DeleteRequest,
 	case resp.Diagnostics.HasError():
 	case len(making) > 0 && r.c != nil:
 		resp.Diagnostics.Append(r.leave(&m, making)...)
-	case m.KeepOnDestroy.ValueBool():
+	case m.keeps():
 	case r.c != nil && r.c.exports.wrote(m.file()): // The new one is made first, and is what lies there by now,
 		resp.Diagnostics.Append(leftWarning(m.Path.ValueString()).warning())
 	case r.c != nil && r.c.exports.holdsLess(&m, r.c): // or lies elsewhere.
@@ -305,7 +314,7 @@ func (r *exportResource) leave(m *exportModel, making []byte) diag.Diagnostics {
 		return nil
 	}
 
-	if m.KeepOnDestroy.ValueBool() {
+	if m.keeps() {
 		return nil
 	}
 
@@ -549,7 +558,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 	}
 
 	m.setResults(result)
-	n := made{asked: spec.Asked(), result: result, less: m.AllowShrink.ValueBool()}
+	n := made{asked: spec.Asked(), rules: mapOf(m.Redact), result: result, less: m.AllowShrink.ValueBool()}
 
 	diags.Append(m.readWarnings(service.Info(), query, result.Completeness)...)
 	diags.Append(longCellsWarning(m.Path.ValueString(), result.Notes)...)

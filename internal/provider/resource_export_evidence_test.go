@@ -405,7 +405,9 @@ func TestAReplacementTakesNothingAway(t *testing.T) {
 		"moved, to less, kept from then": {arguments: args{"path": "july", "keep_on_destroy": true}, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
 		"moved, tainted":                 {arguments: args{"path": "july"}, tainted: true, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
 		"moved, to less, as wanted":      {arguments: args{"path": "july", "allow_shrink": true}, empties: true, left: []string{"july"}},
-		"moved, to another query":        {arguments: args{"path": "july", "operations": list("delete")}, left: []string{"july"}},
+		"moved, to another query":        {arguments: args{"path": "july", "operations": list("delete")}, warns: "is another one", left: []string{"july", "june"}},
+		"moved, to another window":       {arguments: args{"path": "july", "start": "2026-06-15T00:00:00Z"}, warns: "is another one", left: []string{"july", "june"}},
+		"moved, with less of each":       {arguments: args{"path": "july", "redact": args{"actor": "drop"}}, warns: "is another one", left: []string{"july", "june"}},
 		"replaced, no answer":            {breaks: true, fails: "Export UpCloud audit logs", warns: notMade, left: []string{"june"}},
 		"moved, no answer":               {arguments: args{"path": "july"}, breaks: true, fails: "Export UpCloud audit logs", warns: notMade, left: []string{"june"}},
 	} {
@@ -627,6 +629,102 @@ func TestARedactedExportIsNotReplacedByAnother(t *testing.T) {
 	newcomer := newManaged(run(key), provider.ExportType)
 	newcomer.plan(run(key), with(base, args{"redact": args{"actor": "hash", "raw": "drop"}}))
 	newcomer.does("create")
+}
+
+// An export that begins before the retention keeps what the service has dropped since,
+// also where the new one would have more entries, of later days.
+func TestExportKeepsWhatTheServiceHasDropped(t *testing.T) {
+	t.Parallel()
+
+	for name, arguments := range map[string]args{
+		"made again":          {"triggers": args{"again": "1"}},
+		"another start":       {"start": "2026-06-02T00:00:00Z"},
+		"a window that moves": {"start": nil, "last": "30d"},
+	} {
+		w := newWorld(t, fakeapi.Options{Entries: 120, Seed: 34, NoExamples: true})
+		base := w.exportArgs("june")
+		delete(base, "end")
+
+		// The window begins before the retention already when the export is made.
+		w.later.Store(int64(160 * 24 * time.Hour))
+
+		m := newManaged(w.run(), provider.ExportType)
+		m.apply(w.run(), with(base, args{"start": "2025-06-02T00:00:00Z"}))
+
+		before := w.content(".")
+
+		w.later.Store(int64(185 * 24 * time.Hour))
+
+		for i := range 200 {
+			w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
+				Time: w.now().Add(-time.Hour), CloudEventID: fmt.Sprintf("01HQXYZ%019d", i), Action: "update", ResourceType: "server", Origin: "api", AuthType: "api", AccountUsername: "ci",
+			})
+		}
+
+		m.apply(w.run(), with(with(base, args{"start": "2025-06-02T00:00:00Z"}), arguments))
+		m.fails("Entries kept so far", "allow_shrink = true")
+
+		if diff := cmp.Diff(before, w.content(".")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// The log of another account is another one, however much it holds.
+func TestAMovedExportOfAnotherAccountTakesNothingAway(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 34, NoExamples: true})
+	run := func(account string) configured {
+		return w.provider(t, with(w.settings(), args{"upcloud": with(w.settings()["upcloud"].(args), args{"account": account})}))
+	}
+	base := with(w.exportArgs("june"), args{"keep_on_destroy": false})
+
+	m := newManaged(run("first"), provider.ExportType)
+	m.apply(run("first"), base)
+	m.apply(run("second"), with(base, args{"path": w.file("july")}))
+	m.warns("The audit log export was left where it is", w.file("june"), "is another one")
+
+	if got := w.files("."); len(got) != 6 {
+		t.Errorf("files are %v", got)
+	}
+}
+
+// Nothing but the manifest remembers an export whose state was lost, and one that does
+// not fit to what lies beside it is no memory.
+func TestAManifestThatWasChangedGuardsNothing(t *testing.T) {
+	t.Parallel()
+
+	for name, change := range map[string]func(string) string{
+		"no entries": func(s string) string {
+			return regexp.MustCompile(`"entry_count": \d+`).ReplaceAllString(s, `"entry_count": 0`)
+		},
+		"a few less": func(s string) string {
+			return regexp.MustCompile(`"entry_count": \d+`).ReplaceAllString(s, `"entry_count": -1`)
+		},
+		"another window": func(s string) string {
+			return strings.ReplaceAll(s, "2026-06-30T00:00:00.000000Z", "2026-06-02T00:00:00.000000Z")
+		},
+	} {
+		w := newWorld(t, fakeapi.Options{Entries: 120, Seed: 34, NoExamples: true})
+		base := w.exportArgs("june")
+		newManaged(w.run(), provider.ExportType).apply(w.run(), base)
+		w.write("june.manifest.json", change(w.read("june.manifest.json")))
+
+		before := w.content(".")
+
+		if err := w.fake.Load(strings.NewReader("")); err != nil {
+			t.Fatal(err)
+		}
+
+		m := newManaged(w.run(), provider.ExportType)
+		m.apply(w.run(), base)
+		m.fails("Export audit logs", "was changed since")
+
+		if diff := cmp.Diff(before, w.content(".")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
 }
 
 // What happens between a plan and its apply counts as what happened before the plan.

@@ -195,6 +195,9 @@ func (m *exportModel) serviceName(c *configured) string {
 	return name
 }
 
+// keeps says whether the files outlive the resource. A state that does not say keeps them.
+func (m *exportModel) keeps() bool { return m.KeepOnDestroy.IsNull() || m.KeepOnDestroy.ValueBool() }
+
 // before is what the state remembers of the export that it is of.
 func (m *exportModel) before(c *configured) *export.Before {
 	asked, err := m.asked(c)
@@ -206,7 +209,7 @@ func (m *exportModel) before(c *configured) *export.Before {
 
 	return &export.Before{
 		Asked: asked, SHA256: m.SHA256.ValueString(), ManifestSHA256: m.ManifestSHA256.ValueString(), EntryCount: m.EntryCount.ValueInt64(),
-		Window: auditlog.Window{Start: parseTime(m.WindowStart), End: parseTime(m.WindowEnd)}, BeyondRetention: ok && beyond.ValueBool(),
+		FirstTime: parseTime(m.FirstTime), Window: auditlog.Window{Start: parseTime(m.WindowStart), End: parseTime(m.WindowEnd)}, BeyondRetention: ok && beyond.ValueBool(),
 	}
 }
 
@@ -608,7 +611,7 @@ func (m *exportModel) beyondRetention(info auditlog.Info, c auditlog.Completenes
 	}
 
 	p = p.with("Entries kept so far", strconv.FormatInt(kept, 10))
-	then := "; the export is not replaced by one that holds less."
+	then := "; the apply is refused where the export would hold less, or what the service has dropped since would be lost with it."
 
 	if !replaced {
 		then = "; the export at the old path is not removed where the new one holds less."
@@ -647,7 +650,7 @@ func leftWarning(file string) problem {
 // fullerWarning says that a new export was made elsewhere, and the old one left.
 func fullerWarning(old *exportModel) problem {
 	p := leftWarning(old.Path.ValueString())
-	p.cause = "The export that was made in its place does not hold as much, so it was not removed. The state does not have it any more."
+	p.cause = "The export that was made in its place is another one, or does not hold as much, so it was not removed. The state does not have it any more."
 	p.next = "Keep it, or remove it yourself."
 
 	return p.with("Entries kept so far", strconv.FormatInt(old.EntryCount.ValueInt64(), 10))
