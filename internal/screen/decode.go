@@ -304,7 +304,7 @@ func newDigits(bits, group int, alphabets ...string) *digits {
 
 	for _, alphabet := range alphabets {
 		for i, c := range []byte(alphabet) {
-			d.values[c] = uint8(i + 1) //nolint:gosec // There are at most 64.
+			d.values[c] = uint8(i + 1)
 		}
 	}
 
