@@ -4,7 +4,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"flag"
 	"log"
 	"os"
@@ -32,19 +31,8 @@ func main() {
 		Version:   version,
 		Clock:     time.Now,
 		LookupEnv: os.LookupEnv,
-		Runner:    runner(),
 	}), options...)
 	if err != nil {
 		log.Fatal(screen.Lines(err.Error()))
 	}
-}
-
-// runner tells this process from every other, for people as well.
-func runner() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-
-	return host + "-" + rand.Text()
 }

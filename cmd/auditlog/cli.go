@@ -19,8 +19,9 @@ type cli struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Mock   mockCommand   `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
-	Verify verifyCommand `cmd:"" help:"Verify an archive: every byte, every link, the signature and the head; or the files of an export. Exit code 0 when all is well, 1 when not."`
-	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoint and check it."`
+	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof. Exit code 0 when all is well, 1 when something is altered or missing, 2 when that could not be checked."`
+	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
+	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
 }
 
 // environment is what a subcommand may touch of the world around it.
@@ -61,7 +62,24 @@ func run(ctx context.Context, args []string, env environment) int {
 		if misuse := (*kong.ParseError)(nil); errors.As(err, &misuse) {
 			_, _ = fmt.Fprintln(env.stderr, "Run auditlog --help for what there is.")
 		}
-		return 1
+
+		return exitCode(err)
 	}
 	return 0
 }
+
+// exitCode is 1 where something was found to be wrong, or did not work, and 2 where it could not be checked.
+func exitCode(err error) int {
+	if unchecked := (*uncheckedError)(nil); errors.As(err, &unchecked) {
+		return 2
+	}
+
+	return 1
+}
+
+// uncheckedError says that something could not be checked, which is neither good nor bad.
+type uncheckedError struct{ err error }
+
+func (e *uncheckedError) Error() string { return e.err.Error() }
+
+func (e *uncheckedError) Unwrap() error { return e.err }

@@ -9,31 +9,53 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
-// verifyCommand checks an archive or an export on whatever copy of it is at hand.
+// verifyCommand checks an archive, exports or a proof, on whatever copy of it is at hand.
 type verifyCommand struct {
-	Destination string `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=… Or an export: its file."`
-	PublicKey   string `help:"Public key that must have signed the checkpoint, or the name of a file that holds it." placeholder:"KEY"`
-	Head        string `help:"A head remembered elsewhere, such as in Terraform's state: NUMBER:SHA256 of a segment's manifest." placeholder:"HEAD"`
+	Destination string `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=… Or an export, by any of its files; a directory of exports; a proof."`
+	PublicKey   string `help:"Public key that must have signed every checkpoint, or the name of a file that holds it." placeholder:"KEY"`
+	Head        string `help:"A head remembered elsewhere, such as in Terraform's state: NUMBER:SHA256 of a manifest." placeholder:"HEAD"`
+	Since       string `help:"A checkpoint remembered elsewhere, or the name of a file that holds it: the log has to have grown from it." placeholder:"CHECKPOINT"`
+	Origin      string `help:"Name that the archive has to have, as its checkpoints begin." placeholder:"ORIGIN"`
 	JSON        bool   `name:"json" help:"Print the report as JSON."`
 }
 
-// errInvalid makes the exit code 1; what is wrong has been printed.
-var errInvalid = errors.New("the archive is not what it should be")
+// What makes the exit code 1; what is wrong has been printed.
+var (
+	errInvalid      = errors.New("the archive is not what it should be")
+	errInvalidProof = errors.New("the proof is not what it should be")
+)
 
 // Run prints a report and fails when anything is wrong.
 func (c *verifyCommand) Run(ctx context.Context, env environment) error {
+	err := c.verify(ctx, env)
+
+	switch {
+	case err == nil, errors.Is(err, errInvalid), errors.Is(err, errInvalidExport), errors.Is(err, errInvalidProof):
+		return err
+	default:
+		return &uncheckedError{err}
+	}
+}
+
+func (c *verifyCommand) verify(ctx context.Context, env environment) error {
+	if proof, ok := c.proofAt(); ok {
+		return c.verifyProof(proof, env)
+	}
+
 	if path, ok := c.exportAt(); ok {
-		return c.verifyExport(path, env)
+		return c.verifyExports([]string{path}, env)
+	}
+
+	if paths := c.exportsIn(); len(paths) > 0 {
+		return c.verifyExports(paths, env)
 	}
 
 	o, err := c.options()
@@ -41,7 +63,9 @@ func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 		return err
 	}
 
-	c.noteExports(env)
+	if err := c.checkKind(); err != nil {
+		return err
+	}
 
 	store, err := durable.OpenStore(ctx, c.Destination, durable.StoreOptions{})
 	if err != nil {
@@ -53,15 +77,8 @@ func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 		return fmt.Errorf("verify %s: %w", c.Destination, err)
 	}
 
-	if c.JSON {
-		encoder := json.NewEncoder(env.stdout)
-		encoder.SetIndent("", "  ")
-
-		if err := encoder.Encode(report); err != nil {
-			return fmt.Errorf("print the report: %w", err)
-		}
-	} else {
-		printReport(env.stdout, report, o)
+	if err := c.print(env, report, func() { printReport(env.stdout, report) }); err != nil {
+		return err
 	}
 
 	if !report.Valid {
@@ -71,11 +88,22 @@ func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 	return nil
 }
 
-// noteExports says of a directory that holds exports how they are verified.
-func (c *verifyCommand) noteExports(env environment) {
-	if found, err := filepath.Glob(filepath.Join(c.Destination, "*"+export.ChecksumSuffix)); err == nil && len(found) > 0 {
-		_, _ = fmt.Fprintf(env.stderr, "There are checksum files: if this is no archive, name an export itself, or verify all of them by sha256sum -c *%s.\n", export.ChecksumSuffix)
+// print prints a report as JSON where that is asked for, and for people else.
+func (c *verifyCommand) print(env environment, report any, forPeople func()) error {
+	if !c.JSON {
+		forPeople()
+
+		return nil
 	}
+
+	encoder := json.NewEncoder(env.stdout)
+	encoder.SetIndent("", "  ")
+
+	if err := encoder.Encode(report); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+
+	return nil
 }
 
 func (c *verifyCommand) options() (archive.VerifyOptions, error) {
@@ -87,43 +115,48 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 
 		const hashLength = 64
 		if !ok || err != nil || sequence < 1 || len(hash) != hashLength {
-			return o, errors.New("--head must be a segment's number, a colon and the SHA-256 of its manifest")
+			return o, errors.New("--head must be a manifest's number, a colon and its SHA-256")
 		}
 
 		o.Head = &archive.Head{Sequence: sequence, SHA256: strings.ToLower(hash)}
 	}
 
-	if c.PublicKey == "" {
-		return o, nil
+	o.Origin = c.Origin
+
+	if c.Since != "" {
+		since, err := archive.ParseCheckpoint(textOrFile(c.Since))
+		if err != nil {
+			return o, errors.New("--since is neither a checkpoint of an archive nor a file that holds one")
+		}
+
+		o.Since = &since
 	}
 
-	text := c.PublicKey
-	if file, err := os.ReadFile(c.PublicKey); err == nil {
-		text = string(file)
+	var err error
+	o.Verifiers, err = verifiersOf(c.PublicKey)
+
+	return o, err
+}
+
+// textOrFile is what a file holds, or the value itself where there is no file of that
+// name.
+func textOrFile(value string) string {
+	if file, err := os.ReadFile(value); err == nil {
+		return string(file)
 	}
 
-	verifier, err := archive.ParsePublicKey(text)
-	if errors.Is(err, archive.ErrPrivateKey) {
-		return o, errors.New("--public-key holds a private key, which must stay secret: give what \"auditlog keygen\" prints behind \"public key: \"")
-	}
-
-	if err != nil {
-		return o, errors.New("--public-key is neither a public key as \"auditlog keygen\" prints it nor a file that holds one")
-	}
-
-	o.Verifier = verifier
-
-	return o, nil
+	return value
 }
 
 // printReport tells a person what was found, and what was not looked at.
-func printReport(w io.Writer, r *archive.Report, o archive.VerifyOptions) {
+func printReport(w io.Writer, r *archive.Report) {
 	// One line each, whatever stands in the archive: it could look like the verdict else.
 	line := func(key, value string) { _, _ = fmt.Fprintf(w, "%-14s %s\n", screen.Text(key), screen.Text(value)) }
 
 	line("Archive", r.Destination)
 
-	if r.Segments > 0 {
+	if r.Origin != "" {
+		line("Origin", r.Origin)
 		line("Service", r.Service)
 
 		if r.Source.Endpoint != "" {
@@ -134,27 +167,34 @@ func printReport(w io.Writer, r *archive.Report, o archive.VerifyOptions) {
 			line("Account", strconv.Quote(r.Source.Account))
 		}
 
+		line("Manifests", strconv.FormatInt(r.Manifests, 10))
 		line("Segments", strconv.FormatInt(r.Segments, 10))
 		line("Entries", strconv.FormatInt(r.EntryCount, 10))
+	}
+
+	if r.EntryCount > 0 {
 		line("From", r.FirstTime)
 		line("To", r.LastTime)
+	}
+
+	if r.CoveredUntil != "" {
 		line("Covered until", r.CoveredUntil)
-		line("Head", fmt.Sprintf("%d:%s", r.Head.Sequence, r.Head.SHA256))
+	}
+
+	if r.Head.Sequence > 0 {
+		line("Head", r.Head.String())
 	}
 
 	for _, gap := range r.Gaps {
 		line("Gap", fmt.Sprintf("%s to %s, accepted when it was found", gap.From.Format("2006-01-02 15:04:05"), gap.To.Format("2006-01-02 15:04:05")))
 	}
 
-	switch {
-	case r.SignedBy != "":
+	if r.SignedBy != "" {
 		line("Signed by", r.SignedBy)
-	case o.Verifier == nil:
-		line("Signature", "not checked: give --public-key")
 	}
 
-	if o.Head == nil {
-		line("End", "not checked: give --head to see whether the end was cut off")
+	for _, text := range r.NotChecked {
+		line("Not checked", text)
 	}
 
 	for _, p := range r.Problems {
@@ -166,7 +206,8 @@ func printReport(w io.Writer, r *archive.Report, o archive.VerifyOptions) {
 
 // keygenCommand makes the keys that sign checkpoints and check them.
 type keygenCommand struct {
-	Name string `arg:"" help:"Name of the key, such as example.com/audit. It goes into every checkpoint."`
+	Name   string `arg:"" help:"Name of the key, such as example.com/audit. It goes into every checkpoint."`
+	Output string `short:"o" help:"File to write the private key to, which must not be there yet and which only you can read. Default: standard output." placeholder:"FILE"`
 }
 
 // Run prints both keys; the private one is for a secret store.
@@ -176,8 +217,16 @@ func (c *keygenCommand) Run(env environment) error {
 		return err
 	}
 
-	_, err = fmt.Fprintf(env.stdout, "AUDIT_SIGNING_KEY=%s\n%s%s\n", private, archive.PublicKeyLabel, public)
-	if err != nil {
+	text := "AUDIT_SIGNING_KEY=" + private + "\n"
+	if c.Output != "" {
+		text = private + "\n"
+	}
+
+	if err := writeNew(env, c.Output, []byte(text), keyPermission); err != nil {
+		return err
+	}
+
+	if _, err := fmt.Fprintf(env.stdout, "%s%s\n", archive.PublicKeyLabel, public); err != nil {
 		return fmt.Errorf("print the keys: %w", err)
 	}
 

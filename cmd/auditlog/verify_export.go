@@ -3,10 +3,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -30,29 +32,57 @@ func (c *verifyCommand) exportAt() (path string, ok bool) {
 	return path, err == nil && found
 }
 
-// verifyExport prints a report and fails when anything is wrong.
-func (c *verifyCommand) verifyExport(path string, env environment) error {
-	if c.PublicKey != "" || c.Head != "" {
-		return errors.New("--public-key and --head are for archives, and " + strconv.Quote(path) + " is an export")
+// exportsIn returns the paths of the exports in a directory that is no archive.
+func (c *verifyCommand) exportsIn() []string {
+	if strings.Contains(c.Destination, "://") || isArchive(c.Destination) {
+		return nil
 	}
 
-	report, err := export.Verify(path)
+	entries, err := os.ReadDir(c.Destination)
 	if err != nil {
-		return fmt.Errorf("verify %s: %w", strconv.Quote(path), err)
+		return nil
 	}
 
-	if c.JSON {
-		encoder := json.NewEncoder(env.stdout)
-		encoder.SetIndent("", "  ")
+	var paths []string
 
-		if err := encoder.Encode(report); err != nil {
-			return fmt.Errorf("print the report: %w", err)
+	for _, e := range entries {
+		path := export.DataPath(filepath.Join(c.Destination, e.Name()))
+		if strings.HasSuffix(e.Name(), export.ManifestSuffix) && !slices.Contains(paths, path) {
+			paths = append(paths, path)
 		}
-	} else {
-		printExport(env.stdout, report)
 	}
 
-	if !report.Valid {
+	return paths
+}
+
+// verifyExports prints a report of each export and fails when anything is wrong.
+func (c *verifyCommand) verifyExports(paths []string, env environment) error {
+	if c.PublicKey != "" || c.Head != "" || c.Since != "" || c.Origin != "" {
+		return errors.New("--public-key, --head, --since and --origin are for archives, and " + strconv.Quote(paths[0]) + " is an export")
+	}
+
+	valid := true
+
+	for i, path := range paths {
+		report, err := export.Verify(path)
+		if err != nil {
+			return fmt.Errorf("verify %s: %w", strconv.Quote(path), err)
+		}
+
+		valid = valid && report.Valid
+
+		if err := c.print(env, report, func() {
+			if i > 0 {
+				_, _ = fmt.Fprintln(env.stdout)
+			}
+
+			printExport(env.stdout, report)
+		}); err != nil {
+			return err
+		}
+	}
+
+	if !valid {
 		return errInvalidExport
 	}
 

@@ -5,17 +5,21 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -64,38 +68,15 @@ func TestVerifyCommand(t *testing.T) {
 	private, public, _ := strings.Cut(strings.TrimPrefix(keys, "AUDIT_SIGNING_KEY="), "\npublic key: ")
 	public = strings.TrimSpace(public)
 
-	signer, err := archive.ParsePrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-
 	dir := t.TempDir()
-
-	store, err := durable.OpenStore(t.Context(), dir, durable.StoreOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
-
-	a, err := archive.Open(t.Context(), archive.Options{
-		Store: store, Service: single{}, Format: export.FormatNDJSON, Compression: export.CompressionNone, Start: now.Add(-time.Hour),
-		Signer: signer, Clock: func() time.Time { return now }, Holder: "test", Tool: "test",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	r, err := a.Append(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-
+	r := archived(t, dir, private)
 	head := fmt.Sprintf("1:%s", r.Head.SHA256)
 
 	code, out, errs := auditlogRun(t, "verify", dir, "--public-key", public, "--head", head)
-	want := "Archive        " + dir + `
+	origin, _, _ := strings.Cut(r.Checkpoint, "\n")
+	want := "Archive        " + dir + "\nOrigin         " + origin + `
 Service        upcloud
+Manifests      1
 Segments       1
 Entries        1
 From           2026-06-30T11:00:00.000000Z
@@ -110,12 +91,25 @@ Verdict        OK
 		t.Errorf("exit code %d, %s\n%s\nwant\n%s", code, errs, out, want)
 	}
 
+	since := filepath.Join(t.TempDir(), "checkpoint")
+	if err := os.WriteFile(since, []byte(r.Checkpoint), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", public, "--since", since, "--origin", origin); code != 0 || strings.Contains(out, "Not checked") {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+
+	if code, out, _ := auditlogRun(t, "verify", dir, "--origin", origin+"x"); code != 1 || !strings.Contains(out, "FOREIGN        checkpoint: it is the archive "+origin) {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+
 	keyFile := filepath.Join(t.TempDir(), "key.pub")
 	if err := os.WriteFile(keyFile, []byte(public+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 
-	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 0 || !strings.Contains(out, "End            not checked: give --head") {
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 0 || !strings.Contains(out, "Not checked    Whether the end was cut off: ") {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
@@ -131,7 +125,7 @@ Verdict        OK
 		t.Fatal(err)
 	}
 
-	if code, _, errs := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 1 || !strings.Contains(errs, "holds a private key") || strings.Contains(errs, private) {
+	if code, _, errs := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 2 || !strings.Contains(errs, "holds a private key") || strings.Contains(errs, private) {
 		t.Errorf("exit code %d, %s", code, errs)
 	}
 
@@ -157,11 +151,153 @@ Verdict        OK
 		t.Errorf("standard error is %q", errs)
 	}
 
-	for _, args := range [][]string{{"verify", dir, "--head", "1"}, {"verify", dir, "--public-key", "x"}, {"verify", "s3://"}, {"verify"}, {"keygen", "a b"}} {
+	for _, args := range [][]string{{"verify", dir, "--head", "1"}, {"verify", dir, "--since", "x"}, {"verify", dir, "--public-key", "x"}, {"verify", "s3://"}} {
+		if code, _, errs := auditlogRun(t, args...); code != 2 || errs == "" {
+			t.Errorf("%v: exit code %d, %q", args, code, errs)
+		}
+	}
+
+	for _, args := range [][]string{{"verify"}, {"keygen", "a b"}} {
 		if code, _, errs := auditlogRun(t, args...); code != 1 || errs == "" {
 			t.Errorf("%v: exit code %d, %q", args, code, errs)
 		}
 	}
+}
+
+// TestVerifySaysWhatIsThere: pointed at something else than an archive, it says what that is and what to type.
+func TestVerifySaysWhatIsThere(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	for _, name := range []string{"parent/archive/checkpoints", "empty", "other"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for _, name := range []string{"other/a.txt", "file.txt"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for name, want := range map[string]string{
+		"parent": "there is one below it: type auditlog verify " + strconv.Quote(filepath.Join(dir, "parent", "archive")), "empty": "is empty",
+		"other": "holds no archive and no export", "nothing": "there is nothing at",
+	} {
+		if code, _, errs := auditlogRun(t, "verify", filepath.Join(dir, name)); code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit code %d, %s", name, code, errs)
+		}
+	}
+}
+
+// TestProveCommand: what is proven is verified with nothing else at hand.
+func TestProveCommand(t *testing.T) {
+	t.Parallel()
+
+	_, keys, _ := auditlogRun(t, "keygen", "example.com/audit")
+	private, public, _ := strings.Cut(strings.TrimPrefix(keys, "AUDIT_SIGNING_KEY="), "\npublic key: ")
+	public = strings.TrimSpace(public)
+
+	dir := t.TempDir()
+	archived(t, dir, private)
+
+	proof := filepath.Join(t.TempDir(), "deletion.tlog-proof")
+
+	if code, _, errs := auditlogRun(t, "prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", public, "-o", proof); code != 0 {
+		t.Fatalf("exit code %d, %s", code, errs)
+	}
+
+	code, out, errs := auditlogRun(t, "verify", proof, "--public-key", public)
+	if code != 0 || !strings.HasSuffix(out, "Verdict        OK\n") || !strings.Contains(out, "Signed by      example.com/audit\nEntry          {\"id\":\"01HQXYZ123456789ABCDEFGHJK\",") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+
+	if code, out, _ := auditlogRun(t, "verify", proof); code != 0 || !strings.Contains(out, "Not checked    Who signed") {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+
+	var report struct {
+		Valid bool   `json:"valid"`
+		Entry string `json:"entry"`
+	}
+
+	_, out, _ = auditlogRun(t, "verify", proof, "--json")
+	if err := json.Unmarshal([]byte(out), &report); err != nil || !report.Valid || !strings.Contains(report.Entry, `"id":"01HQXYZ123456789ABCDEFGHJK"`) {
+		t.Errorf("%v: %s", err, out)
+	}
+
+	_, other, _ := auditlogRun(t, "keygen", "example.com/audit")
+	_, other, _ = strings.Cut(other, "\npublic key: ")
+
+	if code, out, _ := auditlogRun(t, "verify", proof, "--public-key", other); code != 1 || !strings.Contains(out, "not signed by the expected key") {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+
+	for _, args := range [][]string{
+		{"prove", dir, "--id", "b"}, {"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "-o", proof}, {"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", other}, {"prove", dir},
+	} {
+		if code, _, errs := auditlogRun(t, args...); code != 1 || errs == "" {
+			t.Errorf("%v: exit code %d", args, code)
+		}
+	}
+}
+
+// TestKeygenWritesAPrivateFile: nobody else can read it, and nothing is replaced.
+func TestKeygenWritesAPrivateFile(t *testing.T) {
+	t.Parallel()
+
+	file := filepath.Join(t.TempDir(), "key")
+
+	code, out, _ := auditlogRun(t, "keygen", "example.com/audit", "-o", file)
+	if code != 0 || strings.Contains(out, "PRIVATE") || !strings.HasPrefix(out, "public key: ") {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+
+	text, err := os.ReadFile(file)
+	if err != nil || !strings.HasPrefix(string(text), "PRIVATE+KEY+example.com/audit+") {
+		t.Errorf("%v, %s", err, text)
+	}
+
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+
+	if code, _, _ := auditlogRun(t, "keygen", "example.com/audit", "-o", file); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// archived makes an archive of one entry.
+func archived(t *testing.T, dir, private string) archive.Result {
+	t.Helper()
+
+	signer, err := archive.ParsePrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	store, err := durable.OpenStore(t.Context(), dir, durable.StoreOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
+
+	a, err := archive.Open(t.Context(), archive.Options{
+		Store: store, Service: single{}, Format: export.FormatNDJSON, Compression: export.CompressionNone, Start: now.Add(-time.Hour),
+		Signer: signer, Clock: func() time.Time { return now }, Tool: "test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	r, err := a.Append(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return r
 }
 
 // The files of an export are verified by any of their names.
@@ -219,12 +355,12 @@ Origin         not checked: compare the line above with manifest_sha256 in Terra
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
-	if code, _, errs := auditlogRun(t, "verify", path, "--head", "1:x"); code != 1 || !strings.Contains(errs, "are for archives") {
+	if code, _, errs := auditlogRun(t, "verify", path, "--head", "1:x"); code != 2 || !strings.Contains(errs, "are for archives") {
 		t.Errorf("exit code %d, %s", code, errs)
 	}
 
-	if _, _, errs := auditlogRun(t, "verify", dir); !strings.Contains(errs, "name an export itself, or verify all of them by sha256sum -c *.sha256") {
-		t.Error(errs)
+	if code, out, _ := auditlogRun(t, "verify", dir); code != 1 || !strings.HasPrefix(out, "Export         "+path) {
+		t.Errorf("exit code %d, %s", code, out)
 	}
 
 	// A name of a file is text, not what a terminal obeys.
@@ -233,7 +369,7 @@ Origin         not checked: compare the line above with manifest_sha256 in Terra
 		t.Skip("the file system has no such names")
 	}
 
-	if code, out, errs := auditlogRun(t, "verify", hostile); code != 1 || strings.ContainsAny(out+errs, "\x1b") {
+	if code, out, errs := auditlogRun(t, "verify", hostile); code == 0 || strings.ContainsAny(out+errs, "\x1b") {
 		t.Errorf("exit code %d, %q, %q", code, out, errs)
 	}
 }
@@ -255,10 +391,17 @@ func TestVerifyPaintsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		manifest := fmt.Sprintf(`{"manifest_version":1,"sequence":1,"service":%[1]q,"source":{"service":%[1]q,"endpoint":%[1]q,"account":%[1]q},"previous":"","tool":%[1]q,`+
-			`"segment":{"key":"entries/00000001-%[1]s","first_entry":{"id":"a","time":%[1]q},"last_entry":{"id":"a","time":%[1]q}},"total_count":0,"start":"2026-01-01T00:00:00Z","covered_until":"2026-01-01T00:00:00Z","read_until":"2026-01-01T00:00:00Z"}`,
-			`\nVerdict        OK\u001b[2J\u202e`)
-		for file, text := range map[string]string{name + ".txt": "", "manifests/00000001.json": strings.ReplaceAll(manifest, `\\`, `\`), "checkpoint": evil} {
+		manifest := strings.ReplaceAll(fmt.Sprintf(`{"manifest_version":2,"sequence":1,"service":"upcloud","source":{"service":"upcloud","endpoint":%[1]q,"account":%[1]q},"previous":"","tool":%[1]q,`+
+			`"supplement":{"key":"supplements/00000001-%[1]s"},"segment":null,"total_count":0,"start":"2026-01-01T00:00:00Z","covered_until":"2026-01-01T00:00:00Z","read_until":"2026-01-01T00:00:00Z"}`,
+			`\nVerdict        OK\u001b[2J\u202e`), `\\`, `\`)
+		root := tlog.RecordHash([]byte(manifest))
+		point := "auditlogs.audit/upcloud/0123456789abcdef\n1\n" + base64.StdEncoding.EncodeToString(root[:]) + "\n"
+
+		for file, text := range map[string]string{name + ".txt": "", "manifests/00000001-x.json": manifest, "checkpoints/00000001": point, "checkpoint": evil} {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o700); err != nil {
+				t.Fatal(err)
+			}
+
 			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -266,7 +409,7 @@ func TestVerifyPaintsNothing(t *testing.T) {
 
 		for _, args := range [][]string{{"verify", dir}, {"verify", dir, "--json"}, {"verify", dir + "/" + evil}, {"verify", dir, "--head", evil}, {"verify", evil + "://"}, {evil}, {"verify", dir, "--" + evil}, {"mock", "--fault", evil}, {"mock", "--load", evil}, {"mock", "--now", evil}} {
 			code, out, errs := auditlogRun(t, args...)
-			if code != 1 {
+			if code == 0 {
 				t.Errorf("%q: exit code %d", args, code)
 			}
 
@@ -294,8 +437,10 @@ func TestReportsInJSONAreExact(t *testing.T) {
 	const name = "a\x1b\u202e\u009bé.txt"
 
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{name, "checkpoint"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	_, out, _ := auditlogRun(t, "verify", dir, "--json")

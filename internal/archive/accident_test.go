@@ -4,7 +4,6 @@ package archive_test
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -29,7 +30,7 @@ func TestVerifyTellsChangedLineEndings(t *testing.T) {
 	for _, compression := range []export.Compression{export.CompressionNone, export.CompressionGzip} {
 		f := built(t, export.FormatNDJSON, compression)
 
-		for name, o := range map[string]archive.VerifyOptions{"all that is known": {Verifier: f.verifier, Head: &f.head}, "nothing": {}} {
+		for name, o := range map[string]archive.VerifyOptions{"all that is known": {Verifiers: []note.Verifier{f.verifier}, Head: &f.head}, "nothing": {}} {
 			changed := newMemory()
 			want := []string{}
 
@@ -64,13 +65,13 @@ func TestVerifyTellsChangedLineEndings(t *testing.T) {
 			slices.Sort(got)
 			slices.Sort(want)
 
-			if report.Valid || !slices.Equal(got, want) || report.Head != f.head || (report.SignedBy == "") != (o.Verifier == nil) {
+			if report.Valid || !slices.Equal(got, want) || report.Head != f.head || (report.SignedBy == "") != (o.Verifiers == nil) {
 				t.Errorf("%s: got %v, want %v, head %v", name, got, want, report.Head)
 			}
 
 			// A change that line endings do not explain is not excused by them.
 			for _, key := range want {
-				if key == "checkpoint" && o.Verifier == nil {
+				if strings.HasPrefix(key, "checkpoint") && o.Verifiers == nil {
 					continue // Without a key, nobody knows its signature.
 				}
 
@@ -100,7 +101,7 @@ func TestVerifyNamesWhatSystemsLeave(t *testing.T) {
 	f := built(t, export.FormatNDJSON, export.CompressionZstd)
 
 	for key, system := range map[string]string{
-		".DS_Store": "macOS", "entries/cloud=upcloud/.DS_Store": "macOS", "manifests/._00000001.json": "macOS", "__MACOSX/._checkpoint": "macOS",
+		".DS_Store": "macOS", "entries/cloud=upcloud/.DS_Store": "macOS", "manifests/._00000001-0123456789abcdef.json": "macOS", "__MACOSX/._checkpoint": "macOS",
 		"Thumbs.db": "Windows", "entries/desktop.ini": "Windows", "$RECYCLE.BIN/desktop.ini": "Windows", ".Trash-1000/files/a": "Linux", ".directory": "Linux",
 		"README": "", "entries/x": "", "entries/.DS_Store.ndjson": "",
 	} {
@@ -108,12 +109,12 @@ func TestVerifyNamesWhatSystemsLeave(t *testing.T) {
 		m.objects = maps.Clone(f.store.objects)
 		m.objects[key] = nil
 
-		report, err := archive.Verify(t.Context(), m, archive.VerifyOptions{Verifier: f.verifier, Head: &f.head})
+		report, err := archive.Verify(t.Context(), m, archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &f.head})
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		want := archive.Problem{Finding: archive.FindingForeign, Key: key, Detail: "no manifest that can be read names it"}
+		want := archive.Problem{Finding: archive.FindingForeign, Key: key, Detail: "the log does not lead to it"}
 		if system != "" {
 			want.Detail += "; by its name it was left by an operating system (" + system + ")"
 		}
@@ -152,13 +153,6 @@ func TestAttributesOfDirectories(t *testing.T) {
 	}
 
 	run()
-
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-
-	// Older archives have none.
-	checkVerifies(t, store, archive.VerifyOptions{})
 	run()
 
 	if text, err := os.ReadFile(path); err != nil || string(text) != "* -text\n" {
@@ -167,11 +161,13 @@ func TestAttributesOfDirectories(t *testing.T) {
 
 	checkVerifies(t, store, archive.VerifyOptions{})
 
+	const altered = "it is not what manifest 1 says"
+
 	for text, want := range map[string]string{
-		"* -text\r\n":        restored,
-		"":                   `it is not the one that is written beside archives, whose text is "* -text\n"`,
-		"* -text\n* text\n":  `it is not the one that is written beside archives, whose text is "* -text\n"`,
-		"# =cmd\n* -text\n ": `it is not the one that is written beside archives, whose text is "* -text\n"`,
+		"* -text\r\n":        altered + "; " + restored,
+		"":                   altered,
+		"* -text\n* text\n":  altered,
+		"# =cmd\n* -text\n ": altered,
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -182,9 +178,19 @@ func TestAttributesOfDirectories(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		if want := (archive.Problem{Finding: archive.FindingAltered, Key: ".gitattributes", Detail: want}); len(report.Problems) != 1 || report.Problems[0] != want {
+		if want := (archive.Problem{Finding: archive.FindingAltered, Key: ".gitattributes", Sequence: 1, Detail: want}); len(report.Problems) != 1 || report.Problems[0] != want {
 			t.Errorf("%q: got %+v", text, report.Problems)
 		}
+	}
+
+	// It belongs to the archive, so that it cannot be taken away unseen.
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+
+	report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{})
+	if err != nil || len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingMissing || report.Problems[0].Key != ".gitattributes" {
+		t.Errorf("got %+v, %v", report, err)
 	}
 
 	// Somebody else's is not where an archive may begin, and no bucket gets one.
@@ -227,10 +233,16 @@ func TestGitKeepsArchives(t *testing.T) {
 			w.mustApply(o)
 		}
 
+		// Every file that has lines: all of them, as nothing is compressed.
+		names := slices.DeleteFunc(onDisk(t, filepath.Join(dir, "log")), func(name string) bool { return strings.HasPrefix(name, "tile/0/") })
+		missing := 0
+
 		if !told {
 			if err := os.Remove(filepath.Join(dir, "log", ".gitattributes")); err != nil {
 				t.Fatal(err)
 			}
+
+			missing = 1
 		}
 
 		git := func(in string, args ...string) {
@@ -262,15 +274,21 @@ func TestGitKeepsArchives(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		// A checkpoint, and three segments with their manifests.
-		if want := map[bool]int{true: 0, false: 7}[told]; len(report.Problems) != want {
-			t.Errorf("%t: got %+v", told, report.Problems)
-		}
+		altered := 0
 
 		for _, p := range report.Problems {
-			if !strings.HasSuffix(p.Detail, restored) {
-				t.Errorf("%s", fmt.Sprint(p))
+			switch {
+			case p.Finding == archive.FindingMissing && p.Key == ".gitattributes":
+				missing--
+			case strings.HasSuffix(p.Detail, restored):
+				altered++
+			default:
+				t.Errorf("%+v", p)
 			}
+		}
+
+		if want := map[bool]int{true: 0, false: len(names) - 1}[told]; altered != want || missing != 0 {
+			t.Errorf("%t: %d of %d are altered: %+v", told, altered, want, report.Problems)
 		}
 	}
 }

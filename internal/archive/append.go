@@ -20,6 +20,8 @@ import (
 // Result is what a run did.
 type Result struct {
 	Head Head
+	// Checkpoint is the newest one, with its signatures.
+	Checkpoint string
 	// Added is how many entries were archived, in how many segments.
 	Added    int64
 	Segments int64
@@ -60,15 +62,49 @@ type Pending struct {
 	Confirmed bool
 }
 
+// mostLosses bounds how often a run begins again since others were faster.
+const mostLosses = 100
+
 // Append archives what is new. On an error, what was archived before it stays
 // archived, and the next run goes on from there.
 func (a *Archive) Append(ctx context.Context) (Result, error) {
-	if a.signed && a.o.Signer == nil {
+	if a.point != nil && a.point.signed && a.o.Signer == nil {
 		return Result{}, ErrNoKey
 	}
 
 	// What runs left that were killed.
 	if _, err := durable.Sweep(ctx, a.o.Store, a.o.Clock().Add(-leftoverAge)); err != nil {
+		return Result{}, err
+	}
+
+	var added, segments int64
+
+	for range mostLosses {
+		result, err := a.append(ctx)
+		added, segments = added+result.Added, segments+result.Segments
+
+		if !errors.Is(err, ErrLost) {
+			result.Added, result.Segments = added, segments
+
+			return result, err
+		}
+
+		// What the others have written is found in the archive, and not written again.
+		if err := a.load(ctx); err != nil {
+			return Result{}, err
+		}
+
+		if err := a.check(); err != nil {
+			return Result{}, err
+		}
+	}
+
+	return Result{}, ErrLost
+}
+
+// append is one attempt. Its result counts what it archived also where it lost.
+func (a *Archive) append(ctx context.Context) (Result, error) {
+	if err := a.tidy(ctx); err != nil {
 		return Result{}, err
 	}
 
@@ -87,18 +123,16 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 		}
 
 		if err != nil {
-			r.leave(ctx, err)
-
-			return Result{}, err
+			return Result{Added: r.added, Segments: r.segments}, err
 		}
 	}
 
 	if err := r.finish(ctx); err != nil {
-		return Result{}, err
+		return Result{Added: r.added, Segments: r.segments}, err
 	}
 
 	return Result{
-		Head: a.head, Added: r.added, Segments: r.segments, CoveredUntil: r.reached(), Gaps: r.unfilled(), Lost: r.lost,
+		Head: a.Head(), Checkpoint: a.Checkpoint(), Added: r.added, Segments: r.segments, CoveredUntil: r.reached(), Gaps: r.unfilled(), Lost: r.lost,
 		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed, Named: r.scrubber.InQuery(a.o.Filters),
 	}, nil
 }
@@ -128,6 +162,10 @@ func (a *Archive) Pending(ctx context.Context, limit int64) (Pending, error) {
 
 	p.Unread = r.c.Unread
 
+	if err := r.checkFuture(); err != nil {
+		return Pending{}, err
+	}
+
 	if err := r.settleGaps(); err != nil {
 		return Pending{}, err
 	}
@@ -155,6 +193,10 @@ func (r *run) reached() time.Time {
 // coveredUntil is up to when everything is archived. What a refresh found
 // while other filters were in force says nothing about what these would have.
 func (a *Archive) coveredUntil() time.Time {
+	if a.last == nil {
+		return later(a.point.Covered.End, a.o.CoveredUntil)
+	}
+
 	if !maps.EqualFunc(a.last.Filters, a.filters(), slices.Equal) {
 		return a.last.CoveredUntil
 	}
@@ -189,6 +231,9 @@ type run struct {
 	confirmed bool
 	checked   *auditlog.Source
 
+	// before is where the log went on before this run, nil where that is not known.
+	before *auditlog.Position
+
 	scrubber *export.Scrubber
 	current  *segment
 	added    int64
@@ -198,30 +243,45 @@ type run struct {
 // begin finds the place in the log to go on from.
 func (a *Archive) begin(ctx context.Context) (*run, error) {
 	now := a.o.Clock().UTC()
-	r := &run{a: a, query: a.o.Filters, begunAfter: a.head.Sequence, known: map[string]bool{}, resumedBy: ResumedFromStart}
+	r := &run{a: a, query: a.o.Filters, begunAfter: a.size(), known: map[string]bool{}, resumedBy: ResumedFromStart}
 	r.query.Window = auditlog.Window{Start: a.o.Start.UTC(), End: now.Add(-a.o.SettleDelay).Truncate(time.Microsecond)}
 	r.query.SettleDelay = a.o.SettleDelay
 
-	if a.last == nil {
+	if a.point == nil {
 		r.covered = r.query.Window.Start
 
 		return r.settled(), nil
 	}
 
 	r.covered = a.coveredUntil()
+
+	if a.last == nil {
+		// Nothing has been archived, so that nothing can be archived twice.
+		return r.settled(), r.checkGap(now)
+	}
+
 	if err := r.checkGap(now); err != nil {
 		return nil, err
 	}
 
 	since := r.covered.Add(-a.o.Overlap)
 
+	if a.last.Resume != nil {
+		supplement, err := a.supplement(ctx, a.last)
+		if err != nil {
+			return nil, err
+		}
+
+		r.before = a.last.position(supplement)
+	}
+
 	_, follows := a.o.Service.(auditlog.Resumer)
-	if follows && a.last.Resume != nil && a.last.Resume.Link != "" && r.gap == nil {
+	if follows && r.before != nil && r.before.Link != "" && r.gap == nil {
 		r.resumedBy = ResumedByCursor
 
 		// A run that crashed between two segments had read on from here.
-		if a.last.Resume.Since.Before(since) {
-			since = a.last.Resume.Since
+		if r.before.Since.Before(since) {
+			since = r.before.Since
 		}
 	} else {
 		r.resumedBy = ResumedByOverlap
@@ -258,8 +318,9 @@ func (r *run) checkGap(now time.Time) error {
 		return nil
 	}
 
-	if r.a.o.AcceptGapAfter != r.a.head.Sequence {
-		return &GapError{After: r.a.head.Sequence, CoveredUntil: r.covered, Oldest: oldest}
+	// What comes before the first manifest cannot be asked about, and 0 accepts nothing.
+	if after := r.a.size(); r.a.o.AcceptGapAfter != after || after == 0 {
+		return &GapError{After: after, CoveredUntil: r.covered, Oldest: oldest}
 	}
 
 	r.gap = &Gap{From: r.covered, To: oldest}
@@ -295,13 +356,9 @@ func (r *run) recall(ctx context.Context, since time.Time) error {
 			return nil
 		}
 
-		head, previous, err := r.a.readManifest(ctx, m.Sequence-1)
+		previous, err := r.a.manifestAt(ctx, m.Sequence-1)
 		if err != nil {
 			return err
-		}
-
-		if head.SHA256 != m.Previous {
-			return fmt.Errorf("%w: %s is not what the one after it says", ErrBroken, manifestKey(head.Sequence))
 		}
 
 		m = previous
@@ -310,16 +367,11 @@ func (r *run) recall(ctx context.Context, since time.Time) error {
 
 // recallSegment reads a segment back, unless it holds nothing from the time on.
 func (r *run) recallSegment(ctx context.Context, m *Manifest, since time.Time) error {
-	last, err := time.Parse(time.RFC3339Nano, m.Segment.Last.Time)
-	if err != nil {
-		return fmt.Errorf("%w: %s has no readable time", ErrBroken, manifestKey(m.Sequence))
-	}
-
-	if last.Before(since) {
+	if m.Segment == nil || !m.Segment.Until.After(since) {
 		return nil
 	}
 
-	for e, err := range r.a.segmentEntries(ctx, m) {
+	for e, err := range entriesOf(ctx, r.a.o.Store, m.Segment) {
 		if err != nil {
 			return err
 		}
@@ -432,7 +484,7 @@ func (r *run) follow(ctx context.Context, yield func(auditlog.Entry, error) bool
 		return true, true
 	}
 
-	for e, err := range service.Resume(ctx, *r.a.last.Resume, r.query, &r.c) {
+	for e, err := range service.Resume(ctx, *r.before, r.query, &r.c) {
 		if errors.Is(err, auditlog.ErrPositionLost) {
 			return true, true
 		}
@@ -457,8 +509,8 @@ func (r *run) follow(ctx context.Context, yield func(auditlog.Entry, error) bool
 
 func (r *run) fallBack(ctx context.Context) error {
 	since := r.covered.Add(-r.a.o.Overlap)
-	if r.a.last.Resume.Since.Before(since) {
-		since = r.a.last.Resume.Since
+	if r.before.Since.Before(since) {
+		since = r.before.Since
 	}
 
 	r.resumedBy = ResumedByFallback
@@ -505,87 +557,87 @@ func (r *run) add(ctx context.Context, e auditlog.Entry) error {
 	return r.current.add(&e)
 }
 
-// finish writes what is left, and the checkpoint where it lags behind.
+// emptyAfter is how far a run has to have moved what is covered to say so in the log,
+// where it found nothing new. Until then the checkpoint before stands.
+const emptyAfter = 24 * time.Hour
+
+// finish writes what is left, and what has to be said of a log that holds nothing new.
 func (r *run) finish(ctx context.Context) error {
 	if r.c.Proof == "" && !r.unsettled {
 		return errors.New("the reading ended without a statement")
+	}
+
+	if err := r.checkFuture(); err != nil {
+		return err
 	}
 
 	if err := r.settleGaps(); err != nil {
 		return err
 	}
 
-	if r.current != nil {
-		if err := r.write(ctx, true); err != nil {
-			return err
-		}
+	switch {
+	case r.current != nil:
+		return r.write(ctx, true)
+	case r.segments > 0:
+		return nil
+	case r.a.point == nil:
+		return r.a.found(ctx, auditlog.Window{Start: r.a.o.Start, End: r.reached()})
+	case r.reached().Sub(r.a.committed()) > emptyAfter:
+		return r.write(ctx, true)
+	default:
+		return nil
+	}
+}
+
+// committed is up to when everything is archived as the log says.
+func (a *Archive) committed() time.Time {
+	if a.last == nil {
+		return a.point.Covered.End
 	}
 
-	if r.a.checkpointed < r.a.head.Sequence {
-		if err := r.a.writeCheckpoint(ctx); err != nil {
-			return err
-		}
+	return a.last.CoveredUntil
+}
+
+// futureMargin is how far the clocks of a service's machines may differ.
+const futureMargin = 10 * time.Minute
+
+// checkFuture refuses an archive that covers what has not happened yet: whatever happens
+// until then would never be archived.
+func (r *run) checkFuture() error {
+	now := r.c.Window.End.Add(r.a.o.SettleDelay)
+	if r.c.Window.End.IsZero() {
+		now = r.a.o.Clock()
 	}
 
-	if r.segments > 0 {
-		return r.a.dropClaims(ctx)
+	if r.a.point != nil && r.a.committed().After(now.Add(futureMargin)) {
+		return fmt.Errorf("%w: it covers until %s, and the clock shows %s", ErrFuture, auditlog.FormatTime(r.a.committed()), auditlog.FormatTime(now))
 	}
 
 	return nil
 }
 
-// leave names in the checkpoint what was archived before a run fails, so that the
-// archive verifies also when nobody runs again. Where that fails as well, the next
-// run does it.
-func (r *run) leave(ctx context.Context, cause error) {
-	if r.segments > 0 && !errors.Is(cause, ErrLost) && r.a.writeCheckpoint(ctx) == nil {
-		_ = r.a.dropClaims(ctx)
-	}
-}
-
-// write makes the current segment part of the archive. Only the last one of a run
-// says that the run's window is covered.
+// write makes the current segment part of the archive, or says that there is none. Only
+// the last one of a run says that the run's window is covered.
 func (r *run) write(ctx context.Context, last bool) error {
-	m, data, err := r.manifest(last)
-	if err != nil {
-		return err
-	}
-
-	if r.segments == 0 {
-		if err := r.a.writeAttributes(ctx); err != nil {
+	if r.a.point == nil {
+		if err := r.a.found(ctx, auditlog.Window{Start: r.a.o.Start, End: r.a.o.Start}); err != nil {
 			return err
 		}
 	}
 
-	mine, err := r.a.claim(ctx, m.Sequence, m.Segment.Key)
+	d, err := r.draft(last)
 	if err != nil {
 		return err
 	}
 
-	if err := r.createSegment(ctx, m.Segment, data); err != nil {
+	if err := r.a.commit(ctx, d); err != nil {
 		return err
 	}
 
-	text, head, err := m.encode()
-	if err != nil {
-		return err
+	if s := d.manifest.Segment; s != nil {
+		r.added += s.EntryCount
 	}
 
-	// Whoever took the claim over would have removed the segment.
-	if r.a.o.Clock().Sub(mine.Since) > r.a.o.Lease/2 {
-		return fmt.Errorf("%w: writing segment %d took too long", ErrLost, m.Sequence)
-	}
-
-	if err := r.a.o.Store.Create(ctx, manifestKey(m.Sequence), text); err != nil {
-		if errors.Is(err, durable.ErrExists) {
-			return fmt.Errorf("%w: %s is there already", ErrLost, manifestKey(m.Sequence))
-		}
-
-		return err
-	}
-
-	r.a.head, r.a.last = head, m
-	r.added += m.Segment.EntryCount
 	r.segments++
 	if r.gap != nil {
 		r.lost = r.gap
@@ -596,60 +648,77 @@ func (r *run) write(ctx context.Context, last bool) error {
 	return nil
 }
 
-// createSegment writes a segment under a key that holds its hash. What is there
-// already can only be the same, left by a run that crashed.
-func (r *run) createSegment(ctx context.Context, s Segment, data []byte) error {
-	err := r.a.o.Store.Create(ctx, s.Key, data)
-	if !errors.Is(err, durable.ErrExists) {
-		return err
-	}
-
-	there, err := r.a.o.Store.Read(ctx, s.Key, maxSegment)
-	if err != nil {
-		return err
-	}
-
-	if !bytes.Equal(there, data) {
-		return fmt.Errorf("%w: %s", ErrForeign, s.Key)
-	}
-
-	return nil
+// draft is a manifest in the making, and what it names.
+type draft struct {
+	manifest   *Manifest
+	text       []byte
+	segment    []byte
+	supplement []byte
 }
 
-func (r *run) manifest(last bool) (*Manifest, []byte, error) {
+func (r *run) draft(last bool) (*draft, error) {
 	a := r.a
-	sequence := a.head.Sequence + 1
-
-	described, err := r.current.close()
-	if err != nil {
-		return nil, nil, err
-	}
-
-	described.Key = partition(a.partitionName(), a.o.Service.Info().Name, r.current.day) +
-		segmentName(sequence, described.SHA256, export.Extension(a.o.Format, a.o.Compression))
 
 	m := &Manifest{
-		Version: manifestVersion, Sequence: sequence, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.head.SHA256,
-		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()), Segment: described,
-		CoveredUntil: r.target(), ReadUntil: r.c.Window.End, OpenGaps: gapsOf(r.open), Resume: r.c.Resume, ResumedBy: r.resumedBy, Gap: r.gap,
-		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, TotalCount: described.EntryCount, Filters: a.filters(), Redaction: a.o.Redactor.Statement(),
+		Version: manifestVersion, Sequence: a.size() + 1, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.Head().SHA256,
+		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()),
+		CoveredUntil: r.target(), ReadUntil: r.c.Window.End, OpenGaps: gapsOf(r.open), ResumedBy: r.resumedBy, Gap: r.gap,
+		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, Filters: a.filters(), Redaction: a.o.Redactor.Statement(),
 	}
+	d := &draft{manifest: m}
+	supplement := Supplement{Secret: newSecret()}
+	resume := r.c.Resume
 
 	if a.last != nil {
-		m.TotalCount += a.last.TotalCount
+		m.TotalCount = a.last.TotalCount
 		m.ReadUntil = later(a.last.ReadUntil, m.ReadUntil)
 	}
 
+	if r.current != nil {
+		s, err := r.current.close()
+		if err != nil {
+			return nil, err
+		}
+
+		s.Key = segmentKey(m, r.current.day, s.SHA256, export.Extension(a.o.Format, a.o.Compression))
+		m.Segment, m.TotalCount = &s, m.TotalCount+s.EntryCount
+		supplement, d.segment = r.current.supplement, bytes.Clone(r.current.data.Bytes())
+	}
+
 	if !last {
-		m.CoveredUntil, m.OpenGaps, m.Resume = later(r.covered, r.current.newest.Add(-orderMargin)), nil, nil
+		m.CoveredUntil, m.OpenGaps = later(r.covered, r.current.newest.Add(-orderMargin)), nil
 		if a.o.Service.Info().Copy {
 			m.CoveredUntil = r.covered // Its gaps show at the end.
 		}
 
-		if a.last != nil {
-			m.Resume = a.last.Resume
+		resume = r.before
+	}
+
+	if resume != nil {
+		m.Resume, supplement.Ordinals = &Resume{Link: resume.Link, Since: resume.Since}, resume.Ordinals
+	}
+
+	err := d.close(&supplement, besides(a.o.Store))
+
+	return d, err
+}
+
+// close writes the supplement and the manifest.
+func (d *draft) close(supplement *Supplement, files map[string]string) error {
+	var err error
+	if d.supplement, err = encodeJSON(supplement); err != nil {
+		return fmt.Errorf("encode the supplement of manifest %d: %w", d.manifest.Sequence, err)
+	}
+
+	d.manifest.Supplement = objectOf(supplementKey(d.manifest.Sequence, d.supplement), d.supplement)
+
+	if d.manifest.Sequence == 1 {
+		for _, key := range slices.Sorted(maps.Keys(files)) {
+			d.manifest.Files = append(d.manifest.Files, objectOf(key, []byte(files[key])))
 		}
 	}
 
-	return m, bytes.Clone(r.current.data.Bytes()), nil
+	d.text, err = d.manifest.encode()
+
+	return err
 }

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package archive keeps an audit log in a place that outlives the cloud's memory
-// of it: immutable segments, each described by a manifest that names the hash of
-// the manifest before it, and a checkpoint that names the last one.
+// of it: immutable segments of entries, each described by a manifest, and a
+// transparency log whose leaves the manifests are, under signed checkpoints.
 //
+//	checkpoints/00000007                                    of a log of seven manifests
+//	checkpoint                                              a copy of the newest
+//	manifests/00000007-<hash>.json
 //	entries/cloud=upcloud/date=2026-06-30/00000007-<hash>.ndjson.zst
-//	manifests/00000007.json
-//	claims/00000007.1.json       while segment 7 is being written
-//	checkpoint
-//	.gitattributes               in directories, so that Git changes no line endings
+//	supplements/00000007-<hash>.json
+//	tile/…                                                  follows from the manifests
+//	README.txt, .gitattributes
 //
-// Whoever appends claims the next sequence number, writes the segment, then the
-// manifest, then the checkpoint; each is created exclusively, so of two runners
-// only one can ever own a number. After a crash at any step the next run
-// finishes or undoes what was begun, and what had been archived is not archived
-// again.
+// A run writes a segment and its manifest under keys that hold their hashes, and
+// then creates one object, the checkpoint of the next size. Of several runs only one
+// can create that; the others have lost, remove what they wrote, and begin again with
+// what is there. Nothing else makes a manifest a part of the archive. The tiles follow
+// from what is committed, and whoever finds them missing makes them. design/archive.md
+// has the format.
 package archive
 
 import (
@@ -29,6 +32,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -36,14 +40,13 @@ import (
 const (
 	DefaultOverlap     = 10 * time.Minute
 	DefaultSettleDelay = time.Minute
-	DefaultLease       = 15 * time.Minute
 )
 
 // The largest objects of each kind.
 const (
-	maxSegment  = 256 << 20
-	maxManifest = 64 << 20
-	maxSmall    = 1 << 20
+	maxSegment    = 256 << 20
+	maxSupplement = 64 << 20
+	maxSmall      = 1 << 20
 )
 
 // Options say what is archived, where and how.
@@ -64,25 +67,21 @@ type Options struct {
 	Overlap time.Duration
 	// SettleDelay is how much of the newest log is left for the next run.
 	SettleDelay time.Duration
-	// Lease is how long a claim holds; a run that takes longer over one segment
-	// gives up, and one that crashed is taken over after it.
-	Lease time.Duration
 	// Signer signs checkpoints; nil leaves them unsigned.
 	Signer note.Signer
-	// Verifier checks the checkpoint that is there, before anything is written.
-	Verifier note.Verifier
+	// Verifiers check checkpoints: one of them must have signed. With none, any signature
+	// is accepted, and none.
+	Verifiers []note.Verifier
 	// Redactor changes entries before they are written; nil keeps them as they are.
 	Redactor *export.Redactor
 	// AcceptGapAfter is the sequence number after which a gap is accepted.
 	AcceptGapAfter int64
 	// CoveredUntil is up to when a refresh has since found nothing new.
 	CoveredUntil time.Time
-	// Known is the head that somebody else remembers; the archive must contain it.
-	Known *Head
+	// Known is a checkpoint that somebody else remembers; the log must have grown from it.
+	Known *Checkpoint
 	Clock auditlog.Clock
-	// Holder names this run in its claims, differently from every other.
-	Holder string
-	Tool   string
+	Tool  string
 }
 
 // Head is the last manifest of an archive.
@@ -93,16 +92,23 @@ type Head struct {
 	SHA256 string `json:"sha256"`
 }
 
+// String is a head as auditlog verify takes it.
+func (h Head) String() string { return fmt.Sprintf("%d:%s", h.Sequence, h.SHA256) }
+
 // Archive is an archive that was looked at and found fit to be appended to.
 type Archive struct {
-	o    Options
-	head Head
-	// last is the head's manifest, nil before the first.
+	o Options
+	// point is the newest checkpoint and log what it is of, nil where there is no
+	// archive yet.
+	point *point
+	log   *merkle
+	// last is the last manifest, nil before the first.
 	last *Manifest
-	// checkpointed is the sequence number that the checkpoint names, and signed
-	// that somebody signed it.
-	checkpointed int64
-	signed       bool
+	// behind says that the tiles of the last manifest, or the copy of its checkpoint, have
+	// still to be written.
+	behind bool
+	// lost is what this run has written of a number that another one has committed.
+	lost *draft
 }
 
 // What can be wrong with a place. They come wrapped, with the key at fault.
@@ -118,10 +124,10 @@ var (
 	ErrNoKey = errors.New("the archive is signed, and no key is given to sign what is added")
 	// ErrNone means that there is nothing at the destination.
 	ErrNone = errors.New("there is no archive")
-	// ErrBusy means that another run is writing.
-	ErrBusy = errors.New("another run is writing to the archive")
-	// ErrLost means that another run was faster, or that this one took too long.
-	ErrLost = errors.New("another run wrote to the archive meanwhile")
+	// ErrLost means that other runs were faster again and again.
+	ErrLost = errors.New("other runs wrote to the archive at the same time")
+	// ErrFuture means that the archive says to cover what has not happened yet.
+	ErrFuture = errors.New("the archive covers a time that has not come yet by the service's clock")
 )
 
 // GapError says that what happened between two moments can no longer be read.
@@ -137,46 +143,118 @@ func (e *GapError) Error() string {
 }
 
 // Open looks at the destination. It writes nothing: an archive of another
-// service, one whose chain is broken at its end or whose signature is wrong, and
-// anything that is no archive are refused. The whole chain is the business of
-// Verify; this reads only its end.
+// service, one whose log does not hold together at its end or has not grown from what
+// is remembered, one whose signature is wrong, and anything that is no archive are
+// refused. The whole log is the business of Verify; this reads only its end.
 func Open(ctx context.Context, o Options) (*Archive, error) {
 	a := &Archive{o: o.withDefaults()}
 
-	point, err := a.readCheckpoint(ctx)
-	if err != nil {
+	if err := a.load(ctx); err != nil {
 		return nil, err
 	}
 
-	if point != nil {
-		if err := a.follow(ctx, *point); err != nil {
+	if a.point == nil {
+		if a.o.Known != nil {
+			return nil, fmt.Errorf("%w: it is gone, but a log of size %d is remembered", ErrBroken, a.o.Known.Tree.N)
+		}
+
+		err := a.checkEmpty(ctx)
+		if err == nil {
+			return a, nil
+		}
+
+		// Another first run may have begun the archive a moment ago.
+		if loadErr := a.load(ctx); loadErr != nil || a.point == nil {
 			return nil, err
 		}
 	}
 
-	// A run that crashed before its checkpoint has left manifests behind it.
-	for {
-		next, m, err := a.readManifest(ctx, a.head.Sequence+1)
-		if errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-
-		if err != nil {
-			return nil, err
-		}
-
-		if m.Previous != a.head.SHA256 {
-			return nil, fmt.Errorf("%w: %s does not follow the one before", ErrBroken, manifestKey(m.Sequence))
-		}
-
-		a.head, a.last = next, m
-	}
-
-	if err := a.check(ctx); err != nil {
+	if err := a.check(); err != nil {
 		return nil, err
 	}
 
 	return a, nil
+}
+
+func (a *Archive) points() points { return points{a.o.Store, a.o.Verifiers} }
+
+// load reads the end of the log.
+func (a *Archive) load(ctx context.Context) error {
+	last, copied, err := a.points().newest(ctx)
+	if err != nil || last == nil {
+		return err
+	}
+
+	log, complete, err := openLog(ctx, a.points(), last)
+	if err != nil {
+		if a.points().outgrown(ctx, last, err) {
+			return a.load(ctx)
+		}
+
+		return err
+	}
+
+	a.point, a.log, a.last = last, log, nil
+	a.behind = !complete || copied == nil || copied.Tree.N < last.Tree.N
+
+	if log.N > 0 {
+		a.last, err = parseManifest(log.edge[len(log.edge)-1], log.N)
+	}
+
+	return err
+}
+
+// openLog returns the log of a checkpoint, and whether its tiles are complete: a run
+// that crashed has left those of its last manifest to the next one.
+func openLog(ctx context.Context, points points, p *point) (log *merkle, complete bool, err error) {
+	log, err = openMerkle(ctx, points.store, p.Tree)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return log, true, err
+	}
+
+	missing := func(what string) (*merkle, bool, error) {
+		return nil, false, fmt.Errorf("%w: %s is missing", ErrBroken, what)
+	}
+
+	before, err := points.at(ctx, p.Tree.N-1)
+	if errors.Is(err, fs.ErrNotExist) {
+		return missing(checkpointKeyOf(p.Tree.N - 1))
+	}
+
+	if err != nil {
+		return nil, false, err
+	}
+
+	log, err = openMerkle(ctx, points.store, before.Tree)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, fmt.Errorf("%w: the tiles of %s are missing, and so are some of those before: %s", ErrBroken, checkpointKeyOf(p.Tree.N), err.Error())
+	}
+
+	if err != nil {
+		return nil, false, err
+	}
+
+	for object, err := range points.store.List(ctx, manifestsPrefix+numbered(p.Tree.N)) {
+		if err != nil {
+			return nil, false, err
+		}
+
+		// What has lost may be removed meanwhile.
+		manifest, err := points.store.Read(ctx, object.Key, maxManifest)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) || errors.Is(err, durable.ErrTooLarge) || errors.Is(err, durable.ErrNotRegular) {
+			continue
+		}
+
+		if err != nil {
+			return nil, false, err
+		}
+
+		if next, err := log.with(manifest); err != nil || next.Hash == p.Tree.Hash {
+			return next, false, err
+		}
+	}
+
+	return missing("the " + manifestName(p.Tree.N) + " of " + checkpointKeyOf(p.Tree.N))
 }
 
 func (o Options) withDefaults() Options {
@@ -188,53 +266,56 @@ func (o Options) withDefaults() Options {
 		o.SettleDelay = DefaultSettleDelay
 	}
 
-	if o.Lease == 0 {
-		o.Lease = DefaultLease
-	}
-
 	o.Overlap = max(o.Overlap, o.SettleDelay)
 
 	return o
 }
 
 // Head returns the last manifest's number and hash.
-func (a *Archive) Head() Head { return a.head }
+func (a *Archive) Head() Head { return headOf(a.log) }
+
+func headOf(log *merkle) Head {
+	if log == nil || log.N == 0 {
+		return Head{}
+	}
+
+	return Head{Sequence: log.N, SHA256: sum(log.edge[len(log.edge)-1])}
+}
+
+// Checkpoint returns the newest checkpoint with its signatures, "" where there is none.
+func (a *Archive) Checkpoint() string {
+	if a.point == nil {
+		return ""
+	}
+
+	return a.point.note
+}
+
+// Origin returns the name of the archive, "" where there is none yet.
+func (a *Archive) Origin() string {
+	if a.point == nil {
+		return ""
+	}
+
+	return a.point.Origin
+}
 
 // Last returns the last manifest, nil before the first.
 func (a *Archive) Last() *Manifest { return a.last }
 
-// follow takes the checkpoint's word for the head and holds the manifest to it.
-func (a *Archive) follow(ctx context.Context, point checkpoint) error {
-	head, m, err := a.readManifest(ctx, point.sequence)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s, which the checkpoint names, is missing", ErrBroken, manifestKey(point.sequence))
+// size is how many manifests there are.
+func (a *Archive) size() int64 {
+	if a.log == nil {
+		return 0
 	}
 
-	if err != nil {
-		return err
-	}
-
-	if head.SHA256 != point.sha256 {
-		return fmt.Errorf("%w: %s is not what the checkpoint says", ErrBroken, manifestKey(point.sequence))
-	}
-
-	a.head, a.last, a.checkpointed = head, m, point.sequence
-
-	return nil
+	return a.log.N
 }
 
 // check holds the end of the archive against what the caller knows.
-func (a *Archive) check(ctx context.Context) error {
-	if a.last == nil {
-		if a.o.Known != nil && a.o.Known.Sequence > 0 {
-			return fmt.Errorf("%w: it is empty, but segment %d is remembered", ErrBroken, a.o.Known.Sequence)
-		}
-
-		return a.checkEmpty(ctx)
-	}
-
-	if name := a.o.Service.Info().Name; a.last.Service != name {
-		return fmt.Errorf("%w: an archive of %s", ErrForeign, a.last.Service)
+func (a *Archive) check() error {
+	if name := a.o.Service.Info().Name; a.point.service() != name || a.last != nil && a.last.Service != name {
+		return fmt.Errorf("%w: an archive of %s", ErrForeign, a.point.service())
 	}
 
 	if _, err := a.checkSource(auditlog.Source{}); err != nil {
@@ -243,31 +324,90 @@ func (a *Archive) check(ctx context.Context) error {
 
 	// The archive remembers how far back it goes, whatever "how far back" would
 	// mean by now.
-	a.o.Start = a.last.Start
+	a.o.Start = a.point.Covered.Start
+	if a.last != nil {
+		a.o.Start = a.last.Start
+	}
 
-	known := a.o.Known
-	if known == nil || known.Sequence == 0 {
+	return grew(a.log, a.point, a.o.Known)
+}
+
+// grew makes sure that a log has grown from a checkpoint that is remembered.
+func grew(log *merkle, now *point, known *Checkpoint) error {
+	switch {
+	case known == nil:
+		return nil
+	case known.Origin != now.Origin:
+		return fmt.Errorf("%w: it is another archive than the one that is remembered: %s, not %s", ErrBroken, now.Origin, known.Origin)
+	case known.Tree.N > log.N:
+		return fmt.Errorf("%w: it was rolled back: its log has %d manifests, and %d are remembered", ErrBroken, log.N, known.Tree.N)
+	case known.Tree.N == 0:
 		return nil
 	}
 
-	if known.Sequence > a.head.Sequence {
-		return fmt.Errorf("%w: its last segment is %d, but segment %d is remembered", ErrBroken, a.head.Sequence, known.Sequence)
+	root, err := log.rootAt(known.Tree.N)
+	if err == nil && root != known.Tree.Hash {
+		err = fmt.Errorf("%w: its log is not a continuation of the one that is remembered, whose size was %d", ErrBroken, known.Tree.N)
 	}
 
-	if known.Sequence == a.head.Sequence && known.SHA256 == a.head.SHA256 {
-		return nil
-	}
+	return err
+}
 
-	head, _, err := a.readManifest(ctx, known.Sequence)
+// manifestAt returns a manifest by its number.
+func (a *Archive) manifestAt(ctx context.Context, sequence int64) (*Manifest, error) {
+	data, err := a.log.leaf(ctx, sequence)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	if head.SHA256 != known.SHA256 {
-		return fmt.Errorf("%w: %s is not the one that is remembered", ErrBroken, manifestKey(known.Sequence))
+	return parseManifest(data, sequence)
+}
+
+// supplement returns what lies beside a segment.
+func (a *Archive) supplement(ctx context.Context, m *Manifest) (*Supplement, error) {
+	return readSupplement(ctx, a.o.Store, m)
+}
+
+func readSupplement(ctx context.Context, store durable.Store, m *Manifest) (*Supplement, error) {
+	data, err := readObject(ctx, store, m.Supplement, maxSupplement)
+	if err != nil {
+		return nil, err
 	}
 
-	return nil
+	s, err := parseSupplement(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrBroken, m.Supplement.Key, err)
+	}
+
+	return &s, nil
+}
+
+func parseSupplement(data []byte) (s Supplement, err error) {
+	if err := exactjson.Unmarshal(data, &s); err != nil {
+		return Supplement{}, fmt.Errorf("read a supplement: %w", err)
+	}
+
+	return s, nil
+}
+
+// readObject returns an object that is what a manifest says.
+func readObject(ctx context.Context, store durable.Store, o Object, limit int64) ([]byte, error) {
+	data, err := store.Read(ctx, o.Key, limit)
+
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid):
+		return nil, fmt.Errorf("%w: %s is missing", ErrBroken, o.Key)
+	case errors.Is(err, durable.ErrTooLarge), errors.Is(err, durable.ErrNotRegular):
+		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, o.Key, err)
+	case err != nil:
+		return nil, err
+	case !o.is(data):
+		number, _ := numberOf(o.Key)
+
+		return nil, fmt.Errorf("%w: %s is not what %s says", ErrBroken, o.Key, manifestName(number))
+	default:
+		return data, nil
+	}
 }
 
 // checkSource makes sure that the log is the one that was archived so far, as far as
@@ -296,33 +436,25 @@ func (a *Archive) Ask(ctx context.Context) error {
 	return err
 }
 
-// checkEmpty accepts a place that holds nothing, or what the crash of a first run
-// left: its claim and the segment that the claim names.
+// checkEmpty accepts a place that holds nothing but what the first run writes before its
+// first checkpoint.
 func (a *Archive) checkEmpty(ctx context.Context) error {
-	leftover := map[string]bool{}
-
-	for object, err := range a.o.Store.List(ctx, claimsPrefix) {
-		if err != nil {
-			return err
-		}
-
-		c, err := a.readClaim(ctx, object.Key)
-		if err != nil {
-			return err
-		}
-
-		leftover[object.Key], leftover[c.Segment] = true, true
-	}
-
-	attributes, err := a.o.Store.Read(ctx, durable.AttributesKey, maxSmall)
-	leftover[durable.AttributesKey] = err == nil && string(attributes) == durable.AttributesText
-
 	for object, err := range a.o.Store.List(ctx, "") {
 		if err != nil {
 			return err
 		}
 
-		if !leftover[object.Key] {
+		text, known := besides(a.o.Store)[object.Key]
+		if known {
+			data, err := a.o.Store.Read(ctx, object.Key, maxSmall)
+			if err != nil {
+				return err
+			}
+
+			known = string(data) == text
+		}
+
+		if !known && !object.Temporary { // Another first run may be at work.
 			return fmt.Errorf("%w: %s", ErrForeign, object.Key)
 		}
 	}
@@ -330,63 +462,28 @@ func (a *Archive) checkEmpty(ctx context.Context) error {
 	return nil
 }
 
-// writeAttributes keeps Git from changing the files of an archive in a directory. What
-// is there already is somebody's, and Verify says what it thinks of it.
-func (a *Archive) writeAttributes(ctx context.Context) error {
-	if !durable.InDirectory(a.o.Store) {
-		return nil
-	}
+const entriesPrefix = "entries/"
 
-	err := a.o.Store.Create(ctx, durable.AttributesKey, []byte(durable.AttributesText))
-	if errors.Is(err, durable.ErrExists) {
-		return nil
-	}
+// numbered is what the names of all objects of a manifest's number begin with.
+func numbered(sequence int64) string { return fmt.Sprintf("%08d-", sequence) }
 
-	return err
+// isSegmentOf says that the key is one that a run could give to the segment of
+// that number.
+func isSegmentOf(key string, sequence int64) bool {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+
+	return strings.HasPrefix(key, entriesPrefix) && strings.HasPrefix(name, numbered(sequence))
 }
 
-const (
-	checkpointKey   = "checkpoint"
-	manifestsPrefix = "manifests/"
-	claimsPrefix    = "claims/"
-	entriesPrefix   = "entries/"
-)
-
-func manifestKey(sequence int64) string { return fmt.Sprintf("%s%08d.json", manifestsPrefix, sequence) }
-
-func claimKey(sequence int64, attempt int) string {
-	return fmt.Sprintf("%s%08d.%d.json", claimsPrefix, sequence, attempt)
-}
-
-// Segments lie in directories that engines read as partitions, of these names and of
-// "date". Many engines refuse a partition that is named like a column of the files,
-// so none may be a field of entries. Earlier versions named the first one "service".
-const (
-	cloudPartition = "cloud"
-	olderPartition = "service"
-)
+// cloudPartition and "date" are what engines read as partitions. Many refuse one that
+// is named like a column of the files, so neither may be a field of entries.
+const cloudPartition = "cloud"
 
 // partition is where the segments of that service and day lie.
-func partition(name, service string, day time.Time) string {
-	return fmt.Sprintf("%s%s=%s/date=%s/", entriesPrefix, name, service, day.UTC().Format(time.DateOnly))
+func partition(service string, day time.Time) string {
+	return fmt.Sprintf("%s%s=%s/date=%s/", entriesPrefix, cloudPartition, service, day.UTC().Format(time.DateOnly))
 }
 
-// partitionName is that of the segments so far, since engines refuse a mixture.
-func (a *Archive) partitionName() string {
-	if a.last != nil && strings.HasPrefix(a.last.Segment.Key, entriesPrefix+olderPartition+"=") {
-		return olderPartition
-	}
-
-	return cloudPartition
-}
-
-// inPartition says that a segment lies where those of that service and day do.
-func inPartition(key, service string, day time.Time) bool {
-	return strings.HasPrefix(key, partition(cloudPartition, service, day)) || strings.HasPrefix(key, partition(olderPartition, service, day))
-}
-
-func segmentName(sequence int64, sha256, extension string) string {
-	const hashLength = 16
-
-	return fmt.Sprintf("%08d-%s.%s", sequence, sha256[:hashLength], strings.TrimPrefix(extension, "."))
+func segmentKey(m *Manifest, day time.Time, sha256, extension string) string {
+	return partition(m.Service, day) + hashedName(m.Sequence, sha256) + "." + strings.TrimPrefix(extension, ".")
 }

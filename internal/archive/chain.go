@@ -8,31 +8,28 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
+	"strings"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
-// manifestsAhead is how many manifests are fetched at the same time: an archive
-// has thousands, and a bucket takes a while over each.
-const manifestsAhead = 8
+// bundlesAhead is how many entry bundles are fetched at the same time.
+const bundlesAhead = 8
 
 // link is what reading back needs of a manifest.
 type link struct {
-	head     Head
-	previous string
-	segment  Segment
-	// first and last are the times of the oldest and the newest entry.
-	first, last time.Time
+	sequence int64
+	segment  *Segment
 	// covers is what the segment's run added to what was covered before it.
 	covers auditlog.Window
 	terms  *terms
-	total  int64
 }
 
 // terms are what was kept of the log and what was taken out of its entries, the
@@ -42,10 +39,16 @@ type terms struct {
 	redaction *export.Redaction
 }
 
-// chain is an archive whose manifests have all been read and vouch for each other.
+// chain is an archive whose manifests have all been read and are those of its log.
 type chain struct {
-	links []link
-	last  *Manifest
+	service string
+	// start is how far back it goes, and covered up to when it does where there is no
+	// manifest yet.
+	start, covered time.Time
+	links          []link
+	// head and last are of the last manifest, empty and nil where there is none.
+	head Head
+	last *Manifest
 	// source is whose log it is, as far as any manifest says.
 	source export.KeptSource
 	// gaps are what the archive holds nothing about, but for what lies before its
@@ -53,117 +56,103 @@ type chain struct {
 	gaps []auditlog.Window
 }
 
-// readChain reads every manifest and holds it to the one after it, the last to
-// the checkpoint.
-//
-// A run that crashed, or is still under way, has left manifests that the
-// checkpoint does not name yet. They follow the last one that it names, and that
-// is all that makes them part of the archive; so where a signature is asked for,
-// which they lack, the archive ends at the checkpoint.
-func readChain(ctx context.Context, store durable.Store, verifier note.Verifier) (*chain, error) {
-	a := &Archive{o: Options{Store: store, Verifier: verifier}}
-
-	point, err := a.readCheckpoint(ctx)
+// readChain reads every manifest of the newest checkpoint and makes sure that they are
+// the leaves of its log.
+func readChain(ctx context.Context, points points) (*chain, error) {
+	last, _, err := points.newest(ctx)
 	if err != nil {
 		return nil, err
 	}
 
-	if point == nil {
-		if verifier != nil {
-			return nil, fmt.Errorf("%w: there is no checkpoint", ErrSignature)
-		}
-
-		point = &checkpoint{}
-	}
-
-	if point.sequence > maxSequence {
-		return nil, fmt.Errorf("%w: the checkpoint names segment %d", ErrBroken, point.sequence)
-	}
-
-	b := chainBuilder{known: map[string]*terms{}}
-
-	read := func(ctx context.Context, i int) (read, error) {
-		head, m, err := a.readManifest(ctx, int64(i)+1)
-
-		return read{head, m}, err
-	}
-
-	for r, err := range ahead(ctx, int(point.sequence), manifestsAhead, read) {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: %s is missing", ErrBroken, manifestKey(int64(len(b.c.links))+1))
-		}
-
-		if err == nil {
-			err = b.add(r.head, r.manifest)
-		}
-
-		if err != nil {
-			return nil, err
-		}
-	}
-
-	if err := b.c.check(point.sha256, "the checkpoint"); err != nil {
-		return nil, err
-	}
-
-	for verifier == nil {
-		head, m, err := a.readManifest(ctx, int64(len(b.c.links))+1)
-		if errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-
-		if err == nil && m.Previous != b.c.head().SHA256 {
-			err = fmt.Errorf("%w: %s does not follow the one before", ErrBroken, manifestKey(m.Sequence))
-		}
-
-		if err == nil {
-			err = b.add(head, m)
-		}
-
-		if err != nil {
-			return nil, err
-		}
-	}
-
-	if b.c.last == nil {
+	switch {
+	case last == nil && len(points.verifiers) > 0:
+		return nil, fmt.Errorf("%w: there is no checkpoint", ErrSignature)
+	case last == nil:
 		return nil, ErrNone
+	}
+
+	b := chainBuilder{c: chain{service: last.service(), start: last.Covered.Start, covered: last.Covered.End}, known: map[string]*terms{}}
+
+	for manifest, err := range leavesOf(ctx, points, last) {
+		if err == nil {
+			err = b.add(manifest)
+		}
+
+		if err != nil && points.outgrown(ctx, last, err) {
+			return readChain(ctx, points)
+		}
+
+		if err != nil {
+			return nil, err
+		}
 	}
 
 	return &b.c, nil
 }
 
-// maxSequence is the last number that a key has room for.
-const maxSequence = 99_999_999
+// leavesOf yields the manifests of a checkpoint, in order. That they are those of its
+// log is known once the last one has come: the error that says so is the last.
+func leavesOf(ctx context.Context, points points, p *point) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		var hashes storedHashes
 
-type read struct {
-	head     Head
-	manifest *Manifest
-}
+		n := int64(0)
 
-func (c *chain) head() Head {
-	if len(c.links) == 0 {
-		return Head{}
-	}
+		for bundle, err := range bundlesOf(ctx, points, p) {
+			if err != nil {
+				yield(nil, err)
 
-	return c.links[len(c.links)-1].head
-}
+				return
+			}
 
-// check goes backwards from what vouches for the last manifest, since each
-// vouches for the one before it: the first that is not as expected was changed.
-func (c *chain) check(expected, by string) error {
-	for _, l := range slices.Backward(c.links) {
-		if l.head.SHA256 != expected {
-			return fmt.Errorf("%w: %s is not what %s says", ErrBroken, manifestKey(l.head.Sequence), by)
+			for _, manifest := range bundle {
+				added, err := tlog.StoredHashes(n, manifest, &hashes)
+				if err != nil {
+					yield(nil, fmt.Errorf("hash the manifests: %w", err))
+
+					return
+				}
+
+				hashes = append(hashes, added...)
+				n++
+
+				if !yield(manifest, nil) {
+					return
+				}
+			}
 		}
 
-		expected, by = l.previous, manifestKey(l.head.Sequence)
+		if root, err := tlog.TreeHash(n, &hashes); err != nil || root != p.Tree.Hash {
+			yield(nil, fmt.Errorf("%w: its manifests are not those of %s", ErrBroken, checkpointKeyOf(p.Tree.N)))
+		}
 	}
+}
 
-	if expected != "" {
-		return fmt.Errorf("%w: %s follows another one", ErrBroken, manifestKey(1))
-	}
+// bundlesOf yields the manifests bundle by bundle. The last bundle can be missing after a
+// crash, and follows from what is there then.
+func bundlesOf(ctx context.Context, points points, p *point) iter.Seq2[[][]byte, error] {
+	bundles := int((p.Tree.N + bundleWidth - 1) / bundleWidth)
 
-	return nil
+	return ahead(ctx, bundles, bundlesAhead, func(ctx context.Context, i int) ([][]byte, error) {
+		n := int64(i)
+		width := int(min(bundleWidth, p.Tree.N-n*bundleWidth))
+
+		manifests, err := readBundle(ctx, points.store, n, width)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return manifests, err
+		}
+
+		if i < bundles-1 {
+			return nil, fmt.Errorf("%w: %s is missing", ErrBroken, bundleKey(n, width))
+		}
+
+		log, _, err := openLog(ctx, points, p)
+		if err != nil {
+			return nil, err
+		}
+
+		return log.edge, nil
+	})
 }
 
 // chainBuilder makes links of manifests.
@@ -173,42 +162,43 @@ type chainBuilder struct {
 	covered time.Time
 }
 
-func (b *chainBuilder) add(head Head, m *Manifest) error {
-	fail := func(what string) error { return fmt.Errorf("%w: %s %s", ErrBroken, manifestKey(m.Sequence), what) }
-
-	l := link{head: head, previous: m.Previous, segment: m.Segment, total: m.TotalCount}
-
-	var err error
-	if l.first, err = time.Parse(auditlog.TimeLayout, m.Segment.First.Time); err != nil {
-		return fail("has no readable time")
+func (b *chainBuilder) add(data []byte) error {
+	m, err := parseManifest(data, b.c.head.Sequence+1)
+	if err != nil {
+		return err
 	}
 
-	if l.last, err = time.Parse(auditlog.TimeLayout, m.Segment.Last.Time); err != nil {
-		return fail("has no readable time")
-	}
+	fail := func(what string) error { return fmt.Errorf("%w: %s %s", ErrBroken, manifestName(m.Sequence), what) }
 
-	before := int64(0)
-	if n := len(b.c.links); n > 0 {
-		before = b.c.links[n-1].total
+	total := int64(0)
+	if b.c.last != nil {
+		total = b.c.last.TotalCount
 	} else {
 		b.covered = m.Start
 	}
 
-	switch {
-	case b.c.last != nil && b.c.last.Service != m.Service:
-		return fail("is of " + m.Service + ", not of " + b.c.last.Service)
-	case b.c.source.Differs(export.Kept(m.Source, m.Redaction)):
-		return fail(fmt.Sprintf("is of the log of %s, not of %s", m.Source, b.c.source))
-	case !isSegmentOf(m.Segment.Key, m.Sequence):
-		return fail("names a segment that is not its own")
-	case l.last.Before(l.first), !inPartition(m.Segment.Key, m.Service, l.first), !inPartition(m.Segment.Key, m.Service, l.last):
-		return fail("names times that are not of its segment's day")
-	case m.Segment.EntryCount < 1, m.Segment.EntryCount > segmentEntries:
-		return fail("counts entries as no segment can hold them")
-	case m.TotalCount != before+m.Segment.EntryCount:
-		return fail("counts entries that are not there")
+	if m.Segment != nil {
+		total += m.Segment.EntryCount
 	}
 
+	switch {
+	case m.Previous != b.c.head.SHA256:
+		return fail("does not follow the one before")
+	case m.Service != b.c.service:
+		return fail("is of " + m.Service + ", not of " + b.c.service)
+	case b.c.source.Differs(export.Kept(m.Source, m.Redaction)):
+		return fail(fmt.Sprintf("is of the log of %s, not of %s", m.Source, b.c.source))
+	case m.TotalCount != total:
+		return fail("counts entries that are not there")
+	case !strings.HasPrefix(m.Supplement.Key, supplementsPrefix+numbered(m.Sequence)):
+		return fail("names a supplement that is not its own")
+	}
+
+	if what := m.Segment.wrong(m); what != "" {
+		return fail(what)
+	}
+
+	l := link{sequence: m.Sequence, segment: m.Segment}
 	if l.terms, err = b.terms(m); err != nil {
 		return err
 	}
@@ -221,16 +211,36 @@ func (b *chainBuilder) add(head Head, m *Manifest) error {
 		b.c.gaps = append(b.c.gaps, auditlog.Window{Start: m.Gap.From, End: m.Gap.To})
 	}
 
-	b.c.source = b.c.source.Then(export.Kept(m.Source, m.Redaction))
-	b.c.links, b.c.last = append(b.c.links, l), m
+	b.c.source, b.c.start = b.c.source.Then(export.Kept(m.Source, m.Redaction)), m.Start
+	b.c.links, b.c.last, b.c.head = append(b.c.links, l), m, Head{Sequence: m.Sequence, SHA256: sum(data)}
 
 	return nil
+}
+
+// wrong says what no run could have written, "" where there is nothing.
+func (s *Segment) wrong(m *Manifest) string {
+	if s == nil {
+		return ""
+	}
+
+	lastDay := s.Until.Add(-time.Nanosecond)
+
+	switch {
+	case !isSegmentOf(s.Key, m.Sequence), durable.CheckKey(s.Key) != nil:
+		return "names a segment that is not its own"
+	case !s.From.Before(s.Until), !strings.HasPrefix(s.Key, partition(m.Service, s.From)), !strings.HasPrefix(s.Key, partition(m.Service, lastDay)):
+		return "names times that are not of its segment's day"
+	case s.EntryCount < 1, s.EntryCount > segmentEntries:
+		return "counts entries as no segment can hold them"
+	default:
+		return ""
+	}
 }
 
 func (b *chainBuilder) terms(m *Manifest) (*terms, error) {
 	key, err := json.Marshal([]any{m.Filters, m.Redaction})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, manifestKey(m.Sequence), err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, manifestName(m.Sequence), err)
 	}
 
 	if b.known[string(key)] == nil {
@@ -245,12 +255,15 @@ func (b *chainBuilder) terms(m *Manifest) (*terms, error) {
 // archived.
 func (c *chain) unknown(w auditlog.Window) []auditlog.Window {
 	parts := slices.Clone(c.gaps)
-	parts = append(parts, auditlog.Window{Start: w.Start, End: c.last.Start})
+	parts = append(parts, auditlog.Window{Start: w.Start, End: c.start})
 
-	if c.last.complete() {
+	switch {
+	case c.last == nil:
+		parts = append(parts, auditlog.Window{Start: c.covered, End: w.End})
+	case c.last.complete():
 		parts = append(parts, c.last.openGaps()...)
 		parts = append(parts, auditlog.Window{Start: c.last.ReadUntil, End: w.End})
-	} else {
+	default:
 		parts = append(parts, auditlog.Window{Start: c.last.CoveredUntil, End: w.End})
 	}
 
@@ -289,18 +302,23 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// overlaps says whether the segment can hold entries of the window.
+func (l *link) overlaps(w auditlog.Window) bool {
+	return l.segment != nil && l.segment.From.Before(w.End) && w.Start.Before(l.segment.Until)
+}
+
 // within returns the segments that can hold entries of the window, by their first
 // entry.
 func (c *chain) within(w auditlog.Window) []*link {
 	var links []*link
 
 	for i := range c.links {
-		if l := &c.links[i]; l.first.Before(w.End) && !l.last.Before(w.Start) {
+		if l := &c.links[i]; l.overlaps(w) {
 			links = append(links, l)
 		}
 	}
 
-	slices.SortStableFunc(links, func(a, b *link) int { return a.first.Compare(b.first) })
+	slices.SortStableFunc(links, func(a, b *link) int { return a.segment.From.Compare(b.segment.From) })
 
 	return links
 }
@@ -311,10 +329,9 @@ func (c *chain) termsOf(w auditlog.Window) []*terms {
 
 	for i := range c.links {
 		l := &c.links[i]
-		holds := l.first.Before(w.End) && !l.last.Before(w.Start)
 		covers := l.covers.Start.Before(w.End) && w.Start.Before(l.covers.End)
 
-		if (holds || covers) && !slices.Contains(all, l.terms) {
+		if (l.overlaps(w) || covers) && !slices.Contains(all, l.terms) {
 			all = append(all, l.terms)
 		}
 	}

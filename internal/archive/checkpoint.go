@@ -3,149 +3,353 @@
 package archive
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 )
 
-// checkpoint names the head of an archive: three lines of text, in the form of
-// the C2SP checkpoint, and below them signatures in the form of its signed note.
-type checkpoint struct {
-	origin   string
-	sequence int64
-	sha256   string
+// Checkpoint says what an archive holds, as c2sp.org/tlog-checkpoint has it: three lines
+// of text, and below them signatures in the form of c2sp.org/signed-note. It names the
+// archive, how many manifests its log has and their Merkle root.
+//
+// That of an archive without a manifest has one line more, which says what it covers.
+type Checkpoint struct {
+	Origin string
+	Tree   tlog.Tree
+	// Covered is what an empty archive covers, zero in any other.
+	Covered auditlog.Window
 }
 
-const originPrefix = "auditlogs.audit/"
+const (
+	originPrefix = "auditlogs.audit/"
+	// coveredPrefix begins the line that an empty archive has.
+	coveredPrefix = "covered "
+	// maxSequence is the last number that a key has room for.
+	maxSequence = 99_999_999
+)
 
-func (c checkpoint) text() (string, error) {
-	hash, err := hex.DecodeString(c.sha256)
-	if err != nil {
-		return "", fmt.Errorf("write the checkpoint: %w", err)
+// text is what is signed.
+func (c Checkpoint) text() string {
+	lines := []string{c.Origin, strconv.FormatInt(c.Tree.N, 10), base64.StdEncoding.EncodeToString(c.Tree.Hash[:])}
+	if c.Tree.N == 0 {
+		lines = append(lines, coveredPrefix+auditlog.FormatTime(c.Covered.Start)+" "+auditlog.FormatTime(c.Covered.End))
 	}
 
-	return fmt.Sprintf("%s\n%d\n%s\n", c.origin, c.sequence, base64.StdEncoding.EncodeToString(hash)), nil
+	return strings.Join(lines, "\n") + "\n"
 }
 
-func parseCheckpoint(text string) (checkpoint, error) {
-	lines := strings.Split(text, "\n")
+// origins are the names that archives give themselves: the service and random digits.
+var origins = regexp.MustCompile(`^` + regexp.QuoteMeta(originPrefix) + `[a-z]+/[0-9a-f]{16}$`)
 
-	const lineCount = 4 // The last line ends in a line break, too.
-	if len(lines) != lineCount || lines[3] != "" || !strings.HasPrefix(lines[0], originPrefix) {
-		return checkpoint{}, errors.New("not a checkpoint of ours")
-	}
+var errNoCheckpoint = errors.New("not a checkpoint of ours")
 
-	sequence, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || sequence < 1 || strconv.FormatInt(sequence, 10) != lines[1] {
-		return checkpoint{}, errors.New("not a checkpoint of ours: its second line is no number")
-	}
-
-	hash, err := base64.StdEncoding.Strict().DecodeString(lines[2])
-	if err != nil || len(hash) != 32 {
-		return checkpoint{}, errors.New("not a checkpoint of ours: its third line is no hash")
-	}
-
-	return checkpoint{origin: lines[0], sequence: sequence, sha256: hex.EncodeToString(hash)}, nil
-}
-
-// openCheckpoint reads a checkpoint. Given a verifier, only one that it has
-// signed is accepted. signer is the name of the key, "" where that was not asked.
-func openCheckpoint(data []byte, verifier note.Verifier) (c checkpoint, signer string, err error) {
-	text, signatures, signed := strings.Cut(string(data), "\n\n")
+// ParseCheckpoint reads a checkpoint, with or without its signatures, which are not
+// checked.
+func ParseCheckpoint(text string) (Checkpoint, error) {
+	body, _, signed := strings.Cut(text, "\n\n")
 	if signed {
-		text += "\n"
+		body += "\n"
 	}
 
-	if verifier != nil {
-		n, err := note.Open(data, note.VerifierList(verifier))
-		if err != nil {
-			return checkpoint{}, "", fmt.Errorf("%w: %s", ErrSignature, verifier.Name())
-		}
-
-		text, signer = n.Text, verifier.Name()
-	} else if signed && !strings.HasPrefix(signatures, "— ") {
-		return checkpoint{}, "", errors.New("not a checkpoint of ours: its signature cannot be read")
-	}
-
-	c, err = parseCheckpoint(text)
-
-	return c, signer, err
+	return parseBody(body)
 }
 
-// readCheckpoint returns nil where there is none.
-func (a *Archive) readCheckpoint(ctx context.Context) (*checkpoint, error) {
-	data, err := a.o.Store.Read(ctx, checkpointKey, maxSmall)
+func parseBody(body string) (Checkpoint, error) {
+	const least = 3
+
+	body, ended := strings.CutSuffix(body, "\n")
+	lines := strings.Split(body, "\n")
+
+	if !ended || len(lines) < least || !origins.MatchString(lines[0]) {
+		return Checkpoint{}, errNoCheckpoint
+	}
+
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || size < 0 || size > maxSequence || strconv.FormatInt(size, 10) != lines[1] {
+		return Checkpoint{}, fmt.Errorf("%w: its second line is no size", errNoCheckpoint)
+	}
+
+	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
+	if err != nil || len(root) != tlog.HashSize {
+		return Checkpoint{}, fmt.Errorf("%w: its third line is no hash", errNoCheckpoint)
+	}
+
+	c := Checkpoint{Origin: lines[0], Tree: tlog.Tree{N: size, Hash: tlog.Hash(root)}}
+	if size == 0 {
+		if c.Covered, err = parseCovered(lines[least:]); err != nil {
+			return Checkpoint{}, err
+		}
+	}
+
+	if c.text() != body+"\n" {
+		return Checkpoint{}, fmt.Errorf("%w: it has more than three lines", errNoCheckpoint)
+	}
+
+	return c, nil
+}
+
+func parseCovered(lines []string) (auditlog.Window, error) {
+	if len(lines) != 1 {
+		return auditlog.Window{}, fmt.Errorf("%w: it does not say what is covered", errNoCheckpoint)
+	}
+
+	from, to, _ := strings.Cut(strings.TrimPrefix(lines[0], coveredPrefix), " ")
+	start, errStart := time.Parse(auditlog.TimeLayout, from)
+	end, errEnd := time.Parse(auditlog.TimeLayout, to)
+
+	if errStart != nil || errEnd != nil {
+		return auditlog.Window{}, fmt.Errorf("%w: it does not say what is covered", errNoCheckpoint)
+	}
+
+	return auditlog.Window{Start: start, End: end}, nil
+}
+
+// service is the one whose log it is.
+func (c Checkpoint) service() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(c.Origin, originPrefix), "/")
+
+	return name
+}
+
+func originOf(service, random string) string { return originPrefix + service + "/" + random }
+
+const (
+	checkpointKey     = "checkpoint"
+	checkpointsPrefix = "checkpoints/"
+)
+
+func checkpointKeyOf(size int64) string { return fmt.Sprintf("%s%08d", checkpointsPrefix, size) }
+
+// point is a checkpoint as it was found.
+type point struct {
+	Checkpoint
+
+	// text is what was signed and signatures what is below it.
+	note string
+	// signed says that it has a signature, and signer names the key that was asked for and
+	// has signed it, "" where none was asked for.
+	signed bool
+	signer string
+}
+
+// openPoint reads a checkpoint. Given verifiers, only one that one of them has signed is
+// accepted.
+func openPoint(data []byte, verifiers []note.Verifier) (*point, error) {
+	body, signatures, signed := strings.Cut(string(data), "\n\n")
+	if signed {
+		body += "\n"
+	}
+
+	p := &point{note: string(data), signed: signed}
+
+	switch {
+	case len(verifiers) > 0:
+		n, err := note.Open(data, note.VerifierList(verifiers...))
+		if err != nil || len(n.Sigs) == 0 {
+			return nil, fmt.Errorf("%w: %s", ErrSignature, namesOf(verifiers))
+		}
+
+		body, p.signer = n.Text, n.Sigs[0].Name
+	case signed && !strings.HasPrefix(signatures, "— "):
+		return nil, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
+	}
+
+	var err error
+	p.Checkpoint, err = parseBody(body)
+
+	return p, err
+}
+
+func namesOf(verifiers []note.Verifier) string {
+	names := make([]string, 0, len(verifiers))
+	for _, v := range verifiers {
+		names = append(names, v.Name())
+	}
+
+	return strings.Join(names, ", ")
+}
+
+// points reads the checkpoints of an archive.
+type points struct {
+	store     durable.Store
+	verifiers []note.Verifier
+}
+
+// read returns a checkpoint. The error holds fs.ErrNotExist where there is none,
+// ErrSignature, or ErrBroken.
+func (r points) read(ctx context.Context, key string) (*point, error) {
+	data, err := r.store.Read(ctx, key, maxSmall)
+	if errors.Is(err, durable.ErrTooLarge) || errors.Is(err, durable.ErrNotRegular) {
+		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, key, err)
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	p, err := openPoint(data, r.verifiers)
+
+	switch {
+	case errors.Is(err, ErrSignature):
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, key, err)
+	default:
+		return p, nil
+	}
+}
+
+// at returns the checkpoint of a size.
+func (r points) at(ctx context.Context, size int64) (*point, error) {
+	p, err := r.read(ctx, checkpointKeyOf(size))
+	if err == nil && p.Tree.N != size {
+		err = fmt.Errorf("%w: %s is the checkpoint of size %d", ErrBroken, checkpointKeyOf(size), p.Tree.N)
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	return p, nil
+}
+
+// newest returns the last checkpoint that there is, and the copy of it, which may lag
+// behind or be missing. Both are nil where there is neither a copy nor a checkpoint of
+// size 0.
+func (r points) newest(ctx context.Context) (last, copied *point, err error) {
+	copied, err = r.read(ctx, checkpointKey)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // There may be none; that is no error.
+		copied, err = nil, nil
 	}
 
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 
-	c, _, err := openCheckpoint(data, a.o.Verifier)
-	if errors.Is(err, ErrSignature) {
-		return nil, err
+	from := int64(0)
+	if copied != nil {
+		from = copied.Tree.N
 	}
 
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+	if last, err = r.at(ctx, from); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			if copied == nil {
+				return nil, nil, nil
+			}
+
+			err = fmt.Errorf("%w: %s is missing, of which there is a copy", ErrBroken, checkpointKeyOf(from))
+		}
+
+		return nil, nil, err
 	}
 
-	a.signed = bytes.Contains(data, []byte("\n\n"))
+	if copied != nil && copied.Checkpoint != last.Checkpoint {
+		return nil, nil, fmt.Errorf("%w: %s is not a copy of %s", ErrBroken, checkpointKey, checkpointKeyOf(from))
+	}
 
-	return &c, nil
+	last, err = r.after(ctx, last)
+
+	return last, copied, err
 }
 
-// writeCheckpoint lets the checkpoint name the head.
-func (a *Archive) writeCheckpoint(ctx context.Context) error {
-	origin, err := a.origin(ctx)
-	if err != nil {
-		return err
+// after returns the last checkpoint from one on. They follow each other without a hole,
+// so that it takes few steps to find it.
+func (r points) after(ctx context.Context, first *point) (*point, error) {
+	last := first
+
+	try := func(size int64) (bool, error) {
+		p, err := r.at(ctx, size)
+		if errors.Is(err, fs.ErrNotExist) || size > maxSequence {
+			return false, nil
+		}
+
+		if err == nil && p.Origin != first.Origin {
+			err = fmt.Errorf("%w: %s is of another archive", ErrBroken, checkpointKeyOf(size))
+		}
+
+		if err == nil {
+			last = p
+		}
+
+		return err == nil, err
 	}
 
-	text, err := checkpoint{origin: origin, sequence: a.head.Sequence, sha256: a.head.SHA256}.text()
-	if err != nil {
-		return err
+	// Beyond the first step that fails there is none.
+	step := int64(1)
+
+	for {
+		found, err := try(last.Tree.N + step)
+		if err != nil {
+			return nil, err
+		}
+
+		if !found {
+			break
+		}
+
+		step *= 2
 	}
 
-	data := []byte(text)
-
-	if a.o.Signer != nil {
-		if data, err = note.Sign(&note.Note{Text: text}, a.o.Signer); err != nil {
-			return fmt.Errorf("sign the checkpoint: %w", err)
+	for ; step > 1; step /= 2 {
+		if _, err := try(last.Tree.N + step/2); err != nil {
+			return nil, err
 		}
 	}
 
-	if err := a.o.Store.Replace(ctx, checkpointKey, data); err != nil {
-		return err
-	}
-
-	a.checkpointed = a.head.Sequence
-
-	return nil
+	return last, nil
 }
 
-// origin names the archive by its first manifest, so that no two share a name.
-func (a *Archive) origin(ctx context.Context) (string, error) {
-	first, m, err := a.readManifest(ctx, 1)
-	if err != nil {
-		return "", err
+// outgrown says that the tiles of a checkpoint are missing since others have archived more
+// meanwhile, so that it takes another look.
+func (r points) outgrown(ctx context.Context, p *point, err error) bool {
+	if !errors.Is(err, ErrBroken) {
+		return false
 	}
 
-	return originOf(m.Service, first.SHA256), nil
+	_, err = r.at(ctx, p.Tree.N+1)
+
+	return err == nil
 }
 
-func originOf(service, firstSHA256 string) string {
-	const hashLength = 16
+// publishCopy lets the copy be of the newest checkpoint. It only moves forward: who was
+// slower looks again.
+func (r points) publishCopy(ctx context.Context, p *point) error {
+	for {
+		there, err := r.read(ctx, checkpointKey)
 
-	return originPrefix + service + "/" + firstSHA256[:hashLength]
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case there.Tree.N >= p.Tree.N:
+			return nil
+		}
+
+		if err := r.store.Replace(ctx, checkpointKey, []byte(p.note)); err != nil {
+			return err
+		}
+
+		next, err := r.at(ctx, p.Tree.N+1)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+
+		if err != nil {
+			return err
+		}
+
+		p = next
+	}
 }

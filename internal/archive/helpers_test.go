@@ -24,6 +24,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
@@ -182,7 +184,6 @@ type world struct {
 	random  *rand.Rand
 	now     time.Time
 	serial  int
-	runners int
 	// duringPages adds records while a reading is under way.
 	duringPages func()
 	// reject makes the cloud refuse cursors.
@@ -283,11 +284,9 @@ func (w *world) happen(n int, at time.Time) {
 }
 
 func (w *world) options(store durable.Store) archive.Options {
-	w.runners++
-
 	return archive.Options{
 		Store: store, Service: w.service, Format: export.FormatNDJSON, Compression: export.CompressionZstd,
-		Start: begin.AddDate(0, 0, -30), Clock: func() time.Time { return w.now }, Holder: fmt.Sprintf("runner-%d", w.runners), Tool: "test",
+		Start: begin.AddDate(0, 0, -30), Clock: func() time.Time { return w.now }, Tool: "test",
 	}
 }
 
@@ -310,6 +309,18 @@ func (w *world) mustApply(o archive.Options) archive.Result {
 	}
 
 	return r
+}
+
+// remembered is the checkpoint of a result, as Terraform's state keeps it.
+func remembered(tb failer, r archive.Result) *archive.Checkpoint {
+	tb.Helper()
+
+	c, err := archive.ParseCheckpoint(r.Checkpoint)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	return &c
 }
 
 // failer is a test, be it one of rapid's.
@@ -410,18 +421,19 @@ func (l *ledger) check(tb testing.TB, store durable.Store) {
 	tb.Helper()
 
 	for {
-		data, err := store.Read(tb.Context(), fmt.Sprintf("manifests/%08d.json", l.last+1), 1<<20)
-		if errors.Is(err, fs.ErrNotExist) {
+		m, data := manifestOf(tb, store, l.last+1)
+		if m == nil {
 			return
-		}
-
-		var m archive.Manifest
-		if err := errors.Join(err, json.Unmarshal(data, &m)); err != nil {
-			tb.Fatal(err)
 		}
 
 		if m.Previous != l.previous {
 			tb.Fatalf("manifest %d does not follow the one before", m.Sequence)
+		}
+
+		l.last, l.previous = l.last+1, hash(data)
+
+		if m.Segment == nil {
+			continue
 		}
 
 		segment, err := store.Read(tb.Context(), m.Segment.Key, 1<<30)
@@ -437,13 +449,136 @@ func (l *ledger) check(tb testing.TB, store durable.Store) {
 
 			l.ids[e.ID] = true
 		}
-
-		l.last, l.previous = l.last+1, hash(data)
 	}
+}
+
+// manifestOf returns a manifest that the log leads to, nil where there is none.
+func manifestOf(tb testing.TB, store durable.Store, number int) (*archive.Manifest, []byte) {
+	tb.Helper()
+
+	if _, err := store.Read(tb.Context(), fmt.Sprintf("checkpoints/%08d", number), 1<<20); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+
+	var keys []string
+
+	for o, err := range store.List(tb.Context(), fmt.Sprintf("manifests/%08d-", number)) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+
+		keys = append(keys, o.Key)
+	}
+
+	if len(keys) != 1 {
+		tb.Fatalf("manifest %d is one of %v", number, keys)
+	}
+
+	data, err := store.Read(tb.Context(), keys[0], 1<<20)
+
+	var m archive.Manifest
+	if err := errors.Join(err, json.Unmarshal(data, &m)); err != nil {
+		tb.Fatal(err)
+	}
+
+	return &m, data
 }
 
 func hash(data []byte) string {
 	s := sha256.Sum256(data)
 
 	return hex.EncodeToString(s[:])
+}
+
+// manifestsOf are the manifests of an archive, as they are written.
+func manifestsOf(tb testing.TB, store durable.Store) [][]byte {
+	tb.Helper()
+
+	var manifests [][]byte
+
+	for {
+		m, data := manifestOf(tb, store, len(manifests)+1)
+		if m == nil {
+			return manifests
+		}
+
+		manifests = append(manifests, data)
+	}
+}
+
+// rebuilt is an archive with other manifests. Everything that follows from them is made
+// anew, so that it agrees. Without a signer nothing is signed.
+func rebuilt(tb testing.TB, store *memory, manifests [][]byte, signer note.Signer) *memory {
+	tb.Helper()
+
+	first, err := archive.ParseCheckpoint(string(store.objects["checkpoints/00000000"]))
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	other := newMemory()
+
+	for key, data := range store.objects {
+		if !strings.HasPrefix(key, "checkpoint") && !strings.HasPrefix(key, "manifests/") && !strings.HasPrefix(key, "tile/") {
+			other.objects[key] = data
+		}
+	}
+
+	if err := archive.WriteLog(tb.Context(), other, first, manifests, signer); err != nil {
+		tb.Fatal(err)
+	}
+
+	return other
+}
+
+// forged changes a manifest and makes everything after it agree, as whoever may
+// write to an unsigned archive can.
+func forged(tb testing.TB, store *memory, sequence int, change func(*archive.Manifest)) *memory {
+	tb.Helper()
+
+	manifests := manifestsOf(tb, store)
+	previous := ""
+
+	for i, data := range manifests {
+		var m archive.Manifest
+		if err := json.Unmarshal(data, &m); err != nil {
+			tb.Fatal(err)
+		}
+
+		if m.Previous = previous; i+1 == sequence {
+			change(&m)
+		}
+
+		text, err := json.Marshal(m)
+		if err != nil {
+			tb.Fatal(err)
+		}
+
+		manifests[i], previous = text, hash(text)
+	}
+
+	return rebuilt(tb, store, manifests, nil)
+}
+
+// keyOf is the key of an object that belongs to a manifest's number.
+func (m *memory) keyOf(tb testing.TB, prefix string, sequence int) string {
+	tb.Helper()
+
+	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
+		if strings.HasPrefix(key, prefix) && strings.Contains(key, fmt.Sprintf("/%08d-", sequence)) {
+			return key
+		}
+	}
+
+	tb.Fatalf("there is nothing of number %d under %s", sequence, prefix)
+
+	return ""
+}
+
+// copied is a store with the same objects.
+func (m *memory) copied() *memory {
+	other := newMemory()
+	other.objects = maps.Clone(m.objects)
+
+	return other
 }

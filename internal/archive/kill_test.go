@@ -107,13 +107,15 @@ func TestKilledRunsLeaveNothing(t *testing.T) {
 			left++
 		}
 
-		w.now = begin.Add(archive.DefaultLease) // The claim of the run that was killed has run out.
+		w.now = begin.Add(time.Hour)
 		w.mustApply(w.options(open(root, nil)))
 		w.checkExactlyOnce(open(root, nil), w.now)
 
 		if diff := cmp.Diff(keysOf(t, open(root, nil)), onDisk(t, root)); diff != "" {
 			t.Errorf("step %d: the next run leaves (-archive +directory):\n%s", step, diff)
 		}
+
+		checkVerifies(t, open(root, nil), archive.VerifyOptions{})
 	}
 
 	t.Logf("%d runs were killed, %d of them left temporary files", killed, left)
@@ -146,6 +148,7 @@ func onDisk(t *testing.T, root string) []string {
 	return names
 }
 
+// keysOf are the keys of what is no temporary file.
 func keysOf(t *testing.T, s durable.Store) []string {
 	t.Helper()
 
@@ -156,7 +159,9 @@ func keysOf(t *testing.T, s durable.Store) []string {
 			t.Fatal(err)
 		}
 
-		keys = append(keys, o.Key)
+		if !o.Temporary {
+			keys = append(keys, o.Key)
+		}
 	}
 
 	return keys

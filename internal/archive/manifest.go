@@ -4,10 +4,10 @@ package archive
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,9 +16,11 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
-const manifestVersion = 1
+const manifestVersion = 2
 
-// Manifest describes one segment and binds it to all before it.
+// Manifest is a leaf of the log. It describes one segment, or says that there was
+// nothing new, and binds that to all before it. It names no entry: whoever proves one
+// shows its manifest.
 type Manifest struct {
 	Version  int    `json:"manifest_version"`
 	Sequence int64  `json:"sequence"`
@@ -32,7 +34,10 @@ type Manifest struct {
 	Tool      string `json:"tool"`
 	WrittenAt string `json:"written_at"`
 
-	Segment Segment `json:"segment"`
+	// Segment is nil where a run found nothing new.
+	Segment *Segment `json:"segment"`
+	// Supplement holds what is neither entries nor for everybody's eyes.
+	Supplement Object `json:"supplement"`
 	// TotalCount is how many entries the archive holds, those of this segment
 	// included.
 	TotalCount int64 `json:"total_count"`
@@ -48,7 +53,7 @@ type Manifest struct {
 	// where the service does not tell the time.
 	ClockSkewSeconds *int64 `json:"clock_skew_seconds"`
 	// Resume is where a cursor-paged log goes on after this segment.
-	Resume *auditlog.Position `json:"resume"`
+	Resume *Resume `json:"resume"`
 	// ResumedBy says how the run that wrote the segment found its place.
 	ResumedBy ResumedBy `json:"resumed_by"`
 	// Gap is what was lost before this segment, where that was accepted.
@@ -61,18 +66,56 @@ type Manifest struct {
 	Filters map[string][]string `json:"filters"`
 	// Redaction says what was taken out of the entries, nil where nothing was.
 	Redaction *export.Redaction `json:"redaction"`
+	// Files are what lies beside the log, in the first manifest.
+	Files []Object `json:"files,omitempty"`
+}
+
+// Object is an object of an archive.
+type Object struct {
+	Key    string `json:"key"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// is says whether the bytes are the object's.
+func (o Object) is(data []byte) bool { return int64(len(data)) == o.Bytes && sum(data) == o.SHA256 }
+
+func objectOf(key string, data []byte) Object {
+	return Object{Key: key, Bytes: int64(len(data)), SHA256: sum(data)}
+}
+
+// Resume is an auditlog.Position without what can grow, which the supplement has.
+type Resume struct {
+	Link  string    `json:"link"`
+	Since time.Time `json:"since"`
 }
 
 // Segment is a file of entries.
 type Segment struct {
-	Key         string             `json:"key"`
-	Bytes       int64              `json:"bytes"`
-	SHA256      string             `json:"sha256"`
+	Object
+
 	Format      export.Format      `json:"format"`
 	Compression export.Compression `json:"compression"`
 	EntryCount  int64              `json:"entry_count"`
-	First       EntryRef           `json:"first_entry"`
-	Last        EntryRef           `json:"last_entry"`
+	// From and Until are whole minutes around the times of the entries: none is before
+	// From, none at Until or after it.
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+	// EntriesRoot is the Merkle root of the entries, in hexadecimal; see entryLeaf.
+	EntriesRoot string `json:"entries_root"`
+}
+
+// Supplement is what lies beside a segment, under a key that holds its hash, which
+// makes it as certain as its manifest.
+type Supplement struct {
+	// Secret makes the salts of the segment's entries, base64. Whoever has it can test
+	// guesses of what entries say against their hashes.
+	Secret []byte `json:"secret"`
+	// First and Last are the oldest and the newest entry, nil where there is none.
+	First *EntryRef `json:"first_entry"`
+	Last  *EntryRef `json:"last_entry"`
+	// Ordinals are those of auditlog.Position.
+	Ordinals map[string]int `json:"ordinals"`
 }
 
 // EntryRef names an entry.
@@ -101,6 +144,16 @@ type Gap struct {
 	To   time.Time `json:"to"`
 }
 
+// keys are those of the manifest, whose text is given, and of what it names.
+func (m *Manifest) keys(text []byte) []string {
+	keys := []string{manifestKey(m.Sequence, text), m.Supplement.Key}
+	if m.Segment != nil {
+		keys = append(keys, m.Segment.Key)
+	}
+
+	return keys
+}
+
 // complete says that the segment is the last of a run that came to its end.
 func (m *Manifest) complete() bool {
 	return !m.CoveredUntil.Before(m.ReadUntil) || len(m.OpenGaps) > 0
@@ -115,18 +168,41 @@ func (m *Manifest) openGaps() []auditlog.Window {
 	return gaps
 }
 
-func (m *Manifest) encode() ([]byte, Head, error) {
+// position is where a cursor-paged log goes on, nil where that is not known.
+func (m *Manifest) position(s *Supplement) *auditlog.Position {
+	if m.Resume == nil {
+		return nil
+	}
+
+	return &auditlog.Position{Link: m.Resume.Link, Since: m.Resume.Since, Ordinals: s.Ordinals}
+}
+
+// ErrTooLong means that a manifest is larger than the log has room for.
+var ErrTooLong = errors.New("the archive's description of itself is too long")
+
+func (m *Manifest) encode() ([]byte, error) {
+	data, err := encodeJSON(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode manifest %d: %w", m.Sequence, err)
+	}
+
+	if len(data) > maxManifest {
+		return nil, fmt.Errorf("%w: it has %d bytes, and %d is the most", ErrTooLong, len(data), maxManifest)
+	}
+
+	return data, nil
+}
+
+func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 
-	if err := e.Encode(m); err != nil {
-		return nil, Head{}, fmt.Errorf("encode %s: %w", manifestKey(m.Sequence), err)
-	}
+	err := e.Encode(v)
 
-	return b.Bytes(), Head{Sequence: m.Sequence, SHA256: sum(b.Bytes())}, nil
+	return b.Bytes(), err
 }
 
 func sum(data []byte) string {
@@ -135,34 +211,46 @@ func sum(data []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// readManifest returns a manifest and what a head would say of it.
-func (a *Archive) readManifest(ctx context.Context, sequence int64) (Head, *Manifest, error) {
-	key := manifestKey(sequence)
+const (
+	manifestsPrefix   = "manifests/"
+	supplementsPrefix = "supplements/"
+)
 
-	data, err := a.o.Store.Read(ctx, key, maxManifest)
-	if err != nil {
-		return Head{}, nil, err
-	}
+// hashedName is the beginning of a key's last part: the number of the manifest that it
+// belongs to, and a part of its own hash.
+func hashedName(sequence int64, sha256 string) string {
+	const hashLength = 16
 
-	m, err := parseManifest(data)
-	if err != nil || m.Sequence != sequence {
-		return Head{}, nil, fmt.Errorf("%w: %s is not a manifest of ours", ErrBroken, key)
-	}
-
-	return Head{Sequence: sequence, SHA256: sum(data)}, m, nil
+	return fmt.Sprintf("%08d-%s", sequence, sha256[:hashLength])
 }
 
-func parseManifest(data []byte) (*Manifest, error) {
+func manifestKey(sequence int64, data []byte) string {
+	return manifestsPrefix + hashedName(sequence, sum(data)) + ".json"
+}
+
+func supplementKey(sequence int64, data []byte) string {
+	return supplementsPrefix + hashedName(sequence, sum(data)) + ".json"
+}
+
+// manifestName is what errors call a manifest.
+func manifestName(sequence int64) string { return fmt.Sprintf("manifest %d", sequence) }
+
+// parseManifest reads the manifest of a number, 0 for any. What later versions add is
+// left alone.
+func parseManifest(data []byte, sequence int64) (*Manifest, error) {
 	m := &Manifest{}
-	if err := exactjson.UnmarshalKnown(data, m); err != nil {
-		return nil, fmt.Errorf("read a manifest: %w", err)
+	if err := exactjson.Unmarshal(data, m); err != nil {
+		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrBroken, manifestName(sequence), err)
 	}
 
-	if m.Version != manifestVersion {
-		return nil, fmt.Errorf("read a manifest: version %d is not known", m.Version)
+	switch {
+	case m.Version != manifestVersion:
+		return nil, fmt.Errorf("%w: %s is of version %d, which is not known", ErrBroken, manifestName(sequence), m.Version)
+	case sequence != 0 && m.Sequence != sequence:
+		return nil, fmt.Errorf("%w: %s says that it is manifest %d", ErrBroken, manifestName(sequence), m.Sequence)
+	default:
+		return m, nil
 	}
-
-	return m, nil
 }
 
 // filtersOf writes a query's filters down, without its window.

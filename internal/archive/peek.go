@@ -6,26 +6,49 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
-// Peek returns the manifest that the checkpoint names, for whoever knows nothing
-// of an archive but its place.
-func Peek(ctx context.Context, store durable.Store) (*Manifest, error) {
+// Peeked is what the end of an archive says of it.
+type Peeked struct {
+	Service string
+	Source  auditlog.Source
+	// Format and Compression are those of the last segment, "" where there is none among
+	// the last manifests.
+	Format      export.Format
+	Compression export.Compression
+}
+
+// Peek returns what the newest checkpoint leads to, for whoever knows nothing of an
+// archive but its place.
+func Peek(ctx context.Context, store durable.Store) (Peeked, error) {
 	a := &Archive{o: Options{Store: store}}
 
-	point, err := a.readCheckpoint(ctx)
-	if err != nil {
-		return nil, err
+	if err := a.load(ctx); err != nil {
+		return Peeked{}, err
 	}
 
-	if point == nil {
-		return nil, fmt.Errorf("%w at %s", ErrNone, store)
+	if a.point == nil {
+		return Peeked{}, fmt.Errorf("%w at %s", ErrNone, store)
 	}
 
-	if err := a.follow(ctx, *point); err != nil {
-		return nil, err
+	p := Peeked{Service: a.point.service()}
+	if a.last != nil {
+		p.Source = a.last.Source
 	}
 
-	return a.last, nil
+	for i := len(a.log.edge) - 1; i >= 0 && p.Format == ""; i-- {
+		m, err := parseManifest(a.log.edge[i], a.log.N-int64(len(a.log.edge)-1-i))
+		if err != nil {
+			return Peeked{}, err
+		}
+
+		if m.Segment != nil {
+			p.Format, p.Compression = m.Segment.Format, m.Segment.Compression
+		}
+	}
+
+	return p, nil
 }

@@ -7,9 +7,7 @@ import (
 	"container/heap"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"reflect"
 	"slices"
@@ -26,9 +24,9 @@ const segmentsAhead = 4
 
 // ReaderOptions say what else is known of an archive that is read back.
 type ReaderOptions struct {
-	// Verifier is the key that must have signed the checkpoint; nil accepts any
-	// signature and none.
-	Verifier note.Verifier
+	// Verifiers are the keys one of which must have signed the checkpoint; with none, any
+	// signature is accepted, and none.
+	Verifiers []note.Verifier
 	// InfoOf returns what is known of the service whose log was archived.
 	InfoOf func(service string) (auditlog.Info, bool)
 }
@@ -36,10 +34,10 @@ type ReaderOptions struct {
 // Reader reads an archive back as if it were the service that it is of. It
 // implements auditlog.Service and writes nothing.
 //
-// Opening it has verified the chain: every manifest is what the one after it says,
-// the last what the checkpoint says. Reading then opens the segments that can hold
+// Opening it has verified the log: the manifests are the leaves whose root the
+// checkpoint says. Reading then opens the segments that can hold
 // entries of the window, and no other; each has to be what its manifest says. It
-// does not look for files that the chain does not name, which is for Verify.
+// does not look for files that the log does not lead to, which is for Verify.
 type Reader struct {
 	store durable.Store
 	chain *chain
@@ -72,21 +70,21 @@ func (e *UnanswerableError) Error() string { return e.Filters[0].Reason }
 // *ReadError, and one of ErrNone, ErrBroken, ErrSignature and ErrForeign where it
 // is the archive's fault.
 func OpenReader(ctx context.Context, store durable.Store, o ReaderOptions) (*Reader, error) {
-	c, err := readChain(ctx, store, o.Verifier)
+	c, err := readChain(ctx, points{store, o.Verifiers})
 	if err != nil {
 		return nil, &ReadError{Destination: store.String(), Err: err}
 	}
 
-	archived, ok := o.InfoOf(c.last.Service)
+	archived, ok := o.InfoOf(c.service)
 	if !ok {
-		return nil, &ReadError{Destination: store.String(), Err: fmt.Errorf("%w: an archive of %s", ErrForeign, c.last.Service)}
+		return nil, &ReadError{Destination: store.String(), Err: fmt.Errorf("%w: an archive of %s", ErrForeign, c.service)}
 	}
 
 	return &Reader{store: store, chain: c, archived: archived}, nil
 }
 
 // Head returns the last manifest's number and hash.
-func (r *Reader) Head() Head { return r.chain.head() }
+func (r *Reader) Head() Head { return r.chain.head }
 
 // Info implements auditlog.Service: what is known of the service that was archived,
 // without the fields that every segment has lost to redaction.
@@ -267,7 +265,7 @@ func (r *Reader) sweep(ctx context.Context, links []*link, c *auditlog.Completen
 		var open segments
 
 		for i := 0; i < len(links) || len(open) > 0; {
-			if i < len(links) && (len(open) == 0 || !open[0].entries[0].Time.Before(links[i].first)) {
+			if i < len(links) && (len(open) == 0 || !open[0].entries[0].Time.Before(links[i].segment.From)) {
 				data, err, _ := next()
 				if err != nil {
 					yield(nil, err)
@@ -305,20 +303,7 @@ func (r *Reader) sweep(ctx context.Context, links []*link, c *auditlog.Completen
 
 // fetch returns a segment that is what its manifest says.
 func (r *Reader) fetch(ctx context.Context, l *link) ([]byte, error) {
-	data, err := r.store.Read(ctx, l.segment.Key, maxSegment)
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: %s is missing", ErrBroken, l.segment.Key)
-	case errors.Is(err, durable.ErrTooLarge), errors.Is(err, durable.ErrNotRegular):
-		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, l.segment.Key, err)
-	case err != nil:
-		return nil, err
-	case int64(len(data)) != l.segment.Bytes || sum(data) != l.segment.SHA256:
-		return nil, fmt.Errorf("%w: %s is not what %s says", ErrBroken, l.segment.Key, manifestKey(l.head.Sequence))
-	}
-
-	return data, nil
+	return readObject(ctx, r.store, l.segment.Object, maxSegment)
 }
 
 // decode returns the segment's entries in order: a log brings late ones after
@@ -333,20 +318,20 @@ func (l *link) decode(data []byte) ([]auditlog.Entry, error) {
 		}
 
 		if int64(len(entries)) == s.EntryCount {
-			return nil, fmt.Errorf("%w: %s holds more than the %d entries that %s says", ErrBroken, s.Key, s.EntryCount, manifestKey(l.head.Sequence))
+			return nil, fmt.Errorf("%w: %s holds more than the %d entries that %s says", ErrBroken, s.Key, s.EntryCount, manifestName(l.sequence))
 		}
 
 		entries = append(entries, e)
 	}
 
 	if int64(len(entries)) != s.EntryCount {
-		return nil, fmt.Errorf("%w: %s holds %d entries where %s says %d", ErrBroken, s.Key, len(entries), manifestKey(l.head.Sequence), s.EntryCount)
+		return nil, fmt.Errorf("%w: %s holds %d entries where %s says %d", ErrBroken, s.Key, len(entries), manifestName(l.sequence), s.EntryCount)
 	}
 
 	slices.SortStableFunc(entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
 
-	if !entries[0].Time.Equal(l.first) || !entries[len(entries)-1].Time.Equal(l.last) {
-		return nil, fmt.Errorf("%w: %s holds entries of other times than %s says", ErrBroken, s.Key, manifestKey(l.head.Sequence))
+	if !s.holds(entries[0].Time) || !s.holds(entries[len(entries)-1].Time) {
+		return nil, fmt.Errorf("%w: %s holds entries of other times than %s says", ErrBroken, s.Key, manifestName(l.sequence))
 	}
 
 	return entries, nil
@@ -385,7 +370,7 @@ func (s *segments) Less(i, j int) bool {
 		return order < 0
 	}
 
-	return a.link.head.Sequence < b.link.head.Sequence
+	return a.link.sequence < b.link.sequence
 }
 
 // Push implements heap.Interface.

@@ -81,7 +81,7 @@ func archiveEndless(tb testing.TB, n int, format export.Format) (uint64, archive
 
 	a, err := archive.Open(tb.Context(), archive.Options{
 		Store: &discard{newMemory()}, Service: s, Format: format, Compression: export.CompressionZstd, Start: begin.AddDate(0, 0, -30),
-		Clock: func() time.Time { return begin }, Holder: "one", Tool: "test",
+		Clock: func() time.Time { return begin }, Tool: "test",
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -129,7 +129,7 @@ func everyDay(tb testing.TB, store durable.Store, n int) durable.Store {
 
 	a, err := archive.Open(tb.Context(), archive.Options{
 		Store: store, Service: &endless{n: n}, Format: export.FormatNDJSON, Compression: export.CompressionZstd, Start: begin.AddDate(0, 0, -365),
-		Clock: func() time.Time { return begin }, Holder: "one", Tool: "test",
+		Clock: func() time.Time { return begin }, Tool: "test",
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -253,7 +253,7 @@ func BenchmarkOpenOverABucket(b *testing.B) {
 
 	a, err := archive.Open(b.Context(), archive.Options{
 		Store: store, Service: &endless{n: 1000}, Format: export.FormatNDJSON, Start: begin.AddDate(0, 0, -1000),
-		Clock: func() time.Time { return begin }, Holder: "one", Tool: "test",
+		Clock: func() time.Time { return begin }, Tool: "test",
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -5,8 +5,6 @@ package archive_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"iter"
@@ -266,18 +264,12 @@ func TestManifestsNameOneLog(t *testing.T) {
 		w.mustApply(o)
 	}
 
-	// Whoever holds no key can write any chain; the last manifest is the easiest.
-	const last = "manifests/00000003.json"
-
-	was := sha256.Sum256(store.objects[last])
-	store.objects[last] = bytes.Replace(store.objects[last], []byte(`"account": "a"`), []byte(`"account": "b"`), 1)
-	is := sha256.Sum256(store.objects[last])
-	store.objects["checkpoint"] = bytes.Replace(store.objects["checkpoint"],
-		[]byte(base64.StdEncoding.EncodeToString(was[:])), []byte(base64.StdEncoding.EncodeToString(is[:])), 1)
+	// Whoever holds no key can write any chain.
+	store = forged(t, store, 3, func(m *archive.Manifest) { m.Source.Account = "b" })
 
 	report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{})
-	if err != nil || report.Valid || len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingForeign ||
-		!strings.Contains(report.Problems[0].Detail, `account "b", not of upcloud, `) {
+	if err != nil || report.Valid || len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingAltered ||
+		report.Problems[0].Key != store.keyOf(t, "manifests/", 3) || !strings.Contains(report.Problems[0].Detail, `account "b", not of upcloud, `) {
 		t.Errorf("got %+v, %v", report, err)
 	}
 

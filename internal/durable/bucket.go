@@ -29,6 +29,9 @@ type Object struct {
 	// Irregular marks what no store of ours made and Read refuses: a link, a
 	// device, a name that CheckKey refuses.
 	Irregular bool
+	// Temporary marks what is being written, or was left by a crash; Sweep removes it. It
+	// is no object.
+	Temporary bool
 }
 
 // Store holds whole objects under keys. Whoever looks sees an object as it was
@@ -160,11 +163,7 @@ func checkPrefix(prefix string) string {
 	return ""
 }
 
-// probeKey is where ProbeConditional tries. It is fixed, so that at most one
-// object is ever left there, and List never yields it.
-const probeKey = ".audit-probe"
-
-// hidden says whether List leaves a key out: what the next run tidies up is no
-// object, also in a copy of the store elsewhere. All of that is directly below the
-// root; under a directory such a name is as foreign as any other.
-func hidden(key string) bool { return key == probeKey || isPartName(key) }
+// temporary says whether a key is one of what the next run tidies up, also in a copy of
+// the store elsewhere. All of that is directly below the root; under a directory such a
+// name is as foreign as any other.
+func temporary(key string) bool { return isPartName(key) }

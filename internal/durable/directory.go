@@ -32,7 +32,7 @@ import (
 // for a moment, and a crash in that moment leaves it. Nobody but this package's
 // caller can tell that from an object meant to be empty, so callers store none.
 //
-// Temporary files that a crash left are hidden: List does not yield them. Writers
+// List yields the temporary files that a crash left as Temporary. Writers
 // leave them alone, as another process may still be writing one; Sweep removes
 // them. Writers hold a shared lock on the root, which ends with their process, so
 // who gets the lock alone knows that nobody is writing. Where there are no locks,
@@ -124,11 +124,17 @@ func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) e
 
 	temp := filepath.Join(d.root, newPartName())
 
-	// After a rename there is nothing to remove; what cannot be removed is hidden
-	// until Sweep.
+	// After a rename there is nothing to remove; what cannot be removed is
+	// temporary until Sweep.
 	defer func() { _ = d.files.removeIfThere(temp) }()
 
-	if err := d.write(temp, final, data); err != nil {
+	// What is created stays as it is; what is replaced will be again.
+	permission := d.options.FilePermission
+	if op == "create" {
+		permission &^= anybodyWrites
+	}
+
+	if err := d.write(temp, final, data, permission); err != nil {
 		return err
 	}
 
@@ -143,8 +149,11 @@ func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) e
 	return d.files.sys.SyncDirectory(filepath.Dir(final))
 }
 
-func (d *directoryStore) write(temp, final string, data []byte) error {
-	h, err := d.files.sys.Create(temp, d.options.FilePermission)
+// anybodyWrites are the bits that let somebody write to a file.
+const anybodyWrites fs.FileMode = 0o222
+
+func (d *directoryStore) write(temp, final string, data []byte, permission fs.FileMode) error {
+	h, err := d.files.sys.Create(temp, permission)
 	if err != nil {
 		return err
 	}
@@ -355,11 +364,13 @@ func (d *directoryStore) List(ctx context.Context, prefix string) iter.Seq2[Obje
 		}
 
 		err := d.walk(ctx, "", descend, func(e entry) bool {
-			if e.status.Mode.IsDir() || hidden(e.key) || !strings.HasPrefix(e.key, prefix) {
+			if e.status.Mode.IsDir() || !strings.HasPrefix(e.key, prefix) {
 				return true
 			}
 
-			o := Object{Key: e.key, Irregular: !e.status.Regular() || CheckKey(e.key) != nil}
+			o := Object{Key: e.key, Temporary: e.status.Regular() && temporary(e.key)}
+			o.Irregular = !e.status.Regular() || CheckKey(e.key) != nil && !o.Temporary
+
 			if !o.Irregular {
 				o.Size = e.status.Size
 			}
@@ -470,7 +481,7 @@ func (d *directoryStore) entries(dir string, wanted func(key string) bool) ([]en
 }
 
 // Sweep removes the temporary files of this user whose writers are known to be
-// gone, or that were last written before a time, and a probe as old.
+// gone, or that were last written before a time.
 func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed int, err error) {
 	defer func() {
 		if err != nil {
@@ -478,7 +489,7 @@ func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed i
 		}
 	}()
 
-	left, err := d.entries("", hidden)
+	left, err := d.entries("", temporary)
 	if err != nil {
 		return 0, err
 	}
@@ -492,9 +503,7 @@ func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed i
 			return removed, err
 		}
 
-		// A probe goes on between two writings, when it holds no lock.
-		known := alone && e.key != probeKey
-		if !known && !e.mtime.Before(before) {
+		if !alone && !e.mtime.Before(before) {
 			continue
 		}
 

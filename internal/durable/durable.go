@@ -43,7 +43,8 @@ import (
 // Options say how files and directories are made.
 type Options struct {
 	// FilePermission is the exact permission of every member, whatever the umask;
-	// 0600 when zero. Windows has no such bits and ignores it.
+	// 0600 when zero. Nobody can write to what a Store has created. Windows has no such
+	// bits and ignores it.
 	FilePermission fs.FileMode
 	// DirectoryPermission is the same for directories that have to be made; 0700
 	// when zero.

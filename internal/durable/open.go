@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"time"
 )
@@ -79,49 +78,32 @@ func OpenStore(ctx context.Context, destination string, o StoreOptions) (Store, 
 	return s, nil
 }
 
-// ProbeConditional makes sure that a store refuses to create what exists. Servers
-// that do not know the condition ignore it in silence, so only trying tells. It
-// returns ErrNotConditional when the store cannot be trusted, or why it could not
-// find out.
-//
-// It leaves nothing behind where it may delete; else one object that List does
-// not yield and that the next probe makes use of. So does a crash; Sweep removes it.
-func ProbeConditional(ctx context.Context, s Store) error {
-	err := s.Create(ctx, probeKey, probeText())
+// Insist makes sure that a store refuses to create an object of the caller's own that it
+// has, given its bytes. Servers that do not know the condition ignore it in silence, and
+// some stop to know it once a bucket has versions, so only trying tells, each time. It
+// returns ErrNotConditional when the store cannot be trusted, and the object is as it was
+// then, or why it could not find out.
+func Insist(ctx context.Context, s Store, key string, data []byte) error {
+	// Other bytes than those that are there: a store whose answer gets lost compares.
+	err := s.Create(ctx, key, []byte("audit probe "+rand.Text()+"\n"))
 
 	switch {
 	case errors.Is(err, ErrExists):
-		return nil // Another probe's, and refused: that is the answer.
-	case err != nil:
-		return fmt.Errorf("try %s: %w", s, err)
-	}
-
-	// Other bytes than before: a store whose answer gets lost compares.
-	again := s.Create(ctx, probeKey, probeText())
-
-	// The probe must go even when the caller has given up. Storage that never lets
-	// anything be deleted is the best kind for evidence.
-	err = s.Delete(context.WithoutCancel(ctx), probeKey)
-	if errors.Is(err, fs.ErrPermission) {
-		err = nil
-	}
-
-	switch {
-	case again == nil:
-		return fmt.Errorf("%s %w", s, ErrNotConditional)
-	case !errors.Is(again, ErrExists):
-		return fmt.Errorf("try %s: %w", s, again)
-	case err != nil:
-		return fmt.Errorf("try %s: %w", s, err)
-	default:
 		return nil
+	case err != nil:
+		return fmt.Errorf("try %s: %w", s, err)
 	}
+
+	// The object must be as it was even when the caller has given up.
+	if err := s.Replace(context.WithoutCancel(ctx), key, data); err != nil {
+		return fmt.Errorf("%s %w, and %s holds a probe now: %w", s, ErrNotConditional, key, err)
+	}
+
+	return fmt.Errorf("%s %w", s, ErrNotConditional)
 }
 
-func probeText() []byte { return []byte("audit probe " + rand.Text() + "\n") }
-
 // Sweeper is a store that crashes leave something in that is no object: temporary
-// files, and what ProbeConditional tries with.
+// files.
 type Sweeper interface {
 	// Sweep removes what is known to be left over, and what was last written before
 	// a time, and returns how much. A time well in the past (a day) spares writers

@@ -406,34 +406,6 @@ func (s *bucketStore) exists(ctx context.Context, name string) (bool, error) {
 	return false, failed
 }
 
-// Sweep removes a probe that a crash left: it is the only thing here that is no
-// object. Objects are sent in one piece, so there are no parts of them.
-func (s *bucketStore) Sweep(ctx context.Context, before time.Time) (int, error) {
-	name := s.prefix + probeKey
-
-	var a attempts
-
-	there, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
-	if err != nil {
-		err = s.fail("look for", name, &a, err)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			err = nil
-		}
-
-		return 0, err
-	}
-
-	if there.LastModified == nil || !there.LastModified.Before(before) {
-		return 0, nil
-	}
-
-	if err := s.Delete(ctx, probeKey); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return 0, err
-	}
-
-	return 1, nil
-}
-
 func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
 	name, err := s.enter(ctx, "read", key)
 	if err != nil {
@@ -552,15 +524,15 @@ func (s *bucketStore) object(name string, size int64) (Object, bool) {
 
 	// Consoles make an empty object where they show a directory; the one for the
 	// prefix itself is the store's root.
-	if hidden(key) || key == "" && size == 0 {
+	if key == "" && size == 0 {
 		return Object{}, false
 	}
 
-	if CheckKey(key) != nil {
+	if CheckKey(key) != nil && !temporary(key) {
 		return Object{Key: key, Irregular: true}, true
 	}
 
-	return Object{Key: key, Size: size}, true
+	return Object{Key: key, Size: size, Temporary: temporary(key)}, true
 }
 
 func (s *bucketStore) pages(ctx context.Context, prefix string) iter.Seq2[[]types.Object, error] {

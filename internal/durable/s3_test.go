@@ -441,10 +441,14 @@ func TestBucketStoreListings(t *testing.T) {
 		"two pages": {[]answer{page(more + object("audit/a")), page(last + object("audit/b"))}, []durable.Object{{Key: "a", Size: 3}, {Key: "b", Size: 3}}, ""},
 		"foreign": {
 			[]answer{page(last + "<Contents><Key>audit/</Key><Size>0</Size></Contents>" +
-				object("audit/..") + object("audit/.audit-part-ABCDEFGHIJKLMNOP") + object("audit/.audit-probe") +
-				object("audit/a//b") + object("audit/directory/") + object("audit/x/.audit-probe"))},
+				object("audit/..") + object("audit/.audit-part-ABCDEFGHIJKLMNOP") +
+				object("audit/a//b") + object("audit/directory/") + object("audit/x/.audit-part-ABCDEFGHIJKLMNOP"))},
 			[]durable.Object{
-				{Key: "..", Irregular: true}, {Key: "a//b", Irregular: true}, {Key: "directory/", Irregular: true}, {Key: "x/.audit-probe", Size: 3},
+				{Key: "..", Irregular: true},
+				{Key: ".audit-part-ABCDEFGHIJKLMNOP", Size: 3, Temporary: true},
+				{Key: "a//b", Irregular: true},
+				{Key: "directory/", Irregular: true},
+				{Key: "x/.audit-part-ABCDEFGHIJKLMNOP", Irregular: true},
 			},
 			"",
 		},
@@ -610,96 +614,51 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestProbeConditional(t *testing.T) {
+func TestInsist(t *testing.T) {
 	t.Parallel()
 
-	probe := func(t *testing.T, change func(w http.ResponseWriter, r *http.Request) bool) (*storetest.S3, error) {
-		t.Helper()
+	for name, c := range map[string]struct {
+		change func(w http.ResponseWriter, r *http.Request) bool
+		want   error
+	}{
+		"condition ignored": {func(_ http.ResponseWriter, r *http.Request) bool {
+			r.Header.Del("If-None-Match")
 
-		destination, server := storetest.NewS3(t)
-		server.Intercept(change)
-
-		return server, durable.ProbeConditional(t.Context(), server.Open(t, destination))
-	}
-
-	server, err := probe(t, func(_ http.ResponseWriter, r *http.Request) bool {
-		r.Header.Del("If-None-Match")
-
-		return false
-	})
-	if want := server.Destination("audit") + " does not refuse to create what exists already"; !errors.Is(err, durable.ErrNotConditional) || err.Error() != want {
-		t.Errorf("condition ignored: got %v, want %s", err, want)
-	}
-
-	_, err = probe(t, func(w http.ResponseWriter, r *http.Request) bool {
-		answer{status: 501, code: "NotImplemented"}.write(w, r)
-
-		return true
-	})
-	if !errors.Is(err, durable.ErrNotConditional) {
-		t.Errorf("condition refused: %v", err)
-	}
-
-	_, err = probe(t, func(w http.ResponseWriter, r *http.Request) bool {
-		answer{status: 403, code: "AccessDenied"}.write(w, r)
-
-		return true
-	})
-	if !errors.Is(err, fs.ErrPermission) || errors.Is(err, durable.ErrNotConditional) {
-		t.Errorf("denied: %v", err)
-	}
-
-	server, err = probe(t, func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodDelete {
 			return false
+		}, durable.ErrNotConditional},
+		"condition refused": {func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get("If-None-Match") != "" {
+				answer{status: 501, code: "NotImplemented"}.write(w, r)
+			}
+
+			return r.Header.Get("If-None-Match") != ""
+		}, durable.ErrNotConditional},
+		"denied": {func(w http.ResponseWriter, r *http.Request) bool {
+			answer{status: 403, code: "AccessDenied"}.write(w, r)
+
+			return true
+		}, fs.ErrPermission},
+		"honoured": {func(http.ResponseWriter, *http.Request) bool { return false }, nil},
+	} {
+		destination, server := storetest.NewS3(t)
+		s := server.Open(t, destination)
+
+		if err := s.Replace(t.Context(), "a/b", []byte("text")); err != nil {
+			t.Fatal(err)
 		}
 
-		answer{status: 403, code: "AccessDenied"}.write(w, r)
+		server.Intercept(c.change)
 
-		return true
-	})
-	if err != nil {
-		t.Errorf("nothing may be deleted: %v", err)
-	}
+		if err := durable.Insist(t.Context(), s, "a/b", []byte("text")); !errors.Is(err, c.want) || c.want == nil && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 
-	s := server.Open(t, server.Destination("audit"))
-	wantObjects(t, s)
+		server.Intercept(func(http.ResponseWriter, *http.Request) bool { return false })
 
-	before := len(server.Requests())
-	if err := durable.ProbeConditional(t.Context(), s); err != nil {
-		t.Errorf("again: %v", err)
-	}
-
-	if n := len(server.Requests()) - before; n != 1 {
-		t.Errorf("the second probe made %d requests", n)
-	}
-}
-
-// A probe that a crash left goes once it is old enough to be nobody's.
-func TestBucketStoreSweep(t *testing.T) {
-	t.Parallel()
-
-	destination, server := storetest.NewS3(t)
-	s := server.Open(t, destination)
-
-	probe := func(at time.Time, want int) {
-		t.Helper()
-
-		if n, err := durable.Sweep(t.Context(), s, at); n != want || err != nil {
-			t.Errorf("got %d, %v, want %d", n, err, want)
+		if got, err := s.Read(t.Context(), "a/b", 100); err != nil || string(got) != "text" {
+			t.Errorf("%s: the object is %q, %v", name, got, err)
 		}
 	}
-
-	future := time.Now().Add(240 * time.Hour)
-	probe(future, 0)
-
-	if err := s.Create(t.Context(), ".audit-probe", []byte("left over")); err != nil {
-		t.Fatal(err)
-	}
-
-	probe(time.Time{}, 0)
-	probe(future, 1)
-	probe(future, 0)
 }
 
 //nolint:paralleltest // It sets the process's environment.

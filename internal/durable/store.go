@@ -441,6 +441,25 @@ func (s store) hash(path string) (string, int64, error) {
 	return hex.EncodeToString(digest.Sum(nil)), size, err
 }
 
+// CreateFile writes a file that must not be there yet, with exactly this permission. Where
+// it fails, nothing is left.
+func CreateFile(path string, data []byte, permission fs.FileMode) error {
+	s := store{OS()}
+
+	h, err := s.sys.Create(path, permission)
+	if err != nil {
+		return err
+	}
+
+	_, err = h.Write(data)
+
+	if err := errors.Join(err, h.Sync(), h.Close()); err != nil {
+		return errors.Join(err, s.removeIfThere(path))
+	}
+
+	return s.sys.SyncDirectory(filepath.Dir(path))
+}
+
 // Read returns the content of a small regular file, or ErrTooLarge when it holds
 // more than limit bytes.
 func Read(path string, limit int64) ([]byte, error) { return store{OS()}.read(path, limit) }

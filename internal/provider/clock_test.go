@@ -163,8 +163,8 @@ func TestAccClock_withinTheLimit(t *testing.T) {
 			})
 
 			for file, wants := range map[string][]string{
-				"a.ndjson.manifest.json":          {`"end": "` + settled + `"`, `"window_end": "` + settled + `"`, `"clock_skew_seconds": -3599`},
-				"archive/manifests/00000002.json": {`"covered_until": "2026-06-30T10:59:00Z"`, `"read_until": "2026-06-30T10:59:00Z"`, `"clock_skew_seconds": -3599`},
+				"a.ndjson.manifest.json": {`"end": "` + settled + `"`, `"window_end": "` + settled + `"`, `"clock_skew_seconds": -3599`},
+				w.manifest("archive", 2): {`"covered_until": "2026-06-30T10:59:00Z"`, `"read_until": "2026-06-30T10:59:00Z"`, `"clock_skew_seconds": -3599`},
 			} {
 				for _, want := range wants {
 					if !strings.Contains(strings.ReplaceAll(w.read(file), `":"`, `": "`), want) {

@@ -35,22 +35,28 @@ func NewVerificationDataSource() datasource.DataSource { return &verificationDat
 type verificationDataSource struct{ c *configured }
 
 type verificationModel struct {
-	Destination  types.String   `tfsdk:"destination"`
-	PublicKey    types.String   `tfsdk:"public_key"`
-	Sequence     types.Int64    `tfsdk:"expected_sequence"`
-	SHA256       types.String   `tfsdk:"expected_head_sha256"`
-	Timeouts     timeouts.Value `tfsdk:"timeouts"`
-	Valid        types.Bool     `tfsdk:"valid"`
-	Service      types.String   `tfsdk:"service"`
-	SignedBy     types.String   `tfsdk:"signed_by"`
-	Head         types.Int64    `tfsdk:"sequence"`
-	HeadSHA256   types.String   `tfsdk:"head_sha256"`
-	EntryCount   types.Int64    `tfsdk:"entry_count"`
-	Bytes        types.Int64    `tfsdk:"bytes"`
-	FirstTime    types.String   `tfsdk:"first_time"`
-	LastTime     types.String   `tfsdk:"last_time"`
-	CoveredUntil types.String   `tfsdk:"covered_until"`
-	Problems     types.List     `tfsdk:"problems"`
+	Destination    types.String   `tfsdk:"destination"`
+	PublicKey      types.String   `tfsdk:"public_key"`
+	Sequence       types.Int64    `tfsdk:"expected_sequence"`
+	SHA256         types.String   `tfsdk:"expected_head_sha256"`
+	Since          types.String   `tfsdk:"expected_checkpoint"`
+	ExpectedOrigin types.String   `tfsdk:"expected_origin"`
+	Timeouts       timeouts.Value `tfsdk:"timeouts"`
+	Valid          types.Bool     `tfsdk:"valid"`
+	Service        types.String   `tfsdk:"service"`
+	SignedBy       types.String   `tfsdk:"signed_by"`
+	Head           types.Int64    `tfsdk:"sequence"`
+	HeadSHA256     types.String   `tfsdk:"head_sha256"`
+	Checkpoint     types.String   `tfsdk:"checkpoint"`
+	Origin         types.String   `tfsdk:"origin"`
+	Signed         types.Bool     `tfsdk:"signed"`
+	NotChecked     types.List     `tfsdk:"not_checked"`
+	EntryCount     types.Int64    `tfsdk:"entry_count"`
+	Bytes          types.Int64    `tfsdk:"bytes"`
+	FirstTime      types.String   `tfsdk:"first_time"`
+	LastTime       types.String   `tfsdk:"last_time"`
+	CoveredUntil   types.String   `tfsdk:"covered_until"`
+	Problems       types.List     `tfsdk:"problems"`
 }
 
 // Metadata implements datasource.DataSource.
@@ -68,7 +74,7 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 	}
 
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Verifies an archive: every byte, every link of its chain, the signature and the head. " +
+		MarkdownDescription: "Verifies an archive: every byte, every leaf of its log, every signature, and that the log has grown from what is remembered. " +
 			"It is the same check as `auditlog verify` and needs no service.",
 		Attributes: map[string]schema.Attribute{
 			"destination": schema.StringAttribute{
@@ -81,32 +87,49 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				Optional:            true,
 				Validators:          []validator.String{publicKeyForm()},
 			},
+			"expected_checkpoint": schema.StringAttribute{
+				MarkdownDescription: "A checkpoint of the archive that was remembered elsewhere, such as `checkpoint` of `audit_log_archive`: the log has to have grown from it.",
+				Optional:            true,
+				Validators:          []validator.String{checkpointForm()},
+			},
+			"expected_origin": schema.StringAttribute{
+				MarkdownDescription: "Name that the archive has to have, such as `origin` of `audit_log_archive`.",
+				Optional:            true,
+			},
 			"expected_sequence": schema.Int64Attribute{
-				MarkdownDescription: "Number of a segment that the archive must contain, as remembered elsewhere. Needs `expected_head_sha256`.",
+				MarkdownDescription: "Number of a manifest that the archive must contain, as remembered elsewhere. Needs `expected_head_sha256`.",
 				Optional:            true,
 			},
 			"expected_head_sha256": schema.StringAttribute{
-				MarkdownDescription: "SHA-256 of that segment's manifest. Needs `expected_sequence`.",
+				MarkdownDescription: "SHA-256 of that manifest. Needs `expected_sequence`.",
 				Optional:            true,
 			},
-			"timeouts":      dataSourceTimeouts(ctx),
-			"valid":         schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
-			"service":       text("The cloud whose log it is."),
-			"signed_by":     text("Name of the key that signed the checkpoint; null where `public_key` was not given."),
-			"sequence":      number("Number of the last segment."),
-			"head_sha256":   text("SHA-256 of the last segment's manifest."),
+			"timeouts":    dataSourceTimeouts(ctx),
+			"valid":       schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
+			"service":     text("The cloud whose log it is."),
+			"signed_by":   text("Name of the key that signed the checkpoint; null where `public_key` was not given."),
+			"signed":      schema.BoolAttribute{MarkdownDescription: "Whether the newest checkpoint has a signature, be it anybody's.", Computed: true},
+			"sequence":    number("Number of the last manifest."),
+			"head_sha256": text("SHA-256 of the last manifest."),
+			"checkpoint":  text("The newest checkpoint, with its signatures."),
+			"origin":      text("Name of the archive, which every checkpoint begins with."),
+			"not_checked": schema.ListAttribute{
+				MarkdownDescription: "What nobody could check with what was given, one sentence each.",
+				ElementType:         types.StringType,
+				Computed:            true,
+			},
 			"entry_count":   number("How many entries the archive holds."),
 			"bytes":         number("Size of its segments."),
 			"first_time":    text("Time of the oldest entry."),
 			"last_time":     text("Time of the newest entry."),
 			"covered_until": text("Up to when everything was archived, excluded."),
 			"problems": schema.ListNestedAttribute{
-				MarkdownDescription: "What is wrong, the first bad segment first; empty when nothing is.",
+				MarkdownDescription: "What is wrong, the first bad manifest first; empty when nothing is.",
 				Computed:            true,
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"finding":  text("`altered`, `missing`, `reordered`, `truncated`, `foreign`, `signature`, `unfinished` or `unreadable`."),
+					"finding":  text("`altered`, `missing`, `truncated`, `forked`, `foreign`, `signature`, `unfinished` or `unreadable`."),
 					"key":      text("The file concerned."),
-					"sequence": number("The segment concerned; `0` where there is none."),
+					"sequence": number("The manifest concerned; `0` where there is none."),
 					"detail":   text("What is wrong with it."),
 				}},
 			},
@@ -168,15 +191,24 @@ func (d *verificationDataSource) verify(ctx context.Context, m *verificationMode
 		return nil, err
 	}
 
-	o := archive.VerifyOptions{}
+	o := archive.VerifyOptions{Origin: m.ExpectedOrigin.ValueString()}
 	if !m.Sequence.IsNull() {
 		o.Head = &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.SHA256.ValueString()}
 	}
 
 	if !m.PublicKey.IsNull() {
-		if o.Verifier, err = archive.ParsePublicKey(m.PublicKey.ValueString()); err != nil {
+		if o.Verifiers, err = verifiersOf(m.PublicKey.ValueString()); err != nil {
 			return nil, err
 		}
+	}
+
+	if !m.Since.IsNull() {
+		since, err := archive.ParseCheckpoint(m.Since.ValueString())
+		if err != nil {
+			return nil, err
+		}
+
+		o.Since = &since
 	}
 
 	return archive.Verify(ctx, store, o)
@@ -195,6 +227,8 @@ func (m *verificationModel) set(r *archive.Report) {
 	}
 
 	m.Valid, m.Service, m.SignedBy = types.BoolValue(r.Valid), nullable(r.Service), nullable(r.SignedBy)
+	m.Signed, m.Checkpoint, m.Origin = types.BoolValue(r.Signed), nullable(r.Checkpoint), nullable(screen.Text(r.Origin))
+	m.NotChecked = textsValue(r.NotChecked)
 	m.Head, m.HeadSHA256 = types.Int64Value(r.Head.Sequence), nullable(r.Head.SHA256)
 	m.EntryCount, m.Bytes = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes)
 	m.FirstTime, m.LastTime, m.CoveredUntil = nullable(r.FirstTime), nullable(r.LastTime), nullable(r.CoveredUntil)
@@ -208,6 +242,16 @@ func nullable(text string) types.String {
 	}
 
 	return types.StringValue(text)
+}
+
+func checkpointForm() validator.String {
+	return stringForm{"a checkpoint of an archive", func(value string) error {
+		if _, err := archive.ParseCheckpoint(value); err != nil {
+			return errors.New("no checkpoint of an archive")
+		}
+
+		return nil
+	}}
 }
 
 func publicKeyForm() validator.String {

@@ -3,7 +3,6 @@
 package provider_test
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -73,7 +72,6 @@ func (w *world) now() time.Time { return w.fake.Now().Add(time.Duration(w.later.
 func (w *world) factories() map[string]func() (tfprotov6.ProviderServer, error) {
 	server := provider.NewServer(provider.Options{
 		Version: "test",
-		Runner:  rand.Text(),
 		Clock:   w.now,
 		LookupEnv: func(name string) (string, bool) {
 			value, ok := w.env[name]

@@ -32,9 +32,6 @@ type Options struct {
 	Clock   auditlog.Clock
 	// LookupEnv is os.LookupEnv, or a test's environment.
 	LookupEnv func(name string) (string, bool)
-	// Runner names this process in the claims of archives, differently from every
-	// other.
-	Runner string
 }
 
 type auditProvider struct{ o Options }

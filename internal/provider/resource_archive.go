@@ -18,7 +18,6 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
@@ -134,7 +133,7 @@ func (r *archiveResource) Update(ctx context.Context, req resource.UpdateRequest
 	}
 
 	m.CoveredUntil, m.PublicKey = state.CoveredUntil, state.PublicKey
-	resp.Diagnostics.Append(r.append(ctx, &m, state.head(), req.Config, timeout)...)
+	resp.Diagnostics.Append(r.append(ctx, &m, state.known(), req.Config, timeout)...)
 
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
@@ -198,7 +197,9 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 	}
 
 	m.Service = types.StringValue(last.Service)
-	m.Format, m.Compression = types.StringValue(string(last.Segment.Format)), types.StringValue(string(last.Segment.Compression))
+	if last.Format != "" {
+		m.Format, m.Compression = types.StringValue(string(last.Format)), types.StringValue(string(last.Compression))
+	}
 
 	return nil
 }
@@ -259,7 +260,7 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindran
 const archiveUnconfirmed = "Whose log is archived is not known"
 
 func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query) (*archive.Archive, archive.Pending, error) {
-	a, _, err := r.c.openArchive(ctx, m, service, filters, m.head(), "")
+	a, err := r.c.openArchive(ctx, m, service, filters, m.known(), "")
 	if err == nil {
 		err = ask(ctx, a)
 	}
@@ -439,7 +440,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key t
 	}
 
 	// What lies at the destination can be looked at now; nothing is written there.
-	a, _, err := r.c.openArchive(ctx, plan, service, filters, nil, key.ValueString())
+	a, err := r.c.openArchive(ctx, plan, service, filters, nil, key.ValueString())
 	if err == nil {
 		err = ask(ctx, a)
 	}
@@ -462,7 +463,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key t
 }
 
 // append archives what is new and puts the results into the model.
-func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *archive.Head, config tfsdk.Config, timeout time.Duration) diag.Diagnostics {
+func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *archive.Checkpoint, config tfsdk.Config, timeout time.Duration) diag.Diagnostics {
 	var key types.String
 
 	// Terraform hands write-only values over in the configuration alone.
@@ -556,16 +557,10 @@ func openGapsWarning(info auditlog.Info, gaps []auditlog.Window, head archive.He
 	return diag.Diagnostics{p.withGaps(gaps).warning()}
 }
 
-func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Head, key string) (archive.Result, error) {
-	a, store, err := r.c.openArchive(ctx, m, service, filters, known, key)
+func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, key string) (archive.Result, error) {
+	a, err := r.c.openArchive(ctx, m, service, filters, known, key)
 	if err != nil {
 		return archive.Result{}, err
-	}
-
-	if a.Last() == nil {
-		if err := durable.ProbeConditional(ctx, store); err != nil {
-			return archive.Result{}, err
-		}
 	}
 
 	if err := a.Ask(ctx); err != nil {

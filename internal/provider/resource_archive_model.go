@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -39,6 +40,9 @@ type archiveModel struct {
 
 	Sequence       types.Int64  `tfsdk:"sequence"`
 	HeadSHA256     types.String `tfsdk:"head_sha256"`
+	Head           types.String `tfsdk:"head"`
+	Checkpoint     types.String `tfsdk:"checkpoint"`
+	Origin         types.String `tfsdk:"origin"`
 	EntryCount     types.Int64  `tfsdk:"entry_count"`
 	CoveredUntil   types.String `tfsdk:"covered_until"`
 	PendingEntries types.Int64  `tfsdk:"pending_entries"`
@@ -102,31 +106,36 @@ func (m *archiveModel) values() []attr.Value {
 }
 
 func (m *archiveModel) keepResults(s *archiveModel) {
-	m.Sequence, m.HeadSHA256, m.EntryCount = s.Sequence, s.HeadSHA256, s.EntryCount
+	m.Sequence, m.HeadSHA256, m.Head, m.EntryCount = s.Sequence, s.HeadSHA256, s.Head, s.EntryCount
+	m.Checkpoint, m.Origin = s.Checkpoint, s.Origin
 	m.CoveredUntil, m.PendingEntries, m.PublicKey = s.CoveredUntil, s.PendingEntries, s.PublicKey
 }
 
 func (m *archiveModel) forgetResults() {
-	m.Sequence, m.HeadSHA256, m.EntryCount = types.Int64Unknown(), types.StringUnknown(), types.Int64Unknown()
+	m.Sequence, m.HeadSHA256, m.Head, m.EntryCount = types.Int64Unknown(), types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
+	m.Checkpoint, m.Origin = types.StringUnknown(), types.StringUnknown()
 	m.CoveredUntil, m.PendingEntries = types.StringUnknown(), types.Int64Value(0)
 	m.PublicKey = types.StringUnknown()
 }
 
-// head is the one that the state remembers, nil where it remembers none.
-func (m *archiveModel) head() *archive.Head {
-	if m.Sequence.ValueInt64() == 0 {
-		return nil
+// known is the checkpoint that the state remembers, nil where it remembers none.
+func (m *archiveModel) known() *archive.Checkpoint {
+	c, err := archive.ParseCheckpoint(m.Checkpoint.ValueString())
+	if err != nil {
+		return nil // A state before the first run has none.
 	}
 
-	return &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.HeadSHA256.ValueString()}
+	return &c
 }
 
 // setHead takes over what the archive says of itself.
 func (m *archiveModel) setHead(a *archive.Archive) {
-	m.Sequence, m.HeadSHA256, m.EntryCount = types.Int64Value(0), types.StringNull(), types.Int64Value(0)
+	m.Sequence, m.HeadSHA256, m.Head, m.EntryCount = types.Int64Value(0), types.StringNull(), types.StringNull(), types.Int64Value(0)
+	m.Checkpoint, m.Origin = nullable(a.Checkpoint()), nullable(a.Origin())
+
 	if last := a.Last(); last != nil {
 		m.Sequence, m.HeadSHA256 = types.Int64Value(a.Head().Sequence), types.StringValue(a.Head().SHA256)
-		m.EntryCount = types.Int64Value(last.TotalCount)
+		m.Head, m.EntryCount = types.StringValue(a.Head().String()), types.Int64Value(last.TotalCount)
 	}
 }
 
@@ -270,8 +279,12 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 	case errors.Is(err, archive.ErrSignature):
 		// Not at the key: Terraform would show the line that it is written in.
 		p.next = "Give the signing_key that the archive was begun with; nothing was written."
-	case errors.Is(err, archive.ErrBusy), errors.Is(err, archive.ErrLost):
-		p.next = "Wait for the other run to end and apply again; what it archived is not archived again."
+	case errors.Is(err, archive.ErrLost):
+		p.next = "Wait for the other runs to end and apply again; what they archived is not archived again."
+	case errors.Is(err, archive.ErrFuture):
+		p.next = "Find out which clock was wrong: what happens until then would never be archived, so begin another archive."
+	case errors.Is(err, archive.ErrTooLong):
+		p.next = "Archive with fewer or shorter filters, and filter when reading back."
 	case errors.Is(err, durable.ErrNotConditional):
 		p.next = "Use storage that honours If-None-Match, without which two runs could overwrite each other."
 	case errors.Is(err, fs.ErrPermission):
@@ -282,15 +295,15 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 }
 
 // openArchive opens the archive that the model describes.
-func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Head, key string) (*archive.Archive, durable.Store, error) {
+func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, key string) (*archive.Archive, error) {
 	store, err := c.openStore(ctx, m.Destination.ValueString())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 
 	redactor, diags := redactor(m.Redact, c)
 	if diags.HasError() {
-		return nil, nil, errors.New(strings.TrimSuffix(diags[0].Detail(), "."))
+		return nil, errors.New(strings.TrimSuffix(diags[0].Detail(), "."))
 	}
 
 	now := c.options.Clock()
@@ -298,7 +311,7 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 		Store: store, Service: service, Filters: filters, Redactor: redactor,
 		Format: export.Format(m.Format.ValueString()), Compression: export.Compression(m.Compression.ValueString()),
 		Start: startOf(m.Start, now, service.Info().Retention), Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
-		CoveredUntil: parseTime(m.CoveredUntil), Clock: c.options.Clock, Holder: c.options.Runner,
+		CoveredUntil: parseTime(m.CoveredUntil), Clock: c.options.Clock,
 		Tool: "terraform-provider-audit/" + c.options.Version,
 	}
 
@@ -312,19 +325,20 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 
 	if key != "" {
 		if o.Signer, err = archive.ParsePrivateKey(key); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 
-		if o.Verifier, err = archive.PublicKeyOf(key); err != nil {
-			return nil, nil, err
+		verifier, err := archive.PublicKeyOf(key)
+		if err != nil {
+			return nil, err
 		}
+
+		o.Verifiers = []note.Verifier{verifier}
 	} else if public := m.PublicKey.ValueString(); public != "" {
-		if o.Verifier, err = archive.ParsePublicKey(public); err != nil {
-			return nil, nil, err
+		if o.Verifiers, err = verifiersOf(public); err != nil {
+			return nil, err
 		}
 	}
 
-	a, err := archive.Open(ctx, o)
-
-	return a, store, err
+	return archive.Open(ctx, o)
 }

@@ -36,7 +36,7 @@ func archiveSchema(ctx context.Context) schema.Schema {
 
 	return schema.Schema{
 		MarkdownDescription: "Keeps an audit log in a directory or a bucket: each apply appends what is new, exactly once, as immutable segments " +
-			"whose manifests form a hash chain that anybody can verify offline. Destroying the resource keeps everything.",
+			"whose manifests are the leaves of a transparency log that anybody can verify offline. Destroying the resource keeps everything.",
 		Attributes: attributes,
 	}
 }
@@ -83,7 +83,7 @@ func archiveArguments() map[string]schema.Attribute {
 			Validators:          []validator.String{signingKeyForm{}},
 		},
 		"accept_gap_after": schema.Int64Attribute{
-			MarkdownDescription: "Number of the segment after which a gap is accepted: entries that the service dropped before they were archived. The error that reports the gap names the number; with the next segment the permission is used up.",
+			MarkdownDescription: "Number of the manifest after which a gap is accepted: entries that the service dropped before they were archived. The error that reports the gap names the number; with the next manifest the permission is used up.",
 			Optional:            true,
 		},
 	}
@@ -98,8 +98,11 @@ func archiveResults() map[string]schema.Attribute {
 	}
 
 	return map[string]schema.Attribute{
-		"sequence":        number("Number of the last segment; `0` before the first."),
-		"head_sha256":     text("SHA-256 of the last segment's manifest. Kept here, away from the archive, it shows when the archive's end is cut off."),
+		"sequence":        number("Number of the last manifest; `0` before the first."),
+		"head_sha256":     text("SHA-256 of the last manifest; null before the first."),
+		"head":            text("Both in one, as `auditlog verify --head` takes it; null before the first manifest."),
+		"checkpoint":      text("The newest checkpoint, with its signatures. Kept here, away from the archive, it lets every run and refresh prove that the log only grew."),
+		"origin":          text("Name of the archive, which every checkpoint begins with."),
 		"entry_count":     number("How many entries the archive holds."),
 		"covered_until":   text("Up to when everything has been archived, excluded."),
 		"pending_entries": number("How many entries a refresh found that are not archived yet, at most 1000; an apply archives them all."),

@@ -212,7 +212,7 @@ Choose a destination that is empty or holds an archive of this service; nothing 
 				}
 			},
 			Config: w.archive("  service = \"upcloud\""),
-			ExpectError: diagnostic("Archive audit logs", `The archive's chain is broken: it is empty, but segment … is remembered.
+			ExpectError: diagnostic("Archive audit logs", `The archive's chain is broken: it is gone, but a log of size … is remembered.
 Service: upcloud
 Destination: `+w.file("archive")+`
 Run "auditlog verify" on the destination to see what was changed; nothing is appended to a broken archive.`),
@@ -370,10 +370,24 @@ Find out why nothing was archived in time; to go on all the same, set accept_gap
 		},
 	)
 
-	manifest := w.read(fmt.Sprintf("archive/manifests/%08d.json", w.daysOfCloudscale()+1))
+	manifest := w.read(w.manifest("archive", w.daysOfCloudscale()+1))
 	if !strings.Contains(manifest, `"from": "2026-06-30T11:59:00Z"`) {
 		t.Errorf("the archive does not say what is missing: %s", manifest)
 	}
+}
+
+// manifest is the name of a manifest of an archive in a directory.
+func (w *world) manifest(directory string, number int) string {
+	w.t.Helper()
+
+	pattern := fmt.Sprintf("manifests/%08d-*.json", number)
+
+	names, err := filepath.Glob(filepath.Join(w.file(directory), pattern))
+	if err != nil || len(names) != 1 {
+		w.t.Fatalf("%s names %v, %v", pattern, names, err)
+	}
+
+	return filepath.Join(directory, "manifests", filepath.Base(names[0]))
 }
 
 // daysOfCloudscale counts the segments that the first run makes of the fake's

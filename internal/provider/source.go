@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -114,6 +115,16 @@ func storeProblem(p problem, err error) (problem, bool) {
 	return p, true
 }
 
+// verifiersOf reads a public key.
+func verifiersOf(key string) ([]note.Verifier, error) {
+	v, err := archive.ParsePublicKey(key)
+	if err != nil {
+		return nil, err
+	}
+
+	return []note.Verifier{v}, nil
+}
+
 func (c *configured) openReader(ctx context.Context, m sourceModel) (*archive.Reader, error) {
 	fail := func(err error) error { return &archive.ReadError{Destination: m.destination.ValueString(), Err: err} }
 
@@ -125,7 +136,7 @@ func (c *configured) openReader(ctx context.Context, m sourceModel) (*archive.Re
 	o := archive.ReaderOptions{InfoOf: infoOf}
 
 	if !m.publicKey.IsNull() {
-		if o.Verifier, err = archive.ParsePublicKey(m.publicKey.ValueString()); err != nil {
+		if o.Verifiers, err = verifiersOf(m.publicKey.ValueString()); err != nil {
 			return nil, fail(err)
 		}
 	}

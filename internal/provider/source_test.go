@@ -128,12 +128,15 @@ func TestAccSource_tampered(t *testing.T) {
 			t.Fatalf("%v, %v", names, err)
 		}
 
-		text, err := os.ReadFile(names[0])
+		// Of bundles of manifests the last is the one with the most.
+		name := slices.MaxFunc(names, func(a, b string) int { return 2*(len(a)-len(b)) + strings.Compare(a, b) })
+
+		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		if err := os.WriteFile(names[0], []byte(strings.Replace(string(text), "delete", "create", 1)+" "), 0o600); err != nil {
+		if err := os.WriteFile(name, []byte(strings.Replace(string(text), "delete", "create", 1)+" "), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,7 +157,7 @@ Give the public key of the key that signs the archive; if this is the one, find 
 		resource.TestStep{
 			PreConfig: func() { change("archive/entries/*/*/00000001-*") },
 			Config:    w.lookUpArchive(all),
-			ExpectError: diagnostic("Read UpCloud's archive", `The archive's chain is broken: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifests/00000001.json says.
+			ExpectError: diagnostic("Read UpCloud's archive", `The archive's chain is broken: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifest 1 says.
 Service: archive
 Destination: `+w.file("archive")+`
 Window: [2026-05-05T00:00:00.000000Z, 2026-06-30T11:59:00.000000Z)
@@ -162,23 +165,23 @@ Run "auditlog verify" on the destination to see what was changed; nothing of a b
 		},
 		resource.TestStep{
 			Config: fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n  service = \"archive\"\n  destination = %q\n  path = %q\n  format = \"ndjson\"\n%s}", w.file("archive"), w.file("out.ndjson"), all),
-			ExpectError: diagnostic("Export UpCloud's archive", `The archive's chain is broken: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifests/00000001.json says.
+			ExpectError: diagnostic("Export UpCloud's archive", `The archive's chain is broken: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifest 1 says.
 Service: archive
 Destination: `+w.file("archive")+`
 Window: [2026-05-05T00:00:00.000000Z, 2026-06-30T11:59:00.000000Z)
 Run "auditlog verify" on the destination to see what was changed; nothing of a broken archive is used.`),
 		},
 		resource.TestStep{
-			PreConfig: func() { change("archive/manifests/00000002.json") },
+			PreConfig: func() { change("archive/tile/entries/000.p/*") },
 			Config:    w.lookUpArchive(all),
-			ExpectError: diagnostic("Look up audit logs", `The archive's chain is broken: manifests/00000002.json is not what manifests/00000003.json says.
+			ExpectError: diagnostic("Look up audit logs", `The archive's chain is broken: tile/entries/000.p/… is no bundle of … manifests.
 Service: archive
 Destination: `+w.file("archive")+`
 Run "auditlog verify" on the destination to see what was changed; nothing of a broken archive is used.`),
 		},
 		resource.TestStep{
 			Config:      fmt.Sprintf("data \"audit_log_filter_options\" \"test\" {\n  service = \"archive\"\n  destination = %q\n}", w.file("archive")),
-			ExpectError: diagnostic("List audit log filter options", `The archive's chain is broken: manifests/00000002.json is not what manifests/00000003.json says. …`),
+			ExpectError: diagnostic("List audit log filter options", `The archive's chain is broken: tile/entries/000.p/… is no bundle of … manifests. …`),
 		},
 	)
 }

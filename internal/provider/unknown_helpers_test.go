@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"encoding/base64"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -36,7 +37,9 @@ func validValues(w *world) map[string][]any {
 		"severity": {"high"}, "threshold": {3}, "within": {"10m", "20d"}, "group_by": {[]any{"actor", "resource_type"}}, "message": {"Look at it."},
 		"expected.rules": {[]any{"deletion"}, []any{"r"}}, "expected.actors": {[]any{"ci-*", "mia"}}, "resource_names": {[]any{"web-*"}},
 
-		"expected_sequence": {1}, "expected_head_sha256": {strings.Repeat("0", 64)},
+		"expected_checkpoint": {"auditlogs.audit/upcloud/0123456789abcdef\n1\n" + base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n"},
+		"expected_origin":     {"auditlogs.audit/upcloud/0123456789abcdef"},
+		"expected_sequence":   {1}, "expected_head_sha256": {strings.Repeat("0", 64)},
 
 		"path": {w.file("export")}, "format": {"ndjson", "parquet", "csv"}, "compression": {"none", "gzip"}, "shape": {"entry", "ocsf"},
 		"columns": {[]any{"time", "actor"}}, "delimiter": {",", ";"}, "file_permission": {"0640"}, "directory_permission": {"0750"},

@@ -471,17 +471,19 @@ func testHostilePrefixes(t *testing.T, s durable.Store) {
 	}
 }
 
-// The probe says that the store can be trusted, and is not to be seen afterwards.
+// The store can be trusted, and the object is what it was.
 func testCondition(t *testing.T, s durable.Store) {
 	t.Helper()
 
-	for i, err := range together(8, func(int) error { return durable.ProbeConditional(t.Context(), s) }) {
+	mustCreate(t, s, "a/b", "text")
+
+	for i, err := range together(8, func(int) error { return durable.Insist(t.Context(), s, "a/b", []byte("text")) }) {
 		if err != nil {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
 
-	if found := list(t, s, ""); found != nil {
-		t.Errorf("the probe left %v", found)
+	if got, err := s.Read(t.Context(), "a/b", 100); err != nil || string(got) != "text" {
+		t.Errorf("the object is %q, %v", got, err)
 	}
 }

@@ -125,7 +125,7 @@ func newCloud(tb testing.TB, name string) *cloud {
 	var err error
 
 	c.server, err = providerserver.NewProtocol6WithError(provider.New(provider.Options{
-		Version: "test", Runner: tb.Name(), Clock: c.clock, LookupEnv: c.bucket.LookupEnv,
+		Version: "test", Clock: c.clock, LookupEnv: c.bucket.LookupEnv,
 	})())()
 	if err != nil {
 		tb.Fatal(err)

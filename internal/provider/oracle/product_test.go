@@ -70,7 +70,7 @@ func serve(t *testing.T, h history, o fakeapi.Options) *product {
 	p := &product{types: map[string]tftypes.Type{}, close: func() { first.Close(); second.Close() }}
 
 	p.server = provider.NewServer(provider.Options{
-		Version: "test", Runner: "oracle", Clock: o.Clock, LookupEnv: func(string) (string, bool) { return "", false },
+		Version: "test", Clock: o.Clock, LookupEnv: func(string) (string, bool) { return "", false },
 	})()
 
 	schemas, err := p.server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})

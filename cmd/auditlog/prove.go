@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
+)
+
+// proveCommand makes a proof that an entry is in an archive.
+type proveCommand struct {
+	Destination string `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=…"`
+	ID          string `name:"id" required:"" help:"Id of the entry." placeholder:"ID"`
+	PublicKey   string `help:"Public key that must have signed the checkpoint, or the name of a file that holds it." placeholder:"KEY"`
+	Output      string `short:"o" help:"File to write, which must not be there yet. Default: standard output." placeholder:"FILE"`
+}
+
+// Run writes the proof.
+func (c *proveCommand) Run(ctx context.Context, env environment) error {
+	verifiers, err := verifiersOf(c.PublicKey)
+	if err != nil {
+		return err
+	}
+
+	store, err := durable.OpenStore(ctx, c.Destination, durable.StoreOptions{})
+	if err != nil {
+		return fmt.Errorf("the destination: it is %w", err)
+	}
+
+	proof, err := archive.Prove(ctx, store, verifiers, c.ID)
+	if err != nil {
+		return fmt.Errorf("prove %s of %s: %w", strconv.Quote(c.ID), c.Destination, err)
+	}
+
+	return writeNew(env, c.Output, proof, proofPermission)
+}
+
+const (
+	proofPermission = 0o644
+	keyPermission   = 0o600
+)
+
+// writeNew writes a file that is not there yet, or to standard output where none is named.
+func writeNew(env environment, path string, data []byte, permission fs.FileMode) error {
+	if path == "" {
+		_, err := env.stdout.Write(data)
+
+		return err //nolint:wrapcheck // It says what is wrong with standard output.
+	}
+
+	if err := durable.CreateFile(path, data, permission); err != nil {
+		return fmt.Errorf("write %s: %w", strconv.Quote(path), err)
+	}
+
+	return nil
+}
+
+// verifiersOf reads a public key, or the file that holds it; "" is none.
+func verifiersOf(key string) ([]note.Verifier, error) {
+	if key == "" {
+		return nil, nil
+	}
+
+	verifier, err := archive.ParsePublicKey(textOrFile(key))
+
+	switch {
+	case errors.Is(err, archive.ErrPrivateKey):
+		return nil, errors.New("--public-key holds a private key, which must stay secret: give what \"auditlog keygen\" prints behind \"public key: \"")
+	case err != nil:
+		return nil, errors.New("--public-key is neither a public key as \"auditlog keygen\" prints it nor a file that holds one")
+	default:
+		return []note.Verifier{verifier}, nil
+	}
+}
+
+// proofAt returns the proof that a file holds, and whether it holds one.
+func (c *verifyCommand) proofAt() ([]byte, bool) {
+	if strings.Contains(c.Destination, "://") {
+		return nil, false
+	}
+
+	data, err := durable.Read(c.Destination, archive.MaxProof)
+
+	return data, err == nil && archive.IsProof(data)
+}
+
+// proofReport is what is printed of a proof as JSON.
+type proofReport struct {
+	Proof    string `json:"proof"`
+	Valid    bool   `json:"valid"`
+	Problem  string `json:"problem"`
+	Origin   string `json:"origin"`
+	Service  string `json:"service"`
+	Sequence int64  `json:"sequence"`
+	Signed   bool   `json:"signed"`
+	SignedBy string `json:"signed_by"`
+	Entry    string `json:"entry"`
+}
+
+// verifyProof prints what a proof shows and fails when it does not hold.
+func (c *verifyCommand) verifyProof(data []byte, env environment) error {
+	if c.Head != "" || c.Since != "" {
+		return errors.New("--head and --since are for archives, and " + strconv.Quote(c.Destination) + " is a proof")
+	}
+
+	verifiers, err := verifiersOf(c.PublicKey)
+	if err != nil {
+		return err
+	}
+
+	r := proofReport{Proof: c.Destination}
+
+	proven, err := archive.VerifyProof(data, verifiers, c.Origin)
+	if err != nil {
+		r.Problem = err.Error()
+	} else {
+		r.Valid, r.Entry, r.Origin, r.Service = true, proven.Entry, proven.Checkpoint.Origin, proven.Manifest.Service
+		r.Sequence, r.Signed, r.SignedBy = proven.Manifest.Sequence, proven.Signed, proven.SignedBy
+	}
+
+	if err := c.print(env, r, func() { printProof(env.stdout, &r) }); err != nil {
+		return err
+	}
+
+	if !r.Valid {
+		return errInvalidProof
+	}
+
+	return nil
+}
+
+func printProof(w io.Writer, r *proofReport) {
+	line := func(key, value string) { _, _ = fmt.Fprintf(w, "%-14s %s\n", key, screen.Text(value)) }
+
+	line("Proof", r.Proof)
+
+	if !r.Valid {
+		line("Problem", r.Problem)
+		line("Verdict", verdict(1))
+
+		return
+	}
+
+	line("Origin", r.Origin)
+	line("Service", r.Service)
+	line("Manifest", strconv.FormatInt(r.Sequence, 10))
+
+	switch {
+	case r.SignedBy != "":
+		line("Signed by", r.SignedBy)
+	case r.Signed:
+		line("Not checked", "Who signed the checkpoint: that takes the public key.")
+	default:
+		line("Not checked", "Who wrote the archive: the checkpoint is not signed.")
+	}
+
+	line("Entry", r.Entry)
+	line("Verdict", verdict(0))
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+)
+
+// found begins the archive with a checkpoint of a log without manifests.
+func (a *Archive) found(ctx context.Context, covered auditlog.Window) error {
+	const randomLength = 8
+
+	random := make([]byte, randomLength)
+	_, _ = rand.Read(random) // It never fails.
+
+	empty, err := openMerkle(ctx, a.o.Store, tlog.Tree{Hash: emptyRoot()})
+	if err != nil {
+		return err
+	}
+
+	// Before anything counts, so that a store which cannot be trusted holds no archive.
+	for key, text := range besides(a.o.Store) {
+		if err := createSame(ctx, a.o.Store, key, []byte(text)); err != nil {
+			return err
+		}
+	}
+
+	if err := durable.Insist(ctx, a.o.Store, ReadmeKey, []byte(readme)); err != nil {
+		return err
+	}
+
+	c := Checkpoint{Origin: originOf(a.o.Service.Info().Name, hex.EncodeToString(random)), Tree: empty.Tree, Covered: covered}
+	if err := a.sign(ctx, c, empty); err != nil {
+		return err
+	}
+
+	return a.points().publishCopy(ctx, a.point)
+}
+
+// sign creates the checkpoint, which is what makes its last manifest a part of the
+// archive. The error is ErrLost where another run has created the one of that size.
+func (a *Archive) sign(ctx context.Context, c Checkpoint, log *merkle) error {
+	data := []byte(c.text())
+
+	if a.o.Signer != nil {
+		var err error
+		if data, err = note.Sign(&note.Note{Text: c.text()}, a.o.Signer); err != nil {
+			return fmt.Errorf("sign the checkpoint: %w", err)
+		}
+	}
+
+	err := a.o.Store.Create(ctx, checkpointKeyOf(c.Tree.N), data)
+	if errors.Is(err, durable.ErrExists) {
+		return fmt.Errorf("%w: %s is there already", ErrLost, checkpointKeyOf(c.Tree.N))
+	}
+
+	if err != nil {
+		return err
+	}
+
+	a.point, a.log = &point{Checkpoint: c, note: string(data), signed: a.o.Signer != nil}, log
+
+	return nil
+}
+
+// commit makes a manifest part of the archive. Everything that it names is there before,
+// and the manifest before that, so that what a crash leaves is named by it.
+func (a *Archive) commit(ctx context.Context, d *draft) (err error) {
+	m := d.manifest
+
+	defer func() {
+		if errors.Is(err, ErrLost) {
+			a.lost = d
+		}
+	}()
+
+	next, err := a.log.with(d.text)
+	if err != nil {
+		return err
+	}
+
+	objects := []struct {
+		key  string
+		data []byte
+	}{{manifestKey(m.Sequence, d.text), d.text}, {m.Supplement.Key, d.supplement}}
+	if m.Segment != nil {
+		objects = append(objects, struct {
+			key  string
+			data []byte
+		}{m.Segment.Key, d.segment})
+	}
+
+	for _, o := range objects {
+		if err := createSame(ctx, a.o.Store, o.key, o.data); err != nil {
+			return err
+		}
+	}
+
+	if err := a.insist(ctx, d); err != nil {
+		return err
+	}
+
+	if err := a.sign(ctx, Checkpoint{Origin: a.point.Origin, Tree: next.Tree}, next); err != nil {
+		return err
+	}
+
+	a.last, a.behind = m, true
+
+	return a.tidy(ctx)
+}
+
+// insist makes sure that the store refuses to create what exists, by the supplement.
+// Whoever has committed the number meanwhile may have removed that.
+func (a *Archive) insist(ctx context.Context, d *draft) error {
+	err := durable.Insist(ctx, a.o.Store, d.manifest.Supplement.Key, d.supplement)
+	if !errors.Is(err, durable.ErrNotConditional) {
+		return err
+	}
+
+	key := checkpointKeyOf(d.manifest.Sequence)
+	if _, readErr := a.o.Store.Read(ctx, key, maxSmall); readErr == nil {
+		return fmt.Errorf("%w: %s is there already", ErrLost, key)
+	}
+
+	return err
+}
+
+// tidy completes what follows from the newest checkpoint, and removes what runs have
+// left that lost, or crashed before they committed.
+func (a *Archive) tidy(ctx context.Context) error {
+	if a.log == nil {
+		return nil
+	}
+
+	if a.behind && a.log.N > 0 {
+		if err := a.log.publish(ctx); err != nil {
+			return err
+		}
+	}
+
+	if a.behind {
+		if err := a.points().publishCopy(ctx, a.point); err != nil {
+			return err
+		}
+
+		if err := a.log.dropPartial(ctx); err != nil {
+			return err
+		}
+	}
+
+	a.behind = false
+
+	if err := a.dropLost(ctx); err != nil {
+		return err
+	}
+
+	return a.dropLeftovers(ctx)
+}
+
+// dropLost removes what this run has written of a number that is another one's. Who has
+// committed that may have removed the manifest before the segment was there.
+func (a *Archive) dropLost(ctx context.Context) error {
+	d := a.lost
+	if d == nil || d.manifest.Sequence > a.log.N {
+		return nil
+	}
+
+	leaf, err := a.log.leaf(ctx, d.manifest.Sequence)
+	if err != nil {
+		return err
+	}
+
+	committed, err := parseManifest(leaf, d.manifest.Sequence)
+	if err != nil {
+		return err
+	}
+
+	for _, key := range d.manifest.keys(d.text) {
+		if slices.Contains(committed.keys(leaf), key) {
+			continue
+		}
+
+		if err := a.o.Store.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+
+	a.lost = nil
+
+	return nil
+}
+
+// dropLeftovers removes manifests of the last numbers that are none of the log's, and
+// what they name. Only where there is a checkpoint of a number is it known what is not
+// of it: anything beyond can be of a run that is under way.
+func (a *Archive) dropLeftovers(ctx context.Context) error {
+	if a.log.N == 0 {
+		return nil
+	}
+
+	// The numbers that differ from one of the last ten in their last digit, as far as their
+	// manifests are at hand.
+	decades := []string{decadeOf(a.log.N)}
+	if other := decadeOf(max(a.log.N-9, 1)); other != decades[0] {
+		decades = append(decades, other)
+	}
+
+	committed := map[int64]*Manifest{}
+	known := func(number int64) (*Manifest, error) {
+		if committed[number] == nil {
+			m, err := a.manifestAt(ctx, number)
+			if err != nil {
+				return nil, err
+			}
+
+			committed[number] = m
+		}
+
+		return committed[number], nil
+	}
+
+	for _, prefix := range prefixed(decades, manifestsPrefix, supplementsPrefix) {
+		for object, err := range a.o.Store.List(ctx, prefix) {
+			if err != nil {
+				return err
+			}
+
+			number, ok := numberOf(object.Key)
+			if !ok || number > a.log.N || number <= a.log.N-int64(len(a.log.edge)) || object.Irregular {
+				continue
+			}
+
+			m, err := known(number)
+			if err != nil {
+				return err
+			}
+
+			if err := a.dropLeftover(ctx, object.Key, m); err != nil {
+				return err
+			}
+		}
+	}
+
+	return nil
+}
+
+// decadeOf is what the names begin with of all numbers that differ in their last digit.
+func decadeOf(number int64) string {
+	name := strings.TrimSuffix(numbered(number), "-")
+
+	return name[:len(name)-1]
+}
+
+// prefixed puts each of the prefixes before each of the texts.
+func prefixed(texts []string, prefixes ...string) []string {
+	all := make([]string, 0, len(prefixes)*len(texts))
+
+	for _, prefix := range prefixes {
+		for _, text := range texts {
+			all = append(all, prefix+text)
+		}
+	}
+
+	return all
+}
+
+// dropLeftover removes an object of a number unless the manifest of that number leads to
+// it.
+func (a *Archive) dropLeftover(ctx context.Context, key string, committed *Manifest) error {
+	if key == committed.Supplement.Key {
+		return nil
+	}
+
+	if strings.HasPrefix(key, manifestsPrefix) {
+		data, err := a.log.leaf(ctx, committed.Sequence)
+		if err != nil {
+			return err
+		}
+
+		if key == manifestKey(committed.Sequence, data) {
+			return nil
+		}
+
+		if err := a.dropNamed(ctx, key, committed); err != nil {
+			return err
+		}
+	}
+
+	return a.o.Store.Delete(ctx, key)
+}
+
+// dropNamed removes the segment that a manifest names which is not of the log. A
+// segment of the same bytes is that of the log.
+func (a *Archive) dropNamed(ctx context.Context, key string, committed *Manifest) error {
+	data, err := a.o.Store.Read(ctx, key, maxManifest)
+
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge):
+		return nil
+	case err != nil:
+		return err
+	}
+
+	m, err := parseManifest(data, committed.Sequence)
+	if err != nil || m.Segment == nil || !isSegmentOf(m.Segment.Key, committed.Sequence) || durable.CheckKey(m.Segment.Key) != nil {
+		return nil //nolint:nilerr // It names nothing that a run could have written.
+	}
+
+	if committed.Segment != nil && committed.Segment.Key == m.Segment.Key {
+		return nil
+	}
+
+	return a.o.Store.Delete(ctx, m.Segment.Key)
+}
+
+// numberOf reads the number off the last part of a key.
+func numberOf(key string) (int64, bool) {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+
+	var number int64
+
+	n, err := fmt.Sscanf(name, "%08d-", &number)
+
+	return number, err == nil && n == 1 && number > 0 && strings.HasPrefix(name, numbered(number))
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+)
+
+// WriteLog writes the log of manifests into a store that holds none: their files, the
+// tiles and the checkpoints, which are signed only if there is a signer. It is what
+// somebody can do who may write to an archive and holds any key or none.
+func WriteLog(ctx context.Context, store durable.Store, first Checkpoint, manifests [][]byte, signer note.Signer) error {
+	log, err := openMerkle(ctx, store, tlog.Tree{Hash: emptyRoot()})
+	if err != nil {
+		return err
+	}
+
+	text, err := first.signed(signer)
+	if err != nil {
+		return err
+	}
+
+	if err := store.Replace(ctx, checkpointKeyOf(0), text); err != nil {
+		return err
+	}
+
+	for i, manifest := range manifests {
+		if log, err = log.with(manifest); err != nil {
+			return err
+		}
+
+		if text, err = (Checkpoint{Origin: first.Origin, Tree: log.Tree}).signed(signer); err != nil {
+			return err
+		}
+
+		for key, data := range map[string][]byte{manifestKey(int64(i)+1, manifest): manifest, checkpointKeyOf(log.N): text} {
+			if err := store.Replace(ctx, key, data); err != nil {
+				return err
+			}
+		}
+
+		if err := log.publish(ctx); err != nil {
+			return err
+		}
+
+		if err := log.dropPartial(ctx); err != nil {
+			return err
+		}
+	}
+
+	return store.Replace(ctx, checkpointKey, text)
+}
+
+func (c Checkpoint) signed(signer note.Signer) ([]byte, error) {
+	if signer == nil {
+		return []byte(c.text()), nil
+	}
+
+	text, err := note.Sign(&note.Note{Text: c.text()}, signer)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+
+	return text, nil
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+)
+
+// proofHeader is the first line of a proof, as c2sp.org/tlog-proof has it.
+const proofHeader = "c2sp.org/tlog-proof@v1"
+
+// MaxProof is the size of the largest proof that is read, in bytes: an entry has at most
+// 16 MiB.
+const MaxProof = 64 << 20
+
+// Why a proof is refused, or cannot be made.
+var (
+	// ErrNoEntry means that no entry of the archive has the id.
+	ErrNoEntry = errors.New("the archive has no entry of that id")
+	// ErrNoProof means that a text is no proof of an entry.
+	ErrNoProof = errors.New("it is no proof of an entry of an archive")
+	// ErrProof means that a proof does not prove what it says.
+	ErrProof = errors.New("the proof does not hold")
+)
+
+// inclusion is what a proof says besides the log's own: that an entry is in the segment
+// of the manifest.
+type inclusion struct {
+	// Entry is the entry's line, and Salt what precedes it in its leaf, hexadecimal.
+	Entry string `json:"entry"`
+	Salt  string `json:"salt"`
+	// Index is the place of the entry in its segment, from 0, and Path its Merkle path to
+	// the root of the segment, from below, hexadecimal.
+	Index int64    `json:"entry_index"`
+	Path  []string `json:"entry_path"`
+	// Manifest is that of the segment, byte for byte.
+	Manifest string `json:"manifest"`
+}
+
+// Proven is what a proof shows.
+type Proven struct {
+	// Entry is the line of the entry, as an NDJSON export has it.
+	Entry    string
+	Manifest *Manifest
+	// Checkpoint is whose log it is in.
+	Checkpoint Checkpoint
+	// Signed says that the checkpoint has a signature, and SignedBy is the name of the key
+	// that signed it, where one was asked for.
+	Signed   bool
+	SignedBy string
+}
+
+// Prove returns a proof that the entry of an id is in the archive: a text in the form of
+// c2sp.org/tlog-proof, which shows no other entry. Where several entries have the id, it
+// is of the first.
+func Prove(ctx context.Context, store durable.Store, verifiers []note.Verifier, id string) ([]byte, error) {
+	points := points{store, verifiers}
+
+	last, _, err := points.newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	if last == nil {
+		return nil, fmt.Errorf("%w at %s", ErrNone, store)
+	}
+
+	var (
+		hashes storedHashes
+		found  *inclusion
+		number int64
+	)
+
+	// Nothing is proven before all manifests have been found to be those of the log.
+	for manifest, err := range leavesOf(ctx, points, last) {
+		if err != nil {
+			return nil, err
+		}
+
+		n := number
+		number++
+
+		added, err := tlog.StoredHashes(n, manifest, &hashes)
+		if err != nil {
+			return nil, fmt.Errorf("hash the manifests: %w", err)
+		}
+
+		hashes = append(hashes, added...)
+
+		if found != nil {
+			continue
+		}
+
+		if found, err = include(ctx, store, manifest, number, id); err != nil {
+			return nil, err
+		}
+	}
+
+	if found == nil {
+		return nil, ErrNoEntry
+	}
+
+	m, err := parseManifest([]byte(found.Manifest), 0)
+	if err != nil {
+		return nil, err
+	}
+
+	path, err := tlog.ProveRecord(last.Tree.N, m.Sequence-1, &hashes)
+	if err != nil {
+		return nil, fmt.Errorf("prove manifest %d: %w", m.Sequence, err)
+	}
+
+	return encodeProof(found, m.Sequence-1, path, last.note)
+}
+
+// include looks for the entry in the segment of a manifest. It returns nil where it is not
+// there.
+func include(ctx context.Context, store durable.Store, manifest []byte, number int64, id string) (*inclusion, error) {
+	m, err := parseManifest(manifest, number)
+	if err != nil || m.Segment == nil {
+		return nil, err
+	}
+
+	s, err := readSupplement(ctx, store, m)
+	if err != nil {
+		return nil, err
+	}
+
+	l := newLeaves(s.Secret)
+
+	var found *inclusion
+
+	for e, err := range entriesOf(ctx, store, m.Segment) {
+		if err != nil {
+			return nil, err
+		}
+
+		if e.ID == id && found == nil {
+			line, err := l.canonical(&e)
+			if err != nil {
+				return nil, err
+			}
+
+			found = &inclusion{
+				Entry: string(line), Salt: hex.EncodeToString(entrySalt(s.Secret, l.n)), Index: l.n, Manifest: string(manifest),
+			}
+		}
+
+		if err := l.add(&e); err != nil {
+			return nil, err
+		}
+	}
+
+	if found == nil {
+		return nil, nil //nolint:nilnil // It is not in this segment.
+	}
+
+	root, err := l.root()
+	if err == nil && hex.EncodeToString(root[:]) != m.Segment.EntriesRoot {
+		err = fmt.Errorf("%w: the entries of %s do not have the root that %s says", ErrBroken, m.Segment.Key, manifestName(number))
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	path, err := tlog.ProveRecord(l.n, found.Index, &l.hashes)
+	if err != nil {
+		return nil, fmt.Errorf("prove an entry: %w", err)
+	}
+
+	for _, h := range path {
+		found.Path = append(found.Path, hex.EncodeToString(h[:]))
+	}
+
+	return found, nil
+}
+
+func encodeProof(i *inclusion, index int64, path tlog.RecordProof, checkpoint string) ([]byte, error) {
+	extra, err := json.Marshal(i)
+	if err != nil {
+		return nil, fmt.Errorf("write a proof: %w", err)
+	}
+
+	var b bytes.Buffer
+
+	fmt.Fprintf(&b, "%s\nextra %s\nindex %d\n", proofHeader, base64.StdEncoding.EncodeToString(extra), index)
+
+	for _, h := range path {
+		fmt.Fprintln(&b, base64.StdEncoding.EncodeToString(h[:]))
+	}
+
+	fmt.Fprintf(&b, "\n%s", checkpoint)
+
+	return b.Bytes(), nil
+}
+
+// IsProof says whether a text looks like a proof.
+func IsProof(data []byte) bool { return bytes.HasPrefix(data, []byte(proofHeader+"\n")) }
+
+// VerifyProof checks a proof, with nothing else at hand. Given verifiers, one of them must
+// have signed the checkpoint; given an origin, it must be the archive's. The errors are
+// ErrNoProof, ErrProof and ErrSignature.
+func VerifyProof(data []byte, verifiers []note.Verifier, origin string) (*Proven, error) {
+	if len(data) > MaxProof {
+		return nil, fmt.Errorf("%w: it is too large", ErrNoProof)
+	}
+
+	i, index, path, checkpoint, err := decodeProof(string(data))
+	if err != nil {
+		return nil, err
+	}
+
+	p, err := openPoint([]byte(checkpoint), verifiers)
+	if errors.Is(err, ErrSignature) {
+		return nil, err
+	}
+
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoProof, err)
+	}
+
+	if origin != "" && p.Origin != origin {
+		return nil, fmt.Errorf("%w: it is of the archive %s, not of %s", ErrProof, p.Origin, origin)
+	}
+
+	if tlog.CheckRecord(path, p.Tree.N, p.Tree.Hash, index, tlog.RecordHash([]byte(i.Manifest))) != nil {
+		return nil, fmt.Errorf("%w: the manifest is not number %d of the log that the checkpoint is of", ErrProof, index+1)
+	}
+
+	m, err := parseManifest([]byte(i.Manifest), index+1)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProof, err)
+	}
+
+	if err := i.check(m); err != nil {
+		return nil, err
+	}
+
+	return &Proven{Entry: i.Entry, Manifest: m, Checkpoint: p.Checkpoint, Signed: p.signed, SignedBy: p.signer}, nil
+}
+
+// check makes sure that the entry is in the segment that the manifest describes.
+func (i *inclusion) check(m *Manifest) error {
+	if m.Segment == nil {
+		return fmt.Errorf("%w: %s has no entries", ErrProof, manifestName(m.Sequence))
+	}
+
+	root, err := hashOf(m.Segment.EntriesRoot)
+	if err != nil {
+		return err
+	}
+
+	salt, err := hashOf(i.Salt)
+	if err != nil {
+		return err
+	}
+
+	path := make(tlog.RecordProof, 0, len(i.Path))
+
+	for _, text := range i.Path {
+		h, err := hashOf(text)
+		if err != nil {
+			return err
+		}
+
+		path = append(path, h)
+	}
+
+	leaf := tlog.RecordHash(append(slices.Clone(salt[:]), i.Entry...))
+	if tlog.CheckRecord(path, m.Segment.EntryCount, root, i.Index, leaf) != nil {
+		return fmt.Errorf("%w: the entry is not number %d of the segment that the manifest describes", ErrProof, i.Index+1)
+	}
+
+	return nil
+}
+
+func hashOf(text string) (tlog.Hash, error) {
+	h, err := hex.DecodeString(text)
+	if err != nil || len(h) != tlog.HashSize {
+		return tlog.Hash{}, fmt.Errorf("%w: a hash in it cannot be read", ErrNoProof)
+	}
+
+	return tlog.Hash(h), nil
+}
+
+// decodeProof takes a proof apart.
+func decodeProof(text string) (i *inclusion, index int64, path tlog.RecordProof, checkpoint string, err error) {
+	fail := func(what string) (*inclusion, int64, tlog.RecordProof, string, error) {
+		return nil, 0, nil, "", fmt.Errorf("%w: %s", ErrNoProof, what)
+	}
+
+	head, checkpoint, ok := strings.Cut(text, "\n\n")
+	lines := strings.Split(head, "\n")
+
+	const least = 3
+	if !ok || len(lines) < least || lines[0] != proofHeader {
+		return fail("it does not begin as one")
+	}
+
+	extra, hasExtra := strings.CutPrefix(lines[1], "extra ")
+
+	data, err := base64.StdEncoding.Strict().DecodeString(extra)
+	if !hasExtra || err != nil {
+		return fail("its second line holds no entry")
+	}
+
+	i = &inclusion{}
+	if exactjson.UnmarshalKnown(data, i) != nil {
+		return fail("its second line holds no entry")
+	}
+
+	number, hasIndex := strings.CutPrefix(lines[2], "index ")
+
+	index, err = strconv.ParseInt(number, 10, 64)
+	if !hasIndex || err != nil || index < 0 || strconv.FormatInt(index, 10) != number {
+		return fail("its third line is no index")
+	}
+
+	for _, line := range lines[least:] {
+		h, err := base64.StdEncoding.Strict().DecodeString(line)
+		if err != nil || len(h) != tlog.HashSize {
+			return fail("a hash in it cannot be read")
+		}
+
+		path = append(path, tlog.Hash(h))
+	}
+
+	return i, index, path, checkpoint, nil
+}
