@@ -29,9 +29,14 @@ output "archived" {
   value = "${audit_log_archive.upcloud.entry_count} entries until ${audit_log_archive.upcloud.covered_until}"
 }
 
-# To be kept where whoever can write to the archive cannot.
+# To be kept where whoever can write to the archive cannot. Before the first entry there is none.
 output "head" {
-  value = "${audit_log_archive.upcloud.sequence}:${coalesce(audit_log_archive.upcloud.head_sha256, "-")}"
+  value = coalesce(audit_log_archive.upcloud.head, "none")
+}
+
+# The same for machines: auditlog verify --since and audit_log_verification take it.
+output "checkpoint" {
+  value = audit_log_archive.upcloud.checkpoint
 }
 
 output "public_key" {

@@ -65,7 +65,7 @@ data "audit_logs" "deletions" {
   }
 }
 
-# Keep: one archive of all exports, in a chain that shows any change. Each apply appends what newer exports bring.
+# Keep: one archive of all exports, in a log that shows any change. Each apply appends what newer exports bring.
 resource "audit_log_archive" "podstack" {
   service     = "podstack"
   destination = var.archive

@@ -14,22 +14,27 @@ variable "public_key" {
   description = "The public key that auditlog keygen printed."
 }
 
-variable "head" {
-  type        = object({ sequence = number, sha256 = string })
-  description = "The archive's head, as it was written down when the archive was last looked at."
+variable "checkpoint" {
+  type        = string
+  description = "A checkpoint of the archive that was kept elsewhere, such as an output of the run that archives."
 }
 
 # Reads every byte of the archive; needs no cloud and no credentials of one. The plan fails when anything is wrong.
 data "audit_log_verification" "upcloud" {
-  destination          = "/mnt/copy/audit/upcloud"
-  public_key           = var.public_key
-  expected_sequence    = var.head.sequence
-  expected_head_sha256 = var.head.sha256
+  destination         = "/mnt/copy/audit/upcloud"
+  public_key          = var.public_key
+  expected_checkpoint = var.checkpoint
 
   lifecycle {
     postcondition {
       condition     = self.valid
       error_message = join("\n", [for p in self.problems : "${p.finding}: ${p.key}: ${p.detail}"])
+    }
+
+    # Nothing was left out of the check for want of something to compare with.
+    postcondition {
+      condition     = length(self.not_checked) == 0
+      error_message = join("\n", self.not_checked)
     }
   }
 }

@@ -35,5 +35,5 @@ resource "audit_log_archive" "cloudscale" {
 
 # The head, to be written down where whoever can write to the archive cannot: it shows when the archive's end is cut off.
 output "head" {
-  value = "${audit_log_archive.upcloud.sequence}:${coalesce(audit_log_archive.upcloud.head_sha256, "-")}"
+  value = audit_log_archive.upcloud.head
 }
