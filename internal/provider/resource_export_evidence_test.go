@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -780,6 +781,66 @@ func TestExportTamperingAfterThePlanIsSaid(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A run that was killed between its decision and its end has changed the files, and that
+// is no tampering: the next one finishes it, whatever on_changed says.
+func TestAnInterruptedExportIsNoTampering(t *testing.T) {
+	t.Parallel()
+
+	for _, onChanged := range []string{"error", "recreate", "keep"} {
+		w := newWorld(t, fakeapi.Options{Entries: 120, Seed: 34, NoExamples: true})
+		base := with(w.exportArgs("a/june"), args{"on_changed": onChanged})
+		again := args{"triggers": args{"again": "1"}}
+
+		m := newManaged(w.run(), provider.ExportType)
+		m.apply(w.run(), base)
+
+		// What the run that was killed had decided on.
+		w.later.Store(int64(time.Hour))
+		newManaged(w.run(), provider.ExportType).apply(w.run(), with(with(base, again), args{"path": w.file("b/june")}))
+
+		var members []string
+
+		for i, suffix := range []string{"", ".manifest.json", ".sha256"} {
+			temp, text := fmt.Sprintf(".june.audit-tmp-ABCDEFGHIJKLMNO%c", 'A'+i), w.read("b/june"+suffix)
+			w.write("a/"+temp, text)
+
+			members = append(members, fmt.Sprintf(`{"temp":%q,"final":%q,"size":%d,"sha256":"%x"}`, temp, "june"+suffix, len(text), sha256.Sum256([]byte(text))))
+		}
+
+		w.write("a/.june.audit-commit", `{"version":1,"members":[`+strings.Join(members, ",")+`]}`+"\n")
+		w.later.Store(int64(2 * time.Hour))
+
+		m.apply(w.run(), with(base, again))
+
+		if got := m.errors(); len(got) > 0 {
+			t.Errorf("%s: %v", onChanged, got)
+		}
+
+		m.plan(w.run(), with(base, again))
+		m.does("none")
+		m.quiet()
+	}
+}
+
+// Asterisks that a user has typed hide nothing.
+func TestAsterisksInAQueryHideNothing(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 34, NoExamples: true})
+	base := with(w.exportArgs("june"), args{"where": `entry.resource_id != "***"`})
+	newManaged(w.run(), provider.ExportType).apply(w.run(), base)
+
+	m := newManaged(w.run(), provider.ExportType)
+	m.plan(w.run(), base)
+	m.does("create")
+
+	m = newManaged(w.run(), provider.ExportType)
+	m.imports(w.run(), w.file("june"))
+	m.quiet()
+	m.plan(w.run(), base)
+	m.does("none")
 }
 
 // A data file that is missing hides nothing that became of the others.
