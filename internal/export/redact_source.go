@@ -47,7 +47,7 @@ func (k KeptSource) Then(o KeptSource) KeptSource {
 // under leaves out the pseudonyms that another key than that one made.
 func (k KeptSource) under(keyID string) auditlog.Source {
 	for _, text := range []*string{&k.Endpoint, &k.Account} {
-		if isPseudonym(*text) && k.KeyID != keyID {
+		if IsPseudonym(*text) && k.KeyID != keyID {
 			*text = ""
 		}
 	}
@@ -97,11 +97,12 @@ func compareKept(kept, keptKey, found, shown, shownKey string) (differ, same boo
 		return false, true
 	case found == "":
 		return false, false
-	case isPseudonym(kept):
-		return isPseudonym(shown) && keptKey == shownKey, false
+	case IsPseudonym(kept):
+		return IsPseudonym(shown) && keptKey == shownKey, false
 	default:
-		return !isPseudonym(found), false
+		return !IsPseudonym(found), false
 	}
 }
 
-func isPseudonym(text string) bool { return strings.HasPrefix(text, pseudonymPrefix) }
+// IsPseudonym says whether a text is one that hash has made.
+func IsPseudonym(text string) bool { return strings.HasPrefix(text, pseudonymPrefix) }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 // askTimeout bounds what a plan waits for whose log it is.
@@ -70,6 +71,10 @@ func otherLogProblem(err *auditlog.SourceError, summary, thing string) problem {
 	if sameBut := err.Known; !sameBut.Differs(auditlog.Source{Service: err.Found.Service, Endpoint: err.Found.Endpoint}) {
 		p.next = fmt.Sprintf("Use credentials of the same account as before, or keep this log elsewhere: nothing was changed; "+
 			"if both are one account, say so with account = %q in the provider's %s block.", err.Known.Account, err.Known.Service)
+
+		if export.IsPseudonym(err.Known.Account) {
+			p.next = "Use credentials of the same account as before, or keep this log elsewhere: nothing was changed."
+		}
 	}
 
 	return p
@@ -78,10 +83,18 @@ func otherLogProblem(err *auditlog.SourceError, summary, thing string) problem {
 // unconfirmedWarning says that a thing goes on although nothing says that the log is
 // still the same one's.
 func unconfirmedWarning(known auditlog.Source, summary, thing string) diag.Diagnostic {
-	return problem{
+	p := problem{
 		summary: summary,
 		cause:   "The " + thing + " is of a known account, and whose log is read now could not be confirmed.",
 		next: fmt.Sprintf("Find out whether the credentials are still those of that account; to say that they are, set account = %q in the provider's %s block.",
 			known.Account, known.Service),
-	}.with("Kept so far", known.String()).warning()
+	}.with("Kept so far", known.String())
+
+	// What is set has to be the name: of a pseudonym another one would be made.
+	if export.IsPseudonym(known.Account) {
+		p.next = fmt.Sprintf("Find out whether redaction_key is still the same, which made the pseudonym, and whether the credentials are still those of that account; "+
+			"to say that they are, set account in the provider's %s block to its name.", known.Service)
+	}
+
+	return p.warning()
 }
