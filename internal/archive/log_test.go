@@ -18,6 +18,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 // shelf is a store in memory that counts what it is asked for, and takes its time.
@@ -157,6 +158,10 @@ func hourly(tb testing.TB, n int64) *shelf {
 // manifests, and opening it for a window reads a request for every 256 of them.
 func TestSevenYearsAreOpenedWithFewRequests(t *testing.T) {
 	t.Parallel()
+
+	if raceflag.Enabled {
+		t.Skip("the race detector makes it take minutes; make simulate runs this without it")
+	}
 
 	const n = 61_000
 

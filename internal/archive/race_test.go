@@ -4,6 +4,7 @@ package archive_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,12 +46,13 @@ func TestLosersLeaveNothing(t *testing.T) {
 type overtaken struct {
 	*memory
 
-	at, reads int
+	at        int64
+	reads     atomic.Int64
 	meanwhile func()
 }
 
 func (o *overtaken) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
-	if o.reads++; o.reads == o.at {
+	if o.reads.Add(1) == o.at {
 		o.meanwhile()
 	}
 
@@ -62,7 +64,7 @@ func (o *overtaken) Read(ctx context.Context, key string, limit int64) ([]byte, 
 func TestReadersAreOvertaken(t *testing.T) {
 	t.Parallel()
 
-	for at := 1; at < 12; at++ {
+	for at := int64(1); at < 12; at++ {
 		f := built(t, export.FormatNDJSON, export.CompressionNone)
 		grow := func() {
 			for range 3 {
