@@ -19,28 +19,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
-// keyPair makes a key and the verifier of its signatures.
-func keyPair(tb testing.TB) (note.Signer, []note.Verifier) {
-	tb.Helper()
-
-	private, public, err := archive.GenerateKey("example.com/audit")
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	signer, err := archive.ParsePrivateKey(private)
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	verifier, err := archive.ParsePublicKey(public)
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	return signer, []note.Verifier{verifier}
-}
-
 // TestEveryEntryIsProven: each entry, of every format, by itself and with nothing at hand
 // but the key; and no proof shows another entry.
 func TestEveryEntryIsProven(t *testing.T) {
@@ -49,7 +27,8 @@ func TestEveryEntryIsProven(t *testing.T) {
 	for _, format := range []export.Format{export.FormatNDJSON, export.FormatParquet} {
 		w := newWorld(t, auditlog.ServiceUpCloud, 1)
 		store := newMemory()
-		signer, verifiers := keyPair(t)
+		signer, verifier := newKey(t, "example.com/audit")
+		verifiers := []note.Verifier{verifier}
 
 		for day := range 4 {
 			w.now = w.now.Add(24 * time.Hour)
@@ -99,8 +78,9 @@ func TestForgedProofs(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t, auditlog.ServiceUpCloud, 1)
-	signer, verifiers := keyPair(t)
-	impostor, _ := keyPair(t)
+	signer, verifier := newKey(t, "example.com/audit")
+	verifiers := []note.Verifier{verifier}
+	impostor, _ := newKey(t, "example.com/audit")
 
 	build := func(signer note.Signer) *memory {
 		store := newMemory()
@@ -224,7 +204,8 @@ func cutLine(text string, n int) string {
 func FuzzVerifyProof(f *testing.F) {
 	w := newWorld(f, auditlog.ServiceUpCloud, 1)
 	store := newMemory()
-	signer, verifiers := keyPair(f)
+	signer, verifier := newKey(f, "example.com/audit")
+	verifiers := []note.Verifier{verifier}
 
 	w.happen(3, begin.Add(-time.Hour))
 
