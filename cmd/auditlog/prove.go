@@ -20,10 +20,10 @@ import (
 
 // proveCommand makes a proof that an entry is in an archive.
 type proveCommand struct {
-	Destination string `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=…"`
-	ID          string `name:"id" required:"" help:"Id of the entry." placeholder:"ID"`
-	PublicKey   string `help:"Public key that must have signed the checkpoint, or the name of a file that holds it." placeholder:"KEY"`
-	Output      string `short:"o" help:"File to write, which must not be there yet. Default: standard output." placeholder:"FILE"`
+	Destination string   `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=…"`
+	ID          string   `name:"id" required:"" help:"Id of the entry." placeholder:"ID"`
+	PublicKey   []string `help:"Public key that must have signed the checkpoint, or the name of a file that holds it." placeholder:"KEY" sep:"none"`
+	Output      string   `short:"o" help:"File to write, which must not be there yet. Default: standard output." placeholder:"FILE"`
 }
 
 // Run writes the proof.
@@ -66,22 +66,24 @@ func writeNew(env environment, path string, data []byte, permission fs.FileMode)
 	return nil
 }
 
-// verifiersOf reads a public key, or the file that holds it; "" is none.
-func verifiersOf(key string) ([]note.Verifier, error) {
-	if key == "" {
-		return nil, nil
+// verifiersOf reads public keys, or the files that hold them.
+func verifiersOf(keys []string) ([]note.Verifier, error) {
+	verifiers := make([]note.Verifier, 0, len(keys))
+
+	for _, key := range keys {
+		verifier, err := archive.ParsePublicKey(textOrFile(key))
+
+		switch {
+		case errors.Is(err, archive.ErrPrivateKey):
+			return nil, errors.New("--public-key holds a private key, which must stay secret: give what \"auditlog keygen\" prints behind \"public key: \"")
+		case err != nil:
+			return nil, errors.New("--public-key is neither a public key as \"auditlog keygen\" prints it nor a file that holds one")
+		}
+
+		verifiers = append(verifiers, verifier)
 	}
 
-	verifier, err := archive.ParsePublicKey(textOrFile(key))
-
-	switch {
-	case errors.Is(err, archive.ErrPrivateKey):
-		return nil, errors.New("--public-key holds a private key, which must stay secret: give what \"auditlog keygen\" prints behind \"public key: \"")
-	case err != nil:
-		return nil, errors.New("--public-key is neither a public key as \"auditlog keygen\" prints it nor a file that holds one")
-	default:
-		return []note.Verifier{verifier}, nil
-	}
+	return verifiers, nil
 }
 
 // proofAt returns the proof that a file holds, and whether it holds one.
@@ -97,15 +99,16 @@ func (c *verifyCommand) proofAt() ([]byte, bool) {
 
 // proofReport is what is printed of a proof as JSON.
 type proofReport struct {
-	Proof    string `json:"proof"`
-	Valid    bool   `json:"valid"`
-	Problem  string `json:"problem"`
-	Origin   string `json:"origin"`
-	Service  string `json:"service"`
-	Sequence int64  `json:"sequence"`
-	Signed   bool   `json:"signed"`
-	SignedBy string `json:"signed_by"`
-	Entry    string `json:"entry"`
+	Proof    string                `json:"proof"`
+	Valid    bool                  `json:"valid"`
+	Problem  string                `json:"problem"`
+	Origin   string                `json:"origin"`
+	Service  string                `json:"service"`
+	Sequence int64                 `json:"sequence"`
+	Signed   bool                  `json:"signed"`
+	SignedBy string                `json:"signed_by"`
+	Cosigned []archive.Cosignature `json:"cosigned"`
+	Entry    string                `json:"entry"`
 }
 
 // verifyProof prints what a proof shows and fails when it does not hold.
@@ -114,19 +117,24 @@ func (c *verifyCommand) verifyProof(data []byte, env environment) error {
 		return errors.New("--head and --since are for archives, and " + strconv.Quote(c.Destination) + " is a proof")
 	}
 
-	verifiers, err := verifiersOf(c.PublicKey)
+	if c.TimestampCertificates != "" {
+		return errors.New("--timestamp-certificates is for archives, and " + strconv.Quote(c.Destination) + " is a proof, which holds no time stamp")
+	}
+
+	o, err := c.options()
 	if err != nil {
 		return err
 	}
 
-	r := proofReport{Proof: c.Destination}
+	r := proofReport{Proof: c.Destination, Cosigned: []archive.Cosignature{}}
 
-	proven, err := archive.VerifyProof(data, verifiers, c.Origin)
+	proven, err := archive.VerifyProof(data, o)
 	if err != nil {
 		r.Problem = err.Error()
 	} else {
 		r.Valid, r.Entry, r.Origin, r.Service = true, proven.Entry, proven.Checkpoint.Origin, proven.Manifest.Service
 		r.Sequence, r.Signed, r.SignedBy = proven.Manifest.Sequence, proven.Signed, proven.SignedBy
+		r.Cosigned = append(r.Cosigned, proven.Cosigned...)
 	}
 
 	if err := c.print(env, r, func() { printProof(env.stdout, &r) }); err != nil {
@@ -163,6 +171,10 @@ func printProof(w io.Writer, r *proofReport) {
 		line("Not checked", "Who signed the checkpoint: that takes the public key.")
 	default:
 		line("Not checked", "Who wrote the archive: the checkpoint is not signed.")
+	}
+
+	for _, by := range r.Cosigned {
+		line("Cosigned by", by.Name+", at "+by.Time.Format(forPeople))
 	}
 
 	line("Entry", r.Entry)

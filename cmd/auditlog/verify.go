@@ -15,16 +15,20 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
+	"github.com/auditlogs/terraform-provider-audit/internal/witness"
 )
 
 // verifyCommand checks an archive, exports or a proof, on whatever copy of it is at hand.
 type verifyCommand struct {
-	Destination string `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=… Or an export, by any of its files; a directory of exports; a proof."`
-	PublicKey   string `help:"Public key that must have signed every checkpoint, or the name of a file that holds it." placeholder:"KEY"`
-	Head        string `help:"A head remembered elsewhere, such as in Terraform's state: NUMBER:SHA256 of a manifest." placeholder:"HEAD"`
-	Since       string `help:"A checkpoint remembered elsewhere, or the name of a file that holds it: the log has to have grown from it." placeholder:"CHECKPOINT"`
-	Origin      string `help:"Name that the archive has to have, as its checkpoints begin." placeholder:"ORIGIN"`
-	JSON        bool   `name:"json" help:"Print the report as JSON."`
+	Destination           string   `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=… Or an export, by any of its files; a directory of exports; a proof."`
+	PublicKey             []string `help:"Public key that must have signed every checkpoint, or the name of a file that holds it. After a change of keys give each of them." placeholder:"KEY" sep:"none"`
+	Head                  string   `help:"A head remembered elsewhere, such as in Terraform's state: NUMBER:SHA256 of a manifest." placeholder:"HEAD"`
+	Since                 string   `help:"A checkpoint remembered elsewhere, or the name of a file that holds it: the log has to have grown from it." placeholder:"CHECKPOINT"`
+	Origin                string   `help:"Name that the archive has to have, as its checkpoints begin." placeholder:"ORIGIN"`
+	Witness               []string `help:"Public key of a witness that must have cosigned the newest checkpoint, or the name of a file that holds it." placeholder:"KEY" sep:"none"`
+	Quorum                int      `help:"How many of the witnesses must have cosigned it. Default: all." placeholder:"NUMBER"`
+	TimestampCertificates string   `help:"File with the root certificates, in PEM, to which those of the time stamps have to lead. The newest checkpoint must have a time stamp then." placeholder:"FILE"`
+	JSON                  bool     `name:"json" help:"Print the report as JSON."`
 }
 
 // What makes the exit code 1; what is wrong has been printed.
@@ -121,7 +125,7 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 		o.Head = &archive.Head{Sequence: sequence, SHA256: strings.ToLower(hash)}
 	}
 
-	o.Origin = c.Origin
+	o.Origin, o.Quorum = c.Origin, c.Quorum
 
 	if c.Since != "" {
 		since, err := archive.ParseCheckpoint(textOrFile(c.Since))
@@ -133,9 +137,37 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 	}
 
 	var err error
-	o.Verifiers, err = verifiersOf(c.PublicKey)
+	if o.Verifiers, err = verifiersOf(c.PublicKey); err != nil {
+		return o, err
+	}
 
-	return o, err
+	for _, key := range c.Witness {
+		w, err := witness.ParseKey(textOrFile(key))
+		if err != nil {
+			return o, errors.New("--witness is neither the public key of a witness nor a file that holds one")
+		}
+
+		o.Witnesses = append(o.Witnesses, w)
+	}
+
+	if c.Quorum < 0 || c.Quorum > len(o.Witnesses) {
+		return o, fmt.Errorf("--quorum must be from 1 to the number of witnesses given, which is %d", len(o.Witnesses))
+	}
+
+	if c.TimestampCertificates == "" {
+		return o, nil
+	}
+
+	certificates, err := os.ReadFile(c.TimestampCertificates)
+	if err != nil {
+		return o, fmt.Errorf("--timestamp-certificates: %w", err)
+	}
+
+	if o.TimestampRoots, err = witness.ParseRoots(certificates); err != nil {
+		return o, errors.New("--timestamp-certificates is a file without a certificate in PEM")
+	}
+
+	return o, nil
 }
 
 // textOrFile is what a file holds, or the value itself where there is no file of that
@@ -147,6 +179,9 @@ func textOrFile(value string) string {
 
 	return value
 }
+
+// forPeople is how times look.
+const forPeople = "2006-01-02 15:04:05"
 
 // printReport tells a person what was found, and what was not looked at.
 func printReport(w io.Writer, r *archive.Report) {
@@ -186,11 +221,19 @@ func printReport(w io.Writer, r *archive.Report) {
 	}
 
 	for _, gap := range r.Gaps {
-		line("Gap", fmt.Sprintf("%s to %s, accepted when it was found", gap.From.Format("2006-01-02 15:04:05"), gap.To.Format("2006-01-02 15:04:05")))
+		line("Gap", fmt.Sprintf("%s to %s, accepted when it was found", gap.From.Format(forPeople), gap.To.Format(forPeople)))
 	}
 
 	if r.SignedBy != "" {
 		line("Signed by", r.SignedBy)
+	}
+
+	for _, c := range r.Cosigned {
+		line("Cosigned by", c.Name+", at "+c.Time.Format(forPeople))
+	}
+
+	if s := r.Timestamp; s != nil {
+		line("Time stamp", fmt.Sprintf("%s, of checkpoint %d, by %s; %d in all", s.Time.Format(forPeople), s.Sequence, s.By, r.Timestamps))
 	}
 
 	for _, text := range r.NotChecked {

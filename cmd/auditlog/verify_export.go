@@ -57,8 +57,8 @@ func (c *verifyCommand) exportsIn() []string {
 
 // verifyExports prints a report of each export and fails when anything is wrong.
 func (c *verifyCommand) verifyExports(paths []string, env environment) error {
-	if c.PublicKey != "" || c.Head != "" || c.Since != "" || c.Origin != "" {
-		return errors.New("--public-key, --head, --since and --origin are for archives, and " + strconv.Quote(paths[0]) + " is an export")
+	if len(c.PublicKey)+len(c.Witness)+c.Quorum > 0 || c.Head+c.Since+c.Origin+c.TimestampCertificates != "" {
+		return errors.New("--public-key, --head, --since, --origin, --witness, --quorum and --timestamp-certificates are for archives, and " + strconv.Quote(paths[0]) + " is an export")
 	}
 
 	valid := true

@@ -35,7 +35,7 @@ variable "end" {
 data "audit_logs" "deletions" {
   service     = "archive"
   destination = var.destination
-  public_key  = var.public_key
+  public_keys = var.public_key == null ? null : [var.public_key]
 
   start      = var.start
   end        = var.end
@@ -61,7 +61,7 @@ data "audit_logs" "deletions" {
 resource "audit_log_export" "deletions" {
   service     = "archive"
   destination = var.destination
-  public_key  = var.public_key
+  public_keys = var.public_key == null ? null : [var.public_key]
 
   start      = data.audit_logs.deletions.window_start
   end        = data.audit_logs.deletions.window_end

@@ -39,6 +39,9 @@ type Result struct {
 	// that the account that it knew before, if any, is the one whose log was read.
 	Source    auditlog.Source
 	Confirmed bool
+	// Unattested says who has not attested the newest checkpoint, in a sentence each, where
+	// that is tolerated.
+	Unattested []string
 	// Named lists the filters whose values the manifests show although the log has shown
 	// them to be values of redacted fields: all segments show the same filters.
 	Named []string
@@ -133,7 +136,7 @@ func (a *Archive) append(ctx context.Context) (Result, error) {
 
 	return Result{
 		Head: a.Head(), Checkpoint: a.Checkpoint(), Added: r.added, Segments: r.segments, CoveredUntil: r.reached(), Gaps: r.unfilled(), Lost: r.lost,
-		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed, Named: r.scrubber.InQuery(a.o.Filters),
+		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed, Unattested: a.unattested, Named: r.scrubber.InQuery(a.o.Filters),
 	}, nil
 }
 
@@ -582,7 +585,7 @@ func (r *run) finish(ctx context.Context) error {
 		return nil
 	case r.a.point == nil:
 		return r.a.found(ctx, auditlog.Window{Start: r.a.o.Start, End: r.reached()})
-	case r.reached().Sub(r.a.committed()) > emptyAfter:
+	case r.reached().Sub(r.a.committed()) > emptyAfter, r.a.handsOver():
 		return r.write(ctx, true)
 	default:
 		return nil

@@ -69,9 +69,14 @@ type Options struct {
 	SettleDelay time.Duration
 	// Signer signs checkpoints; nil leaves them unsigned.
 	Signer note.Signer
+	// PreviousSigner is the key that signed before where the key is changed: both sign, so
+	// that the one vouches for the other. It is nil else.
+	PreviousSigner note.Signer
 	// Verifiers check checkpoints: one of them must have signed. With none, any signature
 	// is accepted, and none.
 	Verifiers []note.Verifier
+	// Attesters are others who attest each checkpoint.
+	Attesters Attesters
 	// Redactor changes entries before they are written; nil keeps them as they are.
 	Redactor *export.Redactor
 	// AcceptGapAfter is the sequence number after which a gap is accepted.
@@ -107,6 +112,11 @@ type Archive struct {
 	// behind says that the tiles of the last manifest, or the copy of its checkpoint, have
 	// still to be written.
 	behind bool
+	// attested is the newest checkpoint once all have attested it who were asked to, and
+	// cosigned is it with the cosignatures of witnesses.
+	attested, cosigned string
+	// unattested says who has not attested the newest checkpoint, where that is tolerated.
+	unattested []string
 	// lost is what this run has written of a number that another one has committed.
 	lost *draft
 }
@@ -194,7 +204,7 @@ func (a *Archive) load(ctx context.Context) error {
 		return err
 	}
 
-	a.point, a.log, a.last = last, log, nil
+	a.point, a.log, a.last, a.cosigned = last, log, nil, ""
 	a.behind = !complete || copied == nil || copied.Tree.N < last.Tree.N
 
 	if log.N > 0 {
@@ -216,7 +226,8 @@ func openLog(ctx context.Context, points points, p *point) (log *merkle, complet
 		return nil, false, fmt.Errorf("%w: %s is missing", ErrBroken, what)
 	}
 
-	before, err := points.at(ctx, p.Tree.N-1)
+	// What it says is held against the newest one, so that it may be by a key of before.
+	before, err := points.unsigned().at(ctx, p.Tree.N-1)
 	if errors.Is(err, fs.ErrNotExist) {
 		return missing(checkpointKeyOf(p.Tree.N - 1))
 	}

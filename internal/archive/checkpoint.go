@@ -3,12 +3,14 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,10 +140,10 @@ type point struct {
 
 	// text is what was signed and signatures what is below it.
 	note string
-	// signed says that it has a signature, and signer names the key that was asked for and
-	// has signed it, "" where none was asked for.
+	// signed says that it has a signature, and by whom are those of the keys that were
+	// asked for.
 	signed bool
-	signer string
+	by     []note.Signature
 }
 
 // openPoint reads a checkpoint. Given verifiers, only one that one of them has signed is
@@ -161,7 +163,7 @@ func openPoint(data []byte, verifiers []note.Verifier) (*point, error) {
 			return nil, fmt.Errorf("%w: %s", ErrSignature, namesOf(verifiers))
 		}
 
-		body, p.signer = n.Text, n.Sigs[0].Name
+		body, p.by = n.Text, n.Sigs
 	case signed && !strings.HasPrefix(signatures, "— "):
 		return nil, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
 	}
@@ -181,11 +183,34 @@ func namesOf(verifiers []note.Verifier) string {
 	return strings.Join(names, ", ")
 }
 
+// signedBy names the keys that were asked for and have signed it.
+func (p *point) signedBy() string {
+	names := make([]string, 0, len(p.by))
+	for _, s := range p.by {
+		names = append(names, s.Name)
+	}
+
+	return strings.Join(names, ", ")
+}
+
+// isSignedBy says that a key has signed it, which was asked for.
+func (p *point) isSignedBy(name string, hash uint32) bool {
+	return slices.ContainsFunc(p.by, func(s note.Signature) bool { return s.Name == name && s.Hash == hash })
+}
+
+// follows says that one key at least has signed both, so that it vouches for the others.
+func (p *point) follows(before *point) bool {
+	return slices.ContainsFunc(before.by, func(s note.Signature) bool { return p.isSignedBy(s.Name, s.Hash) })
+}
+
 // points reads the checkpoints of an archive.
 type points struct {
 	store     durable.Store
 	verifiers []note.Verifier
 }
+
+// unsigned reads them whoever has signed.
+func (r points) unsigned() points { return points{store: r.store} }
 
 // read returns a checkpoint. The error holds fs.ErrNotExist where there is none,
 // ErrSignature, or ErrBroken.
@@ -227,8 +252,30 @@ func (r points) at(ctx context.Context, size int64) (*point, error) {
 
 // newest returns the last checkpoint that there is, and the copy of it, which may lag
 // behind or be missing. Both are nil where there is neither a copy nor a checkpoint of
-// size 0.
+// size 0. Those before the last can be by a key of before.
 func (r points) newest(ctx context.Context) (last, copied *point, err error) {
+	last, copied, err = r.unsigned().find(ctx)
+	if err != nil || last == nil || len(r.verifiers) == 0 {
+		return last, copied, err
+	}
+
+	if last, err = openPoint([]byte(last.note), r.verifiers); err != nil {
+		return nil, nil, err
+	}
+
+	switch {
+	case copied == nil:
+	case copied.Tree.N == last.Tree.N:
+		copied, err = openPoint([]byte(copied.note), r.verifiers)
+	case !copied.signed:
+		err = fmt.Errorf("%w: %s is not signed", ErrSignature, checkpointKey)
+	}
+
+	return last, copied, err
+}
+
+// find is newest, whoever has signed.
+func (r points) find(ctx context.Context) (last, copied *point, err error) {
 	copied, err = r.read(ctx, checkpointKey)
 	if errors.Is(err, fs.ErrNotExist) {
 		copied, err = nil, nil
@@ -323,33 +370,39 @@ func (r points) outgrown(ctx context.Context, p *point, err error) bool {
 	return err == nil
 }
 
-// publishCopy lets the copy be of the newest checkpoint. It only moves forward: who was
-// slower looks again.
-func (r points) publishCopy(ctx context.Context, p *point) error {
+// publishCopy lets the copy be of the newest checkpoint, with the cosignatures of
+// witnesses where there are any. It only moves forward: who was slower looks again.
+func (r points) publishCopy(ctx context.Context, p *point, cosigned string) error {
+	witnessed := cosigned != ""
+
 	for {
-		there, err := r.read(ctx, checkpointKey)
+		// It can be by a key of before.
+		there, err := r.unsigned().read(ctx, checkpointKey)
 
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return err
-		case there.Tree.N >= p.Tree.N:
+		case there.Tree.N > p.Tree.N, there.Tree.N == p.Tree.N && (!witnessed || there.note == cosigned):
 			return nil
 		}
 
-		if err := r.store.Replace(ctx, checkpointKey, []byte(p.note)); err != nil {
+		if err := r.store.Replace(ctx, checkpointKey, []byte(cmp.Or(cosigned, p.note))); err != nil {
 			return err
 		}
 
-		next, err := r.at(ctx, p.Tree.N+1)
+		p, err = r.at(ctx, p.Tree.N+1)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 
-		if err != nil {
-			return err
+		if err == nil {
+			cosigned, err = readCosigned(ctx, r.store, p)
 		}
 
-		p = next
+		// Who has committed it publishes it once witnesses have cosigned it.
+		if err != nil || witnessed && cosigned == "" {
+			return err
+		}
 	}
 }

@@ -47,7 +47,11 @@ func (a *Archive) found(ctx context.Context, covered auditlog.Window) error {
 		return err
 	}
 
-	return a.points().publishCopy(ctx, a.point)
+	if err := a.attest(ctx); err != nil {
+		return err
+	}
+
+	return a.points().publishCopy(ctx, a.point, "")
 }
 
 // sign creates the checkpoint, which is what makes its last manifest a part of the
@@ -57,12 +61,17 @@ func (a *Archive) sign(ctx context.Context, c Checkpoint, log *merkle) error {
 
 	if a.o.Signer != nil {
 		var err error
-		if data, err = note.Sign(&note.Note{Text: c.text()}, a.o.Signer); err != nil {
+		if data, err = note.Sign(&note.Note{Text: c.text()}, a.signers()...); err != nil {
 			return fmt.Errorf("sign the checkpoint: %w", err)
 		}
 	}
 
-	err := a.o.Store.Create(ctx, checkpointKeyOf(c.Tree.N), data)
+	p, err := openPoint(data, a.o.Verifiers)
+	if err != nil {
+		return err
+	}
+
+	err = a.o.Store.Create(ctx, checkpointKeyOf(c.Tree.N), data)
 	if errors.Is(err, durable.ErrExists) {
 		return fmt.Errorf("%w: %s is there already", ErrLost, checkpointKeyOf(c.Tree.N))
 	}
@@ -71,9 +80,24 @@ func (a *Archive) sign(ctx context.Context, c Checkpoint, log *merkle) error {
 		return err
 	}
 
-	a.point, a.log = &point{Checkpoint: c, note: string(data), signed: a.o.Signer != nil}, log
+	a.point, a.log, a.cosigned = p, log, ""
 
 	return nil
+}
+
+// signers are the keys that sign: where the key is changed, that of before as well.
+func (a *Archive) signers() []note.Signer {
+	if a.o.PreviousSigner == nil {
+		return []note.Signer{a.o.Signer}
+	}
+
+	return []note.Signer{a.o.Signer, a.o.PreviousSigner}
+}
+
+// handsOver says that a key is to sign from now on that has not signed the newest
+// checkpoint.
+func (a *Archive) handsOver() bool {
+	return a.o.Signer != nil && len(a.o.Verifiers) > 0 && !a.point.isSignedBy(a.o.Signer.Name(), a.o.Signer.KeyHash())
 }
 
 // commit makes a manifest part of the archive. Everything that it names is there before,
@@ -151,11 +175,17 @@ func (a *Archive) tidy(ctx context.Context) error {
 		}
 	}
 
-	if a.behind {
-		if err := a.points().publishCopy(ctx, a.point); err != nil {
+	if err := a.attest(ctx); err != nil {
+		return err
+	}
+
+	if a.behind || a.cosigned != "" {
+		if err := a.points().publishCopy(ctx, a.point, a.cosigned); err != nil {
 			return err
 		}
+	}
 
+	if a.behind {
 		if err := a.log.dropPartial(ctx); err != nil {
 			return err
 		}

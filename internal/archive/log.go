@@ -175,6 +175,16 @@ func (l *merkle) rootAt(size int64) (tlog.Hash, error) {
 	return root, nil
 }
 
+// grown proves that the log has grown from an earlier size.
+func (l *merkle) grown(size int64) (tlog.TreeProof, error) {
+	proof, err := tlog.ProveTree(l.N, size, l.hashes)
+	if err != nil {
+		return nil, brokenTiles(err)
+	}
+
+	return proof, nil
+}
+
 // publish writes what follows from the last manifest: the hash tiles, then the entry
 // bundle, whose being there says that the tiles are.
 func (l *merkle) publish(ctx context.Context) error {

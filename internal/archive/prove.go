@@ -4,6 +4,7 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -63,6 +64,8 @@ type Proven struct {
 	// that signed it, where one was asked for.
 	Signed   bool
 	SignedBy string
+	// Cosigned are the witnesses that have cosigned it, of those that were asked for.
+	Cosigned []Cosignature
 }
 
 // Prove returns a proof that the entry of an id is in the archive: a text in the form of
@@ -125,7 +128,12 @@ func Prove(ctx context.Context, store durable.Store, verifiers []note.Verifier, 
 		return nil, fmt.Errorf("prove manifest %d: %w", m.Sequence, err)
 	}
 
-	return encodeProof(found, m.Sequence-1, path, last.note)
+	cosigned, err := readCosigned(ctx, store, last)
+	if err != nil {
+		return nil, err
+	}
+
+	return encodeProof(found, m.Sequence-1, path, cmp.Or(cosigned, last.note))
 }
 
 // include looks for the entry in the segment of a manifest. It returns nil where it is not
@@ -213,10 +221,10 @@ func encodeProof(i *inclusion, index int64, path tlog.RecordProof, checkpoint st
 // IsProof says whether a text looks like a proof.
 func IsProof(data []byte) bool { return bytes.HasPrefix(data, []byte(proofHeader+"\n")) }
 
-// VerifyProof checks a proof, with nothing else at hand. Given verifiers, one of them must
-// have signed the checkpoint; given an origin, it must be the archive's. The errors are
-// ErrNoProof, ErrProof and ErrSignature.
-func VerifyProof(data []byte, verifiers []note.Verifier, origin string) (*Proven, error) {
+// VerifyProof checks a proof, with nothing else at hand. Of the options it uses the keys
+// and the origin: given verifiers, one of them must have signed the checkpoint. The errors
+// are ErrNoProof, ErrProof and ErrSignature.
+func VerifyProof(data []byte, o VerifyOptions) (*Proven, error) {
 	if len(data) > MaxProof {
 		return nil, fmt.Errorf("%w: it is too large", ErrNoProof)
 	}
@@ -226,7 +234,7 @@ func VerifyProof(data []byte, verifiers []note.Verifier, origin string) (*Proven
 		return nil, err
 	}
 
-	p, err := openPoint([]byte(checkpoint), verifiers)
+	p, err := openPoint([]byte(checkpoint), o.Verifiers)
 	if errors.Is(err, ErrSignature) {
 		return nil, err
 	}
@@ -235,8 +243,13 @@ func VerifyProof(data []byte, verifiers []note.Verifier, origin string) (*Proven
 		return nil, fmt.Errorf("%w: %w", ErrNoProof, err)
 	}
 
-	if origin != "" && p.Origin != origin {
-		return nil, fmt.Errorf("%w: it is of the archive %s, not of %s", ErrProof, p.Origin, origin)
+	cosigned, err := cosignaturesOn(checkpoint, o.Witnesses)
+	if err != nil || len(cosigned) < o.quorum() {
+		return nil, fmt.Errorf("%w: %d of the witnesses have cosigned its checkpoint, and %d have to", ErrProof, len(cosigned), o.quorum())
+	}
+
+	if o.Origin != "" && p.Origin != o.Origin {
+		return nil, fmt.Errorf("%w: it is of the archive %s, not of %s", ErrProof, p.Origin, o.Origin)
 	}
 
 	if tlog.CheckRecord(path, p.Tree.N, p.Tree.Hash, index, tlog.RecordHash([]byte(i.Manifest))) != nil {
@@ -252,7 +265,7 @@ func VerifyProof(data []byte, verifiers []note.Verifier, origin string) (*Proven
 		return nil, err
 	}
 
-	return &Proven{Entry: i.Entry, Manifest: m, Checkpoint: p.Checkpoint, Signed: p.signed, SignedBy: p.signer}, nil
+	return &Proven{Entry: i.Entry, Manifest: m, Checkpoint: p.Checkpoint, Signed: p.signed, SignedBy: p.signedBy(), Cosigned: cosigned}, nil
 }
 
 // check makes sure that the entry is in the segment that the manifest describes.

@@ -47,7 +47,7 @@ func TestEveryEntryIsProven(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			p, err := archive.VerifyProof(proof, verifiers, "")
+			p, err := archive.VerifyProof(proof, archive.VerifyOptions{Verifiers: verifiers})
 			if err != nil || !strings.Contains(p.Entry, `"id":"`+id+`"`) || p.SignedBy != "example.com/audit" {
 				t.Fatalf("%+v, %v", p, err)
 			}
@@ -115,16 +115,16 @@ func TestForgedProofs(t *testing.T) {
 
 	good, id := prove(store, verifiers)
 
-	p, err := archive.VerifyProof([]byte(good), verifiers, "")
+	p, err := archive.VerifyProof([]byte(good), archive.VerifyOptions{Verifiers: verifiers})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	if _, err := archive.VerifyProof([]byte(good), nil, p.Checkpoint.Origin); err != nil {
+	if _, err := archive.VerifyProof([]byte(good), archive.VerifyOptions{Origin: p.Checkpoint.Origin}); err != nil {
 		t.Error(err)
 	}
 
-	if _, err := archive.VerifyProof([]byte(good), verifiers, "auditlogs.audit/upcloud/0000000000000000"); !errors.Is(err, archive.ErrProof) {
+	if _, err := archive.VerifyProof([]byte(good), archive.VerifyOptions{Verifiers: verifiers, Origin: "auditlogs.audit/upcloud/0000000000000000"}); !errors.Is(err, archive.ErrProof) {
 		t.Errorf("another origin: %v", err)
 	}
 
@@ -186,7 +186,7 @@ func TestForgedProofs(t *testing.T) {
 		"cut":                good[:len(good)/2],
 		"nothing":            "",
 	} {
-		if p, err := archive.VerifyProof([]byte(text), verifiers, ""); err == nil {
+		if p, err := archive.VerifyProof([]byte(text), archive.VerifyOptions{Verifiers: verifiers}); err == nil {
 			t.Errorf("%s: %+v", name, p)
 		} else if !errors.Is(err, archive.ErrNoProof) && !errors.Is(err, archive.ErrProof) && !errors.Is(err, archive.ErrSignature) {
 			t.Errorf("%s: %v", name, err)
@@ -218,14 +218,14 @@ func FuzzVerifyProof(f *testing.F) {
 		f.Fatal(err)
 	}
 
-	want, err := archive.VerifyProof(proof, verifiers, "")
+	want, err := archive.VerifyProof(proof, archive.VerifyOptions{Verifiers: verifiers})
 	if err != nil {
 		f.Fatal(err)
 	}
 
 	f.Add(string(proof))
 	f.Fuzz(func(t *testing.T, text string) {
-		if p, err := archive.VerifyProof([]byte(text), verifiers, ""); err == nil && p.Entry != want.Entry {
+		if p, err := archive.VerifyProof([]byte(text), archive.VerifyOptions{Verifiers: verifiers}); err == nil && p.Entry != want.Entry {
 			t.Errorf("%q proves %s", text, p.Entry)
 		}
 	})

@@ -5,6 +5,7 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -60,14 +61,21 @@ type Report struct {
 	Head       Head   `json:"head"`
 	// Signed says that the newest checkpoint has a signature, and SignedBy is the name of
 	// the key that signed it, where one was given to check.
-	Signed     bool   `json:"signed"`
-	SignedBy   string `json:"signed_by"`
-	Manifests  int64  `json:"manifests"`
-	Segments   int64  `json:"segments"`
-	EntryCount int64  `json:"entry_count"`
-	Bytes      int64  `json:"bytes"`
-	FirstTime  string `json:"first_time"`
-	LastTime   string `json:"last_time"`
+	Signed   bool   `json:"signed"`
+	SignedBy string `json:"signed_by"`
+	// Cosigned are the witnesses that have cosigned the newest checkpoint, of those whose
+	// keys were given.
+	Cosigned []Cosignature `json:"cosigned"`
+	// Timestamp is the time stamp of the newest checkpoint that has one, null where none
+	// has, and Timestamps is how many have one.
+	Timestamp  *Stamped `json:"timestamp"`
+	Timestamps int64    `json:"timestamps"`
+	Manifests  int64    `json:"manifests"`
+	Segments   int64    `json:"segments"`
+	EntryCount int64    `json:"entry_count"`
+	Bytes      int64    `json:"bytes"`
+	FirstTime  string   `json:"first_time"`
+	LastTime   string   `json:"last_time"`
 	// CoveredUntil is up to when everything was archived.
 	CoveredUntil string `json:"covered_until"`
 	// Gaps lists what was lost and accepted as lost.
@@ -90,6 +98,13 @@ type VerifyOptions struct {
 	Since *Checkpoint
 	// Origin is the name that the archive must have, "" where any will do.
 	Origin string
+	// Witnesses are the keys of those of whom Quorum, or all where that is 0, must have
+	// cosigned the newest checkpoint.
+	Witnesses []note.Verifier
+	Quorum    int
+	// TimestampRoots are the certificates to which those of time stamps have to lead; the
+	// newest checkpoint must have one. With nil there may be any, and none.
+	TimestampRoots *x509.CertPool
 }
 
 // Verify looks at every byte of an archive. An error means that looking itself
@@ -142,7 +157,7 @@ func (v *verification) found(f Finding, key string, sequence int64, detail strin
 }
 
 func (v *verification) run() (*Report, error) {
-	v.report = &Report{Destination: v.store.String(), Gaps: []Gap{}, Problems: []Problem{}, NotChecked: []string{}}
+	v.report = &Report{Destination: v.store.String(), Gaps: []Gap{}, Problems: []Problem{}, NotChecked: []string{}, Cosigned: []Cosignature{}}
 
 	for object, err := range v.store.List(v.ctx, "") {
 		if err != nil {
@@ -153,7 +168,7 @@ func (v *verification) run() (*Report, error) {
 	}
 
 	for _, step := range []func() error{
-		v.readCheckpoints, v.readLeaves, v.checkTiles, v.checkManifests, v.checkSegments, v.checkBesides,
+		v.readCheckpoints, v.readLeaves, v.checkTiles, v.checkManifests, v.checkSegments, v.checkBesides, v.checkAttested,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -285,6 +300,10 @@ func (v *verification) addPoint(p *point, size int64) {
 	case v.last != nil && p.Origin != v.last.Origin:
 		v.found(FindingForeign, checkpointKeyOf(size), size, "it belongs to another archive: "+p.Origin)
 	default:
+		if before := v.checkpoints[size-1]; before != nil && len(p.by) > 0 && !p.follows(before) {
+			v.found(FindingSignature, checkpointKeyOf(size), size, fmt.Sprintf("it is signed by %s, and the one before by %s: none is signed by both, which would hand over from one key to the other", p.signedBy(), before.signedBy()))
+		}
+
 		v.checkpoints[size], v.last = p, p
 	}
 }
@@ -313,7 +332,7 @@ func (v *verification) takeOver(problems []Problem, named map[string]bool) {
 }
 
 // trusts says that a checkpoint is signed as it has to be.
-func (v *verification) trusts(p *point) bool { return len(v.o.Verifiers) == 0 || p.signer != "" }
+func (v *verification) trusts(p *point) bool { return len(v.o.Verifiers) == 0 || len(p.by) > 0 }
 
 // checkHoles reports the checkpoints that are missing before the newest, each hole once.
 func (v *verification) checkHoles(sizes []int64) {
@@ -911,7 +930,7 @@ func (v *verification) summarise() {
 	r := v.report
 
 	if v.last != nil {
-		r.Service, r.Origin, r.Checkpoint, r.Signed, r.SignedBy = v.last.service(), v.last.Origin, v.last.note, v.last.signed, v.last.signer
+		r.Service, r.Origin, r.Checkpoint, r.Signed, r.SignedBy = v.last.service(), v.last.Origin, v.last.note, v.last.signed, v.last.signedBy()
 		if v.last.Tree.N == 0 {
 			r.CoveredUntil = auditlog.FormatTime(v.last.Covered.End)
 		}
@@ -924,6 +943,8 @@ func (v *verification) summarise() {
 	default:
 		r.NotChecked = append(r.NotChecked, "Who wrote the archive: the checkpoints are not signed, so that anybody can have made all of it.")
 	}
+
+	r.NotChecked = append(r.NotChecked, v.notAttested()...)
 
 	if v.o.Head == nil && v.o.Since == nil {
 		r.NotChecked = append(r.NotChecked, "Whether the end was cut off: that takes a head or a checkpoint remembered elsewhere.")

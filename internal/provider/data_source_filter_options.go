@@ -34,7 +34,7 @@ type filterOptionsDataSource struct{ c *configured }
 type filterOptionsModel struct {
 	Service        types.String   `tfsdk:"service"`
 	Destination    types.String   `tfsdk:"destination"`
-	PublicKey      types.String   `tfsdk:"public_key"`
+	PublicKeys     types.List     `tfsdk:"public_keys"`
 	Last           types.String   `tfsdk:"last"`
 	Timeouts       timeouts.Value `tfsdk:"timeouts"`
 	Actions        []string       `tfsdk:"actions"`
@@ -69,10 +69,11 @@ func (d *filterOptionsDataSource) Schema(ctx context.Context, _ datasource.Schem
 				Optional:            true,
 				Validators:          []validator.String{destinationForm()},
 			},
-			"public_key": schema.StringAttribute{
-				MarkdownDescription: sourcePublicKeyText,
+			"public_keys": schema.ListAttribute{
+				MarkdownDescription: sourcePublicKeysText,
+				ElementType:         types.StringType,
 				Optional:            true,
-				Validators:          []validator.String{publicKeyForm()},
+				Validators:          []validator.List{filterList{publicKeyForm()}},
 			},
 			"last": schema.StringAttribute{
 				MarkdownDescription: "How far back to look where values are read off the log; without effect where the service lists them itself. Default: `30d`.",
@@ -104,7 +105,7 @@ func (d *filterOptionsDataSource) ValidateConfig(ctx context.Context, req dataso
 
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("service"), &source.service)...)
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("destination"), &source.destination)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("public_key"), &source.publicKey)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("public_keys"), &source.publicKeys)...)
 
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(source.validate()...)
@@ -132,7 +133,7 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	service, picked := d.c.source(ctx, filterOptionsSummary, sourceModel{m.Service, m.Destination, m.PublicKey})
+	service, picked := d.c.source(ctx, filterOptionsSummary, sourceModel{m.Service, m.Destination, m.PublicKeys})
 	resp.Diagnostics.Append(compact(picked)...)
 
 	if resp.Diagnostics.HasError() {

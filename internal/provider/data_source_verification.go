@@ -36,7 +36,7 @@ type verificationDataSource struct{ c *configured }
 
 type verificationModel struct {
 	Destination    types.String   `tfsdk:"destination"`
-	PublicKey      types.String   `tfsdk:"public_key"`
+	PublicKeys     types.List     `tfsdk:"public_keys"`
 	Sequence       types.Int64    `tfsdk:"expected_sequence"`
 	SHA256         types.String   `tfsdk:"expected_head_sha256"`
 	Since          types.String   `tfsdk:"expected_checkpoint"`
@@ -82,10 +82,11 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				Required:            true,
 				Validators:          []validator.String{destinationForm()},
 			},
-			"public_key": schema.StringAttribute{
-				MarkdownDescription: "Public key that must have signed the checkpoint. Default: signatures are not checked.",
+			"public_keys": schema.ListAttribute{
+				MarkdownDescription: "Public keys, one of which must have signed each checkpoint. After a change of keys, the one of before as well: checkpoints that both have signed have to hand over from one to the other. Default: signatures are not checked.",
+				ElementType:         types.StringType,
 				Optional:            true,
-				Validators:          []validator.String{publicKeyForm()},
+				Validators:          []validator.List{filterList{publicKeyForm()}},
 			},
 			"expected_checkpoint": schema.StringAttribute{
 				MarkdownDescription: "A checkpoint of the archive that was remembered elsewhere, such as `checkpoint` of `audit_log_archive`: the log has to have grown from it.",
@@ -107,7 +108,7 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 			"timeouts":    dataSourceTimeouts(ctx),
 			"valid":       schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
 			"service":     text("The cloud whose log it is."),
-			"signed_by":   text("Name of the key that signed the checkpoint; null where `public_key` was not given."),
+			"signed_by":   text("Name of the key that signed the checkpoint; null where `public_keys` were not given."),
 			"signed":      schema.BoolAttribute{MarkdownDescription: "Whether the newest checkpoint has a signature, be it anybody's.", Computed: true},
 			"sequence":    number("Number of the last manifest."),
 			"head_sha256": text("SHA-256 of the last manifest."),
@@ -196,10 +197,8 @@ func (d *verificationDataSource) verify(ctx context.Context, m *verificationMode
 		o.Head = &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.SHA256.ValueString()}
 	}
 
-	if !m.PublicKey.IsNull() {
-		if o.Verifiers, err = verifiersOf(m.PublicKey.ValueString()); err != nil {
-			return nil, err
-		}
+	if o.Verifiers, err = verifiersOf(stringsOf[string](m.PublicKeys)...); err != nil {
+		return nil, err
 	}
 
 	if !m.Since.IsNull() {
@@ -266,6 +265,9 @@ func publicKeyForm() validator.String {
 
 // publicKeyText shows no private key that was given in place of the public one.
 type publicKeyText struct{ stringForm }
+
+// without says what it means to give no key at all.
+func (publicKeyText) without() string { return "check no signature" }
 
 // ValidateString implements validator.String.
 func (v publicKeyText) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {

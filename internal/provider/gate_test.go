@@ -831,9 +831,9 @@ func TestAPrivateKeyIsNotTakenForAPublicOne(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{NoExamples: true})
 
 	a := w.look(t, "audit_logs", args{
-		"service": "archive", "destination": w.file("archive"), "public_key": "AUDIT_SIGNING_KEY=" + private + "\npublic key: " + public,
+		"service": "archive", "destination": w.file("archive"), "public_keys": []string{"AUDIT_SIGNING_KEY=" + private + "\npublic key: " + public},
 	})
-	a.fails("public_key holds a private key")
+	a.fails("public_keys[0] holds a private key")
 
 	if said := strings.Join(a.errors(), ""); strings.Contains(said, "PRIVATE+KEY") || strings.Contains(said, "AttributeName") {
 		t.Errorf("the key is shown:\n%s", said)

@@ -34,7 +34,7 @@ func queryArguments(settleDelay string) []queryArgument {
 	return []queryArgument{
 		{"service", "Which cloud: `" + strings.Join(serviceNames(), "`, `") + "`; or `" + auditlog.ServiceArchive + "`, to read an archive of any of them back. Default: the only configured cloud.", false, oneOf(sourceNames()...)},
 		{"destination", sourceDestinationText, false, destinationForm()},
-		{"public_key", sourcePublicKeyText, false, publicKeyForm()},
+		{"public_keys", sourcePublicKeysText, true, publicKeyForm()},
 		{"last", "How far back to look, such as `30m`, `24h`, `7d` or `2w`. It is counted from the end of the window, which `settle_delay` moves back, so that runs as far apart as `last` is long leave no hole. Default: `24h` when no bound is given. Excludes `start` and `end`.", false, positiveSpanForm()},
 		{"start", "Begin of the window, RFC 3339, included. Default: `24h` before its end.", false, timeForm()},
 		{"end", "End of the window, RFC 3339, excluded. Default: now. An end in the future counts as now.", false, timeForm()},
@@ -64,7 +64,7 @@ type queryModel struct {
 	filterModel
 
 	Destination types.String `tfsdk:"destination"`
-	PublicKey   types.String `tfsdk:"public_key"`
+	PublicKeys  types.List   `tfsdk:"public_keys"`
 
 	Last  types.String `tfsdk:"last"`
 	Start types.String `tfsdk:"start"`
@@ -72,12 +72,12 @@ type queryModel struct {
 }
 
 func (m *queryModel) source() sourceModel {
-	return sourceModel{service: m.Service, destination: m.Destination, publicKey: m.PublicKey}
+	return sourceModel{service: m.Service, destination: m.Destination, publicKeys: m.PublicKeys}
 }
 
 // values are the arguments of the query.
 func (m *queryModel) values() []attr.Value {
-	return append(m.filterModel.values(), m.Destination, m.PublicKey, m.Last, m.Start, m.End)
+	return append(m.filterModel.values(), m.Destination, m.PublicKeys, m.Last, m.Start, m.End)
 }
 
 // keepQuery takes over how the state spells the same query.
@@ -85,7 +85,7 @@ func (m *queryModel) keepQuery(s *queryModel) {
 	m.keepFilters(&s.filterModel)
 
 	keep(&m.Destination, s.Destination)
-	keep(&m.PublicKey, s.PublicKey)
+	keep(&m.PublicKeys, s.PublicKeys)
 	keep(&m.Last, s.Last)
 	keep(&m.Start, s.Start)
 	keep(&m.End, s.End)

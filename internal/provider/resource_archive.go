@@ -46,7 +46,8 @@ const (
 	// mostPending bounds what a refresh reads to find out whether anything is new.
 	mostPending = 1000
 
-	signingKeyEnv = "AUDIT_SIGNING_KEY"
+	signingKeyEnv  = "AUDIT_SIGNING_KEY"
+	previousKeyEnv = "AUDIT_PREVIOUS_SIGNING_KEY"
 )
 
 // Metadata implements resource.Resource.
@@ -260,7 +261,7 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindran
 const archiveUnconfirmed = "Whose log is archived is not known"
 
 func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query) (*archive.Archive, archive.Pending, error) {
-	a, err := r.c.openArchive(ctx, m, service, filters, m.known(), "")
+	a, err := r.c.openArchive(ctx, m, service, filters, m.known(), signingKeys{})
 	if err == nil {
 		err = ask(ctx, a)
 	}
@@ -379,7 +380,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	switch {
 	case state == nil:
 		plan.forgetResults()
-		resp.Diagnostics.Append(r.foresee(ctx, &plan, or(config.SigningKey, r.c.env(signingKeyEnv)))...)
+		resp.Diagnostics.Append(r.foresee(ctx, &plan, &config)...)
 	case gap != nil:
 		plan.forgetResults()
 	case r.known(&plan) && plan.sameArguments(state, r.c) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey):
@@ -389,7 +390,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		plan.forgetResults()
 
 		if !r.c.sameService(plan.Service, state.Service) {
-			resp.Diagnostics.Append(r.foresee(ctx, &plan, or(config.SigningKey, r.c.env(signingKeyEnv)))...)
+			resp.Diagnostics.Append(r.foresee(ctx, &plan, &config)...)
 		}
 	}
 
@@ -417,9 +418,14 @@ func (r *archiveResource) publicKey(private types.String) (types.String, diag.Di
 	return types.StringValue(text), nil
 }
 
+// signingKeys are those of the configuration, else of the environment.
+func (c *configured) signingKeys(current, previous types.String) signingKeys {
+	return signingKeys{or(current, c.env(signingKeyEnv)).ValueString(), or(previous, c.env(previousKeyEnv)).ValueString()}
+}
+
 // foresee reports what would make the first run fail.
-func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key types.String) diag.Diagnostics {
-	if !known(append(plan.values(), key)...) || !r.known(plan) {
+func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveModel) diag.Diagnostics {
+	if !known(append(plan.values(), config.SigningKey, config.PreviousKey)...) || !r.known(plan) {
 		return nil
 	}
 
@@ -440,7 +446,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key t
 	}
 
 	// What lies at the destination can be looked at now; nothing is written there.
-	a, err := r.c.openArchive(ctx, plan, service, filters, nil, key.ValueString())
+	a, err := r.c.openArchive(ctx, plan, service, filters, nil, r.c.signingKeys(config.SigningKey, config.PreviousKey))
 	if err == nil {
 		err = ask(ctx, a)
 	}
@@ -464,10 +470,11 @@ func (r *archiveResource) foresee(ctx context.Context, plan *archiveModel, key t
 
 // append archives what is new and puts the results into the model.
 func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *archive.Checkpoint, config tfsdk.Config, timeout time.Duration) diag.Diagnostics {
-	var key types.String
+	var key, previous types.String
 
 	// Terraform hands write-only values over in the configuration alone.
 	diags := config.GetAttribute(ctx, path.Root("signing_key"), &key)
+	diags.Append(config.GetAttribute(ctx, path.Root("previous_signing_key"), &previous)...)
 
 	service, picked, _ := r.c.pick(archiveSummary, m.Service)
 	diags.Append(compact(picked)...)
@@ -496,7 +503,7 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 		return diags
 	}
 
-	result, err := r.run(ctx, m, service, filters, known, or(key, r.c.env(signingKeyEnv)).ValueString())
+	result, err := r.run(ctx, m, service, filters, known, r.c.signingKeys(key, previous))
 	if err != nil {
 		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
 	}
@@ -519,6 +526,14 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 			cause:   "Filters have values that entries have in redacted fields, and every manifest shows the filters.",
 			next:    "Ask for the field itself, as in actors or entry.actor, whose values are shown as the entries have them.",
 		}.with("Arguments", strings.Join(result.Named, ", ")).warning())
+	}
+
+	for _, text := range result.Unattested {
+		diags.Append(problem{
+			summary: "The archive's checkpoint is not attested",
+			cause:   sentence(text),
+			next:    "Nothing that was archived is lost; the next run that archives something asks again.",
+		}.with("Destination", m.Destination.ValueString()).warning())
 	}
 
 	if !result.Confirmed {
@@ -557,8 +572,8 @@ func openGapsWarning(info auditlog.Info, gaps []auditlog.Window, head archive.He
 	return diag.Diagnostics{p.withGaps(gaps).warning()}
 }
 
-func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, key string) (archive.Result, error) {
-	a, err := r.c.openArchive(ctx, m, service, filters, known, key)
+func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys signingKeys) (archive.Result, error) {
+	a, err := r.c.openArchive(ctx, m, service, filters, known, keys)
 	if err != nil {
 		return archive.Result{}, err
 	}

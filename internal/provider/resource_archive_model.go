@@ -16,7 +16,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -27,6 +26,7 @@ import (
 
 type archiveModel struct {
 	filterModel
+	attestersModel
 
 	Destination    types.String   `tfsdk:"destination"`
 	Format         types.String   `tfsdk:"format"`
@@ -34,6 +34,7 @@ type archiveModel struct {
 	Start          types.String   `tfsdk:"start"`
 	Overlap        types.String   `tfsdk:"overlap"`
 	SigningKey     types.String   `tfsdk:"signing_key"`
+	PreviousKey    types.String   `tfsdk:"previous_signing_key"`
 	AcceptGapAfter types.Int64    `tfsdk:"accept_gap_after"`
 	Redact         types.Map      `tfsdk:"redact"`
 	Timeouts       timeouts.Value `tfsdk:"timeouts"`
@@ -49,12 +50,23 @@ type archiveModel struct {
 	PublicKey      types.String `tfsdk:"public_key"`
 }
 
+// attestersModel says who else attests checkpoints.
+type attestersModel struct {
+	Witnesses    types.List   `tfsdk:"witnesses"`
+	Quorum       types.Int64  `tfsdk:"witness_quorum"`
+	Authority    types.String `tfsdk:"timestamp_authority"`
+	Certificates types.String `tfsdk:"timestamp_certificates"`
+	Required     types.Bool   `tfsdk:"attestation_required"`
+}
+
 func (m *archiveModel) validate() diag.Diagnostics {
+	diags := m.attestersModel.validate()
+
 	if info, ok := infoOf(m.Service.ValueString()); ok {
-		return m.checkFields(info)
+		diags.Append(m.checkFields(info)...)
 	}
 
-	return nil
+	return diags
 }
 
 // sameArguments says that what will be archived is the same, and how, however that is
@@ -70,7 +82,7 @@ func (m *archiveModel) sameArguments(o *archiveModel, c *configured) bool {
 	return err == nil && errBefore == nil && len(filters.Different(before)) == 0 &&
 		c.sameService(m.Service, o.Service) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
 		m.settleDelay() == o.settleDelay() && m.overlap() == o.overlap() && sameStart(m.Start, o.Start) &&
-		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && export.SameRules(mapOf(m.Redact), mapOf(o.Redact))
+		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.sameAttesters(&o.attestersModel) && export.SameRules(mapOf(m.Redact), mapOf(o.Redact))
 }
 
 // samePlace says whether both are the same archive.
@@ -102,7 +114,7 @@ func (m *archiveModel) keepSpelling(s *archiveModel) {
 
 // values are the arguments that say what is archived, and how.
 func (m *archiveModel) values() []attr.Value {
-	return append(m.filterModel.values(), m.Destination, m.Format, m.Compression, m.Start, m.Overlap, m.AcceptGapAfter, m.Redact)
+	return append(append(m.filterModel.values(), m.attestersModel.values()...), m.Destination, m.Format, m.Compression, m.Start, m.Overlap, m.AcceptGapAfter, m.Redact)
 }
 
 func (m *archiveModel) keepResults(s *archiveModel) {
@@ -278,7 +290,10 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 		p.next = "Give the signing_key that the archive was begun with, or set " + signingKeyEnv + "; nothing was written."
 	case errors.Is(err, archive.ErrSignature):
 		// Not at the key: Terraform would show the line that it is written in.
-		p.next = "Give the signing_key that the archive was begun with; nothing was written."
+		p.next = "Give the signing_key that signed last; to change the key, give that one as previous_signing_key, or set " + previousKeyEnv + ". Nothing was written."
+	case errors.Is(err, archive.ErrAttest):
+		p.next = "What was read is archived, and the next apply asks again; set attestation_required = false to be warned instead."
+		at = path.Root("attestation_required")
 	case errors.Is(err, archive.ErrLost):
 		p.next = "Wait for the other runs to end and apply again; what they archived is not archived again."
 	case errors.Is(err, archive.ErrFuture):
@@ -294,8 +309,11 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 	return p.at(at)
 }
 
+// signingKeys are the private keys of an archive, "" where one is not given.
+type signingKeys struct{ current, previous string }
+
 // openArchive opens the archive that the model describes.
-func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, key string) (*archive.Archive, error) {
+func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys signingKeys) (*archive.Archive, error) {
 	store, err := c.openStore(ctx, m.Destination.ValueString())
 	if err != nil {
 		return nil, err
@@ -323,17 +341,14 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 		o.SettleDelay = d
 	}
 
-	if key != "" {
-		if o.Signer, err = archive.ParsePrivateKey(key); err != nil {
+	if o.Attesters, err = m.attesters(); err != nil {
+		return nil, err
+	}
+
+	if keys.current != "" {
+		if err := keys.set(&o); err != nil {
 			return nil, err
 		}
-
-		verifier, err := archive.PublicKeyOf(key)
-		if err != nil {
-			return nil, err
-		}
-
-		o.Verifiers = []note.Verifier{verifier}
 	} else if public := m.PublicKey.ValueString(); public != "" {
 		if o.Verifiers, err = verifiersOf(public); err != nil {
 			return nil, err
@@ -341,4 +356,32 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 	}
 
 	return archive.Open(ctx, o)
+}
+
+// set lets an archive be signed by the keys, and accepts what either has signed.
+func (k signingKeys) set(o *archive.Options) (err error) {
+	if o.Signer, err = archive.ParsePrivateKey(k.current); err != nil {
+		return err
+	}
+
+	texts := []string{k.current}
+
+	if k.previous != "" && k.previous != k.current {
+		if o.PreviousSigner, err = archive.ParsePrivateKey(k.previous); err != nil {
+			return err
+		}
+
+		texts = append(texts, k.previous)
+	}
+
+	for _, text := range texts {
+		verifier, err := archive.PublicKeyOf(text)
+		if err != nil {
+			return err
+		}
+
+		o.Verifiers = append(o.Verifiers, verifier)
+	}
+
+	return nil
 }

@@ -82,6 +82,47 @@ func archiveArguments() map[string]schema.Attribute {
 			WriteOnly:           true,
 			Validators:          []validator.String{signingKeyForm{}},
 		},
+		"previous_signing_key": schema.StringAttribute{
+			MarkdownDescription: "To change the key: the private key that signed so far, for one apply. Both sign then, so that the old key vouches for the new one. It is never stored. Default: the environment variable `AUDIT_PREVIOUS_SIGNING_KEY`, else the key is not changed.",
+			Optional:            true,
+			Sensitive:           true,
+			WriteOnly:           true,
+			Validators:          []validator.String{signingKeyForm{}},
+		},
+		"witnesses": schema.ListNestedAttribute{
+			MarkdownDescription: "Witnesses (c2sp.org/tlog-witness) that are asked to cosign each checkpoint before it is published. Their operators have to know the archive's `origin` and public key. Default: none.",
+			Optional:            true,
+			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+				"url": schema.StringAttribute{
+					MarkdownDescription: "Address below which the witness answers, such as `https://witness.example.com/prefix`.",
+					Required:            true,
+					Validators:          []validator.String{addressOfOthersForm()},
+				},
+				"public_key": schema.StringAttribute{
+					MarkdownDescription: "Public key of its cosignatures, in the form that witnesses publish: `NAME+HASH+KEY`.",
+					Required:            true,
+					Validators:          []validator.String{witnessKeyForm()},
+				},
+			}},
+		},
+		"witness_quorum": schema.Int64Attribute{
+			MarkdownDescription: "How many of the witnesses have to cosign. Default: all.",
+			Optional:            true,
+		},
+		"timestamp_authority": schema.StringAttribute{
+			MarkdownDescription: "Address of a time stamp authority (RFC 3161) that is asked for a time stamp of each checkpoint, such as `https://tsa.example.com`. Default: none.",
+			Optional:            true,
+			Validators:          []validator.String{addressOfOthersForm()},
+		},
+		"timestamp_certificates": schema.StringAttribute{
+			MarkdownDescription: "Root certificates in PEM to which the authority's has to lead, such as `file(\"tsa-roots.pem\")`. Default: any certificate is accepted when the time stamp is made.",
+			Optional:            true,
+			Validators:          []validator.String{certificatesForm()},
+		},
+		"attestation_required": schema.BoolAttribute{
+			MarkdownDescription: "Whether a run fails where witnesses or the authority do not attest the checkpoint. What it has archived stays archived, and the next run asks again. With `false` it is a warning. That a witness has seen another log is an error always. Default: `true`.",
+			Optional:            true,
+		},
 		"accept_gap_after": schema.Int64Attribute{
 			MarkdownDescription: "Number of the manifest after which a gap is accepted: entries that the service dropped before they were archived. The error that reports the gap names the number; with the next manifest the permission is used up.",
 			Optional:            true,

@@ -124,7 +124,7 @@ func TestAccArchive_grows(t *testing.T) {
 					Config: config + `
 data "audit_log_verification" "test" {
   destination          = audit_log_archive.test.destination
-  public_key           = audit_log_archive.test.public_key
+  public_keys          = [audit_log_archive.test.public_key]
   expected_sequence    = audit_log_archive.test.sequence
   expected_head_sha256 = audit_log_archive.test.head_sha256
 }`,

@@ -155,7 +155,7 @@ func (m *exportModel) sameArchive(state *exportModel) bool {
 
 	return imported ||
 		(m.Destination.Equal(state.Destination) || durable.SamePlace(m.Destination.ValueString(), state.Destination.ValueString())) &&
-			(m.PublicKey.Equal(state.PublicKey) || archive.SamePublicKey(m.PublicKey.ValueString(), state.PublicKey.ValueString()))
+			(m.PublicKeys.Equal(state.PublicKeys) || slices.EqualFunc(stringsOf[string](m.PublicKeys), stringsOf[string](state.PublicKeys), archive.SamePublicKey))
 }
 
 // sameForm says whether both write what they read in the same form, and whether

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -19,7 +20,8 @@ import (
 
 // sourceModel says what is read: a service, or an archive of one.
 type sourceModel struct {
-	service, destination, publicKey types.String
+	service, destination types.String
+	publicKeys           types.List
 }
 
 // sourceNames lists what a type that reads may read.
@@ -28,7 +30,7 @@ func sourceNames() []string { return append([]string{auditlog.ServiceArchive}, s
 // The descriptions of the arguments that say which archive, for every type that reads.
 const (
 	sourceDestinationText = "The archive to read, with `service = \"archive\"` and only there: a directory or an `s3://` URL, as for `audit_log_archive`. Nothing is written to it."
-	sourcePublicKeyText   = "Public key that must have signed the archive's checkpoint, with `service = \"archive\"`. Default: signatures are not checked."
+	sourcePublicKeysText  = "Public keys, one of which must have signed the archive's newest checkpoint, with `service = \"archive\"`. Default: signatures are not checked."
 )
 
 // validate reports what does not go together, whichever values are still unknown.
@@ -51,8 +53,8 @@ func (m sourceModel) validate() diag.Diagnostics {
 
 	for _, a := range []struct {
 		name  string
-		value types.String
-	}{{"destination", m.destination}, {"public_key", m.publicKey}} {
+		value attr.Value
+	}{{"destination", m.destination}, {"public_keys", m.publicKeys}} {
 		if given(a.value) {
 			diags.Append(problem{
 				summary: checkConfiguration,
@@ -66,7 +68,7 @@ func (m sourceModel) validate() diag.Diagnostics {
 }
 
 // known says that the source could be opened.
-func (m sourceModel) known() bool { return known(m.service, m.destination, m.publicKey) }
+func (m sourceModel) known() bool { return known(m.service, m.destination, m.publicKeys) }
 
 // source returns what a query reads. Of an archive the chain has been verified
 // then. Every type that reads gets its service here.
@@ -115,14 +117,20 @@ func storeProblem(p problem, err error) (problem, bool) {
 	return p, true
 }
 
-// verifiersOf reads a public key.
-func verifiersOf(key string) ([]note.Verifier, error) {
-	v, err := archive.ParsePublicKey(key)
-	if err != nil {
-		return nil, err
+// verifiersOf reads public keys.
+func verifiersOf(keys ...string) ([]note.Verifier, error) {
+	verifiers := make([]note.Verifier, 0, len(keys))
+
+	for _, key := range keys {
+		v, err := archive.ParsePublicKey(key)
+		if err != nil {
+			return nil, err
+		}
+
+		verifiers = append(verifiers, v)
 	}
 
-	return []note.Verifier{v}, nil
+	return verifiers, nil
 }
 
 func (c *configured) openReader(ctx context.Context, m sourceModel) (*archive.Reader, error) {
@@ -134,11 +142,8 @@ func (c *configured) openReader(ctx context.Context, m sourceModel) (*archive.Re
 	}
 
 	o := archive.ReaderOptions{InfoOf: infoOf}
-
-	if !m.publicKey.IsNull() {
-		if o.Verifiers, err = verifiersOf(m.publicKey.ValueString()); err != nil {
-			return nil, fail(err)
-		}
+	if o.Verifiers, err = verifiersOf(stringsOf[string](m.publicKeys)...); err != nil {
+		return nil, fail(err)
 	}
 
 	return archive.OpenReader(ctx, store, o)
@@ -148,7 +153,7 @@ func (c *configured) openReader(ctx context.Context, m sourceModel) (*archive.Re
 func sourceProblem(err error, summary string) diag.Diagnostic {
 	at := path.Root("destination")
 	if errors.Is(err, archive.ErrSignature) {
-		at = path.Root("public_key")
+		at = path.Root("public_keys")
 	}
 
 	return explain(err, circumstances{summary: summary, info: auditlog.Info{Name: auditlog.ServiceArchive}}).at(at)

@@ -144,14 +144,14 @@ func TestAccSource_tampered(t *testing.T) {
 	w.test(resource.TestStep{Config: w.archive("  service = \"upcloud\"\n  start = \"56d\"\n  compression = \"none\"")})
 	w.test(
 		resource.TestStep{
-			Config: w.lookUpArchive(all + "public_key = \"" + other + "\""),
+			Config: w.lookUpArchive(all + "public_keys = [\"" + other + "\"]"),
 			ExpectError: diagnostic("Look up audit logs", `The checkpoint is not signed by the expected key: example.com/audit.
 Service: archive
 Destination: `+w.file("archive")+`
 Give the public key of the key that signs the archive; if this is the one, find out who else wrote the checkpoint.`),
 		},
 		resource.TestStep{
-			Config:            w.lookUpArchive(all + "public_key = \"" + public + "\""),
+			Config:            w.lookUpArchive(all + "public_keys = [\"" + public + "\"]"),
 			ConfigStateChecks: []statecheck.StateCheck{expectLookUp("total_count", knownvalue.NotNull())},
 		},
 		resource.TestStep{
@@ -323,11 +323,11 @@ Set service = "archive", or remove the argument.`},
 The argument destination says which archive to read, but no archive is read.
 Set service = "archive", or remove the argument.`},
 		"a key of a cloud": {"resource \"audit_log_export\" \"test\" {\n  service = \"upcloud\"\n  path = \"x\"\n  format = \"csv\"\n  public_key = \"example.com/audit+ee7cfe96+ASI+g3ekuEwf87J+UIBdzMrsZA+yGYIFF7HomUjh+o7q\"\n}", "Check the configuration", `
-The argument public_key says which archive to read, but no archive is read.
+The argument public_keys says which archive to read, but no archive is read.
 Service: upcloud
 Set service = "archive", or remove the argument.`},
-		"no key": {"data \"audit_logs\" \"test\" {\n  service = \"archive\"\n  destination = \"x\"\n  public_key = \"secret\"\n}", "Check the configuration", `
-The value of public_key cannot be used: it is no public key. …`},
+		"no key": {"data \"audit_logs\" \"test\" {\n  service = \"archive\"\n  destination = \"x\"\n  public_keys = [\"secret\"]\n}", "Check the configuration", `
+The value of public_keys[0] cannot be used: it is no public key. …`},
 		"no archive": {w.lookUpArchive(""), "Look up audit logs", `
 There is no archive at the destination.
 Service: archive

@@ -53,7 +53,7 @@ func later(name, value string) string {
 	return fmt.Sprintf("resource \"terraform_data\" %q {\n  input = %s\n}\n", name, value)
 }
 
-var queryVariables = []string{"last", "start", "end", "settle_delay", "destination", "public_key", "operations", "actors", "search", "where", "redact"}
+var queryVariables = []string{"last", "start", "end", "settle_delay", "destination", "operations", "actors", "search", "where", "redact"}
 
 // TestAccUnknown_module: a module of variables that default to null is planned and
 // applied, also with values that are known only after the apply; what does not go

@@ -24,7 +24,7 @@ func validValues(w *world) map[string][]any {
 	private, _ := newSigningKey(w.t)
 
 	return map[string][]any{
-		"service": {"upcloud", "cloudscale", "podstack", "archive"}, "destination": {w.file("archive")}, "public_key": {public},
+		"service": {"upcloud", "cloudscale", "podstack", "archive"}, "destination": {w.file("archive")}, "public_keys": {[]any{public}},
 		"last": {"24h", "30d"}, "start": {"2026-06-01T00:00:00Z", "2026-06-20T00:00:00Z"}, "end": {"2026-06-10T00:00:00Z"}, "settle_delay": {"5m"},
 		"actions": {[]any{"create", "delete"}}, "operations": {[]any{"delete", "create"}, []any{"login"}}, "resource_types": {[]any{"server"}},
 		"resource_ids": {[]any{"00c78863-4ac8-4b32-9b61-0d6a8a3b2d11"}}, "actors": {[]any{"mia", "ci"}}, "origins": {[]any{"api"}},

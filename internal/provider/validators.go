@@ -244,10 +244,15 @@ func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest,
 
 	elements := req.ConfigValue.Elements()
 	if len(elements) == 0 {
+		without := "read everything"
+		if e, ok := v.element.(interface{ without() string }); ok {
+			without = e.without()
+		}
+
 		resp.Diagnostics.Append(problem{
 			summary: checkConfiguration,
 			cause:   fmt.Sprintf("The list %s is empty, which could mean everything as well as nothing.", req.Path),
-			next:    "Leave the argument out (or set it to null) to read everything, or give at least one value.",
+			next:    "Leave the argument out (or set it to null) to " + without + ", or give at least one value.",
 		}.at(req.Path))
 	}
 

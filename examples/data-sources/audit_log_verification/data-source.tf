@@ -22,7 +22,7 @@ variable "checkpoint" {
 # Reads every byte of the archive; needs no cloud and no credentials of one. The plan fails when anything is wrong.
 data "audit_log_verification" "upcloud" {
   destination         = "/mnt/copy/audit/upcloud"
-  public_key          = var.public_key
+  public_keys         = [var.public_key]
   expected_checkpoint = var.checkpoint
 
   lifecycle {

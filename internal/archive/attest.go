@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/witness"
+)
+
+// Attesters are others who are asked to attest each checkpoint once it is committed, and
+// before it is published.
+type Attesters struct {
+	Client witness.Client
+	// Witnesses cosign checkpoints, Quorum of them at least.
+	Witnesses []witness.Witness
+	Quorum    int
+	// Authority puts a time stamp on checkpoints; nil where none is asked.
+	Authority *witness.Authority
+	// Tolerant says that a run goes on where they do not.
+	Tolerant bool
+}
+
+// ErrAttest means that the checkpoint is committed, and others who have to attest it have
+// not. The next run asks them again.
+var ErrAttest = errors.New("the checkpoint is not attested as it has to be")
+
+const (
+	cosignedPrefix   = "cosigned/"
+	timestampsPrefix = "timestamps/"
+	timestampSuffix  = ".tsr"
+)
+
+func cosignedKey(size int64) string { return fmt.Sprintf("%s%08d", cosignedPrefix, size) }
+
+func timestampKey(size int64) string {
+	return fmt.Sprintf("%s%08d%s", timestampsPrefix, size, timestampSuffix)
+}
+
+// attest has others attest the newest checkpoint, unless they have done so. What they have
+// not is an error, or a line of a.unattested where that is tolerated. Another log that a
+// witness has seen is an error always.
+func (a *Archive) attest(ctx context.Context) error {
+	if a.attested == a.point.note {
+		return nil
+	}
+
+	a.unattested = nil
+
+	for _, ask := range []func(context.Context) error{a.cosign, a.stamp} {
+		err := ask(ctx)
+		if err != nil && (!errors.Is(err, ErrAttest) || !a.o.Attesters.Tolerant) {
+			return err
+		}
+
+		if err != nil {
+			a.unattested = append(a.unattested, err.Error())
+		}
+	}
+
+	if len(a.unattested) == 0 {
+		a.attested = a.point.note
+	}
+
+	return nil
+}
+
+// cosign asks the witnesses, and keeps the checkpoint with what they add to it.
+func (a *Archive) cosign(ctx context.Context) error {
+	o := a.o.Attesters
+	if len(o.Witnesses) == 0 || a.log.N == 0 {
+		return nil
+	}
+
+	keys := make([]note.Verifier, 0, len(o.Witnesses))
+	for _, w := range o.Witnesses {
+		keys = append(keys, w.Key)
+	}
+
+	there, err := readCosigned(ctx, a.o.Store, a.point)
+	if err != nil {
+		return err
+	}
+
+	if cosignatures, err := cosignaturesOn(there, keys); err == nil && len(cosignatures) >= o.Quorum {
+		a.cosigned = there
+
+		return nil
+	}
+
+	lines, errs := a.askWitnesses(ctx)
+
+	for _, err := range errs {
+		ahead := (*witness.AheadError)(nil)
+
+		switch {
+		case errors.Is(err, ErrBroken), errors.Is(err, witness.ErrForked):
+			return fmt.Errorf("%w: %w", ErrBroken, err)
+		case errors.As(err, &ahead):
+			// Another run that has gone on asks for itself.
+			if _, atErr := a.points().at(ctx, a.log.N+1); errors.Is(atErr, fs.ErrNotExist) {
+				return fmt.Errorf("%w: it was rolled back to %d manifests: %w", ErrBroken, a.log.N, err)
+			}
+		}
+	}
+
+	if len(lines) < o.Quorum {
+		return fmt.Errorf("%w: %d of %d witnesses have cosigned it, and %d have to: %w", ErrAttest, len(lines), len(o.Witnesses), o.Quorum, errors.Join(errs...))
+	}
+
+	a.cosigned = a.point.note + strings.Join(lines, "")
+
+	return a.o.Store.Replace(ctx, cosignedKey(a.log.N), []byte(a.cosigned))
+}
+
+// askWitnesses asks all of them at the same time. The lines are in their order.
+func (a *Archive) askWitnesses(ctx context.Context) (lines []string, errs []error) {
+	var (
+		wg      sync.WaitGroup
+		proving sync.Mutex
+		answers = make([]string, len(a.o.Attesters.Witnesses))
+		errors  = make([]error, len(answers))
+	)
+
+	p := witness.Checkpoint{Note: a.point.note, Size: a.log.N, Grown: func(size int64) (tlog.TreeProof, error) {
+		proving.Lock()
+		defer proving.Unlock()
+
+		return a.log.grown(size)
+	}}
+
+	for i, w := range a.o.Attesters.Witnesses {
+		wg.Go(func() { answers[i], errors[i] = w.Cosign(ctx, &a.o.Attesters.Client, p) })
+	}
+
+	wg.Wait()
+
+	for i, line := range answers {
+		if errors[i] != nil {
+			errs = append(errs, errors[i])
+		} else {
+			lines = append(lines, line)
+		}
+	}
+
+	return lines, errs
+}
+
+// stamp asks the authority for a time stamp of the checkpoint's object.
+func (a *Archive) stamp(ctx context.Context) error {
+	o := a.o.Attesters
+	if o.Authority == nil {
+		return nil
+	}
+
+	key, data := timestampKey(a.point.Tree.N), []byte(a.point.note)
+
+	there, err := a.o.Store.Read(ctx, key, maxSmall)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, durable.ErrTooLarge) {
+		return err
+	}
+
+	if _, stampErr := witness.CheckStamp(there, data, o.Authority.Roots); err == nil && stampErr == nil {
+		return nil
+	}
+
+	answer, err := o.Authority.Stamp(ctx, &o.Client, data)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAttest, err)
+	}
+
+	return a.o.Store.Replace(ctx, key, answer)
+}
+
+// readCosigned returns a checkpoint with its cosignatures, "" where there are none.
+func readCosigned(ctx context.Context, store durable.Store, p *point) (string, error) {
+	data, err := store.Read(ctx, cosignedKey(p.Tree.N), maxSmall)
+
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge), errors.Is(err, durable.ErrNotRegular):
+		return "", nil
+	case err != nil:
+		return "", err
+	case !strings.HasPrefix(string(data), p.note):
+		return "", nil // Verify says that it is no cosigned checkpoint.
+	default:
+		return string(data), nil
+	}
+}
+
+// Cosignature says who has cosigned a checkpoint, and when by its own clock.
+type Cosignature struct {
+	Name string    `json:"name"`
+	Time time.Time `json:"time"`
+}
+
+// cosignaturesOn returns those of the witnesses that stand on a note, each once.
+func cosignaturesOn(text string, witnesses []note.Verifier) ([]Cosignature, error) {
+	unverified := (*note.UnverifiedNoteError)(nil)
+
+	n, err := note.Open([]byte(text), note.VerifierList(witnesses...))
+	if errors.As(err, &unverified) {
+		return nil, nil
+	}
+
+	if err != nil {
+		return nil, fmt.Errorf("read the cosignatures: %w", err)
+	}
+
+	all := make([]Cosignature, 0, len(n.Sigs))
+
+	for _, s := range n.Sigs {
+		at, err := witness.CosignedAt(s)
+		if err != nil {
+			return nil, err
+		}
+
+		all = append(all, Cosignature{s.Name, at})
+	}
+
+	return all, nil
+}
+
+// Stamped says when a time stamp authority was shown a checkpoint.
+type Stamped struct {
+	// Sequence is the size of the checkpoint.
+	Sequence int64     `json:"sequence"`
+	Time     time.Time `json:"time"`
+	// By is the subject of the authority's certificate. Whose certificate it is was checked
+	// where roots were given.
+	By string `json:"by"`
+}
+
+// checkAttested holds what others have said against the checkpoints.
+func (v *verification) checkAttested() error {
+	var (
+		sizes  []int64
+		stamps []Stamped
+	)
+
+	// What a checkpoint claims as its size can be far beyond what there is.
+	for _, size := range slices.Sorted(maps.Keys(v.checkpoints)) {
+		if v.there(cosignedKey(size)) || v.there(timestampKey(size)) {
+			sizes = append(sizes, size)
+		}
+	}
+
+	i := 0
+
+	for r, err := range ahead(v.ctx, len(sizes), objectsChecked, func(ctx context.Context, i int) (looked[*Stamped], error) {
+		return look(ctx, v, func(one *verification) (*Stamped, error) { return one.attested(v.checkpoints[sizes[i]], sizes[i]) })
+	}) {
+		if err != nil {
+			return err
+		}
+
+		v.takeOver(r.problems, r.named)
+
+		if r.value != nil {
+			stamps = append(stamps, *r.value)
+		}
+
+		i++
+	}
+
+	v.report.Timestamps = int64(len(stamps))
+	if len(stamps) > 0 {
+		v.report.Timestamp = &stamps[len(stamps)-1]
+	}
+
+	return v.checkQuorum()
+}
+
+// attested looks at what others have said of one checkpoint.
+func (v *verification) attested(p *point, size int64) (*Stamped, error) {
+	if key := cosignedKey(size); v.there(key) {
+		data, err := v.read(key, size, maxSmall)
+		if err != nil {
+			return nil, err
+		}
+
+		switch {
+		case data == nil || p == nil:
+		case len(data) == len(p.note) || !strings.HasPrefix(string(data), p.note):
+			v.found(FindingAltered, key, size, "it is not "+checkpointKeyOf(size)+" with further signatures")
+		default:
+			if _, err := cosignaturesOn(string(data), v.o.Witnesses); err != nil {
+				v.found(FindingSignature, key, size, "a signature on it cannot be read, or is not by the witness that it names")
+			}
+		}
+	}
+
+	key := timestampKey(size)
+	if !v.there(key) {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	data, err := v.read(key, size, maxSmall)
+	if err != nil || data == nil || p == nil {
+		return nil, err
+	}
+
+	stamp, err := witness.CheckStamp(data, []byte(p.note), v.o.TimestampRoots)
+	if err != nil {
+		v.found(FindingSignature, key, size, err.Error())
+
+		return nil, nil //nolint:nilnil // Reported here.
+	}
+
+	return &Stamped{Sequence: size, Time: stamp.Time, By: stamp.By}, nil
+}
+
+// checkQuorum makes sure that the newest checkpoint is attested as it has to be.
+func (v *verification) checkQuorum() error {
+	if v.last == nil {
+		return nil
+	}
+
+	if v.o.TimestampRoots != nil && (v.report.Timestamp == nil || v.report.Timestamp.Sequence != v.size()) {
+		v.found(FindingMissing, timestampKey(v.size()), v.size(), "the newest checkpoint has no time stamp that holds")
+	}
+
+	// A log without manifests has nothing for witnesses.
+	if len(v.o.Witnesses) == 0 || v.size() == 0 {
+		return nil
+	}
+
+	text, err := readCosigned(v.ctx, v.store, v.last)
+	if err != nil {
+		return err
+	}
+
+	if text == "" {
+		text = v.last.note
+	}
+
+	cosigned, err := cosignaturesOn(text, v.o.Witnesses)
+	if err == nil {
+		v.report.Cosigned = append(v.report.Cosigned, cosigned...)
+	}
+
+	if want := v.o.quorum(); len(cosigned) < want {
+		v.found(FindingSignature, cosignedKey(v.size()), v.size(), fmt.Sprintf("%d of the witnesses have cosigned the newest checkpoint, and %d have to", len(cosigned), want))
+	}
+
+	return nil
+}
+
+// quorum is how many witnesses have to have cosigned.
+func (o *VerifyOptions) quorum() int {
+	if o.Quorum == 0 {
+		return len(o.Witnesses)
+	}
+
+	return o.Quorum
+}
+
+// notAttested says what nobody could check of what others have said.
+func (v *verification) notAttested() []string {
+	var all []string
+
+	if len(v.o.Witnesses) == 0 && v.size() > 0 && v.there(cosignedKey(v.size())) {
+		all = append(all, "Who has cosigned the checkpoints: that takes the public keys of the witnesses.")
+	}
+
+	if v.o.TimestampRoots == nil && v.report.Timestamps > 0 {
+		all = append(all, "Who made the time stamps: that takes the certificates of the authority.")
+	}
+
+	return all
+}

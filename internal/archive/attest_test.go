@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/witness"
+	"github.com/auditlogs/terraform-provider-audit/internal/witness/witnesstest"
+)
+
+// attested is an archive whose checkpoints others attest.
+type attested struct {
+	*world
+
+	store     *memory
+	signer    note.Signer
+	verifier  note.Verifier
+	witnesses []*witnesstest.Witness
+	authority *witnesstest.Authority
+	attesters archive.Attesters
+}
+
+func newAttested(t *testing.T, witnesses, quorum int) *attested {
+	t.Helper()
+
+	a := &attested{world: newWorld(t, auditlog.ServiceUpCloud, 5), store: newMemory()}
+	a.signer, a.verifier = newKey(t, "example.com/audit")
+	a.authority = witnesstest.NewAuthority(t, func() time.Time { return a.now })
+	a.attesters = archive.Attesters{Client: witness.Client{Retries: -1}, Quorum: quorum, Authority: &a.authority.Authority}
+
+	for i := range witnesses {
+		w := witnesstest.NewWitness(t, fmt.Sprintf("witness%d.example", i))
+		w.Trust("", a.verifier)
+		a.witnesses = append(a.witnesses, w)
+		a.attesters.Witnesses = append(a.attesters.Witnesses, w.Witness)
+	}
+
+	return a
+}
+
+// run lets a day pass and archives it.
+func (a *attested) run(t *testing.T) (archive.Result, error) {
+	t.Helper()
+
+	a.now = a.now.Add(24 * time.Hour)
+	a.happen(3, a.now.Add(-time.Hour))
+
+	return a.again()
+}
+
+func (a *attested) again() (archive.Result, error) {
+	o := a.options(a.store)
+	o.Signer, o.Verifiers, o.Attesters = a.signer, []note.Verifier{a.verifier}, a.attesters
+
+	return a.apply(o)
+}
+
+func (a *attested) mustRun(t *testing.T) archive.Result {
+	t.Helper()
+
+	result, err := a.run(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return result
+}
+
+// asked are the options of a verifier who asks for everything.
+func (a *attested) asked() archive.VerifyOptions {
+	o := archive.VerifyOptions{Verifiers: []note.Verifier{a.verifier}, Quorum: a.attesters.Quorum, TimestampRoots: a.authority.Roots}
+	for _, w := range a.witnesses {
+		o.Witnesses = append(o.Witnesses, w.Key)
+	}
+
+	return o
+}
+
+func (a *attested) report(t *testing.T, o archive.VerifyOptions) *archive.Report {
+	t.Helper()
+
+	r, err := archive.Verify(t.Context(), a.store, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return r
+}
+
+// TestCheckpointsAreAttested has two witnesses and an authority attest every checkpoint.
+func TestCheckpointsAreAttested(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 2, 2)
+
+	for size := int64(1); size <= 4; size++ {
+		result := a.mustRun(t)
+		r := a.report(t, a.asked())
+
+		if !r.Valid || len(r.Cosigned) != 2 || r.Timestamp == nil || r.Timestamp.Sequence != size || r.Timestamps != size+1 || !r.Timestamp.Time.Equal(a.now.Truncate(time.Second)) {
+			t.Fatalf("the report is %+v", r)
+		}
+
+		if string(a.store.objects["checkpoint"]) != string(a.store.objects[fmt.Sprintf("cosigned/%08d", size)]) || !strings.HasPrefix(string(a.store.objects["checkpoint"]), result.Checkpoint) {
+			t.Errorf("the copy is %q", a.store.objects["checkpoint"])
+		}
+
+		if seen := a.witnesses[0].Seen(a.origin(t)); seen != size {
+			t.Errorf("a witness has seen %d, not %d", seen, size)
+		}
+	}
+
+	// Each checkpoint is one request, since the witness has seen the one before.
+	if n := a.witnesses[1].Requests(); n != 4 {
+		t.Errorf("a witness was asked %d times", n)
+	}
+
+	// A run that finds nothing new asks nobody.
+	if _, err := a.again(); err != nil || a.witnesses[1].Requests() != 4 || a.authority.Requests() != 5 {
+		t.Errorf("%v, and %d and %d requests", err, a.witnesses[1].Requests(), a.authority.Requests())
+	}
+
+	// Without their keys it is said that nobody has checked them.
+	if r := a.report(t, archive.VerifyOptions{Verifiers: []note.Verifier{a.verifier}}); !r.Valid ||
+		!slices.ContainsFunc(r.NotChecked, func(s string) bool { return strings.Contains(s, "cosigned") }) ||
+		!slices.ContainsFunc(r.NotChecked, func(s string) bool { return strings.Contains(s, "time stamps") }) {
+		t.Errorf("the report is %+v", r)
+	}
+}
+
+func (a *attested) origin(t *testing.T) string {
+	t.Helper()
+
+	origin, _, _ := strings.Cut(string(a.store.objects["checkpoints/00000000"]), "\n")
+
+	return origin
+}
+
+// TestAProofShowsWhoHasCosigned has the checkpoint in a proof cosigned.
+func TestAProofShowsWhoHasCosigned(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 2, 1)
+	a.mustRun(t)
+
+	id := slices.Sorted(maps.Keys(archived(t, a.store)))[0]
+
+	proof, err := archive.Prove(t.Context(), a.store, []note.Verifier{a.verifier}, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if p, err := archive.VerifyProof(proof, a.asked()); err != nil || len(p.Cosigned) != 2 {
+		t.Errorf("%+v, %v", p, err)
+	}
+
+	other := witnesstest.NewWitness(t, "witness0.example")
+	if p, err := archive.VerifyProof(proof, archive.VerifyOptions{Witnesses: []note.Verifier{other.Key}}); !errors.Is(err, archive.ErrProof) {
+		t.Errorf("another witness of the same name is believed: %+v, %v", p, err)
+	}
+}
+
+// TestNobodyAttests has each of them fail in each way. A run fails, or warns where that
+// is tolerated; what it has archived is archived, and the next run asks again.
+func TestNobodyAttests(t *testing.T) {
+	t.Parallel()
+
+	status := func(code int, body string) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, body)
+
+			return true
+		}
+	}
+
+	for name, spoil := range map[string]func(t *testing.T, a *attested){
+		"a witness that is down":          func(_ *testing.T, a *attested) { a.witnesses[0].Answer = status(http.StatusBadGateway, "") },
+		"a witness that knows no log":     func(_ *testing.T, a *attested) { a.witnesses[0].Answer = status(http.StatusNotFound, "") },
+		"a witness that knows other keys": func(_ *testing.T, a *attested) { a.witnesses[0].Answer = status(http.StatusForbidden, "") },
+		"a witness that answers nothing":  func(_ *testing.T, a *attested) { a.witnesses[0].Answer = status(http.StatusOK, "") },
+		"a witness that repeats a signature of the log": func(_ *testing.T, a *attested) {
+			a.witnesses[0].Answer = func(w http.ResponseWriter, r *http.Request) bool {
+				body, _ := io.ReadAll(r.Body)
+				_, _ = w.Write(body[bytes.LastIndex(body, []byte("— ")):])
+
+				return true
+			}
+		},
+		"a witness that never ends": func(_ *testing.T, a *attested) {
+			a.witnesses[0].Answer = func(w http.ResponseWriter, _ *http.Request) bool {
+				for range 1 << 12 {
+					_, _ = w.Write(make([]byte, 1<<10))
+				}
+
+				return true
+			}
+		},
+		"a witness that sends away":        func(_ *testing.T, a *attested) { a.witnesses[0].Answer = redirect },
+		"a witness that knows no size":     func(_ *testing.T, a *attested) { a.witnesses[0].Answer = status(http.StatusConflict, "many\n") },
+		"a witness of a negative size":     func(_ *testing.T, a *attested) { a.witnesses[0].Answer = status(http.StatusConflict, "-1\n") },
+		"an authority that is down":        func(_ *testing.T, a *attested) { a.authority.Answer = status(http.StatusServiceUnavailable, "") },
+		"an authority that answers a text": func(_ *testing.T, a *attested) { a.authority.Answer = status(http.StatusOK, "yes") },
+		"an authority that sends away":     func(_ *testing.T, a *attested) { a.authority.Answer = redirect },
+		"another authority": func(t *testing.T, a *attested) {
+			t.Helper()
+
+			other := witnesstest.NewAuthority(t, func() time.Time { return a.now })
+			a.authority.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+				other.ServeHTTP(w, r)
+
+				return true
+			}
+		},
+		"an authority that answers with what it said before": func(_ *testing.T, a *attested) {
+			a.authority.Answer = func(w http.ResponseWriter, _ *http.Request) bool {
+				for _, key := range slices.Sorted(maps.Keys(a.store.objects)) {
+					if strings.HasPrefix(key, "timestamps/") {
+						_, _ = w.Write(a.store.objects[key])
+
+						return true
+					}
+				}
+
+				return false
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			a := newAttested(t, 1, 1)
+			a.mustRun(t)
+			spoil(t, a)
+
+			if _, err := a.run(t); !errors.Is(err, archive.ErrAttest) {
+				t.Fatalf("the error is %v", err)
+			}
+
+			// It is committed, and not published.
+			if _, there := a.store.objects["checkpoints/00000002"]; !there || strings.Contains(string(a.store.objects["checkpoint"]), "\n2\n") {
+				t.Error("the checkpoint is published, or not there")
+			}
+
+			if r := a.report(t, a.asked()); r.Valid {
+				t.Error("the archive is said to be attested")
+			}
+
+			if _, err := a.again(); !errors.Is(err, archive.ErrAttest) {
+				t.Fatalf("the error of another run is %v", err)
+			}
+
+			a.attesters.Tolerant = true
+
+			if result, err := a.run(t); err != nil || len(result.Unattested) != 1 || result.Head.Sequence != 3 {
+				t.Fatalf("%+v, %v", result, err)
+			}
+
+			a.attesters.Tolerant, a.witnesses[0].Answer, a.authority.Answer = false, nil, nil
+
+			if _, err := a.again(); err != nil {
+				t.Fatal(err)
+			}
+
+			if r := a.report(t, a.asked()); !r.Valid || r.EntryCount != 9 {
+				t.Errorf("the report is %+v", r)
+			}
+		})
+	}
+}
+
+func redirect(w http.ResponseWriter, r *http.Request) bool {
+	http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+
+	return r.URL.Path != "/elsewhere"
+}
+
+// TestWitnessesNoticeAnotherLog rolls an archive back, or continues it differently. No
+// state remembers what it was; the witness does, and it is an error even where
+// attestations are not required.
+func TestWitnessesNoticeAnotherLog(t *testing.T) {
+	t.Parallel()
+
+	for name, more := range map[string]int{"rolled back": 0, "as long as it was": 1, "longer than it was": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			a := newAttested(t, 2, 1)
+			a.attesters.Tolerant = true
+			a.mustRun(t)
+			a.mustRun(t)
+			before := maps.Clone(a.store.objects)
+			a.mustRun(t)
+			a.store.objects = before
+
+			// Somebody who has the key continues it without the witness.
+			with := a.attesters
+			a.attesters = archive.Attesters{}
+
+			for range more {
+				a.mustRun(t)
+			}
+
+			a.attesters = with
+
+			if _, err := a.again(); !errors.Is(err, archive.ErrBroken) {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}
+
+// TestQuorums has as many witnesses cosign as it takes.
+func TestQuorums(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 3, 2)
+	a.witnesses[1].Answer = redirect
+
+	a.mustRun(t)
+
+	if r := a.report(t, a.asked()); !r.Valid || len(r.Cosigned) != 2 {
+		t.Errorf("the report is %+v", r)
+	}
+
+	all := a.asked()
+	all.Quorum = 0
+
+	if r := a.report(t, all); r.Valid {
+		t.Error("two of three are taken for three")
+	}
+
+	// One who is named twice counts once.
+	all.Witnesses, all.Quorum = []note.Verifier{a.witnesses[0].Key, a.witnesses[0].Key}, 2
+	if r := a.report(t, all); r.Valid {
+		t.Error("one witness is taken for two")
+	}
+
+	a.witnesses[2].Answer = redirect
+
+	if _, err := a.run(t); !errors.Is(err, archive.ErrAttest) || !strings.Contains(err.Error(), "1 of 3 witnesses") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestAttestationsAreAddedLater begins an archive without witnesses.
+func TestAttestationsAreAddedLater(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 2, 2)
+	with := a.attesters
+	a.attesters = archive.Attesters{}
+
+	for range 3 {
+		a.mustRun(t)
+	}
+
+	a.attesters = with
+
+	if _, err := a.again(); err != nil {
+		t.Fatal(err)
+	}
+
+	if r := a.report(t, a.asked()); !r.Valid || r.Timestamps != 1 || r.Head.Sequence != 3 {
+		t.Errorf("the report is %+v", r)
+	}
+}
+
+// TestForgedAttestations changes what others have said.
+func TestForgedAttestations(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 2, 2)
+	for range 3 {
+		a.mustRun(t)
+	}
+
+	good := a.store.objects
+	stamps, cosigned := "timestamps/00000003.tsr", "cosigned/00000003"
+
+	for name, c := range map[string]struct {
+		do   func(map[string][]byte)
+		want archive.Finding
+	}{
+		"no time stamp":            {func(o map[string][]byte) { delete(o, stamps) }, archive.FindingMissing},
+		"that of another":          {func(o map[string][]byte) { o[stamps] = o["timestamps/00000002.tsr"] }, archive.FindingSignature},
+		"that of another, earlier": {func(o map[string][]byte) { o["timestamps/00000001.tsr"] = o[stamps] }, archive.FindingSignature},
+		"a byte of it":             {func(o map[string][]byte) { o[stamps] = flipped(o[stamps], len(o[stamps])-3) }, archive.FindingSignature},
+		"a stamp of nothing":       {func(o map[string][]byte) { o["timestamps/00000009.tsr"] = o[stamps] }, archive.FindingForeign},
+		"another stamp of it":      {func(o map[string][]byte) { o["timestamps/00000003.TSR"] = o[stamps] }, archive.FindingForeign},
+		"not cosigned":             {func(o map[string][]byte) { delete(o, cosigned) }, archive.FindingSignature},
+		"cosigned by nobody":       {func(o map[string][]byte) { o[cosigned] = o["checkpoints/00000003"] }, archive.FindingAltered},
+		"another cosigned":         {func(o map[string][]byte) { o[cosigned] = o["cosigned/00000002"] }, archive.FindingAltered},
+		"a byte of a cosignature":  {func(o map[string][]byte) { o[cosigned] = flipped(o[cosigned], len(o[cosigned])-20) }, archive.FindingSignature},
+		"an earlier cosignature": {func(o map[string][]byte) {
+			o["cosigned/00000001"] = flipped(o["cosigned/00000001"], len(o[cosigned])-20)
+		}, archive.FindingSignature},
+		"a cosigned nothing": {func(o map[string][]byte) { o["cosigned/00000004"] = o[cosigned] }, archive.FindingForeign},
+	} {
+		a.store.objects = maps.Clone(good)
+		c.do(a.store.objects)
+
+		r := a.report(t, a.asked())
+		if r.Valid || r.Problems[0].Finding != c.want {
+			t.Errorf("%s: %+v", name, r.Problems)
+		}
+	}
+}
+
+func flipped(data []byte, at int) []byte {
+	changed := slices.Clone(data)
+	changed[at] ^= 1
+
+	return changed
+}
+
+// TestTimeStampsAreVerifiedByOpenSSL verifies them as the archive's README says.
+func TestTimeStampsAreVerifiedByOpenSSL(t *testing.T) {
+	t.Parallel()
+
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("no openssl on PATH")
+	}
+
+	a := newAttested(t, 0, 0)
+	a.mustRun(t)
+
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{
+		"tsr": a.store.objects["timestamps/00000001.tsr"], "checkpoint": a.store.objects["checkpoints/00000001"],
+		"other": a.store.objects["checkpoints/00000000"], "roots.pem": []byte(a.authority.Certificates),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	verify := func(data string) ([]byte, error) {
+		command := exec.CommandContext(t.Context(), openssl, "ts", "-verify", "-in", "tsr", "-data", data, "-CAfile", "roots.pem")
+		command.Dir = dir
+
+		return command.CombinedOutput()
+	}
+
+	if out, err := verify("checkpoint"); err != nil || !bytes.Contains(out, []byte("Verification: OK")) {
+		t.Errorf("%v: %s", err, out)
+	}
+
+	if out, err := verify("other"); err == nil {
+		t.Errorf("a stamp of another checkpoint is accepted: %s", out)
+	}
+}
