@@ -35,7 +35,7 @@ type Attesters struct {
 
 // ErrAttest means that the checkpoint is committed, and others who have to attest it have
 // not. The next run asks them again.
-var ErrAttest = errors.New("the checkpoint is not attested as it has to be")
+var ErrAttest = errors.New("others have not attested the checkpoint")
 
 const (
 	cosignedPrefix   = "cosigned/"
@@ -117,7 +117,7 @@ func (a *Archive) cosign(ctx context.Context) error {
 	}
 
 	if len(lines) < o.Quorum {
-		return fmt.Errorf("%w: %d of %d witnesses have cosigned it, and %d have to: %w", ErrAttest, len(lines), len(o.Witnesses), o.Quorum, errors.Join(errs...))
+		return fmt.Errorf("%w of %s: %d of %d witnesses have cosigned it, and %d have to: %w", ErrAttest, a.point.Origin, len(lines), len(o.Witnesses), o.Quorum, errors.Join(errs...))
 	}
 
 	a.cosigned = a.point.note + strings.Join(lines, "")
@@ -178,7 +178,7 @@ func (a *Archive) stamp(ctx context.Context) error {
 
 	answer, err := o.Authority.Stamp(ctx, &o.Client, data)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrAttest, err)
+		return fmt.Errorf("%w of %s: %w", ErrAttest, a.point.Origin, err)
 	}
 
 	return a.o.Store.Replace(ctx, key, answer)

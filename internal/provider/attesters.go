@@ -60,8 +60,7 @@ func (m *attestersModel) validate() diag.Diagnostics {
 	}
 
 	if q := m.Quorum.ValueInt64(); given(m.Quorum) && count > 0 && (q < 1 || q > count) {
-		wrong("witness_quorum", "The quorum can never be reached or is always reached: there are "+strconv.FormatInt(count, 10)+" witnesses.",
-			"Give a number from 1 to "+strconv.FormatInt(count, 10)+".")
+		diags.Append(quorumProblem(count).at(path.Root("witness_quorum")))
 	}
 
 	keys := map[string]bool{}
@@ -137,6 +136,14 @@ func (m *attestersModel) attesters() (archive.Attesters, error) {
 	}
 
 	return a, nil
+}
+
+func quorumProblem(witnesses int64) problem {
+	return problem{
+		summary: checkConfiguration,
+		cause:   "The quorum does not go with the number of witnesses, which is " + strconv.FormatInt(witnesses, 10) + ".",
+		next:    "Give at least one witness, and a number from 1 to how many there are.",
+	}
 }
 
 func addressOfOthersForm() validator.String {

@@ -18,6 +18,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
+	"github.com/auditlogs/terraform-provider-audit/internal/witness"
 )
 
 // VerificationType is the name of the data source in configurations.
@@ -41,6 +42,9 @@ type verificationModel struct {
 	SHA256         types.String   `tfsdk:"expected_head_sha256"`
 	Since          types.String   `tfsdk:"expected_checkpoint"`
 	ExpectedOrigin types.String   `tfsdk:"expected_origin"`
+	WitnessKeys    types.List     `tfsdk:"witness_keys"`
+	Quorum         types.Int64    `tfsdk:"witness_quorum"`
+	Certificates   types.String   `tfsdk:"timestamp_certificates"`
 	Timeouts       timeouts.Value `tfsdk:"timeouts"`
 	Valid          types.Bool     `tfsdk:"valid"`
 	Service        types.String   `tfsdk:"service"`
@@ -50,6 +54,8 @@ type verificationModel struct {
 	Checkpoint     types.String   `tfsdk:"checkpoint"`
 	Origin         types.String   `tfsdk:"origin"`
 	Signed         types.Bool     `tfsdk:"signed"`
+	CosignedBy     types.List     `tfsdk:"cosigned_by"`
+	TimestampTime  types.String   `tfsdk:"timestamp_time"`
 	NotChecked     types.List     `tfsdk:"not_checked"`
 	EntryCount     types.Int64    `tfsdk:"entry_count"`
 	Bytes          types.Int64    `tfsdk:"bytes"`
@@ -105,15 +111,36 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				MarkdownDescription: "SHA-256 of that manifest. Needs `expected_sequence`.",
 				Optional:            true,
 			},
-			"timeouts":    dataSourceTimeouts(ctx),
-			"valid":       schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
-			"service":     text("The cloud whose log it is."),
-			"signed_by":   text("Name of the key that signed the checkpoint; null where `public_keys` were not given."),
-			"signed":      schema.BoolAttribute{MarkdownDescription: "Whether the newest checkpoint has a signature, be it anybody's.", Computed: true},
-			"sequence":    number("Number of the last manifest."),
-			"head_sha256": text("SHA-256 of the last manifest."),
-			"checkpoint":  text("The newest checkpoint, with its signatures."),
-			"origin":      text("Name of the archive, which every checkpoint begins with."),
+			"witness_keys": schema.ListAttribute{
+				MarkdownDescription: "Public keys of witnesses that must have cosigned the newest checkpoint. Default: cosignatures are not checked.",
+				ElementType:         types.StringType,
+				Optional:            true,
+				Validators:          []validator.List{filterList{witnessKeyForm()}},
+			},
+			"witness_quorum": schema.Int64Attribute{
+				MarkdownDescription: "How many of the witnesses must have cosigned it. Default: all.",
+				Optional:            true,
+			},
+			"timestamp_certificates": schema.StringAttribute{
+				MarkdownDescription: "Root certificates in PEM to which those of time stamps have to lead. The newest checkpoint must have a time stamp then. Default: who made time stamps is not checked.",
+				Optional:            true,
+				Validators:          []validator.String{certificatesForm()},
+			},
+			"timeouts":  dataSourceTimeouts(ctx),
+			"valid":     schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
+			"service":   text("The cloud whose log it is."),
+			"signed_by": text("Name of the key that signed the checkpoint; null where `public_keys` were not given."),
+			"signed":    schema.BoolAttribute{MarkdownDescription: "Whether the newest checkpoint has a signature, be it anybody's.", Computed: true},
+			"cosigned_by": schema.ListAttribute{
+				MarkdownDescription: "Names of the witnesses that have cosigned the newest checkpoint, of those in `witness_keys`.",
+				ElementType:         types.StringType,
+				Computed:            true,
+			},
+			"timestamp_time": text("When the authority was shown the newest checkpoint that has a time stamp; null where none has one."),
+			"sequence":       number("Number of the last manifest."),
+			"head_sha256":    text("SHA-256 of the last manifest."),
+			"checkpoint":     text("The newest checkpoint, with its signatures."),
+			"origin":         text("Name of the archive, which every checkpoint begins with."),
 			"not_checked": schema.ListAttribute{
 				MarkdownDescription: "What nobody could check with what was given, one sentence each.",
 				ElementType:         types.StringType,
@@ -156,6 +183,11 @@ func (d *verificationDataSource) ValidateConfig(ctx context.Context, req datasou
 			cause:   "A head is its number and its hash, and only one of the two is given.",
 			next:    "Give both expected_sequence and expected_head_sha256, or neither.",
 		}.at(path.Root("expected_sequence")))
+	}
+
+	count := int64(len(m.WitnessKeys.Elements()))
+	if q := m.Quorum.ValueInt64(); given(m.Quorum) && !m.WitnessKeys.IsUnknown() && (q < 1 || q > count) {
+		resp.Diagnostics.Append(quorumProblem(count).at(path.Root("witness_quorum")))
 	}
 }
 
@@ -201,6 +233,23 @@ func (d *verificationDataSource) verify(ctx context.Context, m *verificationMode
 		return nil, err
 	}
 
+	o.Quorum = int(m.Quorum.ValueInt64())
+
+	for _, key := range stringsOf[string](m.WitnessKeys) {
+		w, err := witness.ParseKey(key)
+		if err != nil {
+			return nil, err
+		}
+
+		o.Witnesses = append(o.Witnesses, w)
+	}
+
+	if !m.Certificates.IsNull() {
+		if o.TimestampRoots, err = witness.ParseRoots([]byte(m.Certificates.ValueString())); err != nil {
+			return nil, err
+		}
+	}
+
 	if !m.Since.IsNull() {
 		since, err := archive.ParseCheckpoint(m.Since.ValueString())
 		if err != nil {
@@ -228,6 +277,17 @@ func (m *verificationModel) set(r *archive.Report) {
 	m.Valid, m.Service, m.SignedBy = types.BoolValue(r.Valid), nullable(r.Service), nullable(r.SignedBy)
 	m.Signed, m.Checkpoint, m.Origin = types.BoolValue(r.Signed), nullable(r.Checkpoint), nullable(screen.Text(r.Origin))
 	m.NotChecked = textsValue(r.NotChecked)
+
+	names := make([]string, 0, len(r.Cosigned))
+	for _, c := range r.Cosigned {
+		names = append(names, c.Name)
+	}
+
+	m.CosignedBy, m.TimestampTime = textsValue(names), types.StringNull()
+	if r.Timestamp != nil {
+		m.TimestampTime = timeValue(r.Timestamp.Time)
+	}
+
 	m.Head, m.HeadSHA256 = types.Int64Value(r.Head.Sequence), nullable(r.Head.SHA256)
 	m.EntryCount, m.Bytes = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes)
 	m.FirstTime, m.LastTime, m.CoveredUntil = nullable(r.FirstTime), nullable(r.LastTime), nullable(r.CoveredUntil)

@@ -17,7 +17,7 @@ import (
 
 func archiveSchema(ctx context.Context) schema.Schema {
 	attributes := resourceQueryAttributes(exportSettleDelayText)
-	for _, name := range windowArguments() {
+	for _, name := range append(windowArguments(), "public_keys") {
 		delete(attributes, name)
 	}
 
