@@ -142,11 +142,7 @@ func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) e
 		return pathError(op, final, err)
 	}
 
-	if err := place(temp, final); err != nil {
-		return err
-	}
-
-	return d.files.sys.SyncDirectory(filepath.Dir(final))
+	return d.files.durably(filepath.Dir(final), func() error { return place(temp, final) })
 }
 
 // anybodyWrites are the bits that let somebody write to a file.
@@ -239,7 +235,7 @@ func (d *directoryStore) makeParents(key string) error {
 
 	// The root may have been there for ever, in a directory that is not ours to
 	// open.
-	if err := d.syncName(d.root); err != nil && !errors.Is(err, fs.ErrPermission) {
+	if err := d.syncName(d.root, func() error { return nil }); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 
@@ -251,22 +247,18 @@ func (d *directoryStore) makeParents(key string) error {
 
 		if !status.Exists {
 			d.synced.Delete(dir)
-
-			err = d.files.sys.Mkdir(dir, d.options.DirectoryPermission)
-			if err != nil && !errors.Is(err, fs.ErrExist) {
-				return err
-			}
-
-			if status, err = d.files.status(dir); err != nil {
-				return err
-			}
-		}
-
-		if !status.Mode.IsDir() {
+		} else if !status.Mode.IsDir() {
 			return pathError("mkdir", dir, ErrNotDirectory)
 		}
 
-		if err := d.syncName(dir); err != nil {
+		err = d.syncName(dir, func() error {
+			if status.Exists {
+				return nil
+			}
+
+			return d.mkdir(dir)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -274,13 +266,28 @@ func (d *directoryStore) makeParents(key string) error {
 	return nil
 }
 
+// mkdir makes a directory unless somebody else was faster.
+func (d *directoryStore) mkdir(dir string) error {
+	err := d.files.sys.Mkdir(dir, d.options.DirectoryPermission)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+
+	status, err := d.files.status(dir)
+	if err == nil && !status.Mode.IsDir() {
+		err = pathError("mkdir", dir, ErrNotDirectory)
+	}
+
+	return err
+}
+
 // syncName makes a directory's own name durable, once.
-func (d *directoryStore) syncName(dir string) error {
+func (d *directoryStore) syncName(dir string, change func() error) error {
 	if _, done := d.synced.Load(dir); done {
 		return nil
 	}
 
-	if err := d.files.sys.SyncDirectory(filepath.Dir(dir)); err != nil {
+	if err := d.files.durably(filepath.Dir(dir), change); err != nil {
 		return err
 	}
 
@@ -349,11 +356,7 @@ func (d *directoryStore) Delete(ctx context.Context, key string) error {
 		return err
 	}
 
-	if err := d.files.removeIfThere(path); err != nil {
-		return err
-	}
-
-	return d.files.sys.SyncDirectory(filepath.Dir(path))
+	return d.files.durably(filepath.Dir(path), func() error { return d.files.removeIfThere(path) })
 }
 
 // List yields nothing when the root does not exist: Create would make it.

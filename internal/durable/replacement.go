@@ -22,6 +22,7 @@ type Replacement struct {
 	options Options
 	target  target
 	release func()
+	dir     Directory // open while Commit is at work
 
 	members []*File
 	// litter is what Abort removes. Names are noted before the files are made,
@@ -199,6 +200,17 @@ func (r *Replacement) Commit() error {
 		return pathError("commit", r.target.member(""), errEmpty)
 	}
 
+	dir, err := r.store.sys.OpenDirectory(r.target.dir)
+	if err != nil {
+		r.Abort()
+
+		return err
+	}
+
+	r.dir = dir
+
+	defer func() { _ = dir.Close() }()
+
 	if err := r.replace(); err != nil {
 		if undoErr := r.undo(); undoErr != nil {
 			// Whatever is left is what Recover needs.
@@ -213,7 +225,7 @@ func (r *Replacement) Commit() error {
 
 	// The new set has been durable since the names were synced. Should a crash
 	// bring the journal back, it describes what is there.
-	_ = r.store.sys.SyncDirectory(r.target.dir)
+	_ = r.dir.Sync()
 
 	r.end()
 
@@ -241,7 +253,7 @@ func (r *Replacement) replace() error {
 		}
 	}
 
-	if err := r.store.sys.SyncDirectory(r.target.dir); err != nil {
+	if err := r.dir.Sync(); err != nil {
 		return err
 	}
 
@@ -331,7 +343,7 @@ func (r *Replacement) decide() error {
 		return err
 	}
 
-	return r.store.sys.SyncDirectory(r.target.dir)
+	return r.dir.Sync()
 }
 
 // undo brings the old set back. As long as the journal is there, a crash must
@@ -362,7 +374,7 @@ func (r *Replacement) undo() error {
 		moved = append(moved, f)
 	}
 
-	if err := r.store.sys.SyncDirectory(r.target.dir); err != nil {
+	if err := r.dir.Sync(); err != nil {
 		return err
 	}
 
@@ -376,7 +388,7 @@ func (r *Replacement) undo() error {
 		}
 	}
 
-	if err := r.store.sys.SyncDirectory(r.target.dir); err != nil {
+	if err := r.dir.Sync(); err != nil {
 		return err
 	}
 
@@ -384,7 +396,7 @@ func (r *Replacement) undo() error {
 		return err
 	}
 
-	return r.store.sys.SyncDirectory(r.target.dir)
+	return r.dir.Sync()
 }
 
 var errNoWayBack = errors.New("the file that was there has no second name")

@@ -97,17 +97,37 @@ func removePath(sys System, path string, check func() error, suffixes ...string)
 		}
 	}
 
-	for _, suffix := range suffixes {
-		if err := s.removeIfThere(t.member(suffix)); err != nil {
-			return err
+	err = s.durably(t.dir, func() error {
+		for _, suffix := range suffixes {
+			if err := s.removeIfThere(t.member(suffix)); err != nil {
+				return err
+			}
 		}
+
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 
-	if err := s.sys.SyncDirectory(t.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return err
+}
+
+// durably changes names in a directory and makes the change durable. Nothing is changed
+// where the directory cannot be opened.
+func (s store) durably(dir string, change func() error) error {
+	d, err := s.sys.OpenDirectory(dir)
+	if err != nil {
 		return err
 	}
 
-	return nil
+	defer func() { _ = d.Close() }() // Sync has told what there is to tell.
+
+	if err := change(); err != nil {
+		return err
+	}
+
+	return d.Sync()
 }
 
 func (s store) recover(t target) error {
@@ -131,22 +151,21 @@ func (s store) rollForward(t target, j *journal) error {
 		return err
 	}
 
-	for _, m := range pending {
-		if err := s.sys.Rename(t.join(m.Temp), t.join(m.Final)); err != nil {
-			return err
+	err = s.durably(t.dir, func() error {
+		for _, m := range pending {
+			if err := s.sys.Rename(t.join(m.Temp), t.join(m.Final)); err != nil {
+				return err
+			}
 		}
-	}
 
-	if err := s.sys.SyncDirectory(t.dir); err != nil {
-		return err
-	}
-
-	if err := s.sys.Remove(t.journal()); err != nil {
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 
 	// Temporary files may only go once the journal is gone for good.
-	return s.sys.SyncDirectory(t.dir)
+	return s.durably(t.dir, func() error { return s.sys.Remove(t.journal()) })
 }
 
 // pending returns the members that have yet to be moved, having made sure that
@@ -332,14 +351,18 @@ func (s store) makeDirectories(dir string, permission fs.FileMode) error {
 	for _, name := range missing {
 		next := filepath.Join(nearest, name)
 
-		if err := s.sys.Mkdir(next, permission); err != nil {
-			// Somebody else may have been faster.
-			if info, statErr := s.sys.Stat(next); !errors.Is(err, fs.ErrExist) || statErr != nil || !info.IsDir() {
-				return err
+		err := s.durably(nearest, func() error {
+			err := s.sys.Mkdir(next, permission)
+			if errors.Is(err, fs.ErrExist) {
+				// Somebody else may have been faster.
+				if info, statErr := s.sys.Stat(next); statErr == nil && info.IsDir() {
+					return nil
+				}
 			}
-		}
 
-		if err := s.sys.SyncDirectory(nearest); err != nil {
+			return err
+		})
+		if err != nil {
 			return err
 		}
 
@@ -446,18 +469,20 @@ func (s store) hash(path string) (string, int64, error) {
 func CreateFile(path string, data []byte, permission fs.FileMode) error {
 	s := store{OS()}
 
-	h, err := s.sys.Create(path, permission)
-	if err != nil {
-		return err
-	}
+	return s.durably(filepath.Dir(path), func() error {
+		h, err := s.sys.Create(path, permission)
+		if err != nil {
+			return err
+		}
 
-	_, err = h.Write(data)
+		_, err = h.Write(data)
 
-	if err := errors.Join(err, h.Sync(), h.Close()); err != nil {
-		return errors.Join(err, s.removeIfThere(path))
-	}
+		if err := errors.Join(err, h.Sync(), h.Close()); err != nil {
+			return errors.Join(err, s.removeIfThere(path))
+		}
 
-	return s.sys.SyncDirectory(filepath.Dir(path))
+		return nil
+	})
 }
 
 // Read returns the content of a small regular file, or ErrTooLarge when it holds
