@@ -53,8 +53,9 @@ type directoryStore struct {
 }
 
 var (
-	_ Store   = (*directoryStore)(nil)
-	_ Sweeper = (*directoryStore)(nil)
+	_ Store            = (*directoryStore)(nil)
+	_ Sweeper          = (*directoryStore)(nil)
+	_ ProtectionReader = (*directoryStore)(nil)
 )
 
 func newDirectoryStore(root string, o Options) *directoryStore {
@@ -328,6 +329,23 @@ func (d *directoryStore) checkParents(op, key string) error {
 }
 
 func (d *directoryStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
+	return d.readIf(ctx, key, limit, nil)
+}
+
+// ReadProtected implements ProtectionReader.
+func (d *directoryStore) ReadProtected(ctx context.Context, key string, limit int64) (data []byte, p Protection, err error) {
+	data, err = d.readIf(ctx, key, limit, func(h Handle, _ string) error {
+		if info, err := h.Stat(); err == nil && info.Mode()&anybodyWrites == 0 {
+			p.Mode = ReadOnly
+		}
+
+		return nil
+	})
+
+	return data, p, err
+}
+
+func (d *directoryStore) readIf(ctx context.Context, key string, limit int64, check func(Handle, string) error) ([]byte, error) {
 	if err := d.enter(ctx, "read", key); err != nil {
 		return nil, err
 	}
@@ -336,7 +354,7 @@ func (d *directoryStore) Read(ctx context.Context, key string, limit int64) ([]b
 		return nil, err
 	}
 
-	return d.files.read(d.path(key), limit)
+	return d.files.readIf(d.path(key), limit, check)
 }
 
 func (d *directoryStore) Delete(ctx context.Context, key string) error {

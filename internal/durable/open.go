@@ -16,6 +16,9 @@ type StoreOptions struct {
 	// Options are for directories: permissions, and a file system in tests.
 	Options
 
+	// ObjectLock, when not nil, protects what Create makes in a bucket.
+	ObjectLock *ObjectLock
+
 	// LookupEnv, when not nil, is asked for AWS variables before the process's
 	// environment: keys, region, profile and the files that hold them.
 	LookupEnv func(name string) (string, bool)
@@ -59,10 +62,15 @@ func (o StoreOptions) withDefaults() StoreOptions {
 // OpenStore returns the store at a destination. It reads the AWS configuration,
 // but touches neither the directory nor the network, with the exception of
 // profiles that ask another service for credentials. Errors are
-// *DestinationError, or say that the AWS configuration cannot be read.
+// *DestinationError or *ObjectLockError, or say that the AWS configuration cannot be
+// read.
 func OpenStore(ctx context.Context, destination string, o StoreOptions) (Store, error) {
 	d, err := ParseDestination(destination)
 	if err != nil {
+		return nil, err
+	}
+
+	if err := o.ObjectLock.check(d); err != nil {
 		return nil, err
 	}
 

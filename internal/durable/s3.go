@@ -48,9 +48,13 @@ type bucketStore struct {
 	retries int
 	at      Destination
 	prefix  string // "" or ending in a slash
+	lock    *ObjectLock
 }
 
-var _ Store = (*bucketStore)(nil)
+var (
+	_ Store            = (*bucketStore)(nil)
+	_ ProtectionReader = (*bucketStore)(nil)
+)
 
 func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucketStore, error) {
 	screen.Proxies()
@@ -95,7 +99,7 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 		prefix += "/"
 	}
 
-	return &bucketStore{client: client, retryer: retryer, retries: o.MaxRetries, at: d, prefix: prefix}, nil
+	return &bucketStore{client: client, retryer: retryer, retries: o.MaxRetries, at: d, prefix: prefix, lock: o.ObjectLock}, nil
 }
 
 // awsConfig follows the usual chain of environment, profile and machine role.
@@ -307,7 +311,10 @@ func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error
 
 	var a attempts
 
-	err = s.put(ctx, name, data, &a, aws.String("*"))
+	err = s.put(ctx, name, data, &a, func(in *s3.PutObjectInput) {
+		in.IfNoneMatch = aws.String("*")
+		s.lock.protect(in)
+	})
 	if err == nil {
 		return nil
 	}
@@ -329,7 +336,7 @@ func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error
 			failed.Err = ErrExists
 		}
 
-	case failed.Status == http.StatusNotImplemented:
+	case failed.Status == http.StatusNotImplemented && !errors.Is(failed, ErrNoObjectLock):
 		failed.Err = ErrNotConditional
 	}
 
@@ -351,24 +358,27 @@ func (s *bucketStore) Replace(ctx context.Context, key string, data []byte) erro
 	}
 
 	var a attempts
-	if err := s.put(ctx, name, data, &a, nil); err != nil {
+	if err := s.put(ctx, name, data, &a, func(*s3.PutObjectInput) {}); err != nil {
 		return s.fail("replace", name, &a, err)
 	}
 
 	return nil
 }
 
-func (s *bucketStore) put(ctx context.Context, name string, data []byte, a *attempts, ifNoneMatch *string) error {
+func (s *bucketStore) put(ctx context.Context, name string, data []byte, a *attempts, ask func(*s3.PutObjectInput)) error {
 	sum := md5.Sum(data) //nolint:gosec // See the import.
 
-	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+	in := &s3.PutObjectInput{
 		Bucket:        &s.at.Bucket,
 		Key:           &name,
 		Body:          bytes.NewReader(data),
 		ContentLength: aws.Int64(int64(len(data))),
 		ContentMD5:    aws.String(base64.StdEncoding.EncodeToString(sum[:])),
-		IfNoneMatch:   ifNoneMatch,
-	}, a.option)
+	}
+
+	ask(in)
+
+	out, err := s.client.PutObject(ctx, in, a.option)
 	if err != nil {
 		return err //nolint:wrapcheck // The caller does.
 	}
@@ -382,7 +392,7 @@ func (s *bucketStore) put(ctx context.Context, name string, data []byte, a *atte
 
 // holds says whether an object has exactly these bytes.
 func (s *bucketStore) holds(ctx context.Context, name string, data []byte) (bool, error) {
-	there, err := s.read(ctx, name, int64(len(data)))
+	there, _, err := s.read(ctx, name, int64(len(data)))
 	if errors.Is(err, ErrTooLarge) || errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -407,34 +417,41 @@ func (s *bucketStore) exists(ctx context.Context, name string) (bool, error) {
 }
 
 func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
+	data, _, err := s.ReadProtected(ctx, key, limit)
+
+	return data, err
+}
+
+// ReadProtected implements ProtectionReader.
+func (s *bucketStore) ReadProtected(ctx context.Context, key string, limit int64) ([]byte, Protection, error) {
 	name, err := s.enter(ctx, "read", key)
 	if err != nil {
-		return nil, err
+		return nil, Protection{}, err
 	}
 
 	return s.read(ctx, name, limit)
 }
 
 // read repeats what broke after the answer had begun, which the SDK does not.
-func (s *bucketStore) read(ctx context.Context, name string, limit int64) ([]byte, error) {
+func (s *bucketStore) read(ctx context.Context, name string, limit int64) ([]byte, Protection, error) {
 	for n := 1; ; n++ {
-		data, cut, err := s.get(ctx, name, limit)
+		data, protection, cut, err := s.get(ctx, name, limit)
 		if cut == nil {
-			return data, err
+			return data, protection, err
 		}
 
 		failed := s.fail("read", name, &attempts{made: n}, cut)
 		if n > s.retries || ctx.Err() != nil {
-			return nil, failed
+			return nil, Protection{}, failed
 		}
 
 		delay, err := s.retryer.RetryDelay(n, cut)
 		if err != nil {
-			return nil, failed
+			return nil, Protection{}, failed
 		}
 
 		if err := wait(ctx, delay); err != nil {
-			return nil, s.fail("read", name, &attempts{made: n, failure: cut}, err)
+			return nil, Protection{}, s.fail("read", name, &attempts{made: n, failure: cut}, err)
 		}
 
 		retries.Waited(ctx, delay, "an answer of the object storage was cut")
@@ -454,32 +471,32 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // get returns as cut the error of a body that ended early.
-func (s *bucketStore) get(ctx context.Context, name string, limit int64) (data []byte, cut, err error) {
+func (s *bucketStore) get(ctx context.Context, name string, limit int64) (data []byte, p Protection, cut, err error) {
 	var a attempts
 
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
 	if err != nil {
-		return nil, nil, s.fail("read", name, &a, err)
+		return nil, p, nil, s.fail("read", name, &a, err)
 	}
 
 	defer func() { _ = out.Body.Close() }()
 
 	// Without a length, an answer that was cut can look whole.
 	if out.ContentLength == nil {
-		return nil, nil, s.fail("read", name, &a, errNotS3)
+		return nil, p, nil, s.fail("read", name, &a, errNotS3)
 	}
 
 	size := *out.ContentLength
 	if size > limit {
-		return nil, nil, s.fail("read", name, &a, ErrTooLarge)
+		return nil, p, nil, s.fail("read", name, &a, ErrTooLarge)
 	}
 
 	data = make([]byte, size)
 	if _, err := io.ReadFull(out.Body, data); err != nil {
-		return nil, fmt.Errorf("the answer was cut: %w", err), nil
+		return nil, p, fmt.Errorf("the answer was cut: %w", err), nil
 	}
 
-	return data, nil, nil
+	return data, protectionOf(out), nil, nil
 }
 
 var (
@@ -587,6 +604,9 @@ func (s *bucketStore) page(ctx context.Context, prefix string, token *string) (*
 	return page, nil
 }
 
+// Delete does not remove what is protected, nor fail: a bucket with object lock keeps
+// every version of an object, and marks the latest one as deleted. The name can be
+// created again then.
 func (s *bucketStore) Delete(ctx context.Context, key string) error {
 	name, err := s.enter(ctx, "delete", key)
 	if err != nil {

@@ -51,7 +51,7 @@ type S3Error struct {
 	Ended bool
 	Last  string
 	// Err is what the failure amounts to: ErrExists, ErrTooLarge,
-	// ErrNotConditional, fs.ErrNotExist, fs.ErrPermission, a *CredentialsError, or
+	// ErrNotConditional, ErrNoObjectLock, fs.ErrNotExist, fs.ErrPermission, a *CredentialsError, or
 	// what the network or the context says.
 	Err error
 }
@@ -145,6 +145,8 @@ func (e *S3Error) failure() string {
 		return "the address does not answer as a bucket; check the endpoint, which is the root of the service without the bucket"
 	case errors.Is(e.Err, ErrExists), errors.Is(e.Err, ErrTooLarge):
 		return "the object " + e.Err.Error()
+	case errors.Is(e.Err, ErrNoObjectLock):
+		return "the bucket " + e.Err.Error()
 	case errors.Is(e.Err, ErrNotConditional):
 		return "the service " + e.Err.Error()
 	case e.Status == 0, e.Status < http.StatusMultipleChoices:
@@ -259,6 +261,8 @@ func (s *bucketStore) fail(op, name string, a *attempts, err error) *S3Error {
 
 	switch {
 	case e.misplaced():
+	case op == "create" && s.lock != nil && api != nil && isNoObjectLock(api):
+		e.Err = ErrNoObjectLock
 	case e.Code == codeNoSuchKey, e.Code == codeNoSuchBucket, e.Code == codeNotFound && op == "look for":
 		e.Err = fs.ErrNotExist
 	case permission[e.Code], e.Status == http.StatusForbidden, e.Status == http.StatusUnauthorized:
