@@ -33,6 +33,7 @@
 package durable
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -60,13 +61,8 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	if o.FilePermission == 0 {
-		o.FilePermission = defaultFilePermission
-	}
-
-	if o.DirectoryPermission == 0 {
-		o.DirectoryPermission = defaultDirectoryPermission
-	}
+	o.FilePermission = cmp.Or(o.FilePermission, defaultFilePermission)
+	o.DirectoryPermission = cmp.Or(o.DirectoryPermission, defaultDirectoryPermission)
 
 	if o.System == nil {
 		o.System = OS()
@@ -169,16 +165,7 @@ var claims sync.Map
 
 // claim reserves the path until the returned function is called.
 func (t target) claim() (release func(), err error) {
-	dir, err := filepath.Abs(t.dir)
-	if err != nil {
-		return nil, pathError("replace", t.member(""), err)
-	}
-
-	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = resolved
-	}
-
-	key := filepath.Join(dir, t.base)
+	key := Key(t.member(""))
 	if _, taken := claims.LoadOrStore(key, struct{}{}); taken {
 		return nil, pathError("replace", t.member(""), ErrBusy)
 	}

@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -41,20 +42,9 @@ const (
 )
 
 func (o StoreOptions) withDefaults() StoreOptions {
-	switch {
-	case o.MaxRetries == 0:
-		o.MaxRetries = defaultRetries
-	case o.MaxRetries < 0:
-		o.MaxRetries = 0
-	}
-
-	if o.RetryWaitMax <= 0 {
-		o.RetryWaitMax = defaultRetryWaitMax
-	}
-
-	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
-	}
+	o.MaxRetries = max(cmp.Or(o.MaxRetries, defaultRetries), 0)
+	o.RetryWaitMax = cmp.Or(max(o.RetryWaitMax, 0), defaultRetryWaitMax)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), defaultTimeout)
 
 	return o
 }

@@ -23,9 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
-	"github.com/aws/smithy-go/middleware"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/retries"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
@@ -68,12 +66,10 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 		return nil, errNoRegion
 	}
 
-	retryer := o.retryer()
-
 	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
 		so.HTTPClient = o.httpClient(cfg)
-		so.Retryer = retryer
-		so.RetryMaxAttempts = 0 // else AWS_MAX_ATTEMPTS wins over the retryer
+		so.Retryer = aws.NopRetryer{} // try repeats requests
+		so.RetryMaxAttempts = 0       // else AWS_MAX_ATTEMPTS wins over the retryer
 		so.Logger = logging.Nop{}
 		so.ClientLogMode = 0
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
@@ -99,7 +95,7 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 		prefix += "/"
 	}
 
-	return &bucketStore{client: client, retryer: retryer, retries: o.MaxRetries, at: d, prefix: prefix, lock: o.ObjectLock}, nil
+	return &bucketStore{client: client, retryer: o.retryer(), retries: o.MaxRetries, at: d, prefix: prefix, lock: o.ObjectLock}, nil
 }
 
 // awsConfig follows the usual chain of environment, profile and machine role.
@@ -230,96 +226,76 @@ func (s *bucketStore) enter(ctx context.Context, op, key string) (string, error)
 	}
 
 	if err := ctx.Err(); err != nil {
-		return "", s.fail(op, s.prefix+key, nil, err)
+		return "", s.ended(op, s.prefix+key, 0, nil, err)
 	}
 
 	return s.prefix + key, nil
 }
 
-// attempts notes how the tries of one request went.
-type attempts struct {
-	made int
-	// open says that a try before the last one may have been carried out: there
-	// was no answer, or one that does not rule it out.
-	open bool
-	last error
-	// failure is the last that was not the end of the whole operation.
-	failure error
-	// delay is how long the next attempt was put off.
-	delay time.Duration
-}
+// try makes a request until it succeeds, as often as it is worth while. It counts the
+// waits in between. The error is an *S3Error.
+func (s *bucketStore) try(ctx context.Context, op, name string, request func() error) error {
+	var (
+		last   *S3Error
+		unsure bool
+	)
 
-// option makes one request be watched.
-func (a *attempts) option(o *s3.Options) {
-	watch := middleware.FinalizeMiddlewareFunc("auditAttempts", func(
-		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
-	) (middleware.FinalizeOutput, middleware.Metadata, error) {
-		if status := statusOf(a.last); a.made > 0 && (status < 400 || status >= 500) {
-			a.open = true
+	for n := 1; ; n++ {
+		err := request()
+
+		switch {
+		case err == nil:
+			return nil
+		case isEnd(err):
+			return s.ended(op, name, n, last, err)
 		}
 
-		if a.made > 0 {
-			retries.Waited(ctx, a.delay, retryReason(a.failure))
+		last = s.fail(op, name, n, err)
+		last.unsure = unsure
+
+		// The SDK knows nothing of bodies that broke after the answer had begun.
+		cut := errors.Is(err, errCut) && ctx.Err() == nil
+		if n > s.retries || !cut && !s.retryer.IsErrorRetryable(err) {
+			return last
 		}
 
-		out, metadata, err := next.HandleFinalize(ctx, in)
-		a.made++
-		a.last = err
-
-		if ctx.Err() == nil {
-			a.failure = err
+		delay, err := s.retryer.RetryDelay(n, err)
+		if err != nil {
+			return last
 		}
 
-		return out, metadata, err //nolint:wrapcheck // A middleware passes on what it is given.
-	})
+		if err := wait(ctx, delay); err != nil {
+			return s.ended(op, name, n, last, err)
+		}
 
-	o.Retryer = &delayed{o.Retryer, a}
-	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-		return stack.Finalize.Insert(watch, "Retry", middleware.After)
-	})
-}
+		retries.Waited(ctx, delay, last.reason())
 
-// delayed notes how long attempts are put off.
-type delayed struct {
-	aws.Retryer
-
-	attempts *attempts
-}
-
-// RetryDelay implements aws.Retryer.
-func (d *delayed) RetryDelay(attempt int, err error) (time.Duration, error) {
-	delay, err := d.Retryer.RetryDelay(attempt, err)
-	d.attempts.delay = delay
-
-	return delay, err //nolint:wrapcheck // A wrapper passes on what it is given.
-}
-
-func retryReason(err error) string {
-	status := statusOf(err)
-	if status == 0 {
-		return "the object storage did not answer"
+		unsure = unsure || last.Status < http.StatusBadRequest || last.Status >= http.StatusInternalServerError
 	}
+}
 
-	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error {
-	name, err := s.enter(ctx, "create", key)
-	if err != nil {
-		return err
-	}
-
-	var a attempts
-
-	err = s.put(ctx, name, data, &a, func(in *s3.PutObjectInput) {
+	err := s.put(ctx, "create", key, data, func(in *s3.PutObjectInput) {
 		in.IfNoneMatch = aws.String("*")
 		s.lock.protect(in)
 	})
-	if err == nil {
-		return nil
-	}
 
-	failed := s.fail("create", name, &a, err)
+	failed, ok := errors.AsType[*S3Error](err)
+	if !ok {
+		return err
+	}
 
 	switch {
 	case failed.Status == http.StatusPreconditionFailed:
@@ -327,7 +303,7 @@ func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error
 	case failed.Status == http.StatusConflict && (failed.Code == codeConflict || failed.Code == codeAborted):
 		// The other one may have failed in its turn, and then the next try is for
 		// the caller to decide on.
-		there, err := s.exists(ctx, name)
+		there, err := s.exists(ctx, failed.Key)
 		if err != nil {
 			return err
 		}
@@ -340,9 +316,9 @@ func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error
 		failed.Err = ErrNotConditional
 	}
 
-	if a.open && errors.Is(failed, ErrExists) {
+	if failed.unsure && errors.Is(failed, ErrExists) {
 		// Who made it, a try of ours whose answer got lost?
-		ours, err := s.holds(ctx, name, data)
+		ours, err := s.holds(ctx, failed.Key, data)
 		if ours || err != nil {
 			return err
 		}
@@ -352,42 +328,37 @@ func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error
 }
 
 func (s *bucketStore) Replace(ctx context.Context, key string, data []byte) error {
-	name, err := s.enter(ctx, "replace", key)
+	return s.put(ctx, "replace", key, data, func(*s3.PutObjectInput) {})
+}
+
+// put makes an object in the way that is asked for.
+func (s *bucketStore) put(ctx context.Context, op, key string, data []byte, ask func(*s3.PutObjectInput)) error {
+	name, err := s.enter(ctx, op, key)
 	if err != nil {
 		return err
 	}
 
-	var a attempts
-	if err := s.put(ctx, name, data, &a, func(*s3.PutObjectInput) {}); err != nil {
-		return s.fail("replace", name, &a, err)
-	}
-
-	return nil
-}
-
-func (s *bucketStore) put(ctx context.Context, name string, data []byte, a *attempts, ask func(*s3.PutObjectInput)) error {
 	sum := md5.Sum(data) //nolint:gosec // See the import.
 
 	in := &s3.PutObjectInput{
 		Bucket:        &s.at.Bucket,
 		Key:           &name,
-		Body:          bytes.NewReader(data),
 		ContentLength: aws.Int64(int64(len(data))),
 		ContentMD5:    aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	}
 
 	ask(in)
 
-	out, err := s.client.PutObject(ctx, in, a.option)
-	if err != nil {
-		return err //nolint:wrapcheck // The caller does.
-	}
+	return s.try(ctx, op, name, func() error {
+		in.Body = bytes.NewReader(data)
 
-	if aws.ToString(out.ETag) == "" {
-		return errNotS3
-	}
+		out, err := s.client.PutObject(ctx, in)
+		if err == nil && aws.ToString(out.ETag) == "" {
+			err = errNotS3
+		}
 
-	return nil
+		return err
+	})
 }
 
 // holds says whether an object has exactly these bytes.
@@ -401,19 +372,16 @@ func (s *bucketStore) holds(ctx context.Context, name string, data []byte) (bool
 }
 
 func (s *bucketStore) exists(ctx context.Context, name string) (bool, error) {
-	var a attempts
+	err := s.try(ctx, "look for", name, func() error {
+		_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name})
 
-	_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
-	if err == nil {
-		return true, nil
-	}
-
-	failed := s.fail("look for", name, &a, err)
-	if errors.Is(failed, fs.ErrNotExist) {
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 
-	return false, failed
+	return err == nil, err
 }
 
 func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
@@ -432,94 +400,63 @@ func (s *bucketStore) ReadProtected(ctx context.Context, key string, limit int64
 	return s.read(ctx, name, limit)
 }
 
-// read repeats what broke after the answer had begun, which the SDK does not.
-func (s *bucketStore) read(ctx context.Context, name string, limit int64) ([]byte, Protection, error) {
-	for n := 1; ; n++ {
-		data, protection, cut, err := s.get(ctx, name, limit)
-		if cut == nil {
-			return data, protection, err
-		}
-
-		failed := s.fail("read", name, &attempts{made: n}, cut)
-		if n > s.retries || ctx.Err() != nil {
-			return nil, Protection{}, failed
-		}
-
-		delay, err := s.retryer.RetryDelay(n, cut)
+func (s *bucketStore) read(ctx context.Context, name string, limit int64) (data []byte, p Protection, err error) {
+	err = s.try(ctx, "read", name, func() error {
+		out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.at.Bucket, Key: &name})
 		if err != nil {
-			return nil, Protection{}, failed
+			return err
 		}
 
-		if err := wait(ctx, delay); err != nil {
-			return nil, Protection{}, s.fail("read", name, &attempts{made: n, failure: cut}, err)
+		defer func() { _ = out.Body.Close() }()
+
+		switch {
+		// Without a length, an answer that was cut can look whole.
+		case out.ContentLength == nil:
+			return errNotS3
+		case *out.ContentLength > limit:
+			return ErrTooLarge
 		}
 
-		retries.Waited(ctx, delay, "an answer of the object storage was cut")
-	}
-}
+		data, p = make([]byte, *out.ContentLength), protectionOf(out)
+		if _, err := io.ReadFull(out.Body, data); err != nil {
+			return fmt.Errorf("%w: %w", errCut, err)
+		}
 
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// get returns as cut the error of a body that ended early.
-func (s *bucketStore) get(ctx context.Context, name string, limit int64) (data []byte, p Protection, cut, err error) {
-	var a attempts
-
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
+	})
 	if err != nil {
-		return nil, p, nil, s.fail("read", name, &a, err)
+		return nil, Protection{}, err
 	}
 
-	defer func() { _ = out.Body.Close() }()
-
-	// Without a length, an answer that was cut can look whole.
-	if out.ContentLength == nil {
-		return nil, p, nil, s.fail("read", name, &a, errNotS3)
-	}
-
-	size := *out.ContentLength
-	if size > limit {
-		return nil, p, nil, s.fail("read", name, &a, ErrTooLarge)
-	}
-
-	data = make([]byte, size)
-	if _, err := io.ReadFull(out.Body, data); err != nil {
-		return nil, p, fmt.Errorf("the answer was cut: %w", err), nil
-	}
-
-	return data, protectionOf(out), nil, nil
+	return data, p, nil
 }
 
 var (
+	errCut       = errors.New("the answer was cut")
 	errNotS3     = errors.New("the answer is not that of an S3 service")
 	errUnordered = errors.New("the listing is not in the order of keys")
 )
 
 func (s *bucketStore) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		last := ""
+		var (
+			last  string
+			token *string
+		)
 
-		for page, err := range s.pages(ctx, prefix) {
+		for {
+			page, err := s.page(ctx, prefix, token)
 			if err != nil {
 				yield(Object{}, err)
 
 				return
 			}
 
-			for _, o := range page {
+			for _, o := range page.Contents {
 				name := aws.ToString(o.Key)
 
 				if !strings.HasPrefix(name, s.prefix+prefix) || name <= last {
-					yield(Object{}, s.fail("list", s.prefix+prefix, nil, errUnordered))
+					yield(Object{}, s.fail("list", s.prefix+prefix, 0, errUnordered))
 
 					return
 				}
@@ -531,6 +468,12 @@ func (s *bucketStore) List(ctx context.Context, prefix string) iter.Seq2[Object,
 					return
 				}
 			}
+
+			if !*page.IsTruncated {
+				return
+			}
+
+			token = page.NextContinuationToken
 		}
 	}
 }
@@ -552,56 +495,34 @@ func (s *bucketStore) object(name string, size int64) (Object, bool) {
 	return Object{Key: key, Size: size, Temporary: temporary(key)}, true
 }
 
-func (s *bucketStore) pages(ctx context.Context, prefix string) iter.Seq2[[]types.Object, error] {
-	return func(yield func([]types.Object, error) bool) {
-		var token *string
-
-		for {
-			page, err := s.page(ctx, prefix, token)
-			if err != nil {
-				yield(nil, err)
-
-				return
-			}
-
-			if !yield(page.Contents, nil) || !aws.ToBool(page.IsTruncated) {
-				return
-			}
-
-			token = page.NextContinuationToken
-		}
-	}
-}
-
 // page returns a part of the listing that is what it claims to be. Any XML, such
 // as a proxy's page of its own, reads as an empty listing otherwise.
-func (s *bucketStore) page(ctx context.Context, prefix string, token *string) (*s3.ListObjectsV2Output, error) {
-	var (
-		a    attempts
-		name = s.prefix + prefix
-	)
+func (s *bucketStore) page(ctx context.Context, prefix string, token *string) (page *s3.ListObjectsV2Output, err error) {
+	name := s.prefix + prefix
 
 	if err := ctx.Err(); err != nil {
-		return nil, s.fail("list", name, nil, err)
+		return nil, s.ended("list", name, 0, nil, err)
 	}
 
-	page, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
-		Bucket: &s.at.Bucket, Prefix: &name, ContinuationToken: token,
-	}, a.option)
-	if err != nil {
-		return nil, s.fail("list", name, &a, err)
-	}
+	err = s.try(ctx, "list", name, func() (err error) {
+		page, err = s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.at.Bucket, Prefix: &name, ContinuationToken: token})
+		if err != nil {
+			return err
+		}
 
-	next := aws.ToString(page.NextContinuationToken)
+		next := aws.ToString(page.NextContinuationToken)
 
-	switch {
-	case page.Name == nil, page.IsTruncated == nil,
-		page.KeyCount != nil && int(*page.KeyCount) != len(page.Contents),
-		*page.IsTruncated && (next == "" || next == aws.ToString(token)):
-		return nil, s.fail("list", name, &a, errNotS3)
-	}
+		switch {
+		case page.Name == nil, page.IsTruncated == nil,
+			page.KeyCount != nil && int(*page.KeyCount) != len(page.Contents),
+			*page.IsTruncated && (next == "" || next == aws.ToString(token)):
+			return errNotS3
+		default:
+			return nil
+		}
+	})
 
-	return page, nil
+	return page, err
 }
 
 // Delete does not remove what is protected, nor fail: a bucket with object lock keeps
@@ -613,17 +534,14 @@ func (s *bucketStore) Delete(ctx context.Context, key string) error {
 		return err
 	}
 
-	var a attempts
+	err = s.try(ctx, "delete", name, func() error {
+		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.at.Bucket, Key: &name})
 
-	_, err = s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
-	if err == nil {
+		return err
+	})
+	if failed, ok := errors.AsType[*S3Error](err); ok && failed.Code == codeNoSuchKey {
 		return nil
 	}
 
-	failed := s.fail("delete", name, &a, err)
-	if failed.Code == codeNoSuchKey {
-		return nil
-	}
-
-	return failed
+	return err
 }

@@ -267,7 +267,7 @@ func TestBucketStoreReadRepeatsWhatWasCut(t *testing.T) {
 	t.Parallel()
 
 	cut := answer{body: "ab", cut: true, header: map[string]string{"Content-Length": "4"}}
-	s, requests := serve(t, durable.StoreOptions{}, cut, slowDown, cut, answer{body: "abcd"})
+	s, requests := serve(t, durable.StoreOptions{MaxRetries: 3}, cut, slowDown, cut, answer{body: "abcd"})
 
 	got, err := s.Read(t.Context(), "a", 10)
 	if string(got) != "abcd" || err != nil || requests.Load() != 4 {
