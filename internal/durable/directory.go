@@ -5,7 +5,6 @@ package durable
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -135,7 +134,7 @@ func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) e
 		permission &^= anybodyWrites
 	}
 
-	if err := d.write(temp, final, data, permission); err != nil {
+	if err := d.files.write(temp, data, permission); err != nil {
 		return err
 	}
 
@@ -148,18 +147,6 @@ func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) e
 
 // anybodyWrites are the bits that let somebody write to a file.
 const anybodyWrites fs.FileMode = 0o222
-
-func (d *directoryStore) write(temp, final string, data []byte, permission fs.FileMode) error {
-	h, err := d.files.sys.Create(temp, permission)
-	if err != nil {
-		return err
-	}
-
-	f := &File{handle: h, temp: temp, final: final, digest: sha256.New()}
-	_, _ = f.Write(data) // Close returns the error.
-
-	return f.Close()
-}
 
 // link gives the temporary file its final name unless that is taken.
 func (d *directoryStore) link(temp, final string) error {
@@ -241,23 +228,28 @@ func (d *directoryStore) makeParents(key string) error {
 	}
 
 	for dir := range d.parents(key) {
-		status, err := d.files.status(dir)
-		if err != nil {
+		err := d.checkDirectory("mkdir", dir)
+		missing := errors.Is(err, fs.ErrNotExist)
+
+		if err != nil && !missing {
 			return err
 		}
 
-		if !status.Exists {
+		if missing {
 			d.synced.Delete(dir)
-		} else if !status.Mode.IsDir() {
-			return pathError("mkdir", dir, ErrNotDirectory)
 		}
 
 		err = d.syncName(dir, func() error {
-			if status.Exists {
+			if !missing {
 				return nil
 			}
 
-			return d.mkdir(dir)
+			// Somebody else may be faster, with whatever.
+			if err := d.files.sys.Mkdir(dir, d.options.DirectoryPermission); !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+
+			return d.checkDirectory("mkdir", dir)
 		})
 		if err != nil {
 			return err
@@ -267,16 +259,11 @@ func (d *directoryStore) makeParents(key string) error {
 	return nil
 }
 
-// mkdir makes a directory unless somebody else was faster.
-func (d *directoryStore) mkdir(dir string) error {
-	err := d.files.sys.Mkdir(dir, d.options.DirectoryPermission)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-
-	status, err := d.files.status(dir)
-	if err == nil && !status.Mode.IsDir() {
-		err = pathError("mkdir", dir, ErrNotDirectory)
+// checkDirectory returns ErrNotDirectory also for a link to a directory.
+func (d *directoryStore) checkDirectory(op, dir string) error {
+	info, err := d.files.sys.Lstat(dir)
+	if err == nil && !info.IsDir() {
+		err = pathError(op, dir, ErrNotDirectory)
 	}
 
 	return err
@@ -313,15 +300,13 @@ func (d *directoryStore) parents(key string) iter.Seq[string] {
 // checkParents finds out whether the way to a key leads through directories.
 func (d *directoryStore) checkParents(op, key string) error {
 	for dir := range d.parents(key) {
-		status, err := d.files.status(dir)
+		err := d.checkDirectory(op, dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = pathError(op, d.path(key), fs.ErrNotExist)
+		}
 
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case !status.Exists:
-			return pathError(op, d.path(key), fs.ErrNotExist)
-		case !status.Mode.IsDir():
-			return pathError(op, dir, ErrNotDirectory)
 		}
 	}
 
@@ -345,7 +330,7 @@ func (d *directoryStore) ReadProtected(ctx context.Context, key string, limit in
 	return data, p, err
 }
 
-func (d *directoryStore) readIf(ctx context.Context, key string, limit int64, check func(Handle, string) error) ([]byte, error) {
+func (d *directoryStore) readIf(ctx context.Context, key string, limit int64, allow check) ([]byte, error) {
 	if err := d.enter(ctx, "read", key); err != nil {
 		return nil, err
 	}
@@ -354,7 +339,7 @@ func (d *directoryStore) readIf(ctx context.Context, key string, limit int64, ch
 		return nil, err
 	}
 
-	return d.files.readIf(d.path(key), limit, check)
+	return d.files.read(d.path(key), limit, allow)
 }
 
 func (d *directoryStore) Delete(ctx context.Context, key string) error {

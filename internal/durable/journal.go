@@ -88,7 +88,7 @@ func (s store) whose(path string, err error) error {
 
 // readJournal returns nil when there is none, and ErrForeign when it is not ours.
 func (s store) readJournal(t target) (*journal, error) {
-	text, err := s.readOwn(t.journal(), journalLimit)
+	text, err := s.read(t.journal(), journalLimit, private)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // No journal is an answer like any other.
 	}

@@ -49,14 +49,8 @@ func Begin(path string, o Options) (*Replacement, error) {
 		return nil, err
 	}
 
-	release, err := t.claim()
+	release, err := s.settle(t)
 	if err != nil {
-		return nil, err
-	}
-
-	if err := s.recover(t); err != nil {
-		release()
-
 		return nil, err
 	}
 
@@ -325,15 +319,7 @@ func (r *Replacement) decide() error {
 	temp := r.target.newTemp()
 	r.litter = append(r.litter, temp)
 
-	h, err := r.store.sys.Create(temp, defaultFilePermission)
-	if err != nil {
-		return err
-	}
-
-	f := &File{handle: h, temp: temp, digest: sha256.New()}
-	_, _ = f.Write(append(text, '\n')) // Close returns the error.
-
-	if err := f.Close(); err != nil {
+	if err := r.store.write(temp, append(text, '\n'), defaultFilePermission); err != nil {
 		return err
 	}
 

@@ -27,13 +27,29 @@ func recoverPath(sys System, path string) error {
 		return err
 	}
 
-	release, err := t.claim()
-	if err != nil {
-		return err
+	release, err := store{sys}.settle(t)
+	if err == nil {
+		release()
 	}
-	defer release()
 
-	return store{sys}.recover(t)
+	return err
+}
+
+// settle reserves a path until the returned function is called, and finishes or undoes
+// what was interrupted there.
+func (s store) settle(t target) (release func(), err error) {
+	release, err = t.claim()
+	if err != nil {
+		return nil, err
+	}
+
+	if err := s.recover(t); err != nil {
+		release()
+
+		return nil, err
+	}
+
+	return release, nil
 }
 
 // Interrupted says whether a new set has been decided on that Recover has yet to
@@ -76,16 +92,13 @@ func removePath(sys System, path string, check func() error, suffixes ...string)
 		return err
 	}
 
-	release, err := t.claim()
+	s := store{sys}
+
+	release, err := s.settle(t)
 	if err != nil {
 		return err
 	}
 	defer release()
-
-	s := store{sys}
-	if err := s.recover(t); err != nil {
-		return err
-	}
 
 	if err := check(); err != nil {
 		return err
@@ -215,7 +228,7 @@ func (s store) holds(path string, m journalMember) (bool, error) {
 
 	digest := sha256.New()
 
-	_, err = s.copyTo(digest, path, -1, onlyOurs)
+	_, err = s.copyTo(digest, path, -1, anyOfOurs)
 	if errors.Is(err, ErrForeign) {
 		return false, nil
 	}
@@ -257,7 +270,7 @@ func (s store) sweep(t target) error {
 // removeOwn removes a regular file of this user and leaves anything else, and says
 // whether it did. The error is ErrBusy when the file is being written.
 func (s store) removeOwn(path string) (bool, error) {
-	_, err := s.copyTo(io.Discard, path, 0, onlyLeftOver)
+	_, err := s.copyTo(io.Discard, path, 0, leftOver)
 	if err == nil {
 		err = s.sys.Remove(path)
 	}
@@ -270,49 +283,53 @@ func (s store) removeOwn(path string) (bool, error) {
 	}
 }
 
-// onlyOurs returns ErrForeign for a file of another user.
-func onlyOurs(h Handle, path string) error {
-	origin, err := h.Origin()
-	if err == nil && !origin.Ours {
-		err = pathError("open", path, fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner))
-	}
+// A check says why an open file is not to be read.
+type check func(h Handle, path string) error
 
-	return err
+// ours is a check that returns ErrForeign for a file of another user, and for others
+// what there is to be said about them.
+func ours(about func(Origin) error) check {
+	return func(h Handle, path string) error {
+		origin, err := h.Origin()
+		if err != nil {
+			return err
+		}
+
+		err = about(origin)
+		if !origin.Ours {
+			err = fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner)
+		}
+
+		if err != nil {
+			err = pathError("open", path, err)
+		}
+
+		return err
+	}
 }
 
-// onlyLeftOver returns ErrBusy also for a file that is being written.
-func onlyLeftOver(h Handle, path string) error {
-	if err := onlyOurs(h, path); err != nil {
-		return err
-	}
+var (
+	anyOfOurs = ours(func(Origin) error { return nil })
+	// leftOver returns ErrBusy for a file that is being written.
+	leftOver = ours(func(o Origin) error {
+		if o.Busy {
+			return ErrBusy
+		}
 
-	origin, err := h.Origin()
-	if err == nil && origin.Busy {
-		err = pathError("open", path, ErrBusy)
-	}
-
-	return err
-}
-
-// onlyPrivate returns ErrForeign also for a file that others may have written.
-func onlyPrivate(h Handle, path string) error {
-	if err := onlyOurs(h, path); err != nil {
-		return err
-	}
-
-	origin, err := h.Origin()
-
-	switch {
-	case err != nil:
-		return err
-	case origin.Shared:
-		return pathError("open", path, fmt.Errorf("%w: others may write to it", ErrForeign))
-	case origin.Linked:
-		return pathError("open", path, fmt.Errorf("%w: it %w", ErrForeign, ErrLinked))
-	default:
 		return nil
-	}
-}
+	})
+	// private returns ErrForeign also for a file that others may have written.
+	private = ours(func(o Origin) error {
+		switch {
+		case o.Shared:
+			return fmt.Errorf("%w: others may write to it", ErrForeign)
+		case o.Linked:
+			return fmt.Errorf("%w: it %w", ErrForeign, ErrLinked)
+		default:
+			return nil
+		}
+	})
+)
 
 // sweepParts removes what was left in a directory by checks that were killed. It
 // can wait for the next one when somebody is at work or anything is in the way.
@@ -414,15 +431,14 @@ func (s store) replaceable(path string) (fresh bool, err error) {
 	status, err := s.status(path)
 
 	switch {
-	case err != nil:
-		return false, err
-	case !status.Exists, status.Regular():
-		return !status.Exists, nil
+	case err != nil, !status.Exists, status.Regular():
 	case status.Mode.IsDir():
-		return false, pathError("replace", path, ErrDirectory)
+		err = pathError("replace", path, ErrDirectory)
 	default:
-		return false, pathError("replace", path, ErrNotRegular)
+		err = pathError("replace", path, ErrNotRegular)
 	}
+
+	return err == nil && !status.Exists, err
 }
 
 // Status is what is at a path.
@@ -455,11 +471,9 @@ func (s store) status(path string) (Status, error) {
 
 // Hash returns the SHA-256 of a regular file, in hexadecimal, and its length in
 // bytes. It holds no more than a buffer of it in memory.
-func Hash(path string) (sum string, size int64, err error) { return store{OS()}.hash(path) }
-
-func (s store) hash(path string) (string, int64, error) {
+func Hash(path string) (sum string, size int64, err error) {
 	digest := sha256.New()
-	size, err := s.copyTo(digest, path, -1, nil)
+	size, err = store{OS()}.copyTo(digest, path, -1, nil)
 
 	return hex.EncodeToString(digest.Sum(nil)), size, err
 }
@@ -469,38 +483,34 @@ func (s store) hash(path string) (string, int64, error) {
 func CreateFile(path string, data []byte, permission fs.FileMode) error {
 	s := store{OS()}
 
-	return s.durably(filepath.Dir(path), func() error {
-		h, err := s.sys.Create(path, permission)
-		if err != nil {
-			return err
-		}
+	return s.durably(filepath.Dir(path), func() error { return s.write(path, data, permission) })
+}
 
-		_, err = h.Write(data)
+// write makes a file with durable bytes. Where it fails, nothing is left that it knows of.
+func (s store) write(path string, data []byte, permission fs.FileMode) error {
+	h, err := s.sys.Create(path, permission)
+	if err != nil {
+		return err
+	}
 
-		if err := errors.Join(err, h.Sync(), h.Close()); err != nil {
-			return errors.Join(err, s.removeIfThere(path))
-		}
+	f := &File{handle: h, temp: path, digest: sha256.New()}
+	_, _ = f.Write(data) // Close returns the error.
 
-		return nil
-	})
+	if err := f.Close(); err != nil {
+		return errors.Join(err, s.removeIfThere(path))
+	}
+
+	return nil
 }
 
 // Read returns the content of a small regular file, or ErrTooLarge when it holds
 // more than limit bytes.
-func Read(path string, limit int64) ([]byte, error) { return store{OS()}.read(path, limit) }
+func Read(path string, limit int64) ([]byte, error) { return store{OS()}.read(path, limit, nil) }
 
-func (s store) read(path string, limit int64) ([]byte, error) { return s.readIf(path, limit, nil) }
-
-// readOwn is read for a file that decides what is done: nobody else may have
-// written it.
-func (s store) readOwn(path string, limit int64) ([]byte, error) {
-	return s.readIf(path, limit, onlyPrivate)
-}
-
-func (s store) readIf(path string, limit int64, check func(Handle, string) error) ([]byte, error) {
+func (s store) read(path string, limit int64, allow check) ([]byte, error) {
 	var b bytes.Buffer
 
-	n, err := s.copyTo(&b, path, limit+1, check)
+	n, err := s.copyTo(&b, path, limit+1, allow)
 	if err != nil {
 		return nil, err
 	}
@@ -514,7 +524,7 @@ func (s store) readIf(path string, limit int64, check func(Handle, string) error
 
 // copyTo reads at most limit bytes of a regular file, all when limit is negative,
 // unless the check says that it is not to be read.
-func (s store) copyTo(w io.Writer, path string, limit int64, check func(Handle, string) error) (n int64, err error) {
+func (s store) copyTo(w io.Writer, path string, limit int64, allow check) (n int64, err error) {
 	h, err := s.sys.Open(path)
 	if err != nil {
 		return 0, err
@@ -522,8 +532,8 @@ func (s store) copyTo(w io.Writer, path string, limit int64, check func(Handle, 
 
 	defer func() { err = errors.Join(err, h.Close()) }()
 
-	if check != nil {
-		if err := check(h, path); err != nil {
+	if allow != nil {
+		if err := allow(h, path); err != nil {
 			return 0, err
 		}
 	}
