@@ -370,15 +370,16 @@ func (d *directoryStore) List(ctx context.Context, prefix string) iter.Seq2[Obje
 		}
 
 		err := d.walk(ctx, "", descend, func(e entry) bool {
-			if e.status.Mode.IsDir() || !strings.HasPrefix(e.key, prefix) {
+			if e.info.IsDir() || !strings.HasPrefix(e.key, prefix) {
 				return true
 			}
 
-			o := Object{Key: e.key, Temporary: e.status.Regular() && temporary(e.key)}
-			o.Irregular = !e.status.Regular() || CheckKey(e.key) != nil && !o.Temporary
+			regular := e.info.Mode().IsRegular()
+			o := Object{Key: e.key, Temporary: regular && temporary(e.key)}
+			o.Irregular = !regular || CheckKey(e.key) != nil && !o.Temporary
 
 			if !o.Irregular {
-				o.Size = e.status.Size
+				o.Size = e.info.Size()
 			}
 
 			return yield(o, nil)
@@ -392,9 +393,8 @@ func (d *directoryStore) List(ctx context.Context, prefix string) iter.Seq2[Obje
 // entry is a name below the root. A directory's key ends in a slash, which puts it
 // where its objects go in the order of keys: "a-b", "a/b", "a0".
 type entry struct {
-	key    string
-	status Status
-	mtime  time.Time
+	key  string
+	info fs.FileInfo
 }
 
 var errStopped = errors.New("stopped")
@@ -418,7 +418,7 @@ func (d *directoryStore) walk(
 			return errStopped
 		}
 
-		if e.status.Mode.IsDir() && descend(e.key) {
+		if e.info.IsDir() && descend(e.key) {
 			if err := d.walk(ctx, e.key, descend, visit); err != nil {
 				return err
 			}
@@ -478,7 +478,7 @@ func (d *directoryStore) entries(dir string, wanted func(key string) bool) ([]en
 			key += "/"
 		}
 
-		entries = append(entries, entry{key, Status{Exists: true, Mode: info.Mode(), Size: info.Size()}, info.ModTime()})
+		entries = append(entries, entry{key, info})
 	}
 
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
@@ -509,7 +509,7 @@ func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed i
 			return removed, err
 		}
 
-		if !alone && !e.mtime.Before(before) {
+		if !alone && !e.info.ModTime().Before(before) {
 			continue
 		}
 
