@@ -31,8 +31,9 @@ type LineEndings struct {
 
 // variant is the bytes with one kind of line endings.
 type variant struct {
-	hash hash.Hash
 	*bufio.Writer
+
+	hash hash.Hash
 }
 
 // NewLineEndings returns one that has seen nothing yet.
@@ -40,7 +41,7 @@ func NewLineEndings() *LineEndings {
 	l := &LineEndings{}
 	for i := range l.variants {
 		h := sha256.New()
-		l.variants[i] = variant{h, bufio.NewWriter(h)}
+		l.variants[i] = variant{bufio.NewWriter(h), h}
 	}
 
 	return l

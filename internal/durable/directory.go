@@ -193,11 +193,9 @@ func (d *directoryStore) reserve(temp, final string) error {
 		return err
 	}
 
-	reserved, err := h.Stat()
-	if closeErr := h.Close(); err == nil {
-		err = closeErr
-	}
+	reserved, statErr := h.Stat()
 
+	err = errors.Join(statErr, h.Close())
 	if err == nil {
 		err = d.files.sys.Rename(temp, final)
 	}
@@ -364,30 +362,42 @@ func (d *directoryStore) Delete(ctx context.Context, key string) error {
 
 // List yields nothing when the root does not exist: Create would make it.
 func (d *directoryStore) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
-	return func(yield func(Object, error) bool) {
-		descend := func(key string) bool {
-			return strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key)
+	return func(yield func(Object, error) bool) { d.list(ctx, "", prefix, yield) }
+}
+
+// list yields what is in a directory and below it, and says whether to go on.
+func (d *directoryStore) list(ctx context.Context, dir, prefix string, yield func(Object, error) bool) (more bool) {
+	wanted := func(key string) bool {
+		return strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key)
+	}
+
+	if err := ctx.Err(); err != nil {
+		yield(Object{}, pathError("list", d.root, err))
+
+		return false
+	}
+
+	entries, err := d.entries(dir, wanted)
+	if err != nil {
+		yield(Object{}, err)
+
+		return false
+	}
+
+	for _, e := range entries {
+		switch {
+		case e.info.IsDir():
+			more = !wanted(e.key) || d.list(ctx, e.key, prefix, yield)
+		default:
+			more = !strings.HasPrefix(e.key, prefix) || yield(e.object(), nil)
 		}
 
-		err := d.walk(ctx, "", descend, func(e entry) bool {
-			if e.info.IsDir() || !strings.HasPrefix(e.key, prefix) {
-				return true
-			}
-
-			regular := e.info.Mode().IsRegular()
-			o := Object{Key: e.key, Temporary: regular && temporary(e.key)}
-			o.Irregular = !regular || CheckKey(e.key) != nil && !o.Temporary
-
-			if !o.Irregular {
-				o.Size = e.info.Size()
-			}
-
-			return yield(o, nil)
-		})
-		if err != nil && !errors.Is(err, errStopped) {
-			yield(Object{}, err)
+		if !more {
+			return false
 		}
 	}
+
+	return true
 }
 
 // entry is a name below the root. A directory's key ends in a slash, which puts it
@@ -397,35 +407,17 @@ type entry struct {
 	info fs.FileInfo
 }
 
-var errStopped = errors.New("stopped")
+func (e entry) object() Object {
+	regular := e.info.Mode().IsRegular()
 
-// walk visits what is in a directory and, where descend agrees, below it, in the
-// order of keys. It ends with errStopped when visit returns false.
-func (d *directoryStore) walk(
-	ctx context.Context, dir string, descend func(key string) bool, visit func(entry) bool,
-) error {
-	if err := ctx.Err(); err != nil {
-		return pathError("list", d.root, err)
+	o := Object{Key: e.key, Temporary: regular && temporary(e.key)}
+	o.Irregular = !regular || CheckKey(e.key) != nil && !o.Temporary
+
+	if !o.Irregular {
+		o.Size = e.info.Size()
 	}
 
-	entries, err := d.entries(dir, descend)
-	if err != nil {
-		return err
-	}
-
-	for _, e := range entries {
-		if !visit(e) {
-			return errStopped
-		}
-
-		if e.info.IsDir() && descend(e.key) {
-			if err := d.walk(ctx, e.key, descend, visit); err != nil {
-				return err
-			}
-		}
-	}
-
-	return nil
+	return o
 }
 
 // entries returns what is in a directory. What vanishes in the meantime was not

@@ -13,7 +13,7 @@
 //	journal      the new set counts; every member is in its place or still in the
 //	             temporary file that the journal names
 //
-// Whoever comes next (Begin, Recover, Remove) finishes or undoes what was
+// Whoever comes next (Begin, Recover, RemoveIf) finishes or undoes what was
 // interrupted. In a directory that others may write to, anybody could leave a
 // journal or a temporary file, so only those of the same user count: a foreign
 // journal is an error (ErrForeign), a foreign temporary file is left alone. No link
@@ -36,7 +36,6 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 )
@@ -140,15 +139,11 @@ type target struct {
 }
 
 func newTarget(path string) (target, error) {
-	// A path that ends in a separator means a directory, which Clean would hide.
-	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
+	if IsDirectoryPath(path) {
 		return target{}, pathError("replace", path, ErrDirectory)
 	}
 
 	dir, base := filepath.Split(filepath.Clean(path))
-	if base == "" || base == "." || base == ".." {
-		return target{}, pathError("replace", path, ErrDirectory)
-	}
 
 	return target{dir: filepath.Clean(dir), base: base}, nil
 }

@@ -325,11 +325,7 @@ func (r *Replacement) decide() error {
 
 	r.journalled = true
 
-	if err := r.store.sys.Rename(temp, r.target.journal()); err != nil {
-		return err
-	}
-
-	return r.dir.Sync()
+	return inOrder(func() error { return r.store.sys.Rename(temp, r.target.journal()) }, r.dir.Sync)
 }
 
 // undo brings the old set back. As long as the journal is there, a crash must
@@ -345,44 +341,46 @@ func (r *Replacement) undo() error {
 	for _, f := range r.members {
 		// A network share may report as failed what it did, so look.
 		temp, err := r.store.status(f.temp)
+		if err == nil && !temp.Exists {
+			err = r.moveBack(f)
+			moved = append(moved, f)
+		}
+
 		if err != nil {
 			return err
 		}
+	}
 
-		if temp.Exists {
-			continue
-		}
+	return inOrder(
+		r.dir.Sync,
+		func() error {
+			for _, f := range moved {
+				if f.fresh {
+					continue
+				}
 
-		if err := r.moveBack(f); err != nil {
+				if err := r.store.sys.Rename(f.old, f.final); err != nil {
+					return err
+				}
+			}
+
+			return nil
+		},
+		r.dir.Sync,
+		func() error { return r.store.removeIfThere(r.target.journal()) },
+		r.dir.Sync,
+	)
+}
+
+// inOrder takes steps until one fails.
+func inOrder(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
 			return err
 		}
-
-		moved = append(moved, f)
 	}
 
-	if err := r.dir.Sync(); err != nil {
-		return err
-	}
-
-	for _, f := range moved {
-		if f.fresh {
-			continue
-		}
-
-		if err := r.store.sys.Rename(f.old, f.final); err != nil {
-			return err
-		}
-	}
-
-	if err := r.dir.Sync(); err != nil {
-		return err
-	}
-
-	if err := r.store.removeIfThere(r.target.journal()); err != nil {
-		return err
-	}
-
-	return r.dir.Sync()
+	return nil
 }
 
 var errNoWayBack = errors.New("the file that was there has no second name")

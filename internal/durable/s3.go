@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
+//nolint:wrapcheck // bucketStore.fail says what the SDK's errors amount to.
 package durable
 
 import (
@@ -17,7 +18,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -90,12 +90,12 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 		}
 	}
 
-	prefix := d.Prefix
-	if prefix != "" {
-		prefix += "/"
+	s := &bucketStore{client: client, retryer: o.retryer(), retries: o.MaxRetries, at: d, lock: o.ObjectLock}
+	if d.Prefix != "" {
+		s.prefix = d.Prefix + "/"
 	}
 
-	return &bucketStore{client: client, retryer: o.retryer(), retries: o.MaxRetries, at: d, prefix: prefix, lock: o.ObjectLock}, nil
+	return s, nil
 }
 
 // awsConfig follows the usual chain of environment, profile and machine role.
@@ -112,7 +112,7 @@ func (o StoreOptions) awsConfig(ctx context.Context, d Destination) (aws.Config,
 
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
-		return aws.Config{}, err //nolint:wrapcheck // The caller does.
+		return aws.Config{}, err
 	}
 
 	if cfg.Credentials != nil {
@@ -199,13 +199,10 @@ func (o StoreOptions) httpClient(cfg aws.Config) *http.Client {
 	}
 }
 
+// retryer says what is worth repeating, and when.
 func (o StoreOptions) retryer() aws.Retryer {
 	standard := retry.NewStandard(func(so *retry.StandardOptions) {
-		so.MaxAttempts = o.MaxRetries + 1
 		so.Backoff = retry.NewExponentialJitterBackoff(o.RetryWaitMax)
-		// A bucket of tokens shared by all requests would make the number of
-		// retries depend on what happened before.
-		so.RateLimiter = ratelimit.None
 	})
 
 	// S3 asks to repeat an upload that met another one under way.

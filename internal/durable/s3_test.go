@@ -275,6 +275,47 @@ func TestBucketStoreReadRepeatsWhatWasCut(t *testing.T) {
 	}
 }
 
+// A machine whose clock is wrong signs by that of the service.
+func TestBucketStoreFollowsTheClockOfTheService(t *testing.T) {
+	t.Parallel()
+
+	var signed []time.Time
+
+	const ahead = 3 * time.Hour
+
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		if err != nil {
+			t.Error(err)
+		}
+
+		signed = append(signed, at)
+
+		a := ok
+		if len(signed) == 1 {
+			a = answer{status: 403, code: "RequestTimeTooSkewed", header: map[string]string{"Date": at.Add(ahead).Format(http.TimeFormat)}}
+		}
+
+		a.write(w, r)
+	}))
+	t.Cleanup(server.Close)
+
+	var keys *storetest.S3
+
+	s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint="+server.URL, durable.StoreOptions{LookupEnv: keys.LookupEnv, RetryWaitMax: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := s.Replace(t.Context(), "a", nil); err != nil {
+		t.Fatal(err)
+	}
+
+	if by := signed[len(signed)-1].Sub(signed[0]); len(signed) != 2 || by < ahead-time.Minute {
+		t.Errorf("%d requests, the last signed for %v later", len(signed), by)
+	}
+}
+
 // TestBucketStoreNoObjectWhereNoneWasAskedFor: an endpoint that has the bucket in its
 // path takes a listing for an object of the bucket's name.
 func TestBucketStoreNoObjectWhereNoneWasAskedFor(t *testing.T) {

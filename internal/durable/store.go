@@ -73,15 +73,11 @@ func Interrupted(path string) (bool, error) {
 	return err == nil, err
 }
 
-// Remove removes the members path+suffix in the given order, "" being the path
+// RemoveIf removes the members path+suffix in the given order, "" being the path
 // itself, after settling what an interrupted run left. Absent members are fine;
-// what is not a regular file is refused before anything is removed.
-func Remove(path string, suffixes ...string) error {
-	return RemoveIf(path, func() error { return nil }, suffixes...)
-}
-
-// RemoveIf is Remove after a check that is made once no other part of this process
-// can change the members. Where it returns an error, nothing is removed.
+// what is not a regular file is refused before anything is removed. So is everything
+// where the check returns an error, which is made once no other part of this process
+// can change the members.
 func RemoveIf(path string, check func() error, suffixes ...string) error {
 	return removePath(OS(), path, check, suffixes...)
 }
