@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,18 +23,25 @@ import (
 // What had both kinds of line endings cannot be restored for certain. CSV files have,
 // and are tried with CRLF behind records and LF inside quotes.
 type LineEndings struct {
-	hashes  [3]hash.Hash
-	buffers [3][]byte
+	variants [3]variant
 
 	// held says that a CR was seen, of which only the next byte tells what it is.
 	held, quoted, changed bool
 }
 
+// variant is the bytes with one kind of line endings.
+type variant struct {
+	*bufio.Writer
+
+	hash hash.Hash
+}
+
 // NewLineEndings returns one that has seen nothing yet.
 func NewLineEndings() *LineEndings {
 	l := &LineEndings{}
-	for i := range l.hashes {
-		l.hashes[i] = sha256.New()
+	for i := range l.variants {
+		h := sha256.New()
+		l.variants[i] = variant{bufio.NewWriter(h), h}
 	}
 
 	return l
@@ -41,80 +49,61 @@ func NewLineEndings() *LineEndings {
 
 // Write implements io.Writer. It never fails.
 func (l *LineEndings) Write(p []byte) (int, error) {
-	for i := range l.buffers {
-		l.buffers[i] = l.buffers[i][:0]
-	}
-
 	for _, b := range p {
-		if b == '\n' {
+		switch {
+		case b == '\n':
 			l.lineEnding()
 
 			continue
+		case l.held: // A CR that belongs to no line ending.
+			l.put('\r')
 		}
 
-		l.release()
-
-		if b == '\r' {
-			l.held = true
-
-			continue
-		}
+		l.held = b == '\r'
 
 		if b == '"' {
 			l.quoted = !l.quoted
 		}
 
-		l.put(b)
-	}
-
-	for i := range l.hashes {
-		_, _ = l.hashes[i].Write(l.buffers[i]) // Never fails.
+		if !l.held {
+			l.put(b)
+		}
 	}
 
 	return len(p), nil
 }
 
-func (l *LineEndings) put(text ...byte) {
-	for i := range l.buffers {
-		l.buffers[i] = append(l.buffers[i], text...)
-	}
-}
-
-// release puts a CR that belongs to no line ending.
-func (l *LineEndings) release() {
-	if l.held {
-		l.put('\r')
-
-		l.held = false
+func (l *LineEndings) put(b byte) {
+	for _, v := range l.variants {
+		_ = v.WriteByte(b) // Hashes never fail.
 	}
 }
 
 func (l *LineEndings) lineEnding() {
 	l.held, l.changed = false, true
 
-	lf, crlf := []byte("\n"), []byte("\r\n")
-	mixed := crlf
-
-	if l.quoted {
-		mixed = lf
+	for i, cr := range [...]bool{false, true, !l.quoted} {
+		if cr {
+			_ = l.variants[i].WriteByte('\r')
+		}
 	}
 
-	for i, ending := range [][]byte{lf, crlf, mixed} {
-		l.buffers[i] = append(l.buffers[i], ending...)
-	}
+	l.put('\n')
 }
 
 // Restore says whether the bytes have that SHA-256 with other line endings.
 func (l *LineEndings) Restore(sum string) bool {
 	if l.held {
-		for i := range l.hashes {
-			_, _ = l.hashes[i].Write([]byte("\r")) // Never fails.
-		}
+		l.put('\r')
 
 		l.held = false
 	}
 
-	return l.changed && slices.ContainsFunc(l.hashes[:], func(h hash.Hash) bool { return hex.EncodeToString(h.Sum(nil)) == sum })
+	return l.changed && slices.ContainsFunc(l.variants[:], func(v variant) bool {
+		_ = v.Flush()
+
+		return hex.EncodeToString(v.hash.Sum(nil)) == sum
+	})
 }
 
 // RestoresTo says whether the content of a regular file has that SHA-256 with other

@@ -52,7 +52,11 @@ type Store interface {
 	//
 	// When the answer to a request is lost and the repeated one is told that the
 	// object exists, the object is compared with data, and the same bytes count as
-	// ours. Callers that must know who was first put something unique into data.
+	// ours. So nobody is told that another's object is there where it is their own, nor
+	// that it is their own where it differs. But of two that create the same bytes, both
+	// may succeed, and then it must not matter who was first: what follows from the
+	// object has to be the same, too. Callers that must know put something unique into
+	// data.
 	Create(ctx context.Context, key string, data []byte) error
 	// Replace makes an object, whatever is there.
 	Replace(ctx context.Context, key string, data []byte) error

@@ -5,7 +5,6 @@ package durable
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,8 +52,9 @@ type directoryStore struct {
 }
 
 var (
-	_ Store   = (*directoryStore)(nil)
-	_ Sweeper = (*directoryStore)(nil)
+	_ Store            = (*directoryStore)(nil)
+	_ Sweeper          = (*directoryStore)(nil)
+	_ ProtectionReader = (*directoryStore)(nil)
 )
 
 func newDirectoryStore(root string, o Options) *directoryStore {
@@ -134,7 +134,7 @@ func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) e
 		permission &^= anybodyWrites
 	}
 
-	if err := d.write(temp, final, data, permission); err != nil {
+	if err := d.files.write(temp, data, permission); err != nil {
 		return err
 	}
 
@@ -142,27 +142,11 @@ func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) e
 		return pathError(op, final, err)
 	}
 
-	if err := place(temp, final); err != nil {
-		return err
-	}
-
-	return d.files.sys.SyncDirectory(filepath.Dir(final))
+	return d.files.durably(filepath.Dir(final), func() error { return place(temp, final) })
 }
 
 // anybodyWrites are the bits that let somebody write to a file.
 const anybodyWrites fs.FileMode = 0o222
-
-func (d *directoryStore) write(temp, final string, data []byte, permission fs.FileMode) error {
-	h, err := d.files.sys.Create(temp, permission)
-	if err != nil {
-		return err
-	}
-
-	f := &File{handle: h, temp: temp, final: final, digest: sha256.New()}
-	_, _ = f.Write(data) // Close returns the error.
-
-	return f.Close()
-}
 
 // link gives the temporary file its final name unless that is taken.
 func (d *directoryStore) link(temp, final string) error {
@@ -209,11 +193,9 @@ func (d *directoryStore) reserve(temp, final string) error {
 		return err
 	}
 
-	reserved, err := h.Stat()
-	if closeErr := h.Close(); err == nil {
-		err = closeErr
-	}
+	reserved, statErr := h.Stat()
 
+	err = errors.Join(statErr, h.Close())
 	if err == nil {
 		err = d.files.sys.Rename(temp, final)
 	}
@@ -239,34 +221,35 @@ func (d *directoryStore) makeParents(key string) error {
 
 	// The root may have been there for ever, in a directory that is not ours to
 	// open.
-	if err := d.syncName(d.root); err != nil && !errors.Is(err, fs.ErrPermission) {
+	if err := d.syncName(d.root, func() error { return nil }); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 
 	for dir := range d.parents(key) {
-		status, err := d.files.status(dir)
-		if err != nil {
+		err := d.checkDirectory("mkdir", dir)
+		missing := errors.Is(err, fs.ErrNotExist)
+
+		if err != nil && !missing {
 			return err
 		}
 
-		if !status.Exists {
+		if missing {
 			d.synced.Delete(dir)
+		}
 
-			err = d.files.sys.Mkdir(dir, d.options.DirectoryPermission)
-			if err != nil && !errors.Is(err, fs.ErrExist) {
+		err = d.syncName(dir, func() error {
+			if !missing {
+				return nil
+			}
+
+			// Somebody else may be faster, with whatever.
+			if err := d.files.sys.Mkdir(dir, d.options.DirectoryPermission); !errors.Is(err, fs.ErrExist) {
 				return err
 			}
 
-			if status, err = d.files.status(dir); err != nil {
-				return err
-			}
-		}
-
-		if !status.Mode.IsDir() {
-			return pathError("mkdir", dir, ErrNotDirectory)
-		}
-
-		if err := d.syncName(dir); err != nil {
+			return d.checkDirectory("mkdir", dir)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -274,13 +257,23 @@ func (d *directoryStore) makeParents(key string) error {
 	return nil
 }
 
+// checkDirectory returns ErrNotDirectory also for a link to a directory.
+func (d *directoryStore) checkDirectory(op, dir string) error {
+	info, err := d.files.sys.Lstat(dir)
+	if err == nil && !info.IsDir() {
+		err = pathError(op, dir, ErrNotDirectory)
+	}
+
+	return err
+}
+
 // syncName makes a directory's own name durable, once.
-func (d *directoryStore) syncName(dir string) error {
+func (d *directoryStore) syncName(dir string, change func() error) error {
 	if _, done := d.synced.Load(dir); done {
 		return nil
 	}
 
-	if err := d.files.sys.SyncDirectory(filepath.Dir(dir)); err != nil {
+	if err := d.files.durably(filepath.Dir(dir), change); err != nil {
 		return err
 	}
 
@@ -305,15 +298,13 @@ func (d *directoryStore) parents(key string) iter.Seq[string] {
 // checkParents finds out whether the way to a key leads through directories.
 func (d *directoryStore) checkParents(op, key string) error {
 	for dir := range d.parents(key) {
-		status, err := d.files.status(dir)
+		err := d.checkDirectory(op, dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = pathError(op, d.path(key), fs.ErrNotExist)
+		}
 
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case !status.Exists:
-			return pathError(op, d.path(key), fs.ErrNotExist)
-		case !status.Mode.IsDir():
-			return pathError(op, dir, ErrNotDirectory)
 		}
 	}
 
@@ -321,6 +312,23 @@ func (d *directoryStore) checkParents(op, key string) error {
 }
 
 func (d *directoryStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
+	return d.readIf(ctx, key, limit, nil)
+}
+
+// ReadProtected implements ProtectionReader.
+func (d *directoryStore) ReadProtected(ctx context.Context, key string, limit int64) (data []byte, p Protection, err error) {
+	data, err = d.readIf(ctx, key, limit, func(h Handle, _ string) error {
+		if info, err := h.Stat(); err == nil && info.Mode()&anybodyWrites == 0 {
+			p.Mode = ReadOnly
+		}
+
+		return nil
+	})
+
+	return data, p, err
+}
+
+func (d *directoryStore) readIf(ctx context.Context, key string, limit int64, allow check) ([]byte, error) {
 	if err := d.enter(ctx, "read", key); err != nil {
 		return nil, err
 	}
@@ -329,7 +337,7 @@ func (d *directoryStore) Read(ctx context.Context, key string, limit int64) ([]b
 		return nil, err
 	}
 
-	return d.files.read(d.path(key), limit)
+	return d.files.read(d.path(key), limit, allow)
 }
 
 func (d *directoryStore) Delete(ctx context.Context, key string) error {
@@ -349,77 +357,67 @@ func (d *directoryStore) Delete(ctx context.Context, key string) error {
 		return err
 	}
 
-	if err := d.files.removeIfThere(path); err != nil {
-		return err
-	}
-
-	return d.files.sys.SyncDirectory(filepath.Dir(path))
+	return d.files.durably(filepath.Dir(path), func() error { return d.files.removeIfThere(path) })
 }
 
 // List yields nothing when the root does not exist: Create would make it.
 func (d *directoryStore) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
-	return func(yield func(Object, error) bool) {
-		descend := func(key string) bool {
-			return strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key)
+	return func(yield func(Object, error) bool) { d.list(ctx, "", prefix, yield) }
+}
+
+// list yields what is in a directory and below it, and says whether to go on.
+func (d *directoryStore) list(ctx context.Context, dir, prefix string, yield func(Object, error) bool) (more bool) {
+	wanted := func(key string) bool {
+		return strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key)
+	}
+
+	if err := ctx.Err(); err != nil {
+		yield(Object{}, pathError("list", d.root, err))
+
+		return false
+	}
+
+	entries, err := d.entries(dir, wanted)
+	if err != nil {
+		yield(Object{}, err)
+
+		return false
+	}
+
+	for _, e := range entries {
+		switch {
+		case e.info.IsDir():
+			more = !wanted(e.key) || d.list(ctx, e.key, prefix, yield)
+		default:
+			more = !strings.HasPrefix(e.key, prefix) || yield(e.object(), nil)
 		}
 
-		err := d.walk(ctx, "", descend, func(e entry) bool {
-			if e.status.Mode.IsDir() || !strings.HasPrefix(e.key, prefix) {
-				return true
-			}
-
-			o := Object{Key: e.key, Temporary: e.status.Regular() && temporary(e.key)}
-			o.Irregular = !e.status.Regular() || CheckKey(e.key) != nil && !o.Temporary
-
-			if !o.Irregular {
-				o.Size = e.status.Size
-			}
-
-			return yield(o, nil)
-		})
-		if err != nil && !errors.Is(err, errStopped) {
-			yield(Object{}, err)
+		if !more {
+			return false
 		}
 	}
+
+	return true
 }
 
 // entry is a name below the root. A directory's key ends in a slash, which puts it
 // where its objects go in the order of keys: "a-b", "a/b", "a0".
 type entry struct {
-	key    string
-	status Status
-	mtime  time.Time
+	key  string
+	info fs.FileInfo
 }
 
-var errStopped = errors.New("stopped")
+func (e entry) object() Object {
+	regular := e.info.Mode().IsRegular()
 
-// walk visits what is in a directory and, where descend agrees, below it, in the
-// order of keys. It ends with errStopped when visit returns false.
-func (d *directoryStore) walk(
-	ctx context.Context, dir string, descend func(key string) bool, visit func(entry) bool,
-) error {
-	if err := ctx.Err(); err != nil {
-		return pathError("list", d.root, err)
+	o := Object{Key: e.key, Temporary: regular && temporary(e.key)}
+	o.Irregular = !regular || CheckKey(e.key) != nil && !o.Temporary
+
+	if !o.Irregular {
+		o.Size = e.info.Size()
 	}
 
-	entries, err := d.entries(dir, descend)
-	if err != nil {
-		return err
-	}
-
-	for _, e := range entries {
-		if !visit(e) {
-			return errStopped
-		}
-
-		if e.status.Mode.IsDir() && descend(e.key) {
-			if err := d.walk(ctx, e.key, descend, visit); err != nil {
-				return err
-			}
-		}
-	}
-
-	return nil
+	return o
 }
 
 // entries returns what is in a directory. What vanishes in the meantime was not
@@ -472,7 +470,7 @@ func (d *directoryStore) entries(dir string, wanted func(key string) bool) ([]en
 			key += "/"
 		}
 
-		entries = append(entries, entry{key, Status{Exists: true, Mode: info.Mode(), Size: info.Size()}, info.ModTime()})
+		entries = append(entries, entry{key, info})
 	}
 
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
@@ -503,7 +501,7 @@ func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed i
 			return removed, err
 		}
 
-		if !alone && !e.mtime.Before(before) {
+		if !alone && !e.info.ModTime().Before(before) {
 			continue
 		}
 

@@ -13,7 +13,7 @@
 //	journal      the new set counts; every member is in its place or still in the
 //	             temporary file that the journal names
 //
-// Whoever comes next (Begin, Recover, Remove) finishes or undoes what was
+// Whoever comes next (Begin, Recover, RemoveIf) finishes or undoes what was
 // interrupted. In a directory that others may write to, anybody could leave a
 // journal or a temporary file, so only those of the same user count: a foreign
 // journal is an error (ErrForeign), a foreign temporary file is left alone. No link
@@ -33,9 +33,9 @@
 package durable
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 )
@@ -60,13 +60,8 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	if o.FilePermission == 0 {
-		o.FilePermission = defaultFilePermission
-	}
-
-	if o.DirectoryPermission == 0 {
-		o.DirectoryPermission = defaultDirectoryPermission
-	}
+	o.FilePermission = cmp.Or(o.FilePermission, defaultFilePermission)
+	o.DirectoryPermission = cmp.Or(o.DirectoryPermission, defaultDirectoryPermission)
 
 	if o.System == nil {
 		o.System = OS()
@@ -144,15 +139,11 @@ type target struct {
 }
 
 func newTarget(path string) (target, error) {
-	// A path that ends in a separator means a directory, which Clean would hide.
-	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
+	if IsDirectoryPath(path) {
 		return target{}, pathError("replace", path, ErrDirectory)
 	}
 
 	dir, base := filepath.Split(filepath.Clean(path))
-	if base == "" || base == "." || base == ".." {
-		return target{}, pathError("replace", path, ErrDirectory)
-	}
 
 	return target{dir: filepath.Clean(dir), base: base}, nil
 }
@@ -169,16 +160,7 @@ var claims sync.Map
 
 // claim reserves the path until the returned function is called.
 func (t target) claim() (release func(), err error) {
-	dir, err := filepath.Abs(t.dir)
-	if err != nil {
-		return nil, pathError("replace", t.member(""), err)
-	}
-
-	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = resolved
-	}
-
-	key := filepath.Join(dir, t.base)
+	key := Key(t.member(""))
 	if _, taken := claims.LoadOrStore(key, struct{}{}); taken {
 		return nil, pathError("replace", t.member(""), ErrBusy)
 	}

@@ -8,6 +8,8 @@ func RemoveWith(sys System, path string, suffixes ...string) error {
 	return removePath(sys, path, func() error { return nil }, suffixes...)
 }
 
+func Remove(path string, suffixes ...string) error { return RemoveWith(OS(), path, suffixes...) }
+
 func CheckWritableWith(sys System, path string) error { return checkWritable(sys, path) }
 
 var (

@@ -73,22 +73,25 @@ func (s store) whose(path string, err error) error {
 	}
 
 	origin, originErr := originOfInfo(info)
+	ours := originErr != nil || origin.Ours
 
-	switch {
-	case originErr == nil && !origin.Ours && !info.Mode().IsRegular():
-		return pathError("recover", path, fmt.Errorf("%w: it belongs to %s and %w", ErrForeign, origin.Owner, ErrNotRegular))
-	case originErr == nil && !origin.Ours:
-		return pathError("recover", path, fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner))
-	case !info.Mode().IsRegular():
-		return pathError("recover", path, fmt.Errorf("%w: it %w", ErrForeign, ErrNotRegular))
+	switch regular := info.Mode().IsRegular(); {
+	case !ours && !regular:
+		err = fmt.Errorf("%w: it belongs to %s and %w", ErrForeign, origin.Owner, ErrNotRegular)
+	case !ours:
+		err = fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner)
+	case !regular:
+		err = fmt.Errorf("%w: it %w", ErrForeign, ErrNotRegular)
 	default:
 		return err
 	}
+
+	return pathError("recover", path, err)
 }
 
 // readJournal returns nil when there is none, and ErrForeign when it is not ours.
 func (s store) readJournal(t target) (*journal, error) {
-	text, err := s.readOwn(t.journal(), journalLimit)
+	text, err := s.read(t.journal(), journalLimit, private)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // No journal is an answer like any other.
 	}

@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -15,6 +16,9 @@ import (
 type StoreOptions struct {
 	// Options are for directories: permissions, and a file system in tests.
 	Options
+
+	// ObjectLock, when not nil, protects what Create makes in a bucket.
+	ObjectLock *ObjectLock
 
 	// LookupEnv, when not nil, is asked for AWS variables before the process's
 	// environment: keys, region, profile and the files that hold them.
@@ -38,20 +42,9 @@ const (
 )
 
 func (o StoreOptions) withDefaults() StoreOptions {
-	switch {
-	case o.MaxRetries == 0:
-		o.MaxRetries = defaultRetries
-	case o.MaxRetries < 0:
-		o.MaxRetries = 0
-	}
-
-	if o.RetryWaitMax <= 0 {
-		o.RetryWaitMax = defaultRetryWaitMax
-	}
-
-	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
-	}
+	o.MaxRetries = max(cmp.Or(o.MaxRetries, defaultRetries), 0)
+	o.RetryWaitMax = cmp.Or(max(o.RetryWaitMax, 0), defaultRetryWaitMax)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), defaultTimeout)
 
 	return o
 }
@@ -59,10 +52,15 @@ func (o StoreOptions) withDefaults() StoreOptions {
 // OpenStore returns the store at a destination. It reads the AWS configuration,
 // but touches neither the directory nor the network, with the exception of
 // profiles that ask another service for credentials. Errors are
-// *DestinationError, or say that the AWS configuration cannot be read.
+// *DestinationError or *ObjectLockError, or say that the AWS configuration cannot be
+// read.
 func OpenStore(ctx context.Context, destination string, o StoreOptions) (Store, error) {
 	d, err := ParseDestination(destination)
 	if err != nil {
+		return nil, err
+	}
+
+	if err := o.ObjectLock.check(d); err != nil {
 		return nil, err
 	}
 

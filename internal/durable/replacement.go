@@ -22,6 +22,7 @@ type Replacement struct {
 	options Options
 	target  target
 	release func()
+	dir     Directory // open while Commit is at work
 
 	members []*File
 	// litter is what Abort removes. Names are noted before the files are made,
@@ -48,14 +49,8 @@ func Begin(path string, o Options) (*Replacement, error) {
 		return nil, err
 	}
 
-	release, err := t.claim()
+	release, err := s.settle(t)
 	if err != nil {
-		return nil, err
-	}
-
-	if err := s.recover(t); err != nil {
-		release()
-
 		return nil, err
 	}
 
@@ -199,6 +194,17 @@ func (r *Replacement) Commit() error {
 		return pathError("commit", r.target.member(""), errEmpty)
 	}
 
+	dir, err := r.store.sys.OpenDirectory(r.target.dir)
+	if err != nil {
+		r.Abort()
+
+		return err
+	}
+
+	r.dir = dir
+
+	defer func() { _ = dir.Close() }()
+
 	if err := r.replace(); err != nil {
 		if undoErr := r.undo(); undoErr != nil {
 			// Whatever is left is what Recover needs.
@@ -213,7 +219,7 @@ func (r *Replacement) Commit() error {
 
 	// The new set has been durable since the names were synced. Should a crash
 	// bring the journal back, it describes what is there.
-	_ = r.store.sys.SyncDirectory(r.target.dir)
+	_ = r.dir.Sync()
 
 	r.end()
 
@@ -241,7 +247,7 @@ func (r *Replacement) replace() error {
 		}
 	}
 
-	if err := r.store.sys.SyncDirectory(r.target.dir); err != nil {
+	if err := r.dir.Sync(); err != nil {
 		return err
 	}
 
@@ -313,25 +319,13 @@ func (r *Replacement) decide() error {
 	temp := r.target.newTemp()
 	r.litter = append(r.litter, temp)
 
-	h, err := r.store.sys.Create(temp, defaultFilePermission)
-	if err != nil {
-		return err
-	}
-
-	f := &File{handle: h, temp: temp, digest: sha256.New()}
-	_, _ = f.Write(append(text, '\n')) // Close returns the error.
-
-	if err := f.Close(); err != nil {
+	if err := r.store.write(temp, append(text, '\n'), defaultFilePermission); err != nil {
 		return err
 	}
 
 	r.journalled = true
 
-	if err := r.store.sys.Rename(temp, r.target.journal()); err != nil {
-		return err
-	}
-
-	return r.store.sys.SyncDirectory(r.target.dir)
+	return inOrder(func() error { return r.store.sys.Rename(temp, r.target.journal()) }, r.dir.Sync)
 }
 
 // undo brings the old set back. As long as the journal is there, a crash must
@@ -347,44 +341,46 @@ func (r *Replacement) undo() error {
 	for _, f := range r.members {
 		// A network share may report as failed what it did, so look.
 		temp, err := r.store.status(f.temp)
+		if err == nil && !temp.Exists {
+			err = r.moveBack(f)
+			moved = append(moved, f)
+		}
+
 		if err != nil {
 			return err
 		}
+	}
 
-		if temp.Exists {
-			continue
-		}
+	return inOrder(
+		r.dir.Sync,
+		func() error {
+			for _, f := range moved {
+				if f.fresh {
+					continue
+				}
 
-		if err := r.moveBack(f); err != nil {
+				if err := r.store.sys.Rename(f.old, f.final); err != nil {
+					return err
+				}
+			}
+
+			return nil
+		},
+		r.dir.Sync,
+		func() error { return r.store.removeIfThere(r.target.journal()) },
+		r.dir.Sync,
+	)
+}
+
+// inOrder takes steps until one fails.
+func inOrder(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
 			return err
 		}
-
-		moved = append(moved, f)
 	}
 
-	if err := r.store.sys.SyncDirectory(r.target.dir); err != nil {
-		return err
-	}
-
-	for _, f := range moved {
-		if f.fresh {
-			continue
-		}
-
-		if err := r.store.sys.Rename(f.old, f.final); err != nil {
-			return err
-		}
-	}
-
-	if err := r.store.sys.SyncDirectory(r.target.dir); err != nil {
-		return err
-	}
-
-	if err := r.store.removeIfThere(r.target.journal()); err != nil {
-		return err
-	}
-
-	return r.store.sys.SyncDirectory(r.target.dir)
+	return nil
 }
 
 var errNoWayBack = errors.New("the file that was there has no second name")

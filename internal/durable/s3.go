@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
+//nolint:wrapcheck // bucketStore.fail says what the SDK's errors amount to.
 package durable
 
 import (
@@ -17,15 +18,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
-	"github.com/aws/smithy-go/middleware"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/retries"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
@@ -48,9 +46,13 @@ type bucketStore struct {
 	retries int
 	at      Destination
 	prefix  string // "" or ending in a slash
+	lock    *ObjectLock
 }
 
-var _ Store = (*bucketStore)(nil)
+var (
+	_ Store            = (*bucketStore)(nil)
+	_ ProtectionReader = (*bucketStore)(nil)
+)
 
 func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucketStore, error) {
 	screen.Proxies()
@@ -64,12 +66,10 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 		return nil, errNoRegion
 	}
 
-	retryer := o.retryer()
-
 	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
 		so.HTTPClient = o.httpClient(cfg)
-		so.Retryer = retryer
-		so.RetryMaxAttempts = 0 // else AWS_MAX_ATTEMPTS wins over the retryer
+		so.Retryer = aws.NopRetryer{} // try repeats requests
+		so.RetryMaxAttempts = 0       // else AWS_MAX_ATTEMPTS wins over the retryer
 		so.Logger = logging.Nop{}
 		so.ClientLogMode = 0
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
@@ -90,12 +90,12 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 		}
 	}
 
-	prefix := d.Prefix
-	if prefix != "" {
-		prefix += "/"
+	s := &bucketStore{client: client, retryer: o.retryer(), retries: o.MaxRetries, at: d, lock: o.ObjectLock}
+	if d.Prefix != "" {
+		s.prefix = d.Prefix + "/"
 	}
 
-	return &bucketStore{client: client, retryer: retryer, retries: o.MaxRetries, at: d, prefix: prefix}, nil
+	return s, nil
 }
 
 // awsConfig follows the usual chain of environment, profile and machine role.
@@ -112,7 +112,7 @@ func (o StoreOptions) awsConfig(ctx context.Context, d Destination) (aws.Config,
 
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
-		return aws.Config{}, err //nolint:wrapcheck // The caller does.
+		return aws.Config{}, err
 	}
 
 	if cfg.Credentials != nil {
@@ -199,13 +199,10 @@ func (o StoreOptions) httpClient(cfg aws.Config) *http.Client {
 	}
 }
 
+// retryer says what is worth repeating, and when.
 func (o StoreOptions) retryer() aws.Retryer {
 	standard := retry.NewStandard(func(so *retry.StandardOptions) {
-		so.MaxAttempts = o.MaxRetries + 1
 		so.Backoff = retry.NewExponentialJitterBackoff(o.RetryWaitMax)
-		// A bucket of tokens shared by all requests would make the number of
-		// retries depend on what happened before.
-		so.RateLimiter = ratelimit.None
 	})
 
 	// S3 asks to repeat an upload that met another one under way.
@@ -226,218 +223,51 @@ func (s *bucketStore) enter(ctx context.Context, op, key string) (string, error)
 	}
 
 	if err := ctx.Err(); err != nil {
-		return "", s.fail(op, s.prefix+key, nil, err)
+		return "", s.ended(op, s.prefix+key, 0, nil, err)
 	}
 
 	return s.prefix + key, nil
 }
 
-// attempts notes how the tries of one request went.
-type attempts struct {
-	made int
-	// open says that a try before the last one may have been carried out: there
-	// was no answer, or one that does not rule it out.
-	open bool
-	last error
-	// failure is the last that was not the end of the whole operation.
-	failure error
-	// delay is how long the next attempt was put off.
-	delay time.Duration
-}
+// try makes a request until it succeeds, as often as it is worth while. It counts the
+// waits in between. The error is an *S3Error.
+func (s *bucketStore) try(ctx context.Context, op, name string, request func() error) error {
+	var (
+		last   *S3Error
+		unsure bool
+	)
 
-// option makes one request be watched.
-func (a *attempts) option(o *s3.Options) {
-	watch := middleware.FinalizeMiddlewareFunc("auditAttempts", func(
-		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
-	) (middleware.FinalizeOutput, middleware.Metadata, error) {
-		if status := statusOf(a.last); a.made > 0 && (status < 400 || status >= 500) {
-			a.open = true
-		}
-
-		if a.made > 0 {
-			retries.Waited(ctx, a.delay, retryReason(a.failure))
-		}
-
-		out, metadata, err := next.HandleFinalize(ctx, in)
-		a.made++
-		a.last = err
-
-		if ctx.Err() == nil {
-			a.failure = err
-		}
-
-		return out, metadata, err //nolint:wrapcheck // A middleware passes on what it is given.
-	})
-
-	o.Retryer = &delayed{o.Retryer, a}
-	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-		return stack.Finalize.Insert(watch, "Retry", middleware.After)
-	})
-}
-
-// delayed notes how long attempts are put off.
-type delayed struct {
-	aws.Retryer
-
-	attempts *attempts
-}
-
-// RetryDelay implements aws.Retryer.
-func (d *delayed) RetryDelay(attempt int, err error) (time.Duration, error) {
-	delay, err := d.Retryer.RetryDelay(attempt, err)
-	d.attempts.delay = delay
-
-	return delay, err //nolint:wrapcheck // A wrapper passes on what it is given.
-}
-
-func retryReason(err error) string {
-	status := statusOf(err)
-	if status == 0 {
-		return "the object storage did not answer"
-	}
-
-	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
-}
-
-func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error {
-	name, err := s.enter(ctx, "create", key)
-	if err != nil {
-		return err
-	}
-
-	var a attempts
-
-	err = s.put(ctx, name, data, &a, aws.String("*"))
-	if err == nil {
-		return nil
-	}
-
-	failed := s.fail("create", name, &a, err)
-
-	switch {
-	case failed.Status == http.StatusPreconditionFailed:
-		failed.Err = ErrExists
-	case failed.Status == http.StatusConflict && (failed.Code == codeConflict || failed.Code == codeAborted):
-		// The other one may have failed in its turn, and then the next try is for
-		// the caller to decide on.
-		there, err := s.exists(ctx, name)
-		if err != nil {
-			return err
-		}
-
-		if there {
-			failed.Err = ErrExists
-		}
-
-	case failed.Status == http.StatusNotImplemented:
-		failed.Err = ErrNotConditional
-	}
-
-	if a.open && errors.Is(failed, ErrExists) {
-		// Who made it, a try of ours whose answer got lost?
-		ours, err := s.holds(ctx, name, data)
-		if ours || err != nil {
-			return err
-		}
-	}
-
-	return failed
-}
-
-func (s *bucketStore) Replace(ctx context.Context, key string, data []byte) error {
-	name, err := s.enter(ctx, "replace", key)
-	if err != nil {
-		return err
-	}
-
-	var a attempts
-	if err := s.put(ctx, name, data, &a, nil); err != nil {
-		return s.fail("replace", name, &a, err)
-	}
-
-	return nil
-}
-
-func (s *bucketStore) put(ctx context.Context, name string, data []byte, a *attempts, ifNoneMatch *string) error {
-	sum := md5.Sum(data) //nolint:gosec // See the import.
-
-	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket:        &s.at.Bucket,
-		Key:           &name,
-		Body:          bytes.NewReader(data),
-		ContentLength: aws.Int64(int64(len(data))),
-		ContentMD5:    aws.String(base64.StdEncoding.EncodeToString(sum[:])),
-		IfNoneMatch:   ifNoneMatch,
-	}, a.option)
-	if err != nil {
-		return err //nolint:wrapcheck // The caller does.
-	}
-
-	if aws.ToString(out.ETag) == "" {
-		return errNotS3
-	}
-
-	return nil
-}
-
-// holds says whether an object has exactly these bytes.
-func (s *bucketStore) holds(ctx context.Context, name string, data []byte) (bool, error) {
-	there, err := s.read(ctx, name, int64(len(data)))
-	if errors.Is(err, ErrTooLarge) || errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-
-	return err == nil && bytes.Equal(there, data), err
-}
-
-func (s *bucketStore) exists(ctx context.Context, name string) (bool, error) {
-	var a attempts
-
-	_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
-	if err == nil {
-		return true, nil
-	}
-
-	failed := s.fail("look for", name, &a, err)
-	if errors.Is(failed, fs.ErrNotExist) {
-		return false, nil
-	}
-
-	return false, failed
-}
-
-func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
-	name, err := s.enter(ctx, "read", key)
-	if err != nil {
-		return nil, err
-	}
-
-	return s.read(ctx, name, limit)
-}
-
-// read repeats what broke after the answer had begun, which the SDK does not.
-func (s *bucketStore) read(ctx context.Context, name string, limit int64) ([]byte, error) {
 	for n := 1; ; n++ {
-		data, cut, err := s.get(ctx, name, limit)
-		if cut == nil {
-			return data, err
+		err := request()
+
+		switch {
+		case err == nil:
+			return nil
+		case isEnd(err):
+			return s.ended(op, name, n, last, err)
 		}
 
-		failed := s.fail("read", name, &attempts{made: n}, cut)
-		if n > s.retries || ctx.Err() != nil {
-			return nil, failed
+		last = s.fail(op, name, n, err)
+		last.unsure = unsure
+
+		// The SDK knows nothing of bodies that broke after the answer had begun.
+		cut := errors.Is(err, errCut) && ctx.Err() == nil
+		if n > s.retries || !cut && !s.retryer.IsErrorRetryable(err) {
+			return last
 		}
 
-		delay, err := s.retryer.RetryDelay(n, cut)
+		delay, err := s.retryer.RetryDelay(n, err)
 		if err != nil {
-			return nil, failed
+			return last
 		}
 
 		if err := wait(ctx, delay); err != nil {
-			return nil, s.fail("read", name, &attempts{made: n, failure: cut}, err)
+			return s.ended(op, name, n, last, err)
 		}
 
-		retries.Waited(ctx, delay, "an answer of the object storage was cut")
+		retries.Waited(ctx, delay, last.reason())
+
+		unsure = unsure || last.Status < http.StatusBadRequest || last.Status >= http.StatusInternalServerError
 	}
 }
 
@@ -453,56 +283,177 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// get returns as cut the error of a body that ended early.
-func (s *bucketStore) get(ctx context.Context, name string, limit int64) (data []byte, cut, err error) {
-	var a attempts
+func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error {
+	err := s.put(ctx, "create", key, data, func(in *s3.PutObjectInput) {
+		in.IfNoneMatch = aws.String("*")
+		s.lock.protect(in)
+	})
 
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
+	failed, ok := errors.AsType[*S3Error](err)
+	if !ok {
+		return err
+	}
+
+	switch {
+	case failed.Status == http.StatusPreconditionFailed:
+		failed.Err = ErrExists
+	case failed.Status == http.StatusConflict && (failed.Code == codeConflict || failed.Code == codeAborted):
+		// The other one may have failed in its turn, and then the next try is for
+		// the caller to decide on.
+		there, err := s.exists(ctx, failed.Key)
+		if err != nil {
+			return err
+		}
+
+		if there {
+			failed.Err = ErrExists
+		}
+
+	case failed.Status == http.StatusNotImplemented && !errors.Is(failed, ErrNoObjectLock):
+		failed.Err = ErrNotConditional
+	}
+
+	if failed.unsure && errors.Is(failed, ErrExists) {
+		// Who made it, a try of ours whose answer got lost?
+		ours, err := s.holds(ctx, failed.Key, data)
+		if ours || err != nil {
+			return err
+		}
+	}
+
+	return failed
+}
+
+func (s *bucketStore) Replace(ctx context.Context, key string, data []byte) error {
+	return s.put(ctx, "replace", key, data, func(*s3.PutObjectInput) {})
+}
+
+// put makes an object in the way that is asked for.
+func (s *bucketStore) put(ctx context.Context, op, key string, data []byte, ask func(*s3.PutObjectInput)) error {
+	name, err := s.enter(ctx, op, key)
 	if err != nil {
-		return nil, nil, s.fail("read", name, &a, err)
+		return err
 	}
 
-	defer func() { _ = out.Body.Close() }()
+	sum := md5.Sum(data) //nolint:gosec // See the import.
 
-	// Without a length, an answer that was cut can look whole.
-	if out.ContentLength == nil {
-		return nil, nil, s.fail("read", name, &a, errNotS3)
+	in := &s3.PutObjectInput{
+		Bucket:        &s.at.Bucket,
+		Key:           &name,
+		ContentLength: aws.Int64(int64(len(data))),
+		ContentMD5:    aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	}
 
-	size := *out.ContentLength
-	if size > limit {
-		return nil, nil, s.fail("read", name, &a, ErrTooLarge)
+	ask(in)
+
+	return s.try(ctx, op, name, func() error {
+		in.Body = bytes.NewReader(data)
+
+		out, err := s.client.PutObject(ctx, in)
+		if err == nil && aws.ToString(out.ETag) == "" {
+			err = errNotS3
+		}
+
+		return err
+	})
+}
+
+// holds says whether an object has exactly these bytes.
+func (s *bucketStore) holds(ctx context.Context, name string, data []byte) (bool, error) {
+	there, _, err := s.read(ctx, name, int64(len(data)))
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
 
-	data = make([]byte, size)
-	if _, err := io.ReadFull(out.Body, data); err != nil {
-		return nil, fmt.Errorf("the answer was cut: %w", err), nil
+	return err == nil && bytes.Equal(there, data), err
+}
+
+func (s *bucketStore) exists(ctx context.Context, name string) (bool, error) {
+	err := s.try(ctx, "look for", name, func() error {
+		_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name})
+
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
 
-	return data, nil, nil
+	return err == nil, err
+}
+
+func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
+	data, _, err := s.ReadProtected(ctx, key, limit)
+
+	return data, err
+}
+
+// ReadProtected implements ProtectionReader.
+func (s *bucketStore) ReadProtected(ctx context.Context, key string, limit int64) ([]byte, Protection, error) {
+	name, err := s.enter(ctx, "read", key)
+	if err != nil {
+		return nil, Protection{}, err
+	}
+
+	return s.read(ctx, name, limit)
+}
+
+func (s *bucketStore) read(ctx context.Context, name string, limit int64) (data []byte, p Protection, err error) {
+	err = s.try(ctx, "read", name, func() error {
+		out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.at.Bucket, Key: &name})
+		if err != nil {
+			return err
+		}
+
+		defer func() { _ = out.Body.Close() }()
+
+		switch {
+		// Without a length, an answer that was cut can look whole.
+		case out.ContentLength == nil:
+			return errNotS3
+		case *out.ContentLength > limit:
+			return ErrTooLarge
+		}
+
+		data, p = make([]byte, *out.ContentLength), protectionOf(out)
+		if _, err := io.ReadFull(out.Body, data); err != nil {
+			return fmt.Errorf("%w: %w", errCut, err)
+		}
+
+		return nil
+	})
+	if err != nil {
+		return nil, Protection{}, err
+	}
+
+	return data, p, nil
 }
 
 var (
+	errCut       = errors.New("the answer was cut")
 	errNotS3     = errors.New("the answer is not that of an S3 service")
 	errUnordered = errors.New("the listing is not in the order of keys")
 )
 
 func (s *bucketStore) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		last := ""
+		var (
+			last  string
+			token *string
+		)
 
-		for page, err := range s.pages(ctx, prefix) {
+		for {
+			page, err := s.page(ctx, prefix, token)
 			if err != nil {
 				yield(Object{}, err)
 
 				return
 			}
 
-			for _, o := range page {
+			for _, o := range page.Contents {
 				name := aws.ToString(o.Key)
 
 				if !strings.HasPrefix(name, s.prefix+prefix) || name <= last {
-					yield(Object{}, s.fail("list", s.prefix+prefix, nil, errUnordered))
+					yield(Object{}, s.fail("list", s.prefix+prefix, 0, errUnordered))
 
 					return
 				}
@@ -514,6 +465,12 @@ func (s *bucketStore) List(ctx context.Context, prefix string) iter.Seq2[Object,
 					return
 				}
 			}
+
+			if !*page.IsTruncated {
+				return
+			}
+
+			token = page.NextContinuationToken
 		}
 	}
 }
@@ -535,75 +492,53 @@ func (s *bucketStore) object(name string, size int64) (Object, bool) {
 	return Object{Key: key, Size: size, Temporary: temporary(key)}, true
 }
 
-func (s *bucketStore) pages(ctx context.Context, prefix string) iter.Seq2[[]types.Object, error] {
-	return func(yield func([]types.Object, error) bool) {
-		var token *string
-
-		for {
-			page, err := s.page(ctx, prefix, token)
-			if err != nil {
-				yield(nil, err)
-
-				return
-			}
-
-			if !yield(page.Contents, nil) || !aws.ToBool(page.IsTruncated) {
-				return
-			}
-
-			token = page.NextContinuationToken
-		}
-	}
-}
-
 // page returns a part of the listing that is what it claims to be. Any XML, such
 // as a proxy's page of its own, reads as an empty listing otherwise.
-func (s *bucketStore) page(ctx context.Context, prefix string, token *string) (*s3.ListObjectsV2Output, error) {
-	var (
-		a    attempts
-		name = s.prefix + prefix
-	)
+func (s *bucketStore) page(ctx context.Context, prefix string, token *string) (page *s3.ListObjectsV2Output, err error) {
+	name := s.prefix + prefix
 
 	if err := ctx.Err(); err != nil {
-		return nil, s.fail("list", name, nil, err)
+		return nil, s.ended("list", name, 0, nil, err)
 	}
 
-	page, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
-		Bucket: &s.at.Bucket, Prefix: &name, ContinuationToken: token,
-	}, a.option)
-	if err != nil {
-		return nil, s.fail("list", name, &a, err)
-	}
+	err = s.try(ctx, "list", name, func() (err error) {
+		page, err = s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.at.Bucket, Prefix: &name, ContinuationToken: token})
+		if err != nil {
+			return err
+		}
 
-	next := aws.ToString(page.NextContinuationToken)
+		next := aws.ToString(page.NextContinuationToken)
 
-	switch {
-	case page.Name == nil, page.IsTruncated == nil,
-		page.KeyCount != nil && int(*page.KeyCount) != len(page.Contents),
-		*page.IsTruncated && (next == "" || next == aws.ToString(token)):
-		return nil, s.fail("list", name, &a, errNotS3)
-	}
+		switch {
+		case page.Name == nil, page.IsTruncated == nil,
+			page.KeyCount != nil && int(*page.KeyCount) != len(page.Contents),
+			*page.IsTruncated && (next == "" || next == aws.ToString(token)):
+			return errNotS3
+		default:
+			return nil
+		}
+	})
 
-	return page, nil
+	return page, err
 }
 
+// Delete does not remove what is protected, nor fail: a bucket with object lock keeps
+// every version of an object, and marks the latest one as deleted. The name can be
+// created again then.
 func (s *bucketStore) Delete(ctx context.Context, key string) error {
 	name, err := s.enter(ctx, "delete", key)
 	if err != nil {
 		return err
 	}
 
-	var a attempts
+	err = s.try(ctx, "delete", name, func() error {
+		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.at.Bucket, Key: &name})
 
-	_, err = s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.at.Bucket, Key: &name}, a.option)
-	if err == nil {
+		return err
+	})
+	if failed, ok := errors.AsType[*S3Error](err); ok && failed.Code == codeNoSuchKey {
 		return nil
 	}
 
-	failed := s.fail("delete", name, &a, err)
-	if failed.Code == codeNoSuchKey {
-		return nil
-	}
-
-	return failed
+	return err
 }

@@ -51,9 +51,13 @@ type S3Error struct {
 	Ended bool
 	Last  string
 	// Err is what the failure amounts to: ErrExists, ErrTooLarge,
-	// ErrNotConditional, fs.ErrNotExist, fs.ErrPermission, a *CredentialsError, or
+	// ErrNotConditional, ErrNoObjectLock, fs.ErrNotExist, fs.ErrPermission, a *CredentialsError, or
 	// what the network or the context says.
 	Err error
+
+	// unsure says that an attempt before the last one may have been carried out: there
+	// was no answer, or one that does not rule it out.
+	unsure bool
 }
 
 // Unwrap returns Err.
@@ -77,7 +81,7 @@ func (e *S3Error) Error() string {
 	}
 
 	if e.Status != 0 {
-		facts = append(facts, strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))))
+		facts = append(facts, e.status())
 	}
 
 	if e.RequestID != "" {
@@ -94,6 +98,22 @@ func (e *S3Error) Error() string {
 	}
 
 	return text
+}
+
+func (e *S3Error) status() string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status)))
+}
+
+// reason says why a request was repeated, to who asks where the time went.
+func (e *S3Error) reason() string {
+	switch {
+	case e.Status != 0:
+		return e.status()
+	case errors.Is(e.Err, errCut):
+		return "an answer of the object storage was cut"
+	default:
+		return "the object storage did not answer"
+	}
 }
 
 // causes says in words what S3's codes mean
@@ -145,6 +165,8 @@ func (e *S3Error) failure() string {
 		return "the address does not answer as a bucket; check the endpoint, which is the root of the service without the bucket"
 	case errors.Is(e.Err, ErrExists), errors.Is(e.Err, ErrTooLarge):
 		return "the object " + e.Err.Error()
+	case errors.Is(e.Err, ErrNoObjectLock):
+		return "the bucket " + e.Err.Error()
 	case errors.Is(e.Err, ErrNotConditional):
 		return "the service " + e.Err.Error()
 	case e.Status == 0, e.Status < http.StatusMultipleChoices:
@@ -215,25 +237,24 @@ var (
 	}
 )
 
+// ended describes what the end of the whole operation broke off. That says nothing of the
+// service, but what had failed before, if anything, does.
+func (s *bucketStore) ended(op, name string, attempts int, last *S3Error, err error) *S3Error {
+	e := S3Error{Op: op, Bucket: s.at.Bucket, Key: name}
+
+	if last != nil {
+		e = *last
+		e.Last = last.failure()
+	}
+
+	e.Attempts, e.Ended, e.Err = attempts, true, err
+
+	return &e
+}
+
 // fail describes what became of a request.
-func (s *bucketStore) fail(op, name string, a *attempts, err error) *S3Error {
-	e := &S3Error{Op: op, Bucket: s.at.Bucket, Key: name, Err: err}
-
-	if a != nil {
-		e.Attempts = a.made
-	}
-
-	if isEnd(err) {
-		// The end of the operation says nothing of the service, but what it waited for does.
-		if a != nil && a.failure != nil {
-			e = s.fail(op, name, &attempts{made: a.made}, a.failure)
-			e.Last = e.failure()
-		}
-
-		e.Ended, e.Err = true, err
-
-		return e
-	}
+func (s *bucketStore) fail(op, name string, attempts int, err error) *S3Error {
+	e := &S3Error{Op: op, Bucket: s.at.Bucket, Key: name, Attempts: attempts, Err: err}
 
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		e.Status = answer.HTTPStatusCode()
@@ -259,6 +280,8 @@ func (s *bucketStore) fail(op, name string, a *attempts, err error) *S3Error {
 
 	switch {
 	case e.misplaced():
+	case op == "create" && s.lock != nil && api != nil && isNoObjectLock(api):
+		e.Err = ErrNoObjectLock
 	case e.Code == codeNoSuchKey, e.Code == codeNoSuchBucket, e.Code == codeNotFound && op == "look for":
 		e.Err = fs.ErrNotExist
 	case permission[e.Code], e.Status == http.StatusForbidden, e.Status == http.StatusUnauthorized:
@@ -277,15 +300,4 @@ func isEnd(err error) bool {
 	}](err)
 
 	return ok && ended.CanceledError() || err == context.Canceled || err == context.DeadlineExceeded //nolint:errorlint // Just these, as a context returns them.
-}
-
-// statusOf returns the HTTP status that an error comes from, 0 when there was no
-// answer.
-func statusOf(err error) int {
-	var answer interface{ HTTPStatusCode() int }
-	if errors.As(err, &answer) {
-		return answer.HTTPStatusCode()
-	}
-
-	return 0
 }

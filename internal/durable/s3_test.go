@@ -267,11 +267,52 @@ func TestBucketStoreReadRepeatsWhatWasCut(t *testing.T) {
 	t.Parallel()
 
 	cut := answer{body: "ab", cut: true, header: map[string]string{"Content-Length": "4"}}
-	s, requests := serve(t, durable.StoreOptions{}, cut, slowDown, cut, answer{body: "abcd"})
+	s, requests := serve(t, durable.StoreOptions{MaxRetries: 3}, cut, slowDown, cut, answer{body: "abcd"})
 
 	got, err := s.Read(t.Context(), "a", 10)
 	if string(got) != "abcd" || err != nil || requests.Load() != 4 {
 		t.Errorf("got %q, %v after %d requests", got, err, requests.Load())
+	}
+}
+
+// A machine whose clock is wrong signs by that of the service.
+func TestBucketStoreFollowsTheClockOfTheService(t *testing.T) {
+	t.Parallel()
+
+	var signed []time.Time
+
+	const ahead = 3 * time.Hour
+
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		if err != nil {
+			t.Error(err)
+		}
+
+		signed = append(signed, at)
+
+		a := ok
+		if len(signed) == 1 {
+			a = answer{status: 403, code: "RequestTimeTooSkewed", header: map[string]string{"Date": at.Add(ahead).Format(http.TimeFormat)}}
+		}
+
+		a.write(w, r)
+	}))
+	t.Cleanup(server.Close)
+
+	var keys *storetest.S3
+
+	s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint="+server.URL, durable.StoreOptions{LookupEnv: keys.LookupEnv, RetryWaitMax: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := s.Replace(t.Context(), "a", nil); err != nil {
+		t.Fatal(err)
+	}
+
+	if by := signed[len(signed)-1].Sub(signed[0]); len(signed) != 2 || by < ahead-time.Minute {
+		t.Errorf("%d requests, the last signed for %v later", len(signed), by)
 	}
 }
 

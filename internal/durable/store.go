@@ -27,13 +27,29 @@ func recoverPath(sys System, path string) error {
 		return err
 	}
 
-	release, err := t.claim()
-	if err != nil {
-		return err
+	release, err := store{sys}.settle(t)
+	if err == nil {
+		release()
 	}
-	defer release()
 
-	return store{sys}.recover(t)
+	return err
+}
+
+// settle reserves a path until the returned function is called, and finishes or undoes
+// what was interrupted there.
+func (s store) settle(t target) (release func(), err error) {
+	release, err = t.claim()
+	if err != nil {
+		return nil, err
+	}
+
+	if err := s.recover(t); err != nil {
+		release()
+
+		return nil, err
+	}
+
+	return release, nil
 }
 
 // Interrupted says whether a new set has been decided on that Recover has yet to
@@ -57,15 +73,11 @@ func Interrupted(path string) (bool, error) {
 	return err == nil, err
 }
 
-// Remove removes the members path+suffix in the given order, "" being the path
+// RemoveIf removes the members path+suffix in the given order, "" being the path
 // itself, after settling what an interrupted run left. Absent members are fine;
-// what is not a regular file is refused before anything is removed.
-func Remove(path string, suffixes ...string) error {
-	return RemoveIf(path, func() error { return nil }, suffixes...)
-}
-
-// RemoveIf is Remove after a check that is made once no other part of this process
-// can change the members. Where it returns an error, nothing is removed.
+// what is not a regular file is refused before anything is removed. So is everything
+// where the check returns an error, which is made once no other part of this process
+// can change the members.
 func RemoveIf(path string, check func() error, suffixes ...string) error {
 	return removePath(OS(), path, check, suffixes...)
 }
@@ -76,16 +88,13 @@ func removePath(sys System, path string, check func() error, suffixes ...string)
 		return err
 	}
 
-	release, err := t.claim()
+	s := store{sys}
+
+	release, err := s.settle(t)
 	if err != nil {
 		return err
 	}
 	defer release()
-
-	s := store{sys}
-	if err := s.recover(t); err != nil {
-		return err
-	}
 
 	if err := check(); err != nil {
 		return err
@@ -97,17 +106,37 @@ func removePath(sys System, path string, check func() error, suffixes ...string)
 		}
 	}
 
-	for _, suffix := range suffixes {
-		if err := s.removeIfThere(t.member(suffix)); err != nil {
-			return err
+	err = s.durably(t.dir, func() error {
+		for _, suffix := range suffixes {
+			if err := s.removeIfThere(t.member(suffix)); err != nil {
+				return err
+			}
 		}
+
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 
-	if err := s.sys.SyncDirectory(t.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return err
+}
+
+// durably changes names in a directory and makes the change durable. Nothing is changed
+// where the directory cannot be opened.
+func (s store) durably(dir string, change func() error) error {
+	d, err := s.sys.OpenDirectory(dir)
+	if err != nil {
 		return err
 	}
 
-	return nil
+	defer func() { _ = d.Close() }() // Sync has told what there is to tell.
+
+	if err := change(); err != nil {
+		return err
+	}
+
+	return d.Sync()
 }
 
 func (s store) recover(t target) error {
@@ -131,22 +160,21 @@ func (s store) rollForward(t target, j *journal) error {
 		return err
 	}
 
-	for _, m := range pending {
-		if err := s.sys.Rename(t.join(m.Temp), t.join(m.Final)); err != nil {
-			return err
+	err = s.durably(t.dir, func() error {
+		for _, m := range pending {
+			if err := s.sys.Rename(t.join(m.Temp), t.join(m.Final)); err != nil {
+				return err
+			}
 		}
-	}
 
-	if err := s.sys.SyncDirectory(t.dir); err != nil {
-		return err
-	}
-
-	if err := s.sys.Remove(t.journal()); err != nil {
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 
 	// Temporary files may only go once the journal is gone for good.
-	return s.sys.SyncDirectory(t.dir)
+	return s.durably(t.dir, func() error { return s.sys.Remove(t.journal()) })
 }
 
 // pending returns the members that have yet to be moved, having made sure that
@@ -196,7 +224,7 @@ func (s store) holds(path string, m journalMember) (bool, error) {
 
 	digest := sha256.New()
 
-	_, err = s.copyTo(digest, path, -1, onlyOurs)
+	_, err = s.copyTo(digest, path, -1, anyOfOurs)
 	if errors.Is(err, ErrForeign) {
 		return false, nil
 	}
@@ -238,7 +266,7 @@ func (s store) sweep(t target) error {
 // removeOwn removes a regular file of this user and leaves anything else, and says
 // whether it did. The error is ErrBusy when the file is being written.
 func (s store) removeOwn(path string) (bool, error) {
-	_, err := s.copyTo(io.Discard, path, 0, onlyLeftOver)
+	_, err := s.copyTo(io.Discard, path, 0, leftOver)
 	if err == nil {
 		err = s.sys.Remove(path)
 	}
@@ -251,49 +279,53 @@ func (s store) removeOwn(path string) (bool, error) {
 	}
 }
 
-// onlyOurs returns ErrForeign for a file of another user.
-func onlyOurs(h Handle, path string) error {
-	origin, err := h.Origin()
-	if err == nil && !origin.Ours {
-		err = pathError("open", path, fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner))
-	}
+// A check says why an open file is not to be read.
+type check func(h Handle, path string) error
 
-	return err
+// ours is a check that returns ErrForeign for a file of another user, and for others
+// what there is to be said about them.
+func ours(about func(Origin) error) check {
+	return func(h Handle, path string) error {
+		origin, err := h.Origin()
+		if err != nil {
+			return err
+		}
+
+		err = about(origin)
+		if !origin.Ours {
+			err = fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner)
+		}
+
+		if err != nil {
+			err = pathError("open", path, err)
+		}
+
+		return err
+	}
 }
 
-// onlyLeftOver returns ErrBusy also for a file that is being written.
-func onlyLeftOver(h Handle, path string) error {
-	if err := onlyOurs(h, path); err != nil {
-		return err
-	}
+var (
+	anyOfOurs = ours(func(Origin) error { return nil })
+	// leftOver returns ErrBusy for a file that is being written.
+	leftOver = ours(func(o Origin) error {
+		if o.Busy {
+			return ErrBusy
+		}
 
-	origin, err := h.Origin()
-	if err == nil && origin.Busy {
-		err = pathError("open", path, ErrBusy)
-	}
-
-	return err
-}
-
-// onlyPrivate returns ErrForeign also for a file that others may have written.
-func onlyPrivate(h Handle, path string) error {
-	if err := onlyOurs(h, path); err != nil {
-		return err
-	}
-
-	origin, err := h.Origin()
-
-	switch {
-	case err != nil:
-		return err
-	case origin.Shared:
-		return pathError("open", path, fmt.Errorf("%w: others may write to it", ErrForeign))
-	case origin.Linked:
-		return pathError("open", path, fmt.Errorf("%w: it %w", ErrForeign, ErrLinked))
-	default:
 		return nil
-	}
-}
+	})
+	// private returns ErrForeign also for a file that others may have written.
+	private = ours(func(o Origin) error {
+		switch {
+		case o.Shared:
+			return fmt.Errorf("%w: others may write to it", ErrForeign)
+		case o.Linked:
+			return fmt.Errorf("%w: it %w", ErrForeign, ErrLinked)
+		default:
+			return nil
+		}
+	})
+)
 
 // sweepParts removes what was left in a directory by checks that were killed. It
 // can wait for the next one when somebody is at work or anything is in the way.
@@ -332,14 +364,18 @@ func (s store) makeDirectories(dir string, permission fs.FileMode) error {
 	for _, name := range missing {
 		next := filepath.Join(nearest, name)
 
-		if err := s.sys.Mkdir(next, permission); err != nil {
-			// Somebody else may have been faster.
-			if info, statErr := s.sys.Stat(next); !errors.Is(err, fs.ErrExist) || statErr != nil || !info.IsDir() {
-				return err
+		err := s.durably(nearest, func() error {
+			err := s.sys.Mkdir(next, permission)
+			if errors.Is(err, fs.ErrExist) {
+				// Somebody else may have been faster.
+				if info, statErr := s.sys.Stat(next); statErr == nil && info.IsDir() {
+					return nil
+				}
 			}
-		}
 
-		if err := s.sys.SyncDirectory(nearest); err != nil {
+			return err
+		})
+		if err != nil {
 			return err
 		}
 
@@ -391,15 +427,14 @@ func (s store) replaceable(path string) (fresh bool, err error) {
 	status, err := s.status(path)
 
 	switch {
-	case err != nil:
-		return false, err
-	case !status.Exists, status.Regular():
-		return !status.Exists, nil
+	case err != nil, !status.Exists, status.Regular():
 	case status.Mode.IsDir():
-		return false, pathError("replace", path, ErrDirectory)
+		err = pathError("replace", path, ErrDirectory)
 	default:
-		return false, pathError("replace", path, ErrNotRegular)
+		err = pathError("replace", path, ErrNotRegular)
 	}
+
+	return err == nil && !status.Exists, err
 }
 
 // Status is what is at a path.
@@ -432,11 +467,9 @@ func (s store) status(path string) (Status, error) {
 
 // Hash returns the SHA-256 of a regular file, in hexadecimal, and its length in
 // bytes. It holds no more than a buffer of it in memory.
-func Hash(path string) (sum string, size int64, err error) { return store{OS()}.hash(path) }
-
-func (s store) hash(path string) (string, int64, error) {
+func Hash(path string) (sum string, size int64, err error) {
 	digest := sha256.New()
-	size, err := s.copyTo(digest, path, -1, nil)
+	size, err = store{OS()}.copyTo(digest, path, -1, nil)
 
 	return hex.EncodeToString(digest.Sum(nil)), size, err
 }
@@ -446,36 +479,34 @@ func (s store) hash(path string) (string, int64, error) {
 func CreateFile(path string, data []byte, permission fs.FileMode) error {
 	s := store{OS()}
 
+	return s.durably(filepath.Dir(path), func() error { return s.write(path, data, permission) })
+}
+
+// write makes a file with durable bytes. Where it fails, nothing is left that it knows of.
+func (s store) write(path string, data []byte, permission fs.FileMode) error {
 	h, err := s.sys.Create(path, permission)
 	if err != nil {
 		return err
 	}
 
-	_, err = h.Write(data)
+	f := &File{handle: h, temp: path, digest: sha256.New()}
+	_, _ = f.Write(data) // Close returns the error.
 
-	if err := errors.Join(err, h.Sync(), h.Close()); err != nil {
+	if err := f.Close(); err != nil {
 		return errors.Join(err, s.removeIfThere(path))
 	}
 
-	return s.sys.SyncDirectory(filepath.Dir(path))
+	return nil
 }
 
 // Read returns the content of a small regular file, or ErrTooLarge when it holds
 // more than limit bytes.
-func Read(path string, limit int64) ([]byte, error) { return store{OS()}.read(path, limit) }
+func Read(path string, limit int64) ([]byte, error) { return store{OS()}.read(path, limit, nil) }
 
-func (s store) read(path string, limit int64) ([]byte, error) { return s.readIf(path, limit, nil) }
-
-// readOwn is read for a file that decides what is done: nobody else may have
-// written it.
-func (s store) readOwn(path string, limit int64) ([]byte, error) {
-	return s.readIf(path, limit, onlyPrivate)
-}
-
-func (s store) readIf(path string, limit int64, check func(Handle, string) error) ([]byte, error) {
+func (s store) read(path string, limit int64, allow check) ([]byte, error) {
 	var b bytes.Buffer
 
-	n, err := s.copyTo(&b, path, limit+1, check)
+	n, err := s.copyTo(&b, path, limit+1, allow)
 	if err != nil {
 		return nil, err
 	}
@@ -489,7 +520,7 @@ func (s store) readIf(path string, limit int64, check func(Handle, string) error
 
 // copyTo reads at most limit bytes of a regular file, all when limit is negative,
 // unless the check says that it is not to be read.
-func (s store) copyTo(w io.Writer, path string, limit int64, check func(Handle, string) error) (n int64, err error) {
+func (s store) copyTo(w io.Writer, path string, limit int64, allow check) (n int64, err error) {
 	h, err := s.sys.Open(path)
 	if err != nil {
 		return 0, err
@@ -497,8 +528,8 @@ func (s store) copyTo(w io.Writer, path string, limit int64, check func(Handle, 
 
 	defer func() { err = errors.Join(err, h.Close()) }()
 
-	if check != nil {
-		if err := check(h, path); err != nil {
+	if allow != nil {
+		if err := allow(h, path); err != nil {
 			return 0, err
 		}
 	}

@@ -150,7 +150,7 @@ func TestRemove(t *testing.T) {
 func TestRemoveReportsFailures(t *testing.T) {
 	t.Parallel()
 
-	for _, op := range []string{"list", "lstat", "remove", "sync directory"} {
+	for _, op := range []string{"list", "lstat", "remove", "open directory", "sync directory"} {
 		path := filepath.Join(t.TempDir(), "out.csv")
 		mustReplace(t, path, oldText)
 

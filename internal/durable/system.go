@@ -30,8 +30,17 @@ type System interface {
 	// Rename moves a file, replacing what has the new name in one step.
 	Rename(oldPath, newPath string) error
 	Remove(path string) error
-	// SyncDirectory makes the names in a directory durable.
-	SyncDirectory(path string) error
+	// OpenDirectory opens a directory before a name in it is made, changed or removed,
+	// so that this very directory can make the change durable, whatever has its path by
+	// then.
+	OpenDirectory(path string) (Directory, error)
+}
+
+// Directory is an open directory.
+type Directory interface {
+	io.Closer
+	// Sync makes the names in the directory durable.
+	Sync() error
 }
 
 // Handle is an open file.
@@ -187,4 +196,4 @@ func (osSystem) Rename(oldPath, newPath string) error { return os.Rename(oldPath
 
 func (osSystem) Remove(path string) error { return os.Remove(path) }
 
-func (osSystem) SyncDirectory(path string) error { return syncDirectory(path) }
+func (osSystem) OpenDirectory(path string) (Directory, error) { return openNames(path) }

@@ -80,18 +80,13 @@ func syncUnsupported(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOTTY)
 }
 
-func syncDirectory(path string) error {
+func openNames(path string) (Directory, error) {
 	d, err := openDirectory(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	err = d.Sync()
-	if err != nil && syncUnsupported(err) {
-		err = nil
-	}
-
-	return errors.Join(err, d.Close())
+	return osHandle{d}, nil
 }
 
 // isNotDirectory recognises a path that leads through a file.

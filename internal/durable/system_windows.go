@@ -80,9 +80,14 @@ func setFilePermission(*os.File, fs.FileMode) error { return nil }
 
 func syncUnsupported(error) bool { return false }
 
-// syncDirectory does nothing: Windows gives no handle on a directory that could
-// be synced; NTFS keeps names in its own journal.
-func syncDirectory(string) error { return nil }
+// noDirectory does nothing: Windows gives no handle on a directory that could be
+// synced; NTFS keeps names in its own journal.
+type noDirectory struct{}
+
+func openNames(string) (Directory, error) { return noDirectory{}, nil }
+
+func (noDirectory) Sync() error  { return nil }
+func (noDirectory) Close() error { return nil }
 
 // isNotDirectory recognises a path that leads through a file, which Windows
 // reports like any path that does not exist.

@@ -33,7 +33,7 @@ type Step struct {
 // Reading says whether the step leaves the disk as it is.
 func (s Step) Reading() bool {
 	switch s.Op {
-	case "open", "lstat", "stat", "list", "read", "release":
+	case "open", "open directory", "lstat", "stat", "list", "read", "release":
 		return true
 	default:
 		return false
@@ -240,10 +240,32 @@ func (s *System) Remove(path string) error {
 	return s.step("remove", path, func() error { return s.os.Remove(path) })
 }
 
-// SyncDirectory makes names durable.
-func (s *System) SyncDirectory(path string) error {
-	return s.step("sync directory", path, func() error { return s.os.SyncDirectory(path) })
+// OpenDirectory opens a directory, of which to sync it is a step of its own.
+func (s *System) OpenDirectory(path string) (d durable.Directory, err error) {
+	err = s.step("open directory", path, func() (err error) {
+		d, err = s.os.OpenDirectory(path)
+
+		return err
+	})
+	if err != nil {
+		if d != nil {
+			_ = d.Close()
+		}
+
+		return nil, err
+	}
+
+	return &directory{d, s, path}, nil
 }
+
+type directory struct {
+	durable.Directory
+
+	s    *System
+	path string
+}
+
+func (d *directory) Sync() error { return d.s.step("sync directory", d.path, d.Directory.Sync) }
 
 func (h *handle) Read(p []byte) (n int, err error) {
 	err = h.s.step("read", h.path, func() (err error) {

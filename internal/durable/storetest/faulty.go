@@ -79,8 +79,9 @@ type Faulty struct {
 }
 
 var (
-	_ durable.Store   = (*Faulty)(nil)
-	_ durable.Sweeper = (*Faulty)(nil)
+	_ durable.Store            = (*Faulty)(nil)
+	_ durable.Sweeper          = (*Faulty)(nil)
+	_ durable.ProtectionReader = (*Faulty)(nil)
 )
 
 // NewFaulty puts a fault, nil for none, into a store.
@@ -140,21 +141,28 @@ func (f *Faulty) Delete(ctx context.Context, key string) error {
 
 // Read passes on Read until the crash.
 func (f *Faulty) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
+	data, _, err := f.ReadProtected(ctx, key, limit)
+
+	return data, err
+}
+
+// ReadProtected is a "read" as well.
+func (f *Faulty) ReadProtected(ctx context.Context, key string, limit int64) ([]byte, durable.Protection, error) {
 	c := Call{Op: "read", Key: key}
 
 	_, i, err := f.begin(c)
 	if err != nil {
-		return nil, err
+		return nil, durable.Protection{}, err
 	}
 
-	data, err := f.store.Read(ctx, key, limit)
+	data, protection, err := durable.ReadProtected(ctx, f.store, key, limit)
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 
 	f.calls[i].Bytes = int64(len(data))
 
-	return data, err
+	return data, protection, err
 }
 
 // List passes on List until the crash.
