@@ -51,7 +51,9 @@ const (
 
 // Options say what is archived, where and how.
 type Options struct {
-	Store   durable.Store
+	Store durable.Store
+	// Lock is what protects what the store creates, nil where nothing was asked for.
+	Lock    *durable.ObjectLock
 	Service auditlog.Service
 	// Source is what is known of whose log the service's is besides what its Info
 	// and its readings say.
@@ -136,6 +138,8 @@ var (
 	ErrNone = errors.New("there is no archive")
 	// ErrLost means that other runs were faster again and again.
 	ErrLost = errors.New("other runs wrote to the archive at the same time")
+	// ErrUnlocked means that a bucket has taken an object and does not protect it as asked.
+	ErrUnlocked = errors.New("the bucket does not protect what is written as it was asked to")
 	// ErrFuture means that the archive says to cover what has not happened yet.
 	ErrFuture = errors.New("the archive covers a time that has not come yet by the service's clock")
 )

@@ -42,6 +42,10 @@ func (a *Archive) found(ctx context.Context, covered auditlog.Window) error {
 		return err
 	}
 
+	if err := a.insistOnLock(ctx, ReadmeKey); err != nil {
+		return err
+	}
+
 	c := Checkpoint{Origin: originOf(a.o.Service.Info().Name, hex.EncodeToString(random)), Tree: empty.Tree, Covered: covered}
 	if err := a.sign(ctx, c, empty); err != nil {
 		return err
@@ -150,6 +154,10 @@ func (a *Archive) commit(ctx context.Context, d *draft) (err error) {
 // Whoever has committed the number meanwhile may have removed that.
 func (a *Archive) insist(ctx context.Context, d *draft) error {
 	err := durable.Insist(ctx, a.o.Store, d.manifest.Supplement.Key, d.supplement)
+	if err == nil {
+		return a.insistOnLock(ctx, d.manifest.Supplement.Key)
+	}
+
 	if !errors.Is(err, durable.ErrNotConditional) {
 		return err
 	}
@@ -160,6 +168,27 @@ func (a *Archive) insist(ctx context.Context, d *draft) error {
 	}
 
 	return err
+}
+
+// insistOnLock makes sure that the bucket protects what it was asked to: one that does not
+// know object lock takes the object and says nothing.
+func (a *Archive) insistOnLock(ctx context.Context, key string) error {
+	if a.o.Lock == nil {
+		return nil
+	}
+
+	_, p, err := durable.ReadProtected(ctx, a.o.Store, key, maxSupplement)
+	if err != nil {
+		return err
+	}
+
+	// Of another run that has made the same object it may end a little earlier.
+	until := a.o.Clock().AddDate(0, 0, a.o.Lock.Days-1)
+	if p.Mode != a.o.Lock.Mode && p.Mode != durable.Compliance || p.Until.Before(until) {
+		return fmt.Errorf("%w: %s", ErrUnlocked, key)
+	}
+
+	return nil
 }
 
 // tidy completes what follows from the newest checkpoint, and removes what runs have

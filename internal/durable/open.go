@@ -60,7 +60,7 @@ func OpenStore(ctx context.Context, destination string, o StoreOptions) (Store, 
 		return nil, err
 	}
 
-	if err := o.ObjectLock.check(d); err != nil {
+	if err := o.ObjectLock.Check(d); err != nil {
 		return nil, err
 	}
 

@@ -60,7 +60,8 @@ func (e *ObjectLockError) Error() string { return e.Problem }
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html).
 const longestLock = 36500
 
-func (l *ObjectLock) check(d Destination) error {
+// Check says what is wrong with it for a destination: the error is an *ObjectLockError.
+func (l *ObjectLock) Check(d Destination) error {
 	switch {
 	case l == nil:
 		return nil

@@ -36,6 +36,7 @@ type archiveModel struct {
 	SigningKey     types.String   `tfsdk:"signing_key"`
 	PreviousKey    types.String   `tfsdk:"previous_signing_key"`
 	AcceptGapAfter types.Int64    `tfsdk:"accept_gap_after"`
+	ObjectLock     types.Object   `tfsdk:"object_lock"`
 	Redact         types.Map      `tfsdk:"redact"`
 	Timeouts       timeouts.Value `tfsdk:"timeouts"`
 
@@ -61,6 +62,7 @@ type attestersModel struct {
 
 func (m *archiveModel) validate() diag.Diagnostics {
 	diags := m.attestersModel.validate()
+	diags.Append(m.checkLock()...)
 
 	if info, ok := infoOf(m.Service.ValueString()); ok {
 		diags.Append(m.checkFields(info)...)
@@ -82,7 +84,7 @@ func (m *archiveModel) sameArguments(o *archiveModel, c *configured) bool {
 	return err == nil && errBefore == nil && len(filters.Different(before)) == 0 &&
 		c.sameService(m.Service, o.Service) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
 		m.settleDelay() == o.settleDelay() && m.overlap() == o.overlap() && sameStart(m.Start, o.Start) &&
-		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.sameAttesters(&o.attestersModel) && export.SameRules(mapOf(m.Redact), mapOf(o.Redact))
+		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.ObjectLock.Equal(o.ObjectLock) && m.sameAttesters(&o.attestersModel) && export.SameRules(mapOf(m.Redact), mapOf(o.Redact))
 }
 
 // samePlace says whether both are the same archive.
@@ -114,7 +116,7 @@ func (m *archiveModel) keepSpelling(s *archiveModel) {
 
 // values are the arguments that say what is archived, and how.
 func (m *archiveModel) values() []attr.Value {
-	return append(append(m.filterModel.values(), m.attestersModel.values()...), m.Destination, m.Format, m.Compression, m.Start, m.Overlap, m.AcceptGapAfter, m.Redact)
+	return append(append(m.filterModel.values(), m.attestersModel.values()...), m.Destination, m.Format, m.Compression, m.Start, m.Overlap, m.AcceptGapAfter, m.ObjectLock, m.Redact)
 }
 
 func (m *archiveModel) keepResults(s *archiveModel) {
@@ -128,6 +130,47 @@ func (m *archiveModel) forgetResults() {
 	m.Checkpoint, m.Origin = types.StringUnknown(), types.StringUnknown()
 	m.CoveredUntil, m.PendingEntries = types.StringUnknown(), types.Int64Value(0)
 	m.PublicKey = types.StringUnknown()
+}
+
+// lock is what a bucket is asked for, nil where it is not.
+func (m *archiveModel) lock() *durable.ObjectLock {
+	if !given(m.ObjectLock) {
+		return nil
+	}
+
+	mode, isText := m.ObjectLock.Attributes()["mode"].(types.String)
+	days, isNumber := m.ObjectLock.Attributes()["days"].(types.Int64)
+
+	if !isText || !isNumber {
+		return nil
+	}
+
+	return &durable.ObjectLock{Mode: mode.ValueString(), Days: int(days.ValueInt64())}
+}
+
+// checkLock says what is wrong with the lock, whichever values are still unknown.
+func (m *archiveModel) checkLock() diag.Diagnostics {
+	lock := m.lock()
+	if lock == nil || !known(m.ObjectLock, m.Destination) {
+		return nil
+	}
+
+	d, err := durable.ParseDestination(m.Destination.ValueString())
+	if err != nil {
+		return nil //nolint:nilerr // The destination's own form says so.
+	}
+
+	wrong := (*durable.ObjectLockError)(nil)
+	if !errors.As(lock.Check(d), &wrong) || wrong.Part == "mode" {
+		return nil // The mode's own form says what is wrong with it.
+	}
+
+	at, next := path.Root("object_lock"), "Remove the argument, or let the destination be a bucket."
+	if wrong.Part != "" {
+		at, next = at.AtName(wrong.Part), "Give a number of days that a bucket can keep an object for."
+	}
+
+	return diag.Diagnostics{problem{summary: checkConfiguration, cause: sentence(wrong.Error()), next: next}.at(at)}
 }
 
 // known is the checkpoint that the state remembers, nil where it remembers none.
@@ -300,6 +343,12 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 		p.next = "Find out which clock was wrong: what happens until then would never be archived, so begin another archive."
 	case errors.Is(err, archive.ErrTooLong):
 		p.next = "Archive with fewer or shorter filters, and filter when reading back."
+	case errors.Is(err, durable.ErrNoObjectLock):
+		p.next = "Enable object lock for the bucket, which often is possible only when it is made; or remove object_lock. Nothing was added to the archive."
+		at = path.Root("object_lock")
+	case errors.Is(err, archive.ErrUnlocked):
+		p.next = "Let the key that writes have s3:PutObjectRetention and s3:GetObjectRetention; or remove object_lock. Nothing was added to the archive."
+		at = path.Root("object_lock")
 	case errors.Is(err, durable.ErrNotConditional):
 		p.next = "Use storage that honours If-None-Match, without which two runs could overwrite each other."
 	case errors.Is(err, fs.ErrPermission):
@@ -314,7 +363,12 @@ type signingKeys struct{ current, previous string }
 
 // openArchive opens the archive that the model describes.
 func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys signingKeys) (*archive.Archive, error) {
-	store, err := c.openStore(ctx, m.Destination.ValueString())
+	lock := m.lock()
+	if lock != nil {
+		lock.Now = c.options.Clock
+	}
+
+	store, err := durable.OpenStore(ctx, m.Destination.ValueString(), durable.StoreOptions{LookupEnv: c.options.LookupEnv, ObjectLock: lock})
 	if err != nil {
 		return nil, err
 	}
@@ -326,7 +380,7 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 
 	now := c.options.Clock()
 	o := archive.Options{
-		Store: store, Service: service, Filters: filters, Redactor: redactor,
+		Store: store, Lock: lock, Service: service, Filters: filters, Redactor: redactor,
 		Format: export.Format(m.Format.ValueString()), Compression: export.Compression(m.Compression.ValueString()),
 		Start: startOf(m.Start, now, service.Info().Retention), Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
 		CoveredUntil: parseTime(m.CoveredUntil), Clock: c.options.Clock,

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -122,6 +123,21 @@ func archiveArguments() map[string]schema.Attribute {
 		"attestation_required": schema.BoolAttribute{
 			MarkdownDescription: "Whether a run fails where witnesses or the authority do not attest the checkpoint. What it has archived stays archived, and the next run asks again. With `false` it is a warning. That a witness has seen another log is an error always. Default: `true`.",
 			Optional:            true,
+		},
+		"object_lock": schema.SingleNestedAttribute{
+			MarkdownDescription: "How long a bucket protects what is written from being changed or deleted, where it has object lock enabled. `checkpoint`, which is replaced, is not protected. Default: as the bucket does by itself.",
+			Optional:            true,
+			Attributes: map[string]schema.Attribute{
+				"mode": schema.StringAttribute{
+					MarkdownDescription: "`governance`, which a permission of its own can lift, or `compliance`, which nobody can.",
+					Required:            true,
+					Validators:          []validator.String{oneOf(durable.Governance, durable.Compliance)},
+				},
+				"days": schema.Int64Attribute{
+					MarkdownDescription: "For how many days from the writing, `1` to `36500`.",
+					Required:            true,
+				},
+			},
 		},
 		"accept_gap_after": schema.Int64Attribute{
 			MarkdownDescription: "Number of the manifest after which a gap is accepted: entries that the service dropped before they were archived. The error that reports the gap names the number; with the next manifest the permission is used up.",
