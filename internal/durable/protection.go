@@ -118,7 +118,8 @@ type Protection struct {
 // ProtectionReader is a store that tells what protects an object.
 type ProtectionReader interface {
 	// ReadProtected is Read that also tells, from the same answer, what protects the
-	// object.
+	// object. A store that was asked for object lock asks once more where the answer says
+	// nothing.
 	ReadProtected(ctx context.Context, key string, limit int64) ([]byte, Protection, error)
 }
 
@@ -134,12 +135,12 @@ func ReadProtected(ctx context.Context, s Store, key string, limit int64) ([]byt
 	return data, Protection{}, err
 }
 
-func protectionOf(out *s3.GetObjectOutput) Protection {
-	p := Protection{LegalHold: out.ObjectLockLegalHoldStatus == types.ObjectLockLegalHoldStatusOn}
+func protection(lock types.ObjectLockMode, until *time.Time, hold types.ObjectLockLegalHoldStatus) Protection {
+	p := Protection{LegalHold: hold == types.ObjectLockLegalHoldStatusOn}
 
-	switch mode := strings.ToLower(string(out.ObjectLockMode)); mode {
+	switch mode := strings.ToLower(string(lock)); mode {
 	case Governance, Compliance:
-		p.Mode, p.Until = mode, aws.ToTime(out.ObjectLockRetainUntilDate).UTC()
+		p.Mode, p.Until = mode, aws.ToTime(until).UTC()
 	}
 
 	return p

@@ -394,7 +394,22 @@ func (s *bucketStore) ReadProtected(ctx context.Context, key string, limit int64
 		return nil, Protection{}, err
 	}
 
-	return s.read(ctx, name, limit)
+	data, p, err := s.read(ctx, name, limit)
+	if err != nil || p.Mode != "" || s.lock == nil {
+		return data, p, err
+	}
+
+	// Some servers tell it only when nothing else is asked for.
+	err = s.try(ctx, "look for", name, func() error {
+		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name})
+		if err == nil {
+			p = protection(out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.ObjectLockLegalHoldStatus)
+		}
+
+		return err
+	})
+
+	return data, p, err
 }
 
 func (s *bucketStore) read(ctx context.Context, name string, limit int64) (data []byte, p Protection, err error) {
@@ -414,7 +429,7 @@ func (s *bucketStore) read(ctx context.Context, name string, limit int64) (data 
 			return ErrTooLarge
 		}
 
-		data, p = make([]byte, *out.ContentLength), protectionOf(out)
+		data, p = make([]byte, *out.ContentLength), protection(out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.ObjectLockLegalHoldStatus)
 		if _, err := io.ReadFull(out.Body, data); err != nil {
 			return fmt.Errorf("%w: %w", errCut, err)
 		}

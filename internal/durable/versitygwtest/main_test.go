@@ -175,19 +175,22 @@ func newBucket(t *testing.T, change func(*s3.CreateBucketInput)) string {
 	return name
 }
 
+func destination(bucket string) string {
+	return "s3://" + bucket + "/audit?endpoint=" + endpoint + "&region=" + region
+}
+
+func environment(name string) (string, bool) {
+	v, ok := map[string]string{"AWS_ACCESS_KEY_ID": accessKey, "AWS_SECRET_ACCESS_KEY": secretKey}[name]
+
+	return v, ok
+}
+
 // open returns the store in a bucket.
 func open(t *testing.T, bucket string, transport http.RoundTripper) durable.Store {
 	t.Helper()
 
-	keys := map[string]string{"AWS_ACCESS_KEY_ID": accessKey, "AWS_SECRET_ACCESS_KEY": secretKey}
-
-	s, err := durable.OpenStore(t.Context(), "s3://"+bucket+"/audit?endpoint="+endpoint+"&region="+region, durable.StoreOptions{
-		LookupEnv: func(name string) (string, bool) {
-			v, ok := keys[name]
-
-			return v, ok
-		},
-		Transport: transport, RetryWaitMax: 10 * time.Millisecond, Timeout: time.Minute,
+	s, err := durable.OpenStore(t.Context(), destination(bucket), durable.StoreOptions{
+		LookupEnv: environment, Transport: transport, RetryWaitMax: 10 * time.Millisecond, Timeout: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -16,8 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 // kinds are the kinds of buckets that archives may be in.
@@ -128,6 +130,44 @@ func TestMarkersCountAsObjects(t *testing.T) {
 
 	if err := s.Create(t.Context(), "a", []byte("2")); !errors.Is(err, durable.ErrExists) {
 		t.Errorf("the server has learned what S3 does: %v", err)
+	}
+}
+
+// TestArchivesAreLocked: an archive protects what it writes where the bucket can, and is
+// not begun where it cannot.
+func TestArchivesAreLocked(t *testing.T) {
+	t.Parallel()
+
+	lock := &durable.ObjectLock{Mode: durable.Governance, Days: 30, Now: time.Now}
+	run := func(bucket string) (durable.Store, error) {
+		store, err := durable.OpenStore(t.Context(), destination(bucket), durable.StoreOptions{LookupEnv: environment, ObjectLock: lock})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		a, err := archive.Open(t.Context(), archive.Options{
+			Store: store, Lock: lock, Service: steady{}, Format: export.FormatNDJSON, Start: time.Now().AddDate(0, 0, -1), Clock: time.Now, Tool: "test",
+		})
+		if err == nil {
+			_, err = a.Append(t.Context())
+		}
+
+		return store, err
+	}
+
+	store, err := run(newBucketWithLocks(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, key := range []string{"README.txt", "checkpoints/00000000", "checkpoints/00000001"} {
+		if _, p, err := durable.ReadProtected(t.Context(), store, key, 1<<20); err != nil || p.Mode != durable.Governance || p.Until.Before(time.Now().AddDate(0, 0, 29)) {
+			t.Errorf("%s: %+v, %v", key, p, err)
+		}
+	}
+
+	if _, err := run(newPlainBucket(t)); !errors.Is(err, durable.ErrNoObjectLock) {
+		t.Errorf("a bucket without locks: %v", err)
 	}
 }
 
