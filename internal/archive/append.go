@@ -371,7 +371,11 @@ func (r *run) recallSegment(ctx context.Context, m *Manifest, since time.Time) e
 		return nil
 	}
 
-	for e, err := range entriesOf(ctx, r.a.o.Store, m.Segment) {
+	if what := m.wrong(); what != "" {
+		return fmt.Errorf("%w: %s %s", ErrBroken, manifestName(m.Sequence), what)
+	}
+
+	for e, err := range entriesOf(ctx, r.a.o.Store, m.Segment, m.Sequence) {
 		if err != nil {
 			return err
 		}
