@@ -114,8 +114,8 @@ type Archive struct {
 var (
 	// ErrForeign means that something else lies at the destination.
 	ErrForeign = errors.New("the destination holds something else")
-	// ErrBroken means that the chain does not hold together.
-	ErrBroken = errors.New("the archive's chain is broken")
+	// ErrBroken means that the archive is not as it has to be.
+	ErrBroken = errors.New("the archive was altered or damaged")
 	// ErrSignature means that the checkpoint is not signed by the expected key.
 	ErrSignature = errors.New("the checkpoint is not signed by the expected key")
 	// ErrNoKey means that the checkpoint is signed and that no key is given to sign the
