@@ -362,11 +362,6 @@ func (a *Archive) manifestAt(ctx context.Context, sequence int64) (*Manifest, er
 	return parseManifest(data, sequence)
 }
 
-// supplement returns what lies beside a segment.
-func (a *Archive) supplement(ctx context.Context, m *Manifest) (*Supplement, error) {
-	return readSupplement(ctx, a.o.Store, m)
-}
-
 // checkSource makes sure that the log is the one that was archived so far, as far as
 // it is known, and says whether its account was confirmed. The error is an
 // *auditlog.SourceError.

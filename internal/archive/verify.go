@@ -418,22 +418,16 @@ func (v *verification) manifestFiles() map[int64][]string {
 	return files
 }
 
-// readBundle returns the manifests of a bundle, as many as it has.
+// readBundle returns the manifests of a bundle, none where it is not there.
 func (v *verification) readBundle(n int64) ([][]byte, error) {
 	width := int(min(bundleWidth, v.size()-n*bundleWidth))
 	key := bundleKey(n, width)
-	v.named[key] = true
 
 	if !v.there(key) {
-		finding := FindingMissing
-		if (n+1)*bundleWidth >= v.size() {
-			finding = FindingUnfinished
-		}
-
-		v.found(finding, key, v.size(), "it is not there, and follows from the manifests")
-
 		return nil, nil
 	}
+
+	v.named[key] = true
 
 	data, err := readKey(v.ctx, v.store, key, 0, maxBundle)
 	if err != nil {
@@ -445,14 +439,14 @@ func (v *verification) readBundle(n int64) ([][]byte, error) {
 		return manifests, nil
 	}
 
-	if restored, restoredErr := decodeBundle(key, durable.UnixLineEndings(data), width); restoredErr == nil {
-		manifests = restored
-		v.found(FindingAltered, key, 0, fmt.Sprintf("it is no bundle of %d manifests; %s", width, export.AfterRestoring))
-
-		return manifests, nil
+	restored, restoredErr := decodeBundle(key, durable.UnixLineEndings(data), width)
+	if restoredErr != nil {
+		return nil, v.note(err)
 	}
 
-	return nil, v.note(err)
+	v.found(FindingAltered, key, 0, fmt.Sprintf("it is no bundle of %d manifests; %s", width, export.AfterRestoring))
+
+	return restored, nil
 }
 
 // leaf returns the manifest of a number, nil where there is none. Where its checkpoint
@@ -513,14 +507,25 @@ func (v *verification) checkTiles() error {
 	n := int64(len(v.leaves))
 
 	for _, t := range tlog.NewTiles(tileHeight, 0, n) {
-		if key := tileKey(t); !v.there(key) {
-			// Those that come with the last manifest may still come.
-			finding := FindingMissing
-			if slices.Contains(tlog.NewTiles(tileHeight, n-1, n), t) {
-				finding = FindingUnfinished
-			}
+		if n < v.size() && t.W < bundleWidth {
+			continue // Nobody can tell what is in the one that the log has.
+		}
 
-			v.found(finding, key, n, "it is not there, and follows from the manifests")
+		// Those that come with the last manifest may still come.
+		finding := FindingMissing
+		if slices.Contains(tlog.NewTiles(tileHeight, n-1, n), t) {
+			finding = FindingUnfinished
+		}
+
+		keys := []string{tileKey(t)}
+		if t.L == 0 {
+			keys = append(keys, bundleKey(t.N, t.W))
+		}
+
+		for _, key := range keys {
+			if !v.there(key) {
+				v.found(finding, key, n, "it is not there, and follows from the manifests")
+			}
 		}
 	}
 
