@@ -93,6 +93,8 @@ func (c *chain) read(ctx context.Context, points points) error {
 		c.log.edge = bundle
 
 		for _, text := range bundle {
+			c.tree.add(text)
+
 			m, err := parseManifest(text, c.head.Sequence+1)
 			if err == nil {
 				err = c.add(m, text)
@@ -151,7 +153,9 @@ func (c *chain) add(m *Manifest, text []byte) error {
 		total += m.Segment.EntryCount
 	}
 
-	switch source := export.Kept(m.Source, m.Redaction); {
+	source := export.Kept(m.Source, m.Redaction)
+
+	switch {
 	case m.Previous != c.head.SHA256:
 		return fail("does not follow the one before")
 	case m.Service != c.point.service():
@@ -177,9 +181,8 @@ func (c *chain) add(m *Manifest, text []byte) error {
 
 	// The last segments of a run can be of late entries, which cover less.
 	c.links = append(c.links, link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, terms})
-	c.source = c.source.Then(export.Kept(m.Source, m.Redaction))
+	c.source = c.source.Then(source)
 	c.last, c.head = m, Head{Sequence: m.Sequence, SHA256: sum(text)}
-	c.tree.add(text)
 
 	return nil
 }

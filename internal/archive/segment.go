@@ -26,7 +26,6 @@ type segment struct {
 	day     time.Time
 	data    bytes.Buffer
 	encoder export.Encoder
-	count   int64
 	oldest  time.Time
 	newest  time.Time
 	leaves  *leaves
@@ -61,15 +60,13 @@ func newSegment(day time.Time, format export.Format, compression export.Compress
 func (s *segment) add(e *auditlog.Entry) error {
 	ref := EntryRef{ID: e.ID, Time: auditlog.FormatTime(e.Time)}
 
-	if s.count == 0 || before(ref, *s.supplement.First) {
+	if s.supplement.First == nil || before(ref, *s.supplement.First) {
 		s.supplement.First, s.oldest = &ref, e.Time
 	}
 
-	if s.count == 0 || before(*s.supplement.Last, ref) {
+	if s.supplement.Last == nil || before(*s.supplement.Last, ref) {
 		s.supplement.Last, s.newest = &ref, e.Time
 	}
-
-	s.count++
 
 	if err := s.leaves.add(e); err != nil {
 		return err
@@ -91,7 +88,7 @@ func (s *segment) close() (Segment, error) {
 
 	root := s.leaves.root()
 	s.described.Object = objectOf("", s.data.Bytes())
-	s.described.EntryCount, s.described.EntriesRoot = s.count, hex.EncodeToString(root[:])
+	s.described.EntryCount, s.described.EntriesRoot = s.leaves.n, hex.EncodeToString(root[:])
 	s.described.From, s.described.Until = minutes(s.oldest, s.newest)
 
 	return s.described, nil

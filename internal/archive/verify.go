@@ -144,8 +144,10 @@ type verification struct {
 	// leaves are the manifests of the log as far as they were found, and manifests what
 	// they say, nil where one cannot be read.
 	leaves    [][]byte
-	tree      tree
 	manifests []*Manifest
+	// chain has the tree of all leaves, and of the manifests those up to the first that does
+	// not fit.
+	chain *chain
 }
 
 func (v *verification) size() int64 {
@@ -172,7 +174,7 @@ func (v *verification) run() (*Report, error) {
 	}
 
 	for _, step := range []func() error{
-		v.readCheckpoints, v.readLeaves, v.checkTiles, v.checkManifests, v.checkSegments, v.checkBesides,
+		v.readCheckpoints, v.readLeaves, v.checkTiles, v.checkSegments, v.checkBesides,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -360,6 +362,7 @@ func (v *verification) readPoint(ctx context.Context, key string, sequence int64
 // whose root the checkpoint of its number says.
 func (v *verification) readLeaves() error {
 	files := v.manifestFiles()
+	v.chain = newChain(v.last)
 
 	var (
 		bundle [][]byte
@@ -399,10 +402,29 @@ func (v *verification) readLeaves() error {
 			v.found(FindingAltered, bundleKey((number-1)/bundleWidth, len(bundle)), number, "it does not hold "+manifestName(number)+" as it is in the log")
 		}
 
-		v.leaves = append(v.leaves, leaf)
+		if err := v.addLeaf(leaf, number); err != nil {
+			return err
+		}
 	}
 
 	return nil
+}
+
+// addLeaf reads the manifest that a leaf is. What comes after one that does not fit is
+// still a part of the log, and so is what it names.
+func (v *verification) addLeaf(leaf []byte, number int64) error {
+	m, err := parseManifest(leaf, number)
+	v.leaves, v.manifests = append(v.leaves, leaf), append(v.manifests, m)
+
+	if v.chain.head.Sequence < number-1 {
+		return nil
+	}
+
+	if err == nil {
+		err = v.chain.add(m, leaf)
+	}
+
+	return v.note(err)
 }
 
 // manifestFiles returns the keys of manifests by their numbers.
@@ -478,7 +500,7 @@ func (v *verification) leaf(number int64, bundled []byte, files []string) ([]byt
 
 // take adds a leaf to the tree where it is the one of a number, and says whether it is.
 func (v *verification) take(number int64, leaf []byte) bool {
-	grown := v.tree
+	grown := v.chain.tree
 	grown.add(leaf)
 
 	expected := v.checkpoints[number]
@@ -486,7 +508,7 @@ func (v *verification) take(number int64, leaf []byte) bool {
 		return false
 	}
 
-	v.tree = grown
+	v.chain.tree = grown
 
 	return true
 }
@@ -560,7 +582,7 @@ func (v *verification) checkTile(key string, t tlog.Tile) error {
 	var want []byte
 	if t.L < 0 {
 		want = encodeBundle(v.leaves[t.N*bundleWidth : t.N*bundleWidth+int64(t.W)])
-	} else if want, err = tlog.ReadTileData(t, &v.tree.hashes); err != nil {
+	} else if want, err = tlog.ReadTileData(t, &v.chain.tree.hashes); err != nil {
 		return fmt.Errorf("make a tile: %w", err)
 	}
 
@@ -589,36 +611,6 @@ func tileOf(key string) (tlog.Tile, error) {
 	}
 
 	return t, nil
-}
-
-// checkManifests reads the manifests.
-func (v *verification) checkManifests() error {
-	c, intact := newChain(v.last), true
-
-	for i, leaf := range v.leaves {
-		m, err := parseManifest(leaf, int64(i)+1)
-		v.manifests = append(v.manifests, m)
-
-		// What comes after one that does not fit is still a part of the log, and so is what it
-		// names.
-		if !intact {
-			continue
-		}
-
-		if err == nil {
-			err = c.add(m, leaf)
-		}
-
-		intact = err == nil
-
-		if err := v.note(err); err != nil {
-			return err
-		}
-	}
-
-	v.report.Head, v.report.Source = c.head, c.source.Source
-
-	return nil
 }
 
 // seen is what was seen of a manifest's file and of what it names.
@@ -790,7 +782,7 @@ func (v *verification) checkSince(known *Checkpoint) {
 	case known.Tree.N > v.last.Tree.N:
 		v.found(FindingTruncated, checkpointKey, known.Tree.N, fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Tree.N))
 	case known.Tree.N > 0 && known.Tree.N <= n:
-		if root, err := tlog.TreeHash(known.Tree.N, &v.tree.hashes); err != nil || root != known.Tree.Hash {
+		if root, err := tlog.TreeHash(known.Tree.N, &v.chain.tree.hashes); err != nil || root != known.Tree.Hash {
 			v.found(FindingForked, checkpointKeyOf(known.Tree.N), known.Tree.N, "the log is not a continuation of the one that is remembered")
 		}
 	}
@@ -831,6 +823,7 @@ func isNumbered(key string) bool {
 // summarise fills in what the checkpoint says, and what nobody could check.
 func (v *verification) summarise() {
 	r := v.report
+	r.Head, r.Source = v.chain.head, v.chain.source.Source
 
 	if v.last != nil {
 		r.Service, r.Origin, r.Checkpoint, r.Signed, r.SignedBy = v.last.service(), v.last.Origin, v.last.note, v.last.signed, v.last.signer
