@@ -9,8 +9,8 @@ import (
 )
 
 // ahead calls read for 0 to n-1, up to depth of them at the same time, and yields
-// what they return in order. No more than depth results are held at once. The
-// first error is the last that is yielded.
+// what they return in order. No more than depth results are held at once. It goes on
+// after an error, as long as the caller does.
 func ahead[T any](ctx context.Context, n, depth int, read func(ctx context.Context, i int) (T, error)) iter.Seq2[T, error] {
 	type result struct {
 		value T
@@ -48,7 +48,7 @@ func ahead[T any](ctx context.Context, n, depth int, read func(ctx context.Conte
 			r := <-results[i%depth]
 			begin(i + depth)
 
-			if !yield(r.value, r.err) || r.err != nil {
+			if !yield(r.value, r.err) {
 				return
 			}
 		}

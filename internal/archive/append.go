@@ -148,36 +148,33 @@ func (a *Archive) Pending(ctx context.Context, limit int64) (Pending, error) {
 	}
 
 	p := Pending{CoveredUntil: r.covered}
+	all := true
 
 	for _, err := range r.entries(ctx) {
 		if err != nil {
 			return Pending{}, err
 		}
 
-		p.Unread = r.c.Unread
-
 		if p.Count++; p.Count >= limit {
-			p.Confirmed = r.confirmed
+			all = false
 
-			return p, nil
+			break
 		}
 	}
 
-	p.Unread = r.c.Unread
+	if all {
+		if err := r.end(); err != nil {
+			return Pending{}, err
+		}
 
-	if err := r.checkFuture(); err != nil {
-		return Pending{}, err
-	}
-
-	if err := r.settleGaps(); err != nil {
-		return Pending{}, err
+		p.Gaps = r.unfilled()
 	}
 
 	if p.Count == 0 {
 		p.CoveredUntil = r.reached()
 	}
 
-	p.Gaps, p.Confirmed = r.unfilled(), r.confirmed
+	p.Unread, p.Confirmed = r.c.Unread, r.confirmed
 
 	return p, nil
 }
@@ -196,15 +193,11 @@ func (r *run) reached() time.Time {
 // coveredUntil is up to when everything is archived. What a refresh found
 // while other filters were in force says nothing about what these would have.
 func (a *Archive) coveredUntil() time.Time {
-	if a.last == nil {
-		return later(a.point.Covered.End, a.o.CoveredUntil)
-	}
-
-	if !maps.EqualFunc(a.last.Filters, a.filters(), slices.Equal) {
+	if a.last != nil && !maps.EqualFunc(a.last.Filters, a.filters(), slices.Equal) {
 		return a.last.CoveredUntil
 	}
 
-	return later(a.last.CoveredUntil, a.o.CoveredUntil)
+	return later(a.committed(), a.o.CoveredUntil)
 }
 
 // filters are those of the archive as its manifests show them.
@@ -267,10 +260,8 @@ func (a *Archive) begin(ctx context.Context) (*run, error) {
 		return nil, err
 	}
 
-	since := r.covered.Add(-a.o.Overlap)
-
 	if a.last.Resume != nil {
-		supplement, err := a.supplement(ctx, a.last)
+		supplement, err := readSupplement(ctx, a.o.Store, a.last)
 		if err != nil {
 			return nil, err
 		}
@@ -278,21 +269,22 @@ func (a *Archive) begin(ctx context.Context) (*run, error) {
 		r.before = a.last.position(supplement)
 	}
 
-	_, follows := a.o.Service.(auditlog.Resumer)
-	if follows && r.before != nil && r.before.Link != "" && r.gap == nil {
+	if _, follows := a.o.Service.(auditlog.Resumer); follows && r.before != nil && r.before.Link != "" && r.gap == nil {
 		r.resumedBy = ResumedByCursor
 
-		// A run that crashed between two segments had read on from here.
-		if r.before.Since.Before(since) {
-			since = r.before.Since
-		}
-	} else {
-		r.resumedBy = ResumedByOverlap
-		r.query.Window.Start = later(since, r.query.Window.Start)
+		return r.settled(), r.recall(ctx, r.since())
 	}
+
+	since := r.covered.Add(-a.o.Overlap)
+	r.resumedBy = ResumedByOverlap
+	r.query.Window.Start = later(since, r.query.Window.Start)
 
 	return r.settled(), r.recall(ctx, since)
 }
+
+// since is from when on entries are read once more where the cloud has a cursor: a run
+// that crashed between two segments had read on from where the log went on before it.
+func (r *run) since() time.Time { return earlier(r.covered.Add(-r.a.o.Overlap), r.before.Since) }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -374,7 +366,11 @@ func (r *run) recallSegment(ctx context.Context, m *Manifest, since time.Time) e
 		return nil
 	}
 
-	for e, err := range entriesOf(ctx, r.a.o.Store, m.Segment) {
+	if what := m.wrong(); what != "" {
+		return fmt.Errorf("%w: %s %s", ErrBroken, manifestName(m.Sequence), what)
+	}
+
+	for e, err := range entriesOf(ctx, r.a.o.Store, m.Segment, m.Sequence) {
 		if err != nil {
 			return err
 		}
@@ -449,20 +445,21 @@ func (r *run) source() auditlog.Source {
 // overlap does instead.
 func (r *run) read(ctx context.Context) iter.Seq2[auditlog.Entry, error] {
 	return func(yield func(auditlog.Entry, error) bool) {
-		if r.resumedBy == ResumedByCursor {
-			lost, more := r.follow(ctx, yield)
-			if !lost || !more {
-				return
-			}
+		entries := r.a.o.Service.Read
 
-			if err := r.fallBack(ctx); err != nil {
-				yield(auditlog.Entry{}, err)
-
-				return
+		if service, ok := r.a.o.Service.(auditlog.Resumer); ok && r.resumedBy == ResumedByCursor {
+			entries = func(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+				return service.Resume(ctx, *r.before, q, c)
 			}
 		}
 
-		for e, err := range r.a.o.Service.Read(ctx, r.query, &r.c) {
+		lost := false
+
+		for e, err := range entries(ctx, r.query, &r.c) {
+			if lost = r.resumedBy == ResumedByCursor && errors.Is(err, auditlog.ErrPositionLost); lost {
+				break
+			}
+
 			if r.unsettled = errors.Is(err, auditlog.ErrWindowNotSettled); r.unsettled {
 				return
 			}
@@ -477,49 +474,27 @@ func (r *run) read(ctx context.Context) iter.Seq2[auditlog.Entry, error] {
 				return
 			}
 		}
+
+		if lost {
+			r.fallBack(ctx, yield)
+		}
 	}
 }
 
-// follow yields what the cursor brings, and says whether the cursor is lost.
-func (r *run) follow(ctx context.Context, yield func(auditlog.Entry, error) bool) (lost, more bool) {
-	service, ok := r.a.o.Service.(auditlog.Resumer)
-	if !ok {
-		return true, true
-	}
-
-	for e, err := range service.Resume(ctx, *r.before, r.query, &r.c) {
-		if errors.Is(err, auditlog.ErrPositionLost) {
-			return true, true
-		}
-
-		if r.unsettled = errors.Is(err, auditlog.ErrWindowNotSettled); r.unsettled {
-			return false, false
-		}
-
-		if err == nil && r.known[e.ID] {
-			r.c.DuplicatesDropped++
-
-			continue
-		}
-
-		if !yield(e, err) || err != nil {
-			return false, false
-		}
-	}
-
-	return false, true
-}
-
-func (r *run) fallBack(ctx context.Context) error {
-	since := r.covered.Add(-r.a.o.Overlap)
-	if r.before.Since.Before(since) {
-		since = r.before.Since
-	}
+// fallBack yields what is new as if there were no cursor.
+func (r *run) fallBack(ctx context.Context, yield func(auditlog.Entry, error) bool) {
+	since := r.since()
 
 	r.resumedBy = ResumedByFallback
 	r.query.Window.Start = later(since, r.a.o.Start)
 
-	return r.settled().recall(ctx, since)
+	if err := r.settled().recall(ctx, since); err != nil {
+		yield(auditlog.Entry{}, err)
+
+		return
+	}
+
+	r.read(ctx)(yield)
 }
 
 // The size of a segment: bounds what is held in memory, and what a crash repeats.
@@ -537,7 +512,7 @@ const orderMargin = time.Minute
 func (r *run) add(ctx context.Context, e auditlog.Entry) error {
 	day := e.Time.UTC().Truncate(24 * time.Hour)
 
-	if r.current != nil && (!r.current.day.Equal(day) || r.current.count >= segmentEntries || r.current.data.Len() >= segmentBytes) {
+	if r.current != nil && (!r.current.day.Equal(day) || r.current.leaves.n >= segmentEntries || r.current.data.Len() >= segmentBytes) {
 		if err := r.write(ctx, false); err != nil {
 			return err
 		}
@@ -570,11 +545,7 @@ func (r *run) finish(ctx context.Context) error {
 		return errors.New("the reading ended without a statement")
 	}
 
-	if err := r.checkFuture(); err != nil {
-		return err
-	}
-
-	if err := r.settleGaps(); err != nil {
+	if err := r.end(); err != nil {
 		return err
 	}
 
@@ -604,9 +575,9 @@ func (a *Archive) committed() time.Time {
 // futureMargin is how far the clocks of a service's machines may differ.
 const futureMargin = 10 * time.Minute
 
-// checkFuture refuses an archive that covers what has not happened yet: whatever happens
-// until then would never be archived.
-func (r *run) checkFuture() error {
+// end looks at what a reading that has ended says. It refuses an archive that covers what
+// has not happened yet: whatever happens until then would never be archived.
+func (r *run) end() error {
 	now := r.c.Window.End.Add(r.a.o.SettleDelay)
 	if r.c.Window.End.IsZero() {
 		now = r.a.o.Clock()
@@ -616,7 +587,7 @@ func (r *run) checkFuture() error {
 		return fmt.Errorf("%w: it covers until %s, and the clock shows %s", ErrFuture, auditlog.FormatTime(r.a.committed()), auditlog.FormatTime(now))
 	}
 
-	return nil
+	return r.settleGaps()
 }
 
 // write makes the current segment part of the archive, or says that there is none. Only

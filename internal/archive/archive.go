@@ -32,7 +32,6 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -127,8 +126,8 @@ type Archive struct {
 var (
 	// ErrForeign means that something else lies at the destination.
 	ErrForeign = errors.New("the destination holds something else")
-	// ErrBroken means that the chain does not hold together.
-	ErrBroken = errors.New("the archive's chain is broken")
+	// ErrBroken means that the archive is not as it has to be.
+	ErrBroken = errors.New("the archive was altered or damaged")
 	// ErrSignature means that the checkpoint is not signed by the expected key.
 	ErrSignature = errors.New("the checkpoint is not signed by the expected key")
 	// ErrNoKey means that the checkpoint is signed and that no key is given to sign the
@@ -376,53 +375,6 @@ func (a *Archive) manifestAt(ctx context.Context, sequence int64) (*Manifest, er
 	}
 
 	return parseManifest(data, sequence)
-}
-
-// supplement returns what lies beside a segment.
-func (a *Archive) supplement(ctx context.Context, m *Manifest) (*Supplement, error) {
-	return readSupplement(ctx, a.o.Store, m)
-}
-
-func readSupplement(ctx context.Context, store durable.Store, m *Manifest) (*Supplement, error) {
-	data, err := readObject(ctx, store, m.Supplement, maxSupplement)
-	if err != nil {
-		return nil, err
-	}
-
-	s, err := parseSupplement(data)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrBroken, m.Supplement.Key, err)
-	}
-
-	return &s, nil
-}
-
-func parseSupplement(data []byte) (s Supplement, err error) {
-	if err := exactjson.Unmarshal(data, &s); err != nil {
-		return Supplement{}, fmt.Errorf("read a supplement: %w", err)
-	}
-
-	return s, nil
-}
-
-// readObject returns an object that is what a manifest says.
-func readObject(ctx context.Context, store durable.Store, o Object, limit int64) ([]byte, error) {
-	data, err := store.Read(ctx, o.Key, limit)
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid):
-		return nil, fmt.Errorf("%w: %s is missing", ErrBroken, o.Key)
-	case errors.Is(err, durable.ErrTooLarge), errors.Is(err, durable.ErrNotRegular):
-		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, o.Key, err)
-	case err != nil:
-		return nil, err
-	case !o.is(data):
-		number, _ := numberOf(o.Key)
-
-		return nil, fmt.Errorf("%w: %s is not what %s says", ErrBroken, o.Key, manifestName(number))
-	default:
-		return data, nil
-	}
 }
 
 // checkSource makes sure that the log is the one that was archived so far, as far as

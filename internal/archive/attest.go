@@ -245,78 +245,79 @@ type Stamped struct {
 
 // checkAttested holds what others have said against the checkpoints.
 func (v *verification) checkAttested() error {
-	var (
-		sizes  []int64
-		stamps []Stamped
-	)
+	cosigned, stamped := v.attestations(cosignedKey), v.attestations(timestampKey)
 
-	// What a checkpoint claims as its size can be far beyond what there is.
-	for _, size := range slices.Sorted(maps.Keys(v.checkpoints)) {
-		if v.there(cosignedKey(size)) || v.there(timestampKey(size)) {
-			sizes = append(sizes, size)
+	for _, err := range ahead(v.ctx, len(cosigned), objectsChecked, func(ctx context.Context, i int) (struct{}, error) {
+		return struct{}{}, v.checkCosigned(ctx, cosigned[i])
+	}) {
+		if err := v.note(err); err != nil {
+			return err
 		}
 	}
 
-	i := 0
-
-	for r, err := range ahead(v.ctx, len(sizes), objectsChecked, func(ctx context.Context, i int) (looked[*Stamped], error) {
-		return look(ctx, v, func(one *verification) (*Stamped, error) { return one.attested(v.checkpoints[sizes[i]], sizes[i]) })
+	for stamp, err := range ahead(v.ctx, len(stamped), objectsChecked, func(ctx context.Context, i int) (*Stamped, error) {
+		return v.checkStamp(ctx, stamped[i])
 	}) {
-		if err != nil {
+		if err := v.note(err); err != nil {
 			return err
 		}
 
-		v.takeOver(r.problems, r.named)
-
-		if r.value != nil {
-			stamps = append(stamps, *r.value)
+		if stamp != nil {
+			v.report.Timestamp = stamp
+			v.report.Timestamps++
 		}
-
-		i++
-	}
-
-	v.report.Timestamps = int64(len(stamps))
-	if len(stamps) > 0 {
-		v.report.Timestamp = &stamps[len(stamps)-1]
 	}
 
 	return v.checkQuorum()
 }
 
-// attested looks at what others have said of one checkpoint.
-func (v *verification) attested(p *point, size int64) (*Stamped, error) {
-	if key := cosignedKey(size); v.there(key) {
-		data, err := v.read(key, size, maxSmall)
-		if err != nil {
-			return nil, err
-		}
+// attestations are the checkpoints of which there is one of a kind, in order. What a
+// checkpoint claims as its size can be far beyond what there is.
+func (v *verification) attestations(key func(size int64) string) []*point {
+	var points []*point
 
-		switch {
-		case data == nil || p == nil:
-		case len(data) == len(p.note) || !strings.HasPrefix(string(data), p.note):
-			v.found(FindingAltered, key, size, "it is not "+checkpointKeyOf(size)+" with further signatures")
-		default:
-			if _, err := cosignaturesOn(string(data), v.o.Witnesses); err != nil {
-				v.found(FindingSignature, key, size, "a signature on it cannot be read, or is not by the witness that it names")
-			}
+	for _, size := range slices.Sorted(maps.Keys(v.checkpoints)) {
+		if v.there(key(size)) {
+			v.named[key(size)] = true
+			points = append(points, v.checkpoints[size])
 		}
 	}
 
+	return points
+}
+
+func (v *verification) checkCosigned(ctx context.Context, p *point) error {
+	size := p.Tree.N
+	key := cosignedKey(size)
+
+	data, err := readKey(ctx, v.store, key, size, maxSmall)
+	if err != nil {
+		return err
+	}
+
+	if len(data) == len(p.note) || !strings.HasPrefix(string(data), p.note) {
+		return &fault{FindingAltered, key, size, "it is not " + checkpointKeyOf(size) + " with further signatures"}
+	}
+
+	if _, err := cosignaturesOn(string(data), v.o.Witnesses); err != nil {
+		return &fault{FindingSignature, key, size, "a signature on it cannot be read, or is not by the witness that it names"}
+	}
+
+	return nil
+}
+
+func (v *verification) checkStamp(ctx context.Context, p *point) (*Stamped, error) {
+	size := p.Tree.N
 	key := timestampKey(size)
-	if !v.there(key) {
-		return nil, nil //nolint:nilnil // There is none.
-	}
 
-	data, err := v.read(key, size, maxSmall)
-	if err != nil || data == nil || p == nil {
+	data, err := readKey(ctx, v.store, key, size, maxSmall)
+	if err != nil {
 		return nil, err
 	}
 
 	stamp, err := witness.CheckStamp(data, []byte(p.note), v.o.TimestampRoots)
 	if err != nil {
-		v.found(FindingSignature, key, size, err.Error())
-
-		return nil, nil //nolint:nilnil // Reported here.
+		return nil, &fault{FindingSignature, key, size, err.Error()}
 	}
 
 	return &Stamped{Sequence: size, Time: stamp.Time, By: stamp.By}, nil

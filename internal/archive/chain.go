@@ -10,13 +10,9 @@ import (
 	"io/fs"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -41,11 +37,11 @@ type terms struct {
 
 // chain is an archive whose manifests have all been read and are those of its log.
 type chain struct {
-	service string
-	// start is how far back it goes, and covered up to when it does where there is no
-	// manifest yet.
-	start, covered time.Time
-	links          []link
+	point *point
+	tree  tree
+	// log is that of the point, nil in a verification.
+	log   *merkle
+	links []link
 	// head and last are of the last manifest, empty and nil where there is none.
 	head Head
 	last *Manifest
@@ -54,6 +50,8 @@ type chain struct {
 	// gaps are what the archive holds nothing about, but for what lies before its
 	// start and after its end, in the order of the segments.
 	gaps []auditlog.Window
+	// known are the terms of the links.
+	known map[string]*terms
 }
 
 // readChain reads every manifest of the newest checkpoint and makes sure that they are
@@ -71,61 +69,48 @@ func readChain(ctx context.Context, points points) (*chain, error) {
 		return nil, ErrNone
 	}
 
-	b := chainBuilder{c: chain{service: last.service(), start: last.Covered.Start, covered: last.Covered.End}, known: map[string]*terms{}}
+	c := newChain(last)
 
-	for manifest, err := range leavesOf(ctx, points, last) {
-		if err == nil {
-			err = b.add(manifest)
-		}
-
-		if err != nil && points.outgrown(ctx, last, err) {
-			return readChain(ctx, points)
-		}
-
-		if err != nil {
-			return nil, err
-		}
+	err = c.read(ctx, points)
+	if err != nil && points.outgrown(ctx, last, err) {
+		return readChain(ctx, points)
 	}
 
-	return &b.c, nil
+	return c, err
 }
 
-// leavesOf yields the manifests of a checkpoint, in order. That they are those of its
-// log is known once the last one has come: the error that says so is the last.
-func leavesOf(ctx context.Context, points points, p *point) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		var hashes storedHashes
+func newChain(p *point) *chain { return &chain{point: p, known: map[string]*terms{}} }
 
-		n := int64(0)
+// read adds the manifests of the checkpoint.
+func (c *chain) read(ctx context.Context, points points) error {
+	c.log = &merkle{Tree: c.point.Tree, store: points.store, hashes: &c.tree.hashes}
 
-		for bundle, err := range bundlesOf(ctx, points, p) {
-			if err != nil {
-				yield(nil, err)
-
-				return
-			}
-
-			for _, manifest := range bundle {
-				added, err := tlog.StoredHashes(n, manifest, &hashes)
-				if err != nil {
-					yield(nil, fmt.Errorf("hash the manifests: %w", err))
-
-					return
-				}
-
-				hashes = append(hashes, added...)
-				n++
-
-				if !yield(manifest, nil) {
-					return
-				}
-			}
+	for bundle, err := range bundlesOf(ctx, points, c.point) {
+		if err != nil {
+			return err
 		}
 
-		if root, err := tlog.TreeHash(n, &hashes); err != nil || root != p.Tree.Hash {
-			yield(nil, fmt.Errorf("%w: its manifests are not those of %s", ErrBroken, checkpointKeyOf(p.Tree.N)))
+		c.log.edge = bundle
+
+		for _, text := range bundle {
+			c.tree.add(text)
+
+			m, err := parseManifest(text, c.head.Sequence+1)
+			if err == nil {
+				err = c.add(m, text)
+			}
+
+			if err != nil {
+				return err
+			}
 		}
 	}
+
+	if c.tree.n != c.point.Tree.N || c.tree.root() != c.point.Tree.Hash {
+		return fmt.Errorf("%w: its manifests are not those of %s", ErrBroken, checkpointKeyOf(c.point.Tree.N))
+	}
+
+	return nil
 }
 
 // bundlesOf yields the manifests bundle by bundle. The last bundle can be missing after a
@@ -155,99 +140,64 @@ func bundlesOf(ctx context.Context, points points, p *point) iter.Seq2[[][]byte,
 	})
 }
 
-// chainBuilder makes links of manifests.
-type chainBuilder struct {
-	c       chain
-	known   map[string]*terms
-	covered time.Time
-}
+// add holds a manifest against those before it.
+func (c *chain) add(m *Manifest, text []byte) error {
+	fail := func(what string) error { return manifestFault(text, m.Sequence, what) }
 
-func (b *chainBuilder) add(data []byte) error {
-	m, err := parseManifest(data, b.c.head.Sequence+1)
-	if err != nil {
-		return err
-	}
-
-	fail := func(what string) error { return fmt.Errorf("%w: %s %s", ErrBroken, manifestName(m.Sequence), what) }
-
-	total := int64(0)
-	if b.c.last != nil {
-		total = b.c.last.TotalCount
-	} else {
-		b.covered = m.Start
+	total, covered := int64(0), m.Start
+	if c.last != nil {
+		total, covered = c.last.TotalCount, c.links[len(c.links)-1].covers.End
 	}
 
 	if m.Segment != nil {
 		total += m.Segment.EntryCount
 	}
 
+	source := export.Kept(m.Source, m.Redaction)
+
 	switch {
-	case m.Previous != b.c.head.SHA256:
+	case m.Previous != c.head.SHA256:
 		return fail("does not follow the one before")
-	case m.Service != b.c.service:
-		return fail("is of " + m.Service + ", not of " + b.c.service)
-	case b.c.source.Differs(export.Kept(m.Source, m.Redaction)):
-		return fail(fmt.Sprintf("is of the log of %s, not of %s", m.Source, b.c.source))
+	case m.Service != c.point.service():
+		return fail("is of " + m.Service + ", not of " + c.point.service())
+	case c.source.Differs(source):
+		return fail(fmt.Sprintf("is of the log of %s, not of %s", m.Source, c.source))
 	case m.TotalCount != total:
 		return fail("counts entries that are not there")
-	case !strings.HasPrefix(m.Supplement.Key, supplementsPrefix+numbered(m.Sequence)):
-		return fail("names a supplement that is not its own")
 	}
 
-	if what := m.Segment.wrong(m); what != "" {
+	if what := m.wrong(); what != "" {
 		return fail(what)
 	}
 
-	l := link{sequence: m.Sequence, segment: m.Segment}
-	if l.terms, err = b.terms(m); err != nil {
+	terms, err := c.terms(m)
+	if err != nil {
 		return err
 	}
 
-	// The last segments of a run can be of late entries, which cover less.
-	l.covers = auditlog.Window{Start: b.covered, End: later(b.covered, m.CoveredUntil)}
-	b.covered = l.covers.End
-
 	if m.Gap != nil {
-		b.c.gaps = append(b.c.gaps, auditlog.Window{Start: m.Gap.From, End: m.Gap.To})
+		c.gaps = append(c.gaps, auditlog.Window{Start: m.Gap.From, End: m.Gap.To})
 	}
 
-	b.c.source, b.c.start = b.c.source.Then(export.Kept(m.Source, m.Redaction)), m.Start
-	b.c.links, b.c.last, b.c.head = append(b.c.links, l), m, Head{Sequence: m.Sequence, SHA256: sum(data)}
+	// The last segments of a run can be of late entries, which cover less.
+	c.links = append(c.links, link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, terms})
+	c.source = c.source.Then(source)
+	c.last, c.head = m, Head{Sequence: m.Sequence, SHA256: sum(text)}
 
 	return nil
 }
 
-// wrong says what no run could have written, "" where there is nothing.
-func (s *Segment) wrong(m *Manifest) string {
-	if s == nil {
-		return ""
-	}
-
-	lastDay := s.Until.Add(-time.Nanosecond)
-
-	switch {
-	case !isSegmentOf(s.Key, m.Sequence), durable.CheckKey(s.Key) != nil:
-		return "names a segment that is not its own"
-	case !s.From.Before(s.Until), !strings.HasPrefix(s.Key, partition(m.Service, s.From)), !strings.HasPrefix(s.Key, partition(m.Service, lastDay)):
-		return "names times that are not of its segment's day"
-	case s.EntryCount < 1, s.EntryCount > segmentEntries:
-		return "counts entries as no segment can hold them"
-	default:
-		return ""
-	}
-}
-
-func (b *chainBuilder) terms(m *Manifest) (*terms, error) {
+func (c *chain) terms(m *Manifest) (*terms, error) {
 	key, err := json.Marshal([]any{m.Filters, m.Redaction})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, manifestName(m.Sequence), err)
 	}
 
-	if b.known[string(key)] == nil {
-		b.known[string(key)] = &terms{filters: m.Filters, redaction: m.Redaction}
+	if c.known[string(key)] == nil {
+		c.known[string(key)] = &terms{filters: m.Filters, redaction: m.Redaction}
 	}
 
-	return b.known[string(key)], nil
+	return c.known[string(key)], nil
 }
 
 // unknown returns the parts of the window that the archive holds nothing about, in
@@ -255,19 +205,17 @@ func (b *chainBuilder) terms(m *Manifest) (*terms, error) {
 // archived.
 func (c *chain) unknown(w auditlog.Window) []auditlog.Window {
 	parts := slices.Clone(c.gaps)
-	parts = append(parts, auditlog.Window{Start: w.Start, End: c.start})
+	start, end := c.point.Covered.Start, c.point.Covered.End
 
-	switch {
-	case c.last == nil:
-		parts = append(parts, auditlog.Window{Start: c.covered, End: w.End})
-	case c.last.complete():
-		parts = append(parts, c.last.openGaps()...)
-		parts = append(parts, auditlog.Window{Start: c.last.ReadUntil, End: w.End})
-	default:
-		parts = append(parts, auditlog.Window{Start: c.last.CoveredUntil, End: w.End})
+	if c.last != nil {
+		start, end = c.last.Start, c.last.CoveredUntil
+
+		if c.last.complete() {
+			parts, end = append(parts, c.last.openGaps()...), c.last.ReadUntil
+		}
 	}
 
-	return union(parts, w)
+	return union(append(parts, auditlog.Window{Start: w.Start, End: start}, auditlog.Window{Start: end, End: w.End}), w)
 }
 
 // union clips the parts to the window, sorts them and joins those that touch.

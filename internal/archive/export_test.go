@@ -5,10 +5,12 @@ package archive
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 )
 
@@ -68,4 +70,30 @@ func (c Checkpoint) signed(signer note.Signer) ([]byte, error) {
 	}
 
 	return text, nil
+}
+
+// Entries yields what is archived, segment by segment, once the manifests have been
+// found to be those of the log. An entry is yielded only when its segment is what its
+// manifest says.
+func Entries(ctx context.Context, store durable.Store) iter.Seq2[auditlog.Entry, error] {
+	return func(yield func(auditlog.Entry, error) bool) {
+		c, err := readChain(ctx, points{store: store})
+		if err != nil {
+			yield(auditlog.Entry{}, err)
+
+			return
+		}
+
+		for _, l := range c.links {
+			if l.segment == nil {
+				continue
+			}
+
+			for e, err := range entriesOf(ctx, store, l.segment, l.sequence) {
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }

@@ -43,13 +43,48 @@ type merkle struct {
 }
 
 // emptyRoot is the root of a tree without leaves.
-func emptyRoot() tlog.Hash {
-	root, err := tlog.TreeHash(0, nil)
+func emptyRoot() tlog.Hash { return (&tree{}).root() }
+
+// tree is a Merkle tree as RFC 6962 has it, held in memory.
+type tree struct {
+	n      int64
+	hashes storedHashes
+}
+
+func (t *tree) add(leaf []byte) {
+	added, err := tlog.StoredHashes(t.n, leaf, &t.hashes)
 	if err != nil {
-		panic(err) // There is nothing to read.
+		panic(err) // All hashes are at hand.
+	}
+
+	t.hashes, t.n = append(t.hashes, added...), t.n+1
+}
+
+func (t *tree) root() tlog.Hash {
+	root, err := tlog.TreeHash(t.n, &t.hashes)
+	if err != nil {
+		panic(err) // All hashes are at hand.
 	}
 
 	return root
+}
+
+// storedHashes are the hashes of a tree in the order of tlog.
+type storedHashes []tlog.Hash
+
+// ReadHashes implements tlog.HashReader.
+func (s *storedHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	all := make([]tlog.Hash, len(indexes))
+
+	for i, index := range indexes {
+		if index < 0 || index >= int64(len(*s)) {
+			return nil, fmt.Errorf("there is no hash %d", index)
+		}
+
+		all[i] = (*s)[index]
+	}
+
+	return all, nil
 }
 
 // openMerkle returns the log that the tree is of, having made sure that the last bundle
@@ -281,31 +316,19 @@ type newer struct {
 // ReadHashes implements tlog.HashReader.
 func (r *newer) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	all := make([]tlog.Hash, len(indexes))
+	added := func(index int64) bool { return index >= r.from }
 
-	var (
-		rest   []int64
-		places []int
-	)
-
-	for i, index := range indexes {
-		if at := index - r.from; at >= 0 && at < int64(len(r.hashes)) {
-			all[i] = r.hashes[at]
-		} else {
-			rest, places = append(rest, index), append(places, i)
-		}
-	}
-
-	if len(rest) == 0 {
-		return all, nil
-	}
-
-	hashes, err := r.older.ReadHashes(rest)
+	older, err := r.older.ReadHashes(slices.DeleteFunc(slices.Clone(indexes), added))
 	if err != nil {
 		return nil, err //nolint:wrapcheck // It is one of ours, or passed on as such.
 	}
 
-	for i, h := range hashes {
-		all[places[i]] = h
+	for i, index := range indexes {
+		if added(index) {
+			all[i] = r.hashes[index-r.from]
+		} else {
+			all[i], older = older[0], older[1:]
+		}
 	}
 
 	return all, nil
@@ -390,12 +413,12 @@ func bundleKey(n int64, width int) string {
 
 // readBundle returns the first manifests of a bundle, as many as width says.
 func readBundle(ctx context.Context, store durable.Store, n int64, width int) ([][]byte, error) {
-	key := bundleKey(n, width)
+	key, whole := bundleKey(n, width), width
 
 	data, err := store.Read(ctx, key, maxBundle)
 	if errors.Is(err, fs.ErrNotExist) && width < bundleWidth {
-		if whole, fullErr := store.Read(ctx, bundleKey(n, bundleWidth), maxBundle); fullErr == nil {
-			key, data, err = bundleKey(n, bundleWidth), whole, nil
+		if full, fullErr := store.Read(ctx, bundleKey(n, bundleWidth), maxBundle); fullErr == nil {
+			key, whole, data, err = bundleKey(n, bundleWidth), bundleWidth, full, nil
 		}
 	}
 
@@ -403,9 +426,9 @@ func readBundle(ctx context.Context, store durable.Store, n int64, width int) ([
 		return nil, err
 	}
 
-	manifests, err := decodeBundle(data)
-	if err != nil || len(manifests) < width {
-		return nil, fmt.Errorf("%w: %s is no bundle of %d manifests", ErrBroken, key, width)
+	manifests, err := decodeBundle(key, data, whole)
+	if err != nil {
+		return nil, err
 	}
 
 	return manifests[:width], nil
@@ -423,23 +446,24 @@ func encodeBundle(manifests [][]byte) []byte {
 	return b
 }
 
-func decodeBundle(data []byte) ([][]byte, error) {
+// decodeBundle returns the manifests of a bundle, which has to hold as many as its key
+// says.
+func decodeBundle(key string, data []byte, width int) ([][]byte, error) {
 	const prefix = 2
 
-	var manifests [][]byte
+	manifests := make([][]byte, 0, width)
 
-	for len(data) > 0 {
-		if len(data) < prefix || len(manifests) == bundleWidth {
-			return nil, errors.New("not a bundle")
+	for rest := data; len(rest) >= prefix; {
+		size := prefix + int(binary.BigEndian.Uint16(rest))
+		if len(rest) < size || len(manifests) == width {
+			break
 		}
 
-		size := prefix + int(binary.BigEndian.Uint16(data))
-		if len(data) < size {
-			return nil, errors.New("not a bundle: it ends within a manifest")
+		manifests, rest = append(manifests, rest[prefix:size]), rest[size:]
+		if len(rest) == 0 && len(manifests) == width {
+			return manifests, nil
 		}
-
-		manifests, data = append(manifests, data[prefix:size]), data[size:]
 	}
 
-	return manifests, nil
+	return nil, &fault{FindingAltered, key, 0, fmt.Sprintf("it is no bundle of %d manifests", width)}
 }

@@ -9,9 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
@@ -106,10 +108,10 @@ type Segment struct {
 }
 
 // Supplement is what lies beside a segment, under a key that holds its hash, which
-// makes it as certain as its manifest.
+// makes it as certain as its manifest. Whoever has it can test guesses: with the secret,
+// of what entries say, and with the ordinals, of what records were before redaction.
 type Supplement struct {
-	// Secret makes the salts of the segment's entries, base64. Whoever has it can test
-	// guesses of what entries say against their hashes.
+	// Secret makes the salts of the segment's entries, base64.
 	Secret []byte `json:"secret"`
 	// First and Last are the oldest and the newest entry, nil where there is none.
 	First *EntryRef `json:"first_entry"`
@@ -235,21 +237,45 @@ func supplementKey(sequence int64, data []byte) string {
 // manifestName is what errors call a manifest.
 func manifestName(sequence int64) string { return fmt.Sprintf("manifest %d", sequence) }
 
+func manifestFault(text []byte, sequence int64, what string) error {
+	return &fault{FindingAltered, manifestKey(sequence, text), sequence, manifestName(sequence) + " " + what}
+}
+
 // parseManifest reads the manifest of a number, 0 for any. What later versions add is
 // left alone.
 func parseManifest(data []byte, sequence int64) (*Manifest, error) {
 	m := &Manifest{}
 	if err := exactjson.Unmarshal(data, m); err != nil {
-		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrBroken, manifestName(sequence), err)
+		return nil, manifestFault(data, sequence, "cannot be read: "+err.Error())
 	}
 
 	switch {
 	case m.Version != manifestVersion:
-		return nil, fmt.Errorf("%w: %s is of version %d, which is not known", ErrBroken, manifestName(sequence), m.Version)
+		return nil, manifestFault(data, sequence, fmt.Sprintf("is of version %d, which is not known", m.Version))
 	case sequence != 0 && m.Sequence != sequence:
-		return nil, fmt.Errorf("%w: %s says that it is manifest %d", ErrBroken, manifestName(sequence), m.Sequence)
+		return nil, manifestFault(data, sequence, fmt.Sprintf("says that it is manifest %d", m.Sequence))
 	default:
 		return m, nil
+	}
+}
+
+// wrong says what no run could have written into the manifest, "" where there is nothing.
+func (m *Manifest) wrong() string {
+	s := m.Segment
+
+	switch {
+	case !strings.HasPrefix(m.Supplement.Key, supplementsPrefix+numbered(m.Sequence)):
+		return "names a supplement that is not its own"
+	case s == nil:
+		return ""
+	case !isSegmentOf(s.Key, m.Sequence), durable.CheckKey(s.Key) != nil:
+		return "names a segment that is not its own"
+	case !s.From.Before(s.Until), !strings.HasPrefix(s.Key, partition(m.Service, s.From)), !strings.HasPrefix(s.Key, partition(m.Service, s.Until.Add(-1))):
+		return "names times that are not of its segment's day"
+	case s.EntryCount < 1, s.EntryCount > segmentEntries:
+		return "counts entries as no segment can hold them"
+	default:
+		return ""
 	}
 }
 

@@ -72,41 +72,22 @@ type Proven struct {
 // c2sp.org/tlog-proof, which shows no other entry. Where several entries have the id, it
 // is of the first.
 func Prove(ctx context.Context, store durable.Store, verifiers []note.Verifier, id string) ([]byte, error) {
-	points := points{store, verifiers}
+	// Nothing is proven before all manifests have been found to be those of the log.
+	c, err := readChain(ctx, points{store, verifiers})
+	if errors.Is(err, ErrNone) {
+		err = fmt.Errorf("%w at %s", err, store)
+	}
 
-	last, _, err := points.newest(ctx)
 	if err != nil {
 		return nil, err
 	}
 
-	if last == nil {
-		return nil, fmt.Errorf("%w at %s", ErrNone, store)
-	}
+	var found *inclusion
 
-	var (
-		hashes storedHashes
-		found  *inclusion
-		number int64
-	)
-
-	// Nothing is proven before all manifests have been found to be those of the log.
-	for manifest, err := range leavesOf(ctx, points, last) {
+	for number := int64(1); number <= c.log.N && found == nil; number++ {
+		manifest, err := c.log.leaf(ctx, number)
 		if err != nil {
 			return nil, err
-		}
-
-		n := number
-		number++
-
-		added, err := tlog.StoredHashes(n, manifest, &hashes)
-		if err != nil {
-			return nil, fmt.Errorf("hash the manifests: %w", err)
-		}
-
-		hashes = append(hashes, added...)
-
-		if found != nil {
-			continue
 		}
 
 		if found, err = include(ctx, store, manifest, number, id); err != nil {
@@ -123,17 +104,17 @@ func Prove(ctx context.Context, store durable.Store, verifiers []note.Verifier, 
 		return nil, err
 	}
 
-	path, err := tlog.ProveRecord(last.Tree.N, m.Sequence-1, &hashes)
+	path, err := tlog.ProveRecord(c.log.N, m.Sequence-1, c.log.hashes)
 	if err != nil {
 		return nil, fmt.Errorf("prove manifest %d: %w", m.Sequence, err)
 	}
 
-	cosigned, err := readCosigned(ctx, store, last)
+	cosigned, err := readCosigned(ctx, store, c.point)
 	if err != nil {
 		return nil, err
 	}
 
-	return encodeProof(found, m.Sequence-1, path, cmp.Or(cosigned, last.note))
+	return encodeProof(found, m.Sequence-1, path, cmp.Or(cosigned, c.point.note))
 }
 
 // include looks for the entry in the segment of a manifest. It returns nil where it is not
@@ -153,7 +134,7 @@ func include(ctx context.Context, store durable.Store, manifest []byte, number i
 
 	var found *inclusion
 
-	for e, err := range entriesOf(ctx, store, m.Segment) {
+	for e, err := range entriesOf(ctx, store, m.Segment, m.Sequence) {
 		if err != nil {
 			return nil, err
 		}
@@ -178,12 +159,7 @@ func include(ctx context.Context, store durable.Store, manifest []byte, number i
 		return nil, nil //nolint:nilnil // It is not in this segment.
 	}
 
-	root, err := l.root()
-	if err == nil && hex.EncodeToString(root[:]) != m.Segment.EntriesRoot {
-		err = fmt.Errorf("%w: the entries of %s do not have the root that %s says", ErrBroken, m.Segment.Key, manifestName(number))
-	}
-
-	if err != nil {
+	if err := l.check(m.Segment, number); err != nil {
 		return nil, err
 	}
 

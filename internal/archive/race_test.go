@@ -4,6 +4,7 @@ package archive_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -89,5 +90,10 @@ func TestReadersAreOvertaken(t *testing.T) {
 
 		store = &overtaken{memory: f.store, at: at, meanwhile: grow}
 		checkVerifies(t, store, archive.VerifyOptions{})
+
+		store = &overtaken{memory: f.store, at: at, meanwhile: grow}
+		if _, err := archive.Prove(t.Context(), store, nil, "no such entry"); !errors.Is(err, archive.ErrNoEntry) {
+			t.Errorf("prove, before step %d: %v", at, err)
+		}
 	}
 }

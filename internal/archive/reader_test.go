@@ -282,7 +282,7 @@ func TestReaderRefusesForgeries(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	const at = "read the archive at memory: the archive's chain is broken: "
+	const at = "read the archive at memory: the archive was altered or damaged: "
 
 	segment := func(sequence int) string { return f.store.keyOf(t, "entries/", sequence) }
 	day := func(clock string) time.Time {

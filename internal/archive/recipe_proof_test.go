@@ -127,7 +127,7 @@ func (w *proofWorld) prove(t *testing.T, id string) (proof, want string) {
 		t.Fatal(err)
 	}
 
-	p, err := archive.VerifyProof(data, w.verifiers, "")
+	p, err := archive.VerifyProof(data, archive.VerifyOptions{Verifiers: w.verifiers})
 	if err != nil {
 		t.Fatal(err)
 	}

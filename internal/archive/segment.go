@@ -4,6 +4,7 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,9 +15,8 @@ import (
 	"iter"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -26,7 +26,6 @@ type segment struct {
 	day     time.Time
 	data    bytes.Buffer
 	encoder export.Encoder
-	count   int64
 	oldest  time.Time
 	newest  time.Time
 	leaves  *leaves
@@ -61,15 +60,13 @@ func newSegment(day time.Time, format export.Format, compression export.Compress
 func (s *segment) add(e *auditlog.Entry) error {
 	ref := EntryRef{ID: e.ID, Time: auditlog.FormatTime(e.Time)}
 
-	if s.count == 0 || before(ref, *s.supplement.First) {
+	if s.supplement.First == nil || before(ref, *s.supplement.First) {
 		s.supplement.First, s.oldest = &ref, e.Time
 	}
 
-	if s.count == 0 || before(*s.supplement.Last, ref) {
+	if s.supplement.Last == nil || before(*s.supplement.Last, ref) {
 		s.supplement.Last, s.newest = &ref, e.Time
 	}
-
-	s.count++
 
 	if err := s.leaves.add(e); err != nil {
 		return err
@@ -89,33 +86,90 @@ func (s *segment) close() (Segment, error) {
 		return Segment{}, err
 	}
 
-	root, err := s.leaves.root()
-	if err != nil {
-		return Segment{}, err
-	}
-
+	root := s.leaves.root()
 	s.described.Object = objectOf("", s.data.Bytes())
-	s.described.EntryCount, s.described.EntriesRoot = s.count, hex.EncodeToString(root[:])
-	s.described.From = s.oldest.UTC().Truncate(time.Minute)
-	s.described.Until = s.newest.UTC().Truncate(time.Minute).Add(time.Minute)
+	s.described.EntryCount, s.described.EntriesRoot = s.leaves.n, hex.EncodeToString(root[:])
+	s.described.From, s.described.Until = minutes(s.oldest, s.newest)
 
 	return s.described, nil
 }
 
-// holds says whether an entry of that time can be in the segment.
-func (s *Segment) holds(t time.Time) bool { return !t.Before(s.From) && t.Before(s.Until) }
-
-// decodeSegment reads a segment's entries back.
-func decodeSegment(data []byte, s *Segment) iter.Seq2[auditlog.Entry, error] {
-	return export.Decode(bytes.NewReader(data), int64(len(data)), s.Format, export.DecoderOptions{Compression: s.Compression})
+// minutes are the whole minutes around the times of entries.
+func minutes(oldest, newest time.Time) (from, until time.Time) {
+	return oldest.UTC().Truncate(time.Minute), newest.UTC().Truncate(time.Minute).Add(time.Minute)
 }
 
-// leaves are the hashes of a segment's entries, of which a Merkle tree is made as RFC
-// 6962 has it.
+// decode yields the entries of a file that is the segment of a manifest, and makes sure
+// that they are as many as it counts and of the times that it names.
+func (s *Segment) decode(data []byte, sequence int64) iter.Seq2[auditlog.Entry, error] {
+	return func(yield func(auditlog.Entry, error) bool) {
+		fail := func(f Finding, detail string) { yield(auditlog.Entry{}, &fault{f, s.Key, sequence, detail}) }
+
+		var (
+			n              int64
+			oldest, newest time.Time
+		)
+
+		for e, err := range export.Decode(bytes.NewReader(data), int64(len(data)), s.Format, export.DecoderOptions{Compression: s.Compression}) {
+			if err != nil {
+				fail(FindingUnreadable, err.Error())
+
+				return
+			}
+
+			if n == s.EntryCount {
+				fail(FindingAltered, fmt.Sprintf("it holds more than the %d entries that %s says", s.EntryCount, manifestName(sequence)))
+
+				return
+			}
+
+			if n == 0 || e.Time.Before(oldest) {
+				oldest = e.Time
+			}
+
+			newest = later(newest, e.Time)
+			n++
+
+			if !yield(e, nil) {
+				return
+			}
+		}
+
+		if n != s.EntryCount {
+			fail(FindingAltered, fmt.Sprintf("it holds %d entries where %s says %d", n, manifestName(sequence), s.EntryCount))
+
+			return
+		}
+
+		if from, until := minutes(oldest, newest); !from.Equal(s.From) || !until.Equal(s.Until) {
+			fail(FindingAltered, "it holds entries of other times than "+manifestName(sequence)+" says")
+		}
+	}
+}
+
+// entriesOf yields the entries of a segment that is what its manifest says.
+func entriesOf(ctx context.Context, store durable.Store, s *Segment, sequence int64) iter.Seq2[auditlog.Entry, error] {
+	return func(yield func(auditlog.Entry, error) bool) {
+		data, err := readObject(ctx, store, s.Object, sequence, maxSegment)
+		if err != nil {
+			yield(auditlog.Entry{}, err)
+
+			return
+		}
+
+		for e, err := range s.decode(data, sequence) {
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// leaves are the hashes of a segment's entries, of which a Merkle tree is made.
 type leaves struct {
+	tree
+
 	secret []byte
-	hashes storedHashes
-	n      int64
 	line   bytes.Buffer
 	lines  export.Encoder
 }
@@ -129,13 +183,16 @@ func (l *leaves) add(e *auditlog.Entry) error {
 		return err
 	}
 
-	hashes, err := tlog.StoredHashes(l.n, append(entrySalt(l.secret, l.n), line...), &l.hashes)
-	if err != nil {
-		return fmt.Errorf("hash an entry: %w", err)
-	}
+	l.tree.add(append(entrySalt(l.secret, l.n), line...))
 
-	l.hashes = append(l.hashes, hashes...)
-	l.n++
+	return nil
+}
+
+// check makes sure that the entries of a segment have the root that its manifest says.
+func (l *leaves) check(s *Segment, sequence int64) error {
+	if root := l.root(); hex.EncodeToString(root[:]) != s.EntriesRoot {
+		return &fault{FindingAltered, s.Key, sequence, "its entries do not have the root that " + manifestName(sequence) + " says"}
+	}
 
 	return nil
 }
@@ -167,15 +224,6 @@ func (l *leaves) canonical(e *auditlog.Entry) ([]byte, error) {
 	return bytes.TrimSuffix(l.line.Bytes(), []byte("\n")), err
 }
 
-func (l *leaves) root() (tlog.Hash, error) {
-	root, err := tlog.TreeHash(l.n, &l.hashes)
-	if err != nil {
-		return root, fmt.Errorf("hash the entries: %w", err)
-	}
-
-	return root, nil
-}
-
 // entrySalt is what stands before an entry in its leaf, so that nobody who sees the
 // hash can test guesses of what the entry says.
 func entrySalt(secret []byte, n int64) []byte {
@@ -183,22 +231,4 @@ func entrySalt(secret []byte, n int64) []byte {
 	_ = binary.Write(h, binary.BigEndian, n) // It never fails.
 
 	return h.Sum(nil)
-}
-
-// storedHashes are the hashes of a tree in the order of tlog.
-type storedHashes []tlog.Hash
-
-// ReadHashes implements tlog.HashReader.
-func (s *storedHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	all := make([]tlog.Hash, len(indexes))
-
-	for i, index := range indexes {
-		if index < 0 || index >= int64(len(*s)) {
-			return nil, fmt.Errorf("there is no hash %d", index)
-		}
-
-		all[i] = (*s)[index]
-	}
-
-	return all, nil
 }

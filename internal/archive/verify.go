@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -80,6 +81,8 @@ type Report struct {
 	CoveredUntil string `json:"covered_until"`
 	// Gaps lists what was lost and accepted as lost.
 	Gaps []Gap `json:"gaps"`
+	// Protection says what keeps the objects that were read from being changed.
+	Protection []Protected `json:"protection"`
 	// Problems are in the order of the archive, the first one first.
 	Problems []Problem `json:"problems"`
 	// NotChecked says in sentences what nobody could check, and what it takes.
@@ -105,6 +108,8 @@ type VerifyOptions struct {
 	// TimestampRoots are the certificates to which those of time stamps have to lead; the
 	// newest checkpoint must have one. With nil there may be any, and none.
 	TimestampRoots *x509.CertPool
+	// Now is what the caller's clock shows: a protection that has ended by then is none.
+	Now time.Time
 }
 
 // Verify looks at every byte of an archive. An error means that looking itself
@@ -113,7 +118,8 @@ func Verify(ctx context.Context, store durable.Store, o VerifyOptions) (*Report,
 	const mostPasses = 3
 
 	for pass := 1; ; pass++ {
-		v := &verification{ctx: ctx, store: store, o: o, objects: map[string]durable.Object{}, named: map[string]bool{}}
+		objects := map[string]durable.Object{}
+		v := &verification{ctx: ctx, store: &listed{Store: store, objects: objects, protections: map[string]durable.Protection{}}, o: o, objects: objects, named: map[string]bool{}}
 
 		report, err := v.run()
 		if err != nil || report.Valid || pass == mostPasses {
@@ -127,9 +133,39 @@ func Verify(ctx context.Context, store durable.Store, o VerifyOptions) (*Report,
 	}
 }
 
+// listed is a store as its listing shows it: what is not listed is not there, though a
+// link may lead to it. It remembers what protects the objects that were read.
+type listed struct {
+	durable.Store
+
+	objects map[string]durable.Object
+
+	mu          sync.Mutex
+	protections map[string]durable.Protection
+}
+
+// Read implements durable.Store.
+func (l *listed) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
+	if _, ok := l.objects[key]; !ok {
+		return nil, fs.ErrNotExist
+	}
+
+	data, p, err := durable.ReadProtected(ctx, l.Store, key, limit)
+	if err != nil {
+		return nil, err
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	l.protections[key] = p
+
+	return data, nil
+}
+
 type verification struct {
 	ctx     context.Context //nolint:containedctx // One call's worth of state.
-	store   durable.Store
+	store   *listed
 	o       VerifyOptions
 	objects map[string]durable.Object
 	// named are the objects that the log leads to.
@@ -139,9 +175,13 @@ type verification struct {
 	// checkpoints are those that could be read, by their sizes, and last is the newest.
 	checkpoints map[int64]*point
 	last        *point
-	leaves      [][]byte
-	hashes      storedHashes
-	manifests   []*Manifest
+	// leaves are the manifests of the log as far as they were found, and manifests what
+	// they say, nil where one cannot be read.
+	leaves    [][]byte
+	manifests []*Manifest
+	// chain has the tree of all leaves, and of the manifests those up to the first that does
+	// not fit.
+	chain *chain
 }
 
 func (v *verification) size() int64 {
@@ -157,7 +197,7 @@ func (v *verification) found(f Finding, key string, sequence int64, detail strin
 }
 
 func (v *verification) run() (*Report, error) {
-	v.report = &Report{Destination: v.store.String(), Gaps: []Gap{}, Problems: []Problem{}, NotChecked: []string{}, Cosigned: []Cosignature{}}
+	v.report = &Report{Destination: v.store.String(), Gaps: []Gap{}, Problems: []Problem{}, NotChecked: []string{}, Cosigned: []Cosignature{}, Protection: []Protected{}}
 
 	for object, err := range v.store.List(v.ctx, "") {
 		if err != nil {
@@ -168,7 +208,7 @@ func (v *verification) run() (*Report, error) {
 	}
 
 	for _, step := range []func() error{
-		v.readCheckpoints, v.readLeaves, v.checkTiles, v.checkManifests, v.checkSegments, v.checkBesides, v.checkAttested,
+		v.readCheckpoints, v.readLeaves, v.checkTiles, v.checkSegments, v.checkBesides, v.checkAttested,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -195,53 +235,15 @@ func (v *verification) run() (*Report, error) {
 	return v.report, nil
 }
 
-// read returns an object, or nil with a problem where it is missing or no object
-// of ours could be like it.
-func (v *verification) read(key string, sequence, limit int64) ([]byte, error) {
-	v.named[key] = true
+// note takes down that an object is not as it has to be, and returns any other error.
+func (v *verification) note(err error) error {
+	if f := (*fault)(nil); errors.As(err, &f) {
+		v.found(f.finding, f.key, f.sequence, f.detail)
 
-	if _, ok := v.objects[key]; !ok {
-		v.found(FindingMissing, key, sequence, "it is not there")
-
-		return nil, nil
+		return nil
 	}
 
-	data, err := v.store.Read(v.ctx, key, limit)
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge), errors.Is(err, durable.ErrNotRegular):
-		v.found(FindingUnreadable, key, sequence, err.Error())
-
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-
-	return data, nil
-}
-
-// object returns what a manifest names, or nil with a problem where it is not that.
-func (v *verification) object(o Object, sequence, limit int64) ([]byte, error) {
-	data, err := v.read(o.Key, sequence, limit)
-	if err != nil || data == nil || o.is(data) {
-		return data, err
-	}
-
-	v.found(FindingAltered, o.Key, sequence, "it is not what "+manifestName(sequence)+" says"+restorable(data, o.SHA256))
-
-	return nil, nil
-}
-
-// restorable says that only the line endings differ from what the hash is of.
-func restorable(data []byte, sum string) string {
-	l := durable.NewLineEndings()
-	_, _ = l.Write(data) // Never fails.
-
-	if l.Restore(sum) {
-		return "; " + export.AfterRestoring
-	}
-
-	return ""
+	return err
 }
 
 // readCheckpoints reads the checkpoint of every size, and the copy of the newest.
@@ -269,15 +271,15 @@ func (v *verification) readCheckpoints() error {
 
 	i := 0
 
-	for r, err := range ahead(v.ctx, len(sizes), objectsChecked, func(ctx context.Context, i int) (looked[*point], error) {
-		return look(ctx, v, func(one *verification) (*point, error) { return one.readPoint(checkpointKeyOf(sizes[i]), sizes[i]) })
+	for p, err := range ahead(v.ctx, len(sizes), objectsChecked, func(ctx context.Context, i int) (*point, error) {
+		return v.readPoint(ctx, checkpointKeyOf(sizes[i]), sizes[i])
 	}) {
-		if err != nil {
+		if err := v.note(err); err != nil {
 			return err
 		}
 
-		v.takeOver(r.problems, r.named)
-		v.addPoint(r.value, sizes[i])
+		v.named[checkpointKeyOf(sizes[i])] = true
+		v.addPoint(p, sizes[i])
 		i++
 	}
 
@@ -311,26 +313,6 @@ func (v *verification) addPoint(p *point, size int64) {
 // objectsChecked is how many objects are read at the same time, be they segments.
 const objectsChecked = 4
 
-// looked is what a part of the looking found that went on beside others.
-type looked[T any] struct {
-	value    T
-	problems []Problem
-	named    map[string]bool
-}
-
-// look does a part of the looking that needs nothing but the objects.
-func look[T any](ctx context.Context, v *verification, do func(*verification) (T, error)) (looked[T], error) {
-	one := &verification{ctx: ctx, store: v.store, o: v.o, objects: v.objects, named: map[string]bool{}, report: &Report{}}
-	value, err := do(one)
-
-	return looked[T]{value, one.report.Problems, one.named}, err
-}
-
-func (v *verification) takeOver(problems []Problem, named map[string]bool) {
-	v.report.Problems = append(v.report.Problems, problems...)
-	maps.Copy(v.named, named)
-}
-
 // trusts says that a checkpoint is signed as it has to be.
 func (v *verification) trusts(p *point) bool { return len(v.o.Verifiers) == 0 || len(p.by) > 0 }
 
@@ -363,8 +345,10 @@ func (v *verification) readCopy() error {
 		return nil
 	}
 
-	copied, err := v.readPoint(checkpointKey, 0)
-	if err != nil || copied == nil || v.last != nil && v.trusts(v.last) && !v.trusts(copied) {
+	v.named[checkpointKey] = true
+
+	copied, err := v.readPoint(v.ctx, checkpointKey, 0)
+	if err := v.note(err); err != nil || copied == nil || v.last != nil && v.trusts(v.last) && !v.trusts(copied) {
 		return err
 	}
 
@@ -384,43 +368,39 @@ func (v *verification) readCopy() error {
 	return nil
 }
 
-// readPoint returns a checkpoint, or nil with a problem.
-func (v *verification) readPoint(key string, sequence int64) (*point, error) {
-	data, err := v.read(key, sequence, maxSmall)
-	if err != nil || data == nil {
+// readPoint returns a checkpoint. With a fault it can be there all the same: what it says
+// may help to say what else is wrong.
+func (v *verification) readPoint(ctx context.Context, key string, sequence int64) (*point, error) {
+	data, err := readKey(ctx, v.store, key, sequence, maxSmall)
+	if err != nil {
 		return nil, err
 	}
 
 	p, err := openPoint(data, v.o.Verifiers)
-	if err != nil {
-		if restored, restoredErr := openPoint(durable.UnixLineEndings(data), v.o.Verifiers); restoredErr == nil {
-			v.found(FindingAltered, key, sequence, export.AfterRestoring)
-
-			return restored, nil
-		}
+	if err == nil {
+		return p, nil
 	}
 
-	switch {
-	case errors.Is(err, ErrSignature):
-		v.found(FindingSignature, key, sequence, "it is not signed by "+namesOf(v.o.Verifiers))
-
-		// What it says may still help to say what else is wrong.
-		if p, err = openPoint(data, nil); err != nil {
-			return nil, nil //nolint:nilerr,nilnil // Reported above.
-		}
-	case err != nil:
-		v.found(FindingAltered, key, sequence, err.Error())
-
-		return nil, nil //nolint:nilnil // Reported here.
+	if restored, restoredErr := openPoint(durable.UnixLineEndings(data), v.o.Verifiers); restoredErr == nil {
+		return restored, &fault{FindingAltered, key, sequence, export.AfterRestoring}
 	}
 
-	return p, nil
+	if !errors.Is(err, ErrSignature) {
+		return nil, &fault{FindingAltered, key, sequence, err.Error()}
+	}
+
+	if p, err = openPoint(data, nil); err != nil {
+		p = nil
+	}
+
+	return p, &fault{FindingSignature, key, sequence, "it is not signed by " + namesOf(v.o.Verifiers)}
 }
 
 // readLeaves finds the manifest of every number: among those that are there, the one
 // whose root the checkpoint of its number says.
 func (v *verification) readLeaves() error {
 	files := v.manifestFiles()
+	v.chain = newChain(v.last)
 
 	var (
 		bundle [][]byte
@@ -448,6 +428,11 @@ func (v *verification) readLeaves() error {
 		if leaf == nil {
 			v.found(FindingMissing, manifestsPrefix+numbered(number), number, "no manifest that is there is the one of the log, so that nothing after it can be checked")
 
+			// Anybody can have altered one that is not signed.
+			if p := v.checkpoints[number]; p != nil && len(p.by) == 0 && (bundled != nil || files[number] != nil) {
+				v.found(FindingAltered, checkpointKeyOf(number), number, "it has the root of no manifest that is there; without the key nobody can tell whether it was altered, or the manifest")
+			}
+
 			break
 		}
 
@@ -455,10 +440,29 @@ func (v *verification) readLeaves() error {
 			v.found(FindingAltered, bundleKey((number-1)/bundleWidth, len(bundle)), number, "it does not hold "+manifestName(number)+" as it is in the log")
 		}
 
-		v.leaves = append(v.leaves, leaf)
+		if err := v.addLeaf(leaf, number); err != nil {
+			return err
+		}
 	}
 
 	return nil
+}
+
+// addLeaf reads the manifest that a leaf is. What comes after one that does not fit is
+// still a part of the log, and so is what it names.
+func (v *verification) addLeaf(leaf []byte, number int64) error {
+	m, err := parseManifest(leaf, number)
+	v.leaves, v.manifests = append(v.leaves, leaf), append(v.manifests, m)
+
+	if v.chain.head.Sequence < number-1 {
+		return nil
+	}
+
+	if err == nil {
+		err = v.chain.add(m, leaf)
+	}
+
+	return v.note(err)
 }
 
 // manifestFiles returns the keys of manifests by their numbers.
@@ -474,56 +478,48 @@ func (v *verification) manifestFiles() map[int64][]string {
 	return files
 }
 
-// readBundle returns the manifests of a bundle, as many as it has.
+// readBundle returns the manifests of a bundle, none where it is not there.
 func (v *verification) readBundle(n int64) ([][]byte, error) {
 	width := int(min(bundleWidth, v.size()-n*bundleWidth))
 	key := bundleKey(n, width)
 
-	if _, ok := v.objects[key]; !ok {
-		finding := FindingMissing
-		if (n+1)*bundleWidth >= v.size() {
-			finding = FindingUnfinished
-		}
-
-		v.named[key] = true
-		v.found(finding, key, v.size(), "it is not there, and follows from the manifests")
-
+	if !v.there(key) {
 		return nil, nil
 	}
 
-	data, err := v.read(key, 0, maxBundle)
-	if err != nil || data == nil {
-		return nil, err
+	v.named[key] = true
+
+	data, err := readKey(v.ctx, v.store, key, 0, maxBundle)
+	if err != nil {
+		return nil, v.note(err)
 	}
 
-	manifests, err := decodeBundle(data)
-	if err == nil && len(manifests) == width {
+	manifests, err := decodeBundle(key, data, width)
+	if err == nil {
 		return manifests, nil
 	}
 
-	detail := fmt.Sprintf("it is no bundle of %d manifests", width)
-	if restored, restoredErr := decodeBundle(durable.UnixLineEndings(data)); restoredErr == nil && len(restored) == width {
-		manifests, detail = restored, detail+"; "+export.AfterRestoring
+	restored, restoredErr := decodeBundle(key, durable.UnixLineEndings(data), width)
+	if restoredErr != nil {
+		return nil, v.note(err)
 	}
 
-	v.found(FindingAltered, key, 0, detail)
+	v.found(FindingAltered, key, 0, fmt.Sprintf("it is no bundle of %d manifests; %s", width, export.AfterRestoring))
 
-	return manifests, nil
+	return restored, nil
 }
 
 // leaf returns the manifest of a number, nil where there is none. Where its checkpoint
 // cannot tell, it is the one that follows the manifest before.
 func (v *verification) leaf(number int64, bundled []byte, files []string) ([]byte, error) {
-	if bundled != nil {
-		if ok, err := v.take(number, bundled); ok || err != nil {
-			return bundled, err
-		}
+	if bundled != nil && v.take(number, bundled) {
+		return bundled, nil
 	}
 
 	for _, key := range files {
-		data, err := v.store.Read(v.ctx, key, maxManifest)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrTooLarge) || errors.Is(err, durable.ErrNotRegular) {
-			continue
+		data, err := readKey(v.ctx, v.store, key, number, maxManifest)
+		if errors.Is(err, ErrBroken) {
+			continue // It is reported where files are.
 		}
 
 		if err != nil {
@@ -531,8 +527,8 @@ func (v *verification) leaf(number int64, bundled []byte, files []string) ([]byt
 		}
 
 		for _, candidate := range [][]byte{data, durable.UnixLineEndings(data)} {
-			if ok, err := v.take(number, candidate); ok || err != nil {
-				return candidate, err
+			if v.take(number, candidate) {
+				return candidate, nil
 			}
 		}
 	}
@@ -541,36 +537,18 @@ func (v *verification) leaf(number int64, bundled []byte, files []string) ([]byt
 }
 
 // take adds a leaf to the tree where it is the one of a number, and says whether it is.
-func (v *verification) take(number int64, leaf []byte) (bool, error) {
-	added, root, err := v.grown(leaf)
-	if err != nil {
-		return false, err
+func (v *verification) take(number int64, leaf []byte) bool {
+	grown := v.chain.tree
+	grown.add(leaf)
+
+	expected := v.checkpoints[number]
+	if expected == nil && !v.follows(leaf, number) || expected != nil && grown.root() != expected.Tree.Hash {
+		return false
 	}
 
-	if expected := v.checkpoints[number]; expected == nil && !v.follows(leaf, number) || expected != nil && root != expected.Tree.Hash {
-		return false, nil
-	}
+	v.chain.tree = grown
 
-	v.hashes = append(v.hashes, added...)
-
-	return true, nil
-}
-
-// grown returns the hashes that a leaf adds, and the root with it.
-func (v *verification) grown(leaf []byte) ([]tlog.Hash, tlog.Hash, error) {
-	n := int64(len(v.leaves))
-
-	added, err := tlog.StoredHashes(n, leaf, &v.hashes)
-	if err != nil {
-		return nil, tlog.Hash{}, fmt.Errorf("hash a manifest: %w", err)
-	}
-
-	root, err := tlog.TreeHash(n+1, &newer{older: &v.hashes, from: int64(len(v.hashes)), hashes: added})
-	if err != nil {
-		return nil, tlog.Hash{}, fmt.Errorf("hash a manifest: %w", err)
-	}
-
-	return added, root, nil
+	return true
 }
 
 func (v *verification) follows(leaf []byte, number int64) bool {
@@ -588,17 +566,26 @@ func (v *verification) follows(leaf []byte, number int64) bool {
 func (v *verification) checkTiles() error {
 	n := int64(len(v.leaves))
 
-	for level, full := 0, n; full > 0; level, full = level+1, full>>tileHeight {
-		for i := range full / bundleWidth {
-			if key := tileKey(tlog.Tile{H: tileHeight, L: level, N: i, W: bundleWidth}); !v.there(key) {
-				v.found(v.derived(level, i), key, 0, "it is not there, and follows from the manifests")
-			}
+	for _, t := range tlog.NewTiles(tileHeight, 0, n) {
+		if n < v.size() && t.W < bundleWidth {
+			continue // Nobody can tell what is in the one that the log has.
 		}
-	}
 
-	for _, key := range partialKeys(n) {
-		if !v.there(key) && !v.named[key] {
-			v.found(FindingUnfinished, key, n, "it is not there, and follows from the manifests")
+		// Those that come with the last manifest may still come.
+		finding := FindingMissing
+		if slices.Contains(tlog.NewTiles(tileHeight, n-1, n), t) {
+			finding = FindingUnfinished
+		}
+
+		keys := []string{tileKey(t)}
+		if t.L == 0 {
+			keys = append(keys, bundleKey(t.N, t.W))
+		}
+
+		for _, key := range keys {
+			if !v.there(key) {
+				v.found(finding, key, n, "it is not there, and follows from the manifests")
+			}
 		}
 	}
 
@@ -622,25 +609,18 @@ func (v *verification) there(key string) bool {
 	return ok
 }
 
-// derived is what is said of a full tile that is missing: the last one may still come.
-func (v *verification) derived(level int, n int64) Finding {
-	if (n+1)<<(tileHeight*(level+1)) == int64(len(v.leaves)) {
-		return FindingUnfinished
-	}
-
-	return FindingMissing
-}
-
 func (v *verification) checkTile(key string, t tlog.Tile) error {
-	data, err := v.read(key, 0, maxBundle)
-	if err != nil || data == nil {
-		return err
+	v.named[key] = true
+
+	data, err := readKey(v.ctx, v.store, key, 0, maxBundle)
+	if err != nil {
+		return v.note(err)
 	}
 
 	var want []byte
 	if t.L < 0 {
 		want = encodeBundle(v.leaves[t.N*bundleWidth : t.N*bundleWidth+int64(t.W)])
-	} else if want, err = tlog.ReadTileData(t, &v.hashes); err != nil {
+	} else if want, err = tlog.ReadTileData(t, &v.chain.tree.hashes); err != nil {
 		return fmt.Errorf("make a tile: %w", err)
 	}
 
@@ -671,36 +651,10 @@ func tileOf(key string) (tlog.Tile, error) {
 	return t, nil
 }
 
-// checkManifests reads the manifests.
-func (v *verification) checkManifests() error {
-	b := chainBuilder{known: map[string]*terms{}}
-	if v.last != nil {
-		b.c.service = v.last.service()
-	}
-
-	broken := false
-
-	for i, leaf := range v.leaves {
-		number := int64(i) + 1
-
-		// What comes after one that does not fit is still a part of the log, and so is what it
-		// names.
-		if !broken {
-			if err := b.add(leaf); err != nil {
-				broken = true
-
-				v.found(FindingAltered, manifestKey(number, leaf), number, strings.TrimPrefix(err.Error(), ErrBroken.Error()+": "))
-			}
-		}
-
-		// One that cannot be read was reported as such.
-		m, _ := parseManifest(leaf, number)
-		v.manifests = append(v.manifests, m)
-	}
-
-	v.report.Head, v.report.Source = b.c.head, b.c.source.Source
-
-	return nil
+// seen is what was seen of a manifest's file and of what it names.
+type seen struct {
+	supplement *Supplement
+	faults     []error
 }
 
 // checkSegments reads the file of every manifest, and the supplement and the segment that
@@ -708,23 +662,21 @@ func (v *verification) checkManifests() error {
 func (v *verification) checkSegments() error {
 	i := 0
 
-	for r, err := range ahead(v.ctx, len(v.leaves), objectsChecked, func(ctx context.Context, i int) (looked[[]byte], error) {
-		return look(ctx, v, func(one *verification) ([]byte, error) {
-			if err := one.checkFile(int64(i)+1, v.leaves[i]); err != nil || v.manifests[i] == nil {
-				return nil, err
+	for s, err := range ahead(v.ctx, len(v.leaves), objectsChecked, v.see) {
+		for _, err := range append(s.faults, err) {
+			if err := v.note(err); err != nil {
+				return err
 			}
-
-			return one.checkSegment(v.manifests[i])
-		})
-	}) {
-		if err != nil {
-			return err
 		}
 
-		v.takeOver(r.problems, r.named)
+		v.named[manifestKey(int64(i)+1, v.leaves[i])] = true
 
 		if m := v.manifests[i]; m != nil {
-			v.count(m, r.value)
+			for _, key := range m.keys(v.leaves[i]) {
+				v.named[key] = true
+			}
+
+			v.count(m, s.supplement)
 		}
 
 		i++
@@ -733,71 +685,50 @@ func (v *verification) checkSegments() error {
 	return nil
 }
 
-// checkFile makes sure that a manifest of the log is there as a file, too.
-func (v *verification) checkFile(number int64, leaf []byte) error {
+func (v *verification) see(ctx context.Context, i int) (seen, error) {
+	leaf, m := v.leaves[i], v.manifests[i]
+	number := int64(i) + 1
 	key := manifestKey(number, leaf)
 
-	data, err := v.read(key, number, maxManifest)
-	if err == nil && data != nil && !bytes.Equal(data, leaf) {
-		v.found(FindingAltered, key, number, "it is not the manifest of the log"+restorable(data, sum(leaf)))
+	data, err := readKey(ctx, v.store, key, number, maxManifest)
+	if err == nil && !bytes.Equal(data, leaf) {
+		err = &fault{FindingAltered, key, number, "it is not the manifest of the log" + restorable(data, sum(leaf))}
 	}
 
-	return err
-}
-
-// checkSegment reads what a manifest names, and returns the supplement.
-func (v *verification) checkSegment(m *Manifest) ([]byte, error) {
-	supplement, err := v.object(m.Supplement, m.Sequence, maxSupplement)
-	if err != nil || m.Segment == nil {
-		return supplement, err
+	if m == nil {
+		return seen{}, err
 	}
 
-	data, err := v.object(m.Segment.Object, m.Sequence, maxSegment)
-	if err == nil && data != nil {
-		v.checkEntries(data, supplement, m)
+	supplement, errSupplement := readSupplement(ctx, v.store, m)
+	s := seen{supplement, []error{err, errSupplement}}
+
+	if m.Segment == nil {
+		return s, nil
 	}
 
-	return supplement, err
-}
-
-// checkEntries makes sure that a segment that is what its manifest says can also
-// be read as what its manifest says, and that its entries have the root that it says.
-func (v *verification) checkEntries(data, supplement []byte, m *Manifest) {
-	s, err := parseSupplement(supplement)
-	if supplement != nil && err != nil {
-		v.found(FindingUnreadable, m.Supplement.Key, m.Sequence, err.Error())
+	l := newLeaves(nil)
+	if supplement != nil {
+		l.secret = supplement.Secret
 	}
 
-	l := newLeaves(s.Secret)
-
-	for e, err := range decodeSegment(data, m.Segment) {
+	for e, err := range entriesOf(ctx, v.store, m.Segment, m.Sequence) {
 		if err == nil {
 			err = l.add(&e)
 		}
 
 		if err != nil {
-			v.found(FindingUnreadable, m.Segment.Key, m.Sequence, err.Error())
-
-			return
-		}
-
-		if !m.Segment.holds(e.Time) {
-			v.found(FindingAltered, m.Segment.Key, m.Sequence, "it holds entries of other times than "+manifestName(m.Sequence)+" says")
-
-			return
+			return s, err
 		}
 	}
 
-	if l.n != m.Segment.EntryCount {
-		v.found(FindingAltered, m.Segment.Key, m.Sequence, fmt.Sprintf("it holds %d entries where %s counts %d", l.n, manifestName(m.Sequence), m.Segment.EntryCount))
+	if supplement == nil {
+		return s, nil
 	}
 
-	if root, err := l.root(); s.Secret != nil && (err != nil || hex.EncodeToString(root[:]) != m.Segment.EntriesRoot) {
-		v.found(FindingAltered, m.Segment.Key, m.Sequence, "its entries do not have the root that "+manifestName(m.Sequence)+" says")
-	}
+	return s, l.check(m.Segment, m.Sequence)
 }
 
-func (v *verification) count(m *Manifest, supplement []byte) {
+func (v *verification) count(m *Manifest, supplement *Supplement) {
 	r := v.report
 	r.Manifests++
 	r.CoveredUntil = auditlog.FormatTime(m.CoveredUntil)
@@ -814,16 +745,15 @@ func (v *verification) count(m *Manifest, supplement []byte) {
 	r.EntryCount += m.Segment.EntryCount
 	r.Bytes += m.Segment.Bytes
 
-	s, err := parseSupplement(supplement)
-	if err != nil || s.First == nil || s.Last == nil {
+	if supplement == nil || supplement.First == nil || supplement.Last == nil {
 		return
 	}
 
-	if r.FirstTime == "" || s.First.Time < r.FirstTime {
-		r.FirstTime = s.First.Time
+	if first := supplement.First.Time; r.FirstTime == "" || first < r.FirstTime {
+		r.FirstTime = first
 	}
 
-	r.LastTime = max(r.LastTime, s.Last.Time)
+	r.LastTime = max(r.LastTime, supplement.Last.Time)
 }
 
 // checkBesides looks at what lies beside the log.
@@ -843,7 +773,10 @@ func (v *verification) checkBesides() error {
 	}
 
 	for _, key := range slices.Sorted(maps.Keys(named)) {
-		if _, err := v.object(named[key], 1, maxSmall); err != nil {
+		v.named[key] = true
+
+		_, err := readObject(v.ctx, v.store, named[key], 1, maxSmall)
+		if err := v.note(err); err != nil {
 			return err
 		}
 	}
@@ -887,7 +820,7 @@ func (v *verification) checkSince(known *Checkpoint) {
 	case known.Tree.N > v.last.Tree.N:
 		v.found(FindingTruncated, checkpointKey, known.Tree.N, fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Tree.N))
 	case known.Tree.N > 0 && known.Tree.N <= n:
-		if root, err := tlog.TreeHash(known.Tree.N, &v.hashes); err != nil || root != known.Tree.Hash {
+		if root, err := tlog.TreeHash(known.Tree.N, &v.chain.tree.hashes); err != nil || root != known.Tree.Hash {
 			v.found(FindingForked, checkpointKeyOf(known.Tree.N), known.Tree.N, "the log is not a continuation of the one that is remembered")
 		}
 	}
@@ -928,6 +861,7 @@ func isNumbered(key string) bool {
 // summarise fills in what the checkpoint says, and what nobody could check.
 func (v *verification) summarise() {
 	r := v.report
+	r.Head, r.Source = v.chain.head, v.chain.source.Source
 
 	if v.last != nil {
 		r.Service, r.Origin, r.Checkpoint, r.Signed, r.SignedBy = v.last.service(), v.last.Origin, v.last.note, v.last.signed, v.last.signedBy()
@@ -945,6 +879,7 @@ func (v *verification) summarise() {
 	}
 
 	r.NotChecked = append(r.NotChecked, v.notAttested()...)
+	r.Protection = append(r.Protection, v.protected()...)
 
 	if v.o.Head == nil && v.o.Since == nil {
 		r.NotChecked = append(r.NotChecked, "Whether the end was cut off: that takes a head or a checkpoint remembered elsewhere.")

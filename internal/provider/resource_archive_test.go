@@ -212,7 +212,7 @@ Choose a destination that is empty or holds an archive of this service; nothing 
 				}
 			},
 			Config: w.archive("  service = \"upcloud\""),
-			ExpectError: diagnostic("Archive audit logs", `The archive's chain is broken: it is gone, but a log of size … is remembered.
+			ExpectError: diagnostic("Archive audit logs", `The archive was altered or damaged: it is gone, but a log of size … is remembered.
 Service: upcloud
 Destination: `+w.file("archive")+`
 Run "auditlog verify" on the destination to see what was changed; nothing is appended to a broken archive.`),

@@ -157,7 +157,7 @@ Give the public key of the key that signs the archive; if this is the one, find 
 		resource.TestStep{
 			PreConfig: func() { change("archive/entries/*/*/00000001-*") },
 			Config:    w.lookUpArchive(all),
-			ExpectError: diagnostic("Read UpCloud's archive", `The archive's chain is broken: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifest 1 says.
+			ExpectError: diagnostic("Read UpCloud's archive", `The archive was altered or damaged: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifest 1 says.
 Service: archive
 Destination: `+w.file("archive")+`
 Window: [2026-05-05T00:00:00.000000Z, 2026-06-30T11:59:00.000000Z)
@@ -165,7 +165,7 @@ Run "auditlog verify" on the destination to see what was changed; nothing of a b
 		},
 		resource.TestStep{
 			Config: fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n  service = \"archive\"\n  destination = %q\n  path = %q\n  format = \"ndjson\"\n%s}", w.file("archive"), w.file("out.ndjson"), all),
-			ExpectError: diagnostic("Export UpCloud's archive", `The archive's chain is broken: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifest 1 says.
+			ExpectError: diagnostic("Export UpCloud's archive", `The archive was altered or damaged: entries/cloud=upcloud/date=…/00000001-….ndjson is not what manifest 1 says.
 Service: archive
 Destination: `+w.file("archive")+`
 Window: [2026-05-05T00:00:00.000000Z, 2026-06-30T11:59:00.000000Z)
@@ -174,14 +174,14 @@ Run "auditlog verify" on the destination to see what was changed; nothing of a b
 		resource.TestStep{
 			PreConfig: func() { change("archive/tile/entries/000.p/*") },
 			Config:    w.lookUpArchive(all),
-			ExpectError: diagnostic("Look up audit logs", `The archive's chain is broken: tile/entries/000.p/… is no bundle of … manifests.
+			ExpectError: diagnostic("Look up audit logs", `The archive was altered or damaged: tile/entries/000.p/… is no bundle of … manifests.
 Service: archive
 Destination: `+w.file("archive")+`
 Run "auditlog verify" on the destination to see what was changed; nothing of a broken archive is used.`),
 		},
 		resource.TestStep{
 			Config:      fmt.Sprintf("data \"audit_log_filter_options\" \"test\" {\n  service = \"archive\"\n  destination = %q\n}", w.file("archive")),
-			ExpectError: diagnostic("List audit log filter options", `The archive's chain is broken: tile/entries/000.p/… is no bundle of … manifests. …`),
+			ExpectError: diagnostic("List audit log filter options", `The archive was altered or damaged: tile/entries/000.p/… is no bundle of … manifests. …`),
 		},
 	)
 }
