@@ -136,7 +136,7 @@ func (w *world) advance(step int) {
 		w.duringPages = func() {
 			if w.random.IntN(2) == 0 {
 				// The present, or a little late.
-				w.happen(1, w.now.Add(-time.Duration(w.random.IntN(480))*time.Second))
+				w.happen(1, w.cloudNow().Add(-time.Duration(w.random.IntN(480))*time.Second))
 			}
 		}
 	}

@@ -445,13 +445,13 @@ func TestProofRecipeWithoutTools(t *testing.T) {
 		bin := t.TempDir()
 
 		for _, tool := range all {
-			real, err := exec.LookPath(tool)
+			found, err := exec.LookPath(tool)
 			if err != nil {
 				t.Fatal(err)
 			}
 
 			if tool != without {
-				if err := os.Symlink(real, filepath.Join(bin, tool)); err != nil {
+				if err := os.Symlink(found, filepath.Join(bin, tool)); err != nil {
 					t.Fatal(err)
 				}
 			}
