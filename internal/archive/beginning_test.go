@@ -28,6 +28,7 @@ func TestVerifyNoticesAnotherBeginning(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"another root":  {"47DEQpj8", "57DEQpj8"},
 		"another start": {"covered 2025-12-02", "covered 2025-11-02"},
+		"another end":   {" 2025-12-31", " 2026-12-31"},
 	} {
 		bad := strings.Replace(good, change[0], change[1], 1)
 		if bad == good {

@@ -93,6 +93,10 @@ func parseBody(body string) (Checkpoint, error) {
 		if c.Covered, err = parseCovered(lines[least:]); err != nil {
 			return Checkpoint{}, err
 		}
+
+		if c.Tree.Hash != emptyRoot() {
+			return Checkpoint{}, fmt.Errorf("%w: the root of nothing is another one", errNoCheckpoint)
+		}
 	}
 
 	if c.text() != body+"\n" {

@@ -93,10 +93,6 @@ func (s *storedHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 func openMerkle(ctx context.Context, store durable.Store, tree tlog.Tree) (*merkle, error) {
 	l := &merkle{Tree: tree, store: store, hashes: &storedHashes{}}
 	if tree.N == 0 {
-		if tree.Hash != emptyRoot() {
-			return nil, fmt.Errorf("%w: the root of nothing is another one", ErrBroken)
-		}
-
 		return l, nil
 	}
 
@@ -298,7 +294,8 @@ func createSame(ctx context.Context, store durable.Store, key string, data []byt
 // in its place was there before its checkpoint, so that no run has written it.
 func createDerived(ctx context.Context, store durable.Store, key string, data []byte) error {
 	err := createSame(ctx, store, key, data)
-	if errors.Is(err, ErrBroken) {
+	// It may also have been removed meanwhile.
+	if errors.Is(err, ErrBroken) || errors.Is(err, fs.ErrNotExist) {
 		return store.Replace(ctx, key, data)
 	}
 

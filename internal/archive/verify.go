@@ -208,7 +208,7 @@ func (v *verification) run() (*Report, error) {
 	}
 
 	for _, step := range []func() error{
-		v.readCheckpoints, v.readLeaves, v.checkTiles, v.checkSegments, v.checkBesides, v.checkAttested,
+		v.readCheckpoints, v.readLeaves, v.checkTiles, v.checkSegments, v.checkBesides, v.checkBeginning, v.checkAttested,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -754,6 +754,21 @@ func (v *verification) count(m *Manifest, supplement *Supplement) {
 	}
 
 	r.LastTime = max(r.LastTime, supplement.Last.Time)
+}
+
+// checkBeginning holds what the checkpoint without manifests covers against the first
+// manifest: no root includes it.
+func (v *verification) checkBeginning() error {
+	p := v.checkpoints[0]
+	if p == nil || len(v.manifests) == 0 || v.manifests[0] == nil {
+		return nil
+	}
+
+	if m := v.manifests[0]; !p.Covered.Start.Equal(m.Start) || p.Covered.End.After(m.ReadUntil) {
+		v.found(FindingAltered, checkpointKeyOf(0), 0, "it covers another time than the first manifest goes on from")
+	}
+
+	return nil
 }
 
 // checkBesides looks at what lies beside the log.

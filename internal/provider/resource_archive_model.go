@@ -157,7 +157,7 @@ func (m *archiveModel) checkLock() diag.Diagnostics {
 
 	d, err := durable.ParseDestination(m.Destination.ValueString())
 	if err != nil {
-		return nil //nolint:nilerr // The destination's own form says so.
+		return nil // The form of the destination says so.
 	}
 
 	wrong := (*durable.ObjectLockError)(nil)

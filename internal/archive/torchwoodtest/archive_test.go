@@ -373,7 +373,7 @@ func TestProofs(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			p, err := archive.VerifyProof(proof, []note.Verifier{l.verifier}, "")
+			p, err := archive.VerifyProof(proof, archive.VerifyOptions{Verifiers: []note.Verifier{l.verifier}})
 			if err != nil {
 				t.Fatal(err)
 			}
