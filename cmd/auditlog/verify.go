@@ -67,6 +67,8 @@ func (c *verifyCommand) verify(ctx context.Context, env environment) error {
 		return err
 	}
 
+	o.Now = env.now()
+
 	if err := c.checkKind(); err != nil {
 		return err
 	}
@@ -236,6 +238,10 @@ func printReport(w io.Writer, r *archive.Report) {
 		line("Time stamp", fmt.Sprintf("%s, of checkpoint %d, by %s; %d in all", s.Time.Format(forPeople), s.Sequence, s.By, r.Timestamps))
 	}
 
+	for _, p := range r.Protection {
+		line(protection(&p))
+	}
+
 	for _, text := range r.NotChecked {
 		line("Not checked", text)
 	}
@@ -245,6 +251,36 @@ func printReport(w io.Writer, r *archive.Report) {
 	}
 
 	line("Verdict", verdict(len(r.Problems)))
+}
+
+// protection says how many objects are protected, and in which way. Of those that nothing
+// protects it names the first few.
+func protection(p *archive.Protected) (name, text string) {
+	const most = 3
+
+	text = strconv.Itoa(len(p.Objects)) + " object"
+	if len(p.Objects) != 1 {
+		text += "s"
+	}
+
+	if p.Until != "" {
+		text += ", the first of them until " + p.Until
+	}
+
+	if p.Mode != archive.Unprotected {
+		return strings.ToUpper(p.Mode[:1]) + p.Mode[1:], text
+	}
+
+	keys := make([]string, 0, most+1)
+	for _, o := range p.Objects[:min(most, len(p.Objects))] {
+		keys = append(keys, o.Key)
+	}
+
+	if len(p.Objects) > most {
+		keys = append(keys, "…")
+	}
+
+	return "Unprotected", text + ": " + strings.Join(keys, ", ")
 }
 
 // keygenCommand makes the keys that sign checkpoints and check them.

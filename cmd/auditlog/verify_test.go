@@ -84,6 +84,8 @@ To             2026-06-30T11:00:00.000000Z
 Covered until  2026-06-30T11:59:00.000000Z
 Head           ` + head + `
 Signed by      example.com/audit
+Unprotected    1 object: checkpoint
+Read-only      9 objects
 Verdict        OK
 `
 

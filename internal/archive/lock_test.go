@@ -61,3 +61,35 @@ func TestLocksAreInsistedOn(t *testing.T) {
 		})
 	}
 }
+
+// TestProtectionIsReported has a verifier say what protects which objects, and until when.
+func TestProtectionIsReported(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, auditlog.ServiceUpCloud, 9)
+	w.happen(3, w.now.Add(-time.Hour))
+
+	store := newMemory()
+	w.mustApply(w.options(store))
+
+	objects := len(store.objects)
+	until := w.now.AddDate(1, 0, 0)
+
+	for _, c := range []struct {
+		durable.Protection
+
+		now         time.Time
+		mode, until string
+	}{
+		{durable.Protection{}, w.now, archive.Unprotected, ""},
+		{durable.Protection{Mode: durable.ReadOnly}, w.now, durable.ReadOnly, ""},
+		{durable.Protection{Mode: durable.Compliance, Until: until}, w.now, durable.Compliance, auditlog.FormatTime(until)},
+		{durable.Protection{Mode: durable.Compliance, Until: until}, until, archive.Unprotected, ""},
+		{durable.Protection{Mode: durable.Governance, Until: until, LegalHold: true}, until, "legal-hold", ""},
+	} {
+		r := checkVerifies(t, locking{store, c.Protection}, archive.VerifyOptions{Now: c.now})
+		if len(r.Protection) != 1 || r.Protection[0].Mode != c.mode || r.Protection[0].Until != c.until || len(r.Protection[0].Objects) != objects {
+			t.Errorf("%+v is reported as %+v", c, r.Protection)
+		}
+	}
+}

@@ -28,7 +28,8 @@ type ProtectedObject struct {
 }
 
 const (
-	unprotected = "none"
+	// Unprotected is the mode of objects that nothing is known to protect.
+	Unprotected = "none"
 	legalHold   = "legal-hold"
 )
 
@@ -62,8 +63,8 @@ func protectionAt(p durable.Protection, now time.Time) (mode, until string) {
 	case p.LegalHold:
 		return legalHold, ""
 	case p.Until.IsZero():
-		return cmp.Or(p.Mode, unprotected), ""
+		return cmp.Or(p.Mode, Unprotected), ""
 	default:
-		return unprotected, ""
+		return Unprotected, ""
 	}
 }

@@ -56,6 +56,7 @@ type verificationModel struct {
 	Signed         types.Bool     `tfsdk:"signed"`
 	CosignedBy     types.List     `tfsdk:"cosigned_by"`
 	TimestampTime  types.String   `tfsdk:"timestamp_time"`
+	Protection     types.List     `tfsdk:"protection"`
 	NotChecked     types.List     `tfsdk:"not_checked"`
 	EntryCount     types.Int64    `tfsdk:"entry_count"`
 	Bytes          types.Int64    `tfsdk:"bytes"`
@@ -141,6 +142,20 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 			"head_sha256":    text("SHA-256 of the last manifest."),
 			"checkpoint":     text("The newest checkpoint, with its signatures."),
 			"origin":         text("Name of the archive, which every checkpoint begins with."),
+			"protection": schema.ListNestedAttribute{
+				MarkdownDescription: "What keeps the objects of the archive from being changed or deleted, by its kind. `auditlog verify --json` lists each object.",
+				Computed:            true,
+				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+					"mode":         text("`compliance` or `governance` (object lock), `legal-hold`, `read-only` (files that nobody may write to), or `none`."),
+					"object_count": number("How many objects it protects."),
+					"until":        text("When the first of them is no longer protected; null where that has no end."),
+					"objects": schema.ListAttribute{
+						MarkdownDescription: "Their names where the mode is `none`; null else.",
+						ElementType:         types.StringType,
+						Computed:            true,
+					},
+				}},
+			},
 			"not_checked": schema.ListAttribute{
 				MarkdownDescription: "What nobody could check with what was given, one sentence each.",
 				ElementType:         types.StringType,
@@ -224,7 +239,7 @@ func (d *verificationDataSource) verify(ctx context.Context, m *verificationMode
 		return nil, err
 	}
 
-	o := archive.VerifyOptions{Origin: m.ExpectedOrigin.ValueString()}
+	o := archive.VerifyOptions{Origin: m.ExpectedOrigin.ValueString(), Now: d.c.options.Clock()}
 	if !m.Sequence.IsNull() {
 		o.Head = &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.SHA256.ValueString()}
 	}
@@ -283,6 +298,7 @@ func (m *verificationModel) set(r *archive.Report) {
 		names = append(names, c.Name)
 	}
 
+	m.Protection = protectionValue(r.Protection)
 	m.CosignedBy, m.TimestampTime = textsValue(names), types.StringNull()
 	if r.Timestamp != nil {
 		m.TimestampTime = timeValue(r.Timestamp.Time)
@@ -292,6 +308,32 @@ func (m *verificationModel) set(r *archive.Report) {
 	m.EntryCount, m.Bytes = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes)
 	m.FirstTime, m.LastTime, m.CoveredUntil = nullable(r.FirstTime), nullable(r.LastTime), nullable(r.CoveredUntil)
 	m.Problems = types.ListValueMust(types.ObjectType{AttrTypes: kinds}, problems)
+}
+
+func protectionValue(groups []archive.Protected) types.List {
+	kinds := map[string]attr.Type{
+		"mode": types.StringType, "object_count": types.Int64Type, "until": types.StringType, "objects": types.ListType{ElemType: types.StringType},
+	}
+	values := make([]attr.Value, 0, len(groups))
+
+	for _, g := range groups {
+		objects := types.ListNull(types.StringType)
+
+		if g.Mode == archive.Unprotected {
+			keys := make([]string, 0, len(g.Objects))
+			for _, o := range g.Objects {
+				keys = append(keys, screen.Text(o.Key))
+			}
+
+			objects = textsValue(keys)
+		}
+
+		values = append(values, types.ObjectValueMust(kinds, map[string]attr.Value{
+			"mode": types.StringValue(g.Mode), "object_count": types.Int64Value(int64(len(g.Objects))), "until": nullable(g.Until), "objects": objects,
+		}))
+	}
+
+	return types.ListValueMust(types.ObjectType{AttrTypes: kinds}, values)
 }
 
 // nullable returns null for what is not there.
