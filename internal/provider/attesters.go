@@ -37,16 +37,16 @@ func (m *attestersModel) validate() diag.Diagnostics {
 		diags.Append(problem{summary: checkConfiguration, cause: cause, next: next}.at(path.Root(name)))
 	}
 
-	if !m.Certificates.IsNull() && m.Authority.IsNull() {
+	if given(m.Certificates) && m.Authority.IsNull() {
 		wrong("timestamp_certificates", "There are certificates of a time stamp authority, but no authority is asked.",
 			"Set timestamp_authority, or remove the argument.")
 	}
 
-	if !m.Quorum.IsNull() && m.Witnesses.IsNull() {
+	if given(m.Quorum) && m.Witnesses.IsNull() {
 		wrong("witness_quorum", "There is a quorum of witnesses, but no witness is asked.", "Set witnesses, or remove the argument.")
 	}
 
-	if !m.Required.IsNull() && m.Witnesses.IsNull() && m.Authority.IsNull() {
+	if given(m.Required) && m.Witnesses.IsNull() && m.Authority.IsNull() {
 		wrong("attestation_required", "Nobody is asked to attest the checkpoint.", "Set witnesses or timestamp_authority, or remove the argument.")
 	}
 
@@ -63,6 +63,12 @@ func (m *attestersModel) validate() diag.Diagnostics {
 		diags.Append(quorumProblem(count).at(path.Root("witness_quorum")))
 	}
 
+	for i, e := range m.Witnesses.Elements() {
+		if o, ok := e.(types.Object); ok && !o.IsUnknown() {
+			diags.Append(missingOf(o, path.Root("witnesses").AtListIndex(i))...)
+		}
+	}
+
 	keys := map[string]bool{}
 
 	for _, w := range m.witnesses() {
@@ -77,6 +83,27 @@ func (m *attestersModel) validate() diag.Diagnostics {
 		}
 
 		keys[id] = true
+	}
+
+	return diags
+}
+
+// missingOf names what a witness has to have and has not.
+func missingOf(o types.Object, at path.Path) diag.Diagnostics {
+	if o.IsNull() {
+		return diag.Diagnostics{problem{summary: checkConfiguration, cause: "The value of " + at.String() + " is null.", next: "Give the url and the public_key of a witness."}.at(at)}
+	}
+
+	var diags diag.Diagnostics
+
+	for _, name := range []string{"url", "public_key"} {
+		if o.Attributes()[name].IsNull() {
+			diags.Append(problem{
+				summary: checkConfiguration,
+				cause:   "The argument " + at.AtName(name).String() + " is missing.",
+				next:    "Give the url and the public_key of the witness.",
+			}.at(at.AtName(name)))
+		}
 	}
 
 	return diags

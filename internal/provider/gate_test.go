@@ -831,7 +831,7 @@ func TestAPrivateKeyIsNotTakenForAPublicOne(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{NoExamples: true})
 
 	a := w.look(t, "audit_logs", args{
-		"service": "archive", "destination": w.file("archive"), "public_keys": []string{"AUDIT_SIGNING_KEY=" + private + "\npublic key: " + public},
+		"service": "archive", "destination": w.file("archive"), "public_keys": list("AUDIT_SIGNING_KEY=" + private + "\npublic key: " + public),
 	})
 	a.fails("public_keys[0] holds a private key")
 

@@ -161,6 +161,7 @@ func TestAttestersThatCannotBe(t *testing.T) {
 		"a quorum of nobody":     {args{"witness_quorum": 1}, "no witness is asked"},
 		"a quorum that is 0":     {args{"witnesses": list(one), "witness_quorum": 0}, "The quorum does not go with"},
 		"a quorum that is 2":     {args{"witnesses": list(one), "witness_quorum": 2}, "The quorum does not go with"},
+		"no address at all":      {args{"witnesses": list(map[string]any{"public_key": witness.Public})}, "The argument witnesses[0].url is missing"},
 		"no key":                 {args{"witnesses": list(map[string]any{"url": witness.URL, "public_key": "secret"})}, "witnesses[0].public_key cannot be used"},
 		"no address":             {args{"witnesses": list(map[string]any{"url": "witness.example", "public_key": witness.Public})}, "witnesses[0].url cannot be used"},
 		"a token in the address": {args{"timestamp_authority": "https://tsa.example?token=x"}, "timestamp_authority cannot be used"},

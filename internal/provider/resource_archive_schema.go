@@ -95,13 +95,13 @@ func archiveArguments() map[string]schema.Attribute {
 			Optional:            true,
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"url": schema.StringAttribute{
-					MarkdownDescription: "Address below which the witness answers, such as `https://witness.example.com/prefix`.",
-					Required:            true,
+					MarkdownDescription: "Address below which the witness answers, such as `https://witness.example.com/prefix`. Required.",
+					Optional:            true, // The framework takes what is required for missing while all of the witness is unknown.
 					Validators:          []validator.String{addressOfOthersForm()},
 				},
 				"public_key": schema.StringAttribute{
-					MarkdownDescription: "Public key of its cosignatures, in the form that witnesses publish: `NAME+HASH+KEY`.",
-					Required:            true,
+					MarkdownDescription: "Public key of its cosignatures, in the form that witnesses publish: `NAME+HASH+KEY`. Required.",
+					Optional:            true,
 					Validators:          []validator.String{witnessKeyForm()},
 				},
 			}},

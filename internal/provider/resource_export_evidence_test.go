@@ -240,7 +240,7 @@ func TestExportSpellingsOfAnArchiveWriteNothing(t *testing.T) {
 	kept.quiet()
 
 	base := args{
-		"service": "archive", "destination": w.file("archive"), "public_keys": []string{public}, "path": w.file("x"), "format": "ndjson",
+		"service": "archive", "destination": w.file("archive"), "public_keys": list(public), "path": w.file("x"), "format": "ndjson",
 		"start": "2026-06-01T00:00:00Z", "end": "2026-06-29T00:00:00Z",
 	}
 
@@ -250,9 +250,9 @@ func TestExportSpellingsOfAnArchiveWriteNothing(t *testing.T) {
 	written := m.at("manifest_sha256")
 
 	for name, after := range map[string]args{
-		"a line":      {"public_keys": []string{public + "\n"}},
-		"a label":     {"public_keys": []string{"public key: " + public}},
-		"a space":     {"public_keys": []string{" " + public}},
+		"a line":      {"public_keys": list(public + "\n")},
+		"a label":     {"public_keys": list("public key: " + public)},
+		"a space":     {"public_keys": list(" " + public)},
 		"destination": {"destination": w.dir + "/./archive/"},
 	} {
 		if m.apply(w.run(), with(base, after)); m.action != "none" {
@@ -270,7 +270,7 @@ func TestExportSpellingsOfAnArchiveWriteNothing(t *testing.T) {
 	imported.does("none")
 
 	_, other := newSigningKey(t)
-	m.plan(w.run(), with(base, args{"public_keys": []string{other}}))
+	m.plan(w.run(), with(base, args{"public_keys": list(other)}))
 	m.fails("not signed by the expected key")
 }
 

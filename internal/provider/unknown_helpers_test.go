@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/witness/witnesstest"
 )
 
 // validValues are values that an argument may have by itself, by its path, else by
@@ -22,6 +23,8 @@ import (
 func validValues(w *world) map[string][]any {
 	_, public := newSigningKey(w.t)
 	private, _ := newSigningKey(w.t)
+	witness := witnesstest.NewWitness(w.t, "witness.example")
+	authority := witnesstest.NewAuthority(w.t, w.now)
 
 	return map[string][]any{
 		"service": {"upcloud", "cloudscale", "podstack", "archive"}, "destination": {w.file("archive")}, "public_keys": {[]any{public}},
@@ -47,6 +50,9 @@ func validValues(w *world) map[string][]any {
 
 		"audit_log_archive.service": {"upcloud", "cloudscale", "podstack"}, "audit_log_archive.format": {"ndjson", "parquet"},
 		"audit_log_archive.start": {"30d", "2026-06-01T00:00:00Z"}, "overlap": {"10m"}, "signing_key": {private}, "accept_gap_after": {1},
+		"previous_signing_key": {private}, "object_lock.mode": {"governance"}, "object_lock.days": {30},
+		"witnesses.url": {witness.URL}, "witnesses.public_key": {witness.Public}, "witness_quorum": {1}, "witness_keys": {[]any{witness.Public}},
+		"timestamp_authority": {authority.URL}, "timestamp_certificates": {authority.Certificates},
 
 		"token": {fakeapi.DefaultToken}, "username": {"mia"}, "password": {"secret"}, "endpoint": {w.upcloud}, "retention": {"90d"},
 		"podstack.exports": {[]any{w.file("*.csv"), w.file("*.txt")}}, "podstack.columns": {map[string]any{"time": "When"}},
@@ -115,7 +121,7 @@ func (u *typeUnderTest) argumentsIn(t *testing.T, attributes []*tfprotov6.Schema
 			continue
 		}
 
-		arg := argument{path: prefix + a.Name, required: a.Required || prefix+a.Name == "rules.where"}
+		arg := argument{path: prefix + a.Name, required: a.Required || prefix+a.Name == "rules.where" || prefix == "witnesses."}
 
 		if a.NestedType != nil {
 			arg.states = states(a.ValueType(), a.Required, []any{present{}})
