@@ -40,6 +40,10 @@ func TestYear(t *testing.T) {
 		t.Run(service+" over S3", func(t *testing.T) {
 			t.Parallel()
 
+			if raceflag.Enabled {
+				t.Skip("the race detector makes it take minutes; make simulate runs this")
+			}
+
 			destination, s3 := storetest.NewS3(t)
 			year(t, service, s3.Open(t, destination), steps, 200)
 		})
@@ -481,6 +485,10 @@ func other(t *testing.T, m *memory) {
 // TestCostOfAnIncrement does not depend on how much is archived already.
 func TestCostOfAnIncrement(t *testing.T) {
 	t.Parallel()
+
+	if raceflag.Enabled {
+		t.Skip("the race detector makes it take minutes; make simulate runs this")
+	}
 
 	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
 		w := newWorld(t, service, 1)

@@ -16,12 +16,17 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 // TestRecipe: what the documentation says an auditor can do without any of our
 // code works, and catches what it says it catches.
 func TestRecipe(t *testing.T) {
 	t.Parallel()
+
+	if raceflag.Enabled {
+		t.Skip("the script has no data races; make simulate runs this")
+	}
 
 	for _, tool := range []string{"sh", "jq", "sha256sum", "comm", "cmp", "mktemp"} {
 		if _, err := exec.LookPath(tool); err != nil {

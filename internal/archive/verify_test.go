@@ -22,6 +22,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 func newKey(tb testing.TB, name string) (note.Signer, note.Verifier) {
@@ -92,6 +93,10 @@ func TestVerifierCatchesEveryMutation(t *testing.T) {
 	}{{export.FormatNDJSON, export.CompressionNone}, {export.FormatNDJSON, export.CompressionGzip}, {export.FormatParquet, export.CompressionZstd}} {
 		t.Run(fmt.Sprintf("%s.%s", as.format, as.compression), func(t *testing.T) {
 			t.Parallel()
+
+			if raceflag.Enabled {
+				t.Skip("the race detector makes it take minutes; make simulate runs this")
+			}
 
 			f := built(t, as.format, as.compression)
 			store, head, verifier := f.store, f.head, f.verifier

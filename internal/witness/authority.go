@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/digitorus/pkcs7"
@@ -81,10 +82,16 @@ func CheckStamp(answer, data []byte, roots *x509.CertPool) (Stamp, error) {
 	return s, err
 }
 
+// parsing keeps two from using pkcs7 at the same time, which counts in a global variable.
+var parsing sync.Mutex
+
 func parseStamp(answer, data []byte, roots *x509.CertPool) (*timestamp.Timestamp, Stamp, error) {
 	fail := func(what string) (*timestamp.Timestamp, Stamp, error) {
 		return nil, Stamp{}, fmt.Errorf("%w: %s", ErrStamp, what)
 	}
+
+	parsing.Lock()
+	defer parsing.Unlock()
 
 	token, err := timestamp.ParseResponse(answer)
 	if err != nil {
