@@ -28,8 +28,10 @@ import (
 var (
 	// ErrUnknownLog means that the witness has not been told of the log.
 	ErrUnknownLog = errors.New("it does not know the log: its operator has to add the log's origin and public key")
-	// ErrUnknownKey means that the witness knows the log by another key.
-	ErrUnknownKey = errors.New("it knows the log by another key than the one that signs it")
+	// ErrUnknownKey means that the witness trusts no key that has signed the checkpoint. Some
+	// say so of a log, too, that they do not know (litewitness of filippo.io/torchwood v0.6.1
+	// answers 403 where c2sp.org/tlog-witness has 404).
+	ErrUnknownKey = errors.New("it trusts no key that signs the log: its operator has to add the log's origin and public key")
 	// ErrForked means that the witness has seen another log of that origin.
 	ErrForked = errors.New("it has cosigned another log of this origin: this one was changed, or rolled back and continued")
 	// ErrAnswer means that the answer is none that the protocol has.

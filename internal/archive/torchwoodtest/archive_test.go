@@ -156,9 +156,11 @@ func (s daily) Read(_ context.Context, q auditlog.Query, c *auditlog.Completenes
 type log struct {
 	*memory
 
-	signer   note.Signer
-	verifier note.Verifier
-	vkey     string
+	signer    note.Signer
+	verifier  note.Verifier
+	vkey      string
+	attesters archive.Attesters
+	tool      string
 }
 
 // newLog archives so many days, and as many manifests.
@@ -170,7 +172,7 @@ func newLog(t *testing.T, days int) *log {
 		t.Fatal(err)
 	}
 
-	l := &log{memory: &memory{objects: map[string][]byte{}}, vkey: public}
+	l := &log{memory: &memory{objects: map[string][]byte{}}, vkey: public, tool: "test"}
 
 	if l.signer, err = note.NewSigner(private); err != nil {
 		t.Fatal(err)
@@ -189,17 +191,23 @@ func newLog(t *testing.T, days int) *log {
 func (l *log) grow(t *testing.T, days int) {
 	t.Helper()
 
+	if r, err := l.run(t, days); err != nil || r.Head.Sequence != int64(days) {
+		t.Fatalf("manifest %d, %v", r.Head.Sequence, err)
+	}
+}
+
+func (l *log) run(t *testing.T, days int) (archive.Result, error) {
+	t.Helper()
+
 	a, err := archive.Open(t.Context(), archive.Options{
 		Store: l, Service: daily{}, Format: export.FormatNDJSON, Start: begin, Signer: l.signer, Verifiers: []note.Verifier{l.verifier},
-		Clock: func() time.Time { return begin.Add(time.Duration(days)*day - time.Minute) }, Tool: "test",
+		Attesters: l.attesters, Clock: func() time.Time { return begin.Add(time.Duration(days)*day - time.Minute) }, Tool: l.tool,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	if r, err := a.Append(t.Context()); err != nil || r.Head.Sequence != int64(days) {
-		t.Fatalf("manifest %d, %v", r.Head.Sequence, err)
-	}
+	return a.Append(t.Context())
 }
 
 // checkpoint is one of the log's, as Torchwood reads it.
