@@ -58,7 +58,8 @@ func (a *Authority) Stamp(ctx context.Context, c *Client, data []byte) ([]byte, 
 	switch {
 	case err != nil:
 		return fail(err)
-	case status != http.StatusOK:
+	case status < http.StatusOK || status >= http.StatusMultipleChoices:
+		// RFC 3161 names no status for answers; that of Sigstore is 201.
 		return fail(fmt.Errorf("%w: HTTP status %d", ErrAnswer, status))
 	}
 

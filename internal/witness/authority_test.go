@@ -5,6 +5,8 @@ package witness_test
 import (
 	"bytes"
 	"errors"
+	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -59,6 +61,38 @@ func TestStampsAreOfTheirData(t *testing.T) {
 
 		if s, err := witness.CheckStamp(changed, data, a.Roots); err == nil && !s.Time.Equal(stamped) {
 			t.Errorf("byte %d: %+v", i, s)
+		}
+	}
+}
+
+// TestAnswersHaveAStatus: RFC 3161 knows answers and HTTP errors, but no status of either.
+func TestAnswersHaveAStatus(t *testing.T) {
+	t.Parallel()
+
+	for status, want := range map[int]error{
+		http.StatusOK: nil, http.StatusCreated: nil, http.StatusMultipleChoices: witness.ErrAnswer,
+		http.StatusBadRequest: witness.ErrAnswer, http.StatusInternalServerError: witness.ErrAnswer,
+	} {
+		a := witnesstest.NewAuthority(t, func() time.Time { return stamped })
+		a.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+			query, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+
+			answer, err := a.Respond(query)
+			if err != nil {
+				t.Error(err)
+			}
+
+			w.WriteHeader(status)
+			_, _ = w.Write(answer)
+
+			return true
+		}
+
+		if _, err := a.Stamp(t.Context(), &witness.Client{Retries: -1}, []byte("a checkpoint\n")); !errors.Is(err, want) {
+			t.Errorf("status %d: %v", status, err)
 		}
 	}
 }
