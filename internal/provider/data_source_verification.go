@@ -123,7 +123,7 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				Optional:            true,
 			},
 			"timestamp_certificates": schema.StringAttribute{
-				MarkdownDescription: "Root certificates in PEM to which those of time stamps have to lead. The newest checkpoint must have a time stamp then. Default: who made time stamps is not checked.",
+				MarkdownDescription: "Root certificates in PEM to which those of time stamps have to lead, with those between if the time stamps do not hold them. The newest checkpoint must have a time stamp then. Default: who made time stamps is not checked.",
 				Optional:            true,
 				Validators:          []validator.String{certificatesForm()},
 			},

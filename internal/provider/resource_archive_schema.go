@@ -116,7 +116,7 @@ func archiveArguments() map[string]schema.Attribute {
 			Validators:          []validator.String{addressOfOthersForm()},
 		},
 		"timestamp_certificates": schema.StringAttribute{
-			MarkdownDescription: "Root certificates in PEM to which the authority's has to lead, such as `file(\"tsa-roots.pem\")`. Default: any certificate is accepted when the time stamp is made.",
+			MarkdownDescription: "Root certificates in PEM to which the authority's has to lead, with those between if it does not send them, such as `file(\"tsa-roots.pem\")`. Default: any certificate is accepted when the time stamp is made.",
 			Optional:            true,
 			Validators:          []validator.String{certificatesForm()},
 		},
