@@ -259,7 +259,7 @@ func TestSchemasAreDescribed(t *testing.T) {
 func emptyQuery() queryModel {
 	none := types.ListNull(types.StringType)
 
-	return queryModel{filterModel: filterModel{
+	return queryModel{PublicKeys: none, filterModel: filterModel{
 		Actions: none, Operations: none, ResourceTypes: none, ResourceIDs: none, Actors: none, Origins: none, IPAddresses: none,
 	}}
 }
