@@ -63,6 +63,8 @@ type Pending struct {
 	Unread []auditlog.UnreadColumn
 	// Confirmed is that of Result.
 	Confirmed bool
+	// Unattested says that the newest checkpoint waits for others to attest it.
+	Unattested bool
 }
 
 // mostLosses bounds how often a run begins again since others were faster.
@@ -88,6 +90,10 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 
 		if !errors.Is(err, ErrLost) {
 			result.Added, result.Segments = added, segments
+
+			if err == nil {
+				result.Unattested, err = a.attestAtLast(ctx)
+			}
 
 			return result, err
 		}
@@ -136,7 +142,7 @@ func (a *Archive) append(ctx context.Context) (Result, error) {
 
 	return Result{
 		Head: a.Head(), Checkpoint: a.Checkpoint(), Added: r.added, Segments: r.segments, CoveredUntil: r.reached(), Gaps: r.unfilled(), Lost: r.lost,
-		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed, Unattested: a.unattested, Named: r.scrubber.InQuery(a.o.Filters),
+		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed, Named: r.scrubber.InQuery(a.o.Filters),
 	}, nil
 }
 
@@ -147,7 +153,7 @@ func (a *Archive) Pending(ctx context.Context, limit int64) (Pending, error) {
 		return Pending{}, err
 	}
 
-	p := Pending{CoveredUntil: r.covered}
+	p := Pending{CoveredUntil: r.covered, Unattested: a.isUnattested()}
 	all := true
 
 	for _, err := range r.entries(ctx) {

@@ -116,8 +116,10 @@ type Archive struct {
 	// attested is the newest checkpoint once all have attested it who were asked to, and
 	// cosigned is it with the cosignatures of witnesses.
 	attested, cosigned string
-	// unattested says who has not attested the newest checkpoint, where that is tolerated.
-	unattested []string
+	// unattested says who has not attested it.
+	unattested []error
+	// copied is the copy of a checkpoint as it was found, nil where there was none.
+	copied *point
 	// lost is what this run has written of a number that another one has committed.
 	lost *draft
 }
@@ -207,7 +209,7 @@ func (a *Archive) load(ctx context.Context) error {
 		return err
 	}
 
-	a.point, a.log, a.last, a.cosigned = last, log, nil, ""
+	a.point, a.log, a.last, a.copied, a.cosigned = last, log, nil, copied, ""
 	a.behind = !complete || copied == nil || copied.Tree.N < last.Tree.N
 
 	if log.N > 0 {

@@ -29,12 +29,12 @@ type Attesters struct {
 	Quorum    int
 	// Authority puts a time stamp on checkpoints; nil where none is asked.
 	Authority *witness.Authority
-	// Tolerant says that a run goes on where they do not.
+	// Tolerant says that a checkpoint is published and a run succeeds where they do not.
 	Tolerant bool
 }
 
-// ErrAttest means that the checkpoint is committed, and others who have to attest it have
-// not. The next run asks them again.
+// ErrAttest means that everything is archived, and others who have to attest the newest
+// checkpoint have not, so that it is not published. The next run asks them again.
 var ErrAttest = errors.New("others have not attested the checkpoint")
 
 const (
@@ -49,24 +49,22 @@ func timestampKey(size int64) string {
 	return fmt.Sprintf("%s%08d%s", timestampsPrefix, size, timestampSuffix)
 }
 
-// attest has others attest the newest checkpoint, unless they have done so. What they have
-// not is an error, or a line of a.unattested where that is tolerated. Another log that a
-// witness has seen is an error always.
+// attest has others attest the newest checkpoint, unless they have done so or have failed
+// in this run already. Who has not is kept in a.unattested. Another log that a witness has
+// seen is an error.
 func (a *Archive) attest(ctx context.Context) error {
-	if a.attested == a.point.note {
+	if a.attested == a.point.note || len(a.unattested) > 0 {
 		return nil
 	}
 
-	a.unattested = nil
-
 	for _, ask := range []func(context.Context) error{a.cosign, a.stamp} {
 		err := ask(ctx)
-		if err != nil && (!errors.Is(err, ErrAttest) || !a.o.Attesters.Tolerant) {
-			return err
-		}
 
-		if err != nil {
-			a.unattested = append(a.unattested, err.Error())
+		switch {
+		case errors.Is(err, ErrAttest):
+			a.unattested = append(a.unattested, err)
+		case err != nil:
+			return err
 		}
 	}
 
@@ -77,6 +75,59 @@ func (a *Archive) attest(ctx context.Context) error {
 	return nil
 }
 
+// attestAtLast asks once more at the end of a run, and returns what to say where that is
+// tolerated.
+func (a *Archive) attestAtLast(ctx context.Context) ([]string, error) {
+	if a.attested != a.point.note {
+		a.unattested = nil
+
+		if err := a.tidy(ctx); err != nil {
+			return nil, err
+		}
+	}
+
+	if !a.o.Attesters.Tolerant {
+		return nil, errors.Join(a.unattested...)
+	}
+
+	texts := make([]string, 0, len(a.unattested))
+	for _, err := range a.unattested {
+		texts = append(texts, err.Error())
+	}
+
+	return texts, nil
+}
+
+// mayPublish says that the newest checkpoint is attested as it has to be.
+func (a *Archive) mayPublish() bool { return a.o.Attesters.Tolerant || a.attested == a.point.note }
+
+// isUnattested says that the newest checkpoint waits for being attested. It is published
+// once it is.
+func (a *Archive) isUnattested() bool {
+	o := a.o.Attesters
+
+	switch {
+	case a.point == nil, o.Tolerant, len(o.Witnesses) == 0 && o.Authority == nil:
+		return false
+	case a.copied == nil, a.copied.Tree.N < a.point.Tree.N:
+		return true
+	default:
+		cosignatures, err := cosignaturesOn(a.copied.note, o.keys())
+
+		return a.log.N > 0 && (err != nil || len(cosignatures) < o.Quorum)
+	}
+}
+
+// keys are those of the witnesses.
+func (o *Attesters) keys() []note.Verifier {
+	keys := make([]note.Verifier, 0, len(o.Witnesses))
+	for _, w := range o.Witnesses {
+		keys = append(keys, w.Key)
+	}
+
+	return keys
+}
+
 // cosign asks the witnesses, and keeps the checkpoint with what they add to it.
 func (a *Archive) cosign(ctx context.Context) error {
 	o := a.o.Attesters
@@ -84,17 +135,12 @@ func (a *Archive) cosign(ctx context.Context) error {
 		return nil
 	}
 
-	keys := make([]note.Verifier, 0, len(o.Witnesses))
-	for _, w := range o.Witnesses {
-		keys = append(keys, w.Key)
-	}
-
 	there, err := readCosigned(ctx, a.o.Store, a.point)
 	if err != nil {
 		return err
 	}
 
-	if cosignatures, err := cosignaturesOn(there, keys); err == nil && len(cosignatures) >= o.Quorum {
+	if cosignatures, err := cosignaturesOn(there, o.keys()); err == nil && len(cosignatures) >= o.Quorum {
 		a.cosigned = there
 
 		return nil

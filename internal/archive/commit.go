@@ -51,11 +51,9 @@ func (a *Archive) found(ctx context.Context, covered auditlog.Window) error {
 		return err
 	}
 
-	if err := a.attest(ctx); err != nil {
-		return err
-	}
+	a.behind = true
 
-	return a.points().publishCopy(ctx, a.point, "")
+	return a.tidy(ctx)
 }
 
 // sign creates the checkpoint, which is what makes its last manifest a part of the
@@ -208,6 +206,22 @@ func (a *Archive) tidy(ctx context.Context) error {
 		return err
 	}
 
+	// Whoever reads by the copy needs the tiles of its checkpoint until it is replaced.
+	if a.mayPublish() {
+		if err := a.publish(ctx); err != nil {
+			return err
+		}
+	}
+
+	if err := a.dropLost(ctx); err != nil {
+		return err
+	}
+
+	return a.dropLeftovers(ctx)
+}
+
+// publish replaces the copy of the checkpoint, and removes what nobody needs then.
+func (a *Archive) publish(ctx context.Context) error {
 	if a.behind || a.cosigned != "" {
 		if err := a.points().publishCopy(ctx, a.point, a.cosigned); err != nil {
 			return err
@@ -222,11 +236,7 @@ func (a *Archive) tidy(ctx context.Context) error {
 
 	a.behind = false
 
-	if err := a.dropLost(ctx); err != nil {
-		return err
-	}
-
-	return a.dropLeftovers(ctx)
+	return nil
 }
 
 // dropLost removes what this run has written of a number that is another one's. Who has

@@ -255,7 +255,7 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindran
 		diags.Append(unconfirmedWarning(a.Last().Source, archiveUnconfirmed, "archive"))
 	}
 
-	return hindrance{}, diags
+	return hindrance{Unattested: pending.Unattested}, diags
 }
 
 const archiveUnconfirmed = "Whose log is archived is not known"
@@ -294,6 +294,8 @@ func ask(ctx context.Context, a *archive.Archive) error {
 type hindrance struct {
 	Gap      *archive.GapError     `json:"gap"`
 	OtherLog *auditlog.SourceError `json:"other_log"`
+	// Unattested says that an apply has to ask others again to attest the checkpoint.
+	Unattested bool `json:"unattested"`
 }
 
 const hindranceKey = "hindrance"
@@ -383,7 +385,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		resp.Diagnostics.Append(r.foresee(ctx, &plan, &config)...)
 	case gap != nil:
 		plan.forgetResults()
-	case r.known(&plan) && plan.sameArguments(state, r.c) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey):
+	case r.known(&plan) && plan.sameArguments(state, r.c) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey) && !hindered.Unattested:
 		plan.keepSpelling(state)
 		plan.keepResults(state)
 	default:
