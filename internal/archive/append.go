@@ -73,10 +73,6 @@ const mostLosses = 100
 // Append archives what is new. On an error, what was archived before it stays
 // archived, and the next run goes on from there.
 func (a *Archive) Append(ctx context.Context) (Result, error) {
-	if a.point != nil && a.point.signed && a.o.Signer == nil {
-		return Result{}, ErrNoKey
-	}
-
 	// What runs left that were killed.
 	if _, err := durable.Sweep(ctx, a.o.Store, a.o.Clock().Add(-leftoverAge)); err != nil {
 		return Result{}, err
@@ -85,6 +81,10 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 	var added, segments int64
 
 	for range mostLosses {
+		if a.point != nil && a.point.signed && a.o.Signer == nil {
+			return Result{}, ErrNoKey
+		}
+
 		result, err := a.append(ctx)
 		added, segments = added+result.Added, segments+result.Segments
 
@@ -103,7 +103,7 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 
-		if err := a.check(); err != nil {
+		if err := a.check(ctx); err != nil {
 			return Result{}, err
 		}
 	}
@@ -199,8 +199,11 @@ func (r *run) reached() time.Time {
 // coveredUntil is up to when everything is archived. What a refresh found
 // while other filters were in force says nothing about what these would have.
 func (a *Archive) coveredUntil() time.Time {
-	if a.last != nil && !maps.EqualFunc(a.last.Filters, a.filters(), slices.Equal) {
-		return a.last.CoveredUntil
+	same := a.last == nil || maps.EqualFunc(a.last.Filters, a.filters(), slices.Equal)
+
+	// A refresh by a clock that was ahead says nothing either.
+	if !same || a.o.CoveredUntil.After(a.o.Clock()) {
+		return a.committed()
 	}
 
 	return later(a.committed(), a.o.CoveredUntil)
@@ -589,8 +592,8 @@ func (r *run) end() error {
 		now = r.a.o.Clock()
 	}
 
-	if r.a.point != nil && r.a.committed().After(now.Add(futureMargin)) {
-		return fmt.Errorf("%w: it covers until %s, and the clock shows %s", ErrFuture, auditlog.FormatTime(r.a.committed()), auditlog.FormatTime(now))
+	if r.a.point != nil && r.covered.After(now.Add(futureMargin)) {
+		return fmt.Errorf("%w: it covers until %s, and the clock shows %s", ErrFuture, auditlog.FormatTime(r.covered), auditlog.FormatTime(now))
 	}
 
 	return r.settleGaps()
@@ -605,7 +608,7 @@ func (r *run) write(ctx context.Context, last bool) error {
 		}
 	}
 
-	d, err := r.draft(last)
+	d, err := r.draft(ctx, last)
 	if err != nil {
 		return err
 	}
@@ -636,7 +639,7 @@ type draft struct {
 	supplement []byte
 }
 
-func (r *run) draft(last bool) (*draft, error) {
+func (r *run) draft(ctx context.Context, last bool) (*draft, error) {
 	a := r.a
 
 	m := &Manifest{
@@ -652,6 +655,9 @@ func (r *run) draft(last bool) (*draft, error) {
 	if a.last != nil {
 		m.TotalCount = a.last.TotalCount
 		m.ReadUntil = later(a.last.ReadUntil, m.ReadUntil)
+	} else {
+		// What was covered without a manifest stays covered.
+		m.ReadUntil = later(a.point.Covered.End, m.ReadUntil)
 	}
 
 	if r.current != nil {
@@ -678,7 +684,15 @@ func (r *run) draft(last bool) (*draft, error) {
 		m.Resume, supplement.Ordinals = &Resume{Link: resume.Link, Since: resume.Since}, resume.Ordinals
 	}
 
-	err := d.close(&supplement, besides(a.o.Store))
+	var files map[string]string
+	if a.last == nil {
+		var err error
+		if files, err = a.writeBesides(ctx); err != nil {
+			return nil, err
+		}
+	}
+
+	err := d.close(&supplement, files)
 
 	return d, err
 }
@@ -692,10 +706,8 @@ func (d *draft) close(supplement *Supplement, files map[string]string) error {
 
 	d.manifest.Supplement = objectOf(supplementKey(d.manifest.Sequence, d.supplement), d.supplement)
 
-	if d.manifest.Sequence == 1 {
-		for _, key := range slices.Sorted(maps.Keys(files)) {
-			d.manifest.Files = append(d.manifest.Files, objectOf(key, []byte(files[key])))
-		}
+	for _, key := range slices.Sorted(maps.Keys(files)) {
+		d.manifest.Files = append(d.manifest.Files, objectOf(key, []byte(files[key])))
 	}
 
 	d.text, err = d.manifest.encode()

@@ -184,7 +184,7 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 		}
 	}
 
-	if err := a.check(); err != nil {
+	if err := a.check(ctx); err != nil {
 		return nil, err
 	}
 
@@ -283,6 +283,8 @@ func (o Options) withDefaults() Options {
 	}
 
 	o.Overlap = max(o.Overlap, o.SettleDelay)
+	// A checkpoint shows no more of it.
+	o.Start = o.Start.UTC().Truncate(time.Microsecond)
 
 	return o
 }
@@ -329,7 +331,7 @@ func (a *Archive) size() int64 {
 }
 
 // check holds the end of the archive against what the caller knows.
-func (a *Archive) check() error {
+func (a *Archive) check(ctx context.Context) error {
 	if name := a.o.Service.Info().Name; a.point.service() != name || a.last != nil && a.last.Service != name {
 		return fmt.Errorf("%w: an archive of %s", ErrForeign, a.point.service())
 	}
@@ -343,6 +345,15 @@ func (a *Archive) check() error {
 	a.o.Start = a.point.Covered.Start
 	if a.last != nil {
 		a.o.Start = a.last.Start
+	}
+
+	if known := a.o.Known; known != nil && known.Tree.N == 0 {
+		begun, err := a.points().unsigned().at(ctx, 0)
+		if err == nil && begun.Checkpoint != *known {
+			err = fmt.Errorf("%w: it was begun in another way than is remembered", ErrBroken)
+		}
+
+		return err
 	}
 
 	return grew(a.log, a.point, a.o.Known)

@@ -63,7 +63,7 @@ func readChain(ctx context.Context, points points) (*chain, error) {
 	}
 
 	switch {
-	case last == nil && len(points.verifiers) > 0:
+	case last == nil && len(points.verifiers) > 0 && !points.isEmpty(ctx):
 		return nil, fmt.Errorf("%w: there is no checkpoint", ErrSignature)
 	case last == nil:
 		return nil, ErrNone

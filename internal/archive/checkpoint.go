@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -138,16 +139,54 @@ const (
 
 func checkpointKeyOf(size int64) string { return fmt.Sprintf("%s%08d", checkpointsPrefix, size) }
 
+// sizeOf is the size of the checkpoint that has a key.
+func sizeOf(key string) (int64, bool) {
+	size, err := strconv.ParseInt(strings.TrimPrefix(key, checkpointsPrefix), 10, 64)
+
+	return size, err == nil && size >= 0 && size <= maxSequence && checkpointKeyOf(size) == key
+}
+
 // point is a checkpoint as it was found.
 type point struct {
 	Checkpoint
 
 	// text is what was signed and signatures what is below it.
 	note string
-	// signed says that it has a signature, and by whom are those of the keys that were
-	// asked for.
-	signed bool
-	by     []note.Signature
+	// signed says that it has a signature, and key whose the first one claims to be: the
+	// key of the archive. signatures is how many there are, and by are those of the keys
+	// that were asked for.
+	signed     bool
+	key        keyID
+	signatures int
+	by         []note.Signature
+}
+
+// keyID tells keys apart as signatures name them.
+type keyID struct {
+	name string
+	hash uint32
+}
+
+func keyOf(k interface {
+	Name() string
+	KeyHash() uint32
+},
+) keyID {
+	return keyID{k.Name(), k.KeyHash()}
+}
+
+// firstKey is the key that the first of some lines of signatures names.
+func firstKey(signatures string) (keyID, bool) {
+	line, _, _ := strings.Cut(strings.TrimPrefix(signatures, "— "), "\n")
+	name, encoded, _ := strings.Cut(line, " ")
+	signature, err := base64.StdEncoding.DecodeString(encoded)
+
+	const hashLength = 4
+	if err != nil || len(signature) < hashLength {
+		return keyID{}, false
+	}
+
+	return keyID{name, binary.BigEndian.Uint32(signature)}, true
 }
 
 // openPoint reads a checkpoint. Given verifiers, only one that one of them has signed is
@@ -158,7 +197,14 @@ func openPoint(data []byte, verifiers []note.Verifier) (*point, error) {
 		body += "\n"
 	}
 
-	p := &point{note: string(data), signed: signed}
+	p := &point{note: string(data), signed: signed, signatures: strings.Count(signatures, "\n")}
+
+	if signed {
+		var ok bool
+		if p.key, ok = firstKey(signatures); !ok {
+			return nil, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
+		}
+	}
 
 	switch {
 	case len(verifiers) > 0:
@@ -198,14 +244,13 @@ func (p *point) signedBy() string {
 }
 
 // isSignedBy says that a key has signed it, which was asked for.
-func (p *point) isSignedBy(name string, hash uint32) bool {
-	return slices.ContainsFunc(p.by, func(s note.Signature) bool { return s.Name == name && s.Hash == hash })
+func (p *point) isSignedBy(key keyID) bool {
+	return slices.ContainsFunc(p.by, func(s note.Signature) bool { return keyID{s.Name, s.Hash} == key })
 }
 
-// follows says that one key at least has signed both, so that it vouches for the others.
-func (p *point) follows(before *point) bool {
-	return slices.ContainsFunc(before.by, func(s note.Signature) bool { return p.isSignedBy(s.Name, s.Hash) })
-}
+// follows says that a checkpoint is by the key of the one before, or that this one has
+// signed it as well and so hands over to another.
+func (p *point) follows(before *point) bool { return p.key == before.key || p.isSignedBy(before.key) }
 
 // points reads the checkpoints of an archive.
 type points struct {
@@ -263,7 +308,15 @@ func (r points) newest(ctx context.Context) (last, copied *point, err error) {
 		return last, copied, err
 	}
 
+	if !last.signed {
+		return nil, nil, fmt.Errorf("%w: nobody has signed %s", ErrSignature, checkpointKeyOf(last.Tree.N))
+	}
+
 	if last, err = openPoint([]byte(last.note), r.verifiers); err != nil {
+		return nil, nil, err
+	}
+
+	if err := r.checkKeys(ctx, last); err != nil {
 		return nil, nil, err
 	}
 
@@ -276,6 +329,42 @@ func (r points) newest(ctx context.Context) (last, copied *point, err error) {
 	}
 
 	return last, copied, err
+}
+
+// isEmpty says that nothing at all is there, as far as can be seen.
+func (r points) isEmpty(ctx context.Context) bool {
+	for range r.store.List(ctx, "") {
+		return false
+	}
+
+	return true
+}
+
+// checkKeys makes sure that the key of a checkpoint is one of those asked for, and, where
+// that can be one of several, that the one before has handed over to it.
+func (r points) checkKeys(ctx context.Context, p *point) error {
+	if !p.isSignedBy(p.key) {
+		return fmt.Errorf("%w: %s; its first signature is by %s", ErrSignature, namesOf(r.verifiers), p.key.name)
+	}
+
+	if len(r.verifiers) == 1 || p.Tree.N == 0 {
+		return nil
+	}
+
+	before, err := r.unsigned().at(ctx, p.Tree.N-1)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s is missing", ErrBroken, checkpointKeyOf(p.Tree.N-1))
+	}
+
+	if err != nil {
+		return err
+	}
+
+	if !p.follows(before) {
+		return fmt.Errorf("%w: %s is by %s, and the one before by %s, which has not handed over to it", ErrSignature, checkpointKeyOf(p.Tree.N), p.key.name, before.key.name)
+	}
+
+	return nil
 }
 
 // find is newest, whoever has signed.
@@ -310,9 +399,45 @@ func (r points) find(ctx context.Context) (last, copied *point, err error) {
 		return nil, nil, fmt.Errorf("%w: %s is not a copy of %s", ErrBroken, checkpointKey, checkpointKeyOf(from))
 	}
 
-	last, err = r.after(ctx, last)
+	for {
+		if last, err = r.after(ctx, last); err != nil {
+			return nil, nil, err
+		}
 
-	return last, copied, err
+		beyond, err := r.isBeyond(ctx, last.Tree.N)
+		if err != nil || !beyond {
+			return last, copied, err
+		}
+
+		// Others may have archived more meanwhile. Else one is missing.
+		if _, err := r.at(ctx, last.Tree.N+1); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("%w: %s is missing, and there are later ones", ErrBroken, checkpointKeyOf(last.Tree.N+1))
+			}
+
+			return nil, nil, err
+		}
+	}
+}
+
+// isBeyond says whether there is a checkpoint of a larger size, as far as its number has
+// the same thousands as the next one or one more: all that one or two requests can list.
+func (r points) isBeyond(ctx context.Context, size int64) (bool, error) {
+	const thousand = 1000
+
+	for n := (size + 1) / thousand; n <= (size+1)/thousand+1; n++ {
+		for object, err := range r.store.List(ctx, fmt.Sprintf("%s%05d", checkpointsPrefix, n)) {
+			if err != nil {
+				return false, err
+			}
+
+			if there, ok := sizeOf(object.Key); ok && there > size {
+				return true, nil
+			}
+		}
+	}
+
+	return false, nil
 }
 
 // after returns the last checkpoint from one on. They follow each other without a hole,

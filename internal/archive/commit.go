@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,10 +33,8 @@ func (a *Archive) found(ctx context.Context, covered auditlog.Window) error {
 	}
 
 	// Before anything counts, so that a store which cannot be trusted holds no archive.
-	for key, text := range besides(a.o.Store) {
-		if err := createSame(ctx, a.o.Store, key, []byte(text)); err != nil {
-			return err
-		}
+	if _, err := a.writeBesides(ctx); err != nil {
+		return err
 	}
 
 	if err := durable.Insist(ctx, a.o.Store, ReadmeKey, []byte(readme)); err != nil {
@@ -54,6 +53,30 @@ func (a *Archive) found(ctx context.Context, covered auditlog.Window) error {
 	a.behind = true
 
 	return a.tidy(ctx)
+}
+
+// writeBesides writes what lies beside the log until the first manifest says what that is.
+// A run of another version, or a copy to storage of another kind, may have left other texts.
+func (a *Archive) writeBesides(ctx context.Context) (map[string]string, error) {
+	files := besides(a.o.Store)
+
+	for key, text := range files {
+		if err := createDerived(ctx, a.o.Store, key, []byte(text)); err != nil {
+			return nil, err
+		}
+	}
+
+	// In a bucket it is of no use, but no harm.
+	there, err := a.o.Store.Read(ctx, durable.AttributesKey, maxSmall)
+	if err == nil && string(there) == durable.AttributesText {
+		files[durable.AttributesKey] = durable.AttributesText
+	}
+
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, durable.ErrTooLarge) {
+		return nil, err
+	}
+
+	return files, nil
 }
 
 // sign creates the checkpoint, which is what makes its last manifest a part of the
@@ -87,9 +110,10 @@ func (a *Archive) sign(ctx context.Context, c Checkpoint, log *merkle) error {
 	return nil
 }
 
-// signers are the keys that sign: where the key is changed, that of before as well.
+// signers are the keys that sign: where the key is changed, that of before as well. One
+// that is not of the newest checkpoint has nothing to hand over.
 func (a *Archive) signers() []note.Signer {
-	if a.o.PreviousSigner == nil {
+	if a.o.PreviousSigner == nil || a.point == nil || a.point.key != keyOf(a.o.PreviousSigner) {
 		return []note.Signer{a.o.Signer}
 	}
 
@@ -99,7 +123,7 @@ func (a *Archive) signers() []note.Signer {
 // handsOver says that a key is to sign from now on that has not signed the newest
 // checkpoint.
 func (a *Archive) handsOver() bool {
-	return a.o.Signer != nil && len(a.o.Verifiers) > 0 && !a.point.isSignedBy(a.o.Signer.Name(), a.o.Signer.KeyHash())
+	return a.o.Signer != nil && a.point.key != keyOf(a.o.Signer)
 }
 
 // commit makes a manifest part of the archive. Everything that it names is there before,
@@ -272,52 +296,87 @@ func (a *Archive) dropLost(ctx context.Context) error {
 	return nil
 }
 
-// dropLeftovers removes manifests of the last numbers that are none of the log's, and
-// what they name. Only where there is a checkpoint of a number is it known what is not
-// of it: anything beyond can be of a run that is under way.
+// dropLeftovers removes what is none of the log's among the objects of the last hundred or
+// two numbers, and segments of the last days. Only where there is a checkpoint of a number
+// is it known what is not of it: anything beyond can be of a run that is under way.
 func (a *Archive) dropLeftovers(ctx context.Context) error {
 	if a.log.N == 0 {
 		return nil
 	}
 
-	// The numbers that differ from one of the last ten in their last digit, as far as their
-	// manifests are at hand.
-	decades := []string{decadeOf(a.log.N)}
-	if other := decadeOf(max(a.log.N-9, 1)); other != decades[0] {
-		decades = append(decades, other)
+	const hundred = 100
+
+	places, err := a.lastDays()
+	if err != nil {
+		return err
 	}
 
-	committed := map[int64]*Manifest{}
-	known := func(number int64) (*Manifest, error) {
-		if committed[number] == nil {
-			m, err := a.manifestAt(ctx, number)
-			if err != nil {
-				return nil, err
-			}
+	for _, prefix := range []string{manifestsPrefix, supplementsPrefix} {
+		for n := max(a.log.N/hundred-1, 0); n <= a.log.N/hundred; n++ {
+			places = append(places, fmt.Sprintf("%s%06d", prefix, n))
+		}
+	}
 
-			committed[number] = m
+	for _, place := range places {
+		if err := a.dropLeftoversIn(ctx, place); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// lastDays are the partitions of the last three days that have segments.
+func (a *Archive) lastDays() ([]string, error) {
+	const most = 3
+
+	var days []string
+
+	for i := len(a.log.edge) - 1; i >= 0 && len(days) < most; i-- {
+		m, err := parseManifest(a.log.edge[i], a.log.N-int64(len(a.log.edge)-1-i))
+		if err != nil {
+			return nil, err
 		}
 
-		return committed[number], nil
+		if m.Segment == nil {
+			continue
+		}
+
+		if day := partition(m.Service, m.Segment.From); !slices.Contains(days, day) {
+			days = append(days, day)
+		}
 	}
 
-	for _, prefix := range prefixed(decades, manifestsPrefix, supplementsPrefix) {
-		for object, err := range a.o.Store.List(ctx, prefix) {
-			if err != nil {
-				return err
-			}
+	return days, nil
+}
 
-			number, ok := numberOf(object.Key)
-			if !ok || number > a.log.N || number <= a.log.N-int64(len(a.log.edge)) || object.Irregular {
-				continue
-			}
+// dropLeftoversIn removes what is none of the log's below a prefix.
+func (a *Archive) dropLeftoversIn(ctx context.Context, prefix string) error {
+	keys := map[int64][]string{}
 
-			m, err := known(number)
-			if err != nil {
-				return err
-			}
+	for object, err := range a.o.Store.List(ctx, prefix) {
+		if err != nil {
+			return err
+		}
 
-			if err := a.dropLeftover(ctx, object.Key, m); err != nil {
+		if number, ok := numberOf(object.Key); ok && number <= a.log.N && !object.Irregular {
+			keys[number] = append(keys[number], object.Key)
+		}
+	}
+
+	for _, number := range slices.Sorted(maps.Keys(keys)) {
+		// The manifests of older numbers are not at hand, and one object can only be the log's.
+		if number <= a.log.N-int64(len(a.log.edge)) && len(keys[number]) == 1 {
+			continue
+		}
+
+		m, err := a.manifestAt(ctx, number)
+		if err != nil {
+			return err
+		}
+
+		for _, key := range keys[number] {
+			if err := a.dropLeftover(ctx, key, m); err != nil {
 				return err
 			}
 		}
@@ -326,30 +385,10 @@ func (a *Archive) dropLeftovers(ctx context.Context) error {
 	return nil
 }
 
-// decadeOf is what the names begin with of all numbers that differ in their last digit.
-func decadeOf(number int64) string {
-	name := strings.TrimSuffix(numbered(number), "-")
-
-	return name[:len(name)-1]
-}
-
-// prefixed puts each of the prefixes before each of the texts.
-func prefixed(texts []string, prefixes ...string) []string {
-	all := make([]string, 0, len(prefixes)*len(texts))
-
-	for _, prefix := range prefixes {
-		for _, text := range texts {
-			all = append(all, prefix+text)
-		}
-	}
-
-	return all
-}
-
 // dropLeftover removes an object of a number unless the manifest of that number leads to
 // it.
 func (a *Archive) dropLeftover(ctx context.Context, key string, committed *Manifest) error {
-	if key == committed.Supplement.Key {
+	if key == committed.Supplement.Key || committed.Segment != nil && key == committed.Segment.Key {
 		return nil
 	}
 

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +37,9 @@ const (
 	FindingUnfinished Finding = "unfinished" // left by a run that did not finish; the next one sees to it
 	FindingUnreadable Finding = "unreadable" // cannot be read
 )
+
+// isOfMemory says that it contradicts what is remembered.
+func (f Finding) isOfMemory() bool { return f == FindingTruncated || f == FindingForked }
 
 // Problem is one thing wrong with an archive.
 type Problem struct {
@@ -215,12 +217,20 @@ func (v *verification) run() (*Report, error) {
 		}
 	}
 
+	v.checkEveryKey()
 	v.checkKnown()
 	v.checkForeign()
 	v.summarise()
 
 	slices.SortStableFunc(v.report.Problems, func(a, b Problem) int {
 		switch {
+		case a.Finding.isOfMemory() != b.Finding.isOfMemory():
+			// What contradicts what is remembered comes first: all else can be its consequence.
+			if a.Finding.isOfMemory() {
+				return -1
+			}
+
+			return 1
 		case a.Sequence == b.Sequence:
 			return 0
 		case a.Sequence == 0 || (b.Sequence != 0 && a.Sequence > b.Sequence):
@@ -253,8 +263,7 @@ func (v *verification) readCheckpoints() error {
 	var sizes []int64
 
 	for key := range v.objects {
-		size, err := strconv.ParseInt(strings.TrimPrefix(key, checkpointsPrefix), 10, 64)
-		if err == nil && size >= 0 && size <= maxSequence && checkpointKeyOf(size) == key {
+		if size, ok := sizeOf(key); ok {
 			sizes = append(sizes, size)
 		}
 	}
@@ -302,11 +311,39 @@ func (v *verification) addPoint(p *point, size int64) {
 	case v.last != nil && p.Origin != v.last.Origin:
 		v.found(FindingForeign, checkpointKeyOf(size), size, "it belongs to another archive: "+p.Origin)
 	default:
-		if before := v.checkpoints[size-1]; before != nil && len(p.by) > 0 && !p.follows(before) {
-			v.found(FindingSignature, checkpointKeyOf(size), size, fmt.Sprintf("it is signed by %s, and the one before by %s: none is signed by both, which would hand over from one key to the other", p.signedBy(), before.signedBy()))
-		}
-
+		v.checkKeys(p, v.checkpoints[size-1])
 		v.checkpoints[size], v.last = p, p
+	}
+}
+
+// checkKeys makes sure that the signatures of a checkpoint are by keys that were given, and
+// that the key of the one before has handed over to its own.
+func (v *verification) checkKeys(p, before *point) {
+	if len(p.by) == 0 {
+		return
+	}
+
+	key := checkpointKeyOf(p.Tree.N)
+
+	switch {
+	case len(p.by) < p.signatures:
+		v.found(FindingSignature, key, p.Tree.N, "it has signatures by others than "+namesOf(v.o.Verifiers))
+	case before != nil && len(before.by) > 0 && !p.follows(before):
+		v.found(FindingSignature, key, p.Tree.N, fmt.Sprintf("it is signed by %s, and the one before by %s, which would have to sign it as well to hand over", p.key.name, before.key.name))
+	}
+}
+
+// checkEveryKey makes sure that each of several keys has signed something. One that has not
+// is of another archive, or what it has signed was cut off.
+func (v *verification) checkEveryKey() {
+	if len(v.o.Verifiers) < 2 || v.last == nil || len(v.last.by) == 0 {
+		return
+	}
+
+	for _, k := range v.o.Verifiers {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(v.checkpoints)), func(p *point) bool { return p.isSignedBy(keyOf(k)) }) {
+			v.found(FindingSignature, checkpointKey, 0, fmt.Sprintf("%s has signed no checkpoint: it is no key of this archive, or everything since the change to it was cut off", k.Name()))
+		}
 	}
 }
 
@@ -359,13 +396,24 @@ func (v *verification) readCopy() error {
 		if v.last == nil {
 			v.last = copied
 		}
-	case there.Checkpoint != copied.Checkpoint:
+	case there.Checkpoint != copied.Checkpoint, !v.isCopy(copied, there):
 		v.found(FindingAltered, checkpointKey, 0, "it is not a copy of "+checkpointKeyOf(copied.Tree.N))
 	case there.Tree.N < v.size():
 		v.found(FindingUnfinished, checkpointKey, 0, fmt.Sprintf("it is a copy of %s, and the newest is %s", checkpointKeyOf(copied.Tree.N), checkpointKeyOf(v.size())))
 	}
 
 	return nil
+}
+
+// isCopy says that a copy has the bytes of a checkpoint, or of it as it was cosigned.
+func (v *verification) isCopy(copied, p *point) bool {
+	if copied.note == p.note {
+		return true
+	}
+
+	cosigned, err := readCosigned(v.ctx, v.store, p)
+
+	return err == nil && copied.note == cosigned
 }
 
 // readPoint returns a checkpoint. With a fault it can be there all the same: what it says
@@ -632,6 +680,9 @@ func (v *verification) checkTile(key string, t tlog.Tile) error {
 	return nil
 }
 
+// topLevel is the highest level of tiles that a log of so many manifests has.
+const topLevel = 3
+
 // tileOf reads the key of a tile, or of a bundle, whose level is -1.
 func tileOf(key string) (tlog.Tile, error) {
 	rest, ok := strings.CutPrefix(key, "tile/")
@@ -644,7 +695,7 @@ func tileOf(key string) (tlog.Tile, error) {
 	}
 
 	t, err := tlog.ParseTilePath(fmt.Sprintf("tile/%d/%s", tileHeight, rest))
-	if err != nil || tileKey(t) != key && bundleKey(t.N, t.W) != key {
+	if err != nil || t.L > topLevel || t.N > maxSequence/bundleWidth || tileKey(t) != key && bundleKey(t.N, t.W) != key {
 		return tlog.Tile{}, errors.New("not a tile")
 	}
 
@@ -764,7 +815,7 @@ func (v *verification) checkBeginning() error {
 		return nil
 	}
 
-	if m := v.manifests[0]; !p.Covered.Start.Equal(m.Start) || p.Covered.End.After(m.ReadUntil) {
+	if m := v.manifests[0]; !p.Covered.Start.Equal(m.Start.Truncate(time.Microsecond)) || p.Covered.End.After(m.ReadUntil) {
 		v.found(FindingAltered, checkpointKeyOf(0), 0, "it covers another time than the first manifest goes on from")
 	}
 
@@ -780,7 +831,7 @@ func (v *verification) checkBesides() error {
 		}
 	} else {
 		// Before the first manifest, only what would be written is known.
-		for key, text := range besides(v.store) {
+		for key, text := range besides(v.store.Store) {
 			if v.there(key) {
 				named[key] = objectOf(key, []byte(text))
 			}
@@ -834,6 +885,8 @@ func (v *verification) checkSince(known *Checkpoint) {
 		v.found(FindingForked, checkpointKey, 0, "it is the archive "+v.last.Origin+", and "+known.Origin+" is remembered")
 	case known.Tree.N > v.last.Tree.N:
 		v.found(FindingTruncated, checkpointKey, known.Tree.N, fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Tree.N))
+	case known.Tree.N == 0 && v.checkpoints[0] != nil && v.checkpoints[0].Checkpoint != *known:
+		v.found(FindingForked, checkpointKeyOf(0), 0, "it is another beginning than the one that is remembered")
 	case known.Tree.N > 0 && known.Tree.N <= n:
 		if root, err := tlog.TreeHash(known.Tree.N, &v.chain.tree.hashes); err != nil || root != known.Tree.Hash {
 			v.found(FindingForked, checkpointKeyOf(known.Tree.N), known.Tree.N, "the log is not a continuation of the one that is remembered")
@@ -900,7 +953,8 @@ func (v *verification) summarise() {
 		r.NotChecked = append(r.NotChecked, "Whether the end was cut off: that takes a head or a checkpoint remembered elsewhere.")
 	}
 
-	if v.o.Origin == "" && v.o.Head == nil && v.o.Since == nil {
+	// A head is of a manifest, which does not name the archive.
+	if v.o.Origin == "" && v.o.Since == nil && (v.o.Head == nil || !r.Signed) {
 		r.NotChecked = append(r.NotChecked, "Whether it is the archive that is meant: that takes its origin.")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 // trip is a service without a network.
@@ -156,6 +157,10 @@ func TestCursorWalkRefusesLinks(t *testing.T) {
 // TestCursorWalkEndsWithoutEnd: a chain of ever fresh links ends in an error that
 // names the limit, and costs little memory until then.
 func TestCursorWalkEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It measures the heap.
+	if raceflag.Enabled {
+		t.Skip("the race detector makes it take minutes; make simulate runs this")
+	}
+
 	pad := strings.Repeat("x", 1000)
 
 	for name, tt := range map[string]struct {

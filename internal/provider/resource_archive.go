@@ -391,7 +391,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	default:
 		plan.forgetResults()
 
-		if !r.c.sameService(plan.Service, state.Service) {
+		if !r.c.sameService(plan.Service, state.Service) || !public.Equal(state.PublicKey) {
 			resp.Diagnostics.Append(r.foresee(ctx, &plan, &config)...)
 		}
 	}

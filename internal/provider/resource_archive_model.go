@@ -330,10 +330,10 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 		p.next = "Run \"auditlog verify\" on the destination to see what was changed; nothing is appended to a broken archive."
 	case errors.Is(err, archive.ErrNoKey):
 		p.cause = "The archive is signed, and no key is given to sign what is added to it."
-		p.next = "Give the signing_key that the archive was begun with, or set " + signingKeyEnv + "; nothing was written."
+		p.next = "Give the signing_key that signed last, or set " + signingKeyEnv + "; nothing was written."
 	case errors.Is(err, archive.ErrSignature):
 		// Not at the key: Terraform would show the line that it is written in.
-		p.next = "Give the signing_key that signed last; to change the key, give that one as previous_signing_key, or set " + previousKeyEnv + ". Nothing was written."
+		p.next = "Give the signing_key that signed last, and none where the archive is not signed; to change the key, give that one as previous_signing_key, or set " + previousKeyEnv + ". Nothing was written."
 	case errors.Is(err, archive.ErrAttest):
 		p.next = "What was read is archived, and the next apply asks again; set attestation_required = false to be warned instead."
 		at = path.Root("attestation_required")

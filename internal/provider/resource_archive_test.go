@@ -170,11 +170,11 @@ func TestAccArchive_signingKeyStaysOut(t *testing.T) {
 		},
 		resource.TestStep{
 			Config:      w.archive("  service = \"upcloud\"\n  signing_key = \"" + other + "\""),
-			ExpectError: diagnostic("Archive audit logs", "The checkpoint is not signed by the expected key: example.com/audit. … Give the signing_key that signed last; to change the key, give that one as previous_signing_key, or set AUDIT_PREVIOUS_SIGNING_KEY. Nothing was written."),
+			ExpectError: diagnostic("Archive audit logs", "The checkpoint is not signed by the expected key: example.com/audit. … Give the signing_key that signed last, and none where the archive is not signed; to change the key, give that one as previous_signing_key, or set AUDIT_PREVIOUS_SIGNING_KEY. Nothing was written."),
 		},
 		resource.TestStep{
 			Config:      w.archive("  service = \"upcloud\""),
-			ExpectError: diagnostic("Archive audit logs", "The archive is signed, and no key is given to sign what is added to it. … Give the signing_key that the archive was begun with, or set AUDIT_SIGNING_KEY; nothing was written."),
+			ExpectError: diagnostic("Archive audit logs", "The archive is signed, and no key is given to sign what is added to it. … Give the signing_key that signed last, or set AUDIT_SIGNING_KEY; nothing was written."),
 		},
 		resource.TestStep{
 			Config:      w.archive("  service = \"upcloud\"\n  signing_key = \"secret\""),

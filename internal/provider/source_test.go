@@ -322,7 +322,7 @@ Set service = "archive", or remove the argument.`},
 		"a destination and no service": {"data \"audit_logs\" \"test\" {\n  destination = \"x\"\n}", "Check the configuration", `
 The argument destination says which archive to read, but no archive is read.
 Set service = "archive", or remove the argument.`},
-		"a key of a cloud": {"resource \"audit_log_export\" \"test\" {\n  service = \"upcloud\"\n  path = \"x\"\n  format = \"csv\"\n  public_key = \"example.com/audit+ee7cfe96+ASI+g3ekuEwf87J+UIBdzMrsZA+yGYIFF7HomUjh+o7q\"\n}", "Check the configuration", `
+		"a key of a cloud": {"resource \"audit_log_export\" \"test\" {\n  service = \"upcloud\"\n  path = \"x\"\n  format = \"csv\"\n  public_keys = [\"example.com/audit+ee7cfe96+ASI+g3ekuEwf87J+UIBdzMrsZA+yGYIFF7HomUjh+o7q\"]\n}", "Check the configuration", `
 The argument public_keys says which archive to read, but no archive is read.
 Service: upcloud
 Set service = "archive", or remove the argument.`},

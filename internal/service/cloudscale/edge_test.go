@@ -14,6 +14,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/servicetest"
 )
@@ -188,6 +189,10 @@ func TestRelativeLinks(t *testing.T) {
 // TestReadEndsWithoutEnd: a service whose pages never end is an error that says
 // which limit was hit, long before memory or time run out.
 func TestReadEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It measures the heap.
+	if raceflag.Enabled {
+		t.Skip("the race detector makes it take minutes; make simulate runs this")
+	}
+
 	for name, tt := range map[string]struct {
 		rows func(n int) []string
 		want string
