@@ -4,6 +4,8 @@ package archive
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -135,15 +137,8 @@ func (a *Archive) cosign(ctx context.Context) error {
 		return nil
 	}
 
-	there, err := readCosigned(ctx, a.o.Store, a.point)
-	if err != nil {
+	if _, err := a.keepCosigned(ctx, nil); err != nil || a.cosigned != "" {
 		return err
-	}
-
-	if cosignatures, err := cosignaturesOn(there, o.keys()); err == nil && len(cosignatures) >= o.Quorum {
-		a.cosigned = there
-
-		return nil
 	}
 
 	lines, errs := a.askWitnesses(ctx)
@@ -162,13 +157,119 @@ func (a *Archive) cosign(ctx context.Context) error {
 		}
 	}
 
-	if len(lines) < o.Quorum {
-		return fmt.Errorf("%w of %s: %d of %d witnesses have cosigned it, and %d have to: %w", ErrAttest, a.point.Origin, len(lines), len(o.Witnesses), o.Quorum, errors.Join(errs...))
+	cosigned, err := a.keepCosigned(ctx, lines)
+	if err != nil || a.cosigned != "" {
+		return err
 	}
 
-	a.cosigned = a.point.note + strings.Join(lines, "")
+	return fmt.Errorf("%w of %s: %d of %d witnesses have cosigned it, and %d have to: %w", ErrAttest, a.point.Origin, cosigned, len(o.Witnesses), o.Quorum, errors.Join(errs...))
+}
 
-	return a.o.Store.Replace(ctx, cosignedKey(a.log.N), []byte(a.cosigned))
+// keepCosigned adds lines to those of a cosigned checkpoint and returns how many of the
+// witnesses asked have cosigned it. Once these are enough it is kept and published. Other
+// runs may ask other witnesses, so that what these have said stays.
+func (a *Archive) keepCosigned(ctx context.Context, lines []string) (int, error) {
+	o := a.o.Attesters
+
+	there, err := readBelow(ctx, a.o.Store, a.point)
+	if err != nil {
+		return 0, err
+	}
+
+	// Of two by the same witness that both hold, the first is kept.
+	lines = slices.Concat(cosignatureLines(a.point, there), lines)
+	text := a.point.note + strings.Join(a.trusted(lines), "")
+
+	cosignatures, err := cosignaturesOn(text, o.keys())
+	if err != nil || len(cosignatures) < max(o.Quorum, 1) {
+		return len(cosignatures), err
+	}
+
+	a.cosigned = text
+
+	if text == there {
+		return len(cosignatures), nil
+	}
+
+	return len(cosignatures), a.o.Store.Replace(ctx, cosignedKey(a.log.N), []byte(text))
+}
+
+// trusted returns the lines that may stand below a checkpoint: those by witnesses whose keys
+// are known, if they hold, and some by others. None is by a key of the log: its own
+// signatures are part of the checkpoint, and whoever knows the key refuses all of a note with
+// one that does not hold.
+func (a *Archive) trusted(lines []string) []string {
+	const maxUnknown = 16
+
+	var (
+		kept    []string
+		unknown int
+		keys    = a.o.Attesters.keys()
+		seen    = map[keyID]bool{}
+		// The key that comes next can have the name of this one.
+		logs = map[string]bool{}
+	)
+
+	for _, v := range a.o.Verifiers {
+		seen[keyOf(v)], logs[v.Name()] = true, true
+	}
+
+	for _, s := range []note.Signer{a.o.Signer, a.o.PreviousSigner} {
+		if s != nil {
+			seen[keyOf(s)], logs[s.Name()] = true, true
+		}
+	}
+
+	for _, line := range lines {
+		id, ok := cosignatureBy(line)
+		if !ok || seen[id] {
+			continue
+		}
+
+		switch i := slices.IndexFunc(keys, func(v note.Verifier) bool { return id == keyOf(v) }); {
+		case i >= 0:
+			if cosignatures, err := cosignaturesOn(a.point.note+line, keys[i:i+1]); err != nil || len(cosignatures) == 0 {
+				continue
+			}
+		case logs[id.name], unknown == maxUnknown:
+			continue
+		default:
+			unknown++
+		}
+
+		seen[id] = true
+		kept = append(kept, line)
+	}
+
+	return kept
+}
+
+// cosignatureBy returns who a line is by, if it has the form of a cosignature of
+// c2sp.org/tlog-cosignature: a hash, a time, and a signature of Ed25519 or ML-DSA-44. Those
+// of logs have no time.
+func cosignatureBy(line string) (keyID, bool) {
+	const (
+		hashSize    = 4
+		timeSize    = 8
+		mldsa44Size = 2420
+		ed25519Line = hashSize + timeSize + ed25519.SignatureSize
+		mldsa44Line = hashSize + timeSize + mldsa44Size
+	)
+
+	// Of which text it is does not matter.
+	unverified := (*note.UnverifiedNoteError)(nil)
+	if _, err := note.Open([]byte("\n\n"+line), nil); !errors.As(err, &unverified) || len(unverified.Note.UnverifiedSigs) != 1 {
+		return keyID{}, false
+	}
+
+	s := unverified.Note.UnverifiedSigs[0]
+
+	data, err := base64.StdEncoding.DecodeString(s.Base64)
+	if err != nil || len(data) != ed25519Line && len(data) != mldsa44Line {
+		return keyID{}, false
+	}
+
+	return keyID{s.Name, s.Hash}, true
 }
 
 // askWitnesses asks all of them at the same time. The lines are in their order.
@@ -211,27 +312,58 @@ func (a *Archive) stamp(ctx context.Context) error {
 		return nil
 	}
 
-	key, data := timestampKey(a.point.Tree.N), []byte(a.point.note)
-
-	there, err := a.o.Store.Read(ctx, key, maxSmall)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, durable.ErrTooLarge) {
+	holds, err := a.isStamped(ctx)
+	if err != nil || holds {
 		return err
 	}
 
-	if _, stampErr := witness.CheckStamp(there, data, o.Authority.Roots); err == nil && stampErr == nil {
-		return nil
-	}
-
-	answer, err := o.Authority.Stamp(ctx, &o.Client, data)
+	answer, err := o.Authority.Stamp(ctx, &o.Client, []byte(a.point.note))
 	if err != nil {
 		return fmt.Errorf("%w of %s: %w", ErrAttest, a.point.Origin, err)
 	}
 
-	return a.o.Store.Replace(ctx, key, answer)
+	// Another run that was faster has the earlier one.
+	if holds, err = a.isStamped(ctx); err != nil || holds {
+		return err
+	}
+
+	return a.o.Store.Replace(ctx, timestampKey(a.point.Tree.N), answer)
 }
 
-// readCosigned returns a checkpoint with its cosignatures, "" where there are none.
+// isStamped says that there is a time stamp of the newest checkpoint by whom the authority's
+// roots vouch for.
+func (a *Archive) isStamped(ctx context.Context) (bool, error) {
+	there, err := a.o.Store.Read(ctx, timestampKey(a.point.Tree.N), maxSmall)
+
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+
+	_, err = witness.CheckStamp(there, []byte(a.point.note), a.o.Attesters.Authority.Roots)
+
+	return err == nil, nil
+}
+
+// readCosigned returns a checkpoint with its cosignatures, "" where there are none. Lines that
+// have not their form are left out.
 func readCosigned(ctx context.Context, store durable.Store, p *point) (string, error) {
+	text, err := readBelow(ctx, store, p)
+	if err != nil {
+		return "", err
+	}
+
+	if lines := cosignatureLines(p, text); len(lines) > 0 {
+		return p.note + strings.Join(lines, ""), nil
+	}
+
+	return "", nil
+}
+
+// readBelow returns a checkpoint with whatever lies below it, "" where there is nothing of it.
+func readBelow(ctx context.Context, store durable.Store, p *point) (string, error) {
 	data, err := store.Read(ctx, cosignedKey(p.Tree.N), maxSmall)
 
 	switch {
@@ -244,6 +376,19 @@ func readCosigned(ctx context.Context, store durable.Store, p *point) (string, e
 	default:
 		return string(data), nil
 	}
+}
+
+// cosignatureLines are those lines below a checkpoint that have the form of cosignatures.
+func cosignatureLines(p *point, text string) []string {
+	var lines []string
+
+	for line := range strings.Lines(strings.TrimPrefix(text, p.note)) {
+		if _, ok := cosignatureBy(line); ok {
+			lines = append(lines, line)
+		}
+	}
+
+	return lines
 }
 
 // Cosignature says who has cosigned a checkpoint, and when by its own clock.
@@ -349,6 +494,10 @@ func (v *verification) checkCosigned(ctx context.Context, p *point) error {
 		return &fault{FindingSignature, key, size, "a signature on it cannot be read, or is not by the witness that it names"}
 	}
 
+	if p.note+strings.Join(cosignatureLines(p, string(data)), "") != string(data) {
+		return &fault{FindingAltered, key, size, "it has lines that are no cosignatures"}
+	}
+
 	return nil
 }
 
@@ -420,6 +569,10 @@ func (v *verification) notAttested() []string {
 
 	if len(v.o.Witnesses) == 0 && v.size() > 0 && v.there(cosignedKey(v.size())) {
 		all = append(all, "Who has cosigned the checkpoints: that takes the public keys of the witnesses.")
+	}
+
+	if len(v.o.Witnesses) > 0 && v.size() == 0 {
+		all = append(all, "Whether witnesses have cosigned the archive: it has no manifests, or was cut back to none, and witnesses cannot cosign a checkpoint of that.")
 	}
 
 	if v.o.TimestampRoots == nil && v.report.Timestamps > 0 {

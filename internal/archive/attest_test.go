@@ -4,11 +4,16 @@ package archive_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	formats "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
@@ -403,12 +409,15 @@ func TestForgedAttestations(t *testing.T) {
 		"that of another":          {func(o map[string][]byte) { o[stamps] = o["timestamps/00000002.tsr"] }, archive.FindingSignature},
 		"that of another, earlier": {func(o map[string][]byte) { o["timestamps/00000001.tsr"] = o[stamps] }, archive.FindingSignature},
 		"a byte of it":             {func(o map[string][]byte) { o[stamps] = flipped(o[stamps], len(o[stamps])-3) }, archive.FindingSignature},
-		"a stamp of nothing":       {func(o map[string][]byte) { o["timestamps/00000009.tsr"] = o[stamps] }, archive.FindingForeign},
-		"another stamp of it":      {func(o map[string][]byte) { o["timestamps/00000003.TSR"] = o[stamps] }, archive.FindingForeign},
-		"not cosigned":             {func(o map[string][]byte) { delete(o, cosigned) }, archive.FindingSignature},
-		"cosigned by nobody":       {func(o map[string][]byte) { o[cosigned] = o["checkpoints/00000003"] }, archive.FindingAltered},
-		"another cosigned":         {func(o map[string][]byte) { o[cosigned] = o["cosigned/00000002"] }, archive.FindingAltered},
-		"a byte of a cosignature":  {func(o map[string][]byte) { o[cosigned] = flipped(o[cosigned], len(o[cosigned])-20) }, archive.FindingSignature},
+		"eleven bytes": {func(o map[string][]byte) {
+			o[stamps] = []byte{0x30, 9, 0x30, 3, 2, 1, 0, 0x30, 2, 0x30, 0x82}
+		}, archive.FindingSignature},
+		"a stamp of nothing":      {func(o map[string][]byte) { o["timestamps/00000009.tsr"] = o[stamps] }, archive.FindingForeign},
+		"another stamp of it":     {func(o map[string][]byte) { o["timestamps/00000003.TSR"] = o[stamps] }, archive.FindingForeign},
+		"not cosigned":            {func(o map[string][]byte) { delete(o, cosigned) }, archive.FindingSignature},
+		"cosigned by nobody":      {func(o map[string][]byte) { o[cosigned] = o["checkpoints/00000003"] }, archive.FindingAltered},
+		"another cosigned":        {func(o map[string][]byte) { o[cosigned] = o["cosigned/00000002"] }, archive.FindingAltered},
+		"a byte of a cosignature": {func(o map[string][]byte) { o[cosigned] = flipped(o[cosigned], len(o[cosigned])-20) }, archive.FindingSignature},
 		"an earlier cosignature": {func(o map[string][]byte) {
 			o["cosigned/00000001"] = flipped(o["cosigned/00000001"], len(o[cosigned])-20)
 		}, archive.FindingSignature},
@@ -466,5 +475,265 @@ func TestTimeStampsAreVerifiedByOpenSSL(t *testing.T) {
 
 	if out, err := verify("other"); err == nil {
 		t.Errorf("a stamp of another checkpoint is accepted: %s", out)
+	}
+}
+
+// TestAWitnessCosignsTheCheckpointAlone has the answer of a witness with an empty line in it,
+// so that what it signed is another text than the checkpoint.
+func TestAWitnessCosignsTheCheckpointAlone(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 1, 1) // One honest witness, and one has to cosign.
+
+	private, public, err := note.GenerateKey(rand.Reader, "hostile.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	signer, err := formats.NewSignerForCosignatureV1(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	public, err = formats.VKeyToCosignatureV1(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	key, err := witness.ParseKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, text, _ := strings.Cut(string(body), "\n\n")
+		text, _, _ = strings.Cut(text, "\n\n")
+
+		const more = "— any.body AAAAAAAA\n"
+
+		signed, err := note.Sign(&note.Note{Text: text + "\n\n" + more}, signer)
+		if err != nil {
+			t.Error(err)
+		}
+
+		_, _ = w.Write(signed[len(text)+2:])
+	}))
+	t.Cleanup(server.Close)
+
+	a.attesters.Witnesses = append(a.attesters.Witnesses, witness.Witness{URL: server.URL, Key: key})
+
+	a.mustRun(t)
+
+	o := a.asked()
+	o.Witnesses = append(o.Witnesses, key)
+
+	if r := a.report(t, o); !r.Valid {
+		t.Errorf("one witness of two has to have cosigned, and the honest one has:\n%s", problemsOf(r))
+	}
+}
+
+// TestOnlyCosignaturesAreCopied has somebody write a line below those of the witnesses, which
+// would end up in the copy of the checkpoint, so that the key could not be changed any more.
+func TestOnlyCosignaturesAreCopied(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 1, 1)
+	a.mustRun(t)
+
+	// A signature of the owner's other key, which has signed nothing, with the right id.
+	other, otherKey := newKey(t, "example.com/next")
+
+	signed, err := note.Sign(&note.Note{Text: "another text\n"}, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, line, _ := strings.Cut(string(signed), "\n\n")
+	key := "cosigned/00000001"
+	a.store.objects[key] = append(a.store.objects[key], line...)
+	a.store.objects["checkpoint"] = a.store.objects["checkpoints/00000001"] // As after a run without witnesses.
+
+	if r := a.report(t, a.asked()); r.Valid {
+		t.Error("nobody notices it")
+	}
+
+	if _, err := a.again(); err != nil {
+		t.Fatal(err)
+	}
+
+	if strings.Contains(string(a.store.objects["checkpoint"]), line) {
+		t.Error("the run has written what somebody put into cosigned/ into the copy")
+	}
+
+	if r := a.report(t, a.asked()); !r.Valid {
+		t.Errorf("the run has not removed it:\n%s", problemsOf(r))
+	}
+
+	o := a.options(a.store)
+	o.Signer, o.PreviousSigner, o.Verifiers = other, a.signer, []note.Verifier{otherKey, a.verifier}
+
+	if _, err := a.apply(o); err != nil {
+		t.Errorf("the key can no longer be changed: %v", err)
+	}
+}
+
+// TestRunnersKeepWhatOtherWitnessesHaveSigned has two runners ask one witness each.
+func TestRunnersKeepWhatOtherWitnessesHaveSigned(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 2, 2)
+	both := a.attesters.Witnesses
+	a.attesters.Quorum, a.attesters.Witnesses = 1, both[:1]
+	a.mustRun(t)
+
+	if r := a.report(t, a.asked()); len(r.Cosigned) != 1 {
+		t.Fatal(problemsOf(r))
+	}
+
+	a.attesters.Witnesses = both[1:]
+	if _, err := a.again(); err != nil {
+		t.Fatal(err)
+	}
+
+	if r := a.report(t, a.asked()); len(r.Cosigned) != 2 {
+		t.Errorf("two witnesses have cosigned, and what one of them has signed is gone: %+v", r.Cosigned)
+	}
+}
+
+// TestRunnersWithOtherAuthorities has two runners ask one authority each. A time stamp stays
+// where the roots of who runs vouch for it, and is replaced else.
+func TestRunnersWithOtherAuthorities(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 0, 0)
+	a.mustRun(t)
+
+	const key = "timestamps/00000001.tsr"
+
+	first := string(a.store.objects[key])
+	other := witnesstest.NewAuthority(t, func() time.Time { return a.now })
+	again := func(roots *x509.CertPool) string {
+		t.Helper()
+
+		a.now = a.now.Add(time.Hour)
+		a.attesters.Authority = &witness.Authority{URL: other.URL, Roots: roots}
+
+		if _, err := a.again(); err != nil {
+			t.Fatal(err)
+		}
+
+		return string(a.store.objects[key])
+	}
+
+	both, err := witness.ParseRoots([]byte(a.authority.Certificates + other.Certificates))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for name, roots := range map[string]*x509.CertPool{"any roots": nil, "the roots of both": both} {
+		if again(roots) != first {
+			t.Errorf("%s: a time stamp that holds was replaced by a later one", name)
+		}
+	}
+
+	if again(other.Roots) == first {
+		t.Error("a time stamp by an authority that this run does not trust is taken for one")
+	}
+
+	if r := a.report(t, archive.VerifyOptions{Verifiers: []note.Verifier{a.verifier}, TimestampRoots: both}); !r.Valid {
+		t.Errorf("who trusts both finds:\n%s", problemsOf(r))
+	}
+}
+
+// TestRunsAskAWitnessAtTheSameTime has two runs of ours ask a witness at the same time. It answers the later checkpoint with the
+// size that it knows, and by the time that it is asked again it has cosigned the other one.
+func TestRunsAskAWitnessAtTheSameTime(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 1, 1)
+	a.mustRun(t)
+	a.mustRun(t)
+
+	// Two was cosigned; the witness answers as if it had seen only one, since the other run's request is on its way.
+	asked := 0
+	a.witnesses[0].Answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		if asked++; asked == 1 {
+			w.Header().Set("Content-Type", "text/x.tlog.size")
+			w.WriteHeader(http.StatusConflict)
+			_, _ = w.Write([]byte("1\n"))
+
+			return true
+		}
+
+		return false
+	}
+
+	if _, err := a.run(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNobodyCosignsAnEmptyLog cuts an archive back to the checkpoint without manifests. That
+// no witness can have cosigned it is said.
+func TestNobodyCosignsAnEmptyLog(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 1, 1)
+	a.mustRun(t)
+	a.mustRun(t)
+
+	for key := range a.store.objects {
+		if key != "README.txt" && key != "checkpoints/00000000" && key != "timestamps/00000000.tsr" {
+			delete(a.store.objects, key)
+		}
+	}
+
+	a.store.objects["checkpoint"] = a.store.objects["checkpoints/00000000"]
+
+	r := a.report(t, a.asked())
+	if !slices.ContainsFunc(r.NotChecked, func(s string) bool { return strings.HasPrefix(s, "Whether witnesses have cosigned the archive: ") }) {
+		t.Errorf("a witness has to have cosigned, none has, and that is not said: %q", r.NotChecked)
+	}
+}
+
+// TestLinesInTheNameOfTheLog has somebody write lines with the form of cosignatures: in the
+// name of the log, of a witness that is asked, and of so many that nobody knows.
+func TestLinesInTheNameOfTheLog(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 1, 1)
+	a.mustRun(t)
+
+	line := func(name string, hash uint32) string {
+		data := binary.BigEndian.AppendUint32(nil, hash)
+
+		return "— " + name + " " + base64.StdEncoding.EncodeToString(append(data, make([]byte, 8+64)...)) + "\n"
+	}
+
+	const key = "cosigned/00000001"
+
+	good := string(a.store.objects[key])
+	asked := a.witnesses[0].Key
+	lines := []string{line(a.verifier.Name(), a.verifier.KeyHash()), line(a.verifier.Name(), 1), line(asked.Name(), asked.KeyHash())}
+
+	for i := range 30 {
+		lines = append(lines, line(fmt.Sprintf("nobody%d.example", i), 1))
+	}
+
+	point := string(a.store.objects["checkpoints/00000001"])
+	a.store.objects[key] = []byte(point + strings.Join(lines, "") + strings.TrimPrefix(good, point))
+
+	if _, err := a.again(); err != nil {
+		t.Fatal(err)
+	}
+
+	got := string(a.store.objects[key])
+	if strings.Count(got, "\n— ") != 1+16+1 || strings.Count(got, "— "+a.verifier.Name()+" ") != 1 || strings.Count(got, "— "+asked.Name()+" ") != 1 {
+		t.Errorf("it is\n%s", got)
+	}
+
+	if r := a.report(t, a.asked()); !r.Valid || len(r.Cosigned) != 1 || string(a.store.objects["checkpoint"]) != got {
+		t.Errorf("%s\n%s", problemsOf(r), a.store.objects["checkpoint"])
 	}
 }

@@ -333,8 +333,8 @@ func (r points) newest(ctx context.Context) (last, copied *point, err error) {
 
 // isEmpty says that nothing at all is there, as far as can be seen.
 func (r points) isEmpty(ctx context.Context) bool {
-	for range r.store.List(ctx, "") {
-		return false
+	for _, err := range r.store.List(ctx, "") {
+		return err != nil && errors.Is(err, fs.ErrNotExist)
 	}
 
 	return true

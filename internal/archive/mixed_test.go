@@ -184,7 +184,7 @@ func TestMixedRunners(t *testing.T) {
 
 		w.checkExactlyOnce(store, w.now.Add(-10*time.Minute))
 
-		r, _ := panicless(t, store, archive.VerifyOptions{
+		r := reportOf(t, store, archive.VerifyOptions{
 			Verifiers: []note.Verifier{newVerifier, oldKey}, Witnesses: []note.Verifier{witnesses[0].Key, witnesses[1].Key}, TimestampRoots: authority.Roots,
 		})
 		for _, p := range r.Problems {

@@ -7,8 +7,10 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"math/big"
@@ -86,27 +88,39 @@ func CheckStamp(answer, data []byte, roots *x509.CertPool) (Stamp, error) {
 // parsing keeps two from using pkcs7 at the same time, which counts in a global variable.
 var parsing sync.Mutex
 
-func parseStamp(answer, data []byte, roots *x509.CertPool) (*timestamp.Timestamp, Stamp, error) {
-	fail := func(what string) (*timestamp.Timestamp, Stamp, error) {
-		return nil, Stamp{}, fmt.Errorf("%w: %s", ErrStamp, what)
+func parseStamp(answer, data []byte, roots *x509.CertPool) (token *timestamp.Timestamp, s Stamp, err error) {
+	fail := func(what string) error { return fmt.Errorf("%w: %s", ErrStamp, what) }
+
+	if err := checkDER(answer); err != nil {
+		return nil, Stamp{}, fail(err.Error())
 	}
 
 	parsing.Lock()
 	defer parsing.Unlock()
 
-	token, err := timestamp.ParseResponse(answer)
+	// Anybody can have made what is read, and its parser was written for what authorities make.
+	defer func() {
+		if recover() != nil {
+			token, s, err = nil, Stamp{}, fail("it cannot be read")
+		}
+	}()
+
+	signed, signer, err := parseSigned(answer)
 	if err != nil {
-		return fail("it cannot be read, or its signature is wrong")
+		return nil, Stamp{}, fail(err.Error())
+	}
+
+	if token, err = timestamp.ParseResponse(answer); err != nil {
+		return nil, Stamp{}, fail("it cannot be read, or its signature is wrong")
 	}
 
 	sum := sha256.Sum256(data)
 	if token.HashAlgorithm != crypto.SHA256 || !bytes.Equal(token.HashedMessage, sum[:]) {
-		return fail("it is of something else")
+		return nil, Stamp{}, fail("it is of something else")
 	}
 
-	signed, err := pkcs7.Parse(token.RawToken)
-	if err != nil || signed.GetOnlySigner() == nil {
-		return fail("it does not hold the certificate of who signed it")
+	if err := checkSigner(signed, signer); err != nil {
+		return nil, Stamp{}, fail(err.Error())
 	}
 
 	if roots != nil {
@@ -118,11 +132,42 @@ func parseStamp(answer, data []byte, roots *x509.CertPool) (*timestamp.Timestamp
 		if signed.VerifyWithOpts(x509.VerifyOptions{
 			Roots: roots, Intermediates: others, CurrentTime: token.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping},
 		}) != nil {
-			return fail("who signed it is not vouched for by the certificates given")
+			return nil, Stamp{}, fail("who signed it is not vouched for by the certificates given")
 		}
 	}
 
-	return token, Stamp{Time: token.Time.UTC(), By: signed.GetOnlySigner().Subject.String()}, nil
+	return token, Stamp{Time: token.Time.UTC(), By: signer.Subject.String()}, nil
+}
+
+// parseSigned reads what is signed, whose signature is still to be checked, and the
+// certificate of the only one who has to have signed it.
+func parseSigned(answer []byte) (*pkcs7.PKCS7, *x509.Certificate, error) {
+	var response struct{ Status, Token asn1.RawValue }
+
+	// A key of 30,000 bits takes seconds to check one signature.
+	const maxKey = 1 << 14
+
+	if _, err := asn1.Unmarshal(answer, &response); err != nil {
+		return nil, nil, errors.New("it holds no time stamp")
+	}
+
+	signed, err := pkcs7.Parse(response.Token.FullBytes)
+	if err != nil {
+		return nil, nil, errors.New("it cannot be read")
+	}
+
+	for _, certificate := range signed.Certificates {
+		if key, ok := certificate.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxKey {
+			return nil, nil, errors.New("the key of a certificate is too long")
+		}
+	}
+
+	signer := signed.GetOnlySigner()
+	if signer == nil {
+		return nil, nil, errors.New("it does not hold the certificate of who signed it")
+	}
+
+	return signed, signer, nil
 }
 
 // ParseRoots reads certificates in PEM.

@@ -63,8 +63,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // ParseKey reads the public key of a witness: a name, a hash and a key of Ed25519 for
 // cosignatures, in the form of c2sp.org/signed-note.
 func ParseKey(text string) (note.Verifier, error) {
-	v, err := formats.NewVerifierForCosignatureV1(strings.TrimSpace(text))
-	if err != nil {
+	text = strings.TrimSpace(text)
+	v, err := formats.NewVerifierForCosignatureV1(text)
+
+	// It takes a key of logs as well, by which no witness cosigns.
+	if _, logErr := note.NewVerifier(text); err != nil || logErr == nil {
 		return nil, errors.New("no public key of a witness")
 	}
 
@@ -91,18 +94,7 @@ type Checkpoint struct {
 // Cosign returns the line that the witness adds to the signatures of a checkpoint. The
 // error is an *Error, or one of Grown.
 func (w *Witness) Cosign(ctx context.Context, c *Client, p Checkpoint) (string, error) {
-	// It has most likely seen the checkpoint before; else it says what it has seen.
-	status, body, err := w.add(ctx, c, p, max(p.Size-1, 0))
-	if err == nil && status == http.StatusConflict {
-		var size int64
-		if size, err = parseSize(body); err == nil {
-			if size > p.Size {
-				return "", w.fail(&AheadError{size})
-			}
-
-			status, body, err = w.add(ctx, c, p, size)
-		}
-	}
+	status, body, err := w.ask(ctx, c, p)
 
 	if grown := (*grownError)(nil); errors.As(err, &grown) {
 		return "", grown.err
@@ -119,11 +111,43 @@ func (w *Witness) Cosign(ctx context.Context, c *Client, p Checkpoint) (string, 
 		return "", w.fail(ErrUnknownLog)
 	case http.StatusForbidden:
 		return "", w.fail(ErrUnknownKey)
-	case http.StatusConflict, http.StatusUnprocessableEntity:
+	case http.StatusUnprocessableEntity:
 		return "", w.fail(ErrForked)
 	default:
 		return "", w.fail(fmt.Errorf("%w: HTTP status %d", ErrAnswer, status))
 	}
+}
+
+// ask tells the witness which size it has seen, until it says that this is right.
+func (w *Witness) ask(ctx context.Context, c *Client, p Checkpoint) (status int, body []byte, err error) {
+	// Others who archive ask it as well, so that it can have gone on meanwhile.
+	const tries = 5
+
+	// It has most likely seen the checkpoint before; else it says what it has seen.
+	old := max(p.Size-1, 0)
+
+	for range tries {
+		status, body, err = w.add(ctx, c, p, old)
+		if err != nil || status != http.StatusConflict {
+			return status, body, err
+		}
+
+		size, err := parseSize(body)
+
+		switch {
+		case err != nil:
+			return 0, nil, err
+		case size > p.Size:
+			return 0, nil, &AheadError{size}
+		case size == old && size > 0:
+			// The size is right, so that it is the root that is not.
+			return 0, nil, ErrForked
+		}
+
+		old = size
+	}
+
+	return 0, nil, fmt.Errorf("%w: it has said %d times that it knows another size", ErrAnswer, tries)
 }
 
 func (w *Witness) fail(err error) error { return &Error{Who: w.Key.Name(), Err: err} }
@@ -170,7 +194,8 @@ func (w *Witness) cosignature(p Checkpoint, body []byte) (string, error) {
 	text, _, ok := strings.Cut(p.Note, "\n\n")
 	n, err := note.Open([]byte(text+"\n\n"+string(body)), note.VerifierList(w.Key))
 
-	if !ok || err != nil || len(n.Sigs) != 1 {
+	// An empty line in the answer makes it part of the text that is signed.
+	if !ok || err != nil || n.Text != text+"\n" || len(n.Sigs) != 1 {
 		return "", w.fail(fmt.Errorf("%w: it is no cosignature by the key of the witness", ErrAnswer))
 	}
 
