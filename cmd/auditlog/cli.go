@@ -19,7 +19,7 @@ type cli struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Mock   mockCommand   `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
-	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof. Exit code 0 when all is well, 1 when something is altered or missing, 2 when that could not be checked."`
+	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof. Exit code: 0 when all is well, 1 when something is altered or missing, 2 when that could not be checked."`
 	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
 	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
 }
@@ -38,7 +38,8 @@ func run(ctx context.Context, args []string, env environment) int {
 	done, code := false, 0
 	parser, err := kong.New(&cli{},
 		kong.Name("auditlog"),
-		kong.Description("Look at, check and rehearse cloud audit logs."),
+		kong.Description("Look at, check and rehearse cloud audit logs.\n\n"+
+			"Exit code: 0 when all is well; 1 when verify has found something altered or missing, and when any other command has failed; 2 when the command line cannot be used, or something could not be checked."),
 		kong.Vars{"version": version},
 		kong.Vars(mockVars()),
 		kong.Writers(env.stdout, env.stderr),
@@ -68,13 +69,30 @@ func run(ctx context.Context, args []string, env environment) int {
 	return 0
 }
 
-// exitCode is 1 where something was found to be wrong, or did not work, and 2 where it could not be checked.
+// exitCode is 1 where something was found to be wrong, or did not work, and 2 where it could not be checked, be it for
+// a slip of the pen.
 func exitCode(err error) int {
-	if unchecked := (*uncheckedError)(nil); errors.As(err, &unchecked) {
+	misuse, unchecked := (*kong.ParseError)(nil), (*uncheckedError)(nil)
+	if errors.As(err, &misuse) || errors.As(err, &unchecked) {
 		return 2
 	}
 
 	return 1
+}
+
+// given is the value of an option. It is never empty: that would be a variable that is not set, and a check that is
+// left out for it would not be missed.
+type given string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (g *given) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("the value is empty; leave the option out if there is none")
+	}
+
+	*g = given(text)
+
+	return nil
 }
 
 // uncheckedError says that something could not be checked, which is neither good nor bad.

@@ -21,16 +21,16 @@ import (
 // proveCommand makes a proof that an entry is in an archive.
 type proveCommand struct {
 	Destination string   `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=…"`
-	ID          string   `name:"id" required:"" help:"Id of the entry." placeholder:"ID"`
+	ID          given    `name:"id" required:"" help:"Id of the entry." placeholder:"ID"`
 	PublicKey   []string `help:"Public key that must have signed the checkpoint, or the name of a file that holds it." placeholder:"KEY" sep:"none"`
-	Output      string   `short:"o" help:"File to write, which must not be there yet. Default: standard output." placeholder:"FILE"`
+	Output      given    `short:"o" help:"File to write, which must not be there yet. Default: standard output." placeholder:"FILE"`
 }
 
 // Run writes the proof.
 func (c *proveCommand) Run(ctx context.Context, env environment) error {
 	verifiers, err := verifiersOf(c.PublicKey)
 	if err != nil {
-		return err
+		return &uncheckedError{err}
 	}
 
 	store, err := durable.OpenStore(ctx, c.Destination, durable.StoreOptions{})
@@ -38,12 +38,12 @@ func (c *proveCommand) Run(ctx context.Context, env environment) error {
 		return fmt.Errorf("the destination: it is %w", err)
 	}
 
-	proof, err := archive.Prove(ctx, store, verifiers, c.ID)
+	proof, err := archive.Prove(ctx, store, verifiers, string(c.ID))
 	if err != nil {
-		return fmt.Errorf("prove %s of %s: %w", strconv.Quote(c.ID), c.Destination, err)
+		return fmt.Errorf("prove %s of %s: %w", strconv.Quote(string(c.ID)), c.Destination, err)
 	}
 
-	return writeNew(env, c.Output, proof, proofPermission)
+	return writeNew(env, string(c.Output), proof, proofPermission)
 }
 
 const (
@@ -71,7 +71,7 @@ func verifiersOf(keys []string) ([]note.Verifier, error) {
 	verifiers := make([]note.Verifier, 0, len(keys))
 
 	for _, key := range keys {
-		verifier, err := archive.ParsePublicKey(textOrFile(key))
+		verifier, err := textOrFile(key, archive.ParsePublicKey)
 
 		switch {
 		case errors.Is(err, archive.ErrPrivateKey):
@@ -83,18 +83,45 @@ func verifiersOf(keys []string) ([]note.Verifier, error) {
 		verifiers = append(verifiers, verifier)
 	}
 
-	return verifiers, nil
+	return archive.DistinctKeys(verifiers), nil
 }
 
-// proofAt returns the proof that a file holds, and whether it holds one.
-func (c *verifyCommand) proofAt() ([]byte, bool) {
-	if strings.Contains(c.Destination, "://") {
-		return nil, false
+// proofAt returns the proof that a file holds, and whether it holds one, or has to.
+func (c *verifyCommand) proofAt() (data []byte, ok bool, err error) {
+	if strings.Contains(c.Destination, "://") && !c.Proof {
+		return nil, false, nil
 	}
 
-	data, err := durable.Read(c.Destination, archive.MaxProof)
+	data, err = durable.Read(c.Destination, archive.MaxProof)
+	if ok = err == nil && archive.IsProof(data); ok || !c.Proof {
+		return data, ok, nil
+	}
 
-	return data, err == nil && archive.IsProof(data)
+	if err != nil {
+		return nil, false, fmt.Errorf("read the proof: %w", err)
+	}
+
+	return nil, false, fmt.Errorf("%s is no proof", strconv.Quote(c.Destination))
+}
+
+// proofSuffix ends the names of proofs. Who says "auditlog verify archive" is not told that all is well when somebody
+// has put a proof of one entry in the place of the archive.
+const proofSuffix = ".tlog-proof"
+
+// checkProof says what is in the way of verifying a proof.
+func (c *verifyCommand) checkProof() error {
+	quoted := strconv.Quote(c.Destination)
+
+	switch {
+	case !c.Proof && !strings.HasSuffix(c.Destination, proofSuffix):
+		return fmt.Errorf("%s is a file with a proof of one entry, not an archive: if a proof is what you mean, type auditlog verify --proof %s", quoted, quoted)
+	case c.Head != "", c.Since != "":
+		return errors.New("--head and --since are for archives, and " + quoted + " is a proof")
+	case c.TimestampCertificates != "":
+		return errors.New("--timestamp-certificates is for archives, and " + quoted + " is a proof, which holds no time stamp")
+	default:
+		return nil
+	}
 }
 
 // proofReport is what is printed of a proof as JSON.
@@ -109,16 +136,14 @@ type proofReport struct {
 	SignedBy string                `json:"signed_by"`
 	Cosigned []archive.Cosignature `json:"cosigned"`
 	Entry    string                `json:"entry"`
+	// NotChecked says in sentences what a proof does not show, and what nobody could check.
+	NotChecked []string `json:"not_checked"`
 }
 
 // verifyProof prints what a proof shows and fails when it does not hold.
 func (c *verifyCommand) verifyProof(data []byte, env environment) error {
-	if c.Head != "" || c.Since != "" {
-		return errors.New("--head and --since are for archives, and " + strconv.Quote(c.Destination) + " is a proof")
-	}
-
-	if c.TimestampCertificates != "" {
-		return errors.New("--timestamp-certificates is for archives, and " + strconv.Quote(c.Destination) + " is a proof, which holds no time stamp")
+	if err := c.checkProof(); err != nil {
+		return err
 	}
 
 	o, err := c.options()
@@ -126,7 +151,7 @@ func (c *verifyCommand) verifyProof(data []byte, env environment) error {
 		return err
 	}
 
-	r := proofReport{Proof: c.Destination, Cosigned: []archive.Cosignature{}}
+	r := proofReport{Proof: c.Destination, Cosigned: []archive.Cosignature{}, NotChecked: []string{"The archive: this is a proof of one entry that was in it."}}
 
 	proven, err := archive.VerifyProof(data, o)
 	if err != nil {
@@ -135,6 +160,14 @@ func (c *verifyCommand) verifyProof(data []byte, env environment) error {
 		r.Valid, r.Entry, r.Origin, r.Service = true, proven.Entry, proven.Checkpoint.Origin, proven.Manifest.Service
 		r.Sequence, r.Signed, r.SignedBy = proven.Manifest.Sequence, proven.Signed, proven.SignedBy
 		r.Cosigned = append(r.Cosigned, proven.Cosigned...)
+
+		switch {
+		case r.SignedBy != "":
+		case r.Signed:
+			r.NotChecked = append(r.NotChecked, "Who signed the checkpoint: that takes the public key.")
+		default:
+			r.NotChecked = append(r.NotChecked, "Who wrote the archive: the checkpoint is not signed.")
+		}
 	}
 
 	if err := c.print(env, r, func() { printProof(env.stdout, &r) }); err != nil {
@@ -151,7 +184,7 @@ func (c *verifyCommand) verifyProof(data []byte, env environment) error {
 func printProof(w io.Writer, r *proofReport) {
 	line := func(key, value string) { _, _ = fmt.Fprintf(w, "%-14s %s\n", key, screen.Text(value)) }
 
-	line("Proof", r.Proof)
+	line("Proof of entry", r.Proof)
 
 	if !r.Valid {
 		line("Problem", r.Problem)
@@ -164,13 +197,8 @@ func printProof(w io.Writer, r *proofReport) {
 	line("Service", r.Service)
 	line("Manifest", strconv.FormatInt(r.Sequence, 10))
 
-	switch {
-	case r.SignedBy != "":
+	if r.SignedBy != "" {
 		line("Signed by", r.SignedBy)
-	case r.Signed:
-		line("Not checked", "Who signed the checkpoint: that takes the public key.")
-	default:
-		line("Not checked", "Who wrote the archive: the checkpoint is not signed.")
 	}
 
 	for _, by := range r.Cosigned {
@@ -178,5 +206,10 @@ func printProof(w io.Writer, r *proofReport) {
 	}
 
 	line("Entry", r.Entry)
+
+	for _, text := range r.NotChecked {
+		line("Not checked", text)
+	}
+
 	line("Verdict", verdict(0))
 }

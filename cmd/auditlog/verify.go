@@ -20,14 +20,15 @@ import (
 
 // verifyCommand checks an archive, exports or a proof, on whatever copy of it is at hand.
 type verifyCommand struct {
-	Destination           string   `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=… Or an export, by any of its files; a directory of exports; a proof."`
+	Destination           string   `arg:"" help:"The archive: a directory, or s3://bucket/prefix?endpoint=…&region=… Or an export, by any of its files; a directory of exports; a proof, which is a file NAME.tlog-proof."`
 	PublicKey             []string `help:"Public key that must have signed every checkpoint, or the name of a file that holds it. After a change of keys give each of them." placeholder:"KEY" sep:"none"`
-	Head                  string   `help:"A head remembered elsewhere, such as in Terraform's state: NUMBER:SHA256 of a manifest." placeholder:"HEAD"`
-	Since                 string   `help:"A checkpoint remembered elsewhere, or the name of a file that holds it: the log has to have grown from it." placeholder:"CHECKPOINT"`
-	Origin                string   `help:"Name that the archive has to have, as its checkpoints begin." placeholder:"ORIGIN"`
+	Head                  given    `help:"A head remembered elsewhere, such as in Terraform's state: NUMBER:SHA256 of a manifest." placeholder:"HEAD"`
+	Since                 given    `help:"A checkpoint remembered elsewhere, or the name of a file that holds it: the log has to have grown from it." placeholder:"CHECKPOINT"`
+	Origin                given    `help:"Name that the archive has to have, as its checkpoints begin." placeholder:"ORIGIN"`
 	Witness               []string `help:"Public key of a witness that must have cosigned the newest checkpoint, or the name of a file that holds it." placeholder:"KEY" sep:"none"`
 	Quorum                int      `help:"How many of the witnesses must have cosigned it. Default: all." placeholder:"NUMBER"`
-	TimestampCertificates string   `help:"File with the root certificates, in PEM, to which those of the time stamps have to lead. The newest checkpoint must have a time stamp then." placeholder:"FILE"`
+	TimestampCertificates given    `help:"File with the root certificates, in PEM, to which those of the time stamps have to lead. The newest checkpoint must have a time stamp then." placeholder:"FILE"`
+	Proof                 bool     `help:"The file is a proof of one entry, whatever its name."`
 	JSON                  bool     `name:"json" help:"Print the report as JSON."`
 }
 
@@ -50,7 +51,12 @@ func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 }
 
 func (c *verifyCommand) verify(ctx context.Context, env environment) error {
-	if proof, ok := c.proofAt(); ok {
+	proof, isProof, err := c.proofAt()
+	if err != nil {
+		return err
+	}
+
+	if isProof {
 		return c.verifyProof(proof, env)
 	}
 
@@ -116,7 +122,7 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 	var o archive.VerifyOptions
 
 	if c.Head != "" {
-		number, hash, ok := strings.Cut(c.Head, ":")
+		number, hash, ok := strings.Cut(string(c.Head), ":")
 		sequence, err := strconv.ParseInt(number, 10, 64)
 
 		const hashLength = 64
@@ -127,10 +133,10 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 		o.Head = &archive.Head{Sequence: sequence, SHA256: strings.ToLower(hash)}
 	}
 
-	o.Origin, o.Quorum = c.Origin, c.Quorum
+	o.Origin, o.Quorum = string(c.Origin), c.Quorum
 
 	if c.Since != "" {
-		since, err := archive.ParseCheckpoint(textOrFile(c.Since))
+		since, err := textOrFile(string(c.Since), archive.ParseCheckpoint)
 		if err != nil {
 			return o, errors.New("--since is neither a checkpoint of an archive nor a file that holds one")
 		}
@@ -144,12 +150,12 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 	}
 
 	for _, key := range c.Witness {
-		w, err := witness.ParseKey(textOrFile(key))
+		w, err := textOrFile(key, witness.ParseKey)
 		if err != nil {
 			return o, errors.New("--witness is neither the public key of a witness nor a file that holds one")
 		}
 
-		o.Witnesses = append(o.Witnesses, w)
+		o.Witnesses = archive.DistinctKeys(append(o.Witnesses, w))
 	}
 
 	if c.Quorum < 0 || c.Quorum > len(o.Witnesses) {
@@ -160,7 +166,7 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 		return o, nil
 	}
 
-	certificates, err := os.ReadFile(c.TimestampCertificates)
+	certificates, err := os.ReadFile(string(c.TimestampCertificates))
 	if err != nil {
 		return o, fmt.Errorf("--timestamp-certificates: %w", err)
 	}
@@ -172,14 +178,20 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 	return o, nil
 }
 
-// textOrFile is what a file holds, or the value itself where there is no file of that
-// name.
-func textOrFile(value string) string {
-	if file, err := os.ReadFile(value); err == nil {
-		return string(file)
+// textOrFile reads a value, or what the file of that name holds where the value cannot be
+// read. A file never comes first: whoever can write to the directory that the command runs
+// in could name one like the key.
+func textOrFile[T any](value string, parse func(string) (T, error)) (T, error) {
+	parsed, err := parse(value)
+	if err == nil || errors.Is(err, archive.ErrPrivateKey) {
+		return parsed, err
 	}
 
-	return value
+	if file, fileErr := os.ReadFile(value); fileErr == nil {
+		return parse(string(file))
+	}
+
+	return parsed, err
 }
 
 // forPeople is how times look.
@@ -286,7 +298,7 @@ func protection(p *archive.Protected) (name, text string) {
 // keygenCommand makes the keys that sign checkpoints and check them.
 type keygenCommand struct {
 	Name   string `arg:"" help:"Name of the key, such as example.com/audit. It goes into every checkpoint."`
-	Output string `short:"o" help:"File to write the private key to, which must not be there yet and which only you can read. Default: standard output." placeholder:"FILE"`
+	Output given  `short:"o" help:"File to write the private key to, which must not be there yet and which only you can read. Default: standard output." placeholder:"FILE"`
 }
 
 // Run prints both keys; the private one is for a secret store.
@@ -301,7 +313,7 @@ func (c *keygenCommand) Run(env environment) error {
 		text = private + "\n"
 	}
 
-	if err := writeNew(env, c.Output, []byte(text), keyPermission); err != nil {
+	if err := writeNew(env, string(c.Output), []byte(text), keyPermission); err != nil {
 		return err
 	}
 

@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -19,6 +21,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
@@ -159,10 +162,8 @@ Verdict        OK
 		}
 	}
 
-	for _, args := range [][]string{{"verify"}, {"keygen", "a b"}} {
-		if code, _, errs := auditlogRun(t, args...); code != 1 || errs == "" {
-			t.Errorf("%v: exit code %d, %q", args, code, errs)
-		}
+	if code, _, errs := auditlogRun(t, "keygen", "a b"); code != 1 || errs == "" {
+		t.Errorf("exit code %d, %q", code, errs)
 	}
 }
 
@@ -211,7 +212,8 @@ func TestProveCommand(t *testing.T) {
 	}
 
 	code, out, errs := auditlogRun(t, "verify", proof, "--public-key", public)
-	if code != 0 || !strings.HasSuffix(out, "Verdict        OK\n") || !strings.Contains(out, "Signed by      example.com/audit\nEntry          {\"id\":\"01HQXYZ123456789ABCDEFGHJK\",") {
+	if code != 0 || !strings.HasSuffix(out, "Verdict        OK\n") || !strings.Contains(out, "Signed by      example.com/audit\nEntry          {\"id\":\"01HQXYZ123456789ABCDEFGHJK\",") ||
+		!strings.HasPrefix(out, "Proof of entry "+proof+"\n") || !strings.Contains(out, "\nNot checked    The archive: this is a proof of one entry that was in it.\nVerdict") {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
 
@@ -220,12 +222,13 @@ func TestProveCommand(t *testing.T) {
 	}
 
 	var report struct {
-		Valid bool   `json:"valid"`
-		Entry string `json:"entry"`
+		Valid      bool     `json:"valid"`
+		Entry      string   `json:"entry"`
+		NotChecked []string `json:"not_checked"`
 	}
 
 	_, out, _ = auditlogRun(t, "verify", proof, "--json")
-	if err := json.Unmarshal([]byte(out), &report); err != nil || !report.Valid || !strings.Contains(report.Entry, `"id":"01HQXYZ123456789ABCDEFGHJK"`) {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || !report.Valid || !strings.Contains(report.Entry, `"id":"01HQXYZ123456789ABCDEFGHJK"`) || len(report.NotChecked) != 2 {
 		t.Errorf("%v: %s", err, out)
 	}
 
@@ -237,7 +240,7 @@ func TestProveCommand(t *testing.T) {
 	}
 
 	for _, args := range [][]string{
-		{"prove", dir, "--id", "b"}, {"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "-o", proof}, {"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", other}, {"prove", dir},
+		{"prove", dir, "--id", "b"}, {"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "-o", proof}, {"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", other},
 	} {
 		if code, _, errs := auditlogRun(t, args...); code != 1 || errs == "" {
 			t.Errorf("%v: exit code %d", args, code)
@@ -459,4 +462,182 @@ func TestReportsInJSONAreExact(t *testing.T) {
 	}
 
 	t.Errorf("no problem is of %q: %s", name, out)
+}
+
+// TestAFileNamedLikeTheKey: README.txt of every archive says "auditlog verify . --public-key KEY", in the archive
+// itself. Whoever can write there puts a file there whose name is the public key and that holds another key, which has
+// signed everything.
+func TestAFileNamedLikeTheKey(t *testing.T) {
+	_, public := keysOf(t, "example.com/audit")
+	for strings.Contains(public, "//") || strings.HasSuffix(public, "/") {
+		_, public = keysOf(t, "example.com/audit")
+	}
+
+	// Another key of the same name. Nothing was ever signed by the owner's.
+	evil, evilPublic := keysOf(t, "example.com/audit")
+
+	dir := t.TempDir()
+	archived(t, dir, evil)
+
+	write := func(key string, data []byte) {
+		path := filepath.Join(dir, filepath.FromSlash(key))
+		_ = os.MkdirAll(filepath.Dir(path), 0o700)
+		_ = os.Remove(path)
+
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := func(data []byte) string { h := sha256.Sum256(data); return hex.EncodeToString(h[:]) }
+
+	// The file that is named like the owner's public key.
+	write(public, []byte(evilPublic+"\n"))
+
+	// Manifest 1 names it, and the log is made anew.
+	names, _ := filepath.Glob(filepath.Join(dir, "manifests", "*"))
+	data, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_ = os.Remove(names[0])
+
+	var m map[string]any
+	if err := json.Unmarshal(data, &m); err != nil {
+		t.Fatal(err)
+	}
+
+	m["files"] = append(m["files"].([]any), map[string]any{"key": public, "bytes": len(evilPublic) + 1, "sha256": sum([]byte(evilPublic + "\n"))})
+
+	data, _ = json.Marshal(m)
+	write("manifests/00000001-"+sum(data)[:16]+".json", data)
+
+	root := tlog.RecordHash(data)
+	write("tile/0/000.p/1", root[:])
+	write("tile/entries/000.p/1", append([]byte{byte(len(data) >> 8), byte(len(data))}, data...))
+
+	first, _ := os.ReadFile(filepath.Join(dir, "checkpoints", "00000000"))
+	origin, _, _ := strings.Cut(string(first), "\n")
+
+	signer, err := note.NewSigner(evil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	text, err := note.Sign(&note.Note{Text: origin + "\n1\n" + root.String() + "\n"}, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	write("checkpoints/00000001", text)
+	write("checkpoint", text)
+
+	// Elsewhere it shows.
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", public); code != 1 {
+		t.Fatalf("exit code %d, %s", code, out)
+	}
+
+	// Where README.txt says to type it, it does not.
+	t.Chdir(dir)
+
+	if code, out, errs := auditlogRun(t, "verify", ".", "--public-key", public); code == 0 {
+		t.Errorf("an archive that the key %s never signed is OK:\n%s%s", public, out, errs)
+	}
+}
+
+// keysOf makes a pair of keys of a name.
+func keysOf(t *testing.T, name string) (private, public string) {
+	t.Helper()
+
+	_, keys, _ := auditlogRun(t, "keygen", name)
+	private, public, _ = strings.Cut(strings.TrimPrefix(keys, "AUDIT_SIGNING_KEY="), "\npublic key: ")
+
+	return private, strings.TrimSpace(public)
+}
+
+// TestOptionsAreNotEmpty: a variable that is not set, such as of a step that failed, turns no check off.
+func TestOptionsAreNotEmpty(t *testing.T) {
+	t.Parallel()
+
+	private, public := keysOf(t, "example.com/audit")
+	dir := t.TempDir()
+	archived(t, dir, private)
+
+	for _, option := range []string{"--head", "--since", "--origin", "--timestamp-certificates", "--public-key", "--witness", "--quorum"} {
+		for _, args := range [][]string{{option, ""}, {option + "="}} {
+			if code, out, errs := auditlogRun(t, append([]string{"verify", dir, "--public-key", public}, args...)...); code != 2 || out != "" || errs == "" {
+				t.Errorf("%q: exit code %d, %s%s", args, code, out, errs)
+			}
+		}
+	}
+}
+
+// TestMisuseIsNoFinding: exit code 1 is for what is altered.
+func TestMisuseIsNoFinding(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	for _, args := range [][]string{{"verify", dir, "--sinse", "x"}, {"verify"}, {"verify", dir, "--quorum", "many"}, {"prove", dir}, {"prove", dir, "--id", "x", "--public-key", "x"}, {"keygen", "example.com/audit", "-o", ""}, {"prov", dir}} {
+		if code, _, errs := auditlogRun(t, args...); code != 2 {
+			t.Errorf("%v: exit code %d, %s", args, code, errs)
+		}
+	}
+}
+
+// TestTheSameKeyTwice: a key that is given twice, as text and as file or in a list with the one of before, is one key.
+func TestTheSameKeyTwice(t *testing.T) {
+	t.Parallel()
+
+	private, public := keysOf(t, "example.com/audit")
+	dir := t.TempDir()
+	archived(t, dir, private)
+
+	if code, out, errs := auditlogRun(t, "verify", dir, "--public-key", public, "--public-key", "public key: "+public+"\n"); code != 0 {
+		t.Errorf("an archive that nobody has touched, exit code %d:\n%s%s", code, out, errs)
+	}
+}
+
+// TestAProofInPlaceOfTheArchive: anybody can make a proof and leave it under the name of the archive. The command that
+// verifies the archive does not verify the proof.
+func TestAProofInPlaceOfTheArchive(t *testing.T) {
+	t.Parallel()
+
+	private, public := keysOf(t, "example.com/audit")
+	dir := filepath.Join(t.TempDir(), "archive")
+	r := archived(t, dir, private)
+	origin, _, _ := strings.Cut(r.Checkpoint, "\n")
+
+	verify := []string{"verify", dir, "--public-key", public, "--origin", origin}
+	if code, out, errs := auditlogRun(t, verify...); code != 0 {
+		t.Fatalf("exit code %d, %s%s", code, out, errs)
+	}
+
+	_, proof, _ := auditlogRun(t, "prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK")
+
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := os.WriteFile(dir, []byte(proof), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	want := "is a file with a proof of one entry, not an archive: if a proof is what you mean, type auditlog verify --proof " + strconv.Quote(dir)
+	if code, out, errs := auditlogRun(t, verify...); code != 2 || out != "" || !strings.Contains(errs, want) {
+		t.Errorf("the archive is gone, exit code %d, %s%s", code, out, errs)
+	}
+
+	if code, out, errs := auditlogRun(t, append(verify, "--proof")...); code != 0 || !strings.HasPrefix(out, "Proof of entry "+dir+"\n") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+
+	if err := os.WriteFile(dir, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	for place, want := range map[string]string{dir: "is no proof", filepath.Dir(dir): "read the proof", dir + "x": "read the proof", "s3://bucket": "read the proof"} {
+		if code, _, errs := auditlogRun(t, "verify", "--proof", place); code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit code %d, %s", place, code, errs)
+		}
+	}
 }

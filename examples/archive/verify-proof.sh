@@ -35,9 +35,9 @@ object() {
 	jq -c --stream 'select(length == 2)' "$1" 2>/dev/null | sort >"$work/all" && jq -cs "def hash: type == \"string\" and test(\"\\\\A[0-9a-f]{64}\\\\z\"); def number: type == \"number\";
 		select(length == 1) | .[0] | select($2) | tostream | select(length == 2)" "$1" 2>/dev/null | sort | cmp -s - "$work/all" && [ -s "$work/all" ]
 }
-if [ -f "$2" ]; then key=$(cat "$2"); else key=$2; fi
-key=${key#public key: } && name=${key%%+*} && id=${key#*+} && id=${id%%+*}
-unbase64 "${key#*+*+}" 33 && printf '302a300506032b6570032100%s' "${hex#01}" | xxd -r -p >"$work/key" || cannot "the public key cannot be read"
+# key TEXT reads a key. A file comes second: somebody could name one like the key.
+key() { key=${1#public key: } && name=${key%%+*} && id=${key#*+} && id=${id%%+*} && [ "$key" = "$name+$id+${key#*+*+}" ] && unbase64 "${key#*+*+}" 33; }
+{ key "$2" || { [ -f "$2" ] && key "$(cat "$2")"; }; } && printf '302a300506032b6570032100%s' "${hex#01}" | xxd -r -p >"$work/key" || cannot "the public key cannot be read"
 # Header, extra, index, path; an empty line, origin, size, root; an empty line, signatures.
 [ "$(tr -d '\n\040-\176\200-\377' <"$proof" | wc -c)" -eq 0 ] && [ -z "$(tail -c 1 "$proof")" ] && at=$(grep -n '^$' "$proof" | tr -d '\n') &&
 	first=${at%%:*} && [ "$at" = "$first:$((first + 4)):" ] && [ "$first" -lt 40 ] || bad "it is not laid out as a proof"

@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 	"time"
 
@@ -416,6 +417,14 @@ func (a *Archive) Ask(ctx context.Context) error {
 	return err
 }
 
+var ownDirectories = regexp.MustCompile(`^(checkpoints|cosigned|timestamps|manifests|supplements|entries(/cloud=[^/]+(/date=[^/]+)?)?|tile(/(entries|\d+)(/x\d{3})*(/\d{3}\.p)?)?)/$`)
+
+// ownDirectory says that runs make such a directory. It can be left without files, by a
+// run that was killed or when partial tiles are removed, and is in the way of no object.
+func ownDirectory(store durable.Store, key string) bool {
+	return durable.InDirectory(store) && ownDirectories.MatchString(key)
+}
+
 // checkEmpty accepts a place that holds nothing but what the first run writes before its
 // first checkpoint.
 func (a *Archive) checkEmpty(ctx context.Context) error {
@@ -434,7 +443,7 @@ func (a *Archive) checkEmpty(ctx context.Context) error {
 			known = string(data) == text
 		}
 
-		if !known && !object.Temporary { // Another first run may be at work.
+		if !known && !object.Temporary && !ownDirectory(a.o.Store, object.Key) { // Another first run may be at work.
 			return fmt.Errorf("%w: %s", ErrForeign, object.Key)
 		}
 	}

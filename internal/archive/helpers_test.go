@@ -582,3 +582,23 @@ func (m *memory) copied() *memory {
 
 	return other
 }
+
+// directoryOf copies an archive to a directory.
+func directoryOf(t *testing.T, store *memory) string {
+	t.Helper()
+
+	dir := t.TempDir()
+
+	to, err := durable.OpenStore(t.Context(), dir, durable.StoreOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for key, data := range store.objects {
+		if err := to.Create(t.Context(), key, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	return dir
+}

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -65,6 +66,21 @@ func ParsePublicKey(text string) (note.Verifier, error) {
 	}
 
 	return v, nil
+}
+
+// DistinctKeys leaves out the keys that are there already, however they were spelled:
+// of signed notes no key may be given twice.
+func DistinctKeys(keys []note.Verifier) []note.Verifier {
+	var distinct []note.Verifier
+
+	for _, key := range keys {
+		same := func(other note.Verifier) bool { return other.Name() == key.Name() && other.KeyHash() == key.KeyHash() }
+		if !slices.ContainsFunc(distinct, same) {
+			distinct = append(distinct, key)
+		}
+	}
+
+	return distinct
 }
 
 // SamePublicKey says whether two texts hold the same public key, however they are

@@ -466,3 +466,71 @@ func TestProofRecipeWithoutTools(t *testing.T) {
 		}
 	}
 }
+
+// TestProofRecipeAndAFileNamedLikeTheKey: a file in the directory that the script runs in does not stand in for the key
+// that it is named like.
+func TestProofRecipeAndAFileNamedLikeTheKey(t *testing.T) {
+	t.Parallel()
+
+	for _, tool := range []string{"jq", "xxd", "openssl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Fatalf("needs %s", tool)
+		}
+	}
+
+	script, err := filepath.Abs("../../examples/archive/verify-proof.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// The owner's key is text; it never signed anything.
+	owner := ""
+	for owner == "" || strings.Contains(owner, "//") || strings.HasSuffix(owner, "/") {
+		if _, owner, err = archive.GenerateKey("example.com/audit"); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	private, public, err := archive.GenerateKey("example.com/audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	evil, err := archive.ParsePrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	w := newWorld(t, auditlog.ServiceUpCloud, 1)
+	store := newMemory()
+	w.happen(3, w.now.Add(-time.Hour))
+
+	o := w.options(store)
+	o.Signer = evil
+	w.mustApply(o)
+
+	dir := t.TempDir()
+
+	for id := range archived(t, store) {
+		proof, err := archive.Prove(t.Context(), store, nil, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if err := os.WriteFile(filepath.Join(dir, "proof"), proof, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	path := filepath.Join(dir, filepath.FromSlash(owner))
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(public), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+
+	cmd := exec.CommandContext(t.Context(), "sh", script, "proof", owner)
+	cmd.Dir = dir
+
+	if out, err := cmd.CombinedOutput(); err == nil {
+		t.Errorf("the owner's key has signed nothing: %s", out)
+	}
+}

@@ -114,10 +114,17 @@ type VerifyOptions struct {
 	Now time.Time
 }
 
+// ErrHead means that nothing can be held against what is said to be a head.
+var ErrHead = errors.New("the remembered head is none")
+
 // Verify looks at every byte of an archive. An error means that looking itself
 // failed; what is wrong with the archive is in the report.
 func Verify(ctx context.Context, store durable.Store, o VerifyOptions) (*Report, error) {
 	const mostPasses = 3
+
+	if o.Head != nil && o.Head.Sequence < 1 {
+		return nil, fmt.Errorf("%w: there is no manifest %d", ErrHead, o.Head.Sequence)
+	}
 
 	for pass := 1; ; pass++ {
 		objects := map[string]durable.Object{}
@@ -865,7 +872,7 @@ func (v *verification) checkKnown() {
 	}
 
 	known := v.o.Head
-	if known == nil || known.Sequence == 0 {
+	if known == nil {
 		return
 	}
 
@@ -906,6 +913,9 @@ func (v *verification) checkForeign() {
 		switch o := v.objects[key]; {
 		case o.Temporary:
 			v.found(FindingUnfinished, key, 0, "a run that was killed has left it, and the next one removes it")
+		case ownDirectory(v.store.Store, key):
+		case strings.HasSuffix(key, "/") && durable.InDirectory(v.store.Store):
+			v.found(FindingForeign, key, 0, "it is a directory without files, and no run makes one there")
 		case o.Irregular:
 			v.found(FindingForeign, key, 0, "it is no regular file")
 		case numbered && number == v.size()+1 && isNumbered(key):

@@ -350,6 +350,23 @@ func TestManifestsSpeakTheTruth(t *testing.T) {
 	}
 }
 
+// TestNoOtherFilesBesideTheLog: a manifest makes no other file a part of the archive.
+func TestNoOtherFilesBesideTheLog(t *testing.T) {
+	t.Parallel()
+
+	f := built(t, export.FormatNDJSON, export.CompressionNone)
+
+	store := forged(t, f.store, 1, func(m *archive.Manifest) {
+		m.Files = append(m.Files, archive.Object{Key: "audit.pub", Bytes: 1, SHA256: hash([]byte("x"))})
+	})
+	store.objects["audit.pub"] = []byte("x")
+
+	report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{})
+	if err != nil || report.Valid || report.Problems[0].Finding != archive.FindingAltered || report.Problems[0].Key != store.keyOf(t, "manifests/", 1) {
+		t.Errorf("%v, %+v", err, report)
+	}
+}
+
 func TestVerifyAnEmptyPlace(t *testing.T) {
 	t.Parallel()
 
@@ -837,6 +854,12 @@ func TestNothingIsHidden(t *testing.T) {
 		}
 	}
 
+	named("a directory without files", "claims/", store)
+
+	if err := os.Remove(filepath.Join(dir, "claims")); err != nil {
+		t.Fatal(err)
+	}
+
 	checkVerifies(t, store, options)
 
 	elsewhere := filepath.Join(t.TempDir(), "file")
@@ -898,6 +921,65 @@ func BenchmarkVerify(b *testing.B) {
 	for b.Loop() {
 		if r, err := archive.Verify(b.Context(), store, archive.VerifyOptions{}); err != nil || !r.Valid {
 			b.Fatal(r, err)
+		}
+	}
+}
+
+// TestHeadsOfNoNumber: a head that cannot be is not taken for one that was checked.
+func TestHeadsOfNoNumber(t *testing.T) {
+	t.Parallel()
+
+	f := built(t, export.FormatNDJSON, export.CompressionNone)
+
+	for _, n := range []int64{0, -1} {
+		r, err := archive.Verify(t.Context(), f.store, archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &archive.Head{Sequence: n, SHA256: strings.Repeat("0", 64)}})
+		if !errors.Is(err, archive.ErrHead) {
+			t.Errorf("head %d: %v, %+v", n, err, r)
+		}
+	}
+}
+
+// TestDirectoriesInTheWay: a directory without files can be where an object has to go. Verify and the run say so, and
+// directories that runs make are no finding.
+func TestDirectoriesInTheWay(t *testing.T) {
+	t.Parallel()
+
+	f := built(t, export.FormatNDJSON, export.CompressionNone)
+
+	for key, foreign := range map[string]bool{
+		"checkpoints/00000007": true, "checkpoints/00000009": true, "manifests/00000007-0123456789abcdef.json": true, "tile/0/001": true, "tile/0/000.p/7": true,
+		"other": true, "entries/x": true, "cosigned/00000007": true,
+		"cosigned": false, "timestamps": false, "entries/cloud=upcloud/date=2026-01-01": false, "tile/0/x001": false, "tile/1/000.p": false, "tile/entries/001.p": false,
+	} {
+		dir := directoryOf(t, f.store)
+		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(key)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+
+		store, err := durable.OpenStore(t.Context(), dir, durable.StoreOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}})
+
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case foreign && (len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingForeign || report.Problems[0].Key != key+"/"), !foreign && !report.Valid:
+			t.Errorf("%s: %+v", key, report.Problems)
+		}
+
+		if key != "checkpoints/00000007" {
+			continue
+		}
+
+		o := f.w.options(store)
+		o.Signer, o.Verifiers = f.signer, []note.Verifier{f.verifier}
+
+		_, err = f.w.apply(o)
+		if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), key) {
+			t.Errorf("the run says %v", err)
 		}
 	}
 }

@@ -26,8 +26,8 @@ type Object struct {
 	Key string
 	// Size is its length in bytes, 0 when it is irregular.
 	Size int64
-	// Irregular marks what no store of ours made and Read refuses: a link, a
-	// device, a name that CheckKey refuses.
+	// Irregular marks what is no object and Read refuses: a link, a device, a name that
+	// CheckKey refuses, a directory without files, whose key ends in a slash.
 	Irregular bool
 	// Temporary marks what is being written, or was left by a crash; Sweep removes it. It
 	// is no object.

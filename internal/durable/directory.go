@@ -25,11 +25,9 @@ import (
 // (Replace) to its final one, then the directory is synced. A hard link is what
 // makes Create exclusive, since unlike a rename it never replaces.
 //
-// Where there are no hard links (FAT, some network shares), Create reserves the
-// name with an empty file and renames the complete one over it. It is still
-// exclusive and never shows part of an object, but readers may see an empty one
-// for a moment, and a crash in that moment leaves it. Nobody but this package's
-// caller can tell that from an object meant to be empty, so callers store none.
+// Where there are no hard links (FAT, some network shares), the temporary file is
+// renamed by the call that replaces nothing, which Linux, macOS and Windows have.
+// Where there is neither, Create returns ErrNotConditional.
 //
 // List yields the temporary files that a crash left as Temporary. Writers
 // leave them alone, as another process may still be writing one; Sweep removes
@@ -169,7 +167,7 @@ func (d *directoryStore) link(temp, final string) error {
 	case !fresh, errors.Is(err, fs.ErrExist): // It may have been deleted since.
 		return pathError("create", final, ErrExists)
 	case linkUnsupported(err):
-		return d.reserve(temp, final)
+		return d.rename(temp, final)
 	default:
 		return err
 	}
@@ -182,35 +180,31 @@ func (d *directoryStore) sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(ia, ib)
 }
 
-// reserve stands in for link where there are no hard links.
-func (d *directoryStore) reserve(temp, final string) error {
-	h, err := d.files.sys.Create(final, d.options.FilePermission)
-	if errors.Is(err, fs.ErrExist) {
-		return pathError("create", final, ErrExists)
-	}
-
+// rename stands in for link where there are no hard links.
+func (d *directoryStore) rename(temp, final string) error {
+	was, err := d.files.sys.Lstat(temp)
 	if err != nil {
 		return err
 	}
 
-	reserved, statErr := h.Stat()
-
-	err = errors.Join(statErr, h.Close())
-	if err == nil {
-		err = d.files.sys.Rename(temp, final)
-	}
-
+	err = d.files.sys.RenameNew(temp, final)
 	if err == nil {
 		return nil
 	}
 
-	// Only the reservation may go, not what came of a rename that was reported as
-	// failed.
-	if there, statErr := d.files.sys.Lstat(final); statErr == nil && reserved != nil && os.SameFile(there, reserved) && there.Size() == 0 {
-		_ = d.files.removeIfThere(final)
+	// As with a link, what is reported as failed may have been done.
+	if is, statErr := d.files.sys.Lstat(final); statErr == nil && os.SameFile(was, is) {
+		return nil
 	}
 
-	return err
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return pathError("create", final, ErrExists)
+	case errors.Is(err, errors.ErrUnsupported):
+		return pathError("create", final, fmt.Errorf("the file system has no hard links, and %w", ErrNotConditional))
+	default:
+		return err
+	}
 }
 
 // makeParents makes the directories above a key, each durable in its parent.
@@ -382,6 +376,11 @@ func (d *directoryStore) list(ctx context.Context, dir, prefix string, yield fun
 		yield(Object{}, err)
 
 		return false
+	}
+
+	// It could be in the way of an object.
+	if len(entries) == 0 && dir != "" && strings.HasPrefix(dir, prefix) {
+		return yield(Object{Key: dir, Irregular: true}, nil)
 	}
 
 	for _, e := range entries {

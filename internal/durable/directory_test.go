@@ -86,6 +86,7 @@ func TestDirectoryStoreIrregular(t *testing.T) {
 		durable.Object{Key: "a/file", Irregular: true},
 		durable.Object{Key: "dangling", Irregular: true},
 		durable.Object{Key: "directory", Irregular: true},
+		durable.Object{Key: "empty/", Irregular: true},
 		durable.Object{Key: "foreign", Size: 7},
 	)
 
@@ -259,7 +260,7 @@ func prepareStore(t *testing.T) (root string) {
 
 // wholeStore makes sure that no object is half there, and that the next run can do
 // its work.
-func wholeStore(t *testing.T, root string, sys durable.System) (reservation bool) {
+func wholeStore(t *testing.T, root string, sys durable.System) {
 	t.Helper()
 
 	s := openDirectory(t, root, sys)
@@ -269,7 +270,7 @@ func wholeStore(t *testing.T, root string, sys durable.System) (reservation bool
 			t.Fatal(err)
 		}
 
-		if o.Temporary {
+		if o.Temporary || o.Irregular && strings.HasSuffix(o.Key, "/") { // A directory is made first.
 			continue
 		}
 
@@ -278,20 +279,8 @@ func wholeStore(t *testing.T, root string, sys durable.System) (reservation bool
 			t.Fatal(err)
 		}
 
-		whole := string(text) == newText || o.Key == "checkpoint" && string(text) == oldText
-		reserved := sys != nil && o.Key == "a/b/new" && len(text) == 0
-
-		if !whole && !reserved {
+		if string(text) != newText && (o.Key != "checkpoint" || string(text) != oldText) {
 			t.Fatalf("%s holds %q", o.Key, text)
-		}
-
-		// Without links, a reservation may be left.
-		if reserved {
-			reservation = true
-
-			if err := s.Delete(t.Context(), o.Key); err != nil {
-				t.Fatal(err)
-			}
 		}
 	}
 
@@ -314,8 +303,6 @@ func wholeStore(t *testing.T, root string, sys durable.System) (reservation bool
 	if diff := cmp.Diff(map[string]string{"new": newText}, files(t, filepath.Join(root, "a", "b"))); diff != "" {
 		t.Fatalf("files (-want +got):\n%s", diff)
 	}
-
-	return reservation
 }
 
 // sweptAtOnce makes sure that a pattern for objects matches nothing but objects
@@ -408,7 +395,7 @@ func TestDirectoryStoreKilledAtEveryStep(t *testing.T) {
 		t.Run(program, func(t *testing.T) {
 			t.Parallel()
 
-			steps, reservations := 0, 0
+			steps := 0
 
 			for n, running := 0, true; running; n++ {
 				for _, after := range []bool{false, true} {
@@ -422,16 +409,14 @@ func TestDirectoryStoreKilledAtEveryStep(t *testing.T) {
 
 					sweptAtOnce(t, root)
 
-					if wholeStore(t, root, sys) {
-						reservations++
-					}
+					wholeStore(t, root, sys)
 				}
 			}
 
-			t.Logf("%d kills, %d of them left a reservation", steps, reservations)
+			t.Logf("%d kills", steps)
 
-			if steps < 50 || (reservations > 0) != (sys != nil) {
-				t.Errorf("%d kills, %d reservations: the test has lost its grip", steps, reservations)
+			if steps < 50 {
+				t.Errorf("%d kills: the test has lost its grip", steps)
 			}
 		})
 	}
@@ -478,7 +463,7 @@ func failsAtEveryStep(t *testing.T, base durabletest.Fault, links bool) {
 
 			// After a link that failed, the two looks at whether it is there after all
 			// are not needed.
-			tolerated := step.Op == "remove" || step.Op == "link" && name == "after" ||
+			tolerated := step.Op == "remove" || (step.Op == "link" || step.Op == "rename new") && name == "after" ||
 				!links && (n == link+1 || n == link+2)
 			if (err == nil) != tolerated || err != nil && !errors.Is(err, syscall.EIO) {
 				t.Errorf("%s step %d (%s): got %v", name, n, step, err)
@@ -498,15 +483,7 @@ func failsAtEveryStep(t *testing.T, base durabletest.Fault, links bool) {
 				t.Errorf("%s step %d (%s): %d temporary files left", name, n, step, left)
 			}
 
-			// A reservation stays where nobody can tell whose it is.
-			var sys durable.System
-			if !links && (name == "after" && step == durabletest.Step{Op: "create", Name: "new"} || name == "before" && step == durabletest.Step{Op: "stat", Name: "new"}) {
-				sys = durabletest.New(nil)
-			}
-
-			if wholeStore(t, root, sys) != (sys != nil) {
-				t.Errorf("%s step %d (%s): the test has lost its grip", name, n, step)
-			}
+			wholeStore(t, root, durabletest.New(base))
 		}
 	}
 }
@@ -560,20 +537,67 @@ func TestDirectoryStoreDeletedMeanwhile(t *testing.T) {
 func TestDirectoryStoreLinkReportedAsFailed(t *testing.T) {
 	t.Parallel()
 
-	s := openDirectory(t, t.TempDir(), durabletest.New(func(_ int, step durabletest.Step, done bool) error {
-		if step.Op == "link" && done {
-			return syscall.EEXIST
+	for op, base := range map[string]durabletest.Fault{"link": noFault, "rename new": noLinks} {
+		s := openDirectory(t, t.TempDir(), durabletest.New(func(n int, step durabletest.Step, done bool) error {
+			if step.Op == op && done {
+				return syscall.EEXIST
+			}
+
+			return base(n, step, done)
+		}))
+
+		if err := s.Create(t.Context(), "a", []byte("ours")); err != nil {
+			t.Errorf("%s: %v", op, err)
 		}
 
-		return nil
+		if err := s.Create(t.Context(), "a", []byte("ours")); !errors.Is(err, durable.ErrExists) {
+			t.Errorf("%s, again: %v", op, err)
+		}
+	}
+}
+
+// A file system on which nothing is exclusive is refused, and nothing is left there.
+func TestDirectoryStoreWithoutExclusion(t *testing.T) {
+	t.Parallel()
+
+	root := t.TempDir()
+	s := openDirectory(t, root, durabletest.New(func(n int, step durabletest.Step, done bool) error {
+		if step.Op == "rename new" && !done {
+			return errors.ErrUnsupported
+		}
+
+		return noLinks(n, step, done)
 	}))
 
-	if err := s.Create(t.Context(), "a", []byte("ours")); err != nil {
+	err := s.Create(t.Context(), "a", []byte("ours"))
+	if want := "create " + filepath.Join(root, "a") + ": the file system has no hard links, and does not refuse to create what exists already"; !errors.Is(err, durable.ErrNotConditional) || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+
+	if left := allFiles(t, root); len(left) > 0 {
+		t.Errorf("%v", left)
+	}
+}
+
+// What takes the name right before the rename stays.
+func TestDirectoryStoreCreateLosesAtTheRename(t *testing.T) {
+	t.Parallel()
+
+	root := t.TempDir()
+	s := openDirectory(t, root, durabletest.New(func(n int, step durabletest.Step, done bool) error {
+		if step.Op == "rename new" && !done {
+			return os.WriteFile(filepath.Join(root, "a"), []byte("theirs"), 0o600)
+		}
+
+		return noLinks(n, step, done)
+	}))
+
+	if err := s.Create(t.Context(), "a", []byte("ours")); !errors.Is(err, durable.ErrExists) {
 		t.Error(err)
 	}
 
-	if err := s.Create(t.Context(), "a", []byte("ours")); !errors.Is(err, durable.ErrExists) {
-		t.Errorf("again: %v", err)
+	if diff := cmp.Diff(map[string]string{"a": "theirs"}, files(t, root)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 

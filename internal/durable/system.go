@@ -29,6 +29,9 @@ type System interface {
 	Link(oldPath, newPath string) error
 	// Rename moves a file, replacing what has the new name in one step.
 	Rename(oldPath, newPath string) error
+	// RenameNew moves a file unless the new name is taken, also in one step, or returns
+	// errors.ErrUnsupported.
+	RenameNew(oldPath, newPath string) error
 	Remove(path string) error
 	// OpenDirectory opens a directory before a name in it is made, changed or removed,
 	// so that this very directory can make the change durable, whatever has its path by
@@ -193,6 +196,14 @@ func (osSystem) Mkdir(path string, permission fs.FileMode) error {
 func (osSystem) Link(oldPath, newPath string) error { return os.Link(oldPath, newPath) }
 
 func (osSystem) Rename(oldPath, newPath string) error { return os.Rename(oldPath, newPath) }
+
+func (osSystem) RenameNew(oldPath, newPath string) error {
+	if err := renameNew(oldPath, newPath); err != nil {
+		return &os.LinkError{Op: "rename", Old: oldPath, New: newPath, Err: err}
+	}
+
+	return nil
+}
 
 func (osSystem) Remove(path string) error { return os.Remove(path) }
 

@@ -99,6 +99,21 @@ func linkUnsupported(err error) bool {
 	return errors.Is(err, syscall.Errno(1)) || errors.Is(err, syscall.Errno(50))
 }
 
+// renameNew moves a file, which Windows does not do over another one unless it is told to.
+func renameNew(oldPath, newPath string) error {
+	from, err := windows.UTF16PtrFromString(oldPath)
+	if err != nil {
+		return err
+	}
+
+	to, err := windows.UTF16PtrFromString(newPath)
+	if err != nil {
+		return err
+	}
+
+	return windows.MoveFileEx(from, to, windows.MOVEFILE_WRITE_THROUGH)
+}
+
 // lockDirectory locks nothing: Windows knows no locks on directories. It does not
 // remove a file either that somebody has open.
 func lockDirectory(string, bool) (unlock func(), locked bool) { return func() {}, false }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -103,10 +105,12 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 			"expected_origin": schema.StringAttribute{
 				MarkdownDescription: "Name that the archive has to have, such as `origin` of `audit_log_archive`.",
 				Optional:            true,
+				Validators:          []validator.String{originForm()},
 			},
 			"expected_sequence": schema.Int64Attribute{
-				MarkdownDescription: "Number of a manifest that the archive must contain, as remembered elsewhere. Needs `expected_head_sha256`.",
+				MarkdownDescription: "Number of a manifest that the archive must contain, as remembered elsewhere; the first has number 1. Needs `expected_head_sha256`.",
 				Optional:            true,
+				Validators:          []validator.Int64{between(1, math.MaxInt64)},
 			},
 			"expected_head_sha256": schema.StringAttribute{
 				MarkdownDescription: "SHA-256 of that manifest. Needs `expected_sequence`.",
@@ -256,7 +260,7 @@ func (d *verificationDataSource) verify(ctx context.Context, m *verificationMode
 			return nil, err
 		}
 
-		o.Witnesses = append(o.Witnesses, w)
+		o.Witnesses = archive.DistinctKeys(append(o.Witnesses, w))
 	}
 
 	if !m.Certificates.IsNull() {
@@ -343,6 +347,17 @@ func nullable(text string) types.String {
 	}
 
 	return types.StringValue(text)
+}
+
+// originForm refuses what an expression is that has found nothing: nothing would be checked.
+func originForm() validator.String {
+	return stringForm{"the name of an archive, or null to check none", func(value string) error {
+		if strings.TrimSpace(value) == "" {
+			return errors.New("empty")
+		}
+
+		return nil
+	}}
 }
 
 func checkpointForm() validator.String {

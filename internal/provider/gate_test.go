@@ -907,3 +907,44 @@ func TestAMistakeInsideOfARuleIsReportedAtTheRule(t *testing.T) {
 		a.fails(`(AttributeName("rules").ElementKeyString("own"))`, name)
 	}
 }
+
+// TestExpectationsOfNothing: a head of number 0 or below, and an empty origin, are what an expression is that found
+// nothing. They are no way to say that nothing is to be checked.
+func TestExpectationsOfNothing(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+	zeros := strings.Repeat("0", 64)
+
+	for cause, with := range map[string]args{
+		"expected_sequence is out of range":                   {"expected_sequence": 0, "expected_head_sha256": zeros},
+		"Give a whole number from 1":                          {"expected_sequence": -1, "expected_head_sha256": zeros},
+		"expected_origin cannot be used: it is empty":         {"expected_origin": ""},
+		"Give the name of an archive, or null to check none.": {"expected_origin": " "},
+	} {
+		with["destination"] = w.file("archive")
+		w.look(t, "audit_log_verification", with).fails(cause)
+	}
+}
+
+// TestTheSameKeyTwice, spelled differently, is one key: of the archive that is signed, and of the one that is verified.
+func TestTheSameKeyTwice(t *testing.T) {
+	t.Parallel()
+
+	private, public, err := archive.GenerateKey("example.com/audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	w := newWorld(t, fakeapi.Options{NoExamples: true})
+	w.env = map[string]string{"AUDIT_SIGNING_KEY": private, "AUDIT_PREVIOUS_SIGNING_KEY": private + "\n"}
+	c := w.provider(t, w.settings())
+
+	for range 2 {
+		c.apply("audit_log_archive", args{"service": "upcloud", "destination": w.file("archive"), "start": "2026-06-01T00:00:00Z"}).quiet()
+	}
+
+	a := c.read("audit_log_verification", args{"destination": w.file("archive"), "public_keys": list(public, "public key: "+public)})
+	a.is("valid", true)
+	a.is("signed_by", "example.com/audit")
+}

@@ -350,7 +350,7 @@ func archiveProblem(err error, destination string, info auditlog.Info) diag.Diag
 		p.next = "Let the key that writes have s3:PutObjectRetention and s3:GetObjectRetention; or remove object_lock. Nothing was added to the archive."
 		at = path.Root("object_lock")
 	case errors.Is(err, durable.ErrNotConditional):
-		p.next = "Use storage that honours If-None-Match, without which two runs could overwrite each other."
+		p.next = "Use a bucket that honours If-None-Match, or a file system with hard links: without either, two runs could overwrite each other."
 	case errors.Is(err, fs.ErrPermission):
 		p.next = "Grant read, write and list access to the destination."
 	}
@@ -412,7 +412,8 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 	return archive.Open(ctx, o)
 }
 
-// set lets an archive be signed by the keys, and accepts what either has signed.
+// set lets an archive be signed by the keys, and accepts what either has signed. The
+// same key twice, however it is spelled, is one key.
 func (k signingKeys) set(o *archive.Options) (err error) {
 	if o.Signer, err = archive.ParsePrivateKey(k.current); err != nil {
 		return err
@@ -420,12 +421,16 @@ func (k signingKeys) set(o *archive.Options) (err error) {
 
 	texts := []string{k.current}
 
-	if k.previous != "" && k.previous != k.current {
-		if o.PreviousSigner, err = archive.ParsePrivateKey(k.previous); err != nil {
+	if k.previous != "" {
+		previous, err := archive.ParsePrivateKey(k.previous)
+		if err != nil {
 			return err
 		}
 
-		texts = append(texts, k.previous)
+		if previous.Name() != o.Signer.Name() || previous.KeyHash() != o.Signer.KeyHash() {
+			o.PreviousSigner = previous
+			texts = append(texts, k.previous)
+		}
 	}
 
 	for _, text := range texts {

@@ -117,7 +117,7 @@ func storeProblem(p problem, err error) (problem, bool) {
 	return p, true
 }
 
-// verifiersOf reads public keys.
+// verifiersOf reads public keys, of which one that is there twice counts once.
 func verifiersOf(keys ...string) ([]note.Verifier, error) {
 	verifiers := make([]note.Verifier, 0, len(keys))
 
@@ -130,7 +130,7 @@ func verifiersOf(keys ...string) ([]note.Verifier, error) {
 		verifiers = append(verifiers, v)
 	}
 
-	return verifiers, nil
+	return archive.DistinctKeys(verifiers), nil
 }
 
 func (c *configured) openReader(ctx context.Context, m sourceModel) (*archive.Reader, error) {

@@ -235,6 +235,11 @@ func (s *System) Rename(oldPath, newPath string) error {
 	return s.step("rename", newPath, func() error { return s.os.Rename(oldPath, newPath) })
 }
 
+// RenameNew is recorded under the new path.
+func (s *System) RenameNew(oldPath, newPath string) error {
+	return s.step("rename new", newPath, func() error { return s.os.RenameNew(oldPath, newPath) })
+}
+
 // Remove removes a file.
 func (s *System) Remove(path string) error {
 	return s.step("remove", path, func() error { return s.os.Remove(path) })
