@@ -209,6 +209,7 @@ attempt 0 "$TERRAFORM" plan -out=archive.tfplan
 shown 'export $(auditlog keygen example.com/audit | head -n 1)
   $ '"$tf"' init && '"$tf"' plan -out=archive.tfplan && '"$tf"' apply archive.tfplan' 0 "$TERRAFORM" apply archive.tfplan
 contains 'Apply complete! Resources: 1 added, 0 changed, 0 destroyed.'
+attempt 0 "$TERRAFORM" plan -detailed-exitcode
 head=$(cd "$place" && "$TERRAFORM" output -raw head)
 key=$(cd "$place" && "$TERRAFORM" output -raw public_key)
 verify='auditlog verify archive --public-key "$('"$tf"' output -raw public_key)" --head "$('"$tf"' output -raw head)"'

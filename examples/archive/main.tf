@@ -25,8 +25,14 @@ resource "audit_log_archive" "upcloud" {
   destination = var.destination
 }
 
+# Not covered_until, which moves with every refresh: a plan that adds nothing is to be empty.
 output "archived" {
-  value = "${audit_log_archive.upcloud.entry_count} entries until ${audit_log_archive.upcloud.covered_until}"
+  value = "${audit_log_archive.upcloud.entry_count} entries in ${audit_log_archive.upcloud.sequence} additions"
+}
+
+# The archive's name, for auditlog verify --origin and the operators of witnesses.
+output "origin" {
+  value = audit_log_archive.upcloud.origin
 }
 
 # To be kept where whoever can write to the archive cannot. Before the first entry there is none.
