@@ -5,6 +5,7 @@ package archive_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -210,5 +211,65 @@ func TestRecipeOfAnEmptyArchive(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "sh", "../../examples/archive/verify.sh", dir).CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "OK: 0 segments, 0 entries") {
 		t.Errorf("%v, %s", err, out)
+	}
+}
+
+// TestRecipeOfAttestedArchives: what witnesses and time stamp authorities have added is known to it.
+func TestRecipeOfAttestedArchives(t *testing.T) {
+	t.Parallel()
+
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip(err)
+	}
+
+	a := newAttested(t, 1, 1)
+	a.mustRun(t)
+	a.mustRun(t)
+
+	dir := directoryOf(t, a.store)
+
+	out, err := exec.CommandContext(t.Context(), "sh", "../../examples/archive/verify.sh", dir).CombinedOutput()
+	if err != nil {
+		t.Errorf("an attested archive that nobody has touched: %v, %s", err, out)
+	}
+
+	for key, text := range map[string]string{
+		"cosigned/00000002":       "x",
+		"cosigned/00000001":       string(a.store.objects["checkpoints/00000002"]),
+		"cosigned/00000003":       string(a.store.objects["checkpoints/00000002"]),
+		"timestamps/00000003.tsr": "x",
+		"checkpoint":              string(a.store.objects["cosigned/00000001"]),
+	} {
+		path := filepath.Join(directoryOf(t, a.store), filepath.FromSlash(key))
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		if out, err := exec.CommandContext(t.Context(), "sh", "../../examples/archive/verify.sh", strings.TrimSuffix(path, filepath.FromSlash(key))).CombinedOutput(); err == nil {
+			t.Errorf("%s: %s", key, out)
+		}
+	}
+}
+
+// TestRecipeOfHeads: a head that is not one, or is not written as the script expects, is an error.
+func TestRecipeOfHeads(t *testing.T) {
+	t.Parallel()
+
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip(err)
+	}
+
+	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	dir := directoryOf(t, f.store)
+
+	for _, head := range []string{"", "x", "0:", "3:", "\n3:" + strings.Repeat("0", 64), fmt.Sprintf("6:%s\n", f.head.SHA256), "7:" + f.head.SHA256, "03:" + strings.Repeat("0", 64), " 3:" + strings.Repeat("0", 64), "+3:" + strings.Repeat("0", 64)} {
+		out, err := exec.CommandContext(t.Context(), "sh", "../../examples/archive/verify.sh", dir, head).CombinedOutput()
+		if err == nil {
+			t.Errorf("%q is none of its heads, and verify.sh says %s", head, out)
+		}
 	}
 }
