@@ -468,13 +468,13 @@ func TestReportsInJSONAreExact(t *testing.T) {
 // itself. Whoever can write there puts a file there whose name is the public key and that holds another key, which has
 // signed everything.
 func TestAFileNamedLikeTheKey(t *testing.T) {
-	_, public := keysOf(t, "example.com/audit")
+	_, public := keysOf(t)
 	for strings.Contains(public, "//") || strings.HasSuffix(public, "/") {
-		_, public = keysOf(t, "example.com/audit")
+		_, public = keysOf(t)
 	}
 
 	// Another key of the same name. Nothing was ever signed by the owner's.
-	evil, evilPublic := keysOf(t, "example.com/audit")
+	evil, evilPublic := keysOf(t)
 
 	dir := t.TempDir()
 	archived(t, dir, evil)
@@ -509,7 +509,10 @@ func TestAFileNamedLikeTheKey(t *testing.T) {
 
 	m["files"] = append(m["files"].([]any), map[string]any{"key": public, "bytes": len(evilPublic) + 1, "sha256": sum([]byte(evilPublic + "\n"))})
 
-	data, _ = json.Marshal(m)
+	if data, err = json.Marshal(m); err != nil {
+		t.Fatal(err)
+	}
+
 	write("manifests/00000001-"+sum(data)[:16]+".json", data)
 
 	root := tlog.RecordHash(data)
@@ -545,11 +548,11 @@ func TestAFileNamedLikeTheKey(t *testing.T) {
 	}
 }
 
-// keysOf makes a pair of keys of a name.
-func keysOf(t *testing.T, name string) (private, public string) {
+// keysOf makes a pair of keys, all of the same name.
+func keysOf(t *testing.T) (private, public string) {
 	t.Helper()
 
-	_, keys, _ := auditlogRun(t, "keygen", name)
+	_, keys, _ := auditlogRun(t, "keygen", "example.com/audit")
 	private, public, _ = strings.Cut(strings.TrimPrefix(keys, "AUDIT_SIGNING_KEY="), "\npublic key: ")
 
 	return private, strings.TrimSpace(public)
@@ -559,7 +562,7 @@ func keysOf(t *testing.T, name string) (private, public string) {
 func TestOptionsAreNotEmpty(t *testing.T) {
 	t.Parallel()
 
-	private, public := keysOf(t, "example.com/audit")
+	private, public := keysOf(t)
 	dir := t.TempDir()
 	archived(t, dir, private)
 
@@ -577,7 +580,7 @@ func TestMisuseIsNoFinding(t *testing.T) {
 	t.Parallel()
 
 	dir := t.TempDir()
-	for _, args := range [][]string{{"verify", dir, "--sinse", "x"}, {"verify"}, {"verify", dir, "--quorum", "many"}, {"prove", dir}, {"prove", dir, "--id", "x", "--public-key", "x"}, {"keygen", "example.com/audit", "-o", ""}, {"prov", dir}} {
+	for _, args := range [][]string{{"verify", dir, "--sine", "x"}, {"verify"}, {"verify", dir, "--quorum", "many"}, {"prove", dir}, {"prove", dir, "--id", "x", "--public-key", "x"}, {"keygen", "example.com/audit", "-o", ""}, {"prov", dir}} {
 		if code, _, errs := auditlogRun(t, args...); code != 2 {
 			t.Errorf("%v: exit code %d, %s", args, code, errs)
 		}
@@ -588,7 +591,7 @@ func TestMisuseIsNoFinding(t *testing.T) {
 func TestTheSameKeyTwice(t *testing.T) {
 	t.Parallel()
 
-	private, public := keysOf(t, "example.com/audit")
+	private, public := keysOf(t)
 	dir := t.TempDir()
 	archived(t, dir, private)
 
@@ -602,7 +605,7 @@ func TestTheSameKeyTwice(t *testing.T) {
 func TestAProofInPlaceOfTheArchive(t *testing.T) {
 	t.Parallel()
 
-	private, public := keysOf(t, "example.com/audit")
+	private, public := keysOf(t)
 	dir := filepath.Join(t.TempDir(), "archive")
 	r := archived(t, dir, private)
 	origin, _, _ := strings.Cut(r.Checkpoint, "\n")

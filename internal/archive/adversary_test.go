@@ -20,6 +20,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 // reportOf verifies.
@@ -254,6 +255,10 @@ func (k *pausedThenKilled) change() error {
 // leaves nothing but what is unfinished, and what later runs remove.
 func TestKilledAfterAPause(t *testing.T) {
 	t.Parallel()
+
+	if raceflag.Enabled {
+		t.Skip("the race detector makes it take minutes; make simulate runs this")
+	}
 
 	for _, others := range []int{1, 25} {
 		seen := map[string]bool{}

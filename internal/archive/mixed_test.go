@@ -15,6 +15,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 	"github.com/auditlogs/terraform-provider-audit/internal/witness"
 	"github.com/auditlogs/terraform-provider-audit/internal/witness/witnesstest"
 )
@@ -88,7 +89,12 @@ func TestMixedRunners(t *testing.T) {
 
 	seen := map[string]int{}
 
-	for seed := range uint64(40) {
+	seeds := uint64(40)
+	if raceflag.Enabled {
+		seeds = 4
+	}
+
+	for seed := range seeds {
 		w := newWorld(t, auditlog.ServiceUpCloud, seed)
 		store := newMemory()
 		oldSigner, oldKey := newKey(t, "example.com/audit")

@@ -12,6 +12,8 @@ import (
 
 // System is what this package asks of a file system, one method for each step
 // that can fail or be the last before a crash.
+//
+//nolint:interfacebloat // Each verb is a step of its own.
 type System interface {
 	// Create makes a file that must not exist, with exactly this permission.
 	Create(path string, permission fs.FileMode) (Handle, error)

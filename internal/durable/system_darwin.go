@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
+//nolint:wrapcheck // The caller names the operation and the files.
 package durable
 
 import "golang.org/x/sys/unix"
