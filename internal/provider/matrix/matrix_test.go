@@ -42,7 +42,7 @@ func TestEveryFaultWithEveryTypeThatReads(t *testing.T) {
 
 					for times := range 2 {
 						// The race detector needs not see all of them; make simulate does.
-						if raceflag.Enabled && (2*n+times+m+i)%4 != 0 {
+						if raceflag.Enabled && (2*n+times+m+i)%12 != 0 {
 							continue
 						}
 
