@@ -89,7 +89,7 @@ func TestMixedRunners(t *testing.T) {
 
 	seen := map[string]int{}
 
-	seeds := uint64(40)
+	seeds := uint64(16)
 	if raceflag.Enabled {
 		seeds = 4
 	}

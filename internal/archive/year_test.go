@@ -31,7 +31,7 @@ func TestYearOfTrouble(t *testing.T) {
 		t.Skip("the race detector makes it take minutes, and TestManyRunners has the races; make simulate runs this")
 	}
 
-	const steps = 400
+	const steps = 200
 
 	for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
 		t.Run(service+" in memory", func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestYearOfTrouble(t *testing.T) {
 
 					return false
 				})
-			}, min(steps, 120))
+			}, 60)
 		})
 		t.Run(service+" in a directory", func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +65,7 @@ func TestYearOfTrouble(t *testing.T) {
 			}
 
 			s := &forgetful{Store: store}
-			yearOfTrouble(t, service, s, s.on.Store, 60)
+			yearOfTrouble(t, service, s, s.on.Store, 40)
 		})
 	}
 }
