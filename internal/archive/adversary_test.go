@@ -300,8 +300,6 @@ func TestKilledAfterAPause(t *testing.T) {
 	}
 }
 
-// TestWitnessRace: two runs of ours ask a witness at the same time. It answers the later checkpoint with the
-// size that it knows, and by the time that it is asked again it has cosigned the other one.
 // TestStateAheadOfTheLog: a refresh when clocks were a day ahead has moved covered_until in the state alone.
 // Nothing that happens until then is ever archived, and no run says so.
 func TestStateAheadOfTheLog(t *testing.T) {
@@ -353,8 +351,6 @@ func TestStateAheadOfTheLog(t *testing.T) {
 	}
 }
 
-// TestHeadsOfNoNumber: the data source hands any number over.
-// TestWitnessesOfAnEmptyLog: cut back to the checkpoint without manifests, an archive needs no witness any more.
 // pausedStore is the store of a run that pauses and is killed.
 type pausedStore struct{ pausedThenKilled }
 
@@ -414,7 +410,7 @@ func TestTheBeginningMovesToADirectory(t *testing.T) {
 	store := newMemory()
 	w.mustApply(w.options(store))
 
-	dir, err := durable.OpenStore(t.Context(), copyToDirectory(t, store), durable.StoreOptions{})
+	dir, err := durable.OpenStore(t.Context(), directoryOf(t, store), durable.StoreOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -493,32 +489,6 @@ func TestTilesOfLevelsBeyondCounting(t *testing.T) {
 	}
 }
 
-// TestAWitnessCosignsAnotherText: the answer of a witness has an empty line in it, so that what it signed is
-// another text than the checkpoint. It is taken for a cosignature, and makes those of honest witnesses worthless.
-// TestRecipeOfAttestedArchives: the script for those who do not trust our code calls every archive that others
-// attest not OK.
-// TestRecipeOfHeads: a head that is not written as the script expects is not compared, and that is OK.
-func copyToDirectory(t *testing.T, store *memory) string {
-	t.Helper()
-
-	dir := t.TempDir()
-
-	to, err := durable.OpenStore(t.Context(), dir, durable.StoreOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	for key, data := range store.objects {
-		if err := to.Create(t.Context(), key, data); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	return dir
-}
-
-// TestRecipeOfProofsAndAFileNamedLikeTheKey is TestAFileNamedLikeTheKey of the command, for the script.
-// TestAnEmptyDirectory: a directory without files is nothing to the verifier, and keeps every run from going on.
 // rotated is an archive whose key has been changed: two checkpoints by the old key, one by both, two by the new one.
 type rotated struct {
 	w                *world
@@ -738,10 +708,6 @@ func TestAWitnessThatIsDownStopsNoArchive(t *testing.T) {
 	}
 }
 
-// TestCosignedLinesAreSpread: whoever can write to cosigned/ alone has the next run write to the copy, in which no
-// run reads the newest checkpoint any more.
-// TestRunnersWithOtherWitnesses: two runners ask one witness each. Each throws away what the other's has signed.
-// TestRunnersWithOtherAuthorities: a runner whose authority is another one replaces a time stamp by a later one.
 // TestTheOldKeyRightAfterTheChange: the checkpoint that both keys have signed is the newest. The old key alone,
 // be it of a runner that was not told or of a thief, takes the archive back, and verify says OK.
 func TestTheOldKeyRightAfterTheChange(t *testing.T) {

@@ -267,7 +267,7 @@ func TestPausedRunners(t *testing.T) {
 		w.happen(5, w.now.Add(-30*time.Hour))
 		w.happen(5, w.now.Add(-time.Hour))
 
-		paused := &pausing{memory: store, at: at, meanwhile: func() {
+		paused := &pausing{Store: store, at: at, meanwhile: func() {
 			w.mustApply(w.options(store))
 			w.now = w.now.Add(time.Hour)
 			w.happen(3, w.now.Add(-30*time.Minute))
@@ -296,7 +296,7 @@ func TestPausedRunners(t *testing.T) {
 
 // pausing is a store whose user sleeps before its change of that number.
 type pausing struct {
-	*memory
+	durable.Store
 
 	at, changes int
 	meanwhile   func()
@@ -311,19 +311,19 @@ func (p *pausing) change() {
 func (p *pausing) Create(ctx context.Context, key string, data []byte) error {
 	p.change()
 
-	return p.memory.Create(ctx, key, data)
+	return p.Store.Create(ctx, key, data)
 }
 
 func (p *pausing) Replace(ctx context.Context, key string, data []byte) error {
 	p.change()
 
-	return p.memory.Replace(ctx, key, data)
+	return p.Store.Replace(ctx, key, data)
 }
 
 func (p *pausing) Delete(ctx context.Context, key string) error {
 	p.change()
 
-	return p.memory.Delete(ctx, key)
+	return p.Store.Delete(ctx, key)
 }
 
 // TestLostCursor falls back to time and says so.

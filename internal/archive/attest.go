@@ -89,7 +89,11 @@ func (a *Archive) attestAtLast(ctx context.Context) ([]string, error) {
 	}
 
 	if !a.o.Attesters.Tolerant {
-		return nil, errors.Join(a.unattested...)
+		if len(a.unattested) == 0 {
+			return nil, nil
+		}
+
+		return nil, together(a.unattested)
 	}
 
 	texts := make([]string, 0, len(a.unattested))
@@ -99,6 +103,21 @@ func (a *Archive) attestAtLast(ctx context.Context) ([]string, error) {
 
 	return texts, nil
 }
+
+// together are errors in one line.
+type together []error
+
+func (t together) Error() string {
+	texts := make([]string, 0, len(t))
+	for _, err := range t {
+		texts = append(texts, err.Error())
+	}
+
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap returns the errors.
+func (t together) Unwrap() []error { return t }
 
 // mayPublish says that the newest checkpoint is attested as it has to be.
 func (a *Archive) mayPublish() bool { return a.o.Attesters.Tolerant || a.attested == a.point.note }
@@ -162,7 +181,7 @@ func (a *Archive) cosign(ctx context.Context) error {
 		return err
 	}
 
-	return fmt.Errorf("%w of %s: %d of %d witnesses have cosigned it, and %d have to: %w", ErrAttest, a.point.Origin, cosigned, len(o.Witnesses), o.Quorum, errors.Join(errs...))
+	return fmt.Errorf("%w of %s: %d of %d witnesses have cosigned it, and %d have to: %w", ErrAttest, a.point.Origin, cosigned, len(o.Witnesses), o.Quorum, together(errs))
 }
 
 // keepCosigned adds lines to those of a cosigned checkpoint and returns how many of the
@@ -399,6 +418,10 @@ type Cosignature struct {
 
 // cosignaturesOn returns those of the witnesses that stand on a note, each once.
 func cosignaturesOn(text string, witnesses []note.Verifier) ([]Cosignature, error) {
+	if len(witnesses) == 0 {
+		return nil, nil // It need not have any signature.
+	}
+
 	unverified := (*note.UnverifiedNoteError)(nil)
 
 	n, err := note.Open([]byte(text), note.VerifierList(witnesses...))

@@ -737,3 +737,34 @@ func TestLinesInTheNameOfTheLog(t *testing.T) {
 		t.Errorf("%s\n%s", problemsOf(r), a.store.objects["checkpoint"])
 	}
 }
+
+// TestWithoutWitnessesNobodyIsAskedFor: an archive that nobody has signed can be stamped and
+// proven all the same.
+func TestWithoutWitnessesNobodyIsAskedFor(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 0, 0)
+	a.happen(3, a.now.Add(-time.Hour))
+
+	o := a.options(a.store)
+	o.Attesters = a.attesters
+	a.mustApply(o)
+
+	again, err := archive.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if p, err := again.Pending(t.Context(), 1); err != nil || p.Unattested {
+		t.Errorf("a checkpoint that has its time stamp waits for others: %+v, %v", p, err)
+	}
+
+	proof, err := archive.Prove(t.Context(), a.store, nil, slices.Sorted(maps.Keys(archived(t, a.store)))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if p, err := archive.VerifyProof(proof, archive.VerifyOptions{}); err != nil || p.Signed {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -28,7 +28,7 @@ func TestLosersLeaveNothing(t *testing.T) {
 		w.now = w.now.Add(12 * time.Hour)
 		w.happen(5, w.now.Add(-time.Hour))
 
-		paused := &pausing{memory: store, at: at, meanwhile: func() {
+		paused := &pausing{Store: store, at: at, meanwhile: func() {
 			w.now = w.now.Add(time.Hour)
 			w.happen(3, w.now.Add(-30*time.Minute))
 			w.mustApply(w.options(store))

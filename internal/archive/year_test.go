@@ -86,38 +86,6 @@ func (f *forgetful) Create(ctx context.Context, key string, data []byte) error {
 	return f.Store.Create(ctx, key, data)
 }
 
-// sleeping is a store whose user sleeps before its change of that number.
-type sleeping struct {
-	durable.Store
-
-	at, changes int
-	meanwhile   func()
-}
-
-func (s *sleeping) change() {
-	if s.changes++; s.changes == s.at {
-		s.meanwhile()
-	}
-}
-
-func (s *sleeping) Create(ctx context.Context, key string, data []byte) error {
-	s.change()
-
-	return s.Store.Create(ctx, key, data)
-}
-
-func (s *sleeping) Replace(ctx context.Context, key string, data []byte) error {
-	s.change()
-
-	return s.Store.Replace(ctx, key, data)
-}
-
-func (s *sleeping) Delete(ctx context.Context, key string) error {
-	s.change()
-
-	return s.Store.Delete(ctx, key)
-}
-
 // trouble counts what has happened in a year.
 type trouble struct {
 	crashed, slept, together, fast, slow, future, refused, idle int
@@ -255,7 +223,7 @@ func yearOfTrouble(t *testing.T, service string, store durable.Store, versions f
 		case 2: // It sleeps, and others archive what is new meanwhile.
 			w.duringPages = func() {}
 
-			sleep := &sleeping{Store: store, at: 1 + step/8%12, meanwhile: func() {
+			sleep := &pausing{Store: store, at: 1 + step/8%12, meanwhile: func() {
 				w.now = w.now.Add(time.Duration(w.random.IntN(300)) * time.Minute)
 				w.happen(3, w.now.Add(-5*time.Minute))
 

@@ -174,7 +174,7 @@ func quorumProblem(witnesses int64) problem {
 }
 
 func addressOfOthersForm() validator.String {
-	return stringForm{`an address such as "https://witness.example.com/prefix"`, witness.CheckURL}
+	return stringForm{`an address such as "https://example.com/path"`, witness.CheckURL}
 }
 
 func witnessKeyForm() validator.String {

@@ -128,7 +128,7 @@ func CheckURL(text string) error {
 
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http", u.Opaque != "":
-		return errors.New("no address such as https://witness.example.com/prefix")
+		return errors.New("no address such as https://example.com/path")
 	case u.User != nil, u.RawQuery != "", u.Fragment != "", strings.ContainsAny(text, "?#"):
 		return errors.New("an address with a user, a query or a fragment")
 	default:
