@@ -220,23 +220,3 @@ func TestCSVCountsCellsBeyondASpreadsheet(t *testing.T) {
 		t.Errorf("notes are %+v", r.Notes)
 	}
 }
-
-// The manifest says how a CSV file is divided, whether that was asked for or not.
-func TestManifestSaysHowCSVIsDivided(t *testing.T) {
-	t.Parallel()
-
-	for want, s := range map[string]export.Spec{
-		`"csv": {"delimiter": ",", "bom": false},`: spec("", export.FormatCSV),
-		`"csv": {"delimiter": ";", "bom": true},`:  {Format: export.FormatCSV, CSV: export.CSVOptions{Delimiter: ";", BOM: true}},
-		`"csv": null,`: spec("", export.FormatNDJSON),
-	} {
-		dir := t.TempDir()
-		o := spec(dir+"/out", s.Format)
-		o.CSV = s.CSV
-		mustWrite(t, o, hostile())
-
-		if m := strings.Join(strings.Fields(files(t, dir)["out.manifest.json"]), " "); !strings.Contains(strings.NewReplacer("{ ", "{", " }", "}").Replace(m), want) {
-			t.Errorf("%s is not in %s", want, m)
-		}
-	}
-}

@@ -22,6 +22,9 @@ var errEntryTooLarge = fmt.Errorf("it has more than %d bytes", maxEntry)
 // many times what a cloud's whole answer may have.
 const maxEntry = 128 << 20
 
+// readBuffer is how much is read of a file at once.
+const readBuffer = 64 << 10
+
 // DecoderOptions say how a file was written.
 type DecoderOptions struct {
 	// Compression is the format's default when "".
@@ -87,7 +90,7 @@ func decodeLines(r *io.SectionReader, c Compression, fields []auditlog.Field, ea
 	defer release()
 
 	var (
-		lines  = bufio.NewReaderSize(plain, bufferSize)
+		lines  = bufio.NewReaderSize(plain, readBuffer)
 		parser = newLineParser(fields)
 		line   []byte
 	)

@@ -150,6 +150,26 @@ func fieldsOf(columns []string) ([]auditlog.Field, error) {
 	return fields, nil
 }
 
+// Columns returns the names of the columns that a file in that shape has, given those
+// that were chosen, nil for all.
+func Columns(s Shape, chosen []string) ([]string, error) {
+	fields, err := fieldsOf(chosen)
+	if err != nil {
+		return nil, err
+	}
+
+	if s != ShapeOCSF {
+		return namesOf(fields), nil
+	}
+
+	names := make([]string, 0, len(OCSFColumns()))
+	for _, c := range OCSFColumns() {
+		names = append(names, c.Name)
+	}
+
+	return names, nil
+}
+
 func namesOf(fields []auditlog.Field) []string {
 	names := make([]string, 0, len(fields))
 	for _, f := range fields {

@@ -51,18 +51,10 @@ type OCSFProduct struct {
 // Unknown, since no cloud records them, and where the schema asks for somebody or
 // somewhere that was not recorded the name is "Unknown". An address that is none,
 // being masked or a pseudonym, is the endpoint's name.
+//
+// The texts of the entry have to be UTF-8, and its record a JSON object.
 func OCSF(e *auditlog.Entry, tool OCSFProduct) (json.RawMessage, error) {
-	return ocsfLine(e, tool, &Notes{})
-}
-
-// ocsfLine is OCSF that counts in n where the event differs from the entry.
-func ocsfLine(e *auditlog.Entry, tool OCSFProduct, n *Notes) (json.RawMessage, error) {
-	v, err := newOCSFEvent(e, tool, n)
-	if err != nil {
-		return nil, err
-	}
-
-	return compactJSON(v)
+	return compactJSON(newOCSFEvent(e, tool))
 }
 
 // compactJSON is json.Marshal without the escapes meant for HTML.
@@ -298,13 +290,7 @@ type ocsfUnmapped struct {
 	Changes      []auditlog.Change  `json:"changes,omitempty"`
 }
 
-func newOCSFEvent(original *auditlog.Entry, tool OCSFProduct, n *Notes) (*ocsfEvent, error) {
-	raw, err := rawText(original.Raw, n)
-	if err != nil {
-		return nil, err
-	}
-
-	e := cleanEntry(original, n)
+func newOCSFEvent(e *auditlog.Entry, tool OCSFProduct) *ocsfEvent {
 	class := ocsfClassOf(e)
 	activity := class.activityOf(e)
 	provider := cmp.Or(ocsfProviders[e.Service], e.Service)
@@ -330,7 +316,7 @@ func newOCSFEvent(original *auditlog.Entry, tool OCSFProduct, n *Notes) (*ocsfEv
 		Cloud:   ocsfCloud{Provider: provider},
 		API:     ocsfAPI{Operation: e.Action, Service: ocsfEntity{Name: provider, UID: e.Service}},
 		Actor:   ocsfActor{User: ocsfActorOf(e)},
-		RawData: raw,
+		RawData: string(e.Raw),
 		Unmapped: ocsfUnmapped{
 			Endpoint: e.Endpoint, Operation: e.Operation, ActorType: e.ActorType, Origin: e.Origin, AuthType: e.AuthType, Changes: e.Changes,
 		},
@@ -365,7 +351,7 @@ func newOCSFEvent(original *auditlog.Entry, tool OCSFProduct, n *Notes) (*ocsfEv
 		v.apiActivity(e)
 	}
 
-	return v, nil
+	return v
 }
 
 // ocsfProviders holds the names of the clouds as people write them.
@@ -373,33 +359,6 @@ var ocsfProviders = map[string]string{
 	auditlog.ServiceUpCloud:    "UpCloud",
 	auditlog.ServiceCloudscale: "cloudscale.ch",
 	auditlog.ServicePodStack:   "PodStack",
-}
-
-// cleanEntry returns the entry with every text in UTF-8.
-func cleanEntry(original *auditlog.Entry, n *Notes) *auditlog.Entry {
-	e := *original
-	e.ID, e.Service, e.Action = n.clean(e.ID), n.clean(e.Service), n.clean(e.Action)
-	e.Operation, e.ActorType = auditlog.Operation(n.clean(string(e.Operation))), auditlog.ActorType(n.clean(string(e.ActorType)))
-
-	for _, f := range redactables {
-		*f.of(&e) = n.clean(*f.of(&e))
-	}
-
-	e.Changes = slices.Clone(e.Changes)
-
-	for i := range e.Changes {
-		c := &e.Changes[i]
-		c.Field = n.clean(c.Field)
-
-		for _, value := range []**string{&c.Before, &c.After} {
-			if *value != nil {
-				text := n.clean(**value)
-				*value = &text
-			}
-		}
-	}
-
-	return &e
 }
 
 // scope puts what holds the resource where the schema has a place for it.

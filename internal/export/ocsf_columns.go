@@ -37,16 +37,7 @@ func OCSFColumns() []OCSFColumn { return ocsfColumns }
 // OCSFValues returns an event's values in the order of OCSFColumns: nil, or an
 // int64 or a string by the column's kind.
 func OCSFValues(e *auditlog.Entry, tool OCSFProduct) ([]any, error) {
-	return ocsfRow(e, tool, &Notes{})
-}
-
-// ocsfRow is OCSFValues that counts in n where the event differs from the entry.
-func ocsfRow(e *auditlog.Entry, tool OCSFProduct, n *Notes) ([]any, error) {
-	v, err := newOCSFEvent(e, tool, n)
-	if err != nil {
-		return nil, err
-	}
-
+	v := newOCSFEvent(e, tool)
 	values := make([]any, 0, len(ocsfColumns))
 
 	for _, c := range ocsfColumns {

@@ -343,19 +343,6 @@ func variants(k known) []auditlog.Entry {
 	return all
 }
 
-// full gives an entry a different value in every field that it lacks.
-func full(e auditlog.Entry) auditlog.Entry {
-	e.ActorID, e.Actor = "actor-7", "jane"
-	e.ResourceID, e.ResourceName = "resource-7", "web-1"
-	e.ScopeType, e.ScopeID, e.ScopeName = "folder", "scope-7", "Example Oy"
-	e.Origin, e.AuthType, e.IPAddress = "gui", "basic_auth", "2001:db8::7"
-	e.UserAgent, e.CorrelationID, e.Message = "curl/8.5.0", "corr-7", "Something was <done> & said."
-	e.Changes = []auditlog.Change{{Field: "labels.env", Before: new(`"dev"`)}, {Field: "plan", Before: new("null"), After: new(`"<2x>"`)}}
-	e.Raw = json.RawMessage("{\n  \"z\": 1.50e+3, \"a\": [ 1 ]}")
-
-	return e
-}
-
 // TestOCSFIsWhatTheSchemaSays holds an event of every known action, by every kind
 // of actor, against the published fields.
 func TestOCSFIsWhatTheSchemaSays(t *testing.T) {
@@ -677,17 +664,32 @@ func TestOCSFHostile(t *testing.T) {
 
 	schema := readSchema(t)
 
-	for _, e := range hostile() {
-		text, err := export.OCSF(&e, tool)
+	// An encoder has seen to what is no UTF-8 before it makes an event.
+	encode := func(f export.Format, e *auditlog.Entry) (string, error) {
+		var b strings.Builder
+
+		encoder, err := export.NewEncoder(&b, f, nil, export.EncoderOptions{Shape: export.ShapeOCSF, Product: tool})
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		if bytes.ContainsAny(text, "\n\r") {
+		err = encoder.Encode(e)
+
+		return b.String(), err
+	}
+
+	for _, e := range hostile() {
+		text, err := encode(export.FormatNDJSON, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		line, _ := strings.CutSuffix(text, "\n")
+		if strings.ContainsAny(line, "\n\r") {
 			t.Errorf("%s is on more than one line", e.ID)
 		}
 
-		event, err := decodeEvent(text)
+		event, err := decodeEvent([]byte(line))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -698,12 +700,10 @@ func TestOCSFHostile(t *testing.T) {
 	}
 
 	e := entry("1", func(e *auditlog.Entry) { e.Raw = json.RawMessage("[1]") })
-	if _, err := export.OCSF(&e, tool); err == nil || err.Error() != "the raw record is not a JSON object" {
-		t.Errorf("got %v", err)
-	}
-
-	if _, err := export.OCSFValues(&e, tool); err == nil {
-		t.Error("no error")
+	for _, f := range []export.Format{export.FormatNDJSON, export.FormatParquet} {
+		if _, err := encode(f, &e); err == nil || err.Error() != "entry 1: the raw record is not a JSON object" {
+			t.Errorf("got %v", err)
+		}
 	}
 
 	// A redacted entry is an event like any other.

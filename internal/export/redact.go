@@ -518,7 +518,12 @@ func (r *Redactor) Statement() *Redaction {
 		return nil
 	}
 
-	return &Redaction{Rules: r.Rules(), KeyID: given(r.KeyID())}
+	s := &Redaction{Rules: r.Rules()}
+	if id := r.KeyID(); id != "" {
+		s.KeyID = &id
+	}
+
+	return s
 }
 
 func maskAddress(text string) string {

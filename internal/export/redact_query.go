@@ -340,19 +340,21 @@ var quoted = regexp.MustCompile(quotedText)
 
 const quotedText = `"(?:[^"\\]|\\.)*"`
 
-// ShownStatement is what to show of the statement of a reading: values that it repeats
+// Completeness is what to show of the statement of a reading: values that it repeats
 // of a query, be it the one that was read or an archive's own, are treated as Query
-// treats them.
-func (s *Scrubber) ShownStatement(of Statement) Statement {
+// treats them. It does not change the one that it is given.
+func (s *Scrubber) Completeness(c auditlog.Completeness) auditlog.Completeness {
 	if s == nil {
-		return of
+		return c
 	}
 
-	return s.view().statement(of)
+	return s.view().completeness(c)
 }
 
-func (v view) statement(s Statement) Statement {
-	for i, text := range s.Caveats {
+func (v view) completeness(c auditlog.Completeness) auditlog.Completeness {
+	c.Caveats, c.UnverifiedValues = slices.Clone(c.Caveats), slices.Clone(c.UnverifiedValues)
+
+	for i, text := range c.Caveats {
 		text = arguments.ReplaceAllStringFunc(text, func(filter string) string {
 			name, values, _ := strings.Cut(filter, " = ")
 
@@ -366,15 +368,15 @@ func (v view) statement(s Statement) Statement {
 			})
 		})
 
-		s.Caveats[i] = v.r.recognised(text)
+		c.Caveats[i] = v.r.recognised(text)
 	}
 
-	for i, text := range s.UnverifiedValues {
+	for i, text := range c.UnverifiedValues {
 		at, value, _ := strings.Cut(text, ": ")
-		s.UnverifiedValues[i] = at + ": " + v.stated(at[strings.LastIndexByte(at, '.')+1:], value)
+		c.UnverifiedValues[i] = at + ": " + v.stated(at[strings.LastIndexByte(at, '.')+1:], value)
 	}
 
-	return s
+	return c
 }
 
 // stated returns what to show of a value that a statement repeats of an argument.

@@ -4,7 +4,6 @@ package export_test
 
 import (
 	"errors"
-	"path/filepath"
 	"testing"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -90,54 +89,5 @@ func TestCheckSource(t *testing.T) {
 		if got := kept(hash, mia).Then(later); got.Account != "" || kept(hash, mia).Then(later).Differs(kept(rotated, mia)) {
 			t.Errorf("got %+v", got)
 		}
-	}
-}
-
-// TestWriteKeepsToItsLog: the export of another log is not written over one, unless
-// that is asked for.
-func TestWriteKeepsToItsLog(t *testing.T) {
-	t.Parallel()
-
-	path := filepath.Join(t.TempDir(), "log")
-
-	write := func(account string, change func(*export.Spec)) (export.Result, error) {
-		c := complete(1)
-		c.Source = auditlog.Source{Service: "upcloud", Endpoint: "https://api.upcloud.com", Account: account}
-		s := export.Spec{Path: path, Format: export.FormatNDJSON, Tool: "test/1", ExportedAt: at}
-
-		if change != nil {
-			change(&s)
-		}
-
-		return export.Write(t.Context(), s, all([]auditlog.Entry{entry("1", nil)}), c)
-	}
-
-	for _, account := range []string{"", "mia", "mia"} {
-		if r, err := write(account, nil); err != nil || r.Source.Account != account || !r.Confirmed {
-			t.Fatalf("%q: %+v, %v", account, r, err)
-		}
-	}
-
-	other := (*auditlog.SourceError)(nil)
-	if _, err := write("eve", nil); !errors.As(err, &other) || other.Known.Account != "mia" || other.Found.Account != "eve" {
-		t.Errorf("got %v", err)
-	}
-
-	if there, err := export.SourceAt(path); err != nil || there.Account != "mia" {
-		t.Errorf("got %+v, %v", there, err)
-	}
-
-	// What is remembered counts, also where the files may be replaced.
-	known := export.KeptSource{Source: auditlog.Source{Service: "upcloud", Account: "mia"}}
-	if _, err := write("eve", func(s *export.Spec) { s.Overwrite, s.Known = true, known }); !errors.As(err, &other) {
-		t.Errorf("got %v", err)
-	}
-
-	if r, err := write("", func(s *export.Spec) { s.Known = known }); err != nil || r.Confirmed {
-		t.Errorf("got %+v, %v", r, err)
-	}
-
-	if _, err := write("eve", func(s *export.Spec) { s.Overwrite = true }); err != nil {
-		t.Error(err)
 	}
 }

@@ -112,7 +112,7 @@ func (s *Scrubber) LearnAll(entries iter.Seq2[auditlog.Entry, error], c *auditlo
 	}
 
 	if c.Proof == "" {
-		return fmt.Errorf("%w: it ended without a statement", ErrIncomplete)
+		return fmt.Errorf("%w: it ended without a statement", auditlog.ErrIncomplete)
 	}
 
 	return nil

@@ -3,9 +3,11 @@
 package export
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -59,6 +61,38 @@ func newOCSFEncoder(w io.Writer, f Format, c Compression, tool OCSFProduct) (Enc
 	return &compressedEncoder{Encoder: &ocsfLines{w: file, tool: tool}, file: file}, nil
 }
 
+// cleanEntry returns the entry with every text in UTF-8 and a record that is one.
+func (n *Notes) cleanEntry(original *auditlog.Entry) (*auditlog.Entry, error) {
+	e := *original
+
+	raw, err := rawText(e.Raw, n)
+	if err != nil {
+		return nil, err
+	}
+
+	e.Raw = json.RawMessage(raw)
+
+	for _, of := range texts {
+		*of(&e) = n.clean(*of(&e))
+	}
+
+	e.Changes = slices.Clone(e.Changes)
+
+	for i := range e.Changes {
+		c := &e.Changes[i]
+		c.Field = n.clean(c.Field)
+
+		for _, value := range []**string{&c.Before, &c.After} {
+			if *value != nil {
+				text := n.clean(**value)
+				*value = &text
+			}
+		}
+	}
+
+	return &e, nil
+}
+
 // ocsfLines writes an event on each line.
 type ocsfLines struct {
 	w     io.Writer
@@ -73,7 +107,12 @@ func (o *ocsfLines) Close() error { return nil }
 func (o *ocsfLines) Encode(e *auditlog.Entry) error {
 	o.count++
 
-	line, err := ocsfLine(e, o.tool, &o.notes)
+	clean, err := o.notes.cleanEntry(e)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", o.count, err)
+	}
+
+	line, err := OCSF(clean, o.tool)
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", o.count, err)
 	}
@@ -124,7 +163,12 @@ func (o *ocsfParquet) Notes() Notes { return o.notes }
 func (o *ocsfParquet) Encode(e *auditlog.Entry) error {
 	o.count++
 
-	values, err := ocsfRow(e, o.tool, &o.notes)
+	clean, err := o.notes.cleanEntry(e)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", o.count, err)
+	}
+
+	values, err := OCSFValues(clean, o.tool)
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", o.count, err)
 	}

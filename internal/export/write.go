@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -79,21 +78,12 @@ func (s *Spec) product() OCSFProduct {
 // columnNames are those of the file. The columns were checked before anything was
 // written.
 func (s *Spec) columnNames() []string {
-	if s.shape() == ShapeOCSF {
-		names := make([]string, 0, len(OCSFColumns()))
-		for _, c := range OCSFColumns() {
-			names = append(names, c.Name)
-		}
-
-		return names
-	}
-
-	fields, err := fieldsOf(s.Columns)
+	names, err := Columns(s.shape(), s.Columns)
 	if err != nil {
 		return nil
 	}
 
-	return namesOf(fields)
+	return names
 }
 
 // csv is how the file is laid out, nil where it is no CSV. It was checked before
@@ -144,10 +134,6 @@ type Result struct {
 	Confirmed bool
 }
 
-// ErrIncomplete means that a sequence ended without an error, but also without a
-// statement that accounts for every entry.
-var ErrIncomplete = errors.New("the reading does not account for what it returned")
-
 // bufferSize bounds how much is kept back before it is written.
 const bufferSize = 64 << 10
 
@@ -158,7 +144,7 @@ const bufferSize = 64 << 10
 func Write(
 	ctx context.Context, s Spec, entries iter.Seq2[auditlog.Entry, error], c *auditlog.Completeness,
 ) (Result, error) {
-	if _, err := fieldsOf(s.Columns); err != nil {
+	if _, err := Columns(s.Shape, s.Columns); err != nil {
 		return Result{}, err
 	}
 
@@ -343,12 +329,12 @@ func (w *writer) tally(e *auditlog.Entry) {
 // that was read to its end.
 func (w *writer) accounted(c *auditlog.Completeness) error {
 	if c == nil || c.Proof == "" || c.Window.Start.IsZero() || c.Window.End.IsZero() {
-		return fmt.Errorf("%w: it ended without a statement", ErrIncomplete)
+		return fmt.Errorf("%w: it ended without a statement", auditlog.ErrIncomplete)
 	}
 
 	if left := c.RowsFetched - c.DuplicatesDropped - c.RowsFilteredOut; left != w.count {
 		return fmt.Errorf("%w: of %d rows, %d were repeated and %d not asked for, but %d entries came",
-			ErrIncomplete, c.RowsFetched, c.DuplicatesDropped, c.RowsFilteredOut, w.count)
+			auditlog.ErrIncomplete, c.RowsFetched, c.DuplicatesDropped, c.RowsFilteredOut, w.count)
 	}
 
 	return nil
@@ -481,7 +467,7 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 			Start: auditlog.FormatTime(c.Window.Start),
 			End:   auditlog.FormatTime(c.Window.End),
 		},
-		Completeness: w.spec.Scrubber.ShownStatement(NewStatement(*c)),
+		Completeness: NewStatement(w.spec.Scrubber.Completeness(*c)),
 		Format:       w.spec.Format,
 		Compression:  compression,
 		Shape:        w.spec.shape(),

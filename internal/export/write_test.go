@@ -262,11 +262,11 @@ func TestWriteFails(t *testing.T) {
 		"unknown format":      func(_ *testing.T, a *attempt) { a.spec.Format = "xml" },
 		"unknown compression": func(_ *testing.T, a *attempt) { a.spec.Compression = "lz4" },
 		"unknown column":      func(_ *testing.T, a *attempt) { a.spec.Columns = []string{"nope"} },
-		"no statement":        func(_ *testing.T, a *attempt) { a.c, a.want = &auditlog.Completeness{}, export.ErrIncomplete },
-		"no statement at all": func(_ *testing.T, a *attempt) { a.c, a.want = nil, export.ErrIncomplete },
-		"no proof":            func(_ *testing.T, a *attempt) { a.c.Proof, a.want = "", export.ErrIncomplete },
-		"one entry too few":   func(_ *testing.T, a *attempt) { a.c, a.want = complete(6), export.ErrIncomplete },
-		"one entry too many":  func(_ *testing.T, a *attempt) { a.c, a.want = complete(4), export.ErrIncomplete },
+		"no statement":        func(_ *testing.T, a *attempt) { a.c, a.want = &auditlog.Completeness{}, auditlog.ErrIncomplete },
+		"no statement at all": func(_ *testing.T, a *attempt) { a.c, a.want = nil, auditlog.ErrIncomplete },
+		"no proof":            func(_ *testing.T, a *attempt) { a.c.Proof, a.want = "", auditlog.ErrIncomplete },
+		"one entry too few":   func(_ *testing.T, a *attempt) { a.c, a.want = complete(6), auditlog.ErrIncomplete },
+		"one entry too many":  func(_ *testing.T, a *attempt) { a.c, a.want = complete(4), auditlog.ErrIncomplete },
 		"broken record": func(_ *testing.T, a *attempt) {
 			a.entries = all([]auditlog.Entry{entry("x", func(e *auditlog.Entry) { e.Raw = json.RawMessage("{") })})
 		},
@@ -607,5 +607,25 @@ func TestWriteNamesTheFileAtFault(t *testing.T) {
 
 	if got := files(t, filepath.Dir(path)); len(got) != 1 {
 		t.Errorf("got %v", got)
+	}
+}
+
+// The manifest says how a CSV file is divided, whether that was asked for or not.
+func TestManifestSaysHowCSVIsDivided(t *testing.T) {
+	t.Parallel()
+
+	for want, s := range map[string]export.Spec{
+		`"csv": {"delimiter": ",", "bom": false},`: spec("", export.FormatCSV),
+		`"csv": {"delimiter": ";", "bom": true},`:  {Format: export.FormatCSV, CSV: export.CSVOptions{Delimiter: ";", BOM: true}},
+		`"csv": null,`: spec("", export.FormatNDJSON),
+	} {
+		dir := t.TempDir()
+		o := spec(dir+"/out", s.Format)
+		o.CSV = s.CSV
+		mustWrite(t, o, hostile())
+
+		if m := strings.Join(strings.Fields(files(t, dir)["out.manifest.json"]), " "); !strings.Contains(strings.NewReplacer("{ ", "{", " }", "}").Replace(m), want) {
+			t.Errorf("%s is not in %s", want, m)
+		}
 	}
 }

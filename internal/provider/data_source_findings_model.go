@@ -297,10 +297,10 @@ func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scr
 	m.CountsByRule, m.CountsBySeverity = countsValue(r.CountsByRule), countsValue(bySeverity)
 	m.ExpectedCount, m.ExpectedCounts = types.Int64Value(r.ExpectedCount), types.ListValueMust(types.Int64Type, expected)
 	m.WindowStart, m.WindowEnd = timeValue(done.Window.Start), timeValue(done.Window.End)
-	m.Completeness, m.BaselineCompleteness = completenessValue(scrubber.ShownStatement(export.NewStatement(done))), types.ObjectNull(completenessTypes())
+	m.Completeness, m.BaselineCompleteness = completenessValue(export.NewStatement(scrubber.Completeness(done))), types.ObjectNull(completenessTypes())
 
 	if r.Baseline != nil {
-		m.BaselineCompleteness = completenessValue(scrubber.ShownStatement(export.NewStatement(*r.Baseline)))
+		m.BaselineCompleteness = completenessValue(export.NewStatement(scrubber.Completeness(*r.Baseline)))
 	}
 }
 

@@ -106,7 +106,7 @@ func lookUp(ctx context.Context, s auditlog.Service, q auditlog.Query, o lookUpO
 		found.entries[i] = scrubber.Apply(found.entries[i])
 	}
 
-	found.statement = scrubber.ShownStatement(export.NewStatement(found.completeness))
+	found.statement = export.NewStatement(scrubber.Completeness(found.completeness))
 
 	return found, nil
 }
