@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog/auditlogtest"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 func all(entries []auditlog.Entry) iter.Seq2[auditlog.Entry, error] {
@@ -29,7 +31,7 @@ func complete(n int) *auditlog.Completeness {
 	total := int64(n + 2)
 
 	return &auditlog.Completeness{
-		Window:            auditlog.Window{Start: at.Add(-24 * time.Hour), End: at.Add(time.Hour)},
+		Window:            auditlog.Window{Start: auditlogtest.At.Add(-24 * time.Hour), End: auditlogtest.At.Add(time.Hour)},
 		Pages:             3,
 		RowsFetched:       int64(n + 3),
 		DuplicatesDropped: 1,
@@ -43,7 +45,7 @@ func complete(n int) *auditlog.Completeness {
 	}
 }
 
-func spec(path string, f export.Format) export.Spec {
+func spec(path string, f format.Format) export.Spec {
 	return export.Spec{
 		Options:         durable.Options{FilePermission: 0o640},
 		Path:            path,
@@ -51,7 +53,7 @@ func spec(path string, f export.Format) export.Spec {
 		SpreadsheetSafe: true,
 		Tool:            "terraform-provider-audit/0.1.0",
 		Query: auditlog.Query{
-			Window:      auditlog.Window{Start: at.Add(-24 * time.Hour), End: at.Add(time.Hour)},
+			Window:      auditlog.Window{Start: auditlogtest.At.Add(-24 * time.Hour), End: auditlogtest.At.Add(time.Hour)},
 			Operations:  []auditlog.Operation{auditlog.OperationRead, auditlog.OperationUpdate},
 			IPAddresses: []string{"2001:db8::/32"},
 			Actors:      []string{},
@@ -59,7 +61,7 @@ func spec(path string, f export.Format) export.Spec {
 		},
 		QueryAsWritten: export.QueryAsWritten{Start: "2026-03-13T10:26:53+01:00", SettleDelay: "1m"},
 		Info:           auditlog.Info{Name: auditlog.ServiceUpCloud, Title: "UpCloud"},
-		ExportedAt:     at.Add(2*time.Hour + 999*time.Nanosecond),
+		ExportedAt:     auditlogtest.At.Add(2*time.Hour + 999*time.Nanosecond),
 		AllowShrink:    true, // Tests replace exports by shorter ones, all of one window.
 	}
 }
@@ -110,4 +112,14 @@ func put(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// fieldNames are all columns.
+func fieldNames() []string {
+	names, err := format.Columns(format.ShapeEntry, nil)
+	if err != nil {
+		panic(err)
+	}
+
+	return names
 }

@@ -12,13 +12,16 @@ import (
 	"testing"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog/auditlogtest"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
-func redactorOf(tb testing.TB, rules map[string]string) *export.Redactor {
+func redactorOf(tb testing.TB, rules map[string]string) *redact.Redactor {
 	tb.Helper()
 
-	r, err := export.NewRedactor(rules, []byte("0123456789abcdef"))
+	r, err := redact.New(rules, []byte("0123456789abcdef"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -27,7 +30,7 @@ func redactorOf(tb testing.TB, rules map[string]string) *export.Redactor {
 }
 
 // pseudonym is what entries have in place of an actor.
-func pseudonym(r *export.Redactor, actor string) string {
+func pseudonym(r *redact.Redactor, actor string) string {
 	return r.Apply(auditlog.Entry{Actor: actor}).Actor
 }
 
@@ -38,7 +41,7 @@ func TestManifestsNameNobodyWhoIsRedacted(t *testing.T) {
 
 	const jane = "jane@example.com"
 
-	for _, mode := range []string{export.RedactHash, export.RedactMask, export.RedactDrop} {
+	for _, mode := range []string{redact.Hash, redact.Mask, redact.Drop} {
 		r := redactorOf(t, map[string]string{"actor": mode})
 		for name, change := range map[string]func(*auditlog.Query){
 			"actors":            func(q *auditlog.Query) { q.Actors = []string{"someone else", jane} },
@@ -81,11 +84,11 @@ func TestManifestsNameNobodyWhoIsRedacted(t *testing.T) {
 				q.Where = compiled(t, "// ü\r\n'ü' != entry.actor &&\r\n entry.actor == 'jane@example.com'")
 			},
 		} {
-			s := spec(filepath.Join(t.TempDir(), "out.ndjson"), export.FormatNDJSON)
+			s := spec(filepath.Join(t.TempDir(), "out.ndjson"), format.NDJSON)
 			change(&s.Query)
 			s.Redactor, s.Scrubber = r, r.Scrubber()
 
-			e := auditlog.Entry{ID: "a", Time: at, Service: auditlog.ServiceUpCloud, Action: "x", Actor: jane}
+			e := auditlog.Entry{ID: "a", Time: auditlogtest.At, Service: auditlog.ServiceUpCloud, Action: "x", Actor: jane}
 			if err := s.Scrubber.Learn(&e); err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +105,7 @@ func TestManifestsNameNobodyWhoIsRedacted(t *testing.T) {
 			}
 
 			whole := !slices.Contains([]string{"where, a comment", "where, a part", "where, a pattern", "where, put together", "where, a message", "where, a key"}, name)
-			if want := pseudonym(r, jane); mode == export.RedactHash && whole && !strings.Contains(string(manifest), want) {
+			if want := pseudonym(r, jane); mode == redact.Hash && whole && !strings.Contains(string(manifest), want) {
 				t.Errorf("%s, %s: it lacks %s: %s", mode, name, want, manifest)
 			}
 		}
@@ -115,11 +118,11 @@ func TestManifestsNameNobodyWhoWasRead(t *testing.T) {
 	t.Parallel()
 
 	r := redactorOf(t, map[string]string{"actor": "hash"})
-	s := spec(filepath.Join(t.TempDir(), "out.ndjson"), export.FormatNDJSON)
+	s := spec(filepath.Join(t.TempDir(), "out.ndjson"), format.NDJSON)
 	s.Redactor, s.Scrubber = r, r.Scrubber()
 	s.Query = auditlog.Query{ResourceIDs: []string{"web-1", "jane"}, Where: compiled(t, `entry.resource_name == "jane"`)}
 
-	e := auditlog.Entry{ID: "a", Time: at, Service: auditlog.ServiceUpCloud, Action: "x", Actor: "jane", ResourceName: "jane"}
+	e := auditlog.Entry{ID: "a", Time: auditlogtest.At, Service: auditlog.ServiceUpCloud, Action: "x", Actor: "jane", ResourceName: "jane"}
 	if err := s.Scrubber.Learn(&e); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +173,7 @@ func TestStatementsNameNobodyWhoIsRedacted(t *testing.T) {
 	t.Parallel()
 
 	r := redactorOf(t, map[string]string{"actor": "hash", "origin": "hash"})
-	s := spec(filepath.Join(t.TempDir(), "out.ndjson"), export.FormatNDJSON)
+	s := spec(filepath.Join(t.TempDir(), "out.ndjson"), format.NDJSON)
 	s.Redactor, s.Scrubber = r, r.Scrubber()
 
 	c := complete(0)
@@ -205,13 +208,13 @@ func TestWriteKeepsToItsLog(t *testing.T) {
 	write := func(account string, change func(*export.Spec)) (export.Result, error) {
 		c := complete(1)
 		c.Source = auditlog.Source{Service: "upcloud", Endpoint: "https://api.upcloud.com", Account: account}
-		s := export.Spec{Path: path, Format: export.FormatNDJSON, Tool: "test/1", ExportedAt: at}
+		s := export.Spec{Path: path, Format: format.NDJSON, Tool: "test/1", ExportedAt: auditlogtest.At}
 
 		if change != nil {
 			change(&s)
 		}
 
-		return export.Write(t.Context(), s, all([]auditlog.Entry{entry("1", nil)}), c)
+		return export.Write(t.Context(), s, all([]auditlog.Entry{auditlogtest.Entry("1", nil)}), c)
 	}
 
 	for _, account := range []string{"", "mia", "mia"} {
@@ -230,7 +233,7 @@ func TestWriteKeepsToItsLog(t *testing.T) {
 	}
 
 	// What is remembered counts, also where the files may be replaced.
-	known := export.KeptSource{Source: auditlog.Source{Service: "upcloud", Account: "mia"}}
+	known := redact.KeptSource{Source: auditlog.Source{Service: "upcloud", Account: "mia"}}
 	if _, err := write("eve", func(s *export.Spec) { s.Overwrite, s.Known = true, known }); !errors.As(err, &other) {
 		t.Errorf("got %v", err)
 	}
@@ -250,16 +253,16 @@ func TestWriteRefusesLateValues(t *testing.T) {
 	t.Parallel()
 
 	path := filepath.Join(t.TempDir(), "out.ndjson")
-	entries := []auditlog.Entry{entry("1", func(e *auditlog.Entry) { e.ResourceID = "mia.ops" }), entry("2", func(e *auditlog.Entry) { e.Actor = "mia.ops" })}
+	entries := []auditlog.Entry{auditlogtest.Entry("1", func(e *auditlog.Entry) { e.ResourceID = "mia.ops" }), auditlogtest.Entry("2", func(e *auditlog.Entry) { e.Actor = "mia.ops" })}
 
-	s := spec(path, export.FormatNDJSON)
+	s := spec(path, format.NDJSON)
 	s.Scrubber = redactorOf(t, map[string]string{"actor": "hash"}).Scrubber()
 
 	if err := s.Scrubber.LearnAll(all(entries[:1]), complete(1)); err != nil {
 		t.Fatal(err)
 	}
 
-	if _, err := export.Write(t.Context(), s, all(entries), complete(2)); !errors.Is(err, export.ErrLateValue) {
+	if _, err := export.Write(t.Context(), s, all(entries), complete(2)); !errors.Is(err, redact.ErrLateValue) {
 		t.Errorf("got %v", err)
 	}
 

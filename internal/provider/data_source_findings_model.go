@@ -19,6 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
@@ -263,7 +264,7 @@ func notEvaluableTypes() map[string]attr.Type {
 	return map[string]attr.Type{"rule": types.StringType, "reason": types.StringType}
 }
 
-func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scrubber *export.Scrubber) {
+func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scrubber *redact.Scrubber) {
 	if m.Redact.IsNull() {
 		m.Redact = types.MapNull(types.StringType) // The zero value has no type, which a state refuses.
 	}
