@@ -28,6 +28,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // single is a log of one entry.
@@ -290,7 +291,7 @@ func archived(t *testing.T, dir, private string) archive.Result {
 	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
 
 	a, err := archive.Open(t.Context(), archive.Options{
-		Store: store, Service: single{}, Format: export.FormatNDJSON, Compression: export.CompressionNone, Start: now.Add(-time.Hour),
+		Store: store, Service: single{}, Format: format.NDJSON, Compression: format.Uncompressed, Start: now.Add(-time.Hour),
 		Signer: signer, Clock: func() time.Time { return now }, Tool: "test",
 	})
 	if err != nil {
@@ -318,7 +319,7 @@ func TestVerifyCommandOfExports(t *testing.T) {
 	q := auditlog.Query{Window: auditlog.Window{Start: now.Add(-time.Hour), End: now}}
 
 	r, err := export.Write(t.Context(), export.Spec{
-		Path: path, Format: export.FormatCSV, SpreadsheetSafe: true, Tool: "test", Query: q, Info: single{}.Info(), ExportedAt: now,
+		Path: path, Format: format.CSV, SpreadsheetSafe: true, Tool: "test", Query: q, Info: single{}.Info(), ExportedAt: now,
 	}, single{}.Read(t.Context(), q, &c), &c)
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // supplemented is an archive whose manifest of a number names another supplement.
@@ -40,7 +40,7 @@ func supplemented(t *testing.T, store *memory, text string, change func(*archive
 func TestAllHoldToTheSameRules(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	f.w.now = f.w.now.Add(time.Hour)
 
 	unchanged := func(*archive.Manifest) {}
@@ -118,7 +118,7 @@ func TestAllHoldToTheSameRules(t *testing.T) {
 func TestAnAlteredUnsignedCheckpoint(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	store := forged(t, f.store, 6, func(*archive.Manifest) {})
 	other := forged(t, f.store, 3, func(m *archive.Manifest) { m.Tool = "another" })
 	store.objects["checkpoints/00000003"] = other.objects["checkpoints/00000003"]
@@ -140,7 +140,7 @@ func TestAnAlteredUnsignedCheckpoint(t *testing.T) {
 func TestOldTilesThatAreMissing(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	manifests := manifestsOf(t, f.store)
 
 	var last archive.Manifest

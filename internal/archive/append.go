@@ -15,6 +15,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // Result is what a run did.
@@ -239,7 +241,7 @@ type run struct {
 	// before is where the log went on before this run, nil where that is not known.
 	before *auditlog.Position
 
-	scrubber *export.Scrubber
+	scrubber *redact.Scrubber
 	current  *segment
 	added    int64
 	segments int64
@@ -447,7 +449,7 @@ func (r *run) source() auditlog.Source {
 		return o.Redactor.Source(found)
 	}
 
-	return o.Redactor.Carry(export.Kept(r.a.last.Source, r.a.last.Redaction), found)
+	return o.Redactor.Carry(redact.Kept(r.a.last.Source, r.a.last.Redaction), found)
 }
 
 // read yields what is new. Where the cloud no longer accepts its own cursor, the
@@ -666,7 +668,7 @@ func (r *run) draft(ctx context.Context, last bool) (*draft, error) {
 			return nil, err
 		}
 
-		s.Key = segmentKey(m, r.current.day, s.SHA256, export.Extension(a.o.Format, a.o.Compression))
+		s.Key = segmentKey(m, r.current.day, s.SHA256, format.Extension(a.o.Format, a.o.Compression))
 		m.Segment, m.TotalCount = &s, m.TotalCount+s.EntryCount
 		supplement, d.segment = r.current.supplement, bytes.Clone(r.current.data.Bytes())
 	}

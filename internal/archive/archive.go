@@ -33,7 +33,8 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // The defaults of Options.
@@ -60,8 +61,8 @@ type Options struct {
 	Source auditlog.Source
 	// Filters say which entries to keep; its window is not used.
 	Filters     auditlog.Query
-	Format      export.Format
-	Compression export.Compression
+	Format      format.Format
+	Compression format.Compression
 	// Start is how far back the first run goes.
 	Start time.Time
 	// Overlap is how much of what was read before is read again where the cloud
@@ -80,7 +81,7 @@ type Options struct {
 	// Attesters are others who attest each checkpoint.
 	Attesters Attesters
 	// Redactor changes entries before they are written; nil keeps them as they are.
-	Redactor *export.Redactor
+	Redactor *redact.Redactor
 	// AcceptGapAfter is the sequence number after which a gap is accepted.
 	AcceptGapAfter int64
 	// CoveredUntil is up to when a refresh has since found nothing new.
@@ -400,7 +401,7 @@ func (a *Archive) checkSource(read auditlog.Source) (confirmed bool, err error) 
 		return true, nil
 	}
 
-	return a.o.Redactor.CheckSource(export.Kept(a.last.Source, a.last.Redaction), found)
+	return a.o.Redactor.CheckSource(redact.Kept(a.last.Source, a.last.Redaction), found)
 }
 
 // Ask has the service asked whose log it is, where the archive knows its account

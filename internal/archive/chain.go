@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // bundlesAhead is how many entry bundles are fetched at the same time.
@@ -32,7 +32,7 @@ type link struct {
 // same for many segments.
 type terms struct {
 	filters   map[string][]string
-	redaction *export.Redaction
+	redaction *redact.Statement
 }
 
 // chain is an archive whose manifests have all been read and are those of its log.
@@ -46,7 +46,7 @@ type chain struct {
 	head Head
 	last *Manifest
 	// source is whose log it is, as far as any manifest says.
-	source export.KeptSource
+	source redact.KeptSource
 	// gaps are what the archive holds nothing about, but for what lies before its
 	// start and after its end, in the order of the segments.
 	gaps []auditlog.Window
@@ -153,7 +153,7 @@ func (c *chain) add(m *Manifest, text []byte) error {
 		total += m.Segment.EntryCount
 	}
 
-	source := export.Kept(m.Source, m.Redaction)
+	source := redact.Kept(m.Source, m.Redaction)
 
 	switch {
 	case m.Previous != c.head.SHA256:

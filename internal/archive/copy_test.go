@@ -17,7 +17,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // copies is a service that knows a log from files alone, each of a span of time.
@@ -149,7 +149,7 @@ func copiesOf(seed uint64, days, entries, files int) *copies {
 
 func (s *copies) options(store durable.Store) archive.Options {
 	return archive.Options{
-		Store: store, Service: s, Format: export.FormatNDJSON, Compression: export.CompressionNone, Start: begin.Add(-s.before),
+		Store: store, Service: s, Format: format.NDJSON, Compression: format.Uncompressed, Start: begin.Add(-s.before),
 		Clock: func() time.Time { return s.now }, Tool: "test",
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
@@ -111,7 +111,7 @@ func hourly(tb testing.TB, n int64) *shelf {
 			TotalCount: sequence * 10, Start: begin, CoveredUntil: at.Add(time.Hour), ReadUntil: at.Add(time.Hour), ResumedBy: ResumedByOverlap,
 			Filters: map[string][]string{},
 			Segment: &Segment{
-				Format: export.FormatNDJSON, Compression: export.CompressionZstd, EntryCount: 10, From: at, Until: at.Add(time.Hour), EntriesRoot: sha256,
+				Format: format.NDJSON, Compression: format.Zstd, EntryCount: 10, From: at, Until: at.Add(time.Hour), EntriesRoot: sha256,
 			},
 		}
 		m.Segment.Object = Object{Key: segmentKey(m, at, sha256, ".ndjson.zst"), Bytes: 5000, SHA256: sha256}

@@ -16,7 +16,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 const manifestVersion = 2
@@ -68,7 +69,7 @@ type Manifest struct {
 
 	Filters map[string][]string `json:"filters"`
 	// Redaction says what was taken out of the entries, nil where nothing was.
-	Redaction *export.Redaction `json:"redaction"`
+	Redaction *redact.Statement `json:"redaction"`
 	// Files are what lies beside the log, in the first manifest.
 	Files []Object `json:"files,omitempty"`
 }
@@ -97,8 +98,8 @@ type Resume struct {
 type Segment struct {
 	Object
 
-	Format      export.Format      `json:"format"`
-	Compression export.Compression `json:"compression"`
+	Format      format.Format      `json:"format"`
+	Compression format.Compression `json:"compression"`
 	EntryCount  int64              `json:"entry_count"`
 	// From and Until are whole minutes around the times of the entries: none is before
 	// From, none at Until or after it.

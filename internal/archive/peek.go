@@ -8,7 +8,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // Peeked is what the end of an archive says of it.
@@ -17,8 +17,8 @@ type Peeked struct {
 	Source  auditlog.Source
 	// Format and Compression are those of the last segment, "" where there is none among
 	// the last manifests.
-	Format      export.Format
-	Compression export.Compression
+	Format      format.Format
+	Compression format.Compression
 }
 
 // Peek returns what the newest checkpoint leads to, for whoever knows nothing of an

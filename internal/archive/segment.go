@@ -17,7 +17,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // segment is a file of one day's entries in the making. It is held in memory:
@@ -25,7 +25,7 @@ import (
 type segment struct {
 	day     time.Time
 	data    bytes.Buffer
-	encoder export.Encoder
+	encoder format.Encoder
 	oldest  time.Time
 	newest  time.Time
 	leaves  *leaves
@@ -44,15 +44,15 @@ func newSecret() []byte {
 	return secret
 }
 
-func newSegment(day time.Time, format export.Format, compression export.Compression) (*segment, error) {
+func newSegment(day time.Time, f format.Format, compression format.Compression) (*segment, error) {
 	secret := newSecret()
 	s := &segment{
-		day: day, described: Segment{Format: format, Compression: compression},
+		day: day, described: Segment{Format: f, Compression: compression},
 		supplement: Supplement{Secret: secret}, leaves: newLeaves(secret),
 	}
 
 	var err error
-	s.encoder, err = export.NewEncoder(&s.data, format, nil, export.EncoderOptions{Compression: compression})
+	s.encoder, err = format.NewEncoder(&s.data, f, nil, format.EncoderOptions{Compression: compression})
 
 	return s, err
 }
@@ -110,7 +110,7 @@ func (s *Segment) decode(data []byte, sequence int64) iter.Seq2[auditlog.Entry, 
 			oldest, newest time.Time
 		)
 
-		for e, err := range export.Decode(bytes.NewReader(data), int64(len(data)), s.Format, export.DecoderOptions{Compression: s.Compression}) {
+		for e, err := range format.Decode(bytes.NewReader(data), int64(len(data)), s.Format, format.DecoderOptions{Compression: s.Compression}) {
 			if err != nil {
 				fail(FindingUnreadable, err.Error())
 
@@ -171,7 +171,7 @@ type leaves struct {
 
 	secret []byte
 	line   bytes.Buffer
-	lines  export.Encoder
+	lines  format.Encoder
 }
 
 func newLeaves(secret []byte) *leaves { return &leaves{secret: secret} }
@@ -203,7 +203,7 @@ func (l *leaves) check(s *Segment, sequence int64) error {
 func (l *leaves) canonical(e *auditlog.Entry) ([]byte, error) {
 	if l.lines == nil {
 		var err error
-		if l.lines, err = export.NewEncoder(&l.line, export.FormatNDJSON, nil, export.EncoderOptions{Compression: export.CompressionNone}); err != nil {
+		if l.lines, err = format.NewEncoder(&l.line, format.NDJSON, nil, format.EncoderOptions{Compression: format.Uncompressed}); err != nil {
 			return nil, err
 		}
 	}

@@ -21,6 +21,8 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // TestRedactIsOneArgument: data sources and resources have attribute types of
@@ -42,7 +44,7 @@ func TestRedactorFailsClosed(t *testing.T) {
 	rules := func(mode attr.Value) types.Map {
 		return types.MapValueMust(types.StringType, map[string]attr.Value{"actor": mode})
 	}
-	hash, unknown := types.StringValue(export.RedactHash), types.StringUnknown()
+	hash, unknown := types.StringValue(redact.Hash), types.StringUnknown()
 
 	for name, test := range map[string]struct {
 		rules types.Map
@@ -68,7 +70,7 @@ func TestRedactorFailsClosed(t *testing.T) {
 	for name, none := range map[string]types.Map{
 		"null":  types.MapNull(types.StringType),
 		"empty": types.MapValueMust(types.StringType, map[string]attr.Value{}),
-		"kept":  rules(types.StringValue(export.RedactKeep)),
+		"kept":  rules(types.StringValue(redact.Keep)),
 	} {
 		if r, diags := redactor(none, &configured{redactionKey: types.StringUnknown()}); r.Active() || diags.HasError() {
 			t.Errorf("%s: %v", name, diags)
@@ -108,14 +110,14 @@ func (g *growing) Read(_ context.Context, q auditlog.Query, c *auditlog.Complete
 func TestExportReadsAgain(t *testing.T) {
 	t.Parallel()
 
-	r, err := export.NewRedactor(map[string]string{"actor": export.RedactDrop}, nil)
+	r, err := redact.New(map[string]string{"actor": redact.Drop}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	window := auditlog.Window{Start: time.Unix(0, 0), End: time.Unix(1000, 0)}
 
-	for n, want := range map[int]error{1: nil, 2: nil, 3: nil, 9: export.ErrLateValue} {
+	for n, want := range map[int]error{1: nil, 2: nil, 3: nil, 9: redact.ErrLateValue} {
 		s := &growing{}
 
 		for i := range n {
@@ -126,7 +128,7 @@ func TestExportReadsAgain(t *testing.T) {
 		}
 
 		spec := export.Spec{
-			Path: filepath.Join(t.TempDir(), "x"), Format: export.FormatNDJSON, Query: auditlog.Query{Window: window}, Scrubber: r.Scrubber(),
+			Path: filepath.Join(t.TempDir(), "x"), Format: format.NDJSON, Query: auditlog.Query{Window: window}, Scrubber: r.Scrubber(),
 		}
 
 		if _, err := exportTo(t.Context(), s, spec); !errors.Is(err, want) {
@@ -145,12 +147,12 @@ func TestRedactionProblems(t *testing.T) {
 	t.Parallel()
 
 	for err, want := range map[error]string{
-		export.ErrTooManyValues: `Redaction would have to remember more than 1000000 values, or 64 MiB of them, to take each out of every entry.
+		redact.ErrTooManyValues: `Redaction would have to remember more than 1000000 values, or 64 MiB of them, to take each out of every entry.
 
 Service: upcloud
 
 Ask for a shorter window, or redact fewer fields whose values are all different, such as correlation_id.`,
-		export.ErrLateValue: `A value to redact came that had not come when the log was read before, so that what is written already may hold it.
+		redact.ErrLateValue: `A value to redact came that had not come when the log was read before, so that what is written already may hold it.
 
 Service: upcloud
 

@@ -19,6 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
@@ -263,7 +264,7 @@ func notEvaluableTypes() map[string]attr.Type {
 	return map[string]attr.Type{"rule": types.StringType, "reason": types.StringType}
 }
 
-func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scrubber *export.Scrubber) {
+func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scrubber *redact.Scrubber) {
 	if m.Redact.IsNull() {
 		m.Redact = types.MapNull(types.StringType) // The zero value has no type, which a state refuses.
 	}
@@ -297,10 +298,10 @@ func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scr
 	m.CountsByRule, m.CountsBySeverity = countsValue(r.CountsByRule), countsValue(bySeverity)
 	m.ExpectedCount, m.ExpectedCounts = types.Int64Value(r.ExpectedCount), types.ListValueMust(types.Int64Type, expected)
 	m.WindowStart, m.WindowEnd = timeValue(done.Window.Start), timeValue(done.Window.End)
-	m.Completeness, m.BaselineCompleteness = completenessValue(scrubber.ShownStatement(export.NewStatement(done))), types.ObjectNull(completenessTypes())
+	m.Completeness, m.BaselineCompleteness = completenessValue(export.NewStatement(scrubber.Completeness(done))), types.ObjectNull(completenessTypes())
 
 	if r.Baseline != nil {
-		m.BaselineCompleteness = completenessValue(scrubber.ShownStatement(export.NewStatement(*r.Baseline)))
+		m.BaselineCompleteness = completenessValue(export.NewStatement(scrubber.Completeness(*r.Baseline)))
 	}
 }
 

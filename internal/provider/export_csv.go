@@ -15,7 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 const (
@@ -46,7 +46,7 @@ func csvAttribute() schema.SingleNestedAttribute {
 
 func delimiterForm() validator.String {
 	return stringForm{`",", ";" or "\t"`, func(value string) error {
-		if !slices.Contains(export.CSVDelimiters(), value) {
+		if !slices.Contains(format.CSVDelimiters(), value) {
 			return errors.New("no delimiter of CSV")
 		}
 
@@ -56,7 +56,7 @@ func delimiterForm() validator.String {
 
 // validateCSV refuses an argument that would do nothing.
 func (m *exportModel) validateCSV() diag.Diagnostics {
-	if !given(m.CSV) || m.Format.IsUnknown() || m.Format.ValueString() == string(export.FormatCSV) {
+	if !given(m.CSV) || m.Format.IsUnknown() || m.Format.ValueString() == string(format.CSV) {
 		return nil
 	}
 
@@ -76,7 +76,7 @@ func (m *exportModel) csvMeant() attr.Value {
 	delimiter, bom := m.csvParts()
 
 	if delimiter.IsNull() {
-		delimiter = types.StringValue(export.DefaultCSVDelimiter)
+		delimiter = types.StringValue(format.DefaultCSVDelimiter)
 	}
 
 	if bom.IsNull() {
@@ -87,10 +87,10 @@ func (m *exportModel) csvMeant() attr.Value {
 }
 
 // csvOptions are those of what is known.
-func (m *exportModel) csvOptions() export.CSVOptions {
+func (m *exportModel) csvOptions() format.CSVOptions {
 	delimiter, bom := m.csvParts()
 
-	return export.CSVOptions{Delimiter: delimiter.ValueString(), BOM: bom.ValueBool()}
+	return format.CSVOptions{Delimiter: delimiter.ValueString(), BOM: bom.ValueBool()}
 }
 
 func csvTypes() map[string]attr.Type {
@@ -113,14 +113,14 @@ func (m *exportModel) csvParts() (delimiter types.String, bom types.Bool) {
 }
 
 // longCellsWarning says that a spreadsheet will not show all of a CSV file.
-func longCellsWarning(file string, notes export.Notes) diag.Diagnostics {
+func longCellsWarning(file string, notes format.Notes) diag.Diagnostics {
 	if notes.CellsTooLong == 0 {
 		return nil
 	}
 
 	p := problem{
 		summary: "Spreadsheets cut off long cells of the export",
-		cause:   fmt.Sprintf("A spreadsheet keeps %d characters of a cell, and the file has longer ones.", export.MaxCell),
+		cause:   fmt.Sprintf("A spreadsheet keeps %d characters of a cell, and the file has longer ones.", format.MaxCell),
 		next:    "The file itself is complete. Leave the column out with columns, or use NDJSON or Parquet where every character counts.",
 	}
 

@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
@@ -31,13 +31,13 @@ func TestParseCSVReadsEveryLayout(t *testing.T) {
 		})
 	}
 
-	for _, delimiter := range export.CSVDelimiters() {
+	for _, delimiter := range format.CSVDelimiters() {
 		for _, bom := range []bool{false, true} {
 			for _, safe := range []bool{false, true} {
 				var b bytes.Buffer
 
-				encoder, err := export.NewEncoder(&b, export.FormatCSV, nil, export.EncoderOptions{
-					SpreadsheetSafe: safe, CSV: export.CSVOptions{Delimiter: delimiter, BOM: bom},
+				encoder, err := format.NewEncoder(&b, format.CSV, nil, format.EncoderOptions{
+					SpreadsheetSafe: safe, CSV: format.CSVOptions{Delimiter: delimiter, BOM: bom},
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -68,11 +68,11 @@ func TestParseCSVReadsEveryLayout(t *testing.T) {
 func TestLongCellsAreNamedInAWarning(t *testing.T) {
 	t.Parallel()
 
-	if d := longCellsWarning("out.csv", export.Notes{CellsNeutralised: 3}); d != nil {
+	if d := longCellsWarning("out.csv", format.Notes{CellsNeutralised: 3}); d != nil {
 		t.Error(d)
 	}
 
-	d := longCellsWarning("out.csv", export.Notes{CellsTooLong: 2, FirstTooLong: export.Cell{EntryID: "01H\x1b", Column: "raw"}})
+	d := longCellsWarning("out.csv", format.Notes{CellsTooLong: 2, FirstTooLong: format.Cell{EntryID: "01H\x1b", Column: "raw"}})
 	want := `A spreadsheet keeps 32767 characters of a cell, and the file has longer ones.
 
 Path: out.csv

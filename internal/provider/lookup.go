@@ -15,6 +15,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // compact drops a diagnostic that is none.
@@ -33,7 +34,7 @@ type lookUpOptions struct {
 	newestFirst bool
 	// redactor takes out what must not go into the state, keys of counts included;
 	// nil leaves entries as they are.
-	redactor *export.Redactor
+	redactor *redact.Redactor
 }
 
 // lookedUp is what a look-up found. Counts cover every match, also where entries
@@ -106,7 +107,7 @@ func lookUp(ctx context.Context, s auditlog.Service, q auditlog.Query, o lookUpO
 		found.entries[i] = scrubber.Apply(found.entries[i])
 	}
 
-	found.statement = scrubber.ShownStatement(export.NewStatement(found.completeness))
+	found.statement = export.NewStatement(scrubber.Completeness(found.completeness))
 
 	return found, nil
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // askTimeout bounds what a plan waits for whose log it is.
@@ -72,7 +72,7 @@ func otherLogProblem(err *auditlog.SourceError, summary, thing string) problem {
 		p.next = fmt.Sprintf("Use credentials of the same account as before, or keep this log elsewhere: nothing was changed; "+
 			"if both are one account, say so with account = %q in the provider's %s block.", err.Known.Account, err.Known.Service)
 
-		if export.IsPseudonym(err.Known.Account) {
+		if redact.IsPseudonym(err.Known.Account) {
 			p.next = "Use credentials of the same account as before, or keep this log elsewhere: nothing was changed."
 		}
 	}
@@ -91,7 +91,7 @@ func unconfirmedWarning(known auditlog.Source, summary, thing string) diag.Diagn
 	}.with("Kept so far", known.String())
 
 	// What is set has to be the name: of a pseudonym another one would be made.
-	if export.IsPseudonym(known.Account) {
+	if redact.IsPseudonym(known.Account) {
 		p.next = fmt.Sprintf("Find out whether redaction_key is still the same, which made the pseudonym, and whether the credentials are still those of that account; "+
 			"to say that they are, set account in the provider's %s block to its name.", known.Service)
 	}

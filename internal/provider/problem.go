@@ -22,7 +22,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
@@ -246,12 +246,12 @@ func readingProblem(err error, in circumstances) (diag.Diagnostic, bool) {
 	apiErr, exportErr, readErr := (*client.Error)(nil), (*podstack.Error)(nil), (*archive.ReadError)(nil)
 
 	switch {
-	case errors.Is(err, export.ErrTooManyValues), errors.Is(err, export.ErrLateValue):
+	case errors.Is(err, redact.ErrTooManyValues), errors.Is(err, redact.ErrLateValue):
 		p := problem{
 			summary: in.summary, cause: sentence(err.Error()),
 			next: "Ask for a shorter window, or redact fewer fields whose values are all different, such as correlation_id.",
 		}
-		if errors.Is(err, export.ErrLateValue) {
+		if errors.Is(err, redact.ErrLateValue) {
 			p.next = "Try again, or end the window earlier with settle_delay, so that the log has settled; nothing was written."
 		}
 

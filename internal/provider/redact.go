@@ -18,7 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 const (
@@ -58,7 +58,7 @@ type redactRules struct{}
 
 // Description implements validator.Describer.
 func (redactRules) Description(context.Context) string {
-	return "fields of an entry, each with one of " + strings.Join(export.RedactModes(), ", ")
+	return "fields of an entry, each with one of " + strings.Join(redact.Modes(), ", ")
 }
 
 // MarkdownDescription implements validator.Describer.
@@ -74,7 +74,7 @@ func (redactRules) ValidateMap(_ context.Context, req validator.MapRequest, resp
 			continue
 		}
 
-		if err := export.CheckRule(field, mode.ValueString()); err != nil {
+		if err := redact.CheckRule(field, mode.ValueString()); err != nil {
 			resp.Diagnostics.Append(ruleProblem(err, mode).at(req.Path.AtMapKey(field)))
 		}
 	}
@@ -84,15 +84,15 @@ func (redactRules) ValidateMap(_ context.Context, req validator.MapRequest, resp
 func ruleProblem(err error, mode types.String) problem {
 	p := problem{summary: checkConfiguration, cause: sentence(err.Error()), next: "Change the rule."}
 
-	rule := (*export.RuleError)(nil)
+	rule := (*redact.RuleError)(nil)
 	if !errors.As(err, &rule) {
 		return p
 	}
 
-	modes := "Give one of " + strings.Join(export.RedactModes(), ", ") + "."
+	modes := "Give one of " + strings.Join(redact.Modes(), ", ") + "."
 
 	switch {
-	case errors.Is(err, export.ErrRedactField):
+	case errors.Is(err, redact.ErrField):
 		names := make([]string, 0, len(auditlog.Fields()))
 		for _, f := range auditlog.Fields() {
 			names = append(names, f.Name)
@@ -107,19 +107,19 @@ func ruleProblem(err error, mode types.String) problem {
 		p.next = "Name one of " + strings.Join(names, ", ") + "."
 	case mode.IsNull():
 		p.cause, p.next = fmt.Sprintf("What to do with the field %s is null.", rule.Field), modes
-	case errors.Is(err, export.ErrRedactMode):
+	case errors.Is(err, redact.ErrMode):
 		p.cause, p.next = "There is no such way to redact a field.", modes
-	case errors.Is(err, export.ErrRedactStructural):
+	case errors.Is(err, redact.ErrStructural):
 		p.cause = fmt.Sprintf("The field %s cannot be redacted: %s.", rule.Field, rule.Reason)
 		p.next = "Remove it from " + redactName + "."
-	case errors.Is(err, export.ErrRedactNoMask):
-		p.cause = fmt.Sprintf("The field %s has no masked form; only %s have.", rule.Field, strings.Join(export.MaskableFields(), ", "))
+	case errors.Is(err, redact.ErrNoMask):
+		p.cause = fmt.Sprintf("The field %s has no masked form; only %s have.", rule.Field, strings.Join(redact.MaskableFields(), ", "))
 		p.next = "Drop or keep it instead, or hash it if it is text."
-	case errors.Is(err, export.ErrRedactNoHash):
-		p.cause, p.next = fmt.Sprintf("The field %s is no text and has no pseudonym.", rule.Field), "Give "+export.RedactKeep+" or "+export.RedactDrop+"."
-	case errors.Is(err, export.ErrRedactNoKey):
+	case errors.Is(err, redact.ErrNoHash):
+		p.cause, p.next = fmt.Sprintf("The field %s is no text and has no pseudonym.", rule.Field), "Give "+redact.Keep+" or "+redact.Drop+"."
+	case errors.Is(err, redact.ErrNoKey):
 		p.cause = "Hashing needs a key, without which pseudonyms could be guessed."
-		p.next = fmt.Sprintf("Set %s in the provider configuration, or %s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", redactionKeyName, redactionKeyEnv, export.MinRedactionKey) + "."
+		p.next = fmt.Sprintf("Set %s in the provider configuration, or %s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", redactionKeyName, redactionKeyEnv, redact.MinKey) + "."
 	}
 
 	return p
@@ -128,7 +128,7 @@ func ruleProblem(err error, mode types.String) problem {
 // redactor returns what redacts entries by the rules of a configuration, nil
 // where there are none. Every value must be known: one that is not is an error,
 // since leaving it out would let through what it was to take away.
-func redactor(m types.Map, c *configured) (*export.Redactor, diag.Diagnostics) {
+func redactor(m types.Map, c *configured) (*redact.Redactor, diag.Diagnostics) {
 	if m.IsNull() {
 		return nil, nil
 	}
@@ -148,19 +148,19 @@ func redactor(m types.Map, c *configured) (*export.Redactor, diag.Diagnostics) {
 		}
 
 		rules[field] = mode.ValueString()
-		hashes = hashes || mode.ValueString() == export.RedactHash
+		hashes = hashes || mode.ValueString() == redact.Hash
 	}
 
 	if hashes && c.redactionKey.IsUnknown() {
 		return nil, diag.Diagnostics{unknownRedaction(redactionKeyName).at(at)}
 	}
 
-	r, err := export.NewRedactor(rules, []byte(c.redactionKey.ValueString()))
+	r, err := redact.New(rules, []byte(c.redactionKey.ValueString()))
 
-	rule := (*export.RuleError)(nil)
+	rule := (*redact.RuleError)(nil)
 
 	switch {
-	case errors.Is(err, export.ErrRedactKey):
+	case errors.Is(err, redact.ErrKey):
 		// The attribute is checked before; this is the environment's.
 		return nil, diag.Diagnostics{keyProblem(redactionKeyEnv).at(at)}
 	case errors.As(err, &rule):
@@ -174,7 +174,7 @@ func redactor(m types.Map, c *configured) (*export.Redactor, diag.Diagnostics) {
 
 // redactionKnown says that everything is known that redactor needs.
 func (c *configured) redactionKnown(m types.Map) bool {
-	return known(m) && (known(c.redactionKey) || !slices.Contains(slices.Collect(maps.Values(mapOf(m))), export.RedactHash))
+	return known(m) && (known(c.redactionKey) || !slices.Contains(slices.Collect(maps.Values(mapOf(m))), redact.Hash))
 }
 
 func unknownRedaction(name string) problem {
@@ -189,7 +189,7 @@ func unknownRedaction(name string) problem {
 func keyProblem(name string) problem {
 	return problem{
 		summary: configureProvider,
-		cause:   fmt.Sprintf("The value of %s cannot be used: it is shorter than %d characters or holds a line break or another control character.", name, export.MinRedactionKey),
+		cause:   fmt.Sprintf("The value of %s cannot be used: it is shorter than %d characters or holds a line break or another control character.", name, redact.MinKey),
 		next:    "Give a random text, such as one made by: openssl rand -base64 32; a file read with file() often ends in a line break, which trimspace() removes.",
 	}
 }
@@ -199,7 +199,7 @@ type redactionKeyForm struct{}
 
 // Description implements validator.Describer.
 func (redactionKeyForm) Description(context.Context) string {
-	return fmt.Sprintf("a random text of at least %d characters", export.MinRedactionKey)
+	return fmt.Sprintf("a random text of at least %d characters", redact.MinKey)
 }
 
 // MarkdownDescription implements validator.Describer.
@@ -211,7 +211,7 @@ func (redactionKeyForm) ValidateString(_ context.Context, req validator.StringRe
 		return
 	}
 
-	if err := export.CheckRedactionKey([]byte(req.ConfigValue.ValueString())); err != nil {
+	if err := redact.CheckKey([]byte(req.ConfigValue.ValueString())); err != nil {
 		// Not at its path: Terraform would show the line that the key is written in.
 		resp.Diagnostics.Append(keyProblem(req.Path.String()).diagnostic())
 	}

@@ -20,7 +20,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
@@ -84,7 +85,7 @@ func (m *archiveModel) sameArguments(o *archiveModel, c *configured) bool {
 	return err == nil && errBefore == nil && len(filters.Different(before)) == 0 &&
 		c.sameService(m.Service, o.Service) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
 		m.settleDelay() == o.settleDelay() && m.overlap() == o.overlap() && sameStart(m.Start, o.Start) &&
-		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.ObjectLock.Equal(o.ObjectLock) && m.sameAttesters(&o.attestersModel) && export.SameRules(mapOf(m.Redact), mapOf(o.Redact))
+		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.ObjectLock.Equal(o.ObjectLock) && m.sameAttesters(&o.attestersModel) && redact.SameRules(mapOf(m.Redact), mapOf(o.Redact))
 }
 
 // samePlace says whether both are the same archive.
@@ -381,7 +382,7 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 	now := c.options.Clock()
 	o := archive.Options{
 		Store: store, Lock: lock, Service: service, Filters: filters, Redactor: redactor,
-		Format: export.Format(m.Format.ValueString()), Compression: export.Compression(m.Compression.ValueString()),
+		Format: format.Format(m.Format.ValueString()), Compression: format.Compression(m.Compression.ValueString()),
 		Start: startOf(m.Start, now, service.Info().Retention), Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
 		CoveredUntil: parseTime(m.CoveredUntil), Clock: c.options.Clock,
 		Tool: "terraform-provider-audit/" + c.options.Version,

@@ -18,6 +18,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // ExportType is the name of the resource in configurations.
@@ -470,7 +471,7 @@ func (r *exportResource) found(ctx context.Context, m sourceModel, known auditlo
 
 // compareSources reports that what was kept is of another log, which is only a
 // warning where the user wants it to be replaced.
-func compareSources(rules *export.Redactor, known export.KeptSource, found auditlog.Source, willing bool) diag.Diagnostics {
+func compareSources(rules *redact.Redactor, known redact.KeptSource, found auditlog.Source, willing bool) diag.Diagnostics {
 	confirmed, err := rules.CheckSource(known, found)
 
 	switch other := (*auditlog.SourceError)(nil); {
@@ -541,7 +542,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 			return nil, diags
 		}
 
-		known = export.KeptSource{}
+		known = redact.KeptSource{}
 	}
 
 	spec := m.spec(query, service.Info())

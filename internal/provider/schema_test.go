@@ -23,6 +23,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
@@ -50,7 +51,7 @@ func TestEntryIsOneShape(t *testing.T) {
 
 	var csv strings.Builder
 
-	encoder, err := export.NewEncoder(&csv, export.FormatCSV, nil, export.EncoderOptions{})
+	encoder, err := format.NewEncoder(&csv, format.CSV, nil, format.EncoderOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

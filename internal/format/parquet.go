@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package format
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// parquetEncoder writes entries as rows in the order in which they come.
+type parquetEncoder struct {
+	file    *parquetFile
+	columns []auditlog.Field
+
+	values jsonText
+	notes  Notes
+	count  int64
+}
+
+func newParquetEncoder(w io.Writer, columns []auditlog.Field, c Compression) *parquetEncoder {
+	p := &parquetEncoder{columns: columns}
+
+	described := make([]parquetColumn, 0, len(columns))
+	for i := range columns {
+		described = append(described, columnOf(&columns[i]))
+	}
+
+	p.file = newParquetFile(w, described, c)
+
+	return p
+}
+
+// fieldID names the one field of strings that never repeats.
+const fieldID = "id"
+
+// columnOf says how a field is stored. What is different in (nearly) every row
+// gains nothing from a dictionary. JSON is annotated as text like everything else:
+// some engines read a column that is annotated as JSON as bytes, or not at all.
+func columnOf(f *auditlog.Field) parquetColumn {
+	c := parquetColumn{name: f.Name, required: f.Required}
+
+	switch {
+	case f.Kind == auditlog.KindTime:
+		c.node, c.ordered = parquet.Encoded(parquet.Timestamp(parquet.Microsecond), &parquet.Plain), true
+	case isJSON(f), f.Name == fieldID:
+		c.node = parquet.Encoded(parquet.String(), &parquet.Plain)
+	default:
+		c.node = parquet.Encoded(parquet.String(), &parquet.RLEDictionary)
+	}
+
+	return c
+}
+
+func isJSON(f *auditlog.Field) bool {
+	return f.Kind == auditlog.KindChanges || f.Kind == auditlog.KindRaw
+}
+
+func (p *parquetEncoder) Notes() Notes { return p.notes }
+
+func (p *parquetEncoder) Encode(e *auditlog.Entry) error {
+	p.count++
+
+	row, size := p.file.next(), 0
+
+	for i := range p.columns {
+		f := &p.columns[i]
+
+		if f.Kind == auditlog.KindTime {
+			row = append(row, parquet.Int64Value(e.Time.UnixMicro()).Level(0, 0, i))
+			size += 8
+
+			continue
+		}
+
+		text, err := p.text(f, e)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", p.count, err)
+		}
+
+		size += len(text)
+		row = append(row, p.file.text(i, text))
+	}
+
+	if size > maxEntry {
+		return fmt.Errorf("entry %d: %w", p.count, errEntryTooLarge)
+	}
+
+	if err := p.file.add(row, size); err != nil {
+		return fmt.Errorf("write entry %d: %w", p.count, err)
+	}
+
+	return nil
+}
+
+// text returns what a column of strings holds, "" for null.
+func (p *parquetEncoder) text(f *auditlog.Field, e *auditlog.Entry) (string, error) {
+	switch f.Kind {
+	case auditlog.KindChanges:
+		if len(e.Changes) == 0 {
+			return "", nil
+		}
+
+		p.values.reset()
+
+		if err := p.values.changes(e.Changes, &p.notes); err != nil {
+			return "", err
+		}
+
+		return string(p.values.bytes()), nil
+	case auditlog.KindRaw:
+		return rawText(e.Raw, &p.notes)
+	default:
+		return p.notes.clean(f.Text(e)), nil
+	}
+}
+
+func (p *parquetEncoder) Close() error {
+	if err := p.file.close(); err != nil {
+		return fmt.Errorf("write the end: %w", err)
+	}
+
+	return nil
+}
+
+// parquetColumn is a column of a flat table.
+type parquetColumn struct {
+	name string
+	// node says type and encoding.
+	node     parquet.Node
+	required bool
+	// ordered says that rows may turn out to be in the order of this column of
+	// integers. At most one column may.
+	ordered bool
+}
+
+// parquetSchema keeps the columns in their order; parquet.Group sorts them by
+// name.
+func parquetSchema(columns []parquetColumn) *parquet.Schema {
+	group := parquet.Group{}
+
+	for _, c := range columns {
+		group[c.name] = c.node
+		if !c.required {
+			group[c.name] = parquet.Optional(c.node)
+		}
+	}
+
+	fields := make([]parquet.Field, len(columns))
+
+	for _, f := range group.Fields() {
+		i := slices.IndexFunc(columns, func(c parquetColumn) bool { return c.name == f.Name() })
+		fields[i] = f
+	}
+
+	return parquet.NewSchema("entry", orderedGroup{Group: group, fields: fields})
+}
+
+type orderedGroup struct {
+	parquet.Group
+
+	fields []parquet.Field
+}
+
+// Fields implements parquet.Node.
+func (g orderedGroup) Fields() []parquet.Field { return g.fields }
