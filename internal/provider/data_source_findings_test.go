@@ -189,7 +189,7 @@ func TestAccFindings_badInput(t *testing.T) {
 			"Check the configuration", `The condition cannot be used: an entry has no such field (did you mean actor?); its fields are id, time, service, endpoint, account, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, changes, raw.
 
 Line: 1
-Column: 38
+Column: 37
 Rule: x
 
 entry.operation == '******' && entry.**** != '**'

@@ -51,7 +51,7 @@ func check(text string, a *ast.AST) *Error {
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(c.visit))
 
 	if t := a.GetType(a.Expr().ID()); c.first == nil && !t.IsExactType(types.BoolType) {
-		c.reportf(a.Expr(), "the condition must be true or false, and is %s; compare it, as in entry.actor == \"ci\"", article(t.String()))
+		c.reportf(a.Expr(), "the condition must be true or false, and is of type %s; compare it, as in entry.actor == \"ci\"", t)
 	}
 
 	return c.first
@@ -71,7 +71,7 @@ func (c *checker) reportAt(p place, reason string) {
 func (c *checker) visit(x ast.Expr) {
 	switch x.Kind() {
 	case ast.StructKind:
-		c.reportf(x, "a condition cannot make %s", article(x.AsStruct().TypeName()))
+		c.reportf(x, "a condition cannot make a value of type %s", x.AsStruct().TypeName())
 	case ast.ComprehensionKind:
 		loop := x.AsComprehension()
 		if loop.IterVar() == entryVariable || loop.IterVar2() == entryVariable {
