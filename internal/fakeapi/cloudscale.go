@@ -42,7 +42,7 @@ func (s *Server) routeCloudscale(r *http.Request) *response {
 }
 
 func detail(status int, text string) *response {
-	return newResponse(status, typeJSON, mustJSON(map[string]string{"detail": text}))
+	return newResponse(status, typeJSON, encode(map[string]string{"detail": text}))
 }
 
 // parseCloudscaleTime takes ISO 8601 with a zone and optional seconds: documented requests leave the seconds out. A
@@ -87,7 +87,7 @@ func (s *Server) listCloudscale(r *http.Request) *response {
 		}
 	}
 	if len(bad) > 0 {
-		return newResponse(http.StatusBadRequest, typeJSON, mustJSON(bad))
+		return newResponse(http.StatusBadRequest, typeJSON, encode(bad))
 	}
 	if w.later {
 		w.start = math.MinInt64
@@ -121,7 +121,7 @@ func lostCursor(hit strike) *response {
 	var p *response
 	switch hit.variant(3) {
 	case 0:
-		p = newResponse(http.StatusBadRequest, typeJSON, mustJSON(map[string][]string{"cursor": {"Invalid cursor."}}))
+		p = newResponse(http.StatusBadRequest, typeJSON, encode(map[string][]string{"cursor": {"Invalid cursor."}}))
 	case 1:
 		p = detail(http.StatusNotFound, "Not found.")
 	default:

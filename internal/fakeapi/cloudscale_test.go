@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -247,20 +248,30 @@ func TestCloudscaleWalkProperty(t *testing.T) {
 
 func TestLatencyIsWaitedForAndCutShort(t *testing.T) {
 	t.Parallel()
-	const latency = 30 * time.Millisecond
-	s := serve(t, Options{Latency: latency})
-	begun := time.Now()
-	s.logs("")
-	if waited := time.Since(begun); waited < latency {
-		t.Errorf("answered after %s", waited)
-	}
-
-	slow := serve(t, Options{Latency: time.Hour})
-	left, leave := context.WithCancel(t.Context())
-	leave()
-	answer := httptest.NewRecorder()
-	slow.UpCloud().ServeHTTP(answer, httptest.NewRequestWithContext(left, http.MethodGet, "/1.3/audit-logs", nil))
-	if got := slow.Requests(); len(got) != 1 || got[0].Status != 0 || answer.Body.Len() > 0 {
-		t.Errorf("%+v, %q", got, answer.Body)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		slow, err := New(Options{Latency: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(ctx context.Context) *httptest.ResponseRecorder {
+			answer := httptest.NewRecorder()
+			slow.UpCloud().ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, "/1.3/audit-logs", nil))
+			return answer
+		}
+		begun := time.Now()
+		ask(t.Context())
+		if waited := time.Since(begun); waited != time.Hour {
+			t.Errorf("answered after %s", waited)
+		}
+		slow.ResetRequests()
+		left, leave := context.WithCancel(t.Context())
+		leave()
+		answer := ask(left)
+		if got := slow.Requests(); len(got) != 1 || got[0].Status != 0 || answer.Body.Len() > 0 {
+			t.Errorf("%+v, %q", got, answer.Body)
+		}
+		if waited := time.Since(begun); waited != time.Hour {
+			t.Errorf("waited for nobody, %s in all", waited)
+		}
+	})
 }
