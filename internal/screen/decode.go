@@ -257,25 +257,7 @@ func sequenceAt(text string) int {
 
 // without leaves out what skip returns the length of.
 func (v view) without(skip func(text string) int) view {
-	var b strings.Builder
-
-	out := view{from: make([]int, 0, len(v.text)), to: make([]int, 0, len(v.text))}
-	b.Grow(len(v.text))
-
-	for i := 0; i < len(v.text); {
-		if size := skip(v.text[i:]); size > 0 {
-			i += size
-
-			continue
-		}
-
-		_, size := utf8.DecodeRuneInString(v.text[i:])
-		b.WriteString(v.text[i : i+size])
-		out.from, out.to = append(out.from, v.from[i:i+size]...), append(out.to, v.to[i:i+size]...)
-		i += size
-	}
-
-	out.text = b.String()
+	out, _ := v.decodedBy(func(text string) (string, int) { return "", skip(text) })
 
 	return out
 }

@@ -3,7 +3,6 @@
 package where
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -409,17 +408,12 @@ func (x *Expression) Possible(s auditlog.Scope, others ...auditlog.Condition) bo
 		}
 	}
 
-	t := newThought(s, all)
-
-	return errors.Is(t.search(0), errPossible)
+	return newThought(s, all).search(0)
 }
 
 // mostThoughts bounds how many entries are thought of. Where there are more, one of
 // them may be possible.
 const mostThoughts = 50_000
-
-// errPossible ends a search.
-var errPossible = errors.New("an entry is possible")
 
 // thought is which entries have to be thought of.
 type thought struct {
@@ -515,49 +509,38 @@ func (t *thought) known(field string) (string, bool) {
 	return value, ok
 }
 
-// search thinks of every value of the i-th field on, beside what is assumed. It
-// returns errPossible as soon as an entry might meet the conditions.
-func (t *thought) search(i int) error {
+// search thinks of every value of the i-th field on, beside what is assumed, and says
+// whether an entry might meet the conditions.
+func (t *thought) search(i int) bool {
 	for _, x := range t.all {
 		if x.uses.truth(x.ast.Expr(), t.assumed, t.at) == no {
-			return nil
+			return false
 		}
 	}
 
-	if t.count++; t.count > mostThoughts {
-		return errPossible
-	}
+	t.count++
 
 	switch {
+	case t.count > mostThoughts:
+		return true
 	case i < len(t.fields):
 		name := t.fields[i]
 		defer delete(t.assumed, name)
 
-		for _, value := range t.values[name] {
+		return slices.ContainsFunc(t.values[name], func(value string) bool {
 			t.assumed[name] = value
-			if !t.scope.Consistent(t.known) {
-				continue
-			}
 
-			if err := t.search(i + 1); err != nil {
-				return err
-			}
-		}
-
-		return nil
+			return t.scope.Consistent(t.known) && t.search(i+1)
+		})
 	case t.at == nil && t.times != nil:
 		defer func() { t.at = nil }()
 
-		for _, at := range t.times {
+		return slices.ContainsFunc(t.times, func(at time.Time) bool {
 			t.at = &at
 
-			if err := t.search(i); err != nil {
-				return err
-			}
-		}
-
-		return nil
+			return t.search(i)
+		})
 	default:
-		return errPossible
+		return true
 	}
 }
