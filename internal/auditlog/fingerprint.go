@@ -79,11 +79,7 @@ func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) 
 		return "", err
 	}
 
-	canonical, err := marshalExact(v)
-	if err != nil {
-		return "", err
-	}
-
+	canonical := marshalExact(v)
 	sum := sha256.Sum256(canonical)
 	key := base64.RawStdEncoding.EncodeToString(sum[:])
 	n := f.ordinals[key].next

@@ -3,6 +3,7 @@
 package fakeapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -135,21 +136,19 @@ func (o Options) withDefaults() (Options, error) {
 		o.Now = DefaultNow()
 	}
 	o.Now = o.Now.UTC()
-	if o.Span == 0 {
-		o.Span = DefaultSpan
-	}
 	if o.Clock == nil {
 		now := o.Now
 		o.Clock = func() time.Time { return now }
 	}
-	setDefault(&o.Token, DefaultToken)
-	setDefault(&o.Username, DefaultUsername)
-	setDefault(&o.Password, DefaultPassword)
-	setDefault(&o.Account, o.Username)
-	setDefault(&o.Drip, defaultDrip)
-	setDefault(&o.Foreign, defaultForeign)
-	setDefault(&o.UpCloudMaxLimit, defaultUpCloudMaxLimit)
-	setDefault(&o.CloudscalePageSize, defaultCloudscalePageSize)
+	o.Span = cmp.Or(o.Span, DefaultSpan)
+	o.Token = cmp.Or(o.Token, DefaultToken)
+	o.Username = cmp.Or(o.Username, DefaultUsername)
+	o.Password = cmp.Or(o.Password, DefaultPassword)
+	o.Account = cmp.Or(o.Account, o.Username)
+	o.Drip = cmp.Or(o.Drip, defaultDrip)
+	o.Foreign = cmp.Or(o.Foreign, defaultForeign)
+	o.UpCloudMaxLimit = cmp.Or(o.UpCloudMaxLimit, defaultUpCloudMaxLimit)
+	o.CloudscalePageSize = cmp.Or(o.CloudscalePageSize, defaultCloudscalePageSize)
 
 	var errs []error
 	if o.Entries < 0 {
@@ -177,11 +176,4 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	return o, errors.Join(errs...)
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

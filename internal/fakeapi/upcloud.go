@@ -287,44 +287,40 @@ func (p upCloudPage) body() []byte {
 
 // upCloudPage is the rows from first on, in the configured order. The caller holds the lock.
 func (s *Server) upCloudPage(f upCloudFilter, first, limit int) upCloudPage {
-	match := s.upcloud.match(f)
-	page := upCloudPage{total: match.total, rows: []json.RawMessage{}}
-	for i := first; i < match.total && i < first+limit; i++ {
-		page.rows = append(page.rows, s.upcloud.rows[match.at(s.position(i, match.total))].raw)
+	match := s.served(f)
+	page := upCloudPage{total: len(match), rows: []json.RawMessage{}}
+	for i := first; i < len(match) && i < first+limit; i++ {
+		page.rows = append(page.rows, s.upcloud.rows[match[i]].raw)
 	}
 	return page
 }
 
-// position turns a position in the served order into one counted from the oldest match.
-func (s *Server) position(i, total int) int {
+// served lists the rows that match, in the configured order.
+func (s *Server) served(f upCloudFilter) []int32 {
+	match := s.upcloud.match(f)
 	if s.options.UpCloudOrder == NewestFirst {
-		return total - 1 - i
+		match = slices.Clone(match)
+		slices.Reverse(match)
 	}
-	return i
+	return match
 }
 
 // shrinkUpCloud removes a row that an earlier page has shown. The caller holds the lock.
 func (s *Server) shrinkUpCloud(f upCloudFilter, first int, hit strike) {
-	match := s.upcloud.match(f)
-	seen := min(first, match.total)
-	start := int(hit.variant(uint64(seen)))
-	for i := range seen {
-		at := match.at(s.position((start+i)%seen, match.total))
-		if !s.upcloud.rows[at].exempt {
-			s.upcloud.remove(at)
-			return
-		}
-	}
+	match := s.served(f)
+	seen := match[:min(first, len(match))]
+	start := int(hit.variant(uint64(len(seen))))
+	s.removeFirst(slices.Concat(seen[start:], seen[:start]))
 }
 
 // expireUpCloud removes the oldest row that matches. The caller holds the lock.
-func (s *Server) expireUpCloud(f upCloudFilter) {
-	match := s.upcloud.match(f)
-	for i := range match.total {
-		if at := match.at(i); !s.upcloud.rows[at].exempt {
-			s.upcloud.remove(at)
-			return
-		}
+func (s *Server) expireUpCloud(f upCloudFilter) { s.removeFirst(s.upcloud.match(f)) }
+
+// removeFirst removes the first of the rows that is no example.
+func (s *Server) removeFirst(rows []int32) {
+	i := slices.IndexFunc(rows, func(at int32) bool { return !s.upcloud.rows[at].exempt })
+	if i >= 0 {
+		s.upcloud.remove(int(rows[i]))
 	}
 }
 

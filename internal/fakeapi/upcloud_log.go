@@ -119,20 +119,15 @@ type upCloudFilter struct {
 	q                       string
 }
 
-// match lists the indices of the rows a filter matches, oldest first: as a range when nothing but time is asked for.
-func (l *upCloudLog) match(f upCloudFilter) upCloudMatch {
-	from := sort.Search(len(l.rows), func(i int) bool { return l.rows[i].nano >= f.after })
-	to := sort.Search(len(l.rows), func(i int) bool { return l.rows[i].nano > f.before })
-	to = max(to, from) // a window that ends before it begins holds nothing
-	if len(f.actions)+len(f.origins)+len(f.kinds) == 0 && f.q == "" {
-		return upCloudMatch{from: from, total: to - from}
-	}
+// match lists the indices of the rows a filter matches, oldest first.
+func (l *upCloudLog) match(f upCloudFilter) []int32 {
 	key := fmt.Sprintf("%d %d %q %q %q %q", f.after, f.before, f.actions, f.origins, f.kinds, f.q)
 	if hits, ok := l.matches[key]; ok {
-		return upCloudMatch{picked: hits, total: len(hits)}
+		return hits
 	}
+	from := sort.Search(len(l.rows), func(i int) bool { return l.rows[i].nano >= f.after })
 	hits := []int32{}
-	for i := from; i < to; i++ {
+	for i := from; i < len(l.rows) && l.rows[i].nano <= f.before; i++ {
 		row := &l.rows[i]
 		if isOneOf(row.action, f.actions) && isOneOf(row.origin, f.origins) && isOneOf(row.kind, f.kinds) &&
 			(f.q == "" || row.user == f.q || row.resource == f.q || row.ip == f.q) {
@@ -143,27 +138,13 @@ func (l *upCloudLog) match(f upCloudFilter) upCloudMatch {
 		l.matches = map[string][]int32{}
 	}
 	l.matches[key] = hits
-	return upCloudMatch{picked: hits, total: len(hits)}
+	return hits
 }
 
 // isOneOf says whether a filter lets a value pass. An empty one lets every value pass, and no filter finds what is
 // absent.
 func isOneOf(value string, filter []string) bool {
 	return len(filter) == 0 || value != "" && slices.Contains(filter, value)
-}
-
-// upCloudMatch is a list of row indices: picked ones, or a range from from.
-type upCloudMatch struct {
-	picked []int32
-	from   int
-	total  int
-}
-
-func (m upCloudMatch) at(i int) int {
-	if m.picked != nil {
-		return int(m.picked[i])
-	}
-	return m.from + i
 }
 
 // AppendUpCloud adds records to the log while it is served; their times decide where they appear. It panics on a Raw
