@@ -94,7 +94,8 @@ func (u *uses) visit(s source, a *ast.AST, x ast.Expr) {
 		}
 
 		for _, l := range literalBlocks(x) {
-			if block, err := auditlog.ParseAddress(l); err == nil {
+			text, _ := literalString(l)
+			if block, err := auditlog.ParseAddress(text); err == nil {
 				u.blocks = append(u.blocks, block)
 			}
 		}
@@ -294,92 +295,66 @@ func fieldOf(x ast.Expr) (string, bool) {
 
 // comparison returns the field and the literals of a part that compares the two.
 func comparison(x ast.Expr) (field string, literals []ast.Expr, ok bool) {
-	if x.Kind() != ast.CallKind {
+	name, args := callOf(x)
+	field, literals, ok = comparands(x)
+
+	// A list can be what an operator compares with, or what it looks into.
+	isList := func(arg ast.Expr) bool { return arg.Kind() == ast.ListKind }
+	if !ok || !slices.Contains(equalities, name) || slices.ContainsFunc(args, isList) != (name == operators.In) {
 		return "", nil, false
 	}
 
-	args := x.AsCall().Args()
-	if len(args) != 2 {
-		return "", nil, false
-	}
-
-	one, other := args[0], args[1]
-
-	switch name := x.AsCall().FunctionName(); {
-	case name == operators.Equals || name == operators.NotEquals:
-		if _, isField := fieldOf(one); !isField {
-			one, other = other, one
-		}
-
-		literals = []ast.Expr{other}
-	case name == operators.In && other.Kind() == ast.ListKind:
-		literals = other.AsList().Elements()
-	default:
-		return "", nil, false
-	}
-
-	field, ok = fieldOf(one)
-
-	return field, literals, ok && !one.AsSelect().IsTestOnly() &&
-		!slices.ContainsFunc(literals, func(l ast.Expr) bool { _, is := literalString(l); return !is })
+	return field, literals, !slices.ContainsFunc(literals, func(l ast.Expr) bool { _, is := literalString(l); return !is })
 }
 
 // ordersTime says whether a part does nothing but compare the entry's time with a
 // literal.
 func ordersTime(x ast.Expr) bool {
-	if x.Kind() != ast.CallKind || len(x.AsCall().Args()) != 2 {
+	name, args := callOf(x)
+	if len(args) != 2 || !slices.Contains(orders, name) {
 		return false
 	}
 
-	switch x.AsCall().FunctionName() {
-	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, operators.Equals, operators.NotEquals:
-	default:
-		return false
-	}
-
-	one, other := x.AsCall().Args()[0], x.AsCall().Args()[1]
+	one, other := args[0], args[1]
 	if _, ok := literalTime(one); ok {
 		one, other = other, one
 	}
 
-	name, isField := fieldOf(one)
+	field, isField := fieldOf(one)
 	_, isTime := literalTime(other)
 
-	return isField && name == "time" && !one.AsSelect().IsTestOnly() && isTime
+	return isField && field == "time" && !one.AsSelect().IsTestOnly() && isTime
+}
+
+var orders = []string{
+	operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, operators.Equals, operators.NotEquals,
 }
 
 // literalTime returns the time of timestamp("2026-06-01T00:00:00Z").
 func literalTime(x ast.Expr) (time.Time, bool) {
-	if x.Kind() != ast.CallKind || x.AsCall().FunctionName() != "timestamp" || len(x.AsCall().Args()) != 1 {
+	name, args := callOf(x)
+	if name != "timestamp" || len(args) != 1 {
 		return time.Time{}, false
 	}
 
-	text, ok := literalString(x.AsCall().Args()[0])
+	text, ok := literalString(args[0])
 	at, err := time.Parse(time.RFC3339Nano, text)
 
 	return at, ok && err == nil
 }
 
 // literalBlocks returns the blocks in ip_in(entry.ip_address, "10.0.0.0/8").
-func literalBlocks(x ast.Expr) []string {
-	if x.Kind() != ast.CallKind || x.AsCall().FunctionName() != ipInName || len(x.AsCall().Args()) != 2 {
+func literalBlocks(x ast.Expr) []ast.Expr {
+	name, args := callOf(x)
+
+	switch {
+	case name != ipInName || len(args) != 2:
 		return nil
+	case args[1].Kind() == ast.ListKind:
+		return args[1].AsList().Elements()
+	default:
+		return args[1:]
 	}
-
-	literals := []ast.Expr{x.AsCall().Args()[1]}
-	if literals[0].Kind() == ast.ListKind {
-		literals = literals[0].AsList().Elements()
-	}
-
-	var blocks []string
-
-	for _, l := range literals {
-		if text, ok := literalString(l); ok {
-			blocks = append(blocks, text)
-		}
-	}
-
-	return blocks
 }
 
 // Blocks implements auditlog.Condition.
