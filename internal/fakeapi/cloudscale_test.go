@@ -180,30 +180,6 @@ func TestCloudscaleCursorNamesTheLastRecord(t *testing.T) {
 	}
 }
 
-func TestCloudscaleForeignAndLoopingNext(t *testing.T) {
-	t.Parallel()
-	s := serve(t, Options{Entries: 450, ForeignNext: "https://collector.example.net"})
-	if page := s.logs("").page(t); page.Next == nil || !strings.HasPrefix(*page.Next, "https://collector.example.net/v1/project-logs?cursor=") {
-		t.Errorf("%v", page.Next)
-	}
-	for _, entries := range []int{0, 1, 450} {
-		s = serve(t, Options{Entries: entries, NoExamples: true, LoopNext: true})
-		seen := map[string]int{}
-		address := s.cloudscale.URL + "/v1/project-logs"
-		for range 6 {
-			page := s.get(address).page(t)
-			if page.Next == nil {
-				t.Fatalf("%d entries: the walk ends", entries)
-			}
-			address = *page.Next
-			seen[address]++
-		}
-		if len(seen) > 3 {
-			t.Errorf("%d entries: no next was repeated: %v", entries, seen)
-		}
-	}
-}
-
 // Whatever is in the log and however large the pages, a walk returns every record once and in the log's order.
 func TestCloudscaleWalkProperty(t *testing.T) {
 	t.Parallel()

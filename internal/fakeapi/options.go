@@ -123,11 +123,6 @@ type Options struct {
 	CloudscaleEnd EndScope
 	// CloudscalePageSize is the number of records a page; zero is the documented 200.
 	CloudscalePageSize int
-	// ForeignNext, an origin like "https://collector.example.net", replaces this server's own in `next` and
-	// `poll_more`, for tests that no token is sent there.
-	ForeignNext string
-	// LoopNext makes the last page of a walk name itself as `next` instead of null.
-	LoopNext bool
 }
 
 // withDefaults fills the zero fields and reports what cannot be served.
@@ -170,10 +165,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.UpCloudMaxLimit < 0 || o.CloudscalePageSize < 0 {
 		errs = append(errs, errors.New("a page size is negative"))
 	}
-	for _, origin := range []string{o.Foreign, o.ForeignNext} {
-		if u, err := url.Parse(origin); origin != "" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
-			errs = append(errs, fmt.Errorf("not an origin like https://example.net: %q", origin))
-		}
+	if u, err := url.Parse(o.Foreign); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
+		errs = append(errs, fmt.Errorf("not an origin like https://example.net: %q", o.Foreign))
 	}
 	return o, errors.Join(errs...)
 }

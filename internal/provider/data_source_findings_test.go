@@ -349,7 +349,7 @@ output "same" {
 				})),
 				found("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")})),
 				found("baseline_completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")})),
-				found("counts_by_rule", knownvalue.MapPartial(map[string]knownvalue.Check{"deletion": knownvalue.Int64Exact(6)})),
+				found("counts_by_rule", knownvalue.MapPartial(map[string]knownvalue.Check{"deletion": knownvalue.Int64Exact(11)})),
 			},
 		},
 	)
