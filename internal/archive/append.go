@@ -320,7 +320,7 @@ func (r *run) checkGap(now time.Time) error {
 	info := r.a.o.Service.Info()
 
 	oldest := now.Add(-info.Retention)
-	if info.Copy || !r.covered.Before(oldest) {
+	if info.FilledLater || !r.covered.Before(oldest) {
 		return nil
 	}
 
@@ -675,7 +675,7 @@ func (r *run) draft(ctx context.Context, last bool) (*draft, error) {
 
 	if !last {
 		m.CoveredUntil, m.OpenGaps = later(r.covered, r.current.newest.Add(-orderMargin)), nil
-		if a.o.Service.Info().Copy {
+		if a.o.Service.Info().FilledLater {
 			m.CoveredUntil = r.covered // Its gaps show at the end.
 		}
 

@@ -64,7 +64,7 @@ type Manifest struct {
 	Gap *Gap `json:"gap"`
 	// OpenGaps are what the service could not show when the run ended, and may show
 	// yet, from CoveredUntil on. Only the last segment of a run has them, and only
-	// of a service that is a copy (auditlog.Info.Copy).
+	// of a service that is filled later (auditlog.Info.FilledLater).
 	OpenGaps []Gap `json:"open_gaps,omitempty"`
 
 	Filters map[string][]string `json:"filters"`

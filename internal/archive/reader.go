@@ -106,7 +106,7 @@ func (r *Reader) Info() auditlog.Info {
 
 func (r *Reader) info() auditlog.Info {
 	return auditlog.Info{
-		Name: auditlog.ServiceArchive, Of: r.archived.Cloud(), Title: r.archived.Title + "'s archive",
+		Name: auditlog.ServiceArchive, ArchivedFrom: r.archived.Cloud(), Title: r.archived.Title + "'s archive",
 		Source:        r.chain.source.Source,
 		NeverRecorded: r.archived.NeverRecorded, Operations: r.archived.Operations, OperationOf: r.archived.OperationOf,
 		KnowsAction: r.archived.KnowsAction, NeverOperations: r.archived.NeverOperations, UniqueActor: r.archived.UniqueActor,
@@ -326,9 +326,7 @@ func (o *opened) before(other *opened) int {
 
 // FilterOptions implements auditlog.Service. The values are read off the window.
 func (r *Reader) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
-	var c auditlog.Completeness
-
-	return auditlog.Observe(r.Read(ctx, auditlog.Query{Window: q.Window}, &c))
+	return auditlog.Observe(ctx, r, q.Window)
 }
 
 // same says that two archived copies are of one record. A record as it came keeps
