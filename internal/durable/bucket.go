@@ -167,7 +167,16 @@ func checkPrefix(prefix string) string {
 	return ""
 }
 
-// temporary says whether a key is one of what the next run tidies up, also in a copy of
-// the store elsewhere. All of that is directly below the root; under a directory such a
-// name is as foreign as any other.
-func temporary(key string) bool { return isPartName(key) }
+// objectUnder describes what is under a key. What the next run tidies up has names that
+// are recognised also in a copy of the store elsewhere. All of that is directly below the
+// root; under a directory such a name is as foreign as any other.
+func objectUnder(key string, size int64) Object {
+	switch {
+	case isPartName(key):
+		return Object{Key: key, Size: size, Temporary: true}
+	case CheckKey(key) != nil:
+		return Object{Key: key, Irregular: true}
+	default:
+		return Object{Key: key, Size: size}
+	}
+}

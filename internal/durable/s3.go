@@ -500,11 +500,7 @@ func (s *bucketStore) object(name string, size int64) (Object, bool) {
 		return Object{}, false
 	}
 
-	if CheckKey(key) != nil && !temporary(key) {
-		return Object{Key: key, Irregular: true}, true
-	}
-
-	return Object{Key: key, Size: size, Temporary: temporary(key)}, true
+	return objectUnder(key, size), true
 }
 
 // page returns a part of the listing that is what it claims to be. Any XML, such
