@@ -132,7 +132,7 @@ func parseBucket(text string) (Destination, error) {
 	}
 
 	if problem := checkPrefix(d.Prefix); problem != "" {
-		return Destination{}, &DestinationError{"prefix", "an address with a prefix " + problem}
+		return Destination{}, &DestinationError{"prefix", "an address with a prefix that " + problem}
 	}
 
 	if err := readSettings(&d, u.RawQuery); err != nil {

@@ -15,7 +15,6 @@ import (
 	"iter"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -24,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+	smithytime "github.com/aws/smithy-go/time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/retries"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
@@ -219,7 +219,7 @@ func (s *bucketStore) enter(ctx context.Context, op, key string) (string, error)
 	}
 
 	if len(s.prefix)+len(key) > longestKey {
-		return "", &KeyError{key, "is too long together with the prefix"}
+		return "", &keyError{key, "is too long together with the prefix"}
 	}
 
 	if err := ctx.Err(); err != nil {
@@ -243,7 +243,7 @@ func (s *bucketStore) try(ctx context.Context, op, name string, request func() e
 		switch {
 		case err == nil:
 			return nil
-		case isEnd(err):
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.Is(err, errCut):
 			return s.ended(op, name, n, last, err)
 		}
 
@@ -261,25 +261,13 @@ func (s *bucketStore) try(ctx context.Context, op, name string, request func() e
 			return last
 		}
 
-		if err := wait(ctx, delay); err != nil {
+		if err := smithytime.SleepWithContext(ctx, delay); err != nil {
 			return s.ended(op, name, n, last, err)
 		}
 
 		retries.Waited(ctx, delay, last.reason())
 
 		unsure = unsure || last.Status < http.StatusBadRequest || last.Status >= http.StatusInternalServerError
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -300,13 +288,13 @@ func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error
 	case failed.Status == http.StatusConflict && (failed.Code == codeConflict || failed.Code == codeAborted):
 		// The other one may have failed in its turn, and then the next try is for
 		// the caller to decide on.
-		there, err := s.exists(ctx, failed.Key)
-		if err != nil {
-			return err
-		}
+		_, err := s.head(ctx, failed.Key)
 
-		if there {
+		switch {
+		case err == nil:
 			failed.Err = ErrExists
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
 		}
 
 	case failed.Status == http.StatusNotImplemented && !errors.Is(failed, ErrNoObjectLock):
@@ -368,17 +356,18 @@ func (s *bucketStore) holds(ctx context.Context, name string, data []byte) (bool
 	return err == nil && bytes.Equal(there, data), err
 }
 
-func (s *bucketStore) exists(ctx context.Context, name string) (bool, error) {
-	err := s.try(ctx, "look for", name, func() error {
-		_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name})
+// head asks for what is known of an object.
+func (s *bucketStore) head(ctx context.Context, name string) (p Protection, err error) {
+	err = s.try(ctx, "look for", name, func() error {
+		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name})
+		if err == nil {
+			p = protection(out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.ObjectLockLegalHoldStatus)
+		}
 
 		return err
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
 
-	return err == nil, err
+	return p, err
 }
 
 func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
@@ -400,14 +389,7 @@ func (s *bucketStore) ReadProtected(ctx context.Context, key string, limit int64
 	}
 
 	// Some servers tell it only when nothing else is asked for.
-	err = s.try(ctx, "look for", name, func() error {
-		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name})
-		if err == nil {
-			p = protection(out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.ObjectLockLegalHoldStatus)
-		}
-
-		return err
-	})
+	p, err = s.head(ctx, name)
 
 	return data, p, err
 }

@@ -290,14 +290,3 @@ func (s *bucketStore) fail(op, name string, attempts int, err error) *S3Error {
 
 	return e
 }
-
-// isEnd says that it was the context that ended a request, and not the time that one
-// attempt may take.
-func isEnd(err error) bool {
-	ended, ok := errors.AsType[interface {
-		error
-		CanceledError() bool
-	}](err)
-
-	return ok && ended.CanceledError() || err == context.Canceled || err == context.DeadlineExceeded //nolint:errorlint // Just these, as a context returns them.
-}
