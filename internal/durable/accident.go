@@ -10,8 +10,7 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"slices"
-	"strings"
+	"regexp"
 )
 
 // What befalls files between writing and verifying without anybody meaning harm. It
@@ -106,40 +105,31 @@ func InDirectory(s Store) bool {
 	return ok
 }
 
-// leftBy has what operating systems and their file managers leave in directories, in
-// lower case; a "/" ends the name of a directory.
-var leftBy = map[string][]string{
-	"macOS": {
-		".ds_store", ".appledouble/", ".lsoverride", ".localized", "icon\r", "__macosx/", ".spotlight-v100/", ".trashes/", ".fseventsd/",
-		".temporaryitems/", ".documentrevisions-v100/", ".volumeicon.icns", ".apdisk", ".com.apple.timemachine.donotpresent",
-	},
-	"Windows": {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin/", "system volume information/", "recycler/", "indexervolumeguid", "wpsettings.dat"},
-	"Linux":   {".directory", ".trash/", "lost+found/", ".hidden", ".xdg-volume-info"},
-	"a NAS":   {"@eadir/", "#recycle/", ".@__thumb/", "#snapshot/"},
+// leftBy recognises what operating systems and their file managers leave in directories.
+var leftBy = map[string]*regexp.Regexp{
+	// macOS keeps what other file systems have no place for beside each file, as "._name".
+	"macOS": left(`\._[^/]*|\.ds_store|\.lsoverride|\.localized|icon\r|\.volumeicon\.icns|\.apdisk|`+
+		`\.com\.apple\.timemachine\.donotpresent`,
+		`\.appledouble|__macosx|\.spotlight-v100|\.trashes|\.fseventsd|\.temporaryitems|\.documentrevisions-v100`),
+	"Windows": left(`thumbs\.db|ehthumbs\.db|ehthumbs_vista\.db|desktop\.ini|indexervolumeguid|wpsettings\.dat`,
+		`\$recycle\.bin|system volume information|recycler`),
+	// A number follows the last three.
+	"Linux": left(`\.directory|\.hidden|\.xdg-volume-info|(\.trash-|\.nfs|\.fuse_hidden)[^/]*`,
+		`\.trash|lost\+found|(\.trash-|\.nfs|\.fuse_hidden)[^/]*`),
+	"a NAS": regexp.MustCompile(`(?i)(^|/)(@eadir|#recycle|\.@__thumb|#snapshot)/`),
+}
+
+// left recognises the keys of those files, and of whatever is in those directories.
+func left(files, directories string) *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(^|/)((` + files + `)$|(` + directories + `)/)`)
 }
 
 // LeftBySystem names the operating system that the name of an object looks like a file
 // of, "" where it looks like none's.
 func LeftBySystem(key string) string {
-	parts := strings.SplitAfter(strings.ToLower(key), "/")
-
-	for i, part := range parts {
-		// macOS keeps what other file systems have no place for beside each file.
-		if i == len(parts)-1 && strings.HasPrefix(part, "._") {
-			return "macOS"
-		}
-
-		// A number follows.
-		for _, prefix := range []string{".trash-", ".nfs", ".fuse_hidden"} {
-			if strings.HasPrefix(part, prefix) {
-				return "Linux"
-			}
-		}
-
-		for system, names := range leftBy {
-			if slices.Contains(names, part) {
-				return system
-			}
+	for system, name := range leftBy {
+		if name.MatchString(key) {
+			return system
 		}
 	}
 

@@ -49,12 +49,6 @@ type directoryStore struct {
 	synced sync.Map
 }
 
-var (
-	_ Store            = (*directoryStore)(nil)
-	_ Sweeper          = (*directoryStore)(nil)
-	_ ProtectionReader = (*directoryStore)(nil)
-)
-
 func newDirectoryStore(root string, o Options) *directoryStore {
 	o = o.withDefaults()
 
@@ -67,17 +61,18 @@ func (d *directoryStore) path(key string) string {
 	return filepath.Join(d.root, filepath.FromSlash(key))
 }
 
-// enter makes sure that there is something to do.
-func (d *directoryStore) enter(ctx context.Context, op, key string) error {
+// enter makes sure that there is something to do, and returns the path of the object.
+func (d *directoryStore) enter(ctx context.Context, op, key string) (path string, err error) {
 	if err := CheckKey(key); err != nil {
-		return err
+		return "", err
 	}
 
+	path = d.path(key)
 	if err := ctx.Err(); err != nil {
-		return pathError(op, d.path(key), err)
+		return "", pathError(op, path, err)
 	}
 
-	return nil
+	return path, nil
 }
 
 func (d *directoryStore) Create(ctx context.Context, key string, data []byte) error {
@@ -90,15 +85,14 @@ func (d *directoryStore) Replace(ctx context.Context, key string, data []byte) e
 
 // put writes a temporary file, gives it its final name and makes that durable.
 func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) error {
-	if err := d.enter(ctx, op, key); err != nil {
+	final, err := d.enter(ctx, op, key)
+	if err != nil {
 		return err
 	}
 
 	if err := d.makeParents(key); err != nil {
 		return err
 	}
-
-	final := d.path(key)
 
 	fresh, err := d.files.replaceable(final)
 	if err != nil {
@@ -190,34 +184,25 @@ func (d *directoryStore) makeParents(key string) error {
 
 	// The root may have been there for ever, in a directory that is not ours to
 	// open.
-	if err := d.syncName(d.root, func() error { return nil }); err != nil && !errors.Is(err, fs.ErrPermission) {
+	if err := d.syncName(d.root, noChange); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 
 	for dir := range d.parents(key) {
-		err := d.checkDirectory("mkdir", dir)
-		missing := errors.Is(err, fs.ErrNotExist)
+		change := noChange
 
-		if err != nil && !missing {
-			return err
-		}
-
-		if missing {
+		err := d.files.checkDirectory("mkdir", dir)
+		if errors.Is(err, fs.ErrNotExist) {
 			d.synced.Delete(dir)
+
+			change = func() error { return d.files.makeDirectory(dir, d.options.DirectoryPermission) }
+			err = nil
 		}
 
-		err = d.syncName(dir, func() error {
-			if !missing {
-				return nil
-			}
+		if err == nil {
+			err = d.syncName(dir, change)
+		}
 
-			// Somebody else may be faster, with whatever.
-			if err := d.files.sys.Mkdir(dir, d.options.DirectoryPermission); !errors.Is(err, fs.ErrExist) {
-				return err
-			}
-
-			return d.checkDirectory("mkdir", dir)
-		})
 		if err != nil {
 			return err
 		}
@@ -226,15 +211,7 @@ func (d *directoryStore) makeParents(key string) error {
 	return nil
 }
 
-// checkDirectory returns ErrNotDirectory also for a link to a directory.
-func (d *directoryStore) checkDirectory(op, dir string) error {
-	info, err := d.files.sys.Lstat(dir)
-	if err == nil && !info.IsDir() {
-		err = pathError(op, dir, ErrNotDirectory)
-	}
-
-	return err
-}
+func noChange() error { return nil }
 
 // syncName makes a directory's own name durable, once.
 func (d *directoryStore) syncName(dir string, change func() error) error {
@@ -254,37 +231,41 @@ func (d *directoryStore) syncName(dir string, change func() error) error {
 // parents yields the directories between the root and a key, outermost first.
 func (d *directoryStore) parents(key string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		dir := d.root
-		for parts := strings.Split(key, "/"); len(parts) > 1; parts = parts[1:] {
-			dir = filepath.Join(dir, parts[0])
-			if !yield(dir) {
+		for i, r := range key {
+			if r == '/' && !yield(d.path(key[:i])) {
 				return
 			}
 		}
 	}
 }
 
-// checkParents finds out whether the way to a key leads through directories.
-func (d *directoryStore) checkParents(op, key string) error {
+// find is enter that also makes sure that the way to the object leads through
+// directories.
+func (d *directoryStore) find(ctx context.Context, op, key string) (path string, err error) {
+	path, err = d.enter(ctx, op, key)
+	if err != nil {
+		return "", err
+	}
+
 	for dir := range d.parents(key) {
-		err := d.checkDirectory(op, dir)
+		err := d.files.checkDirectory(op, dir)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = pathError(op, d.path(key), fs.ErrNotExist)
+			err = pathError(op, path, fs.ErrNotExist)
 		}
 
 		if err != nil {
-			return err
+			return "", err
 		}
 	}
 
-	return nil
+	return path, nil
 }
 
 func (d *directoryStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
 	return d.readIf(ctx, key, limit, nil)
 }
 
-// ReadProtected implements ProtectionReader.
+// ReadProtected is what the function of that name asks for.
 func (d *directoryStore) ReadProtected(ctx context.Context, key string, limit int64) (data []byte, p Protection, err error) {
 	data, err = d.readIf(ctx, key, limit, func(h Handle) error {
 		if info, err := h.Stat(); err == nil && info.Mode()&anybodyWrites == 0 {
@@ -298,29 +279,23 @@ func (d *directoryStore) ReadProtected(ctx context.Context, key string, limit in
 }
 
 func (d *directoryStore) readIf(ctx context.Context, key string, limit int64, allow check) ([]byte, error) {
-	if err := d.enter(ctx, "read", key); err != nil {
+	path, err := d.find(ctx, "read", key)
+	if err != nil {
 		return nil, err
 	}
 
-	if err := d.checkParents("read", key); err != nil {
-		return nil, err
-	}
-
-	return d.files.read(d.path(key), limit, allow)
+	return d.files.read(path, limit, allow)
 }
 
 func (d *directoryStore) Delete(ctx context.Context, key string) error {
-	if err := d.enter(ctx, "delete", key); err != nil {
-		return err
-	}
-
-	if err := d.checkParents("delete", key); errors.Is(err, fs.ErrNotExist) {
+	path, err := d.find(ctx, "delete", key)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	} else if err != nil {
-		return err
 	}
 
-	path := d.path(key)
+	if err != nil {
+		return err
+	}
 
 	if fresh, err := d.files.replaceable(path); fresh || err != nil {
 		return err
@@ -437,8 +412,7 @@ func object(key string, info fs.FileInfo) Object {
 	}
 }
 
-// Sweep removes the temporary files of this user whose writers are known to be
-// gone, or that were last written before a time.
+// Sweep is what the function of that name asks for.
 func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed int, err error) {
 	if err = ctx.Err(); err == nil {
 		removed, err = d.files.sweepParts(d.root, before)

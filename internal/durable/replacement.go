@@ -122,13 +122,12 @@ func (f *File) Write(p []byte) (int, error) {
 	}
 
 	n, err := f.handle.Write(p)
-	if err == nil && n < len(p) {
+	if err == nil && n != len(p) {
 		err = io.ErrShortWrite
 	}
 
-	n = min(max(n, 0), len(p))
-	f.digest.Write(p[:n])
-	f.size += int64(n)
+	f.digest.Write(p)
+	f.size += int64(len(p))
 	f.err = err
 
 	return n, err

@@ -5,6 +5,7 @@ package durable
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // S3 defines Content-MD5; it guards against accidents, not against forgers.
 	"encoding/base64"
@@ -49,12 +50,7 @@ type bucketStore struct {
 	lock    *ObjectLock
 }
 
-var (
-	_ Store            = (*bucketStore)(nil)
-	_ ProtectionReader = (*bucketStore)(nil)
-)
-
-func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucketStore, error) {
+func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (Store, error) {
 	screen.Proxies()
 
 	cfg, err := o.awsConfig(ctx, d)
@@ -63,7 +59,9 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 	}
 
 	if cfg.Region == "" {
-		return nil, errNoRegion
+		return nil, &DestinationError{
+			"region", "an address without a region, and neither AWS_REGION nor the AWS profile gives one; add \"region=…\"",
+		}
 	}
 
 	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
@@ -100,17 +98,13 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 
 // awsConfig follows the usual chain of environment, profile and machine role.
 func (o StoreOptions) awsConfig(ctx context.Context, d Destination) (aws.Config, error) {
-	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), func(load *config.LoadOptions) error {
+		o.load(load)
 
-	if o.LookupEnv != nil {
-		load = append(load, environment(o.LookupEnv)...)
-	}
+		load.Region = cmp.Or(d.Region, load.Region)
 
-	if d.Region != "" {
-		load = append(load, config.WithRegion(d.Region))
-	}
-
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
+		return nil
+	})
 	if err != nil {
 		return aws.Config{}, err
 	}
@@ -122,36 +116,38 @@ func (o StoreOptions) awsConfig(ctx context.Context, d Destination) (aws.Config,
 	return cfg, nil
 }
 
-// environment turns what a look-up knows into settings. For the rest the SDK
-// reads the process's environment.
-func environment(lookup func(string) (string, bool)) []func(*config.LoadOptions) error {
-	var load []func(*config.LoadOptions) error
-
-	set := func(with func(string) config.LoadOptionsFunc, names ...string) {
+// load takes over what LookupEnv knows. For the rest the SDK reads the process's
+// environment.
+func (o StoreOptions) load(load *config.LoadOptions) {
+	first := func(names ...string) string {
 		for _, name := range names {
-			if v, ok := lookup(name); ok && v != "" {
-				load = append(load, with(v))
+			if o.LookupEnv == nil {
+				break
+			}
 
-				return
+			if v, ok := o.LookupEnv(name); ok && v != "" {
+				return v
 			}
 		}
+
+		return ""
 	}
 
-	set(config.WithRegion, "AWS_REGION", "AWS_DEFAULT_REGION")
-	set(config.WithSharedConfigProfile, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-	set(func(v string) config.LoadOptionsFunc { return config.WithSharedConfigFiles([]string{v}) }, "AWS_CONFIG_FILE")
-	set(func(v string) config.LoadOptionsFunc { return config.WithSharedCredentialsFiles([]string{v}) }, "AWS_SHARED_CREDENTIALS_FILE")
-	set(config.WithBaseEndpoint, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+	load.Region = first("AWS_REGION", "AWS_DEFAULT_REGION")
+	load.SharedConfigProfile = first("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+	load.BaseEndpoint = first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
-	id, _ := lookup("AWS_ACCESS_KEY_ID")
-	secret, _ := lookup("AWS_SECRET_ACCESS_KEY")
-	token, _ := lookup("AWS_SESSION_TOKEN")
-
-	if id != "" && secret != "" {
-		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(id, secret, token)))
+	if file := first("AWS_CONFIG_FILE"); file != "" {
+		load.SharedConfigFiles = []string{file}
 	}
 
-	return load
+	if file := first("AWS_SHARED_CREDENTIALS_FILE"); file != "" {
+		load.SharedCredentialsFiles = []string{file}
+	}
+
+	if id, secret := first("AWS_ACCESS_KEY_ID"), first("AWS_SECRET_ACCESS_KEY"); id != "" && secret != "" {
+		load.Credentials = credentials.NewStaticCredentialsProvider(id, secret, first("AWS_SESSION_TOKEN"))
+	}
 }
 
 // CredentialsError says that no credentials could be found.
@@ -272,10 +268,7 @@ func (s *bucketStore) try(ctx context.Context, op, name string, request func() e
 }
 
 func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error {
-	err := s.put(ctx, "create", key, data, func(in *s3.PutObjectInput) {
-		in.IfNoneMatch = aws.String("*")
-		s.lock.protect(in)
-	})
+	err := s.put(ctx, "create", key, data)
 
 	failed, ok := errors.AsType[*S3Error](err)
 	if !ok {
@@ -313,11 +306,10 @@ func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error
 }
 
 func (s *bucketStore) Replace(ctx context.Context, key string, data []byte) error {
-	return s.put(ctx, "replace", key, data, func(*s3.PutObjectInput) {})
+	return s.put(ctx, "replace", key, data)
 }
 
-// put makes an object in the way that is asked for.
-func (s *bucketStore) put(ctx context.Context, op, key string, data []byte, ask func(*s3.PutObjectInput)) error {
+func (s *bucketStore) put(ctx context.Context, op, key string, data []byte) error {
 	name, err := s.enter(ctx, op, key)
 	if err != nil {
 		return err
@@ -332,7 +324,10 @@ func (s *bucketStore) put(ctx context.Context, op, key string, data []byte, ask 
 		ContentMD5:    aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	}
 
-	ask(in)
+	if op == "create" {
+		in.IfNoneMatch = aws.String("*")
+		s.lock.protect(in)
+	}
 
 	return s.try(ctx, op, name, func() error {
 		in.Body = bytes.NewReader(data)
@@ -376,7 +371,7 @@ func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte
 	return data, err
 }
 
-// ReadProtected implements ProtectionReader.
+// ReadProtected is what the function of that name asks for.
 func (s *bucketStore) ReadProtected(ctx context.Context, key string, limit int64) ([]byte, Protection, error) {
 	name, err := s.enter(ctx, "read", key)
 	if err != nil {

@@ -30,13 +30,11 @@ func (s store) settle(t target) (release func(), err error) {
 		return nil, err
 	}
 
-	if err := s.recover(t); err != nil {
+	if err = s.recover(t); err != nil {
 		release()
-
-		return nil, err
 	}
 
-	return release, nil
+	return release, err
 }
 
 // Interrupted says whether a new set has been decided on that Recover has yet to
@@ -241,47 +239,45 @@ func (s store) removeOwn(path string) (bool, error) {
 // A check says why an open file is not to be read.
 type check func(h Handle) error
 
-// anyOfOurs is a check that returns ErrForeign for a file of another user.
-func anyOfOurs(h Handle) error {
-	_, err := ours(h)
+// ours is a check that returns ErrForeign for a file of another user, and for others
+// what there is to be said about them.
+func ours(about func(Origin) error) check {
+	return func(h Handle) error {
+		origin, err := h.Origin()
 
-	return err
-}
-
-func ours(h Handle) (Origin, error) {
-	origin, err := h.Origin()
-	if err == nil && !origin.Ours {
-		err = fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner)
+		switch {
+		case err != nil:
+			return err
+		case !origin.Ours:
+			return fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner)
+		default:
+			return about(origin)
+		}
 	}
-
-	return origin, err
 }
 
-// leftOver is a check that also returns ErrBusy, for a file that is being written.
-func leftOver(h Handle) error {
-	origin, err := ours(h)
-	if err == nil && origin.Busy {
-		err = ErrBusy
-	}
+var (
+	anyOfOurs = ours(func(Origin) error { return nil })
+	// leftOver returns ErrBusy for a file that is being written.
+	leftOver = ours(func(o Origin) error {
+		if o.Busy {
+			return ErrBusy
+		}
 
-	return err
-}
-
-// private is a check that returns ErrForeign also for a file that others may have
-// written.
-func private(h Handle) error {
-	origin, err := ours(h)
-
-	switch {
-	case err != nil:
-	case origin.Shared:
-		err = fmt.Errorf("%w: others may write to it", ErrForeign)
-	case origin.Linked:
-		err = fmt.Errorf("%w: it %w", ErrForeign, ErrLinked)
-	}
-
-	return err
-}
+		return nil
+	})
+	// private returns ErrForeign also for a file that others may have written.
+	private = ours(func(o Origin) error {
+		switch {
+		case o.Shared:
+			return fmt.Errorf("%w: others may write to it", ErrForeign)
+		case o.Linked:
+			return fmt.Errorf("%w: it %w", ErrForeign, ErrLinked)
+		default:
+			return nil
+		}
+	})
+)
 
 func (s store) removeIfThere(path string) error {
 	if err := s.sys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -302,18 +298,7 @@ func (s store) makeDirectories(dir string, permission fs.FileMode) error {
 	for _, name := range missing {
 		next := filepath.Join(nearest, name)
 
-		err := s.durably(nearest, func() error {
-			err := s.sys.Mkdir(next, permission)
-			if errors.Is(err, fs.ErrExist) {
-				// Somebody else may have been faster.
-				if info, statErr := s.sys.Stat(next); statErr == nil && info.IsDir() {
-					return nil
-				}
-			}
-
-			return err
-		})
-		if err != nil {
+		if err := s.durably(nearest, func() error { return s.makeDirectory(next, permission) }); err != nil {
 			return err
 		}
 
@@ -323,31 +308,42 @@ func (s store) makeDirectories(dir string, permission fs.FileMode) error {
 	return nil
 }
 
+// makeDirectory makes a directory, unless somebody else was faster.
+func (s store) makeDirectory(dir string, permission fs.FileMode) error {
+	if err := s.sys.Mkdir(dir, permission); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+
+	return s.checkDirectory("mkdir", dir)
+}
+
+// checkDirectory returns ErrNotDirectory also for a link to a directory.
+func (s store) checkDirectory(op, dir string) error {
+	info, err := s.sys.Lstat(dir)
+	if err == nil && !info.IsDir() {
+		err = pathError(op, dir, ErrNotDirectory)
+	}
+
+	return err
+}
+
 // nearest returns the innermost directory on the way to dir that exists, and the
 // names that are missing from there on.
 func (s store) nearest(dir string) (existing string, missing []string, err error) {
 	for {
 		info, err := s.sys.Stat(dir)
+		parent := filepath.Dir(dir)
 
 		switch {
 		case err == nil && info.IsDir():
 			return dir, missing, nil
-		case err == nil:
+		case err == nil, errors.Is(err, fs.ErrNotExist) && s.isDangling(dir):
 			return "", nil, pathError("stat", dir, ErrNotDirectory)
-		case errors.Is(err, fs.ErrNotExist) && !s.isDangling(dir), isNotDirectory(err):
-			missing = append([]string{filepath.Base(dir)}, missing...)
-		case errors.Is(err, fs.ErrNotExist):
-			return "", nil, pathError("stat", dir, ErrNotDirectory)
-		default:
+		case !errors.Is(err, fs.ErrNotExist) && !isNotDirectory(err), parent == dir:
 			return "", nil, err
 		}
 
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", nil, err
-		}
-
-		dir = parent
+		dir, missing = parent, append([]string{filepath.Base(dir)}, missing...)
 	}
 }
 
@@ -507,9 +503,6 @@ func (s store) checkWritable(path string) error {
 	}
 
 	_, _ = s.sweepParts(nearest, time.Time{})
-
-	unlock, _ := lockDirectory(nearest, false)
-	defer unlock()
 
 	// Only trying tells: permission bits say little about access lists, quotas
 	// and read-only mounts. The directory need not be the target's own, so the name
