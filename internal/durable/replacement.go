@@ -231,7 +231,7 @@ func (r *Replacement) Commit() error {
 		// Whatever is left is what Recover needs.
 		r.litter = nil
 
-		return pathError("commit", path, fmt.Errorf("%w: %w", ErrInterrupted, errors.Join(err, again)))
+		return pathError("commit", path, fmt.Errorf("%w: %w, and then %w", ErrInterrupted, err, again))
 	}
 
 	return nil
