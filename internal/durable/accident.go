@@ -44,7 +44,7 @@ func Restores(text io.Reader, sum string) (bool, error) {
 		}
 
 		if err != nil {
-			return false, err
+			return false, err //nolint:wrapcheck // The reader names what it reads.
 		}
 
 		// A CR may belong to no line ending.

@@ -147,8 +147,8 @@ func (s store) recover(t target) error {
 }
 
 // sweep removes temporary files of the target that a crash left, and returns ErrBusy
-// when another process is writing one. What others put
-// under such a name concerns nobody: it is never read, and new names are random.
+// when another process is writing one. What others put under such a name concerns
+// nobody: it is never read, and new names are random.
 func (s store) sweep(t target) error {
 	names, err := s.sys.List(t.dir)
 	if errors.Is(err, fs.ErrNotExist) {
