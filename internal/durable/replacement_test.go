@@ -152,6 +152,7 @@ func TestOrderOfStepsAfterFailure(t *testing.T) {
 
 	tidy := slices.Repeat([]string{"remove " + temp}, 4)
 	end := []string{"sync directory dir", "remove " + journal, "sync directory dir"}
+	last := durabletest.Step{Op: "rename", Name: "out.csv.sha256"}
 
 	for name, c := range map[string]struct {
 		failing durabletest.Step
@@ -160,7 +161,7 @@ func TestOrderOfStepsAfterFailure(t *testing.T) {
 		want    []string
 	}{
 		"the first":   {durabletest.Step{Op: "rename", Name: "out.csv"}, syscall.EIO, oldText, end[1:]},
-		"the last":    {durabletest.Step{Op: "rename", Name: "out.csv.sha256"}, nil, newText, append([]string{"rename out.csv.sha256"}, end...)},
+		"the last":    {last, nil, newText, append([]string{last.String()}, end...)},
 		"the journal": {durabletest.Step{Op: "remove", Name: journal}, nil, newText, end},
 	} {
 		t.Run(name, func(t *testing.T) {

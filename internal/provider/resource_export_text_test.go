@@ -14,7 +14,8 @@ import (
 func TestHalfOfAnExportIsExplained(t *testing.T) {
 	t.Parallel()
 
-	err := &fs.PathError{Op: "commit", Path: "a.csv", Err: fmt.Errorf("%w: %w", durable.ErrInterrupted, fs.ErrPermission)}
+	cause := fmt.Errorf("%w: %w", durable.ErrInterrupted, fs.ErrPermission)
+	err := &fs.PathError{Op: "commit", Path: "a.csv", Err: cause}
 
 	const want = `The export stopped half-way; the next run finishes it: permission denied.
 
