@@ -3,6 +3,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -65,10 +66,7 @@ func readObject(ctx context.Context, store durable.Store, o Object, sequence, li
 
 // restorable says that only the line endings differ from what the hash is of.
 func restorable(data []byte, sum string) string {
-	l := durable.NewLineEndings()
-	_, _ = l.Write(data) // Never fails.
-
-	if l.Restore(sum) {
+	if restored, _ := durable.Restores(bytes.NewReader(data), sum); restored {
 		return "; " + export.AfterRestoring
 	}
 
