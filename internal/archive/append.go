@@ -521,7 +521,7 @@ const orderMargin = time.Minute
 func (r *run) add(ctx context.Context, e auditlog.Entry) error {
 	day := e.Time.UTC().Truncate(24 * time.Hour)
 
-	if r.current != nil && (!r.current.day.Equal(day) || r.current.leaves.n >= segmentEntries || r.current.data.Len() >= segmentBytes) {
+	if r.current != nil && (!r.current.day.Equal(day) || r.current.leaves.N >= segmentEntries || r.current.data.Len() >= segmentBytes) {
 		if err := r.write(ctx, false); err != nil {
 			return err
 		}

@@ -304,7 +304,7 @@ func (a *Archive) askWitnesses(ctx context.Context) (lines []string, errs []erro
 		proving.Lock()
 		defer proving.Unlock()
 
-		return a.log.grown(size)
+		return tlog.ProveTree(a.log.N, size, a.log)
 	}}
 
 	for i, w := range a.o.Attesters.Witnesses {
@@ -510,15 +510,15 @@ func (v *verification) checkCosigned(ctx context.Context, p *point) error {
 	}
 
 	if len(data) == len(p.note) || !strings.HasPrefix(string(data), p.note) {
-		return &fault{FindingAltered, key, size, "it is not " + checkpointKeyOf(size) + " with further signatures"}
+		return &Problem{FindingAltered, key, size, "it is not " + checkpointKeyOf(size) + " with further signatures"}
 	}
 
 	if _, err := cosignaturesOn(string(data), v.o.Witnesses); err != nil {
-		return &fault{FindingSignature, key, size, "a signature on it cannot be read, or is not by the witness that it names"}
+		return &Problem{FindingSignature, key, size, "a signature on it cannot be read, or is not by the witness that it names"}
 	}
 
 	if p.note+strings.Join(cosignatureLines(p, string(data)), "") != string(data) {
-		return &fault{FindingAltered, key, size, "it has lines that are no cosignatures"}
+		return &Problem{FindingAltered, key, size, "it has lines that are no cosignatures"}
 	}
 
 	return nil
@@ -535,7 +535,7 @@ func (v *verification) checkStamp(ctx context.Context, p *point) (*Stamped, erro
 
 	stamp, err := witness.CheckStamp(data, []byte(p.note), v.o.TimestampRoots)
 	if err != nil {
-		return nil, &fault{FindingSignature, key, size, err.Error()}
+		return nil, &Problem{FindingSignature, key, size, err.Error()}
 	}
 
 	return &Stamped{Sequence: size, Time: stamp.Time, By: stamp.By}, nil

@@ -4,11 +4,11 @@ package archive
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
+	"reflect"
 	"slices"
 	"time"
 
@@ -38,8 +38,6 @@ type terms struct {
 // chain is an archive whose manifests have all been read and are those of its log.
 type chain struct {
 	point *point
-	tree  tree
-	// log is that of the point, nil in a verification.
 	log   *merkle
 	links []link
 	// head and last are of the last manifest, empty and nil where there is none.
@@ -50,8 +48,6 @@ type chain struct {
 	// gaps are what the archive holds nothing about, but for what lies before its
 	// start and after its end, in the order of the segments.
 	gaps []auditlog.Window
-	// known are the terms of the links.
-	known map[string]*terms
 }
 
 // readChain reads every manifest of the newest checkpoint and makes sure that they are
@@ -69,48 +65,76 @@ func readChain(ctx context.Context, points points) (*chain, error) {
 		return nil, ErrNone
 	}
 
-	c := newChain(last)
+	c := &chain{point: last, log: &merkle{Hash: last.Tree.Hash, store: points.store}}
 
-	err = c.read(ctx, points)
-	if err != nil && points.outgrown(ctx, last, err) {
-		return readChain(ctx, points)
-	}
-
-	return c, err
-}
-
-func newChain(p *point) *chain { return &chain{point: p, known: map[string]*terms{}} }
-
-// read adds the manifests of the checkpoint.
-func (c *chain) read(ctx context.Context, points points) error {
-	c.log = &merkle{Tree: c.point.Tree, store: points.store, hashes: &c.tree.hashes}
-
-	for bundle, err := range bundlesOf(ctx, points, c.point) {
-		if err != nil {
-			return err
+	for _, err := range c.walk(c.leaves(ctx, points)) {
+		if err != nil && points.outgrown(ctx, last, err) {
+			return readChain(ctx, points)
 		}
 
-		c.log.edge = bundle
+		if err != nil {
+			return nil, err
+		}
+	}
 
-		for _, text := range bundle {
-			c.tree.add(text)
+	return c, nil
+}
 
-			m, err := parseManifest(text, c.head.Sequence+1)
-			if err == nil {
+// walk reads the manifests that are the leaves of the log, in order, and yields each with what is wrong with it. Who
+// reads stops at the first that is not as it has to be. Who verifies goes on: what comes after one that does not fit is
+// still a part of the log, and so is what it names. Only the ones before it become links of the chain.
+func (c *chain) walk(leaves iter.Seq2[[]byte, error]) iter.Seq2[*Manifest, error] {
+	return func(yield func(*Manifest, error) bool) {
+		number := int64(0)
+
+		for text, err := range leaves {
+			number++
+
+			if err != nil {
+				yield(nil, err)
+
+				return
+			}
+
+			m, err := parseManifest(text, number)
+
+			switch {
+			case c.head.Sequence < number-1:
+				err = nil // It would have to follow one that does not fit.
+			case err == nil:
 				err = c.add(m, text)
 			}
 
-			if err != nil {
-				return err
+			if !yield(m, err) {
+				return
 			}
 		}
 	}
+}
 
-	if c.tree.n != c.point.Tree.N || c.tree.root() != c.point.Tree.Hash {
-		return fmt.Errorf("%w: its manifests are not those of %s", ErrBroken, checkpointKeyOf(c.point.Tree.N))
+// leaves yields the manifests in the bundles, and makes sure that they are those of the checkpoint.
+func (c *chain) leaves(ctx context.Context, points points) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for bundle, err := range bundlesOf(ctx, points, c.point) {
+			if err != nil {
+				yield(nil, err)
+
+				return
+			}
+
+			c.log.edge = bundle
+
+			for _, text := range bundle {
+				if err := c.log.add(text); !yield(text, err) {
+					return
+				}
+			}
+		}
+
+		if root, err := c.log.root(); err != nil || c.log.N != c.point.Tree.N || root != c.point.Tree.Hash {
+			yield(nil, fmt.Errorf("%w: its manifests are not those of %s", ErrBroken, checkpointKeyOf(c.point.Tree.N)))
+		}
 	}
-
-	return nil
 }
 
 // bundlesOf yields the manifests bundle by bundle. The last bundle can be missing after a
@@ -170,9 +194,9 @@ func (c *chain) add(m *Manifest, text []byte) error {
 		return fail(what)
 	}
 
-	terms, err := c.terms(m)
-	if err != nil {
-		return err
+	t := &terms{filters: m.Filters, redaction: m.Redaction}
+	if c.last != nil && reflect.DeepEqual(t, c.links[len(c.links)-1].terms) {
+		t = c.links[len(c.links)-1].terms
 	}
 
 	if m.Gap != nil {
@@ -180,24 +204,11 @@ func (c *chain) add(m *Manifest, text []byte) error {
 	}
 
 	// The last segments of a run can be of late entries, which cover less.
-	c.links = append(c.links, link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, terms})
+	c.links = append(c.links, link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, t})
 	c.source = c.source.Then(source)
 	c.last, c.head = m, Head{Sequence: m.Sequence, SHA256: sum(text)}
 
 	return nil
-}
-
-func (c *chain) terms(m *Manifest) (*terms, error) {
-	key, err := json.Marshal([]any{m.Filters, m.Redaction})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, manifestName(m.Sequence), err)
-	}
-
-	if c.known[string(key)] == nil {
-		c.known[string(key)] = &terms{filters: m.Filters, redaction: m.Redaction}
-	}
-
-	return c.known[string(key)], nil
 }
 
 // unknown returns the parts of the window that the archive holds nothing about, in
@@ -266,9 +277,14 @@ func (c *chain) within(w auditlog.Window) []*link {
 		}
 	}
 
-	slices.SortStableFunc(links, func(a, b *link) int { return a.segment.From.Compare(b.segment.From) })
+	sortLinks(links)
 
 	return links
+}
+
+// sortLinks puts segments into the order in which a sweep opens them.
+func sortLinks(links []*link) {
+	slices.SortStableFunc(links, func(a, b *link) int { return a.segment.From.Compare(b.segment.From) })
 }
 
 // termsOf returns what was in force when the window was archived.

@@ -177,12 +177,13 @@ func keyOf(k interface {
 
 // firstKey is the key that the first of some lines of signatures names.
 func firstKey(signatures string) (keyID, bool) {
-	line, _, _ := strings.Cut(strings.TrimPrefix(signatures, "— "), "\n")
+	line, _, _ := strings.Cut(signatures, "\n")
+	line, begins := strings.CutPrefix(line, "— ")
 	name, encoded, _ := strings.Cut(line, " ")
 	signature, err := base64.StdEncoding.DecodeString(encoded)
 
 	const hashLength = 4
-	if err != nil || len(signature) < hashLength {
+	if !begins || err != nil || len(signature) < hashLength {
 		return keyID{}, false
 	}
 
@@ -190,32 +191,29 @@ func firstKey(signatures string) (keyID, bool) {
 }
 
 // openPoint reads a checkpoint. Given verifiers, only one that one of them has signed is
-// accepted.
+// accepted. With an error it has nothing but its bytes.
 func openPoint(data []byte, verifiers []note.Verifier) (*point, error) {
-	body, signatures, signed := strings.Cut(string(data), "\n\n")
+	p := &point{note: string(data)}
+
+	body, signatures, signed := strings.Cut(p.note, "\n\n")
 	if signed {
 		body += "\n"
-	}
 
-	p := &point{note: string(data), signed: signed, signatures: strings.Count(signatures, "\n")}
-
-	if signed {
-		var ok bool
-		if p.key, ok = firstKey(signatures); !ok {
-			return nil, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
+		key, ok := firstKey(signatures)
+		if !ok {
+			return p, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
 		}
+
+		p.signed, p.key, p.signatures = true, key, strings.Count(signatures, "\n")
 	}
 
-	switch {
-	case len(verifiers) > 0:
+	if len(verifiers) > 0 {
 		n, err := note.Open(data, note.VerifierList(verifiers...))
 		if err != nil || len(n.Sigs) == 0 {
-			return nil, fmt.Errorf("%w: %s", ErrSignature, namesOf(verifiers))
+			return p, fmt.Errorf("%w: %s", ErrSignature, namesOf(verifiers))
 		}
 
 		body, p.by = n.Text, n.Sigs
-	case signed && !strings.HasPrefix(signatures, "— "):
-		return nil, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
 	}
 
 	var err error
@@ -261,42 +259,30 @@ type points struct {
 // unsigned reads them whoever has signed.
 func (r points) unsigned() points { return points{store: r.store} }
 
-// read returns a checkpoint. The error holds fs.ErrNotExist where there is none,
-// ErrSignature, or ErrBroken.
-func (r points) read(ctx context.Context, key string) (*point, error) {
-	data, err := r.store.Read(ctx, key, maxSmall)
-	if errors.Is(err, durable.ErrTooLarge) || errors.Is(err, durable.ErrNotRegular) {
-		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, key, err)
-	}
-
+// read returns a checkpoint. The error is ErrSignature, or a *Problem, which holds fs.ErrNotExist where there is none.
+// With it the bytes that are there are returned.
+func (r points) read(ctx context.Context, key string, sequence int64) (*point, error) {
+	data, err := readKey(ctx, r.store, key, sequence, maxSmall)
 	if err != nil {
 		return nil, err
 	}
 
 	p, err := openPoint(data, r.verifiers)
-
-	switch {
-	case errors.Is(err, ErrSignature):
-		return nil, err
-	case err != nil:
-		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, key, err)
-	default:
-		return p, nil
+	if err != nil && !errors.Is(err, ErrSignature) {
+		err = &Problem{FindingAltered, key, sequence, err.Error()}
 	}
+
+	return p, err
 }
 
 // at returns the checkpoint of a size.
 func (r points) at(ctx context.Context, size int64) (*point, error) {
-	p, err := r.read(ctx, checkpointKeyOf(size))
+	p, err := r.read(ctx, checkpointKeyOf(size), size)
 	if err == nil && p.Tree.N != size {
-		err = fmt.Errorf("%w: %s is the checkpoint of size %d", ErrBroken, checkpointKeyOf(size), p.Tree.N)
+		err = &Problem{FindingAltered, checkpointKeyOf(size), size, fmt.Sprintf("it is the checkpoint of size %d", p.Tree.N)}
 	}
 
-	if err != nil {
-		return nil, err
-	}
-
-	return p, nil
+	return p, err
 }
 
 // newest returns the last checkpoint that there is, and the copy of it, which may lag
@@ -369,7 +355,7 @@ func (r points) checkKeys(ctx context.Context, p *point) error {
 
 // find is newest, whoever has signed.
 func (r points) find(ctx context.Context) (last, copied *point, err error) {
-	copied, err = r.read(ctx, checkpointKey)
+	copied, err = r.read(ctx, checkpointKey, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		copied, err = nil, nil
 	}
@@ -506,7 +492,7 @@ func (r points) publishCopy(ctx context.Context, p *point, cosigned string) erro
 
 	for {
 		// It can be by a key of before.
-		there, err := r.unsigned().read(ctx, checkpointKey)
+		there, err := r.unsigned().read(ctx, checkpointKey, 0)
 
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

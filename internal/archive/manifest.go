@@ -239,7 +239,7 @@ func supplementKey(sequence int64, data []byte) string {
 func manifestName(sequence int64) string { return fmt.Sprintf("manifest %d", sequence) }
 
 func manifestFault(text []byte, sequence int64, what string) error {
-	return &fault{FindingAltered, manifestKey(sequence, text), sequence, manifestName(sequence) + " " + what}
+	return &Problem{FindingAltered, manifestKey(sequence, text), sequence, manifestName(sequence) + " " + what}
 }
 
 // parseManifest reads the manifest of a number, 0 for any. What later versions add is

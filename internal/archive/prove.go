@@ -104,7 +104,7 @@ func Prove(ctx context.Context, store durable.Store, verifiers []note.Verifier, 
 		return nil, err
 	}
 
-	path, err := tlog.ProveRecord(c.log.N, m.Sequence-1, c.log.hashes)
+	path, err := tlog.ProveRecord(c.log.N, m.Sequence-1, c.log)
 	if err != nil {
 		return nil, fmt.Errorf("prove manifest %d: %w", m.Sequence, err)
 	}
@@ -146,7 +146,7 @@ func include(ctx context.Context, store durable.Store, manifest []byte, number i
 			}
 
 			found = &inclusion{
-				Entry: string(line), Salt: hex.EncodeToString(entrySalt(s.Secret, l.n)), Index: l.n, Manifest: string(manifest),
+				Entry: string(line), Salt: hex.EncodeToString(entrySalt(s.Secret, l.N)), Index: l.N, Manifest: string(manifest),
 			}
 		}
 
@@ -163,7 +163,7 @@ func include(ctx context.Context, store durable.Store, manifest []byte, number i
 		return nil, err
 	}
 
-	path, err := tlog.ProveRecord(l.n, found.Index, &l.hashes)
+	path, err := tlog.ProveRecord(l.N, found.Index, l)
 	if err != nil {
 		return nil, fmt.Errorf("prove an entry: %w", err)
 	}
