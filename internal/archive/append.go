@@ -248,7 +248,7 @@ type run struct {
 // begin finds the place in the log to go on from.
 func (a *Archive) begin(ctx context.Context) (*run, error) {
 	now := a.o.Clock().UTC()
-	r := &run{a: a, query: a.o.Filters, begunAfter: a.size(), known: map[string]bool{}, resumedBy: ResumedFromStart}
+	r := &run{a: a, query: a.o.Filters, begunAfter: a.log.N, known: map[string]bool{}, resumedBy: ResumedFromStart}
 	r.query.Window = auditlog.Window{Start: a.o.Start.UTC(), End: now.Add(-a.o.SettleDelay).Truncate(time.Microsecond)}
 	r.query.SettleDelay = a.o.SettleDelay
 
@@ -323,7 +323,7 @@ func (r *run) checkGap(now time.Time) error {
 	}
 
 	// What comes before the first manifest cannot be asked about, and 0 accepts nothing.
-	if after := r.a.size(); r.a.o.AcceptGapAfter != after || after == 0 {
+	if after := r.a.log.N; r.a.o.AcceptGapAfter != after || after == 0 {
 		return &GapError{After: after, CoveredUntil: r.covered, Oldest: oldest}
 	}
 
@@ -643,7 +643,7 @@ func (r *run) draft(ctx context.Context, last bool) (*draft, error) {
 	a := r.a
 
 	m := &Manifest{
-		Version: manifestVersion, Sequence: a.size() + 1, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.Head().SHA256,
+		Version: manifestVersion, Sequence: a.log.N + 1, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.Head().SHA256,
 		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()),
 		CoveredUntil: r.target(), ReadUntil: r.c.Window.End, OpenGaps: gapsOf(r.open), ResumedBy: r.resumedBy, Gap: r.gap,
 		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, Filters: a.filters(), Redaction: a.o.Redactor.Statement(),

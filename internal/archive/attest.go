@@ -5,7 +5,6 @@ package archive
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -93,27 +92,24 @@ func (a *Archive) attestAtLast(ctx context.Context) ([]string, error) {
 			return nil, nil
 		}
 
-		return nil, together(a.unattested)
+		return nil, a.unattested
 	}
 
-	texts := make([]string, 0, len(a.unattested))
-	for _, err := range a.unattested {
-		texts = append(texts, err.Error())
-	}
-
-	return texts, nil
+	return a.unattested.texts(), nil
 }
 
 // together are errors in one line.
 type together []error
 
-func (t together) Error() string {
+func (t together) Error() string { return strings.Join(t.texts(), "; ") }
+
+func (t together) texts() []string {
 	texts := make([]string, 0, len(t))
 	for _, err := range t {
 		texts = append(texts, err.Error())
 	}
 
-	return strings.Join(texts, "; ")
+	return texts
 }
 
 // Unwrap returns the errors.
@@ -275,20 +271,9 @@ func cosignatureBy(line string) (keyID, bool) {
 		mldsa44Line = hashSize + timeSize + mldsa44Size
 	)
 
-	// Of which text it is does not matter.
-	unverified := (*note.UnverifiedNoteError)(nil)
-	if _, err := note.Open([]byte("\n\n"+line), nil); !errors.As(err, &unverified) || len(unverified.Note.UnverifiedSigs) != 1 {
-		return keyID{}, false
-	}
+	by, data, ok := signatureOf(line)
 
-	s := unverified.Note.UnverifiedSigs[0]
-
-	data, err := base64.StdEncoding.DecodeString(s.Base64)
-	if err != nil || len(data) != ed25519Line && len(data) != mldsa44Line {
-		return keyID{}, false
-	}
-
-	return keyID{s.Name, s.Hash}, true
+	return by, ok && (len(data) == ed25519Line || len(data) == mldsa44Line)
 }
 
 // askWitnesses asks all of them at the same time. The lines are in their order.
@@ -352,12 +337,8 @@ func (a *Archive) stamp(ctx context.Context) error {
 // isStamped says that there is a time stamp of the newest checkpoint by whom the authority's
 // roots vouch for.
 func (a *Archive) isStamped(ctx context.Context) (bool, error) {
-	there, err := a.o.Store.Read(ctx, timestampKey(a.point.Tree.N), maxSmall)
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge):
-		return false, nil
-	case err != nil:
+	there, err := readIfUsable(ctx, a.o.Store, timestampKey(a.point.Tree.N), maxSmall)
+	if err != nil {
 		return false, err
 	}
 
@@ -383,18 +364,12 @@ func readCosigned(ctx context.Context, store durable.Store, p *point) (string, e
 
 // readBelow returns a checkpoint with whatever lies below it, "" where there is nothing of it.
 func readBelow(ctx context.Context, store durable.Store, p *point) (string, error) {
-	data, err := store.Read(ctx, cosignedKey(p.Tree.N), maxSmall)
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge), errors.Is(err, durable.ErrNotRegular):
-		return "", nil
-	case err != nil:
-		return "", err
-	case !strings.HasPrefix(string(data), p.note):
-		return "", nil // Verify says that it is no cosigned checkpoint.
-	default:
-		return string(data), nil
+	data, err := readIfUsable(ctx, store, cosignedKey(p.Tree.N), maxSmall)
+	if !strings.HasPrefix(string(data), p.note) {
+		return "", err // Verify says that it is no cosigned checkpoint.
 	}
+
+	return string(data), err
 }
 
 // cosignatureLines are those lines below a checkpoint that have the form of cosignatures.

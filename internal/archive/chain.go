@@ -152,7 +152,7 @@ func bundlesOf(ctx context.Context, points points, p *point) iter.Seq2[[][]byte,
 		}
 
 		if i < bundles-1 {
-			return nil, fmt.Errorf("%w: %s is missing", ErrBroken, bundleKey(n, width))
+			return nil, orMissing(bundleKey(n, width), err)
 		}
 
 		log, _, err := openLog(ctx, points, p)

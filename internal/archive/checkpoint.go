@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -175,19 +174,18 @@ func keyOf(k interface {
 	return keyID{k.Name(), k.KeyHash()}
 }
 
-// firstKey is the key that the first of some lines of signatures names.
-func firstKey(signatures string) (keyID, bool) {
-	line, _, _ := strings.Cut(signatures, "\n")
-	line, begins := strings.CutPrefix(line, "— ")
-	name, encoded, _ := strings.Cut(line, " ")
-	signature, err := base64.StdEncoding.DecodeString(encoded)
-
-	const hashLength = 4
-	if !begins || err != nil || len(signature) < hashLength {
-		return keyID{}, false
+// signatureOf reads a line of signatures: whose it claims to be, and its bytes, which begin with the hash of the key.
+func signatureOf(line string) (by keyID, data []byte, ok bool) {
+	// Of which text it is does not matter.
+	unverified := (*note.UnverifiedNoteError)(nil)
+	if _, err := note.Open([]byte("\n\n"+line), nil); !errors.As(err, &unverified) || len(unverified.Note.UnverifiedSigs) != 1 {
+		return keyID{}, nil, false
 	}
 
-	return keyID{name, binary.BigEndian.Uint32(signature)}, true
+	s := unverified.Note.UnverifiedSigs[0]
+	data, err := base64.StdEncoding.DecodeString(s.Base64)
+
+	return keyID{s.Name, s.Hash}, data, err == nil
 }
 
 // openPoint reads a checkpoint. Given verifiers, only one that one of them has signed is
@@ -199,7 +197,9 @@ func openPoint(data []byte, verifiers []note.Verifier) (*point, error) {
 	if signed {
 		body += "\n"
 
-		key, ok := firstKey(signatures)
+		first, _, _ := strings.Cut(signatures, "\n")
+
+		key, _, ok := signatureOf(first + "\n")
 		if !ok {
 			return p, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
 		}
@@ -338,12 +338,8 @@ func (r points) checkKeys(ctx context.Context, p *point) error {
 	}
 
 	before, err := r.unsigned().at(ctx, p.Tree.N-1)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s is missing", ErrBroken, checkpointKeyOf(p.Tree.N-1))
-	}
-
 	if err != nil {
-		return err
+		return orMissing(checkpointKeyOf(p.Tree.N-1), err)
 	}
 
 	if !p.follows(before) {

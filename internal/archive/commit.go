@@ -34,11 +34,11 @@ func (a *Archive) found(ctx context.Context, covered auditlog.Window) error {
 		return err
 	}
 
-	if err := durable.Insist(ctx, a.o.Store, ReadmeKey, []byte(readme)); err != nil {
+	if err := durable.Insist(ctx, a.o.Store, readmeKey, []byte(readme)); err != nil {
 		return err
 	}
 
-	if err := a.insistOnLock(ctx, ReadmeKey); err != nil {
+	if err := a.insistOnLock(ctx, readmeKey); err != nil {
 		return err
 	}
 
@@ -213,7 +213,7 @@ func (a *Archive) insistOnLock(ctx context.Context, key string) error {
 // tidy completes what follows from the newest checkpoint, and removes what runs have
 // left that lost, or crashed before they committed.
 func (a *Archive) tidy(ctx context.Context) error {
-	if a.log == nil {
+	if a.point == nil {
 		return nil
 	}
 
@@ -268,24 +268,8 @@ func (a *Archive) dropLost(ctx context.Context) error {
 		return nil
 	}
 
-	leaf, err := a.log.leaf(ctx, d.manifest.Sequence)
-	if err != nil {
+	if err := a.dropForeign(ctx, d.manifest.Sequence, d.manifest.keys(d.text)); err != nil {
 		return err
-	}
-
-	committed, err := parseManifest(leaf, d.manifest.Sequence)
-	if err != nil {
-		return err
-	}
-
-	for _, key := range d.manifest.keys(d.text) {
-		if slices.Contains(committed.keys(leaf), key) {
-			continue
-		}
-
-		if err := a.o.Store.Delete(ctx, key); err != nil {
-			return err
-		}
 	}
 
 	a.lost = nil
@@ -329,10 +313,9 @@ func (a *Archive) lastDays() ([]string, error) {
 
 	var days []string
 
-	for i := len(a.log.edge) - 1; i >= 0 && len(days) < most; i-- {
-		m, err := parseManifest(a.log.edge[i], a.log.N-int64(len(a.log.edge)-1-i))
-		if err != nil {
-			return nil, err
+	for m, err := range a.log.newest() {
+		if err != nil || len(days) == most {
+			return days, err
 		}
 
 		if m.Segment == nil {
@@ -367,13 +350,50 @@ func (a *Archive) dropLeftoversIn(ctx context.Context, prefix string) error {
 			continue
 		}
 
-		m, err := a.manifestAt(ctx, number)
-		if err != nil {
+		if err := a.dropForeign(ctx, number, keys[number]); err != nil {
 			return err
 		}
+	}
 
-		for _, key := range keys[number] {
-			if err := a.dropLeftover(ctx, key, m); err != nil {
+	return nil
+}
+
+// dropForeign removes those of some objects of a number that the manifest of that number does not lead to, and the
+// segments that manifests among them name.
+func (a *Archive) dropForeign(ctx context.Context, number int64, keys []string) error {
+	leaf, err := a.log.leaf(ctx, number)
+	if err != nil {
+		return err
+	}
+
+	committed, err := parseManifest(leaf, number)
+	if err != nil {
+		return err
+	}
+
+	kept := committed.keys(leaf)
+
+	for _, key := range keys {
+		if slices.Contains(kept, key) {
+			continue
+		}
+
+		foreign := []string{key}
+
+		if strings.HasPrefix(key, manifestsPrefix) {
+			segment, err := a.segmentNamed(ctx, key, number)
+			if err != nil {
+				return err
+			}
+
+			// A segment of the same bytes is that of the log.
+			if segment != "" && !slices.Contains(kept, segment) {
+				foreign = []string{segment, key}
+			}
+		}
+
+		for _, key := range foreign {
+			if err := a.o.Store.Delete(ctx, key); err != nil {
 				return err
 			}
 		}
@@ -382,53 +402,20 @@ func (a *Archive) dropLeftoversIn(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// dropLeftover removes an object of a number unless the manifest of that number leads to
-// it.
-func (a *Archive) dropLeftover(ctx context.Context, key string, committed *Manifest) error {
-	if key == committed.Supplement.Key || committed.Segment != nil && key == committed.Segment.Key {
-		return nil
+// segmentNamed returns the key of the segment that a manifest names which is not of the log, "" where it names none that
+// a run could have written.
+func (a *Archive) segmentNamed(ctx context.Context, key string, number int64) (string, error) {
+	data, err := readIfUsable(ctx, a.o.Store, key, maxManifest)
+	if err != nil {
+		return "", err
 	}
 
-	if strings.HasPrefix(key, manifestsPrefix) {
-		data, err := a.log.leaf(ctx, committed.Sequence)
-		if err != nil {
-			return err
-		}
-
-		if key == manifestKey(committed.Sequence, data) {
-			return nil
-		}
-
-		if err := a.dropNamed(ctx, key, committed); err != nil {
-			return err
-		}
+	m, err := parseManifest(data, number)
+	if err != nil || m.Segment == nil || !isSegmentOf(m.Segment.Key, number) || durable.CheckKey(m.Segment.Key) != nil {
+		return "", nil //nolint:nilerr // It is none of a run.
 	}
 
-	return a.o.Store.Delete(ctx, key)
-}
-
-// dropNamed removes the segment that a manifest names which is not of the log. A
-// segment of the same bytes is that of the log.
-func (a *Archive) dropNamed(ctx context.Context, key string, committed *Manifest) error {
-	data, err := a.o.Store.Read(ctx, key, maxManifest)
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge):
-		return nil
-	case err != nil:
-		return err
-	}
-
-	m, err := parseManifest(data, committed.Sequence)
-	if err != nil || m.Segment == nil || !isSegmentOf(m.Segment.Key, committed.Sequence) || durable.CheckKey(m.Segment.Key) != nil {
-		return nil //nolint:nilerr // It names nothing that a run could have written.
-	}
-
-	if committed.Segment != nil && committed.Segment.Key == m.Segment.Key {
-		return nil
-	}
-
-	return a.o.Store.Delete(ctx, m.Segment.Key)
+	return m.Segment.Key, nil
 }
 
 // numberOf reads the number off the last part of a key.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
 	"strings"
 
@@ -158,22 +159,29 @@ func (l *merkle) leaf(ctx context.Context, sequence int64) ([]byte, error) {
 
 	if l.olderEdge == nil || l.olderBundle != n {
 		manifests, err := readBundle(ctx, l.store, n, bundleWidth)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: %s is missing", ErrBroken, bundleKey(n, bundleWidth))
-		}
-
 		if err == nil {
 			err = l.checkLeaves(n*bundleWidth, manifests)
 		}
 
 		if err != nil {
-			return nil, err
+			return nil, orMissing(bundleKey(n, bundleWidth), err)
 		}
 
 		l.olderEdge, l.olderBundle = manifests, n
 	}
 
 	return l.olderEdge[at], nil
+}
+
+// newest yields the manifests of the last bundle, the newest first.
+func (l *merkle) newest() iter.Seq2[*Manifest, error] {
+	return func(yield func(*Manifest, error) bool) {
+		for i, text := range slices.Backward(l.edge) {
+			if !yield(parseManifest(text, l.N-int64(len(l.edge)-1-i))) {
+				return
+			}
+		}
+	}
 }
 
 // brokenTiles passes on what the store reported, and says of anything else that the

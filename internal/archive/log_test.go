@@ -183,8 +183,8 @@ func TestSevenYearsAreOpenedWithFewRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if a.size() != n || s.reads > 10 {
-		t.Errorf("%d manifests with %d requests", a.size(), s.reads)
+	if a.log.N != n || s.reads > 10 {
+		t.Errorf("%d manifests with %d requests", a.log.N, s.reads)
 	}
 
 	t.Logf("the end is read with %d requests", s.reads)

@@ -265,7 +265,7 @@ func (m *Manifest) wrong() string {
 	s := m.Segment
 
 	switch {
-	case slices.ContainsFunc(m.Files, func(o Object) bool { return o.Key != ReadmeKey && o.Key != durable.AttributesKey }):
+	case slices.ContainsFunc(m.Files, func(o Object) bool { return o.Key != readmeKey && o.Key != durable.AttributesKey }):
 		return "names a file beside the log that no archive has"
 	case !strings.HasPrefix(m.Supplement.Key, supplementsPrefix+numbered(m.Sequence)):
 		return "names a supplement that is not its own"

@@ -75,6 +75,15 @@ func readKey(ctx context.Context, store durable.Store, key string, sequence, lim
 	}
 }
 
+// orMissing says of an object that has to be there that it is not.
+func orMissing(key string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s is missing", ErrBroken, key)
+	}
+
+	return err
+}
+
 // readObject returns an object that is what the manifest of a number says.
 func readObject(ctx context.Context, store durable.Store, o Object, sequence, limit int64) ([]byte, error) {
 	return readSame(ctx, store, o, sequence, limit, "what "+manifestName(sequence)+" says")

@@ -584,41 +584,34 @@ func (v *verification) follows(leaf []byte, number int64) bool {
 	return err == nil && m.Previous == previous
 }
 
-// checkTiles holds everything below tile/ against what follows from the manifests.
+// checkTiles holds the tiles and bundles that the log has had at any size against what follows from the manifests. The
+// full ones have to be there, and the partial ones of the newest size.
 func (v *verification) checkTiles() error {
 	n := int64(len(v.leaves))
 
-	for _, t := range tlog.NewTiles(tileHeight, 0, n) {
-		if n < v.size() && t.W < bundleWidth {
-			continue // Nobody can tell what is in the one that the log has.
-		}
+	for size := int64(1); size <= n; size++ {
+		for _, t := range tlog.NewTiles(tileHeight, size-1, size) {
+			// Where manifests are missing nobody can tell what is in the partial ones of the newest size.
+			width := n >> (tileHeight * t.L)
+			needed := t.W == bundleWidth || n == v.size() && t.N*bundleWidth+int64(t.W) == width
 
-		// Those that come with the last manifest may still come.
-		finding := FindingMissing
-		if slices.Contains(tlog.NewTiles(tileHeight, n-1, n), t) {
-			finding = FindingUnfinished
-		}
-
-		keys := []string{tileKey(t)}
-		if t.L == 0 {
-			keys = append(keys, bundleKey(t.N, t.W))
-		}
-
-		for _, key := range keys {
-			if !v.there(key) {
-				v.found(finding, key, n, "it is not there, and follows from the manifests")
+			keys := []string{tileKey(t)}
+			if t.L == 0 {
+				keys = append(keys, bundleKey(t.N, t.W))
 			}
-		}
-	}
 
-	for _, key := range slices.Sorted(maps.Keys(v.objects)) {
-		t, err := tileOf(key)
-		if err != nil || t.N*bundleWidth+int64(t.W) > n>>(tileHeight*max(t.L, 0)) {
-			continue // It is none of the log's.
-		}
-
-		if err := v.checkTile(key, t); err != nil {
-			return err
+			for i, key := range keys {
+				switch {
+				case v.there(key):
+					if err := v.checkTile(key, t, i > 0); err != nil {
+						return err
+					}
+				case needed && size == n: // Those that come with the last manifest may still come.
+					v.found(FindingUnfinished, key, n, "it is not there, and follows from the manifests")
+				case needed:
+					v.found(FindingMissing, key, n, "it is not there, and follows from the manifests")
+				}
+			}
 		}
 	}
 
@@ -631,7 +624,7 @@ func (v *verification) there(key string) bool {
 	return ok
 }
 
-func (v *verification) checkTile(key string, t tlog.Tile) error {
+func (v *verification) checkTile(key string, t tlog.Tile, isBundle bool) error {
 	v.named[key] = true
 
 	if slices.ContainsFunc(v.report.Problems, func(p Problem) bool { return p.Key == key }) {
@@ -639,7 +632,7 @@ func (v *verification) checkTile(key string, t tlog.Tile) error {
 	}
 
 	var want []byte
-	if t.L < 0 {
+	if isBundle {
 		want = encodeBundle(v.leaves[t.N*bundleWidth : t.N*bundleWidth+int64(t.W)])
 	} else {
 		var err error
@@ -651,28 +644,6 @@ func (v *verification) checkTile(key string, t tlog.Tile) error {
 	_, err := readSame(v.ctx, v.store, objectOf(key, want), 0, maxBundle, "what follows from the manifests")
 
 	return v.note(err)
-}
-
-// topLevel is the highest level of tiles that a log of so many manifests has.
-const topLevel = 3
-
-// tileOf reads the key of a tile, or of a bundle, whose level is -1.
-func tileOf(key string) (tlog.Tile, error) {
-	rest, ok := strings.CutPrefix(key, "tile/")
-	if !ok {
-		return tlog.Tile{}, errors.New("not a tile")
-	}
-
-	if entries, ok := strings.CutPrefix(rest, "entries/"); ok {
-		rest = "data/" + entries
-	}
-
-	t, err := tlog.ParseTilePath(fmt.Sprintf("tile/%d/%s", tileHeight, rest))
-	if err != nil || t.L > topLevel || t.N > maxSequence/bundleWidth || tileKey(t) != key && bundleKey(t.N, t.W) != key {
-		return tlog.Tile{}, errors.New("not a tile")
-	}
-
-	return t, nil
 }
 
 // checkManifests reads the file of every manifest, and its supplement.
@@ -871,19 +842,17 @@ func (v *verification) checkKnown() {
 }
 
 func (v *verification) checkSince(known *Checkpoint) {
-	n := int64(len(v.leaves))
+	finding, err := contradiction(*known, v.checkpoints[0], v.last, &v.chain.log.tree)
 
 	switch {
-	case known.Origin != v.last.Origin:
+	case finding == FindingForeign:
 		v.found(FindingForked, checkpointKey, 0, "it is the archive "+v.last.Origin+", and "+known.Origin+" is remembered")
-	case known.Tree.N > v.last.Tree.N:
-		v.found(FindingTruncated, checkpointKey, known.Tree.N, fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Tree.N))
-	case known.Tree.N == 0 && v.checkpoints[0] != nil && v.checkpoints[0].Checkpoint != *known:
-		v.found(FindingForked, checkpointKeyOf(0), 0, "it is another beginning than the one that is remembered")
-	case known.Tree.N > 0 && known.Tree.N <= n:
-		if root, err := v.chain.log.rootAt(known.Tree.N); err != nil || root != known.Tree.Hash {
-			v.found(FindingForked, checkpointKeyOf(known.Tree.N), known.Tree.N, "the log is not a continuation of the one that is remembered")
-		}
+	case finding == FindingTruncated:
+		v.found(finding, checkpointKey, known.Tree.N, fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Tree.N))
+	case finding == FindingForked && known.Tree.N == 0:
+		v.found(finding, checkpointKeyOf(0), 0, "it is another beginning than the one that is remembered")
+	case finding == FindingForked, err != nil:
+		v.found(FindingForked, checkpointKeyOf(known.Tree.N), known.Tree.N, "the log is not a continuation of the one that is remembered")
 	}
 }
 
