@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -64,12 +63,12 @@ func (a *Archive) writeBesides(ctx context.Context) (map[string]string, error) {
 	}
 
 	// In a bucket it is of no use, but no harm.
-	there, err := a.o.Store.Read(ctx, durable.AttributesKey, maxSmall)
-	if err == nil && string(there) == durable.AttributesText {
+	there, err := readIfUsable(ctx, a.o.Store, durable.AttributesKey, maxSmall)
+	if string(there) == durable.AttributesText {
 		files[durable.AttributesKey] = durable.AttributesText
 	}
 
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, durable.ErrTooLarge) {
+	if err != nil {
 		return nil, err
 	}
 
@@ -139,19 +138,9 @@ func (a *Archive) commit(ctx context.Context, d *draft) (err error) {
 		return err
 	}
 
-	objects := []struct {
-		key  string
-		data []byte
-	}{{manifestKey(m.Sequence, d.text), d.text}, {m.Supplement.Key, d.supplement}}
-	if m.Segment != nil {
-		objects = append(objects, struct {
-			key  string
-			data []byte
-		}{m.Segment.Key, d.segment})
-	}
-
-	for _, o := range objects {
-		if err := createSame(ctx, a.o.Store, o.key, o.data); err != nil {
+	data := [][]byte{d.text, d.supplement, d.segment}
+	for i, key := range m.keys(d.text) {
+		if err := createSame(ctx, a.o.Store, key, data[i]); err != nil {
 			return err
 		}
 	}

@@ -3,10 +3,12 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
@@ -34,6 +36,8 @@ func (f Finding) isOfMemory() bool { return f == FindingTruncated || f == Findin
 
 // Problem is one thing wrong with an archive. Whoever reads or continues the archive fails with it as an ErrBroken;
 // Verify reports it and goes on. So both hold objects against the same rules.
+//
+//nolint:errname // It is what a report lists, and only in a reader an error.
 type Problem struct {
 	Finding Finding `json:"finding"`
 	Key     string  `json:"key"`
@@ -59,7 +63,20 @@ func (p *Problem) Error() string {
 func (p *Problem) Unwrap() error { return ErrBroken }
 
 // Is says that an object that is missing does not exist.
-func (p *Problem) Is(target error) bool { return target == fs.ErrNotExist && p.Finding == FindingMissing }
+func (p *Problem) Is(target error) bool {
+	return target == fs.ErrNotExist && p.Finding == FindingMissing
+}
+
+// order is what problems are sorted by. What contradicts what is remembered comes first, since all else can be its
+// consequence; then what is of a number.
+func (p *Problem) order() []int64 {
+	ofMemory := int64(1)
+	if p.Finding.isOfMemory() {
+		ofMemory = 0
+	}
+
+	return []int64{ofMemory, cmp.Or(p.Sequence, math.MaxInt64)}
+}
 
 // readKey returns an object that the log leads to.
 func readKey(ctx context.Context, store durable.Store, key string, sequence, limit int64) ([]byte, error) {

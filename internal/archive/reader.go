@@ -299,15 +299,7 @@ func sweep(links []*link, segments iter.Seq2[[]auditlog.Entry, error]) iter.Seq2
 			}
 
 			e := first.entries[0]
-			first.copied = last.ID == e.ID && last.Time.Equal(e.Time)
-
-			var err error
-			if first.copied && !first.differs && content(&last) != content(&e) {
-				first.differs = true
-				err = &Problem{FindingAltered, first.link.segment.Key, first.link.sequence, "it holds an entry that differs from the one of the same id"}
-			}
-
-			if !yield(first, err) {
+			if !yield(first, first.compare(&last)) {
 				return
 			}
 
@@ -326,6 +318,20 @@ type opened struct {
 	entries []auditlog.Entry
 	// copied says that an entry of the id and time of the first was swept already, and differs that any was another one.
 	copied, differs bool
+}
+
+// compare finds out whether the next entry is a copy of the one before it in the sweep, which has to say the same.
+func (o *opened) compare(last *auditlog.Entry) error {
+	e := &o.entries[0]
+	o.copied = last.ID == e.ID && last.Time.Equal(e.Time)
+
+	if !o.copied || o.differs || content(last) == content(e) {
+		return nil
+	}
+
+	o.differs = true
+
+	return &Problem{FindingAltered, o.link.segment.Key, o.link.sequence, "it holds an entry that differs from the one of the same id"}
 }
 
 // before is the order of segments by each one's next entry. Of two copies the one that was

@@ -203,24 +203,7 @@ func (v *verification) run() (*Report, error) {
 	v.checkForeign()
 	v.summarise()
 
-	slices.SortStableFunc(v.report.Problems, func(a, b Problem) int {
-		switch {
-		case a.Finding.isOfMemory() != b.Finding.isOfMemory():
-			// What contradicts what is remembered comes first: all else can be its consequence.
-			if a.Finding.isOfMemory() {
-				return -1
-			}
-
-			return 1
-		case a.Sequence == b.Sequence:
-			return 0
-		case a.Sequence == 0 || (b.Sequence != 0 && a.Sequence > b.Sequence):
-			return 1
-		default:
-			return -1
-		}
-	})
-
+	slices.SortStableFunc(v.report.Problems, func(a, b Problem) int { return slices.Compare(a.order(), b.order()) })
 	v.report.Valid = len(v.report.Problems) == 0
 
 	return v.report, nil
@@ -536,11 +519,8 @@ func (v *verification) leaf(number int64, bundled []byte, files []string) ([]byt
 	}
 
 	for _, key := range files {
-		data, err := readKey(v.ctx, v.store, key, number, maxManifest)
-		if errors.Is(err, ErrBroken) {
-			continue // It is reported where files are.
-		}
-
+		// What is wrong with one is reported where files are.
+		data, err := readIfUsable(v.ctx, v.store, key, maxManifest)
 		if err != nil {
 			return nil, err
 		}
