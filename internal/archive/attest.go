@@ -182,31 +182,38 @@ func (a *Archive) cosign(ctx context.Context) error {
 
 // keepCosigned adds lines to those of a cosigned checkpoint and returns how many of the
 // witnesses asked have cosigned it. Once these are enough it is kept and published. Other
-// runs may ask other witnesses, so that what these have said stays.
+// runs may ask other witnesses, so that what these have said stays, also if they say it at
+// the same time: what was written is read again until it is what was written.
 func (a *Archive) keepCosigned(ctx context.Context, lines []string) (int, error) {
+	const tries = 10
+
 	o := a.o.Attesters
 
-	there, err := readBelow(ctx, a.o.Store, a.point)
-	if err != nil {
-		return 0, err
+	for try := 0; ; try++ {
+		there, err := readBelow(ctx, a.o.Store, a.point)
+		if err != nil {
+			return 0, err
+		}
+
+		// Of two by the same witness that both hold, the first is kept.
+		lines = a.trusted(slices.Concat(cosignatureLines(a.point, there), lines))
+		text := a.point.note + strings.Join(lines, "")
+
+		cosignatures, err := cosignaturesOn(text, o.keys())
+		if err != nil || len(cosignatures) < max(o.Quorum, 1) {
+			return len(cosignatures), err
+		}
+
+		a.cosigned = text
+
+		if text == there || try == tries {
+			return len(cosignatures), nil
+		}
+
+		if err := a.o.Store.Replace(ctx, cosignedKey(a.log.N), []byte(text)); err != nil {
+			return len(cosignatures), err
+		}
 	}
-
-	// Of two by the same witness that both hold, the first is kept.
-	lines = slices.Concat(cosignatureLines(a.point, there), lines)
-	text := a.point.note + strings.Join(a.trusted(lines), "")
-
-	cosignatures, err := cosignaturesOn(text, o.keys())
-	if err != nil || len(cosignatures) < max(o.Quorum, 1) {
-		return len(cosignatures), err
-	}
-
-	a.cosigned = text
-
-	if text == there {
-		return len(cosignatures), nil
-	}
-
-	return len(cosignatures), a.o.Store.Replace(ctx, cosignedKey(a.log.N), []byte(text))
 }
 
 // trusted returns the lines that may stand below a checkpoint: those by witnesses whose keys
@@ -385,6 +392,11 @@ func cosignatureLines(p *point, text string) []string {
 	return lines
 }
 
+// isCosigned says that a text is a checkpoint and below it nothing but lines that have the form of cosignatures.
+func (p *point) isCosigned(text string) bool {
+	return p.note+strings.Join(cosignatureLines(p, text), "") == text
+}
+
 // Cosignature says who has cosigned a checkpoint, and when by its own clock.
 type Cosignature struct {
 	Name string    `json:"name"`
@@ -492,7 +504,7 @@ func (v *verification) checkCosigned(ctx context.Context, p *point) error {
 		return &Problem{FindingSignature, key, size, "a signature on it cannot be read, or is not by the witness that it names"}
 	}
 
-	if p.note+strings.Join(cosignatureLines(p, string(data)), "") != string(data) {
+	if !p.isCosigned(string(data)) {
 		return &Problem{FindingAltered, key, size, "it has lines that are no cosignatures"}
 	}
 
