@@ -174,6 +174,9 @@ func keyOf(k interface {
 	return keyID{k.Name(), k.KeyHash()}
 }
 
+// String is how the text of a public key begins. Several keys can have the same name.
+func (k keyID) String() string { return fmt.Sprintf("%s+%08x", k.name, k.hash) }
+
 // signatureOf reads a line of signatures: whose it claims to be, and its bytes, which begin with the hash of the key.
 func signatureOf(line string) (by keyID, data []byte, ok bool) {
 	// Of which text it is does not matter.
@@ -225,7 +228,7 @@ func openPoint(data []byte, verifiers []note.Verifier) (*point, error) {
 func namesOf(verifiers []note.Verifier) string {
 	names := make([]string, 0, len(verifiers))
 	for _, v := range verifiers {
-		names = append(names, v.Name())
+		names = append(names, keyOf(v).String())
 	}
 
 	return strings.Join(names, ", ")
@@ -331,7 +334,7 @@ func (r points) isEmpty(ctx context.Context) bool {
 // that can be one of several, that the one before has handed over to it.
 func (r points) checkKeys(ctx context.Context, p *point) error {
 	if !p.isSignedBy(p.key) {
-		return fmt.Errorf("%w: %s; its first signature is by %s", ErrSignature, namesOf(r.verifiers), p.key.name)
+		return fmt.Errorf("%w: %s; its first signature is by %s", ErrSignature, namesOf(r.verifiers), p.key)
 	}
 
 	if len(r.verifiers) == 1 || p.Tree.N == 0 {
@@ -344,7 +347,7 @@ func (r points) checkKeys(ctx context.Context, p *point) error {
 	}
 
 	if !p.follows(before) {
-		return fmt.Errorf("%w: %s is by %s, and the one before by %s, which has not handed over to it", ErrSignature, checkpointKeyOf(p.Tree.N), p.key.name, before.key.name)
+		return fmt.Errorf("%w: %s is by %s, and the one before by %s, which has not handed over to it", ErrSignature, checkpointKeyOf(p.Tree.N), p.key, before.key)
 	}
 
 	return nil

@@ -293,7 +293,7 @@ func (v *verification) checkKeys(p, before *point) {
 	case len(p.by) < p.signatures:
 		v.found(FindingSignature, key, p.Tree.N, "it has signatures by others than "+namesOf(v.o.Verifiers))
 	case before != nil && len(before.by) > 0 && !p.follows(before):
-		v.found(FindingSignature, key, p.Tree.N, fmt.Sprintf("it is signed by %s, and the one before by %s, which would have to sign it as well to hand over", p.key.name, before.key.name))
+		v.found(FindingSignature, key, p.Tree.N, fmt.Sprintf("it is signed by %s, and the one before by %s, which would have to sign it as well to hand over", p.key, before.key))
 	}
 }
 
@@ -306,7 +306,7 @@ func (v *verification) checkEveryKey() {
 
 	for _, k := range v.o.Verifiers {
 		if !slices.ContainsFunc(slices.Collect(maps.Values(v.checkpoints)), func(p *point) bool { return p.isSignedBy(keyOf(k)) }) {
-			v.found(FindingSignature, checkpointKey, 0, fmt.Sprintf("%s has signed no checkpoint: it is no key of this archive, or everything since the change to it was cut off", k.Name()))
+			v.found(FindingSignature, checkpointKey, 0, fmt.Sprintf("%s has signed no checkpoint: it is no key of this archive, or everything since the change to it was cut off", keyOf(k)))
 		}
 	}
 }
