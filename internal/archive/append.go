@@ -360,7 +360,7 @@ func (r *run) recall(ctx context.Context, since time.Time) error {
 			return nil
 		}
 
-		previous, err := r.a.manifestAt(ctx, m.Sequence-1)
+		previous, err := r.a.log.manifest(ctx, m.Sequence-1)
 		if err != nil {
 			return err
 		}
@@ -634,7 +634,6 @@ func (r *run) write(ctx context.Context, last bool) error {
 // draft is a manifest in the making, and what it names.
 type draft struct {
 	manifest   *Manifest
-	text       []byte
 	segment    []byte
 	supplement []byte
 }
@@ -710,7 +709,7 @@ func (d *draft) close(supplement *Supplement, files map[string]string) error {
 		d.manifest.Files = append(d.manifest.Files, objectOf(key, []byte(files[key])))
 	}
 
-	d.text, err = d.manifest.encode()
+	_, err = d.manifest.encode()
 
 	return err
 }

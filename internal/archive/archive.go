@@ -213,7 +213,7 @@ func (a *Archive) load(ctx context.Context) error {
 	a.behind = !complete || copied == nil || copied.Tree.N < last.Tree.N
 
 	if log.N > 0 {
-		a.last, err = parseManifest(log.edge[len(log.edge)-1], log.N)
+		a.last, err = log.manifest(ctx, log.N)
 	}
 
 	return err
@@ -278,13 +278,7 @@ func (o Options) withDefaults() Options {
 }
 
 // Head returns the last manifest's number and hash.
-func (a *Archive) Head() Head {
-	if a.log.N == 0 {
-		return Head{}
-	}
-
-	return Head{Sequence: a.log.N, SHA256: sum(a.log.edge[len(a.log.edge)-1])}
-}
+func (a *Archive) Head() Head { return a.last.head() }
 
 // Checkpoint returns the newest checkpoint with its signatures, "" where there is none.
 func (a *Archive) Checkpoint() string {
@@ -383,16 +377,6 @@ func contradiction(known Checkpoint, begun, now *point, log *tree) (Finding, err
 	}
 
 	return "", err
-}
-
-// manifestAt returns a manifest by its number.
-func (a *Archive) manifestAt(ctx context.Context, sequence int64) (*Manifest, error) {
-	data, err := a.log.leaf(ctx, sequence)
-	if err != nil {
-		return nil, err
-	}
-
-	return parseManifest(data, sequence)
 }
 
 // checkSource makes sure that the log is the one that was archived so far, as far as

@@ -40,8 +40,7 @@ type chain struct {
 	point *point
 	log   *merkle
 	links []link
-	// head and last are of the last manifest, empty and nil where there is none.
-	head Head
+	// last is the last manifest, nil where there is none.
 	last *Manifest
 	// source is whose log it is, as far as any manifest says.
 	source export.KeptSource
@@ -99,10 +98,10 @@ func (c *chain) walk(leaves iter.Seq2[[]byte, error]) iter.Seq2[*Manifest, error
 			m, err := parseManifest(text, number)
 
 			switch {
-			case c.head.Sequence < number-1:
+			case int64(len(c.links)) < number-1:
 				err = nil // It would have to follow one that does not fit.
 			case err == nil:
-				err = c.add(m, text)
+				err = c.add(m)
 			}
 
 			if !yield(m, err) {
@@ -165,8 +164,8 @@ func bundlesOf(ctx context.Context, points points, p *point) iter.Seq2[[][]byte,
 }
 
 // add holds a manifest against those before it.
-func (c *chain) add(m *Manifest, text []byte) error {
-	fail := func(what string) error { return manifestFault(text, m.Sequence, what) }
+func (c *chain) add(m *Manifest) error {
+	fail := func(what string) error { return manifestFault(m.text, m.Sequence, what) }
 
 	total, covered := int64(0), m.Start
 	if c.last != nil {
@@ -180,7 +179,7 @@ func (c *chain) add(m *Manifest, text []byte) error {
 	source := export.Kept(m.Source, m.Redaction)
 
 	switch {
-	case m.Previous != c.head.SHA256:
+	case m.Previous != c.last.head().SHA256:
 		return fail("does not follow the one before")
 	case m.Service != c.point.service():
 		return fail("is of " + m.Service + ", not of " + c.point.service())
@@ -206,7 +205,7 @@ func (c *chain) add(m *Manifest, text []byte) error {
 	// The last segments of a run can be of late entries, which cover less.
 	c.links = append(c.links, link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, t})
 	c.source = c.source.Then(source)
-	c.last, c.head = m, Head{Sequence: m.Sequence, SHA256: sum(text)}
+	c.last = m
 
 	return nil
 }

@@ -133,13 +133,13 @@ func (a *Archive) commit(ctx context.Context, d *draft) (err error) {
 		}
 	}()
 
-	next, err := a.log.with(d.text)
+	next, err := a.log.with(m.text)
 	if err != nil {
 		return err
 	}
 
-	data := [][]byte{d.text, d.supplement, d.segment}
-	for i, key := range m.keys(d.text) {
+	data := [][]byte{m.text, d.supplement, d.segment}
+	for i, key := range m.keys() {
 		if err := createSame(ctx, a.o.Store, key, data[i]); err != nil {
 			return err
 		}
@@ -257,7 +257,7 @@ func (a *Archive) dropLost(ctx context.Context) error {
 		return nil
 	}
 
-	if err := a.dropForeign(ctx, d.manifest.Sequence, d.manifest.keys(d.text)); err != nil {
+	if err := a.dropForeign(ctx, d.manifest.Sequence, d.manifest.keys()); err != nil {
 		return err
 	}
 
@@ -350,17 +350,12 @@ func (a *Archive) dropLeftoversIn(ctx context.Context, prefix string) error {
 // dropForeign removes those of some objects of a number that the manifest of that number does not lead to, and the
 // segments that manifests among them name.
 func (a *Archive) dropForeign(ctx context.Context, number int64, keys []string) error {
-	leaf, err := a.log.leaf(ctx, number)
+	committed, err := a.log.manifest(ctx, number)
 	if err != nil {
 		return err
 	}
 
-	committed, err := parseManifest(leaf, number)
-	if err != nil {
-		return err
-	}
-
-	kept := committed.keys(leaf)
+	kept := committed.keys()
 
 	for _, key := range keys {
 		if slices.Contains(kept, key) {

@@ -149,12 +149,12 @@ func (l *merkle) checkLeaves(first int64, manifests [][]byte) error {
 	return nil
 }
 
-// leaf returns a manifest by its number. Bundles before the last are read again each
+// manifest returns a manifest by its number. Bundles before the last are read again each
 // time that another one is asked for.
-func (l *merkle) leaf(ctx context.Context, sequence int64) ([]byte, error) {
+func (l *merkle) manifest(ctx context.Context, sequence int64) (*Manifest, error) {
 	n, at := (sequence-1)/bundleWidth, (sequence-1)%bundleWidth
 	if n == (l.N-1)/bundleWidth {
-		return l.edge[at], nil
+		return parseManifest(l.edge[at], sequence)
 	}
 
 	if l.olderEdge == nil || l.olderBundle != n {
@@ -170,7 +170,7 @@ func (l *merkle) leaf(ctx context.Context, sequence int64) ([]byte, error) {
 		l.olderEdge, l.olderBundle = manifests, n
 	}
 
-	return l.olderEdge[at], nil
+	return parseManifest(l.olderEdge[at], sequence)
 }
 
 // newest yields the manifests of the last bundle, the newest first.

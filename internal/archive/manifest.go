@@ -71,6 +71,9 @@ type Manifest struct {
 	Redaction *export.Redaction `json:"redaction"`
 	// Files are what lies beside the log, in the first manifest.
 	Files []Object `json:"files,omitempty"`
+
+	// text is what was read or written: the leaf of the log.
+	text []byte
 }
 
 // Object is an object of an archive.
@@ -147,14 +150,26 @@ type Gap struct {
 	To   time.Time `json:"to"`
 }
 
-// keys are those of the manifest, whose text is given, and of what it names.
-func (m *Manifest) keys(text []byte) []string {
-	keys := []string{manifestKey(m.Sequence, text), m.Supplement.Key}
+// key is where the manifest lies.
+func (m *Manifest) key() string { return manifestKey(m.Sequence, m.text) }
+
+// keys are those of the manifest and of what it names.
+func (m *Manifest) keys() []string {
+	keys := []string{m.key(), m.Supplement.Key}
 	if m.Segment != nil {
 		keys = append(keys, m.Segment.Key)
 	}
 
 	return keys
+}
+
+// head is the manifest as the last one of an archive; nil is that of one without any.
+func (m *Manifest) head() Head {
+	if m == nil {
+		return Head{}
+	}
+
+	return Head{Sequence: m.Sequence, SHA256: sum(m.text)}
 }
 
 // complete says that the segment is the last of a run that came to its end.
@@ -192,6 +207,8 @@ func (m *Manifest) encode() ([]byte, error) {
 	if len(data) > maxManifest {
 		return nil, fmt.Errorf("%w: it has %d bytes, and %d is the most", ErrTooLong, len(data), maxManifest)
 	}
+
+	m.text = data
 
 	return data, nil
 }
@@ -242,10 +259,9 @@ func manifestFault(text []byte, sequence int64, what string) error {
 	return &Problem{FindingAltered, manifestKey(sequence, text), sequence, manifestName(sequence) + " " + what}
 }
 
-// parseManifest reads the manifest of a number, 0 for any. What later versions add is
-// left alone.
+// parseManifest reads the manifest of a number. What later versions add is left alone.
 func parseManifest(data []byte, sequence int64) (*Manifest, error) {
-	m := &Manifest{}
+	m := &Manifest{text: data}
 	if err := exactjson.Unmarshal(data, m); err != nil {
 		return nil, manifestFault(data, sequence, "cannot be read: "+err.Error())
 	}
@@ -253,7 +269,7 @@ func parseManifest(data []byte, sequence int64) (*Manifest, error) {
 	switch {
 	case m.Version != manifestVersion:
 		return nil, manifestFault(data, sequence, fmt.Sprintf("is of version %d, which is not known", m.Version))
-	case sequence != 0 && m.Sequence != sequence:
+	case m.Sequence != sequence:
 		return nil, manifestFault(data, sequence, fmt.Sprintf("says that it is manifest %d", m.Sequence))
 	default:
 		return m, nil

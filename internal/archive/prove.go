@@ -83,12 +83,12 @@ func Prove(ctx context.Context, store durable.Store, verifiers []note.Verifier, 
 	}
 
 	for number := int64(1); number <= c.log.N; number++ {
-		manifest, err := c.log.leaf(ctx, number)
+		m, err := c.log.manifest(ctx, number)
 		if err != nil {
 			return nil, err
 		}
 
-		found, err := include(ctx, store, manifest, number, id)
+		found, err := include(ctx, store, m, id)
 		if err != nil {
 			return nil, err
 		}
@@ -122,10 +122,9 @@ func Prove(ctx context.Context, store durable.Store, verifiers []note.Verifier, 
 
 // include looks for the entry in the segment of a manifest. It returns nil where it is not
 // there.
-func include(ctx context.Context, store durable.Store, manifest []byte, number int64, id string) (*inclusion, error) {
-	m, err := parseManifest(manifest, number)
-	if err != nil || m.Segment == nil {
-		return nil, err
+func include(ctx context.Context, store durable.Store, m *Manifest, id string) (*inclusion, error) {
+	if m.Segment == nil {
+		return nil, nil //nolint:nilnil // It has none.
 	}
 
 	s, err := readSupplement(ctx, store, m)
@@ -149,7 +148,7 @@ func include(ctx context.Context, store durable.Store, manifest []byte, number i
 			}
 
 			found = &inclusion{
-				Entry: string(line), Salt: hex.EncodeToString(entrySalt(s.Secret, l.N)), Index: l.N, Manifest: string(manifest),
+				Entry: string(line), Salt: hex.EncodeToString(entrySalt(s.Secret, l.N)), Index: l.N, Manifest: string(m.text),
 			}
 		}
 
@@ -162,7 +161,7 @@ func include(ctx context.Context, store durable.Store, manifest []byte, number i
 		return nil, nil //nolint:nilnil // It is not in this segment.
 	}
 
-	if err := l.check(m.Segment, number); err != nil {
+	if err := l.check(m.Segment, m.Sequence); err != nil {
 		return nil, err
 	}
 

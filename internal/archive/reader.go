@@ -84,7 +84,7 @@ func OpenReader(ctx context.Context, store durable.Store, o ReaderOptions) (*Rea
 }
 
 // Head returns the last manifest's number and hash.
-func (r *Reader) Head() Head { return r.chain.head }
+func (r *Reader) Head() Head { return r.chain.last.head() }
 
 // Info implements auditlog.Service: what is known of the service that was archived,
 // without the fields that every segment has lost to redaction.

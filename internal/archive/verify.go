@@ -654,7 +654,7 @@ func (v *verification) checkManifests() error {
 		v.named[manifestKey(int64(i)+1, v.leaves[i])] = true
 
 		if m := v.manifests[i]; m != nil {
-			for _, key := range m.keys(v.leaves[i]) {
+			for _, key := range m.keys() {
 				v.named[key] = true
 			}
 
@@ -874,7 +874,7 @@ func isNumbered(key string) bool {
 // summarise fills in what the checkpoint says, and what nobody could check.
 func (v *verification) summarise() {
 	r := v.report
-	r.Head, r.Source = v.chain.head, v.chain.source.Source
+	r.Head, r.Source = v.chain.last.head(), v.chain.source.Source
 
 	if v.last != nil {
 		r.Service, r.Origin, r.Checkpoint, r.Signed, r.SignedBy = v.last.service(), v.last.Origin, v.last.note, v.last.signed, v.last.signedBy()
