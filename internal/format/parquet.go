@@ -77,7 +77,7 @@ func (p *parquetEncoder) Encode(e *auditlog.Entry) error {
 			continue
 		}
 
-		text, err := p.text(f, e)
+		text, err := p.values.cell(f, e, &p.notes)
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", p.count, err)
 		}
@@ -95,28 +95,6 @@ func (p *parquetEncoder) Encode(e *auditlog.Entry) error {
 	}
 
 	return nil
-}
-
-// text returns what a column of strings holds, "" for null.
-func (p *parquetEncoder) text(f *auditlog.Field, e *auditlog.Entry) (string, error) {
-	switch f.Kind {
-	case auditlog.KindChanges:
-		if len(e.Changes) == 0 {
-			return "", nil
-		}
-
-		p.values.reset()
-
-		if err := p.values.changes(e.Changes, &p.notes); err != nil {
-			return "", err
-		}
-
-		return string(p.values.bytes()), nil
-	case auditlog.KindRaw:
-		return rawText(e.Raw, &p.notes)
-	default:
-		return p.notes.clean(f.Text(e)), nil
-	}
 }
 
 func (p *parquetEncoder) Close() error {

@@ -73,8 +73,10 @@ func (n *Notes) cleanEntry(original *auditlog.Entry) (*auditlog.Entry, error) {
 
 	e.Raw = json.RawMessage(raw)
 
-	for _, of := range texts {
-		*of(&e) = n.clean(*of(&e))
+	for _, f := range auditlog.Fields() {
+		if text := f.At(&e); text != nil {
+			*text = n.clean(*text)
+		}
 	}
 
 	e.Changes = slices.Clone(e.Changes)
