@@ -141,7 +141,7 @@ func (c *comparison) add(path string, before, after any) error {
 			continue
 		}
 
-		text, err := marshalExact(side.value)
+		text, err := exactjson.Marshal(side.value, "")
 		if err != nil {
 			return err
 		}
@@ -239,28 +239,14 @@ func step(key string) string {
 	return key
 }
 
-// marshalExact is json.Marshal without the escapes meant for HTML.
-func marshalExact(v any) ([]byte, error) {
-	var b bytes.Buffer
-
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode JSON: %w", err)
-	}
-
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
 func changesText(e *Entry) string {
 	if len(e.Changes) == 0 {
 		return ""
 	}
 
-	text, err := marshalExact(e.Changes)
+	text, err := exactjson.Marshal(e.Changes, "")
 	if err != nil {
-		// Every value was made by marshalExact, so it can be encoded again.
+		// Every value was made by exactjson.Marshal, so it can be encoded again.
 		panic(err)
 	}
 

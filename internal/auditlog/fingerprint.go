@@ -84,7 +84,7 @@ func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) 
 		return "", err
 	}
 
-	canonical, err := marshalExact(v)
+	canonical, err := exactjson.Marshal(v, "")
 	if err != nil {
 		return "", err
 	}
