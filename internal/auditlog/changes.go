@@ -215,16 +215,12 @@ func step(key string) string {
 // marshalExact is json.Marshal of what exactjson has read, or of changes, without the
 // escapes meant for HTML.
 func marshalExact(v any) []byte {
-	var b bytes.Buffer
-
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-
-	if err := e.Encode(v); err != nil {
+	text, err := exactjson.Marshal(v, "")
+	if err != nil {
 		panic(err) // What was read, or is made of texts, can be written.
 	}
 
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return text
 }
 
 func changesText(e *Entry) string {

@@ -3,8 +3,6 @@
 package export
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -139,17 +137,12 @@ func newManifestEntry(e bound) *manifestEntry {
 }
 
 func (m *manifest) text() ([]byte, error) {
-	var b bytes.Buffer
-
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-
-	if err := e.Encode(m); err != nil {
+	text, err := exactjson.Marshal(m, "  ")
+	if err != nil {
 		return nil, fmt.Errorf("encode the manifest: %w", err)
 	}
 
-	return b.Bytes(), nil
+	return text, nil
 }
 
 // window is the one that was read, zero where it cannot be told.

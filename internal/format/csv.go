@@ -95,7 +95,7 @@ func (c *csvEncoder) Encode(e *auditlog.Entry) error {
 	c.line = c.line[:0]
 
 	for i := range c.columns {
-		cell, err := c.cell(&c.columns[i], e)
+		cell, err := c.values.cell(&c.columns[i], e, &c.notes)
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", c.count, err)
 		}
@@ -119,28 +119,6 @@ func (c *csvEncoder) Encode(e *auditlog.Entry) error {
 	}
 
 	return nil
-}
-
-// cell returns a field's text: lists and records are JSON.
-func (c *csvEncoder) cell(f *auditlog.Field, e *auditlog.Entry) (string, error) {
-	switch f.Kind {
-	case auditlog.KindChanges:
-		if len(e.Changes) == 0 {
-			return "", nil
-		}
-
-		c.values.reset()
-
-		if err := c.values.changes(e.Changes, &c.notes); err != nil {
-			return "", err
-		}
-
-		return string(c.values.bytes()), nil
-	case auditlog.KindRaw:
-		return rawText(e.Raw, &c.notes)
-	default:
-		return c.notes.clean(f.Text(e)), nil
-	}
 }
 
 const (

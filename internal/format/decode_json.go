@@ -13,31 +13,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// texts are the fields of strings.
-var texts = map[string]func(*auditlog.Entry) *string{
-	fieldID:          func(e *auditlog.Entry) *string { return &e.ID },
-	"service":        func(e *auditlog.Entry) *string { return &e.Service },
-	"endpoint":       func(e *auditlog.Entry) *string { return &e.Endpoint },
-	"account":        func(e *auditlog.Entry) *string { return &e.Account },
-	"action":         func(e *auditlog.Entry) *string { return &e.Action },
-	"operation":      func(e *auditlog.Entry) *string { return (*string)(&e.Operation) },
-	"actor_type":     func(e *auditlog.Entry) *string { return (*string)(&e.ActorType) },
-	"actor_id":       func(e *auditlog.Entry) *string { return &e.ActorID },
-	"actor":          func(e *auditlog.Entry) *string { return &e.Actor },
-	"resource_type":  func(e *auditlog.Entry) *string { return &e.ResourceType },
-	"resource_id":    func(e *auditlog.Entry) *string { return &e.ResourceID },
-	"resource_name":  func(e *auditlog.Entry) *string { return &e.ResourceName },
-	"scope_type":     func(e *auditlog.Entry) *string { return &e.ScopeType },
-	"scope_id":       func(e *auditlog.Entry) *string { return &e.ScopeID },
-	"scope_name":     func(e *auditlog.Entry) *string { return &e.ScopeName },
-	"origin":         func(e *auditlog.Entry) *string { return &e.Origin },
-	"auth_type":      func(e *auditlog.Entry) *string { return &e.AuthType },
-	"ip_address":     func(e *auditlog.Entry) *string { return &e.IPAddress },
-	"user_agent":     func(e *auditlog.Entry) *string { return &e.UserAgent },
-	"correlation_id": func(e *auditlog.Entry) *string { return &e.CorrelationID },
-	"message":        func(e *auditlog.Entry) *string { return &e.Message },
-}
-
 // setText sets a field to what Field.Text returned for it.
 func setText(e *auditlog.Entry, f *auditlog.Field, text string) error {
 	switch f.Kind {
@@ -67,12 +42,7 @@ func setText(e *auditlog.Entry, f *auditlog.Field, text string) error {
 
 		e.Raw = raw
 	default:
-		at, ok := texts[f.Name]
-		if !ok {
-			return errors.New("unknown field")
-		}
-
-		*at(e) = text
+		*f.At(e) = text
 	}
 
 	return nil
@@ -231,45 +201,20 @@ func stringLength(b []byte) (n int, plain bool) {
 
 // record reads an object and returns a copy.
 func (p *lineParser) record() (json.RawMessage, error) {
-	n := objectLength(p.rest)
-	if n == 0 || !json.Valid(p.rest[:n]) {
+	if !bytes.HasPrefix(p.rest, []byte("{")) {
 		return nil, errRaw
 	}
 
-	raw := bytes.Clone(p.rest[:n])
-	p.rest = p.rest[n:]
+	var raw json.RawMessage
+
+	d := json.NewDecoder(bytes.NewReader(p.rest))
+	if d.Decode(&raw) != nil {
+		return nil, errRaw
+	}
+
+	p.rest = p.rest[d.InputOffset():]
 
 	return raw, nil
-}
-
-// objectLength returns how far it is to the brace that closes the one that b
-// begins with, 0 when there is none.
-func objectLength(b []byte) int {
-	if len(b) == 0 || b[0] != '{' {
-		return 0
-	}
-
-	depth := 0
-
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			n, _ := stringLength(b[i:])
-			if n == 0 {
-				return 0
-			}
-
-			i += n - 1
-		case '{':
-			depth++
-		case '}':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-	}
-
-	return 0
 }
 
 // changes reads a list that is not empty.

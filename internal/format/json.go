@@ -91,32 +91,17 @@ func (j *jsonEncoder) object(e *auditlog.Entry) error {
 
 // value writes a field, null when the cloud did not record it.
 func (j *jsonEncoder) value(f *auditlog.Field, e *auditlog.Entry) error {
-	switch f.Kind {
-	case auditlog.KindChanges:
-		if len(e.Changes) == 0 {
-			j.line.raw("null")
-
-			return nil
-		}
-
+	switch {
+	case f.Kind == auditlog.KindChanges && len(e.Changes) > 0:
 		return j.line.changes(e.Changes, &j.notes)
-	case auditlog.KindRaw:
-		if len(e.Raw) == 0 {
-			j.line.raw("null")
-
-			return nil
-		}
-
+	case f.Kind == auditlog.KindRaw && len(e.Raw) > 0:
 		return j.line.record(e.Raw, &j.notes)
+	case f.Kind == auditlog.KindChanges, f.Kind == auditlog.KindRaw, f.Text(e) == "":
+		j.line.raw("null")
+
+		return nil
 	default:
-		text := f.Text(e)
-		if text == "" {
-			j.line.raw("null")
-
-			return nil
-		}
-
-		return j.line.text(text, &j.notes)
+		return j.line.text(f.Text(e), &j.notes)
 	}
 }
 
@@ -168,6 +153,23 @@ func (t *jsonText) text(s string, n *Notes) error {
 	t.buffer.Truncate(t.buffer.Len() - len("\n"))
 
 	return nil
+}
+
+// cell returns what a table holds of a field: text, in which lists and records are JSON.
+func (t *jsonText) cell(f *auditlog.Field, e *auditlog.Entry, n *Notes) (string, error) {
+	switch {
+	case f.Kind == auditlog.KindRaw:
+		return rawText(e.Raw, n)
+	case f.Kind != auditlog.KindChanges:
+		return n.clean(f.Text(e)), nil
+	case len(e.Changes) == 0:
+		return "", nil
+	}
+
+	t.reset()
+	err := t.changes(e.Changes, n)
+
+	return string(t.bytes()), err
 }
 
 // changes writes the list of changes, in the form of auditlog's field.

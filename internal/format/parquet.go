@@ -14,25 +14,42 @@ import (
 
 // parquetEncoder writes entries as rows in the order in which they come.
 type parquetEncoder struct {
-	file    *parquetFile
-	columns []auditlog.Field
+	file *parquetFile
+	// row hands the values of an entry to the file, in the order of the columns.
+	row func(e *auditlog.Entry, file *parquetFile, n *Notes) error
 
-	values jsonText
-	notes  Notes
-	count  int64
+	notes Notes
+	count int64
 }
 
-func newParquetEncoder(w io.Writer, columns []auditlog.Field, c Compression) *parquetEncoder {
-	p := &parquetEncoder{columns: columns}
-
-	described := make([]parquetColumn, 0, len(columns))
-	for i := range columns {
-		described = append(described, columnOf(&columns[i]))
+func newParquetEncoder(w io.Writer, fields []auditlog.Field, c Compression) *parquetEncoder {
+	columns := make([]parquetColumn, 0, len(fields))
+	for i := range fields {
+		columns = append(columns, columnOf(&fields[i]))
 	}
 
-	p.file = newParquetFile(w, described, c)
+	var values jsonText
 
-	return p
+	row := func(e *auditlog.Entry, file *parquetFile, n *Notes) error {
+		for i := range fields {
+			if fields[i].Kind == auditlog.KindTime {
+				file.integer(e.Time.UnixMicro())
+
+				continue
+			}
+
+			text, err := values.cell(&fields[i], e, n)
+			if err != nil {
+				return err
+			}
+
+			file.text(text)
+		}
+
+		return nil
+	}
+
+	return &parquetEncoder{file: newParquetFile(w, columns, c), row: row}
 }
 
 // fieldID names the one field of strings that never repeats.
@@ -64,59 +81,21 @@ func (p *parquetEncoder) Notes() Notes { return p.notes }
 
 func (p *parquetEncoder) Encode(e *auditlog.Entry) error {
 	p.count++
+	p.file.begin()
 
-	row, size := p.file.next(), 0
-
-	for i := range p.columns {
-		f := &p.columns[i]
-
-		if f.Kind == auditlog.KindTime {
-			row = append(row, parquet.Int64Value(e.Time.UnixMicro()).Level(0, 0, i))
-			size += 8
-
-			continue
-		}
-
-		text, err := p.text(f, e)
-		if err != nil {
-			return fmt.Errorf("entry %d: %w", p.count, err)
-		}
-
-		size += len(text)
-		row = append(row, p.file.text(i, text))
+	if err := p.row(e, p.file, &p.notes); err != nil {
+		return fmt.Errorf("entry %d: %w", p.count, err)
 	}
 
-	if size > maxEntry {
+	if p.file.size > maxEntry {
 		return fmt.Errorf("entry %d: %w", p.count, errEntryTooLarge)
 	}
 
-	if err := p.file.add(row, size); err != nil {
+	if err := p.file.add(); err != nil {
 		return fmt.Errorf("write entry %d: %w", p.count, err)
 	}
 
 	return nil
-}
-
-// text returns what a column of strings holds, "" for null.
-func (p *parquetEncoder) text(f *auditlog.Field, e *auditlog.Entry) (string, error) {
-	switch f.Kind {
-	case auditlog.KindChanges:
-		if len(e.Changes) == 0 {
-			return "", nil
-		}
-
-		p.values.reset()
-
-		if err := p.values.changes(e.Changes, &p.notes); err != nil {
-			return "", err
-		}
-
-		return string(p.values.bytes()), nil
-	case auditlog.KindRaw:
-		return rawText(e.Raw, &p.notes)
-	default:
-		return p.notes.clean(f.Text(e)), nil
-	}
 }
 
 func (p *parquetEncoder) Close() error {

@@ -50,6 +50,9 @@ type parquetFile struct {
 	// used again.
 	batch      []parquet.Row
 	batchBytes int
+	// row is the one that is being filled, of about size bytes.
+	row  parquet.Row
+	size int
 
 	groupRows  int
 	groupBytes int
@@ -105,35 +108,42 @@ func parquetCodec(c Compression) compress.Codec {
 	}
 }
 
-// next returns an empty row to fill for add.
-func (p *parquetFile) next() parquet.Row {
-	return p.batch[:len(p.batch)+1][len(p.batch)][:0]
+// begin begins a row, which takes the place of one that was not added.
+func (p *parquetFile) begin() { p.row, p.size = p.batch[:len(p.batch)+1][len(p.batch)][:0], 0 }
+
+// integer sets the next column of the row, which is one of integers.
+func (p *parquetFile) integer(v int64) {
+	p.row = append(p.row, parquet.Int64Value(v).Level(0, 0, len(p.row)))
+	p.size += 8
 }
 
-// text returns the value of a column of strings, null for "" where the column
-// may be null.
-func (p *parquetFile) text(column int, text string) parquet.Value {
+// text sets the next column of the row, which is one of strings: null for "" where the
+// column may be null.
+func (p *parquetFile) text(text string) {
+	column, v, level := len(p.row), parquet.ValueOf(text), 1
+
 	switch {
 	case p.columns[column].required:
-		return parquet.ValueOf(text).Level(0, 0, column)
+		level = 0
 	case text == "":
-		return parquet.NullValue().Level(0, 0, column)
-	default:
-		return parquet.ValueOf(text).Level(0, 1, column)
+		v, level = parquet.NullValue(), 0
 	}
+
+	p.row = append(p.row, v.Level(0, level, column))
+	p.size += len(text)
 }
 
-// add takes a row of about so many bytes. Rows are written later.
-func (p *parquetFile) add(row parquet.Row, size int) error {
-	p.batch = append(p.batch, row)
-	p.batchBytes += size
+// add takes the row that was filled. Rows are written later.
+func (p *parquetFile) add() error {
+	p.batch = append(p.batch, p.row)
+	p.batchBytes += p.size
 
 	if p.ordered >= 0 {
-		p.order.see(row[p.ordered].Int64(), p.groupRows == 0)
+		p.order.see(p.row[p.ordered].Int64(), p.groupRows == 0)
 	}
 
 	p.groupRows++
-	p.groupBytes += size
+	p.groupBytes += p.size
 
 	if p.groupRows >= rowGroupRows || p.groupBytes >= rowGroupBytes {
 		return p.endGroup()

@@ -25,9 +25,6 @@ const (
 	ShapeOCSF  Shape = "ocsf"
 )
 
-// Shapes lists every shape.
-func Shapes() []Shape { return []Shape{ShapeEntry, ShapeOCSF} }
-
 // What does not go with ShapeOCSF.
 var (
 	ErrShapeFormat  = errors.New("events of OCSF are written as NDJSON or Parquet only")
@@ -73,8 +70,10 @@ func (n *Notes) cleanEntry(original *auditlog.Entry) (*auditlog.Entry, error) {
 
 	e.Raw = json.RawMessage(raw)
 
-	for _, of := range texts {
-		*of(&e) = n.clean(*of(&e))
+	for _, f := range auditlog.Fields() {
+		if text := f.At(&e); text != nil {
+			*text = n.clean(*text)
+		}
 	}
 
 	e.Changes = slices.Clone(e.Changes)
@@ -125,21 +124,40 @@ func (o *ocsfLines) Encode(e *auditlog.Entry) error {
 	return nil
 }
 
-// ocsfParquet writes events as rows of their top-level attributes.
-type ocsfParquet struct {
-	file  *parquetFile
-	tool  ocsf.Product
-	notes Notes
-	count int64
-}
-
-func newOCSFParquet(w io.Writer, c Compression, tool ocsf.Product) *ocsfParquet {
+// newOCSFParquet writes events as rows of their top-level attributes.
+func newOCSFParquet(w io.Writer, c Compression, tool ocsf.Product) *parquetEncoder {
 	columns := make([]parquetColumn, 0, len(ocsf.Columns()))
 	for _, column := range ocsf.Columns() {
 		columns = append(columns, ocsfParquetColumn(column))
 	}
 
-	return &ocsfParquet{file: newParquetFile(w, columns, c), tool: tool}
+	row := func(e *auditlog.Entry, file *parquetFile, n *Notes) error {
+		clean, err := n.cleanEntry(e)
+		if err != nil {
+			return err
+		}
+
+		values, err := ocsf.Values(clean, tool)
+		if err != nil {
+			return err
+		}
+
+		for _, value := range values {
+			// Every column of integers is required.
+			if v, ok := value.(int64); ok {
+				file.integer(v)
+
+				continue
+			}
+
+			text, _ := value.(string)
+			file.text(text)
+		}
+
+		return nil
+	}
+
+	return &parquetEncoder{file: newParquetFile(w, columns, c), row: row}
 }
 
 func ocsfParquetColumn(c ocsf.Column) parquetColumn {
@@ -157,52 +175,4 @@ func ocsfParquetColumn(c ocsf.Column) parquetColumn {
 	}
 
 	return p
-}
-
-func (o *ocsfParquet) Notes() Notes { return o.notes }
-
-func (o *ocsfParquet) Encode(e *auditlog.Entry) error {
-	o.count++
-
-	clean, err := o.notes.cleanEntry(e)
-	if err != nil {
-		return fmt.Errorf("entry %d: %w", o.count, err)
-	}
-
-	values, err := ocsf.Values(clean, o.tool)
-	if err != nil {
-		return fmt.Errorf("entry %d: %w", o.count, err)
-	}
-
-	row, size := o.file.next(), 0
-
-	for i, value := range values {
-		switch v := value.(type) {
-		case int64:
-			// Every column of integers is required.
-			row, size = append(row, parquet.Int64Value(v).Level(0, 0, i)), size+8
-		case string:
-			row, size = append(row, o.file.text(i, v)), size+len(v)
-		default:
-			row = append(row, o.file.text(i, ""))
-		}
-	}
-
-	if size > maxEntry {
-		return fmt.Errorf("entry %d: %w", o.count, errEntryTooLarge)
-	}
-
-	if err := o.file.add(row, size); err != nil {
-		return fmt.Errorf("write entry %d: %w", o.count, err)
-	}
-
-	return nil
-}
-
-func (o *ocsfParquet) Close() error {
-	if err := o.file.close(); err != nil {
-		return fmt.Errorf("write the end: %w", err)
-	}
-
-	return nil
 }

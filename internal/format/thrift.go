@@ -3,26 +3,10 @@
 package format
 
 import (
-	"encoding/binary"
 	"errors"
-)
+	"fmt"
 
-// The types of Thrift's compact protocol
-// (github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
-const (
-	thriftStop = iota
-	thriftTrue
-	thriftFalse
-	thriftByte
-	thriftInt16
-	thriftInt32
-	thriftInt64
-	thriftDouble
-	thriftBinary
-	thriftList
-	thriftSet
-	thriftMap
-	thriftStruct
+	"github.com/parquet-go/parquet-go/encoding/thrift"
 )
 
 // thriftDepth is more than Parquet nests.
@@ -38,139 +22,111 @@ const (
 
 var errThrift = errors.New("it is not in the compact protocol")
 
-// thriftLength returns how long the struct is that b begins with. Libraries
-// allocate as many elements as a list says that it has; here it has to have them,
-// and not too many.
-func thriftLength(b []byte) (int, error) {
-	s := thriftSkipper{rest: b, structs: maxStructs, numbers: maxNumbers}
-	if !s.structure(thriftDepth) {
+// unmarshalThrift reads the struct that b begins with, a footer or a header, and
+// returns its length. The
+// library allocates as many elements as a list says that it has, and calls itself for
+// every struct within another. So the lists have to have their elements, and not too
+// many, and nothing may be nested deeper than Parquet nests.
+func unmarshalThrift(b []byte, into any, what string) (n int, err error) {
+	var protocol thrift.CompactProtocol
+
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it cannot be decoded: %v", p)
+		}
+	}()
+
+	w := thriftWalk{BytesReader: protocol.NewReaderFromBytes(b), size: len(b), structs: maxStructs, numbers: maxNumbers}
+	if err := w.value(thrift.STRUCT, thriftDepth); err != nil {
 		return 0, errThrift
 	}
 
-	return len(b) - len(s.rest), nil
+	n = w.BytesRead()
+	if err := thrift.Unmarshal(&protocol, b[:n], into); err != nil {
+		return 0, fmt.Errorf("read the %s: %w", what, err)
+	}
+
+	return n, nil
 }
 
-type thriftSkipper struct {
-	rest []byte
+// thriftWalk goes through a struct and keeps nothing of it.
+type thriftWalk struct {
+	thrift.BytesReader
+
+	size int
 	// structs and numbers are how many more elements lists may have.
-	structs, numbers uint64
+	structs, numbers int
 }
 
-func (s *thriftSkipper) bytes(n uint64) bool {
-	if n > uint64(len(s.rest)) {
-		return false
+func (w *thriftWalk) value(kind thrift.Type, depth int) (err error) {
+	if depth == 0 {
+		return errThrift
 	}
 
-	s.rest = s.rest[n:]
-
-	return true
-}
-
-func (s *thriftSkipper) byte() (byte, bool) {
-	if len(s.rest) == 0 {
-		return 0, false
+	switch kind {
+	case thrift.I8:
+		_, err = w.ReadInt8()
+	case thrift.I16, thrift.I32, thrift.I64:
+		_, err = w.ReadInt64()
+	case thrift.DOUBLE:
+		_, err = w.ReadFloat64()
+	case thrift.BINARY:
+		_, err = w.ReadBytes()
+	case thrift.LIST, thrift.SET:
+		err = w.list(depth - 1)
+	case thrift.STRUCT:
+		err = w.structure(depth - 1)
+	default: // Parquet has no maps.
+		err = errThrift
 	}
 
-	b := s.rest[0]
-	s.rest = s.rest[1:]
-
-	return b, true
+	return err
 }
 
-func (s *thriftSkipper) varint() (uint64, bool) {
-	v, n := binary.Uvarint(s.rest)
-	if n <= 0 {
-		return 0, false
-	}
-
-	s.rest = s.rest[n:]
-
-	return v, true
-}
-
-func (s *thriftSkipper) structure(depth int) bool {
-	for depth > 0 {
-		head, ok := s.byte()
-		if !ok {
-			return false
-		}
-
-		kind := head & 0xF
-		if kind == thriftStop {
-			return head == thriftStop
-		}
-
-		// Without a difference to the field before, the field's number follows.
-		if head>>4 == 0 {
-			if _, ok := s.varint(); !ok {
-				return false
-			}
+func (w *thriftWalk) structure(depth int) error {
+	for {
+		f, err := w.ReadField()
+		if err != nil || f == (thrift.Field{}) {
+			return err //nolint:wrapcheck // Any error means the same.
 		}
 
 		// The value of a boolean field is its type.
-		if kind != thriftTrue && kind != thriftFalse && !s.value(kind, depth-1) {
-			return false
+		if f.Type == thrift.TRUE || f.Type == thrift.FALSE {
+			continue
 		}
-	}
 
-	return false
-}
-
-func (s *thriftSkipper) value(kind byte, depth int) bool {
-	switch kind {
-	case thriftTrue, thriftFalse, thriftByte:
-		return s.bytes(1)
-	case thriftInt16, thriftInt32, thriftInt64:
-		_, ok := s.varint()
-
-		return ok
-	case thriftDouble:
-		return s.bytes(8)
-	case thriftBinary:
-		n, ok := s.varint()
-
-		return ok && s.bytes(n)
-	case thriftList, thriftSet:
-		return s.list(depth)
-	case thriftStruct:
-		return s.structure(depth)
-	case thriftMap: // Parquet has none.
-		return false
-	default:
-		return false
+		if err := w.value(f.Type, depth); err != nil {
+			return err
+		}
 	}
 }
 
-func (s *thriftSkipper) list(depth int) bool {
-	head, ok := s.byte()
-	if !ok || depth == 0 {
-		return false
+func (w *thriftWalk) list(depth int) error {
+	l, err := w.ReadList()
+	if err != nil {
+		return err //nolint:wrapcheck // Any error means the same.
 	}
 
-	n := uint64(head >> 4)
-	if n == 0xF {
-		if n, ok = s.varint(); !ok {
-			return false
-		}
-	}
-
-	left := &s.numbers
-	if head&0xF == thriftStruct {
-		left = &s.structs
+	left := &w.numbers
+	if l.Type == thrift.STRUCT {
+		left = &w.structs
 	}
 
 	// Every element has at least one byte.
-	if n > uint64(len(s.rest)) || n > *left {
-		return false
+	if *left -= int(l.Size); *left < 0 || int(l.Size) > w.size-w.BytesRead() {
+		return errThrift
 	}
 
-	*left -= n
+	kind := l.Type
+	if kind == thrift.TRUE || kind == thrift.FALSE {
+		kind = thrift.I8 // A boolean in a list is a byte.
+	}
 
-	for range n {
-		if !s.value(head&0xF, depth-1) {
-			return false
+	for range l.Size {
+		if err := w.value(kind, depth); err != nil {
+			return err
 		}
 	}
 
-	return true
+	return nil
 }

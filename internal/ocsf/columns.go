@@ -4,8 +4,11 @@ package ocsf
 
 import (
 	"fmt"
+	"reflect"
+	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // Kind says how the values of a column look.
@@ -26,86 +29,59 @@ type Column struct {
 	Kind Kind
 	// Required says that no event lacks the attribute.
 	Required bool
-
-	of func(*event) any
 }
 
 // Columns lists the columns in the order of an event's keys. All classes have
 // the same ones, so that one file can hold them all.
 func Columns() []Column { return columns }
 
+// columns are the fields of event: what is left out of JSON where it is empty is not
+// required.
+var columns = func() []Column {
+	fields := reflect.VisibleFields(reflect.TypeFor[event]())
+	list := make([]Column, 0, len(fields))
+
+	for _, f := range fields {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		c := Column{Name: name, Kind: JSON, Required: options != "omitempty"}
+
+		switch {
+		case name == "time":
+			c.Kind = Timestamp
+		case f.Type.Kind() == reflect.Int:
+			c.Kind = Integer
+		case f.Type.Kind() == reflect.String:
+			c.Kind = String
+		}
+
+		list = append(list, c)
+	}
+
+	return list
+}()
+
 // Values returns an event's values in the order of Columns: nil, or an
 // int64 or a string by the column's kind.
 func Values(e *auditlog.Entry, tool Product) ([]any, error) {
-	v := newEvent(e, tool)
-	values := make([]any, 0, len(columns))
+	fields := reflect.ValueOf(newEvent(e, tool)).Elem()
+	values := make([]any, len(columns))
 
-	for _, c := range columns {
-		value := c.of(v)
-
-		if value != nil && c.Kind == JSON {
-			text, err := compactJSON(value)
+	for i, c := range columns {
+		switch field := fields.Field(i); {
+		case !c.Required && field.IsZero():
+		case c.Kind == String:
+			values[i] = field.String()
+		case c.Kind != JSON:
+			values[i] = field.Int()
+		default:
+			text, err := exactjson.Marshal(field.Interface(), "")
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", c.Name, err)
 			}
 
-			value = string(text)
+			values[i] = string(text)
 		}
-
-		values = append(values, value)
 	}
 
 	return values, nil
-}
-
-var columns = []Column{
-	{"activity_id", Integer, true, func(v *event) any { return int64(v.ActivityID) }},
-	{"activity_name", String, true, func(v *event) any { return v.ActivityName }},
-	{"category_uid", Integer, true, func(v *event) any { return int64(v.CategoryUID) }},
-	{"category_name", String, true, func(v *event) any { return v.CategoryName }},
-	{"class_uid", Integer, true, func(v *event) any { return int64(v.ClassUID) }},
-	{"class_name", String, true, func(v *event) any { return v.ClassName }},
-	{"type_uid", Integer, true, func(v *event) any { return int64(v.TypeUID) }},
-	{"type_name", String, true, func(v *event) any { return v.TypeName }},
-	{"severity_id", Integer, true, func(v *event) any { return int64(v.SeverityID) }},
-	{"severity", String, true, func(v *event) any { return v.Severity }},
-	{"status_id", Integer, true, func(v *event) any { return int64(v.StatusID) }},
-	{"status", String, true, func(v *event) any { return v.Status }},
-	{"time", Timestamp, true, func(v *event) any { return v.Time }},
-	{"message", String, false, func(v *event) any { return textOrNil(v.Message) }},
-	{"metadata", JSON, true, func(v *event) any { return v.Metadata }},
-	{"cloud", JSON, true, func(v *event) any { return v.Cloud }},
-	{"api", JSON, true, func(v *event) any { return v.API }},
-	{"actor", JSON, true, func(v *event) any { return v.Actor }},
-	{"src_endpoint", JSON, false, func(v *event) any { return objectOrNil(v.SrcEndpoint) }},
-	{"user", JSON, false, func(v *event) any { return objectOrNil(v.User) }},
-	{"service", JSON, false, func(v *event) any { return objectOrNil(v.Service) }},
-	{"entity", JSON, false, func(v *event) any { return objectOrNil(v.Entity) }},
-	{"resources", JSON, false, func(v *event) any {
-		if len(v.Resources) == 0 {
-			return nil
-		}
-
-		return v.Resources
-	}},
-	{"http_request", JSON, false, func(v *event) any { return objectOrNil(v.HTTPRequest) }},
-	{"raw_data", String, false, func(v *event) any { return textOrNil(v.RawData) }},
-	{"unmapped", JSON, true, func(v *event) any { return v.Unmapped }},
-}
-
-func textOrNil(text string) any {
-	if text == "" {
-		return nil
-	}
-
-	return text
-}
-
-// objectOrNil keeps a nil pointer from becoming a value that is not nil.
-func objectOrNil[T any](object *T) any {
-	if object == nil {
-		return nil
-	}
-
-	return object
 }

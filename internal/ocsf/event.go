@@ -4,15 +4,14 @@
 package ocsf
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
@@ -56,21 +55,7 @@ type Product struct {
 //
 // The texts of the entry have to be UTF-8, and its record a JSON object.
 func Event(e *auditlog.Entry, tool Product) (json.RawMessage, error) {
-	return compactJSON(newEvent(e, tool))
-}
-
-// compactJSON is json.Marshal without the escapes meant for HTML.
-func compactJSON(v any) (json.RawMessage, error) {
-	var b bytes.Buffer
-
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-
-	if err := encoder.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode JSON: %w", err)
-	}
-
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return exactjson.Marshal(newEvent(e, tool), "")
 }
 
 // Identifiers that mean the same in every enumeration of the schema.
