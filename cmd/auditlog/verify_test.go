@@ -138,7 +138,8 @@ Verdict        OK
 	_, other, _ := auditlogRun(t, "keygen", "example.com/audit")
 	_, other, _ = strings.Cut(other, "\npublic key: ")
 
-	if code, out, errs := auditlogRun(t, "verify", dir, "--quorum", "0"); code != 2 || !strings.Contains(errs, "--quorum must be from 1 to the number of witnesses given") {
+	const quorum = "--quorum must be from 1 to the number of witnesses given, which is 0"
+	if code, out, errs := auditlogRun(t, "verify", dir, "--quorum", "0"); code != 2 || !strings.Contains(errs, quorum) {
 		t.Errorf("a quorum of none: exit code %d, %s%s", code, out, errs)
 	}
 

@@ -186,7 +186,9 @@ type scripted struct {
 	entries []auditlog.Entry
 }
 
-func (s *scripted) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+func (s *scripted) Read(
+	_ context.Context, q auditlog.Query, c *auditlog.Completeness,
+) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.Info().Retention, q.Window.End)
 
 	return func(yield func(auditlog.Entry, error) bool) {
@@ -206,8 +208,8 @@ func TestTwoEntriesOfOneID(t *testing.T) {
 	t.Parallel()
 
 	entry := auditlog.Entry{
-		ID: "01HQXYZ", Time: begin.Add(-5 * 24 * time.Hour), Service: auditlog.ServiceUpCloud, Action: "update", Operation: auditlog.OperationUpdate,
-		Actor: "joe", Raw: json.RawMessage(`{"a":1}`),
+		ID: "01HQXYZ", Time: begin.Add(-5 * 24 * time.Hour), Service: auditlog.ServiceUpCloud,
+		Action: "update", Operation: auditlog.OperationUpdate, Actor: "joe", Raw: json.RawMessage(`{"a":1}`),
 	}
 	other := entry
 	other.ID = "01HQXYY"
@@ -229,8 +231,8 @@ func TestTwoEntriesOfOneID(t *testing.T) {
 
 		for i, e := range []auditlog.Entry{entry, tt.second} {
 			a, err := archive.Open(t.Context(), archive.Options{
-				Store: store, Service: &scripted{entries: []auditlog.Entry{e}}, Format: format.NDJSON, Start: begin.AddDate(0, 0, -9),
-				Clock: func() time.Time { return begin.AddDate(0, 0, 3*i) }, Tool: "test",
+				Store: store, Service: &scripted{entries: []auditlog.Entry{e}}, Format: format.NDJSON,
+				Start: begin.AddDate(0, 0, -9), Clock: func() time.Time { return begin.AddDate(0, 0, 3*i) }, Tool: "test",
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -243,7 +245,9 @@ func TestTwoEntriesOfOneID(t *testing.T) {
 
 		var c auditlog.Completeness
 
-		_, err := collect(openReader(t, store, (&endless{}).Info()).Read(t.Context(), auditlog.Query{Window: auditlog.Window{Start: begin.AddDate(0, 0, -9), End: begin}}, &c))
+		all := auditlog.Query{Window: auditlog.Window{Start: begin.AddDate(0, 0, -9), End: begin}}
+
+		_, err := collect(openReader(t, store, (&endless{}).Info()).Read(t.Context(), all, &c))
 		if tt.valid != (err == nil) || err != nil && !errors.Is(err, archive.ErrBroken) {
 			t.Errorf("%s: read, %v", name, err)
 		}
@@ -254,7 +258,8 @@ func TestTwoEntriesOfOneID(t *testing.T) {
 		}
 
 		want := archive.Problem{
-			Finding: archive.FindingAltered, Key: store.keyOf(t, "entries/", 2), Sequence: 2, Detail: "it holds an entry that differs from the one of the same id",
+			Finding: archive.FindingAltered, Key: store.keyOf(t, "entries/", 2), Sequence: 2,
+			Detail: "it holds an entry that differs from the one of the same id",
 		}
 		if report.Valid != tt.valid || !tt.valid && !slices.Equal(report.Problems, []archive.Problem{want}) {
 			t.Errorf("%s: %+v", name, report.Problems)

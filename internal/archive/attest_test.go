@@ -770,9 +770,9 @@ func TestWithoutWitnessesNobodyIsAskedFor(t *testing.T) {
 	}
 }
 
-// TestALineInTheNameOfTheNextKey has somebody write a line with the form of a cosignature in the name of a key of the log
-// that nobody knows yet, which cannot be told from one of a witness that another run asks. It keeps nobody from using the
-// key, and goes once that is known.
+// TestALineInTheNameOfTheNextKey has somebody write a line with the form of a cosignature in the name of a key of the
+// log that nobody knows yet, which cannot be told from one of a witness that another run asks. It keeps nobody from
+// using the key, and goes once that is known.
 func TestALineInTheNameOfTheNextKey(t *testing.T) {
 	t.Parallel()
 
@@ -790,7 +790,8 @@ func TestALineInTheNameOfTheNextKey(t *testing.T) {
 
 	keys := []note.Verifier{nextKey, a.verifier}
 
-	if _, err := archive.OpenReader(t.Context(), a.store, archive.ReaderOptions{Verifiers: keys, InfoOf: infoOf(a.service.Info())}); err != nil {
+	reading := archive.ReaderOptions{Verifiers: keys, InfoOf: infoOf(a.service.Info())}
+	if _, err := archive.OpenReader(t.Context(), a.store, reading); err != nil {
 		t.Errorf("the archive cannot be read: %v", err)
 	}
 
@@ -836,8 +837,8 @@ func (o *outwritten) Replace(ctx context.Context, key string, data []byte) error
 	return o.memory.Replace(ctx, key, data)
 }
 
-// TestRunsThatKeepCosignaturesAtTheSameTime: of two runs that ask one witness each, the slower one has not seen what the
-// faster one has written, and replaces it.
+// TestRunsThatKeepCosignaturesAtTheSameTime: of two runs that ask one witness each, the slower one has not seen what
+// the faster one has written, and replaces it.
 func TestRunsThatKeepCosignaturesAtTheSameTime(t *testing.T) {
 	t.Parallel()
 

@@ -386,8 +386,8 @@ func (a *Archive) dropForeign(ctx context.Context, number int64, keys []string) 
 	return nil
 }
 
-// segmentNamed returns the key of the segment that a manifest names which is not of the log, "" where it names none that
-// a run could have written.
+// segmentNamed returns the key of the segment that a manifest names which is not of the log, "" where it names none
+// that a run could have written.
 func (a *Archive) segmentNamed(ctx context.Context, key string, number int64) (string, error) {
 	data, err := readIfUsable(ctx, a.o.Store, key, maxManifest)
 	if err != nil {

@@ -233,11 +233,15 @@ func (r *Reader) pages(ctx context.Context, w auditlog.Window, c *auditlog.Compl
 }
 
 // segments yields the entries of each segment.
-func (r *Reader) segments(ctx context.Context, links []*link, c *auditlog.Completeness) iter.Seq2[[]auditlog.Entry, error] {
+func (r *Reader) segments(
+	ctx context.Context, links []*link, c *auditlog.Completeness,
+) iter.Seq2[[]auditlog.Entry, error] {
+	read := func(ctx context.Context, i int) ([]byte, error) {
+		return readObject(ctx, r.store, links[i].segment.Object, links[i].sequence, maxSegment)
+	}
+
 	return func(yield func([]auditlog.Entry, error) bool) {
-		for data, err := range ahead(ctx, len(links), segmentsAhead, func(ctx context.Context, i int) ([]byte, error) {
-			return readObject(ctx, r.store, links[i].segment.Object, links[i].sequence, maxSegment)
-		}) {
+		for data, err := range ahead(ctx, len(links), segmentsAhead, read) {
 			l := links[c.Pages]
 			entries := make([]auditlog.Entry, 0, l.segment.EntryCount)
 
@@ -263,10 +267,10 @@ func sorted(entries []auditlog.Entry) []auditlog.Entry {
 	return entries
 }
 
-// sweep merges segments, whose entries are given in the order of the links: each is opened when the sweep reaches its
-// first entry, and let go of after its last, so that only those are in memory that overlap. It yields a segment for each
-// of its entries, which is the first of those left. One that cannot be opened is yielded as an error, and so is one that
-// says of an entry something else than another one: of that, once.
+// sweep merges segments, whose entries are given in the order of the links: each is opened when the sweep reaches
+// its first entry, and let go of after its last, so that only those are in memory that overlap. It yields a segment
+// for each of its entries, which is the first of those left. One that cannot be opened is yielded as an error, and so
+// is, once, one that says of an entry something else than another one does.
 func sweep(links []*link, segments iter.Seq2[[]auditlog.Entry, error]) iter.Seq2[*opened, error] {
 	return func(yield func(*opened, error) bool) {
 		next, stop := iter.Pull2(segments)
@@ -305,9 +309,8 @@ func sweep(links []*link, segments iter.Seq2[[]auditlog.Entry, error]) iter.Seq2
 
 			last, first.entries[0] = e, auditlog.Entry{} // What is behind the sweep may be collected.
 
-			if first.entries = first.entries[1:]; len(first.entries) == 0 {
-				open = slices.DeleteFunc(open, func(o *opened) bool { return o == first })
-			}
+			first.entries = first.entries[1:]
+			open = slices.DeleteFunc(open, func(o *opened) bool { return len(o.entries) == 0 })
 		}
 	}
 }
@@ -331,7 +334,9 @@ func (o *opened) compare(last *auditlog.Entry) error {
 
 	o.differs = true
 
-	return &Problem{FindingAltered, o.link.segment.Key, o.link.sequence, "it holds an entry that differs from the one of the same id"}
+	const detail = "it holds an entry that differs from the one of the same id"
+
+	return &Problem{FindingAltered, o.link.segment.Key, o.link.sequence, detail}
 }
 
 // before is the order of segments by each one's next entry. Of two copies the one that was

@@ -191,7 +191,8 @@ func (v *verification) run() (*Report, error) {
 	}
 
 	for _, step := range []func() error{
-		v.readCheckpoints, v.readManifests, v.checkTiles, v.checkManifests, v.checkSegments, v.checkBesides, v.checkBeginning, v.checkAttested,
+		v.readCheckpoints, v.readManifests, v.checkTiles, v.checkManifests, v.checkSegments,
+		v.checkBesides, v.checkBeginning, v.checkAttested,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -637,7 +638,8 @@ func (v *verification) checkManifests() error {
 
 	for s, err := range ahead(v.ctx, len(v.leaves), objectsChecked, func(ctx context.Context, i int) (s seen, err error) {
 		leaf, number := v.leaves[i], int64(i)+1
-		_, err = readSame(ctx, v.store, objectOf(manifestKey(number, leaf), leaf), number, maxManifest, "the manifest of the log")
+		file := objectOf(manifestKey(number, leaf), leaf)
+		_, err = readSame(ctx, v.store, file, number, maxManifest, "the manifest of the log")
 
 		if m := v.manifests[i]; m != nil {
 			s.supplement, s.problem = readSupplement(ctx, v.store, m)
@@ -684,9 +686,9 @@ func (v *verification) checkSegments() error {
 
 	sortLinks(links)
 
-	for _, err := range sweep(links, ahead(v.ctx, len(links), objectsChecked, func(ctx context.Context, i int) ([]auditlog.Entry, error) {
-		return v.readSegment(ctx, links[i])
-	})) {
+	read := func(ctx context.Context, i int) ([]auditlog.Entry, error) { return v.readSegment(ctx, links[i]) }
+
+	for _, err := range sweep(links, ahead(v.ctx, len(links), objectsChecked, read)) {
 		if err := v.note(err); err != nil {
 			return err
 		}
@@ -828,7 +830,8 @@ func (v *verification) checkSince(known *Checkpoint) {
 	case finding == FindingForeign:
 		v.found(FindingForked, checkpointKey, 0, "it is the archive "+v.last.Origin+", and "+known.Origin+" is remembered")
 	case finding == FindingTruncated:
-		v.found(finding, checkpointKey, known.Tree.N, fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Tree.N))
+		detail := fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Tree.N)
+		v.found(finding, checkpointKey, known.Tree.N, detail)
 	case finding == FindingForked && known.Tree.N == 0:
 		v.found(finding, checkpointKeyOf(0), 0, "it is another beginning than the one that is remembered")
 	case finding == FindingForked, err != nil:
