@@ -4,6 +4,7 @@ package where
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -103,47 +104,42 @@ func linesOf(text string) [][]rune {
 // quotation mark ends its string early. Everything else is where it was. A string
 // that does not end takes up the rest of its line.
 func withoutValues(text string) string {
-	shown := []rune(text)
+	var b strings.Builder
+
+	chars := []rune(text)
 	done := 0
 
 	for _, t := range tokensOf(text) {
-		hideWords(shown[done:t.begin])
-		hide(shown[t.from:t.to])
+		b.WriteString(hideWords(string(chars[done:t.begin])))
+		b.WriteString(string(chars[t.begin:t.from]) + stars(string(chars[t.from:t.to])) + string(chars[t.to:t.end]))
 
 		done = t.end
 	}
 
-	hideWords(shown[done:])
+	b.WriteString(hideWords(string(chars[done:])))
 
-	return string(shown)
+	return b.String()
 }
 
-func hide(chars []rune) {
-	for i, r := range chars {
-		if r != '\r' && r != '\n' {
-			chars[i] = '*'
-		}
-	}
-}
+var (
+	visible = regexp.MustCompile(`[^\r\n]`)
+	// word is what stands between signs of the syntax.
+	word = regexp.MustCompile("[^ \t\r\n()\\[\\]{}<>=!&|+*/%?:.,`-]+")
+)
 
-// punctuation is what may stand between words.
-const punctuation = " \t\r\n()[]{}<>=!&|+-*/%?:.,`"
+// stars keeps the lines and their lengths.
+func stars(text string) string { return visible.ReplaceAllString(text, "*") }
 
 // hideWords hides the words that are not ours and all characters that are not part
 // of the syntax.
-func hideWords(chars []rune) {
-	for from := 0; from < len(chars); {
-		to := from
-		for to < len(chars) && !strings.ContainsRune(punctuation, chars[to]) {
-			to++
+func hideWords(text string) string {
+	return word.ReplaceAllStringFunc(text, func(word string) string {
+		if isOurs(word) {
+			return word
 		}
 
-		if to > from && !isOurs(string(chars[from:to])) {
-			hide(chars[from:to])
-		}
-
-		from = to + 1
-	}
+		return stars(word)
+	})
 }
 
 // ourWords are all words that say nothing but what every condition may say: those of
