@@ -197,15 +197,6 @@ func (m *Matcher) dependsOnAddress(e *Entry) bool {
 	return false
 }
 
-// matchWithin is Match for a window that may be shorter than the query's.
-func (m *Matcher) matchWithin(w Window, e *Entry) (bool, error) {
-	if !w.Contains(e.Time) {
-		return false, nil
-	}
-
-	return m.Match(e)
-}
-
 func (m *Matcher) matchFilters(e *Entry) bool {
 	q := &m.q
 

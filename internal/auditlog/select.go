@@ -41,11 +41,14 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			for i := range entries {
 				c.Source.sign(&entries[i], proof)
 
-				matches, err := matcher.matchWithin(c.Window, &entries[i])
-				if err != nil {
-					yield(Entry{}, err)
+				// The window can be shorter than the query's by now.
+				matches := c.Window.Contains(entries[i].Time)
+				if matches {
+					if matches, err = matcher.Match(&entries[i]); err != nil {
+						yield(Entry{}, err)
 
-					return
+						return
+					}
 				}
 
 				w.see(&entries[i], matches, c)
@@ -56,7 +59,9 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 					continue
 				}
 
-				newest = latest(newest, entries[i].Time)
+				if entries[i].Time.After(newest) {
+					newest = entries[i].Time
+				}
 
 				if !yield(entries[i], nil) {
 					return

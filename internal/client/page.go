@@ -280,9 +280,7 @@ func absolute(base *url.URL, ref string) (*url.URL, string, error) {
 		return nil, "", err
 	}
 
-	text := u.String()
-
-	return u, text, nil
+	return u, u.String(), nil
 }
 
 // endless says which limit an answer went beyond.
