@@ -251,7 +251,8 @@ func (u *UnanswerableError) Error() string { return u.Reason }
 // filterFields are the fields that each filter looks into, by the filter's name in a
 // configuration.
 var filterFields = map[string][]string{
-	"actions": {"action"}, "operations": {"operation"}, "resource_types": {"resource_type"}, "resource_ids": {FieldResourceID},
+	"actions": {"action"}, "operations": {"operation"},
+	"resource_types": {"resource_type"}, "resource_ids": {FieldResourceID},
 	"actors": {"actor", "actor_id"}, "origins": {FieldOrigin}, "ip_addresses": {FieldIPAddress},
 	"search": {"actor", FieldResourceID, "resource_name", FieldIPAddress, "message"},
 }
@@ -262,7 +263,7 @@ func (q Query) values(argument string) []string {
 	case "actions":
 		return q.Actions
 	case "operations":
-		return texts(q.Operations)
+		return Texts(q.Operations)
 	case "resource_types":
 		return q.ResourceTypes
 	case "resource_ids":

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -116,19 +115,19 @@ func (s *Server) Bounds() (first, last time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, examples := range []bool{false, true} {
-		from, to := int64(math.MaxInt64), int64(math.MinInt64)
+		var times []int64
 		for i := range s.upcloud.rows {
 			if row := &s.upcloud.rows[i]; row.exempt == examples {
-				from, to = min(from, row.nano), max(to, row.nano)
+				times = append(times, row.nano)
 			}
 		}
 		for i := range s.cloudscale.rows {
 			if row := &s.cloudscale.rows[i]; row.exempt == examples {
-				from, to = min(from, row.nano), max(to, row.nano)
+				times = append(times, row.nano)
 			}
 		}
-		if from <= to {
-			return time.Unix(0, from).UTC(), time.Unix(0, to).UTC(), true
+		if len(times) > 0 {
+			return time.Unix(0, slices.Min(times)).UTC(), time.Unix(0, slices.Max(times)).UTC(), true
 		}
 	}
 	return time.Time{}, time.Time{}, false
@@ -149,7 +148,11 @@ func (s *Server) SetFaults(faults []Fault) {
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.requests)
+	out := slices.Clone(s.requests)
+	for i := range out {
+		out[i].Query = url.Values(http.Header(out[i].Query).Clone())
+	}
+	return out
 }
 
 // ResetRequests forgets the requests so far. Ordinals and fault counts go on.

@@ -13,11 +13,17 @@ import (
 // Error says what is wrong with a condition and where. Of the condition it repeats
 // only operators and the names of fields and functions that there are.
 type Error struct {
+	Place
+
+	// Reason is one sentence without its full stop.
+	Reason string
+}
+
+// Place is a character of a condition.
+type Place struct {
 	// Line and Column begin at 1; columns count characters, and the one after the
 	// last stands for what is missing there.
 	Line, Column int
-	// Reason is one sentence without its full stop.
-	Reason string
 	// Excerpt is the line at fault, with stars for what can be a value.
 	Excerpt string
 }
@@ -27,20 +33,19 @@ func (e *Error) Error() string {
 }
 
 // Pointer returns the excerpt with a caret under the character at fault.
-func (e *Error) Pointer() string { return Pointer(e.Excerpt, e.Column) }
+func (p Place) Pointer() string { return Pointer(p.Excerpt, p.Column) }
 
 // EvalError says that a condition could not be evaluated on an entry, and where
 // in the condition. It holds nothing of the entry, and of the condition as little as
 // an Error does.
 type EvalError struct {
-	// Line and Column are as of an Error, 0 where the whole condition is at fault.
-	Line, Column int
+	// Place is the zero Place where it is not known.
+	Place
+
 	// Reason is one sentence without its full stop.
 	Reason string
 	// Advice is what to write instead, one sentence without its full stop.
 	Advice string
-	// Excerpt is as that of an Error.
-	Excerpt string
 }
 
 func (e *EvalError) Error() string {
@@ -51,9 +56,6 @@ func (e *EvalError) Error() string {
 
 	return fmt.Sprintf("the condition cannot be evaluated%s: %s", at, e.Reason)
 }
-
-// Pointer returns the excerpt with a caret under the character at fault.
-func (e *EvalError) Pointer() string { return Pointer(e.Excerpt, e.Column) }
 
 // Pointer returns a line with a caret under one of its characters, and no more of a
 // long one than fits on a screen.
@@ -213,5 +215,5 @@ func (s source) split(p place) (before, after string) {
 func (s source) error(p place, reason string) *Error {
 	p = s.clamp(p)
 
-	return &Error{Line: p.line + 1, Column: p.column + 1, Reason: reason, Excerpt: string(s.shown[p.line])}
+	return &Error{Place{p.line + 1, p.column + 1, string(s.shown[p.line])}, reason}
 }
