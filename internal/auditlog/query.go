@@ -125,8 +125,11 @@ func normalAll(texts []string) []string {
 
 // Match says whether the entry lies in the window and passes every filter. An
 // error comes only of the condition.
-func (m *Matcher) Match(e *Entry) (bool, error) {
-	if !m.q.Window.Contains(e.Time) || !m.matchFilters(e) {
+func (m *Matcher) Match(e *Entry) (bool, error) { return m.matchWithin(m.q.Window, e) }
+
+// matchWithin is Match for a window that may be shorter than the query's.
+func (m *Matcher) matchWithin(w Window, e *Entry) (bool, error) {
+	if !w.Contains(e.Time) || !m.q.Window.Contains(e.Time) || !m.matchFilters(e) {
 		return false, nil
 	}
 

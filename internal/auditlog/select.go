@@ -41,14 +41,11 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			for i := range entries {
 				c.Source.sign(&entries[i], proof)
 
-				// The window can be shorter than the query's by now.
-				matches := c.Window.Contains(entries[i].Time)
-				if matches {
-					if matches, err = matcher.Match(&entries[i]); err != nil {
-						yield(Entry{}, err)
+				matches, err := matcher.matchWithin(c.Window, &entries[i])
+				if err != nil {
+					yield(Entry{}, err)
 
-						return
-					}
+					return
 				}
 
 				w.see(&entries[i], matches, c)

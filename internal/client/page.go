@@ -280,7 +280,9 @@ func absolute(base *url.URL, ref string) (*url.URL, string, error) {
 		return nil, "", err
 	}
 
-	return u, u.String(), nil
+	text := u.String()
+
+	return u, text, nil
 }
 
 // endless says which limit an answer went beyond.

@@ -46,6 +46,8 @@ type upCloudKind struct {
 }
 
 // upCloudKinds hold every documented action and resource type at least once.
+//
+//nolint:dupword // What is there twice happens twice as often.
 var upCloudKinds = []upCloudKind{
 	{"server", 30, "create update update delete start stop attach detach", "read access-granted maintenance-start"},
 	{"storage", 15, "create update delete clone attach detach", "owner-change writes-enable"},

@@ -271,15 +271,8 @@ func (c *columns) isEvent(timeHeader string) bool {
 			return false
 		}
 
-		numbers := strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-
-			return r
-		}, h)
-
-		event = event || strings.Index(h, "@") > 0 || len(numbers) > mostDigits || strings.Contains(h, "::")
+		numbers := strings.FieldsFunc(h, func(r rune) bool { return r < '0' || r > '9' })
+		event = event || strings.Index(h, "@") > 0 || len(strings.Join(numbers, "")) > mostDigits || strings.Contains(h, "::")
 	}
 
 	return event
