@@ -188,11 +188,7 @@ func (s *Server) AppendCloudscale(records ...CloudscaleRecord) {
 	defer s.mu.Unlock()
 	for _, r := range records {
 		if r.Raw != nil {
-			parsed, err := parseCloudscale(r.Raw)
-			if err != nil {
-				panic("fakeapi: " + err.Error())
-			}
-			r = parsed
+			r = must(r.Raw, parseCloudscale)
 		}
 		s.cloudscale.insert(r)
 	}
@@ -205,12 +201,8 @@ func (s *Server) CloudscaleRecords() []CloudscaleRecord {
 	s.mu.Unlock()
 	out := make([]CloudscaleRecord, len(rows))
 	for i, row := range rows {
-		r, err := parseCloudscale(row.raw)
-		if err != nil {
-			panic("fakeapi: " + err.Error()) // it was parsed or made here before
-		}
-		r.ID = row.id
-		out[i] = r
+		out[i] = must(row.raw, parseCloudscale)
+		out[i].ID = row.id
 	}
 	return out
 }

@@ -40,14 +40,13 @@ func spoilRows(rows []json.RawMessage, timeKey, nameKey string, hit strike) {
 
 // rounded is a record's time in whole seconds: all down, all to the nearest, or all up.
 func rounded(raw json.RawMessage, key string, hit strike) time.Time {
-	f, err := parseFields(raw)
-	if err != nil {
-		panic(err) // it was parsed or made here before
-	}
-	t, err := f.instant(key)
-	if err != nil {
-		panic(err)
-	}
+	t := must(raw, func(raw json.RawMessage) (time.Time, error) {
+		f, err := parseFields(raw)
+		if err != nil {
+			return time.Time{}, err
+		}
+		return f.instant(key)
+	})
 	up := []time.Duration{0, time.Second / 2, time.Second - 1}[hit.steady(3)]
 	return t.Add(up).UTC().Truncate(time.Second)
 }

@@ -106,21 +106,9 @@ func linesOf(text string) [][]rune {
 // quotation mark ends its string early. Everything else is where it was. A string
 // that does not end takes up the rest of its line.
 func withoutValues(text string) string {
-	var b strings.Builder
-
-	chars := []rune(text)
-	done := 0
-
-	for _, t := range tokensOf(text) {
-		b.WriteString(hideWords(string(chars[done:t.begin])))
-		b.WriteString(string(chars[t.begin:t.from]) + stars(string(chars[t.from:t.to])) + string(chars[t.to:t.end]))
-
-		done = t.end
-	}
-
-	b.WriteString(hideWords(string(chars[done:])))
-
-	return b.String()
+	return rewrite(text, hideWords, func(t token, part func(from, to int) string) string {
+		return part(t.begin, t.from) + stars(part(t.from, t.to)) + part(t.to, t.end)
+	})
 }
 
 var (
