@@ -51,3 +51,11 @@ func (c *Completeness) checkClock(asked Window, newest time.Time) error {
 		return nil
 	}
 }
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+
+	return b
+}

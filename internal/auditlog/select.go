@@ -56,9 +56,7 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 					continue
 				}
 
-				if entries[i].Time.After(newest) {
-					newest = entries[i].Time
-				}
+				newest = latest(newest, entries[i].Time)
 
 				if !yield(entries[i], nil) {
 					return

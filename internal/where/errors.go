@@ -139,7 +139,8 @@ var ourWords = sync.OnceValue(func() map[string]bool {
 
 	for _, words := range [][]string{
 		{entryVariable},
-		entryFieldNames(), changeFields, functionNames(), {"and", "or", "not", "AND", "OR", "NOT", "like"},
+		entryFieldNames(), changeFields, functionNames(),
+		{"and", "or", "not", "AND", "OR", "NOT", "like"},
 		{"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "package", "namespace", "null", "return", "true", "var", "void", "while"},
 		{"nil", "None", "undefined", "now"},
 	} {

@@ -27,13 +27,15 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	at := e.File
+	var b strings.Builder
+
+	b.WriteString(e.File)
 
 	for _, n := range []int{e.Line, e.Column} {
 		if n > 0 {
-			at += ":" + strconv.Itoa(n)
+			b.WriteString(":" + strconv.Itoa(n))
 		}
 	}
 
-	return strings.TrimLeft(at+": "+e.Reason, ": ")
+	return strings.TrimLeft(b.String()+": "+e.Reason, ": ")
 }
