@@ -73,7 +73,8 @@ func (q Query) Asked() []Asked {
 
 	for _, argument := range []string{"actions", "resource_types", "origins"} {
 		for i, v := range q.values(argument) {
-			all = append(all, Asked{Argument: argument, Field: filterFields[argument][0], Value: v, Expectation: -1, Index: i})
+			field := filterFields[argument][0]
+			all = append(all, Asked{Argument: argument, Field: field, Value: v, Expectation: -1, Index: i})
 		}
 	}
 
@@ -170,31 +171,21 @@ func (o *FilterOptions) of(field string) []string {
 	}
 }
 
-// malformed says why a value has a form that the field's values never have, or
-// nothing.
-func (a *Asked) malformed(info Info) string {
-	form := info.Values[a.Field].Form
-	if form == nil || a.Value == "" || a.Matches != nil || !info.Records(a.Field) {
-		return ""
-	}
-
-	text, ok := form(a.Value)
-	if ok {
-		return ""
-	}
-
-	return fmt.Sprintf("No %s of %s looks like this: they are %s, so looking for it would find nothing, whatever happened.",
-		strings.ReplaceAll(a.Field, "_", " "), info.Title, text)
-}
-
 // Malformed lists the values that no entry of the service can have, going by their
 // form alone.
 func Malformed(info Info, asked []Asked) []UnknownValue {
 	var all []UnknownValue
 
 	for _, a := range asked {
-		if reason := a.malformed(info); reason != "" {
-			all = append(all, UnknownValue{Asked: a, Nearest: Nearest(a.Value, info.Values[a.Field].Documented), Reason: reason})
+		known := info.Values[a.Field]
+		if known.Form == nil || a.Value == "" || a.Matches != nil || !info.Records(a.Field) {
+			continue
+		}
+
+		if form, ok := known.Form(a.Value); !ok {
+			all = append(all, UnknownValue{Asked: a, Nearest: Nearest(a.Value, known.Documented), Reason: fmt.Sprintf(
+				"No %s of %s looks like this: they are %s, so looking for it would find nothing, whatever happened.",
+				strings.ReplaceAll(a.Field, "_", " "), info.Title, form)})
 		}
 	}
 

@@ -124,7 +124,8 @@ func (c *comparison) add(path string, before, after any) {
 		return new(string(marshalExact(value)))
 	}
 
-	if change := (Change{Field: path, Before: text(before), After: text(after)}); change.Before != nil || change.After != nil {
+	change := Change{Field: path, Before: text(before), After: text(after)}
+	if change.Before != nil || change.After != nil {
 		c.changes = append(c.changes, change)
 	}
 }

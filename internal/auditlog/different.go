@@ -8,7 +8,9 @@ import "slices"
 // queries do not ask for the same, however they are spelled: the values of a list
 // are alternatives, so that neither their order nor a repeated one counts.
 func (q Query) Different(o Query) []string {
-	arguments := []string{"actions", "operations", "resource_types", "resource_ids", "actors", "origins", "ip_addresses", search}
+	arguments := []string{
+		"actions", "operations", "resource_types", "resource_ids", "actors", "origins", "ip_addresses", search,
+	}
 	names := slices.DeleteFunc(arguments, func(argument string) bool {
 		normal := Normal
 

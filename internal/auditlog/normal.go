@@ -25,21 +25,11 @@ func Normal(text string) string {
 // case folding. What has the same lower case besides is the same as well, such as
 // the capital I with a dot and i.
 func fold(text string) string {
-	if isASCII(text) {
+	if strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
 		return strings.ToLower(text)
 	}
 
 	folded := strings.ToLower(cases.Fold().String(Normal(text)))
 
 	return Normal(strings.ReplaceAll(folded, "i\u0307", "i"))
-}
-
-func isASCII(text string) bool {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-
-	return true
 }

@@ -125,8 +125,11 @@ func normalAll(texts []string) []string {
 
 // Match says whether the entry lies in the window and passes every filter. An
 // error comes only of the condition.
-func (m *Matcher) Match(e *Entry) (bool, error) {
-	if !m.q.Window.Contains(e.Time) || !m.matchFilters(e) {
+func (m *Matcher) Match(e *Entry) (bool, error) { return m.matchWithin(m.q.Window, e) }
+
+// matchWithin is Match for a window that may be shorter than the query's.
+func (m *Matcher) matchWithin(w Window, e *Entry) (bool, error) {
+	if !w.Contains(e.Time) || !m.q.Window.Contains(e.Time) || !m.matchFilters(e) {
 		return false, nil
 	}
 
@@ -197,15 +200,6 @@ func (m *Matcher) dependsOnAddress(e *Entry) bool {
 	return false
 }
 
-// matchWithin is Match for a window that may be shorter than the query's.
-func (m *Matcher) matchWithin(w Window, e *Entry) (bool, error) {
-	if !w.Contains(e.Time) {
-		return false, nil
-	}
-
-	return m.Match(e)
-}
-
 func (m *Matcher) matchFilters(e *Entry) bool {
 	q := &m.q
 
@@ -260,7 +254,8 @@ func (u *UnanswerableError) Error() string { return u.Reason }
 // filterFields are the fields that each filter looks into, by the filter's name in a
 // configuration.
 var filterFields = map[string][]string{
-	"actions": {"action"}, "operations": {"operation"}, "resource_types": {"resource_type"}, "resource_ids": {FieldResourceID},
+	"actions": {"action"}, "operations": {"operation"},
+	"resource_types": {"resource_type"}, "resource_ids": {FieldResourceID},
 	"actors": {"actor", "actor_id"}, "origins": {FieldOrigin}, "ip_addresses": {FieldIPAddress},
 	"search": {"actor", FieldResourceID, "resource_name", FieldIPAddress, "message"},
 }
@@ -271,7 +266,7 @@ func (q Query) values(argument string) []string {
 	case "actions":
 		return q.Actions
 	case "operations":
-		return texts(q.Operations)
+		return Texts(q.Operations)
 	case "resource_types":
 		return q.ResourceTypes
 	case "resource_ids":

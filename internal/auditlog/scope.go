@@ -69,7 +69,7 @@ func (q Query) Scope(info Info) Scope {
 		s.Values["service"] = []string{info.Cloud()}
 	}
 
-	s.Values["operation"] = texts(q.operations(info))
+	s.Values["operation"] = Texts(q.operations(info))
 
 	for _, argument := range q.given("actions", "resource_types", "resource_ids", "origins") {
 		if field := filterFields[argument][0]; info.Records(field) {
@@ -113,7 +113,7 @@ func (q Query) operations(info Info) []Operation {
 // contradicts says that no entry passes all the filters, although one may pass each.
 func (q Query) contradicts(info Info) bool {
 	s := q.Scope(info)
-	s.Values["operation"] = texts(q.Operations)
+	s.Values["operation"] = Texts(q.Operations)
 
 	var fields []string
 
@@ -154,7 +154,8 @@ func (q Query) contradiction(info Info) *UnanswerableError {
 		"No entry of %s passes all of %s, so the filters together would find nothing, whatever happened.", info.Title, strings.Join(given, ", "))}
 }
 
-func texts[T ~string](values []T) []string {
+// Texts are words as plain texts.
+func Texts[T ~string](values []T) []string {
 	all := make([]string, len(values))
 	for i, v := range values {
 		all[i] = string(v)
@@ -164,4 +165,4 @@ func texts[T ~string](values []T) []string {
 }
 
 // OrText joins words for a sentence, as in "create or delete".
-func OrText[T ~string](words []T) string { return strings.Join(texts(words), " or ") }
+func OrText[T ~string](words []T) string { return strings.Join(Texts(words), " or ") }

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,7 +41,7 @@ func options(t *testing.T, endpoint string) client.Options {
 
 	return client.Options{
 		Endpoint: u, Authorization: "Bearer " + secret, UserAgent: "test/1",
-		RequestTimeout: 5 * time.Second, MaxRetries: 3, RetryWaitMin: time.Millisecond, RetryWaitMax: 5 * time.Millisecond,
+		RequestTimeout: time.Hour, MaxRetries: 3, RetryWaitMin: time.Millisecond, RetryWaitMax: 5 * time.Millisecond,
 		MaxConcurrency: 4, Clock: time.Now,
 	}
 }
@@ -330,95 +331,104 @@ func TestGetKeepsConnections(t *testing.T) {
 func TestGetBoundsConcurrency(t *testing.T) {
 	t.Parallel()
 
-	var now, most atomic.Int64
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int64
 
-	s, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		n := now.Add(1)
-		defer now.Add(-1)
+		o := options(t, "http://127.0.0.1:1")
+		o.MaxConcurrency = 2
+		o.Transport = inMemory(func(r *http.Request) (*http.Response, error) {
+			n := now.Add(1)
+			defer now.Add(-1)
 
-		for {
-			m := most.Load()
-			if n <= m || most.CompareAndSwap(m, n) {
-				break
+			for {
+				m := most.Load()
+				if n <= m || most.CompareAndSwap(m, n) {
+					break
+				}
 			}
-		}
 
-		time.Sleep(5 * time.Millisecond)
-		_, _ = io.WriteString(w, `{}`)
-	})
+			time.Sleep(time.Second)
 
-	o := options(t, s.URL)
-	o.MaxConcurrency = 2
-	c := client.New(o)
-
-	var wg sync.WaitGroup
-	for range 12 {
-		wg.Go(func() {
-			if err := c.Get(t.Context(), "v1/logs", nil, func([]byte, func(string) string) error { return nil }); err != nil {
-				t.Error(err)
-			}
+			return reply(r, 200, `{}`), nil
 		})
-	}
-	wg.Wait()
+		c := client.New(o)
 
-	if m := most.Load(); m != 2 {
-		t.Errorf("%d requests were under way at once, want 2", m)
-	}
+		var wg sync.WaitGroup
+		for range 12 {
+			wg.Go(func() {
+				if err := c.Get(t.Context(), "v1/logs", nil, func([]byte, func(string) string) error { return nil }); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+
+		if m := most.Load(); m != 2 {
+			t.Errorf("%d requests were under way at once, want 2", m)
+		}
+	})
 }
 
 func TestGetObeysTheContext(t *testing.T) {
 	t.Parallel()
 
-	s, _ := serve(t, answer(503, "application/json", `{"detail":"Maintenance."}`))
-	o := options(t, s.URL)
-	o.RetryWaitMin, o.RetryWaitMax = time.Hour, time.Hour
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t, "http://127.0.0.1:1")
+		o.RetryWaitMin, o.RetryWaitMax = time.Hour, time.Hour
+		o.Transport = inMemory(func(r *http.Request) (*http.Response, error) {
+			return reply(r, 503, `{"detail":"Maintenance."}`), nil
+		})
 
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
 
-	err := client.New(o).Get(ctx, "v1/logs", nil, func([]byte, func(string) string) error { return nil })
+		err := client.New(o).Get(ctx, "v1/logs", nil, func([]byte, func(string) string) error { return nil })
 
-	got := (*client.Error)(nil)
-	if !errors.As(err, &got) || got.Kind != client.KindDeadline || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
-	}
+		got := (*client.Error)(nil)
+		if !errors.As(err, &got) || got.Kind != client.KindDeadline || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
 
-	canceled, stop := context.WithCancel(t.Context())
-	stop()
+		canceled, stop := context.WithCancel(t.Context())
+		stop()
 
-	err = client.New(o).Get(canceled, "v1/logs", nil, func([]byte, func(string) string) error { return nil })
-	if !errors.As(err, &got) || got.Kind != client.KindCanceled {
-		t.Errorf("got %v", err)
-	}
+		err = client.New(o).Get(canceled, "v1/logs", nil, func([]byte, func(string) string) error { return nil })
+		if !errors.As(err, &got) || got.Kind != client.KindCanceled {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestGetTimesOutEachAttempt(t *testing.T) {
 	t.Parallel()
 
-	block := make(chan struct{})
-	stall := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Length", "7")
-		_, _ = io.WriteString(w, `{"A"`)
-		_ = http.NewResponseController(w).Flush()
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		o := options(t, "http://127.0.0.1:1")
+		o.Transport = inMemory(func(r *http.Request) (*http.Response, error) {
+			if n++; n > 1 {
+				return reply(r, 200, `{"A":1}`), nil
+			}
 
-		select {
-		case <-block:
-		case <-r.Context().Done():
+			resp := reply(r, 200, "")
+			body, w := io.Pipe()
+			context.AfterFunc(r.Context(), func() { _ = w.CloseWithError(r.Context().Err()) })
+			resp.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.MultiReader(strings.NewReader(`{"A"`), body), body}
+
+			return resp, nil
+		})
+
+		if d, err := get(t, o); err != nil || *d.A != 1 {
+			t.Fatalf("got %v", err)
 		}
-	}
-	s, count := serve(t, stall, ok(`{"A":1}`))
-	t.Cleanup(func() { close(block) })
 
-	o := options(t, s.URL)
-	o.RequestTimeout = 100 * time.Millisecond
-
-	if d, err := get(t, o); err != nil || *d.A != 1 {
-		t.Fatalf("got %v", err)
-	}
-
-	if n := count.Load(); n != 2 {
-		t.Errorf("%d requests were made, want 2", n)
-	}
+		if n != 2 {
+			t.Errorf("%d requests were made, want 2", n)
+		}
+	})
 }
 
 func TestLogsNameNoOne(t *testing.T) {

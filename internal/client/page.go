@@ -41,10 +41,6 @@ const (
 	OffsetPages
 )
 
-func (r OffsetReading) String() string {
-	return map[OffsetReading]string{OffsetRows: "rows", OffsetPages: "pages"}[r]
-}
-
 // OffsetWalk asks for page after page by limit and offset.
 type OffsetWalk[T any] struct {
 	Path  string

@@ -147,17 +147,14 @@ func (l *cloudscaleLog) holdExamples() {
 // number puts the examples in their places and gives every row its id. Ids grow but leave gaps, as those of a table
 // shared by many projects do.
 func (l *cloudscaleLog) number() {
-	if len(l.examples) > 0 {
-		merged := make([]cloudscaleRow, 0, len(l.examples)+len(l.rows))
-		for _, row := range l.rows {
-			for len(l.examples) > 0 && l.examples[0].nano < row.nano {
-				merged, l.examples = append(merged, l.examples[0]), l.examples[1:]
-			}
-			merged = append(merged, row)
+	for _, example := range l.examples {
+		at := slices.IndexFunc(l.rows, func(row cloudscaleRow) bool { return row.nano > example.nano })
+		if at < 0 {
+			at = len(l.rows)
 		}
-		merged = append(merged, l.examples...)
-		l.rows, l.examples = merged, nil
+		l.rows = slices.Insert(l.rows, at, example)
 	}
+	l.examples = nil
 	l.lastID = 10_000
 	for i := range l.rows {
 		l.lastID += 1 + int64(draw(0, "gap", uint64(i))%3)
@@ -191,11 +188,7 @@ func (s *Server) AppendCloudscale(records ...CloudscaleRecord) {
 	defer s.mu.Unlock()
 	for _, r := range records {
 		if r.Raw != nil {
-			parsed, err := parseCloudscale(r.Raw)
-			if err != nil {
-				panic("fakeapi: " + err.Error())
-			}
-			r = parsed
+			r = must(r.Raw, parseCloudscale)
 		}
 		s.cloudscale.insert(r)
 	}
@@ -208,12 +201,8 @@ func (s *Server) CloudscaleRecords() []CloudscaleRecord {
 	s.mu.Unlock()
 	out := make([]CloudscaleRecord, len(rows))
 	for i, row := range rows {
-		r, err := parseCloudscale(row.raw)
-		if err != nil {
-			panic("fakeapi: " + err.Error()) // it was parsed or made here before
-		}
-		r.ID = row.id
-		out[i] = r
+		out[i] = must(row.raw, parseCloudscale)
+		out[i].ID = row.id
 	}
 	return out
 }

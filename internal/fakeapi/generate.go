@@ -136,3 +136,13 @@ func forced(n, count int) map[int]int {
 	}
 	return out
 }
+
+// lateTime is that of a record that the fault "grow" adds to a log: two times in three it is newer than everything in
+// the log, else up to reach older than the newest.
+func lateTime(rng *rand.Rand, hit strike, newest int64, reach time.Duration) time.Time {
+	t := time.Unix(0, newest).UTC()
+	if hit.variant(3) == 0 {
+		return t.Add(-time.Duration(rng.Float64() * float64(reach)))
+	}
+	return t.Add(time.Duration(1+rng.IntN(5)) * time.Second)
+}

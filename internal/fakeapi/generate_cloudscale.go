@@ -19,7 +19,9 @@ type cloudscaleThing struct {
 }
 
 var (
-	cloudscaleServer = cloudscaleThing{"server", "Server", 35, "create start stop delete reboot update pause migrate", false}
+	cloudscaleServer = cloudscaleThing{
+		"server", "Server", 35, "create start stop delete reboot update pause migrate", false,
+	}
 	cloudscaleVolume = cloudscaleThing{"volume", "Volume", 15, "create update delete", false}
 )
 
@@ -43,8 +45,9 @@ var cloudscaleThings = []cloudscaleThing{
 // cloudscalePast is what messages say of a verb. In place of %s stands the name of a server.
 var cloudscalePast = map[string]string{
 	"create": "has been created", "update": "has been updated", "delete": "has been deleted", "start": "has been started",
-	"stop": "has been shut down", "reboot": "has been rebooted", "pause": "has been paused", "migrate": "has been migrated",
-	"attach": "has been attached to server '%s'", "detach": "has been detached from server '%s'",
+	"stop": "has been shut down", "reboot": "has been rebooted", "pause": "has been paused",
+	"migrate": "has been migrated",
+	"attach":  "has been attached to server '%s'", "detach": "has been detached from server '%s'",
 	"login": "has logged in", "invite": "has been invited",
 }
 
@@ -222,24 +225,21 @@ func (w *cloudscaleWorld) record(t time.Time, d cloudscaleDeed) CloudscaleRecord
 	case dice < 92:
 		r.Subject = demoOrganization
 	} // the rest has none, as the vendor's sample record
-	r.Message = d.thing.title + " '" + name + "' " + strings.Replace(cloudscalePast[d.verb], "%s", oneOf(w.rng, w.names["Server"]), 1)
+	past := strings.Replace(cloudscalePast[d.verb], "%s", oneOf(w.rng, w.names["Server"]), 1)
+	r.Message = d.thing.title + " '" + name + "' " + past
 	if d.verb == "delete" {
 		names[at] = w.newName(d.thing.title)
 	}
 	return r
 }
 
-// lateCloudscale is the record that the fault "grow" adds: newer than the last one, or, one time in three, up to two
-// seconds older. The log is in the order of commits, so nothing can be added further inside.
+// lateCloudscale is the record that the fault "grow" adds, newer than the last one or up to two seconds older: the log
+// is in the order of commits, so nothing can be added further inside.
 func lateCloudscale(o Options, log *cloudscaleLog, hit strike) CloudscaleRecord {
 	rng := newRand(draw(hit.seed, "grow/cloudscale", hit.ordinal), "record")
 	t := o.Now
 	if n := len(log.rows); n > 0 {
-		newest := time.Unix(0, log.rows[n-1].nano).UTC()
-		t = newest.Add(time.Duration(1+rng.IntN(5)) * time.Second)
-		if hit.variant(3) == 0 {
-			t = newest.Add(-time.Duration(1+rng.IntN(2_000_000)) * time.Microsecond)
-		}
+		t = lateTime(rng, hit, log.rows[n-1].nano, 2*time.Second)
 	}
 	return newCloudscaleWorld(rng, newCalendar(o, serviceCloudscale)).record(t, oneOf(rng, cloudscaleDeeds))
 }

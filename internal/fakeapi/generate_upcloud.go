@@ -46,6 +46,8 @@ type upCloudKind struct {
 }
 
 // upCloudKinds hold every documented action and resource type at least once.
+//
+//nolint:dupword // What is there twice happens twice as often.
 var upCloudKinds = []upCloudKind{
 	{"server", 30, "create update update delete start stop attach detach", "read access-granted maintenance-start"},
 	{"storage", 15, "create update delete clone attach detach", "owner-change writes-enable"},
@@ -248,17 +250,12 @@ func (x *resource) state(kind string) json.RawMessage {
 	return encode(state)
 }
 
-// lateUpCloud is the record that the fault "grow" adds: two times in three it is newer than everything in the log, else
-// its time lies somewhere inside.
+// lateUpCloud is the record that the fault "grow" adds, anywhere in the log or newer.
 func lateUpCloud(o Options, log *upCloudLog, hit strike) UpCloudRecord {
 	rng := newRand(draw(hit.seed, "grow/upcloud", hit.ordinal), "record")
 	t := o.Now
 	if n := len(log.rows); n > 0 {
-		oldest, newest := time.Unix(0, log.rows[0].nano).UTC(), time.Unix(0, log.rows[n-1].nano).UTC()
-		t = newest.Add(time.Duration(1+rng.IntN(5)) * time.Second)
-		if hit.variant(3) == 0 {
-			t = oldest.Add(time.Duration(rng.Float64() * float64(newest.Sub(oldest))))
-		}
+		t = lateTime(rng, hit, log.rows[n-1].nano, time.Duration(log.rows[n-1].nano-log.rows[0].nano))
 	}
 	return newUpCloudWorld(rng, newCalendar(o, serviceUpCloud)).record(t, oneOf(rng, upCloudDeeds))
 }

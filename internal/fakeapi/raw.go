@@ -68,6 +68,16 @@ func (f fields) instant(key string) (time.Time, error) {
 	return t, nil
 }
 
+// must is what a parser makes of a record that was parsed or made here before, or that a test gives. It panics on one
+// that cannot be served.
+func must[T any](raw json.RawMessage, parse func(json.RawMessage) (T, error)) T {
+	r, err := parse(raw)
+	if err != nil {
+		panic("fakeapi: " + err.Error())
+	}
+	return r
+}
+
 // nanos orders instants; those beyond the counter's range (1678 to 2262) count as its ends.
 func nanos(t time.Time) int64 {
 	switch y := t.Year(); {

@@ -16,36 +16,15 @@ import (
 	"time"
 )
 
-// cut is how an answer breaks off on the wire.
-type cut int
-
-const (
-	cutNone          cut = iota
-	cutResetBefore       // reset instead of an answer
-	cutResetAfter        // reset in the middle of the body
-	cutDeclared          // less is sent than was declared
-	cutSilentChunked     // a clean end in the middle, chunked
-	cutSilentClose       // a clean end in the middle, delimited by the close
-	cutClosed            // the connection is closed in the middle, under TLS without its end
-	cutShortLength       // more is sent than was declared
-	cutLongLength        // the whole body is sent, and more was declared
-	cutHang              // nothing is sent
-	cutHangBody          // half of the body is sent, and the connection stays open
-	cutDrip              // the body is sent in small pieces
-	cutInterim           // interim answers come before
-	cutHuge              // 60 MiB follow the body
-	cutBomb              // a gigabyte follows the body, compressed
-	cutNoGzip            // what is sent is not compressed, though it is said to be
-)
-
 // response is an answer before it meets the wire.
 type response struct {
 	status int
 	header http.Header
 	body   []byte
-	cut    cut
-	drip   time.Duration // how long cutDrip takes
-	fault  string
+	// cut is how the answer breaks off on the wire: the name of a fault, or one of its variants.
+	cut   string
+	drip  time.Duration // how long the fault "drip" takes
+	fault string
 }
 
 const (
@@ -61,15 +40,15 @@ func newResponse(status int, contentType string, body []byte) *response {
 // leaves, so that a client holding an answer finds its request in the log; status 0 means that no answer was given.
 func (p *response) send(w http.ResponseWriter, r *http.Request, sent func(status int)) {
 	switch p.cut {
-	case cutResetBefore:
+	case "reset-before":
 		sent(0)
 		reset(w)
 		return
-	case cutHang:
+	case "hang":
 		sent(0)
 		<-r.Context().Done()
 		return
-	case cutInterim:
+	case "1xx":
 		for range interimAnswers {
 			w.Header().Set("Link", "</style.css>; rel=preload; as=style")
 			w.WriteHeader(http.StatusEarlyHints)
@@ -80,37 +59,37 @@ func (p *response) send(w http.ResponseWriter, r *http.Request, sent func(status
 	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Vary", "Accept-Encoding")
 	// The length of a huge answer is what matters, and one that is not compressed is none.
-	compress := acceptsGzip(r.Header) && len(p.body) > 0 && p.cut != cutHuge && p.cut != cutNoGzip
-	if compress || p.cut == cutBomb || p.cut == cutNoGzip {
+	compress := acceptsGzip(r.Header) && len(p.body) > 0 && p.cut != "huge" && p.cut != "gzip-broken"
+	if compress || p.cut == "gzip-bomb" || p.cut == "gzip-broken" {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
 	sent(p.status)
 
 	body := p.body
-	if p.cut == cutSilentChunked || p.cut == cutSilentClose {
+	if p.cut == "truncate-silent-chunked" || p.cut == "truncate-silent-close" {
 		body = body[:len(body)/2]
 	}
-	if compress || p.cut == cutBomb {
+	if compress || p.cut == "gzip-bomb" {
 		body = gzipped(body)
 	}
 	switch p.cut {
-	case cutSilentChunked:
+	case "truncate-silent-chunked":
 		w.WriteHeader(p.status)
 		_ = http.NewResponseController(w).Flush() // headers without a length: the rest is chunked
 		_, _ = w.Write(body)
-	case cutSilentClose:
+	case "truncate-silent-close":
 		w.Header().Set("Transfer-Encoding", "identity") // net/http: no chunks, close after the body
 		w.WriteHeader(p.status)
 		_, _ = w.Write(body)
-	case cutClosed, cutShortLength:
+	case "cut", "length-short":
 		p.sendRaw(w, body)
-	case cutDrip:
+	case "drip":
 		p.sendSlowly(w, r, body)
-	case cutBomb:
+	case "gzip-bomb":
 		w.WriteHeader(p.status)
 		_, _ = w.Write(body)
 		p.pad(w, gzipped(padding), bombSize/len(padding))
-	case cutHuge:
+	case "huge":
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)+hugeSize))
 		w.WriteHeader(p.status)
 		_, _ = w.Write(body)
@@ -141,7 +120,7 @@ func (p *response) pad(w io.Writer, chunk []byte, times int) {
 // sendDeclared declares a length and keeps to it as far as the fault lets it.
 func (p *response) sendDeclared(w http.ResponseWriter, r *http.Request, body []byte) {
 	length := len(body)
-	if p.cut == cutLongLength {
+	if p.cut == "length-long" {
 		length += 16
 	}
 	if len(body) > 0 || p.status == http.StatusOK {
@@ -149,16 +128,16 @@ func (p *response) sendDeclared(w http.ResponseWriter, r *http.Request, body []b
 	}
 	w.WriteHeader(p.status)
 	switch p.cut {
-	case cutResetAfter, cutDeclared, cutHangBody:
+	case "reset-after", "truncate", "hang-body":
 		body = body[:len(body)/2]
 	default:
 	}
 	_, _ = w.Write(body)
 	switch p.cut {
-	case cutResetAfter:
+	case "reset-after":
 		_ = http.NewResponseController(w).Flush()
 		reset(w)
-	case cutHangBody:
+	case "hang-body":
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	default:
@@ -189,7 +168,7 @@ func (p *response) sendSlowly(w http.ResponseWriter, r *http.Request, body []byt
 func (p *response) sendRaw(w http.ResponseWriter, body []byte) {
 	header := w.Header().Clone()
 	header.Set("Connection", "close")
-	if p.cut == cutClosed {
+	if p.cut == "cut" {
 		body = body[:len(body)/2]
 	} else {
 		header.Set("Content-Length", strconv.Itoa(len(body)-len(body)/4))

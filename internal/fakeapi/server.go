@@ -6,7 +6,6 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -116,19 +115,19 @@ func (s *Server) Bounds() (first, last time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, examples := range []bool{false, true} {
-		from, to := int64(math.MaxInt64), int64(math.MinInt64)
+		var times []int64
 		for i := range s.upcloud.rows {
 			if row := &s.upcloud.rows[i]; row.exempt == examples {
-				from, to = min(from, row.nano), max(to, row.nano)
+				times = append(times, row.nano)
 			}
 		}
 		for i := range s.cloudscale.rows {
 			if row := &s.cloudscale.rows[i]; row.exempt == examples {
-				from, to = min(from, row.nano), max(to, row.nano)
+				times = append(times, row.nano)
 			}
 		}
-		if from <= to {
-			return time.Unix(0, from).UTC(), time.Unix(0, to).UTC(), true
+		if len(times) > 0 {
+			return time.Unix(0, slices.Min(times)).UTC(), time.Unix(0, slices.Max(times)).UTC(), true
 		}
 	}
 	return time.Time{}, time.Time{}, false
@@ -151,7 +150,7 @@ func (s *Server) Requests() []Request {
 	defer s.mu.Unlock()
 	out := slices.Clone(s.requests)
 	for i := range out {
-		out[i].Query = cloneQuery(out[i].Query)
+		out[i].Query = url.Values(http.Header(out[i].Query).Clone())
 	}
 	return out
 }
@@ -161,14 +160,6 @@ func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = nil
-}
-
-func cloneQuery(q url.Values) url.Values {
-	out := make(url.Values, len(q))
-	for key, values := range q {
-		out[key] = slices.Clone(values)
-	}
-	return out
 }
 
 func (s *Server) log(service string, r *http.Request, status int, fault string) {

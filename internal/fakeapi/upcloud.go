@@ -343,19 +343,14 @@ func (s *Server) filterOptions(r *http.Request, query url.Values) *response {
 		return s.invalid(c.bad...)
 	}
 	s.mu.Lock()
-	kinds, actions, origins := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for i := range s.upcloud.rows {
-		row := &s.upcloud.rows[i]
-		kinds[row.kind], actions[row.action], origins[row.origin] = true, true, true
-	}
 	body := struct {
 		ResourceTypes []string `json:"resource_types"`
 		Actions       []string `json:"actions"`
 		Origins       []string `json:"origins"`
 	}{
-		withOthers(upCloudResourceTypes, kinds),
-		withOthers(upCloudActions, actions),
-		withOthers(upCloudOrigins, origins),
+		s.upcloud.values(upCloudResourceTypes, func(row upCloudRow) string { return row.kind }),
+		s.upcloud.values(upCloudActions, func(row upCloudRow) string { return row.action }),
+		s.upcloud.values(upCloudOrigins, func(row upCloudRow) string { return row.origin }),
 	}
 	hit := s.faults.next(s.options.Seed, serviceUpCloud, func(k FaultKind) bool { return !k.lists })
 	s.mu.Unlock()
@@ -366,10 +361,14 @@ func (s *Server) filterOptions(r *http.Request, query url.Values) *response {
 	return s.faulty(r, serviceUpCloud, hit, p)
 }
 
-// withOthers returns the documented values and those of the log that are not.
-func withOthers(documented []string, present map[string]bool) []string {
-	others := slices.Sorted(maps.Keys(present))
-	return slices.Concat(documented, slices.DeleteFunc(others, func(value string) bool {
-		return value == "" || slices.Contains(documented, value)
-	}))
+// values returns the documented values and those of the log that are not.
+func (l *upCloudLog) values(documented []string, of func(upCloudRow) string) []string {
+	var others []string
+	for _, row := range l.rows {
+		if value := of(row); value != "" && !slices.Contains(documented, value) && !slices.Contains(others, value) {
+			others = append(others, value)
+		}
+	}
+	slices.Sort(others)
+	return slices.Concat(documented, others)
 }

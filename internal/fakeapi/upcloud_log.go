@@ -154,11 +154,7 @@ func (s *Server) AppendUpCloud(records ...UpCloudRecord) {
 	defer s.mu.Unlock()
 	for _, r := range records {
 		if r.Raw != nil {
-			parsed, err := parseUpCloud(r.Raw)
-			if err != nil {
-				panic("fakeapi: " + err.Error())
-			}
-			r = parsed
+			r = must(r.Raw, parseUpCloud)
 		}
 		s.upcloud.insert(r)
 	}
@@ -167,18 +163,11 @@ func (s *Server) AppendUpCloud(records ...UpCloudRecord) {
 // UpCloudRecords returns a copy of every record served, oldest first whatever the order of the lists.
 func (s *Server) UpCloudRecords() []UpCloudRecord {
 	s.mu.Lock()
-	raws := make([]json.RawMessage, len(s.upcloud.rows))
-	for i := range raws {
-		raws[i] = s.upcloud.rows[i].raw
-	}
+	rows := slices.Clone(s.upcloud.rows)
 	s.mu.Unlock()
-	out := make([]UpCloudRecord, len(raws))
-	for i, raw := range raws {
-		r, err := parseUpCloud(raw)
-		if err != nil {
-			panic("fakeapi: " + err.Error()) // it was parsed or made here before
-		}
-		out[i] = r
+	out := make([]UpCloudRecord, len(rows))
+	for i, row := range rows {
+		out[i] = must(row.raw, parseUpCloud)
 	}
 	return out
 }

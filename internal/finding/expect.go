@@ -3,8 +3,10 @@
 package finding
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -134,32 +136,25 @@ func matchesAny(patterns []string, text string) bool {
 	return text != "" && slices.ContainsFunc(patterns, func(p string) bool { return globMatch(auditlog.Normal(p), text) })
 }
 
-// globMatch goes back to the last star only, since what an earlier one could take
-// more of, that one can take as well.
+// globs are the patterns that were compiled. Configurations have few.
+var globs sync.Map
+
+// globMatch matches the whole text, in a time that does not depend on how many stars
+// there are.
 func globMatch(pattern, text string) bool {
-	p, t := []rune(pattern), []rune(text)
-	at, i := 0, 0
-	star, from := -1, 0 // the last star, and where what comes behind it begins in the text
+	compiled, ok := globs.Load(pattern)
+	if !ok {
+		meant := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern))
 
-	for i < len(t) {
-		switch {
-		case at < len(p) && p[at] == '*':
-			star, from = at, i
-			at++
-		case at < len(p) && (p[at] == '?' || p[at] == t[i]):
-			at++
-			i++
-		case star >= 0:
-			from++
-			at, i = star+1, from
-		default:
-			return false
+		glob, err := regexp.Compile(`(?s)^` + meant + `$`)
+		if err != nil {
+			return false // It is larger than any text that it could match.
 		}
+
+		compiled, _ = globs.LoadOrStore(pattern, glob)
 	}
 
-	for at < len(p) && p[at] == '*' {
-		at++
-	}
+	glob, ok := compiled.(*regexp.Regexp)
 
-	return at == len(p)
+	return ok && glob.MatchString(text)
 }

@@ -3,6 +3,8 @@
 package screen
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"html"
 	"strconv"
 	"strings"
@@ -123,7 +125,7 @@ func quotedPrintableAt(text string) (decoded string, size int) {
 		}
 	}
 
-	if len(text) >= len("=00") && hexDigits.values[text[1]] > 0 && hexDigits.values[text[2]] > 0 {
+	if len(text) >= len("=00") && hexDigits.has(text[1]) && hexDigits.has(text[2]) {
 		n, _ := hexAt(text, 1, 2)
 
 		return byteText(n), len("=00")
@@ -248,34 +250,36 @@ func (v view) without(skip func(text string) int) view {
 
 // digits is a way to write bytes in digits.
 type digits struct {
-	// values are those of the digits plus one, by their bytes, 0 of what is no digit.
-	values [256]uint8
-	// bits is how many a digit has, and group how many digits are whole bytes.
-	bits, group int
+	alphabet string
+	// decode reads whole groups of digits, and what it can of one that is not whole.
+	decode func(text string) []byte
+	// group is how many digits are how many whole bytes.
+	group, bytes int
 }
-
-// least is how many digits the shortest secret has.
-func (d *digits) least() int { return shortestWord * 8 / d.bits }
 
 //nolint:gochecknoglobals // They are constants.
 var (
-	hexDigits    = newDigits(4, 2, "0123456789abcdef", "0123456789ABCDEF")
-	base64Digits = newDigits(6, 4, base64Alphabet+"+/", base64Alphabet+"-_")
+	hexDigits = &digits{"0123456789abcdefABCDEF", func(text string) []byte {
+		decoded, _ := hex.DecodeString(text)
+
+		return decoded
+	}, 2, 1}
+	base64Digits = &digits{base64Alphabet + "+/-_", func(text string) []byte {
+		decoded, _ := base64.RawStdEncoding.DecodeString(standard.Replace(text))
+
+		return decoded
+	}, 4, 3}
 )
+
+// standard turns the digits of base64 for URLs into the other ones.
+var standard = strings.NewReplacer("-", "+", "_", "/")
 
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-func newDigits(bits, group int, alphabets ...string) *digits {
-	d := &digits{bits: bits, group: group}
+func (d *digits) has(char byte) bool { return strings.IndexByte(d.alphabet, char) >= 0 }
 
-	for _, alphabet := range alphabets {
-		for i, c := range []byte(alphabet) {
-			d.values[c] = uint8(i + 1)
-		}
-	}
-
-	return d
-}
+// least is how many digits the shortest secret has.
+func (d *digits) least() int { return shortestWord * d.group / d.bytes }
 
 // runs decodes each run of digits that is long enough, from each of the first digits on:
 // nobody knows where the first whole byte begins.
@@ -284,7 +288,7 @@ func (v view) runs(d *digits) []view {
 
 	for begin := 0; begin < len(v.text); {
 		end := begin
-		for end < len(v.text) && d.values[v.text[end]] > 0 {
+		for end < len(v.text) && d.has(v.text[end]) {
 			end++
 		}
 
@@ -300,33 +304,16 @@ func (v view) runs(d *digits) []view {
 	return all
 }
 
-// undigited decodes the digits from begin to end, group by group.
+// undigited decodes the digits from begin to end, and says of each byte which group it
+// was made of.
 func (v view) undigited(d *digits, begin, end int) view {
-	const byteBits = 8
+	decoded := d.decode(v.text[begin:end])
+	out := view{text: string(decoded), from: make([]int, len(decoded)), to: make([]int, len(decoded))}
 
-	size := (end-begin)*d.bits/byteBits + 1
-	text := make([]byte, 0, size)
-	out := view{from: make([]int, 0, size), to: make([]int, 0, size)}
-
-	for ; begin < end; begin += d.group {
-		last := min(begin+d.group, end)
-		sum := 0
-
-		for i := begin; i < last; i++ {
-			c := v.text[i]
-			sum = sum<<d.bits | int(d.values[c]-1)
-		}
-
-		whole := (last - begin) * d.bits / byteBits
-		sum >>= (last-begin)*d.bits - whole*byteBits
-
-		for i := range whole {
-			text = append(text, byte(sum>>(byteBits*(whole-1-i))&0xff))
-			out.from, out.to = append(out.from, v.from[begin]), append(out.to, v.to[last-1])
-		}
+	for i := range decoded {
+		first := begin + i/d.bytes*d.group
+		out.from[i], out.to[i] = v.from[first], v.to[min(first+d.group, end)-1]
 	}
-
-	out.text = string(text)
 
 	return out
 }

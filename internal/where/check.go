@@ -22,20 +22,11 @@ import (
 // vocabulary lists the words of those fields that have a fixed set of them. A
 // comparison with any other word would be false of every entry, whatever happened.
 var vocabulary = map[string][]string{
-	"operation": words(auditlog.Operations()),
-	"actor_type": words([]auditlog.ActorType{
+	"operation": auditlog.Texts(auditlog.Operations()),
+	"actor_type": auditlog.Texts([]auditlog.ActorType{
 		auditlog.ActorUser, auditlog.ActorAPIToken, auditlog.ActorSystem, auditlog.ActorStaff, auditlog.ActorUnknown,
 	}),
 	"service": {auditlog.ServiceUpCloud, auditlog.ServiceCloudscale, auditlog.ServicePodStack},
-}
-
-func words[T ~string](values []T) []string {
-	all := make([]string, 0, len(values))
-	for _, v := range values {
-		all = append(all, string(v))
-	}
-
-	return all
 }
 
 // checker looks for what CEL's types allow and no entry can meet.
@@ -51,7 +42,8 @@ func check(text string, a *ast.AST) *Error {
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(c.visit))
 
 	if t := a.GetType(a.Expr().ID()); c.first == nil && !t.IsExactType(types.BoolType) {
-		c.reportf(a.Expr(), "the condition must be true or false, and is of type %s; compare it, as in entry.actor == \"ci\"", t)
+		c.reportf(a.Expr(), "the condition must be true or false, and is of type %s; "+
+			"compare it, as in entry.actor == \"ci\"", t)
 	}
 
 	return c.first

@@ -101,7 +101,7 @@ func TestCompileErrors(t *testing.T) {
 		{"time zone", `entry.time.getHours("Mars") > 1`, `line 1, column 21: there is no such time zone; write it as in "Europe/Zurich" or "+02:00"`},
 		{"this machine's time zone", `entry.time.getHours("Local") > 1`, `line 1, column 21: there is no such time zone; write it as in "Europe/Zurich" or "+02:00"`},
 		{"number", `99999999999999999999 == 1`, "line 1, column 1: invalid int literal"},
-		{"conversion", `entry.id == string(int("x"))`, "line 1, column 1: the condition cannot be prepared: type conversion error from 'string' to 'int'"},
+		{"conversion", `entry.id == string(int("x"))`, "line 1, column 1: a part of the condition that is the same for every entry fails"},
 
 		// Syntax.
 		{"empty", "", "line 1, column 1: the condition is empty"},
@@ -172,7 +172,7 @@ func TestPointer(t *testing.T) {
 		{"", 1, "\n^"},
 		{"whole", 0, "whole"},
 	} {
-		if got := (&where.Error{Line: 1, Column: c.column, Excerpt: c.text}).Pointer(); got != c.want {
+		if got := (&where.Error{Place: where.Place{Line: 1, Column: c.column, Excerpt: c.text}}).Pointer(); got != c.want {
 			t.Errorf("got\n%s\nwant\n%s", got, c.want)
 		}
 	}

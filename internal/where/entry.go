@@ -60,52 +60,45 @@ var fieldTypes = func() map[string]*types.FieldType {
 }()
 
 func fieldType(f auditlog.Field) *types.FieldType {
-	set := func(is func(r *record) bool) ref.FieldTester {
-		return func(target any) bool {
-			r, ok := target.(*record)
-
-			return ok && is(r)
-		}
-	}
-
-	get := func(value func(r *record) (any, error)) ref.FieldGetter {
-		return func(target any) (any, error) {
-			r, ok := target.(*record)
-			if !ok {
-				return nil, errors.New("not an entry")
-			}
-
-			return value(r)
-		}
-	}
-
 	switch {
 	case f.Kind == auditlog.KindString:
-		return &types.FieldType{
-			Type:    types.StringType,
-			IsSet:   set(func(r *record) bool { return r.text(f) != "" }),
-			GetFrom: get(func(r *record) (any, error) { return normal(r.text(f)), nil }),
-		}
+		return newFieldType(types.StringType,
+			func(r *record) bool { return r.text(f) != "" },
+			func(r *record) (any, error) { return normal(r.text(f)), nil })
 	case f.Kind == auditlog.KindTime && f.Name == "time":
-		return &types.FieldType{
-			Type:    types.TimestampType,
-			IsSet:   set(func(r *record) bool { return !r.entry.Time.IsZero() }),
-			GetFrom: get(func(r *record) (any, error) { return types.Timestamp{Time: r.entry.Time}, nil }),
-		}
+		return newFieldType(types.TimestampType,
+			func(r *record) bool { return !r.entry.Time.IsZero() },
+			func(r *record) (any, error) { return types.Timestamp{Time: r.entry.Time}, nil })
 	case f.Kind == auditlog.KindChanges:
-		return &types.FieldType{
-			Type:    types.NewListType(changeType),
-			IsSet:   set(func(r *record) bool { return len(r.entry.Changes) > 0 }),
-			GetFrom: get(func(r *record) (any, error) { return changesOf(r.entry), nil }),
-		}
+		return newFieldType(types.NewListType(changeType),
+			func(r *record) bool { return len(r.entry.Changes) > 0 },
+			func(r *record) (any, error) { return changesOf(r.entry), nil })
 	case f.Kind == auditlog.KindRaw:
-		return &types.FieldType{
-			Type:    types.NewMapType(types.StringType, types.DynType),
-			IsSet:   set(func(r *record) bool { return len(r.entry.Raw) > 0 }),
-			GetFrom: get(func(r *record) (any, error) { return r.parseRaw() }),
-		}
+		return newFieldType(types.NewMapType(types.StringType, types.DynType),
+			func(r *record) bool { return len(r.entry.Raw) > 0 },
+			func(r *record) (any, error) { return r.parseRaw() })
 	default:
 		return nil
+	}
+}
+
+// newFieldType makes a field of values of Go's type T.
+func newFieldType[T any](t *types.Type, isSet func(T) bool, get func(T) (any, error)) *types.FieldType {
+	return &types.FieldType{
+		Type: t,
+		IsSet: func(target any) bool {
+			of, ok := target.(T)
+
+			return ok && isSet(of)
+		},
+		GetFrom: func(target any) (any, error) {
+			of, ok := target.(T)
+			if !ok {
+				return nil, errors.New("not what has this field")
+			}
+
+			return get(of)
+		},
 	}
 }
 
@@ -119,26 +112,15 @@ var changeTypes = map[string]*types.FieldType{
 }
 
 func changeField(text func(c *change) *string) *types.FieldType {
-	return &types.FieldType{
-		Type: types.StringType,
-		IsSet: func(target any) bool {
-			c, ok := target.(*change)
-
-			return ok && text(c) != nil
-		},
-		GetFrom: func(target any) (any, error) {
-			c, ok := target.(*change)
-			if !ok {
-				return nil, errors.New("not a change")
-			}
-
+	return newFieldType(types.StringType,
+		func(c *change) bool { return text(c) != nil },
+		func(c *change) (any, error) {
 			if s := text(c); s != nil {
 				return normal(*s), nil
 			}
 
 			return types.String(""), nil
-		},
-	}
+		})
 }
 
 func changesOf(e *auditlog.Entry) ref.Val {
@@ -271,50 +253,46 @@ func noNative(t reflect.Type) (any, error) { return nil, fmt.Errorf("no conversi
 
 func noConversion(t ref.Type) ref.Val { return types.NewErr("no conversion to %s", t.TypeName()) }
 
+// structTypes are our types, by their names.
+var structTypes = map[string]struct {
+	t      *types.Type
+	names  []string
+	fields map[string]*types.FieldType
+}{
+	entryType.TypeName():  {types.NewTypeTypeWithParam(entryType), entryFieldNames(), fieldTypes},
+	changeType.TypeName(): {types.NewTypeTypeWithParam(changeType), changeFields, changeTypes},
+}
+
 // provider adds our types to CEL's own. They cannot be made in a condition.
 type provider struct{ *types.Registry }
 
 // FindStructType implements types.Provider.
 func (p provider) FindStructType(structType string) (*types.Type, bool) {
-	switch structType {
-	case entryType.TypeName():
-		return types.NewTypeTypeWithParam(entryType), true
-	case changeType.TypeName():
-		return types.NewTypeTypeWithParam(changeType), true
-	default:
-		return p.Registry.FindStructType(structType)
+	if ours, ok := structTypes[structType]; ok {
+		return ours.t, true
 	}
+
+	return p.Registry.FindStructType(structType)
 }
 
 // FindStructFieldNames implements types.Provider.
 func (p provider) FindStructFieldNames(structType string) ([]string, bool) {
-	switch structType {
-	case entryType.TypeName():
-		return entryFieldNames(), true
-	case changeType.TypeName():
-		return changeFields, true
-	default:
-		return p.Registry.FindStructFieldNames(structType)
+	if ours, ok := structTypes[structType]; ok {
+		return ours.names, true
 	}
+
+	return p.Registry.FindStructFieldNames(structType)
 }
 
 // FindStructFieldType implements types.Provider.
 func (p provider) FindStructFieldType(structType, fieldName string) (*types.FieldType, bool) {
-	var (
-		ft *types.FieldType
-		ok bool
-	)
+	if ours, ok := structTypes[structType]; ok {
+		ft, ok := ours.fields[fieldName]
 
-	switch structType {
-	case entryType.TypeName():
-		ft, ok = fieldTypes[fieldName]
-	case changeType.TypeName():
-		ft, ok = changeTypes[fieldName]
-	default:
-		ft, ok = p.Registry.FindStructFieldType(structType, fieldName)
+		return ft, ok
 	}
 
-	return ft, ok
+	return p.Registry.FindStructFieldType(structType, fieldName)
 }
 
 func entryFieldNames() []string {

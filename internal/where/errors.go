@@ -4,6 +4,7 @@ package where
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -12,11 +13,17 @@ import (
 // Error says what is wrong with a condition and where. Of the condition it repeats
 // only operators and the names of fields and functions that there are.
 type Error struct {
+	Place
+
+	// Reason is one sentence without its full stop.
+	Reason string
+}
+
+// Place is a character of a condition.
+type Place struct {
 	// Line and Column begin at 1; columns count characters, and the one after the
 	// last stands for what is missing there.
 	Line, Column int
-	// Reason is one sentence without its full stop.
-	Reason string
 	// Excerpt is the line at fault, with stars for what can be a value.
 	Excerpt string
 }
@@ -26,20 +33,19 @@ func (e *Error) Error() string {
 }
 
 // Pointer returns the excerpt with a caret under the character at fault.
-func (e *Error) Pointer() string { return Pointer(e.Excerpt, e.Column) }
+func (p Place) Pointer() string { return Pointer(p.Excerpt, p.Column) }
 
 // EvalError says that a condition could not be evaluated on an entry, and where
 // in the condition. It holds nothing of the entry, and of the condition as little as
 // an Error does.
 type EvalError struct {
-	// Line and Column are as of an Error, 0 where the whole condition is at fault.
-	Line, Column int
+	// Place is the zero Place where it is not known.
+	Place
+
 	// Reason is one sentence without its full stop.
 	Reason string
 	// Advice is what to write instead, one sentence without its full stop.
 	Advice string
-	// Excerpt is as that of an Error.
-	Excerpt string
 }
 
 func (e *EvalError) Error() string {
@@ -50,9 +56,6 @@ func (e *EvalError) Error() string {
 
 	return fmt.Sprintf("the condition cannot be evaluated%s: %s", at, e.Reason)
 }
-
-// Pointer returns the excerpt with a caret under the character at fault.
-func (e *EvalError) Pointer() string { return Pointer(e.Excerpt, e.Column) }
 
 // Pointer returns a line with a caret under one of its characters, and no more of a
 // long one than fits on a screen.
@@ -103,47 +106,30 @@ func linesOf(text string) [][]rune {
 // quotation mark ends its string early. Everything else is where it was. A string
 // that does not end takes up the rest of its line.
 func withoutValues(text string) string {
-	shown := []rune(text)
-	done := 0
-
-	for _, t := range tokensOf(text) {
-		hideWords(shown[done:t.begin])
-		hide(shown[t.from:t.to])
-
-		done = t.end
-	}
-
-	hideWords(shown[done:])
-
-	return string(shown)
+	return rewrite(text, hideWords, func(t token, part func(from, to int) string) string {
+		return part(t.begin, t.from) + stars(part(t.from, t.to)) + part(t.to, t.end)
+	})
 }
 
-func hide(chars []rune) {
-	for i, r := range chars {
-		if r != '\r' && r != '\n' {
-			chars[i] = '*'
-		}
-	}
-}
+var (
+	visible = regexp.MustCompile(`[^\r\n]`)
+	// word is what stands between signs of the syntax.
+	word = regexp.MustCompile("[^ \t\r\n()\\[\\]{}<>=!&|+*/%?:.,`-]+")
+)
 
-// punctuation is what may stand between words.
-const punctuation = " \t\r\n()[]{}<>=!&|+-*/%?:.,`"
+// stars keeps the lines and their lengths.
+func stars(text string) string { return visible.ReplaceAllString(text, "*") }
 
 // hideWords hides the words that are not ours and all characters that are not part
 // of the syntax.
-func hideWords(chars []rune) {
-	for from := 0; from < len(chars); {
-		to := from
-		for to < len(chars) && !strings.ContainsRune(punctuation, chars[to]) {
-			to++
+func hideWords(text string) string {
+	return word.ReplaceAllStringFunc(text, func(word string) string {
+		if isOurs(word) {
+			return word
 		}
 
-		if to > from && !isOurs(string(chars[from:to])) {
-			hide(chars[from:to])
-		}
-
-		from = to + 1
-	}
+		return stars(word)
+	})
 }
 
 // ourWords are all words that say nothing but what every condition may say: those of
@@ -153,7 +139,8 @@ var ourWords = sync.OnceValue(func() map[string]bool {
 
 	for _, words := range [][]string{
 		{entryVariable},
-		entryFieldNames(), changeFields, functionNames(), {"and", "or", "not", "AND", "OR", "NOT", "like"},
+		entryFieldNames(), changeFields, functionNames(),
+		{"and", "or", "not", "AND", "OR", "NOT", "like"},
 		{"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "package", "namespace", "null", "return", "true", "var", "void", "while"},
 		{"nil", "None", "undefined", "now"},
 	} {
@@ -217,5 +204,5 @@ func (s source) split(p place) (before, after string) {
 func (s source) error(p place, reason string) *Error {
 	p = s.clamp(p)
 
-	return &Error{Line: p.line + 1, Column: p.column + 1, Reason: reason, Excerpt: string(s.shown[p.line])}
+	return &Error{Place{p.line + 1, p.column + 1, string(s.shown[p.line])}, reason}
 }

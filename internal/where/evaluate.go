@@ -66,8 +66,7 @@ func (x *Expression) evalError(err error) *EvalError {
 	if celErr := (*types.Err)(nil); errors.As(err, &celErr) {
 		if part := find(x.ast, celErr.NodeID()); part != nil {
 			s := newSource(x.text)
-			p := s.error(startOf(s, x.ast, part), "")
-			result.Line, result.Column, result.Excerpt = p.Line, p.Column, p.Excerpt
+			result.Place = s.error(startOf(s, x.ast, part), "").Place
 		}
 	}
 

@@ -191,13 +191,14 @@ func (t *term) only() (string, bool) {
 	return "", false
 }
 
-// truth is what is known of whether something holds.
+// truth is what is known of whether something holds, in Kleene's logic: and is the
+// least of two, or the greatest, and not the opposite.
 type truth int
 
 const (
-	unknown truth = iota
-	yes
-	no
+	no      truth = -1
+	unknown truth = 0
+	yes     truth = 1
 )
 
 func truthOf(is bool) truth {
@@ -254,33 +255,28 @@ func (u *uses) truth(x ast.Expr, texts map[string]string, at *time.Time) truth {
 		return u.terms[x.ID()].truth(texts, at)
 	}
 
+	of := func(i int) truth { return u.truth(parts[i], texts, at) }
+
 	switch x.AsCall().FunctionName() {
 	case operators.LogicalNot:
-		return map[truth]truth{yes: no, no: yes}[u.truth(parts[0], texts, at)]
-	case operators.Conditional:
-		switch is, a, b := u.truth(parts[0], texts, at), u.truth(parts[1], texts, at), u.truth(parts[2], texts, at); {
-		case is == yes:
-			return a
-		case is == no || a == b:
-			return b
-		default:
-			return unknown
+		return -of(0)
+	case operators.LogicalAnd:
+		if a := of(0); a != no {
+			return min(a, of(1))
 		}
+
+		return no
+	case operators.LogicalOr:
+		if a := of(0); a != yes {
+			return max(a, of(1))
+		}
+
+		return yes
 	default:
-		decides := truthOf(x.AsCall().FunctionName() == operators.LogicalOr)
-		all := map[truth]truth{yes: no, no: yes}[decides]
+		// One of the outcomes, and where it is not known which, what both have in common.
+		is, a, b := of(0), of(1), of(2)
 
-		for _, part := range parts {
-			switch u.truth(part, texts, at) {
-			case decides:
-				return decides
-			case unknown:
-				all = unknown
-			default:
-			}
-		}
-
-		return all
+		return max(min(is, a), min(-is, b), min(a, b))
 	}
 }
 

@@ -15,39 +15,23 @@ import (
 // Shown implements auditlog.Condition.
 func (x *Expression) Shown(show func(field, text string) string) string {
 	literals := textsOf(x.text, x.ast)
-	chars := []rune(x.text)
+	asWritten := func(text string) string { return text }
 
-	var b strings.Builder
-
-	done := 0
-
-	for _, t := range tokensOf(x.text) {
-		written := string(chars[t.from:t.to])
-
+	return rewrite(x.text, asWritten, func(t token, part func(from, to int) string) string {
 		l, known := literals[t.begin]
 		if !known {
-			l = literal{text: written} // A comment, bytes, or what CEL has done away with.
+			l = literal{text: part(t.from, t.to)} // A comment, bytes, or what CEL has done away with.
 		}
 
-		shown := show(l.field, l.text)
-		if shown == l.text {
-			continue
+		switch shown := show(l.field, l.text); {
+		case shown == l.text:
+			return part(t.begin, t.end)
+		case t.comment:
+			return "// " + shown
+		default:
+			return strconv.Quote(shown)
 		}
-
-		b.WriteString(string(chars[done:t.begin]))
-
-		if t.comment {
-			b.WriteString("// " + shown)
-		} else {
-			b.WriteString(strconv.Quote(shown))
-		}
-
-		done = t.end
-	}
-
-	b.WriteString(string(chars[done:]))
-
-	return b.String()
+	})
 }
 
 // literal is a text in a condition and the field that it is compared with, "" where

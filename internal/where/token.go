@@ -49,6 +49,24 @@ func tokensOf(text string) []token {
 	return all
 }
 
+// rewrite returns a text with what is made of its strings and comments, and of what
+// stands between them.
+func rewrite(text string, between func(string) string, inside func(t token, part func(from, to int) string) string) string {
+	var b strings.Builder
+
+	chars := []rune(text)
+	part := func(from, to int) string { return string(chars[from:to]) }
+	done := 0
+
+	for _, t := range tokensOf(text) {
+		b.WriteString(between(part(done, t.begin)) + inside(t, part))
+
+		done = t.end
+	}
+
+	return b.String() + between(part(done, len(chars)))
+}
+
 // stringAt is the string whose quotation mark is at i.
 func stringAt(chars []rune, i int) token {
 	t := token{begin: i}

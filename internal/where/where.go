@@ -11,7 +11,6 @@ package where
 
 import (
 	"fmt"
-	"regexp"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -102,24 +101,13 @@ func (x *Expression) plan(env *cel.Env, checked *cel.Ast) error {
 	if err != nil {
 		s := newSource(x.text)
 
-		return s.error(s.start(), "the condition cannot be prepared: "+unprepared(err))
+		// What CEL says of it could hold a value.
+		return s.error(s.start(), "a part of the condition that is the same for every entry fails")
 	}
 
 	x.program = program
 
 	return nil
-}
-
-var conversionMessage = regexp.MustCompile(`^type conversion error from '\w+' to '\w+'$`)
-
-// unprepared says why CEL cannot evaluate what does not depend on an entry. Of its
-// messages, only one is known to hold no value.
-func unprepared(err error) string {
-	if text := err.Error(); conversionMessage.MatchString(text) {
-		return text
-	}
-
-	return "a part of it that is the same for every entry fails"
 }
 
 // String returns the condition as it was written.

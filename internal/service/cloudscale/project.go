@@ -79,10 +79,8 @@ func (s *Service) learn(page client.Page[auditlog.Entry], c *auditlog.Completene
 		}
 
 		if s.project = cmp.Or(s.project, e.ScopeID); e.ScopeID != s.project {
-			return &client.Error{
-				Kind: client.KindShape, Method: client.Method, Path: "/" + logPath, Page: page.Number,
-				Err: fmt.Errorf("a token belongs to one project, and the records are of two, %q and %q", s.project, e.ScopeID),
-			}
+			return problem(client.KindShape, page.Number, fmt.Errorf(
+				"a token belongs to one project, and the records are of two, %q and %q", s.project, e.ScopeID))
 		}
 
 		c.Source.Account = cmp.Or(c.Source.Account, e.ScopeID)

@@ -3,6 +3,7 @@
 package podstack
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -109,44 +110,20 @@ func aboutAccess(op auditlog.Operation, words []string) (auditlog.Operation, boo
 	return op, true
 }
 
+// humps are where the letters of a label grow: behind a small letter or a digit, and at
+// the last of several capitals before a small letter.
+var humps = []*regexp.Regexp{
+	regexp.MustCompile(`([\p{Ll}\p{Nd}])(\p{Lu})`), regexp.MustCompile(`(\p{Lu})(\p{Lu}\p{Ll})`),
+}
+
 // wordsOf splits a label at its signs and where its letters grow, in lower case:
 // "SSHKeyDeleted" is ssh, key and deleted.
 func wordsOf(label string) []string {
-	var (
-		words  []string
-		before rune
-		b      strings.Builder
-	)
-
-	end := func() {
-		if b.Len() > 0 {
-			words = append(words, strings.ToLower(b.String()))
-			b.Reset()
-		}
+	for _, hump := range humps {
+		label = hump.ReplaceAllString(label, "$1 $2")
 	}
 
-	runes := []rune(label)
-
-	for i, r := range runes {
-		grows := unicode.IsUpper(r) && (unicode.IsLower(before) || unicode.IsDigit(before) ||
-			unicode.IsUpper(before) && i+1 < len(runes) && unicode.IsLower(runes[i+1]))
-
-		if word := unicode.IsLetter(r) || unicode.IsDigit(r); !word || grows {
-			end()
-
-			if word {
-				b.WriteRune(r)
-			}
-		} else {
-			b.WriteRune(r)
-		}
-
-		before = r
-	}
-
-	end()
-
-	return words
+	return strings.FieldsFunc(strings.ToLower(label), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
 // operations has the actions of facts/audit-log-apis.md §3 that are more than a

@@ -112,41 +112,38 @@ func fullAt(rows []row, limit int) (full time.Time, size int) {
 	return full, size
 }
 
-// events makes entries of the rows of a batch. Identical rows of different files
-// are one event that was exported more than once; identical rows of one file are
-// as many events.
-type events struct {
-	ids        *auditlog.Fingerprints
-	duplicates int64
-}
+// pages yields the events of a window, oldest first, those of one time together and in
+// an order that does not depend on files. It counts rows and those among them that say
+// again what another one said.
+func pages(ctx context.Context, files []*file, w auditlog.Window, l limits, rows, duplicates *int64) iter.Seq2[[]auditlog.Entry, error] {
+	ids := auditlog.NewFingerprints(auditlog.ServicePodStack)
 
-// of returns the events of the batch, oldest first, those of one time in an order
-// that does not depend on files.
-func (v *events) of(rows []row) iter.Seq2[auditlog.Entry, error] {
-	return func(yield func(auditlog.Entry, error) bool) {
-		for len(rows) > 0 {
-			n := 1
-			for n < len(rows) && rows[n].at.Equal(rows[0].at) {
-				n++
-			}
-
-			entries, err := v.ofTime(rows[:n])
+	return func(yield func([]auditlog.Entry, error) bool) {
+		for batch, err := range batches(ctx, files, w, l) {
 			if err != nil {
-				yield(auditlog.Entry{}, err)
+				yield(nil, err)
 
 				return
 			}
 
-			v.duplicates += int64(n - len(entries))
+			*rows += int64(len(batch))
 
-			for _, e := range entries {
-				if !yield(e, nil) {
+			for len(batch) > 0 {
+				n := 1
+				for n < len(batch) && batch[n].at.Equal(batch[0].at) {
+					n++
+				}
+
+				entries, err := eventsOf(batch[:n], ids)
+				*duplicates += int64(n - len(entries))
+
+				if !yield(entries, err) || err != nil {
 					return
 				}
-			}
 
-			clear(rows[:n]) // What was yielded need not stay in memory.
-			rows = rows[n:]
+				clear(batch[:n]) // What was yielded need not stay in memory.
+				batch = batch[n:]
+			}
 		}
 	}
 }
@@ -160,7 +157,10 @@ type event struct {
 	in map[*file]int
 }
 
-func (v *events) ofTime(rows []row) ([]auditlog.Entry, error) {
+// eventsOf makes entries of the rows of one time. Identical rows of different files are
+// one event that was exported more than once; identical rows of one file are as many
+// events.
+func eventsOf(rows []row, ids *auditlog.Fingerprints) ([]auditlog.Entry, error) {
 	found := []*event{}
 	byKey := map[string]*event{}
 
@@ -190,7 +190,7 @@ func (v *events) ofTime(rows []row) ([]auditlog.Entry, error) {
 			entry := e.first.entry()
 
 			if entry.ID == "" {
-				id, err := v.ids.ID([]byte(e.canonical), entry.Time)
+				id, err := ids.ID([]byte(e.canonical), entry.Time)
 				if err != nil {
 					return nil, fmt.Errorf("make an id: %w", err)
 				}

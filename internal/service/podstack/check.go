@@ -51,9 +51,9 @@ func (k *checker) row(cells []string, _ int, at func(int) place) error {
 
 	when := f.columns.of[toTime]
 
-	m, err := k.moment(cells[when])
-	if err != nil {
-		return problem(when, err.Error(), "Export again with times such as 2026-01-31 15:04:05, or name another column: columns = { time = \"…\" }.")
+	m, reason := k.moment(cells[when])
+	if reason != "" {
+		return problem(when, reason, "Export again with times such as 2026-01-31 15:04:05, or name another column: columns = { time = \"…\" }.")
 	}
 
 	if !k.possible[f.reading] {
@@ -136,15 +136,16 @@ func checkIDs(files []*file) error {
 	return nil
 }
 
-// moment reads a time in the readings that are still possible.
-func (k *checker) moment(cell string) (moment, error) {
+// moment reads a time in the readings that are still possible, and says what is wrong
+// with one that it cannot read.
+func (k *checker) moment(cell string) (m moment, reason string) {
 	if strings.TrimSpace(cell) == "" {
-		return moment{}, errors.New("The cell is empty, and every event has a time.") //nolint:revive,staticcheck // It is a sentence for users.
+		return m, "The cell is empty, and every event has a time."
 	}
 
 	m, ok := parseMoment(cell)
 	if !ok {
-		return moment{}, errors.New("The cell is not a time in a known form.") //nolint:revive,staticcheck // As above.
+		return m, "The cell is not a time in a known form."
 	}
 
 	if k.f.form == 0 {
@@ -156,10 +157,10 @@ func (k *checker) moment(cell string) (moment, error) {
 	}
 
 	if m.form != k.f.form || !k.possible[dayFirst] && !k.possible[monthFirst] {
-		return moment{}, errors.New("The time is in another form than those above it, as when a spreadsheet has rewritten some.") //nolint:revive,staticcheck // As above.
+		return m, "The time is in another form than those above it, as when a spreadsheet has rewritten some."
 	}
 
-	return m, nil
+	return m, ""
 }
 
 // checkWidth refuses rows with too few or too many cells.

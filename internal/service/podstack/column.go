@@ -84,27 +84,20 @@ var labels = [targets]struct {
 	toRaw:           {auditlog.FieldRaw, ""},
 }
 
-// targetNamed has the names of targets, which audit_log_export writes as headers.
-var targetNamed = func() map[string]target {
-	all := map[string]target{}
-	for t := range targets {
-		all[labels[t].name] = t
-	}
-
-	return all
-}()
-
-// targetOf has the squeezed headers.
-var targetOf = func() map[string]target {
-	all := map[string]target{}
+// targetNamed has the names of targets, which audit_log_export writes as headers, and
+// targetOf the squeezed headers.
+var targetNamed, targetOf = func() (named, of map[string]target) {
+	named, of = map[string]target{}, map[string]target{}
 
 	for t := range targets {
+		named[labels[t].name] = t
+
 		for header := range strings.FieldsSeq(labels[t].headers) {
-			all[header] = t
+			of[header] = t
 		}
 	}
 
-	return all
+	return named, of
 }()
 
 // ColumnNames lists what a mapping may name: the fields of an entry that come
@@ -271,15 +264,8 @@ func (c *columns) isEvent(timeHeader string) bool {
 			return false
 		}
 
-		numbers := strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-
-			return r
-		}, h)
-
-		event = event || strings.Index(h, "@") > 0 || len(numbers) > mostDigits || strings.Contains(h, "::")
+		numbers := strings.FieldsFunc(h, func(r rune) bool { return r < '0' || r > '9' })
+		event = event || strings.Index(h, "@") > 0 || len(strings.Join(numbers, "")) > mostDigits || strings.Contains(h, "::")
 	}
 
 	return event

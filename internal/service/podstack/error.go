@@ -3,7 +3,6 @@
 package podstack
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,14 +27,15 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	parts := []string{e.File, "", "", " " + e.Reason}
-	for i, n := range []int{e.Line, e.Column} {
+	var b strings.Builder
+
+	b.WriteString(e.File)
+
+	for _, n := range []int{e.Line, e.Column} {
 		if n > 0 {
-			parts[i+1] = strconv.Itoa(n)
+			b.WriteString(":" + strconv.Itoa(n))
 		}
 	}
 
-	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
-
-	return strings.TrimSpace(strings.Join(parts, ":"))
+	return strings.TrimLeft(b.String()+": "+e.Reason, ": ")
 }

@@ -35,6 +35,7 @@ type source struct {
 // where they are: what is known of them is where which times lie.
 type file struct {
 	source
+	span // of the rows
 
 	limits  limits
 	columns *columns
@@ -53,7 +54,6 @@ type file struct {
 	// reading is how to read dates made of numbers.
 	reading int
 	form    form
-	span    // of the rows
 	// identified says that every row has an id of its own.
 	identified bool
 	// ids holds the first ids and their times.

@@ -15,16 +15,6 @@ import (
 // nowhere. Two exports are joined only where the later one begins at or before
 // the last row of the earlier one, and a gap begins a microsecond after that row.
 func gaps(files []*file, w auditlog.Window) []auditlog.Window {
-	spans := []*file{}
-
-	for _, f := range files {
-		if f.rows > 0 {
-			spans = append(spans, f)
-		}
-	}
-
-	slices.SortFunc(spans, func(a, b *file) int { return a.first.Compare(b.first) })
-
 	var all []auditlog.Window
 
 	from := w.Start
@@ -38,7 +28,7 @@ func gaps(files []*file, w auditlog.Window) []auditlog.Window {
 		}
 	}
 
-	for _, f := range spans {
+	for _, f := range byTime(files) {
 		add(f.first)
 
 		if next := f.last.Truncate(time.Microsecond).Add(time.Microsecond); next.After(from) {
@@ -54,8 +44,7 @@ func gaps(files []*file, w auditlog.Window) []auditlog.Window {
 // checkOverlaps refuses exports that overlap in time and have different columns:
 // an event in both would look like two, unless it has an id.
 func checkOverlaps(files []*file) error {
-	sorted := slices.DeleteFunc(slices.Clone(files), func(f *file) bool { return f.rows == 0 })
-	slices.SortStableFunc(sorted, func(a, b *file) int { return a.first.Compare(b.first) })
+	sorted := byTime(files)
 
 	for i, f := range sorted {
 		for _, other := range sorted[i+1:] {
@@ -76,4 +65,12 @@ func checkOverlaps(files []*file) error {
 	}
 
 	return nil
+}
+
+// byTime returns the files that have rows, by their first.
+func byTime(files []*file) []*file {
+	sorted := slices.DeleteFunc(slices.Clone(files), func(f *file) bool { return f.rows == 0 })
+	slices.SortStableFunc(sorted, func(a, b *file) int { return a.first.Compare(b.first) })
+
+	return sorted
 }

@@ -105,27 +105,15 @@ func unmarshalChanges(text string, changes *[]auditlog.Change) error {
 
 // raw is the record under its file's headers, in the order of the columns.
 func (r *row) raw() json.RawMessage {
-	var b bytes.Buffer
-
-	b.WriteByte('{')
+	var o object
 
 	for i, header := range r.file.columns.headers {
-		if header == "" {
-			continue
+		if header != "" {
+			o.add(header, r.cells[i])
 		}
-
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-
-		writeJSON(&b, header)
-		b.WriteByte(':')
-		writeJSON(&b, r.cells[i])
 	}
 
-	b.WriteByte('}')
-
-	return b.Bytes()
+	return o.end()
 }
 
 // canonical is the record whatever its file calls and where it puts the columns,
@@ -133,32 +121,43 @@ func (r *row) raw() json.RawMessage {
 // nothing are part of it: two events that differ only there are two. Whose log it
 // was read from is not, since that says nothing of the event.
 func (r *row) canonical() json.RawMessage {
-	var b bytes.Buffer
+	var o object
 
-	b.WriteString(`{"time":`)
-	writeJSON(&b, r.at.Format(time.RFC3339Nano))
+	o.add("time", r.at.Format(time.RFC3339Nano))
 
 	for t := range targets {
 		if cell := r.cell(t); cell != "" && t != toTime && t != toEndpoint && t != toAccount {
-			b.WriteByte(',')
-			writeJSON(&b, labels[t].name)
-			b.WriteByte(':')
-			writeJSON(&b, cell)
+			o.add(labels[t].name, cell)
 		}
 	}
 
 	for _, i := range r.file.columns.spare {
 		if cell := strings.TrimSpace(r.cells[i]); cell != "" {
-			b.WriteByte(',')
-			writeJSON(&b, "column "+r.file.columns.headers[i])
-			b.WriteByte(':')
-			writeJSON(&b, cell)
+			o.add("column "+r.file.columns.headers[i], cell)
 		}
 	}
 
-	b.WriteByte('}')
+	return o.end()
+}
 
-	return b.Bytes()
+// object is a JSON object of texts whose keys stay in their order.
+type object struct{ b bytes.Buffer }
+
+func (o *object) add(key, value string) {
+	o.b.WriteByte(',')
+
+	writeJSON(&o.b, key)
+	o.b.WriteByte(':')
+	writeJSON(&o.b, value)
+}
+
+func (o *object) end() json.RawMessage {
+	o.b.WriteByte('}')
+
+	text := o.b.Bytes()
+	text[0] = '{' // Instead of the comma before the first key.
+
+	return text
 }
 
 func writeJSON(b *bytes.Buffer, text string) {

@@ -268,47 +268,6 @@ func (s *Service) pages(ctx context.Context, q auditlog.Query, c *auditlog.Compl
 	}
 }
 
-// pages yields the events of a window, oldest first, a few at a time, and counts
-// rows and those among them that say again what another one said.
-func pages(ctx context.Context, files []*file, w auditlog.Window, l limits, rows, duplicates *int64) iter.Seq2[[]auditlog.Entry, error] {
-	const size = 256
-
-	return func(yield func([]auditlog.Entry, error) bool) {
-		v := &events{ids: auditlog.NewFingerprints(auditlog.ServicePodStack)}
-		page := make([]auditlog.Entry, 0, size)
-
-		for batch, err := range batches(ctx, files, w, l) {
-			if err != nil {
-				yield(nil, err)
-
-				return
-			}
-
-			*rows += int64(len(batch))
-
-			for e, err := range v.of(batch) {
-				if err != nil {
-					yield(nil, err)
-
-					return
-				}
-
-				if page = append(page, e); len(page) == size {
-					if !yield(page, nil) {
-						return
-					}
-
-					page = page[:0]
-				}
-			}
-
-			*duplicates = v.duplicates
-		}
-
-		yield(page, nil)
-	}
-}
-
 // answerable refuses a filter on a field that an export with rows in the window
 // has no column for: what it holds would never be found.
 func (s *Service) answerable(q auditlog.Query, files []*file) error {

@@ -36,7 +36,7 @@ func Client(tb testing.TB, api http.Handler, options ...func(*client.Options)) *
 
 	o := client.Options{
 		Endpoint: endpoint, Authorization: "Bearer " + fakeapi.DefaultToken, UserAgent: "test",
-		RequestTimeout: 30 * time.Second, MaxRetries: 8, RetryWaitMin: time.Microsecond, RetryWaitMax: time.Millisecond,
+		RequestTimeout: time.Hour, MaxRetries: 8, RetryWaitMin: time.Microsecond, RetryWaitMax: time.Millisecond,
 		MaxConcurrency: 4, Clock: fakeapi.DefaultNow,
 	}
 	for _, set := range options {
