@@ -138,7 +138,12 @@ Verdict        OK
 	_, other, _ := auditlogRun(t, "keygen", "example.com/audit")
 	_, other, _ = strings.Cut(other, "\npublic key: ")
 
-	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", other); code != 1 || !strings.Contains(out, "SIGNATURE      checkpoint: it is not signed by example.com/audit") {
+	if code, out, errs := auditlogRun(t, "verify", dir, "--quorum", "0"); code != 2 || !strings.Contains(errs, "--quorum must be from 1 to the number of witnesses given") {
+		t.Errorf("a quorum of none: exit code %d, %s%s", code, out, errs)
+	}
+
+	name := strings.Join(strings.SplitN(other, "+", 3)[:2], "+") //nolint:mnd // Of a name, a hash and a key.
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", other); code != 1 || !strings.Contains(out, "SIGNATURE      checkpoint: it is not signed by "+name+"\n") {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 

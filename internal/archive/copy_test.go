@@ -34,7 +34,7 @@ type copies struct {
 
 func (s *copies) Info() auditlog.Info {
 	return auditlog.Info{
-		Name: auditlog.ServicePodStack, Title: "PodStack", Copy: true, Retention: 24 * time.Hour,
+		Name: auditlog.ServicePodStack, Title: "PodStack", FilledLater: true, Retention: 24 * time.Hour,
 		Operations: auditlog.Operations(), OperationOf: func(action string) auditlog.Operation { return auditlog.Operation(action) },
 	}
 }
@@ -424,7 +424,7 @@ type notACopy struct{ *copies }
 
 func (s notACopy) Info() auditlog.Info {
 	info := s.copies.Info()
-	info.Copy, info.Retention = false, 1000*24*time.Hour
+	info.FilledLater, info.Retention = false, 1000*24*time.Hour
 
 	return info
 }

@@ -39,14 +39,15 @@ func Peek(ctx context.Context, store durable.Store) (Peeked, error) {
 		p.Source = a.last.Source
 	}
 
-	for i := len(a.log.edge) - 1; i >= 0 && p.Format == ""; i-- {
-		m, err := parseManifest(a.log.edge[i], a.log.N-int64(len(a.log.edge)-1-i))
+	for m, err := range a.log.newest() {
 		if err != nil {
 			return Peeked{}, err
 		}
 
 		if m.Segment != nil {
 			p.Format, p.Compression = m.Segment.Format, m.Segment.Compression
+
+			break
 		}
 	}
 

@@ -86,9 +86,13 @@ func (s *segment) close() (Segment, error) {
 		return Segment{}, err
 	}
 
-	root := s.leaves.root()
+	root, err := s.leaves.rootText()
+	if err != nil {
+		return Segment{}, err
+	}
+
 	s.described.Object = objectOf("", s.data.Bytes())
-	s.described.EntryCount, s.described.EntriesRoot = s.leaves.n, hex.EncodeToString(root[:])
+	s.described.EntryCount, s.described.EntriesRoot = s.leaves.N, root
 	s.described.From, s.described.Until = minutes(s.oldest, s.newest)
 
 	return s.described, nil
@@ -103,7 +107,7 @@ func minutes(oldest, newest time.Time) (from, until time.Time) {
 // that they are as many as it counts and of the times that it names.
 func (s *Segment) decode(data []byte, sequence int64) iter.Seq2[auditlog.Entry, error] {
 	return func(yield func(auditlog.Entry, error) bool) {
-		fail := func(f Finding, detail string) { yield(auditlog.Entry{}, &fault{f, s.Key, sequence, detail}) }
+		fail := func(f Finding, detail string) { yield(auditlog.Entry{}, &Problem{f, s.Key, sequence, detail}) }
 
 		var (
 			n              int64
@@ -183,15 +187,20 @@ func (l *leaves) add(e *auditlog.Entry) error {
 		return err
 	}
 
-	l.tree.add(append(entrySalt(l.secret, l.n), line...))
+	return l.tree.add(append(entrySalt(l.secret, l.N), line...))
+}
 
-	return nil
+// rootText is the root as manifests have it.
+func (l *leaves) rootText() (string, error) {
+	root, err := l.root()
+
+	return hex.EncodeToString(root[:]), err
 }
 
 // check makes sure that the entries of a segment have the root that its manifest says.
 func (l *leaves) check(s *Segment, sequence int64) error {
-	if root := l.root(); hex.EncodeToString(root[:]) != s.EntriesRoot {
-		return &fault{FindingAltered, s.Key, sequence, "its entries do not have the root that " + manifestName(sequence) + " says"}
+	if root, err := l.rootText(); err != nil || root != s.EntriesRoot {
+		return &Problem{FindingAltered, s.Key, sequence, "its entries do not have the root that " + manifestName(sequence) + " says"}
 	}
 
 	return nil

@@ -378,7 +378,7 @@ func (w *writer) holdsAll(c *auditlog.Completeness) error {
 	}
 
 	now := w.spec.ExportedAt
-	if w.spec.Info.Copy {
+	if w.spec.Info.FilledLater {
 		now = time.Time{}
 	}
 

@@ -461,7 +461,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 
 	// What an archive has kept without a field stays without it. Exports that cannot
 	// be read yet may come with this very run, which says what is wrong then.
-	if service.Info().Copy {
+	if service.Info().FilledLater {
 		if pending, err := a.Pending(ctx, 1); err == nil {
 			diags.Append(unreadWarnings(service.Info(), pending.Unread)...)
 		}
@@ -542,7 +542,7 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 		diags.Append(unconfirmedWarning(result.Source, archiveUnconfirmed, "archive"))
 	}
 
-	if service.Info().Copy && result.Lost != nil {
+	if service.Info().FilledLater && result.Lost != nil {
 		diags.Append(problem{
 			summary: "The archive leaves out a part of the log",
 			cause:   "There are no exports of it, and the archive goes on without: exports that come later are not taken in.",

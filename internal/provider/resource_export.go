@@ -410,7 +410,7 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportM
 	diags.Append(confirmValues(ctx, service, &query, nil)...)
 
 	// An archive drops nothing, and of copies it is known only once they are read.
-	if info := service.Info(); info.Retention > 0 && !info.Copy {
+	if info := service.Info(); info.Retention > 0 && !info.FilledLater {
 		if c := auditlog.NewCompleteness(query.Window, info.Retention, now); c.BeyondRetention {
 			diags.Append(plan.beyondRetention(info, c, state))
 		}

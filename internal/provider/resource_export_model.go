@@ -706,6 +706,8 @@ func fileProblem(err error, summary string) problem {
 
 func causeOfPath(e *fs.PathError, next string) (cause, then string) {
 	switch {
+	case errors.Is(e.Err, durable.ErrInterrupted):
+		return sentence("the export " + e.Err.Error()), "Apply again once the cause is removed."
 	case errors.Is(e.Err, durable.ErrForeign):
 		return "A file that says what an interrupted export would put in place " + reasonOf(e.Err) + ".",
 			"If another user of yours left it, let that user export once more; else find out who did, and remove it."

@@ -85,7 +85,7 @@ func testExport(t *testing.T, kind format.Format, compression format.Compression
 		Config:           w.export(name, string(kind), month+argument),
 		ConfigPlanChecks: expectAction(plancheck.ResourceActionCreate),
 		ConfigStateChecks: []statecheck.StateCheck{
-			expectExport("entry_count", knownvalue.Int64Exact(450)),
+			expectExport("entry_count", knownvalue.Int64Exact(449)), // The newest has not settled yet.
 			expectExport("window_start", knownvalue.StringExact("2026-05-01T11:59:00.000000Z")),
 			expectExport("window_end", knownvalue.StringExact("2026-06-30T11:59:00.000000Z")),
 			expectExport("exported_at", knownvalue.StringExact("2026-06-30T12:00:00.000000Z")),
