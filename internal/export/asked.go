@@ -84,7 +84,7 @@ func (s *Spec) ShownAs(o Asked) bool {
 	for name, texts := range asked.texts() {
 		for i, text := range texts {
 			other := hidden[name][i]
-			alone := name != "where" || !s.Redactor.Masks() // A condition can hold texts of both kinds.
+			alone := name != "where" || !s.Redactor.Uses(redact.Mask) // A condition can hold texts of both kinds.
 
 			if other != text && (!alone || !strings.Contains(other, redact.PseudonymPrefix)) {
 				return false
@@ -136,43 +136,22 @@ func (a Asked) texts() map[string][]string {
 func (m *manifest) asked() Asked {
 	var condition auditlog.Condition
 	if m.Query.Where != nil {
-		condition = writtenCondition{text: *m.Query.Where}
+		condition = redact.Condition{Text: *m.Query.Where}
 	}
 
 	return askedOf(m.Service, m.Query, condition, m.Format, m.Columns)
 }
 
 func askedOf(service string, q manifestQuery, condition auditlog.Condition, f format.Format, columns []string) Asked {
-	text := func(p *string) string {
-		if p == nil {
-			return ""
-		}
-
-		return *p
-	}
-
 	return Asked{
 		Service: service, Format: f, Columns: columns,
-		AsWritten: QueryAsWritten{Last: text(q.Last), Start: text(q.Start), End: text(q.End), SettleDelay: text(q.SettleDelay)},
+		AsWritten: QueryAsWritten{Last: said(q.Last), Start: said(q.Start), End: said(q.End), SettleDelay: said(q.SettleDelay)},
 		Query: auditlog.Query{
 			Actions: q.Actions, Operations: q.Operations, ResourceTypes: q.ResourceTypes, ResourceIDs: q.ResourceIDs,
-			Actors: q.Actors, Origins: q.Origins, IPAddresses: q.IPAddresses, Search: text(q.Search), Where: condition,
+			Actors: q.Actors, Origins: q.Origins, IPAddresses: q.IPAddresses, Search: said(q.Search), Where: condition,
 		},
 	}
 }
-
-// writtenCondition is a condition of a manifest, which is only compared with.
-type writtenCondition struct {
-	auditlog.Condition
-
-	text string
-}
-
-// String implements auditlog.Condition.
-func (c writtenCondition) String() string { return c.text }
-
-// Same implements auditlog.Condition.
-func (c writtenCondition) Same(text string) bool { return c.text == text }
 
 // normal returns the bounds in one spelling, defaults included.
 func (w QueryAsWritten) normal() QueryAsWritten {

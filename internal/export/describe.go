@@ -52,7 +52,7 @@ type Description struct {
 func Describe(path string) (Description, error) {
 	path = filepath.Clean(path)
 
-	m, file, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	m, file, ours, err := readManifest(path)
 	if err != nil {
 		return Description{}, err
 	}
@@ -70,15 +70,11 @@ func Describe(path string) (Description, error) {
 		Asked: m.asked(), Compression: m.Compression, Shape: m.Shape, SpreadsheetSafe: m.SpreadsheetSafe, CSV: m.CSV,
 		EntryCount: m.EntryCount, Bytes: file.Bytes, SHA256: file.SHA256, ManifestSHA256: sum,
 		ExportedAt: m.ExportedAt, WindowStart: m.Window.Start, WindowEnd: m.Window.End,
-		Statement: m.Completeness, Source: m.Source, Rules: m.Redaction.Written(),
+		Statement: m.Completeness, Source: m.Source, Where: said(m.Query.Where), Rules: m.Redaction.Written(),
 	}
 
 	if m.Redaction != nil {
 		d.Hidden = d.hidden()
-	}
-
-	if m.Query.Where != nil {
-		d.Where = *m.Query.Where
 	}
 
 	if m.FirstEntry != nil && m.LastEntry != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -119,6 +120,15 @@ func given(text string) *string {
 	return &text
 }
 
+// said is "" for what given has made null.
+func said(text *string) string {
+	if text == nil {
+		return ""
+	}
+
+	return *text
+}
+
 // filter makes a list that does not filter null, however it is empty.
 func filter[T any](list []T) []T {
 	if len(list) == 0 {
@@ -147,14 +157,12 @@ func (m *manifest) text() ([]byte, error) {
 
 // window is the one that was read, zero where it cannot be told.
 func (m *manifest) window() auditlog.Window {
-	start, errStart := time.Parse(time.RFC3339Nano, m.Window.Start)
-	end, errEnd := time.Parse(time.RFC3339Nano, m.Window.End)
-
-	if errStart != nil || errEnd != nil {
+	w := auditlog.Window{Start: timeOf(m.Window.Start), End: timeOf(m.Window.End)}
+	if w.Start.IsZero() || w.End.IsZero() {
 		return auditlog.Window{}
 	}
 
-	return auditlog.Window{Start: start, End: end}
+	return w
 }
 
 // firstTime is that of the oldest entry, zero where there is none or it cannot be told.
@@ -163,17 +171,12 @@ func (m *manifest) firstTime() time.Time {
 		return time.Time{}
 	}
 
-	t, err := time.Parse(time.RFC3339Nano, m.FirstEntry.Time)
-	if err != nil {
-		return time.Time{}
-	}
-
-	return t
+	return timeOf(m.FirstEntry.Time)
 }
 
-// exportedAt is zero where it cannot be told.
-func (m *manifest) exportedAt() time.Time {
-	t, err := time.Parse(time.RFC3339Nano, m.ExportedAt)
+// timeOf is zero where the time cannot be told.
+func timeOf(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return time.Time{}
 	}
@@ -201,10 +204,10 @@ func (m *manifest) describes(name string) (manifestFile, bool) {
 	return manifestFile{}, false
 }
 
-// readManifest returns a manifest of ours and what it says of the data file of
-// that name. Anything else in its place is no error: ours is false then.
-func readManifest(path, name string) (m manifest, file manifestFile, ours bool, err error) {
-	text, err := durable.Read(path, manifestLimit)
+// readManifest returns the manifest beside a data file and what it says of that.
+// Anything else in its place is no error: ours is false then.
+func readManifest(path string) (m manifest, file manifestFile, ours bool, err error) {
+	text, err := durable.Read(path+ManifestSuffix, manifestLimit)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrTooLarge) {
 		return manifest{}, manifestFile{}, false, nil
 	}
@@ -217,7 +220,7 @@ func readManifest(path, name string) (m manifest, file manifestFile, ours bool, 
 		return manifest{}, manifestFile{}, false, nil //nolint:nilerr // Somebody else's file may hold anything.
 	}
 
-	file, ours = m.describes(name)
+	file, ours = m.describes(filepath.Base(path))
 
 	return m, file, ours, nil
 }

@@ -326,7 +326,7 @@ func (s *Spec) remembers(there *Before) bool {
 // before returns the export at the path as its manifest describes it, nil where there
 // is no manifest of ours.
 func before(path string) (*Before, error) {
-	m, file, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	m, file, ours, err := readManifest(path)
 	if err != nil || !ours {
 		return nil, err
 	}
@@ -337,7 +337,7 @@ func before(path string) (*Before, error) {
 	}
 
 	return &Before{
-		Asked: m.asked(), SHA256: file.SHA256, ManifestSHA256: sum, ExportedAt: m.exportedAt(), EntryCount: m.EntryCount,
+		Asked: m.asked(), SHA256: file.SHA256, ManifestSHA256: sum, ExportedAt: timeOf(m.ExportedAt), EntryCount: m.EntryCount,
 		FirstTime: m.firstTime(), Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention, redaction: m.Redaction,
 	}, nil
 }
@@ -350,7 +350,7 @@ func checkFiles(path string) error {
 		return err
 	}
 
-	_, described, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	_, described, ours, err := readManifest(path)
 	if err != nil {
 		return err
 	}
@@ -393,7 +393,7 @@ func checkFiles(path string) error {
 func SourceAt(path string) (redact.KeptSource, error) {
 	path = filepath.Clean(path)
 
-	m, _, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
+	m, _, ours, err := readManifest(path)
 	if err != nil || !ours {
 		return redact.KeptSource{}, err
 	}

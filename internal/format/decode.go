@@ -62,7 +62,7 @@ func Decode(r io.ReaderAt, size int64, f Format, o DecoderOptions) iter.Seq2[aud
 		switch {
 		case err != nil:
 		case f == NDJSON:
-			err = decodeLines(io.NewSectionReader(r, 0, size), o.Compression, fields, each)
+			err = decodeLines(r, size, o.Compression, fields, each)
 		case f == Parquet:
 			err = decodeParquet(r, size, o.Compression, fields, each)
 		default:
@@ -76,14 +76,16 @@ func Decode(r io.ReaderAt, size int64, f Format, o DecoderOptions) iter.Seq2[aud
 }
 
 // decodeLines calls each for every entry until it returns false.
-func decodeLines(r *io.SectionReader, c Compression, fields []auditlog.Field, each func(*auditlog.Entry) bool) error {
-	if r.Size() == 0 && c != Uncompressed {
+func decodeLines(
+	r io.ReaderAt, size int64, c Compression, fields []auditlog.Field, each func(*auditlog.Entry) bool,
+) error {
+	if size == 0 && c != Uncompressed {
 		return fmt.Errorf("%w: it is empty, but compressed files are not", ErrUnreadable)
 	}
 
-	source := &faultReader{r: r}
+	source := &faultReaderAt{r: r}
 
-	plain, release, err := newDecompressor(source, c)
+	plain, release, err := newDecompressor(io.NewSectionReader(source, 0, size), c)
 	if err != nil {
 		return source.blame(err)
 	}
@@ -142,31 +144,8 @@ func readLine(r *bufio.Reader, line []byte) ([]byte, error) {
 	}
 }
 
-// faultReader tells the errors of its reader from those of what reads it.
-type faultReader struct {
-	r   io.Reader
-	err error
-}
-
-func (f *faultReader) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		f.err = err
-	}
-
-	return n, err //nolint:wrapcheck // Its own error, unchanged.
-}
-
-func (f *faultReader) blame(err error) error {
-	if f.err != nil {
-		return fmt.Errorf("read: %w", f.err)
-	}
-
-	return fmt.Errorf("%w: %w", ErrUnreadable, err)
-}
-
-// faultReaderAt is faultReader for readers at any place. Its error is also the
-// answer to every later read.
+// faultReaderAt tells the errors of its reader from those of what reads it. Its error
+// is also the answer to every later read.
 type faultReaderAt struct {
 	r   io.ReaderAt
 	err error
@@ -187,5 +166,9 @@ func (f *faultReaderAt) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (f *faultReaderAt) blame(err error) error {
-	return (&faultReader{err: f.err}).blame(err)
+	if f.err != nil {
+		return fmt.Errorf("read: %w", f.err)
+	}
+
+	return fmt.Errorf("%w: %w", ErrUnreadable, err)
 }

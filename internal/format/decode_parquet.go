@@ -223,7 +223,7 @@ func (p *parquetReader) schema(elements []parquetformat.SchemaElement) error {
 		annotated := e.LogicalType.String() == want.node.Type().LogicalType().String() ||
 			isJSON(&p.fields[i]) && e.LogicalType.String() == parquet.JSON().Type().LogicalType().String()
 
-		if e.Name != want.name || !e.Type.Valid || parquet.Kind(e.Type.V) != want.node.Type().Kind() ||
+		if e.Name != want.name || !e.Type.Valid || e.Type.V != parquetformat.Type(want.node.Type().Kind()) ||
 			!e.RepetitionType.Valid || e.RepetitionType.V != repetition || e.NumChildren.Valid || !annotated {
 			return fmt.Errorf("column %d is not %s as it is written", i+1, want.name)
 		}
@@ -378,7 +378,7 @@ func (p *parquetReader) body(at int64, header *parquetformat.PageHeader) ([]byte
 func (p *parquetReader) decompress(compressed io.Reader) (io.Reader, error) {
 	switch {
 	case p.plain != nil:
-		return p.plain, p.plain.Reset(compressed) //nolint:wrapcheck // The caller says what failed.
+		return p.plain, p.plain.Reset(compressed)
 	case p.codec == parquetformat.Gzip:
 		z, err := gzip.NewReader(compressed)
 		if err != nil {

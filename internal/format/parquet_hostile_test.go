@@ -211,6 +211,34 @@ func TestForgedParquet(t *testing.T) {
 	}
 }
 
+// A text of a dictionary is there once, but may stand for as much as every row can hold.
+func TestForgedDictionary(t *testing.T) {
+	t.Parallel()
+
+	text, _, err := encodeWith(format.Parquet, format.Uncompressed, nil, slices.Repeat(auditlogtest.Hostile(), 100)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	long := append(binary.LittleEndian.AppendUint32(nil, 1<<20), bytes.Repeat([]byte("a"), 1<<20)...)
+
+	forged, err := forge([]byte(text), func(_ int, h *parquetformat.PageHeader, body []byte) []byte {
+		if h.Type == parquetformat.DictionaryPage && h.DictionaryPageHeader.V.NumValues == 1 {
+			return long
+		}
+
+		return body
+	}, func(*parquetformat.FileMetaData) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	got, err := decode(string(forged), format.Parquet, format.Uncompressed, nil)
+	if err == nil || err.Error() != "the file is not what was written: row group 1: service: it is larger than it can be" || len(got) > 0 {
+		t.Errorf("got %d entries and %v", len(got), err)
+	}
+}
+
 // FuzzForgedParquet writes bytes into pages, whose checksums then fit.
 func FuzzForgedParquet(f *testing.F) {
 	text, _, err := encodeWith(format.Parquet, format.Uncompressed, nil, auditlogtest.Hostile()...)

@@ -143,15 +143,14 @@ func newOCSFParquet(w io.Writer, c Compression, tool ocsf.Product) *parquetEncod
 		}
 
 		for _, value := range values {
-			// Every column of integers is required.
-			if v, ok := value.(int64); ok {
+			switch v := value.(type) {
+			case int64: // Every column of integers is required.
 				file.integer(v)
-
-				continue
+			case string:
+				file.text(v)
+			default:
+				file.text("")
 			}
-
-			text, _ := value.(string)
-			file.text(text)
 		}
 
 		return nil

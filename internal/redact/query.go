@@ -78,7 +78,7 @@ func (r *Redactor) QueryBeside(q, there auditlog.Query) auditlog.Query {
 	}
 
 	return view{r: r, elsewhere: func(text string) string {
-		for _, t := range append([]*treatment{&r.user, &r.person}, pointers(r.fields)...) {
+		for _, t := range r.anyTreatment() {
 			if !t.spreads() {
 				continue
 			}
@@ -127,7 +127,7 @@ func (v view) query(q auditlog.Query) auditlog.Query {
 	q.Search = v.argument("search", q.Search)
 
 	if q.Where != nil {
-		q.Where = shownCondition{q.Where, q.Where.Shown(v.literal)}
+		q.Where = Condition{Condition: q.Where, Text: q.Where.Shown(v.literal)}
 	}
 
 	return q
@@ -184,18 +184,18 @@ func (r *Redactor) keeps(field string) bool {
 // things are called.
 var searched = []string{"actor", "resource_name", "resource_id", auditlog.FieldIPAddress}
 
-// shownCondition is a condition that is only shown.
-type shownCondition struct {
+// Condition is a condition that is only shown and compared with.
+type Condition struct {
 	auditlog.Condition
 
-	text string
+	Text string
 }
 
 // String implements auditlog.Condition.
-func (c shownCondition) String() string { return c.text }
+func (c Condition) String() string { return c.Text }
 
 // Same implements auditlog.Condition.
-func (c shownCondition) Same(text string) bool { return c.text == text }
+func (c Condition) Same(text string) bool { return c.Text == text }
 
 // shown returns what to show of a value that is compared with one of the fields.
 func (r *Redactor) shown(value string, fields ...string) string {
@@ -214,9 +214,9 @@ func (r *Redactor) shown(value string, fields ...string) string {
 func (r *Redactor) treatments(field string) []*treatment {
 	var all []*treatment
 
-	for i := range r.fields {
-		if r.fields[i].name == field {
-			all = append(all, &r.fields[i])
+	for _, t := range r.fields {
+		if t.name == field {
+			all = append(all, t)
 		}
 	}
 
@@ -238,11 +238,12 @@ func (v view) literal(field, text string) string {
 	}
 
 	f, isText := textField(field)
+	_, isField := auditlog.FieldByName(field)
 
 	switch {
 	case field == "", slices.Contains(carriers, field) && v.r.dropsCarrier(field):
 		return v.anywhere(text)
-	case !isText && !slices.Contains(carriers, field) && !isField(field):
+	case !isText && !slices.Contains(carriers, field) && !isField:
 		return v.elsewhere(text) // The name of a part of a record.
 	case !isText:
 		return v.r.recognised(text)
@@ -262,7 +263,7 @@ func (v view) literal(field, text string) string {
 func (r *Redactor) shownAnywhere(text string) string {
 	var all []*treatment
 
-	for _, t := range append([]*treatment{&r.user, &r.person}, pointers(r.fields)...) {
+	for _, t := range r.anyTreatment() {
 		if t.spreads() && t.plausible(text) {
 			all = append(all, t)
 		}
@@ -272,28 +273,21 @@ func (r *Redactor) shownAnywhere(text string) string {
 		return text
 	}
 
-	first := slices.MinFunc(all, func(a, b *treatment) int {
-		return cmp.Or(cmp.Compare(b2i(a.domain != "actor"), b2i(b.domain != "actor")), cmp.Compare(a.rank, b.rank))
-	})
+	place := func(t *treatment) int {
+		if t.domain == "actor" {
+			return t.rank
+		}
+
+		return t.rank + 2*len(redactables)
+	}
+	first := slices.MinFunc(all, func(a, b *treatment) int { return cmp.Compare(place(a), place(b)) })
 
 	return r.shownForm(first, text)
 }
 
-func pointers[T any](list []T) []*T {
-	all := make([]*T, 0, len(list))
-	for i := range list {
-		all = append(all, &list[i])
-	}
-
-	return all
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-
-	return 0
+// anyTreatment lists what can become of a value, whatever field it is of.
+func (r *Redactor) anyTreatment() []*treatment {
+	return slices.Concat([]*treatment{&r.user, &r.person}, r.fields)
 }
 
 // plausible says that a text can be, or be a part of, a value of the field.
@@ -324,12 +318,6 @@ func (v view) anywhere(text string) string {
 	}
 
 	return v.elsewhere(text)
-}
-
-func isField(name string) bool {
-	_, ok := auditlog.FieldByName(name)
-
-	return ok
 }
 
 // arguments are filters in a sentence, as caveats have them, and values in

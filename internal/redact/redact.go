@@ -104,26 +104,24 @@ type redactable struct {
 	of   func(*auditlog.Entry) *string
 }
 
-// redactables lists the fields that are text in the order of the entry; message
-// is among them, but goes where the fields go whose values it repeats.
-var redactables = []redactable{
-	{name: "endpoint", kind: true, of: func(e *auditlog.Entry) *string { return &e.Endpoint }},
-	{name: auditlog.FieldAccount, of: func(e *auditlog.Entry) *string { return &e.Account }},
-	{name: "actor_id", of: func(e *auditlog.Entry) *string { return &e.ActorID }},
-	{name: "actor", mask: maskMail, of: func(e *auditlog.Entry) *string { return &e.Actor }},
-	{name: "resource_type", kind: true, of: func(e *auditlog.Entry) *string { return &e.ResourceType }},
-	{name: "resource_id", of: func(e *auditlog.Entry) *string { return &e.ResourceID }},
-	{name: "resource_name", of: func(e *auditlog.Entry) *string { return &e.ResourceName }},
-	{name: "scope_type", kind: true, of: func(e *auditlog.Entry) *string { return &e.ScopeType }},
-	{name: "scope_id", of: func(e *auditlog.Entry) *string { return &e.ScopeID }},
-	{name: "scope_name", mask: maskMail, of: func(e *auditlog.Entry) *string { return &e.ScopeName }},
-	{name: "origin", kind: true, of: func(e *auditlog.Entry) *string { return &e.Origin }},
-	{name: "auth_type", kind: true, of: func(e *auditlog.Entry) *string { return &e.AuthType }},
-	{name: "ip_address", mask: maskAddress, of: func(e *auditlog.Entry) *string { return &e.IPAddress }},
-	{name: "user_agent", of: func(e *auditlog.Entry) *string { return &e.UserAgent }},
-	{name: "correlation_id", of: func(e *auditlog.Entry) *string { return &e.CorrelationID }},
-	{name: "message", of: func(e *auditlog.Entry) *string { return &e.Message }},
-}
+var (
+	kinds = []string{"endpoint", "resource_type", "scope_type", auditlog.FieldOrigin, "auth_type"}
+	masks = map[string]func(string) string{"actor": maskMail, "scope_name": maskMail, auditlog.FieldIPAddress: maskAddress}
+)
+
+// redactables lists the fields that are text and need not stay, in the order of the
+// entry; message is among them, but goes where the fields go whose values it repeats.
+var redactables = func() []redactable {
+	var list []redactable
+
+	for _, f := range auditlog.Fields() {
+		if _, stays := structural[f.Name]; !stays && f.Kind == auditlog.KindString {
+			list = append(list, redactable{name: f.Name, kind: slices.Contains(kinds, f.Name), mask: masks[f.Name], of: f.At})
+		}
+	}
+
+	return list
+}()
 
 // carriers are the fields that repeat what others hold.
 var carriers = []string{"message", auditlog.FieldChanges, auditlog.FieldRaw}
@@ -228,7 +226,7 @@ type Redactor struct {
 	key   []byte
 	// fields is what is done with each of redactables, and person what is done with
 	// scope_name instead where it is one.
-	fields []treatment
+	fields []*treatment
 	person treatment
 	// user is what is done with account instead where it is the name of a user.
 	user treatment
@@ -262,7 +260,8 @@ func (t *treatment) spreads() bool {
 // for hash alone. The error is a *RuleError, of the first rule by name, or
 // ErrKey.
 func New(rules map[string]string, key []byte) (*Redactor, error) {
-	r := &Redactor{rules: maps.Clone(rules), key: slices.Clone(key)}
+	r := withRules(rules)
+	r.key = slices.Clone(key)
 
 	for _, field := range slices.Sorted(maps.Keys(rules)) {
 		mode := rules[field]
@@ -274,12 +273,9 @@ func New(rules map[string]string, key []byte) (*Redactor, error) {
 		if mode == Hash && len(key) == 0 {
 			return nil, &RuleError{Field: field, Mode: mode, Err: ErrNoKey}
 		}
-
-		r.active = r.active || mode != Keep
-		r.carried = r.carried || mode != Keep && field != auditlog.FieldRaw
 	}
 
-	if r.hashes() {
+	if r.Uses(Hash) {
 		if err := CheckKey(key); err != nil {
 			return nil, err
 		}
@@ -288,7 +284,7 @@ func New(rules map[string]string, key []byte) (*Redactor, error) {
 	for i, f := range redactables {
 		t := r.treatmentOf(f, f.name)
 		t.rank = 2*i + 1
-		r.fields = append(r.fields, t)
+		r.fields = append(r.fields, &t)
 
 		if f.name == auditlog.FieldAccount {
 			r.user = r.treatmentOf(f, "actor")
@@ -306,9 +302,21 @@ func New(rules map[string]string, key []byte) (*Redactor, error) {
 		}
 	}
 
-	r.spreads = r.person.spreads() || r.user.spreads() || slices.ContainsFunc(r.fields, func(t treatment) bool { return t.spreads() })
+	r.spreads = r.person.spreads() || r.user.spreads() || slices.ContainsFunc(r.fields, (*treatment).spreads)
 
 	return r, nil
+}
+
+// withRules returns a redactor that knows what the rules say of each other.
+func withRules(rules map[string]string) *Redactor {
+	r := &Redactor{rules: maps.Clone(rules)}
+
+	for field, mode := range rules {
+		r.active = r.active || mode != Keep
+		r.carried = r.carried || mode != Keep && field != auditlog.FieldRaw
+	}
+
+	return r
 }
 
 func (r *Redactor) treatmentOf(f redactable, domain string) treatment {
@@ -324,13 +332,9 @@ func (r *Redactor) treatmentOf(f redactable, domain string) treatment {
 	return treatment{redactable: f, mode: mode, domain: domain, named: named}
 }
 
-// Masks says whether a rule masks a field.
-func (r *Redactor) Masks() bool {
-	return slices.Contains(slices.Collect(maps.Values(r.rules)), Mask)
-}
-
-func (r *Redactor) hashes() bool {
-	return slices.Contains(slices.Collect(maps.Values(r.rules)), Hash)
+// Uses says whether a rule has that mode.
+func (r *Redactor) Uses(mode string) bool {
+	return slices.Contains(slices.Collect(maps.Values(r.rules)), mode)
 }
 
 // Active says whether anything is redacted at all.
@@ -355,7 +359,7 @@ func (r *Redactor) treatment(i int, e *auditlog.Entry) *treatment {
 		return &r.user
 	}
 
-	return &r.fields[i]
+	return r.fields[i]
 }
 
 func (r *Redactor) dropsCarrier(name string) bool {
@@ -399,7 +403,7 @@ func (r *Redactor) mac(text string) []byte {
 // it says nothing; a key that can be guessed it would let be tested, as every
 // pseudonym of a guessable value does already.
 func (r *Redactor) KeyID() string {
-	if !r.Active() || !r.hashes() {
+	if !r.Active() || !r.Uses(Hash) {
 		return ""
 	}
 
@@ -495,15 +499,8 @@ func SameRules(a, b map[string]string) bool {
 // effective lists what is done to fields. To keep one says something only where others
 // are redacted: it then may hold what was taken out of these.
 func effective(rules map[string]string) []Rule {
-	r := &Redactor{rules: rules}
-	active := false
-
-	for field, mode := range rules {
-		active = active || mode != Keep
-		r.carried = r.carried || mode != Keep && field != auditlog.FieldRaw
-	}
-
-	if !active {
+	r := withRules(rules)
+	if !r.active {
 		return nil
 	}
 

@@ -45,9 +45,6 @@ var commonKinds = []string{
 	"user", "virtual machines", "volume",
 }
 
-// CommonKinds lists the kinds that no redaction of other fields touches.
-func CommonKinds() []string { return commonKinds }
-
 // CommonKind says whether a kind is one that no redaction of other fields touches.
 func CommonKind(value string) bool { return slices.Contains(commonKinds, strings.ToLower(value)) }
 
