@@ -21,6 +21,8 @@ type response struct {
 	status int
 	header http.Header
 	body   []byte
+	// stream, if set, writes the body instead, for what should not be held in memory.
+	stream func(io.Writer) error
 	// cut is how the answer breaks off on the wire: the name of a fault, or one of its variants.
 	cut   string
 	drip  time.Duration // how long the fault "drip" takes
@@ -59,12 +61,16 @@ func (p *response) send(w http.ResponseWriter, r *http.Request, sent func(status
 	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Vary", "Accept-Encoding")
 	// The length of a huge answer is what matters, and one that is not compressed is none.
-	compress := acceptsGzip(r.Header) && len(p.body) > 0 && p.cut != "huge" && p.cut != "gzip-broken"
+	compress := acceptsGzip(r.Header) && (p.stream != nil || len(p.body) > 0) && p.cut != "huge" && p.cut != "gzip-broken"
 	if compress || p.cut == "gzip-bomb" || p.cut == "gzip-broken" {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
 	sent(p.status)
 
+	if p.stream != nil {
+		p.sendStream(w, compress)
+		return
+	}
 	body := p.body
 	if p.cut == "truncate-silent-chunked" || p.cut == "truncate-silent-close" {
 		body = body[:len(body)/2]
@@ -183,6 +189,23 @@ func (p *response) sendRaw(w http.ResponseWriter, body []byte) {
 	_, _ = buffer.Write(body)
 	_ = buffer.Flush()
 	_ = inner(conn).Close()
+}
+
+// sendStream leaves a failed stream visibly incomplete: the connection is aborted, never ended cleanly.
+func (p *response) sendStream(w http.ResponseWriter, compress bool) {
+	w.WriteHeader(p.status)
+	var err error
+	if compress {
+		zip := gzip.NewWriter(w)
+		if err = p.stream(zip); err == nil {
+			err = zip.Close()
+		}
+	} else {
+		err = p.stream(w)
+	}
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // reset closes the connection so that the peer sees a reset (RST) rather than an orderly end.

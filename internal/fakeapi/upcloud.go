@@ -41,6 +41,8 @@ var (
 //
 //	/1.3/audit-logs                 {"audit_logs":[…]} and the header UpCloud-Total-Count
 //	/1.3/audit-logs/filter-options  {"resource_types":[…],"actions":[…],"origins":[…]}
+//	/1.3/audit-logs/export          a JSON array (format=json), or CSV (format=csv, the default)
+//	/1.3/audit-logs/{cloudEventID}  the bare event
 //	/1.3/account                    {"account":{"username":…,"credits":…,"resource_limits":{…}}}
 //
 // It accepts a bearer token or HTTP Basic. Errors are application/problem+json, with invalid_params naming every
@@ -51,10 +53,12 @@ var apiVersion = regexp.MustCompile(`^\d+(\.\d+)?$`)
 
 func (s *Server) routeUpCloud(r *http.Request) *response {
 	version, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	name, below := strings.CutPrefix(path, "audit-logs/")
 	switch {
 	case apiVersion.MatchString(version) && version != "1.3":
 		return legacyError(http.StatusNotFound, "API_VERSION_INVALID", "The requested API version does not exist.")
-	case version != "1.3", !slices.Contains([]string{"audit-logs", "audit-logs/filter-options", "account"}, path):
+	case version != "1.3",
+		path != "audit-logs" && path != "account" && (!below || name == "" || strings.Contains(name, "/")):
 		return legacyError(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist.")
 	case r.Method != http.MethodGet:
 		p := legacyError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "The resource can only be read.")
@@ -73,8 +77,12 @@ func (s *Server) routeUpCloud(r *http.Request) *response {
 		return s.getAccount(query)
 	case "audit-logs":
 		return s.listUpCloud(r, query)
-	default:
+	case "audit-logs/filter-options":
 		return s.filterOptions(r, query)
+	case "audit-logs/export":
+		return s.exportUpCloud(query)
+	default:
+		return s.getUpCloud(name, query)
 	}
 }
 
