@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/witness"
 )
 
@@ -34,7 +35,7 @@ func (m *attestersModel) validate() diag.Diagnostics {
 	var diags diag.Diagnostics
 
 	wrong := func(name, cause, next string) {
-		diags.Append(problem{summary: checkConfiguration, cause: cause, next: next}.at(path.Root(name)))
+		diags.Append(diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: cause, Next: next}.At(explain.Argument(name)))...)
 	}
 
 	if given(m.Certificates) && m.Authority.IsNull() {
@@ -60,7 +61,7 @@ func (m *attestersModel) validate() diag.Diagnostics {
 	}
 
 	if q := m.Quorum.ValueInt64(); given(m.Quorum) && count > 0 && (q < 1 || q > count) {
-		diags.Append(quorumProblem(count).at(path.Root("witness_quorum")))
+		diags.Append(diagnose(quorumProblem(count).At(explain.Argument("witness_quorum")))...)
 	}
 
 	for i, e := range m.Witnesses.Elements() {
@@ -91,18 +92,18 @@ func (m *attestersModel) validate() diag.Diagnostics {
 // missingOf names what a witness has to have and has not.
 func missingOf(o types.Object, at path.Path) diag.Diagnostics {
 	if o.IsNull() {
-		return diag.Diagnostics{problem{summary: checkConfiguration, cause: "The value of " + at.String() + " is null.", next: "Give the url and the public_key of a witness."}.at(at)}
+		return diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: "The value of " + at.String() + " is null.", Next: "Give the url and the public_key of a witness."}.At(placeOf(at)))
 	}
 
 	var diags diag.Diagnostics
 
 	for _, name := range []string{"url", "public_key"} {
 		if o.Attributes()[name].IsNull() {
-			diags.Append(problem{
-				summary: checkConfiguration,
-				cause:   "The argument " + at.AtName(name).String() + " is missing.",
-				next:    "Give the url and the public_key of the witness.",
-			}.at(at.AtName(name)))
+			diags.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   "The argument " + at.AtName(name).String() + " is missing.",
+				Next:    "Give the url and the public_key of the witness.",
+			}.At(placeOf(at.AtName(name))))...)
 		}
 	}
 
@@ -165,11 +166,11 @@ func (m *attestersModel) attesters() (archive.Attesters, error) {
 	return a, nil
 }
 
-func quorumProblem(witnesses int64) problem {
-	return problem{
-		summary: checkConfiguration,
-		cause:   "The quorum does not go with the number of witnesses, which is " + strconv.FormatInt(witnesses, 10) + ".",
-		next:    "Give at least one witness, and a number from 1 to how many there are.",
+func quorumProblem(witnesses int64) explain.Problem {
+	return explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   "The quorum does not go with the number of witnesses, which is " + strconv.FormatInt(witnesses, 10) + ".",
+		Next:    "Give at least one witness, and a number from 1 to how many there are.",
 	}
 }
 

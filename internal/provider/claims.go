@@ -10,10 +10,10 @@ import (
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -153,12 +153,12 @@ func (c *claims) take(file string, free func(key string) bool, take func(key str
 }
 
 // samePathProblem says that two resources have one path.
-func samePathProblem(file string) diag.Diagnostic {
-	return problem{
-		summary: exportSummary,
-		cause:   "Another resource writes to the same path, or to one of the files beside it.",
-		next:    "Give each export a path of its own.",
-	}.with("Path", file).at(path.Root("path"))
+func samePathProblem(file string) explain.Problem {
+	return explain.Problem{
+		Summary: explain.ExportLogs,
+		Cause:   "Another resource writes to the same path, or to one of the files beside it.",
+		Next:    "Give each export a path of its own.",
+	}.With("Path", file).At(explain.Argument("path"))
 }
 
 // What Terraform keeps beside a plan and, but for what was just made, beside the state.

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 )
 
 // AuditLogsType is the name of the data source in configurations.
@@ -101,7 +102,7 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 
 	found, err := lookUp(ctx, service, query, options)
 	if err != nil {
-		diags.Append(lookUpProblem(err, service.Info(), query.Window))
+		diags.Append(diagnose(lookUpProblem(err, service.Info(), query.Window))...)
 
 		return nil, diags
 	}
@@ -117,7 +118,7 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 func (m *queryModel) open(ctx context.Context, c *configured, summary string, more []auditlog.Asked) (auditlog.Service, auditlog.Query, diag.Diagnostics) {
 	service, picked := c.source(ctx, summary, m.source())
 	if picked != nil {
-		return nil, auditlog.Query{}, compact(picked)
+		return nil, auditlog.Query{}, diagnose(picked...)
 	}
 
 	query, diags := m.resolve(service.Info(), c.options.Clock(), lookUpSettleDelay, summary)
@@ -150,10 +151,10 @@ func (m *lookUpModel) lookUpOptions(c *configured) (lookUpOptions, diag.Diagnost
 }
 
 // lookUpProblem puts an overflow on the argument that bounds the rows.
-func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
+func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) explain.Problem {
 	if p, ok := overflowProblem(err, info, w); ok {
 		return p
 	}
 
-	return diagnosticOf(err, circumstances{summary: "Read " + logOf(info), info: info, window: w})
+	return explain.Reading(err, explain.Circumstances{Summary: "Read " + explain.LogOf(info), Info: info, Window: w})
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 )
 
 type auditLogsModel struct {
@@ -62,11 +64,11 @@ func (m *lookUpModel) setRows(result *tftypes.Value, found *lookedUp) diag.Diagn
 	}
 
 	if err := setEntries(result, found.entries, m.IncludeRaw.ValueBool()); err != nil {
-		return diag.Diagnostics{problem{
-			summary: lookUpSummary,
-			cause:   sentence(err.Error()),
-			next:    "This is a mistake in the provider; please report it.",
-		}.diagnostic()}
+		return diagnose(explain.Problem{
+			Summary: lookUpSummary,
+			Cause:   explain.Sentence(err.Error()),
+			Next:    "This is a mistake in the provider; please report it.",
+		})
 	}
 
 	return nil

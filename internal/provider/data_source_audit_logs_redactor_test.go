@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -157,10 +158,10 @@ Service: upcloud
 Try again, or end the window earlier with settle_delay, so that the log has settled; nothing was written.`,
 	} {
 		info := auditlog.Info{Name: "upcloud", Title: "UpCloud"}
-		for _, got := range []diag.Diagnostic{
-			lookUpProblem(err, info, auditlog.Window{}), evaluateProblem(err, info, auditlog.Window{}),
-			exportProblem(err, info, auditlog.Window{}), archiveProblem(err, "archive", info),
-		} {
+		for _, got := range diagnose(
+			lookUpProblem(err, info, auditlog.Window{}), explain.Evaluation(err, info, auditlog.Window{}),
+			explain.Export(err, info, auditlog.Window{}), explain.Archive(err, "archive", info),
+		) {
 			at, ok := got.(diag.DiagnosticWithPath)
 			if !ok || !at.Path().Equal(path.Root("redact")) || got.Detail() != want {
 				t.Errorf("got %v", got)

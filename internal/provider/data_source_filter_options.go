@@ -15,6 +15,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 )
 
 // FilterOptionsType is the name of the data source in configurations.
@@ -134,7 +135,7 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 	defer cancel()
 
 	service, picked := d.c.source(ctx, filterOptionsSummary, sourceModel{m.Service, m.Destination, m.PublicKeys})
-	resp.Diagnostics.Append(compact(picked)...)
+	resp.Diagnostics.Append(diagnose(picked...)...)
 
 	if resp.Diagnostics.HasError() {
 		return
@@ -149,7 +150,7 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 
 	options, err := service.FilterOptions(ctx, auditlog.Query{Window: window})
 	if err != nil {
-		resp.Diagnostics.Append(explain(err, circumstances{summary: filterOptionsSummary, info: service.Info()}).diagnostic())
+		resp.Diagnostics.Append(diagnose(explain.Error(err, explain.Circumstances{Summary: filterOptionsSummary, Info: service.Info()}))...)
 
 		return
 	}
@@ -165,7 +166,7 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 		c.Gaps = r.Gaps(window)
 	}
 
-	resp.Diagnostics.Append(completenessWarnings(service.Info(), c)...)
+	resp.Diagnostics.Append(diagnose(explain.Completeness(service.Info(), c)...)...)
 }
 
 // notNil returns an empty list for none, since null would mean "not known".

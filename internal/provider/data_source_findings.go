@@ -11,9 +11,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 )
 
@@ -84,8 +84,6 @@ func (d *findingsDataSource) Read(ctx context.Context, req datasource.ReadReques
 	}
 }
 
-const evaluateSummary = "Evaluate audit log rules"
-
 // evaluate does what the configuration asks for and takes the result.
 func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout time.Duration) diag.Diagnostics {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -93,7 +91,7 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 
 	options, diags := m.options()
 
-	service, query, more := m.open(ctx, c, evaluateSummary, options.Asked())
+	service, query, more := m.open(ctx, c, explain.EvaluateRules, options.Asked())
 	diags.Append(more...)
 
 	r, more := redactor(m.Redact, c)
@@ -119,7 +117,7 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 
 	result, err := finding.Evaluate(ctx, service, query, options, &done)
 	if err != nil {
-		diags.Append(evaluateProblem(err, info, query.Window))
+		diags.Append(diagnose(explain.Evaluation(err, info, query.Window))...)
 
 		return diags
 	}
@@ -131,7 +129,7 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 	done.UnknownMatters = done.UnknownMatters && !slices.ContainsFunc(result.NotEvaluable, func(n finding.NotEvaluable) bool { return len(n.Actions) > 0 })
 
 	diags.Append(m.readWarnings(info, query, done)...)
-	diags.Append(resultWarnings(info, result)...)
+	diags.Append(diagnose(explain.Findings(info, result)...)...)
 
 	return diags
 }
@@ -152,10 +150,10 @@ func (m *evaluationModel) checkEvaluable(not []finding.NotEvaluable, info auditl
 		return nil
 	}
 
-	p := problem{
-		summary: "A rule cannot be evaluated",
-		cause:   "There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.",
-	}.with("Service", info.Name)
+	p := explain.Problem{
+		Summary: "A rule cannot be evaluated",
+		Cause:   "There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.",
+	}.With("Service", info.Name)
 
 	var (
 		next    []string
@@ -163,7 +161,7 @@ func (m *evaluationModel) checkEvaluable(not []finding.NotEvaluable, info auditl
 	)
 
 	for _, n := range not {
-		p = p.with("Rule "+n.Rule, n.Reason)
+		p = p.With("Rule "+n.Rule, n.Reason)
 		actions = append(actions, n.Actions...)
 	}
 
@@ -172,14 +170,14 @@ func (m *evaluationModel) checkEvaluable(not []finding.NotEvaluable, info auditl
 	}
 
 	if len(actions) > 0 {
-		next = append(next, unknownActionsNext(actions))
+		next = append(next, explain.UnknownActionsNext(actions))
 	}
 
-	p.next = strings.Join(next, " ")
+	p.Next = strings.Join(next, " ")
 
 	if fails {
-		return diag.Diagnostics{p.at(path.Root("fail_on_not_evaluable"))}
+		return diagnose(p.At(explain.Argument("fail_on_not_evaluable")))
 	}
 
-	return diag.Diagnostics{p.warning()}
+	return diagnose(p.AsWarning())
 }

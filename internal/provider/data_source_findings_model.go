@@ -3,12 +3,9 @@
 package provider
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -17,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
@@ -116,7 +114,7 @@ func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 	}
 
 	for _, mistake := range o.Check() {
-		diags.Append(mistakeProblem(mistake))
+		diags.Append(diagnose(explain.Mistake(mistake))...)
 	}
 
 	return o, diags
@@ -135,10 +133,10 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 
 	text := stringAt(a, whereName)
 	if text.IsNull() { // As it is where the rule is null. These are Terraform's words for what is required.
-		return nil, diag.Diagnostics{problem{
-			summary: "Incorrect attribute value type",
-			cause:   fmt.Sprintf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name),
-		}.at(at)}
+		return nil, diagnose(explain.Problem{
+			Summary: "Incorrect attribute value type",
+			Cause:   fmt.Sprintf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name),
+		}.At(placeOf(at)))
 	}
 
 	if !known(text) {
@@ -147,7 +145,7 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 
 	condition, err := where.Compile(text.ValueString())
 	if err != nil {
-		return nil, diag.Diagnostics{conditionProblem(err).with("Rule", name).at(at)}
+		return nil, diagnose(explain.Condition(err).With("Rule", name).At(placeOf(at)))
 	}
 
 	rule := &finding.Rule{
@@ -208,47 +206,10 @@ func (m *evaluationModel) checkAgainst(o finding.Options, info auditlog.Info, w 
 	var diags diag.Diagnostics
 
 	for _, mistake := range o.CheckAgainst(info, w) {
-		diags.Append(mistakeProblem(mistake))
+		diags.Append(diagnose(explain.Mistake(mistake))...)
 	}
 
 	return diags
-}
-
-// mistakeProblem puts what is wrong with rules on the rule or the expectation.
-// Terraform finds the line of an argument and of its elements, but not of what is
-// inside of those, so that is named.
-func mistakeProblem(m *finding.OptionError) diag.Diagnostic {
-	at, inside := path.Root(m.Field), ""
-
-	switch {
-	case m.Rule != "":
-		at, inside = path.Root("rules").AtMapKey(m.Rule), m.Field
-	case m.Expectation >= 0:
-		at, inside = path.Root("expected").AtListIndex(m.Expectation), m.Field
-	case m.Index >= 0:
-		at = at.AtListIndex(m.Index)
-	}
-
-	if inside == "name" {
-		inside = "" // It is no argument, but the key.
-	}
-
-	return problem{summary: checkRules, cause: m.Reason, next: "Change it, or remove it."}.
-		with("Rule", m.Rule).with("Argument", inside).at(at)
-}
-
-// evaluateProblem explains what an evaluation ended with.
-func evaluateProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
-	in := circumstances{summary: "Read " + logOf(info), info: info, window: w}
-
-	rule := (*finding.RuleError)(nil)
-	if errors.As(err, &rule) {
-		in.summary = evaluateSummary
-
-		return explain(err, in).with("Rule", rule.Rule).at(path.Root("rules").AtMapKey(rule.Rule))
-	}
-
-	return diagnosticOf(err, in)
 }
 
 func findingTypes() map[string]attr.Type {
@@ -321,60 +282,4 @@ func findingValue(f *finding.Finding) attr.Value {
 		"first_time": timeValue(f.FirstTime), "last_time": timeValue(f.LastTime),
 		"entry_ids": types.ListValueMust(types.StringType, ids), "message": types.StringValue(f.Message),
 	})
-}
-
-// resultWarnings name what a result does not show.
-func resultWarnings(info auditlog.Info, r *finding.Result) diag.Diagnostics {
-	var diags diag.Diagnostics
-
-	if r.Truncated {
-		diags.Append(problem{
-			summary: "There are more findings than are listed",
-			cause:   "Only the worst findings are listed; the counts cover all of them.",
-			next:    "Raise max_findings, or let a rule count more entries together.",
-		}.with("Listed", strconv.Itoa(len(r.Findings))).with("Findings", strconv.FormatInt(r.TotalCount, 10)).warning())
-	}
-
-	for _, c := range r.Chosen {
-		diags.Append(chosenWarning(info, c))
-	}
-
-	if len(r.Ungrouped) > 0 {
-		p := problem{
-			summary: "A rule counts without a field it groups by",
-			cause:   info.Title + " does not record the field, so that the rule counts what it cannot tell apart together.",
-			next:    "Take into account that a finding may be of several; or remove the field from group_by.",
-		}.with("Service", info.Name)
-
-		for _, u := range r.Ungrouped {
-			p = p.with("Rule "+u.Rule, u.Field)
-		}
-
-		diags.Append(p.warning())
-	}
-
-	if b := r.Baseline; b != nil && (b.BeyondRetention || len(b.Gaps) > 0) {
-		diags.Append(problem{
-			summary: "The baseline is not covered throughout",
-			cause:   "There are parts of the time before the window that the log holds nothing about, so addresses that are known may count as new.",
-			next:    "Shorten baseline, or take more findings of login_from_new_address into account.",
-		}.with("Service", info.Name).with("Baseline", b.Window.String()).warning())
-	}
-
-	return diags
-}
-
-// chosenWarning says what to write in place of a name that anybody could choose.
-func chosenWarning(info auditlog.Info, c finding.ChosenName) diag.Diagnostic {
-	p := problem{
-		summary: "An expectation names what anybody can choose",
-		cause:   "Entries would have been expected by a name that is not unique, such as the description of an API token, and count all the same.",
-		next:    "Write the id into actors if it is the actor that is meant.",
-	}.with("Service", info.Name).with("Name", shown(c.Name)).with("Ids", strings.Join(c.IDs, ", "))
-
-	if len(c.IDs) == 0 {
-		p.next = "The log records no id of the actor, so nothing can allow these entries; let the expectation match resources instead."
-	}
-
-	return p.warningAt(path.Root("expected").AtListIndex(c.Expectation))
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/witness"
 )
@@ -197,16 +197,16 @@ func (d *verificationDataSource) ValidateConfig(ctx context.Context, req datasou
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 
 	if known(m.Sequence, m.SHA256) && m.Sequence.IsNull() != m.SHA256.IsNull() {
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   "A head is its number and its hash, and only one of the two is given.",
-			next:    "Give both expected_sequence and expected_head_sha256, or neither.",
-		}.at(path.Root("expected_sequence")))
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   "A head is its number and its hash, and only one of the two is given.",
+			Next:    "Give both expected_sequence and expected_head_sha256, or neither.",
+		}.At(explain.Argument("expected_sequence")))...)
 	}
 
 	count := int64(len(m.WitnessKeys.Elements()))
 	if q := m.Quorum.ValueInt64(); given(m.Quorum) && !m.WitnessKeys.IsUnknown() && (q < 1 || q > count) {
-		resp.Diagnostics.Append(quorumProblem(count).at(path.Root("witness_quorum")))
+		resp.Diagnostics.Append(diagnose(quorumProblem(count).At(explain.Argument("witness_quorum")))...)
 	}
 }
 
@@ -228,7 +228,7 @@ func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRe
 
 	report, err := d.verify(ctx, &m)
 	if err != nil {
-		resp.Diagnostics.Append(archiveProblem(err, m.Destination.ValueString(), auditlog.Info{}))
+		resp.Diagnostics.Append(diagnose(explain.Archive(err, m.Destination.ValueString(), auditlog.Info{}))...)
 
 		return
 	}
@@ -395,9 +395,9 @@ func (v publicKeyText) ValidateString(ctx context.Context, req validator.StringR
 	}
 
 	// Not at the argument, whose line would be shown.
-	resp.Diagnostics.Append(problem{
-		summary: checkConfiguration,
-		cause:   fmt.Sprintf("The value of %s holds a private key, which would get into the state.", req.Path),
-		next:    "Give what auditlog keygen prints behind \"public key: \", and make another pair of keys if somebody may have seen this one.",
-	}.diagnostic())
+	resp.Diagnostics.Append(diagnose(explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   fmt.Sprintf("The value of %s holds a private key, which would get into the state.", req.Path),
+		Next:    "Give what auditlog keygen prints behind \"public key: \", and make another pair of keys if somebody may have seen this one.",
+	})...)
 }

@@ -148,7 +148,7 @@ func TestUndecidedProvider(t *testing.T) {
 		switch {
 		case tt.want == "" && (s == nil || picked != nil):
 			t.Errorf("%s: %v", name, picked)
-		case tt.want != "" && (s != nil || picked == nil || !strings.Contains(picked.Detail(), tt.want)):
+		case tt.want != "" && (s != nil || picked == nil || !strings.Contains(picked[0].Detail(), tt.want)):
 			t.Errorf("%s: %v, %v", name, s, picked)
 		case undecided != (tt.want != "" && !tt.decided):
 			t.Errorf("%s: undecided is %t", name, undecided)

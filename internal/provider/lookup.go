@@ -10,21 +10,10 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
-
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
-
-// compact drops a diagnostic that is none.
-func compact(d diag.Diagnostic) diag.Diagnostics {
-	if d == nil {
-		return nil
-	}
-
-	return diag.Diagnostics{d}
-}
 
 type lookUpOptions struct {
 	maxEntries  int
@@ -164,20 +153,20 @@ func (f *lookedUp) arrange(o lookUpOptions) {
 	}
 }
 
-func overflowProblem(err error, info auditlog.Info, w auditlog.Window) (diag.Diagnostic, bool) {
+func overflowProblem(err error, info auditlog.Info, w auditlog.Window) (explain.Problem, bool) {
 	overflow := (*overflowError)(nil)
 	if !errors.As(err, &overflow) {
-		return nil, false
+		return explain.Problem{}, false
 	}
 
-	return problem{
-		summary: lookUpSummary,
-		cause:   "More entries match than may go into Terraform's state.",
-		next: "Narrow the query, raise max_entries (at most " + strconv.Itoa(largestMaxEntries) + "), set on_overflow = \"keep_newest\", " +
+	return explain.Problem{
+		Summary: lookUpSummary,
+		Cause:   "More entries match than may go into Terraform's state.",
+		Next: "Narrow the query, raise max_entries (at most " + strconv.Itoa(largestMaxEntries) + "), set on_overflow = \"keep_newest\", " +
 			"set include_entries = false if counts are enough, or write them to a file with audit_log_export.",
-	}.with("Service", info.Name).
-		with("Matches", strconv.FormatInt(overflow.total, 10)).
-		with("max_entries", strconv.FormatInt(overflow.limit, 10)).
-		with("Window", w.String()).
-		at(path.Root("max_entries")), true
+	}.With("Service", info.Name).
+		With("Matches", strconv.FormatInt(overflow.total, 10)).
+		With("max_entries", strconv.FormatInt(overflow.limit, 10)).
+		With("Window", w.String()).
+		At(explain.Argument("max_entries")), true
 }

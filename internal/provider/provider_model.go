@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
@@ -62,8 +62,6 @@ type podstackModel struct {
 	Retention types.String `tfsdk:"retention"`
 }
 
-const configureProvider = "Configure the audit provider"
-
 // blockOf decodes the block of a service. One that is not there, or not known yet,
 // is a model in which nothing is given.
 func blockOf[T any](ctx context.Context, block types.Object) (*T, diag.Diagnostics) {
@@ -80,20 +78,20 @@ func (m *providerModel) validate(ctx context.Context) diag.Diagnostics {
 	u, diags := blockOf[upcloudModel](ctx, m.UpCloud)
 
 	if given(u.Token) && (given(u.Username) || given(u.Password)) {
-		diags.Append(problem{
-			summary: configureProvider,
-			cause:   "Two kinds of credentials are given for UpCloud, and they may belong to different accounts.",
-			next:    "Give either token, or username and password.",
-		}.with("Service", auditlog.ServiceUpCloud).diagnostic()) // Not at the block: Terraform would show the secrets in it.
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.ConfigureProvider,
+			Cause:   "Two kinds of credentials are given for UpCloud, and they may belong to different accounts.",
+			Next:    "Give either token, or username and password.",
+		}.With("Service", auditlog.ServiceUpCloud))...) // Not at the block: Terraform would show the secrets in it.
 	}
 
 	waitMin, waitMax := span(m.RetryWaitMin, defaultWaitMin), span(m.RetryWaitMax, defaultWaitMax)
 	if known(m.RetryWaitMin, m.RetryWaitMax) && waitMin > waitMax {
-		diags.Append(problem{
-			summary: configureProvider,
-			cause:   "The first wait between two tries is longer than the longest.",
-			next:    "Lower retry_wait_min or raise retry_wait_max.",
-		}.with("retry_wait_min", waitMin.String()).with("retry_wait_max", waitMax.String()).at(path.Root("retry_wait_min")))
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.ConfigureProvider,
+			Cause:   "The first wait between two tries is longer than the longest.",
+			Next:    "Lower retry_wait_min or raise retry_wait_max.",
+		}.With("retry_wait_min", waitMin.String()).With("retry_wait_max", waitMax.String()).At(explain.Argument("retry_wait_min")))...)
 	}
 
 	return diags
@@ -122,10 +120,10 @@ type configured struct {
 	options  Options
 	services map[string]auditlog.Service
 	// unusable holds, by service, why one that is configured cannot be used.
-	unusable map[string]problem
+	unusable map[string]explain.Problem
 	// half holds what is missing of a login in the environment that nothing else
 	// makes a service of.
-	half map[string]problem
+	half map[string]explain.Problem
 	// undecided holds the services of these of which only the configuration is not
 	// known yet: true where it may turn out that there is none.
 	undecided map[string]bool
@@ -143,7 +141,7 @@ type configured struct {
 // in the environment. What the configuration says wins over the environment.
 func (m *providerModel) configure(ctx context.Context, o Options) (*configured, diag.Diagnostics) {
 	c := &configured{
-		options: o, services: map[string]auditlog.Service{}, unusable: map[string]problem{}, half: map[string]problem{}, undecided: map[string]bool{},
+		options: o, services: map[string]auditlog.Service{}, unusable: map[string]explain.Problem{}, half: map[string]explain.Problem{}, undecided: map[string]bool{},
 		settled: known(m.RequestTimeout, m.MaxRetries, m.RetryWaitMin, m.RetryWaitMax, m.MaxConcurrency),
 	}
 
@@ -170,7 +168,7 @@ func (m *providerModel) configure(ctx context.Context, o Options) (*configured, 
 
 	m.holdSecrets(ctx, o)
 
-	c.redactionKey = or(m.RedactionKey, c.env(redactionKeyEnv))
+	c.redactionKey = or(m.RedactionKey, c.env(explain.RedactionKeyEnv))
 
 	diags := c.addUpCloud(ctx, m.UpCloud, shared)
 	diags.Append(c.addCloudscale(ctx, m.Cloudscale, shared)...)
@@ -182,7 +180,7 @@ func (m *providerModel) configure(ctx context.Context, o Options) (*configured, 
 // secretEnvs are the variables of the environment that hold secrets.
 func secretEnvs() []string {
 	return []string{
-		"UPCLOUD_TOKEN", "UPCLOUD_PASSWORD", "CLOUDSCALE_API_TOKEN", redactionKeyEnv, signingKeyEnv,
+		"UPCLOUD_TOKEN", "UPCLOUD_PASSWORD", "CLOUDSCALE_API_TOKEN", explain.RedactionKeyEnv, explain.SigningKeyEnv,
 		"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 	}
 }
@@ -270,16 +268,16 @@ func (c *configured) addUpCloud(ctx context.Context, block types.Object, shared 
 
 		return diags
 	case hasToken && hasLogin:
-		c.unusable[info.Name] = problem{
-			cause: "Both UPCLOUD_TOKEN and UPCLOUD_USERNAME with UPCLOUD_PASSWORD are set, and they may belong to different accounts.",
-			next:  "Unset one kind, or name the one to use in the provider's upcloud block.",
+		c.unusable[info.Name] = explain.Problem{
+			Cause: "Both UPCLOUD_TOKEN and UPCLOUD_USERNAME with UPCLOUD_PASSWORD are set, and they may belong to different accounts.",
+			Next:  "Unset one kind, or name the one to use in the provider's upcloud block.",
 		}
 
 		return diags
 	case !hasToken && !hasLogin:
 		p := halfOfALogin(user, password)
-		if p.cause == "" {
-			p = problem{cause: "No credentials are configured for UpCloud.", next: info.CredentialsHint}
+		if p.Cause == "" {
+			p = explain.Problem{Cause: "No credentials are configured for UpCloud.", Next: info.CredentialsHint}
 		}
 
 		c.unusable[info.Name] = p
@@ -331,14 +329,14 @@ func (m *upcloudModel) credentialsHint(byToken bool, info auditlog.Info) string 
 }
 
 // halfOfALogin says what is missing where only one of two is there, else nothing.
-func halfOfALogin(user, password types.String) problem {
+func halfOfALogin(user, password types.String) explain.Problem {
 	switch {
 	case !user.IsNull() && password.IsNull():
-		return problem{cause: "There is a user name for UpCloud, but no password.", next: "Set password in the provider's upcloud block, or UPCLOUD_PASSWORD."}
+		return explain.Problem{Cause: "There is a user name for UpCloud, but no password.", Next: "Set password in the provider's upcloud block, or UPCLOUD_PASSWORD."}
 	case user.IsNull() && !password.IsNull():
-		return problem{cause: "There is a password for UpCloud, but no user name.", next: "Set username in the provider's upcloud block, or UPCLOUD_USERNAME."}
+		return explain.Problem{Cause: "There is a password for UpCloud, but no user name.", Next: "Set username in the provider's upcloud block, or UPCLOUD_USERNAME."}
 	default:
-		return problem{}
+		return explain.Problem{}
 	}
 }
 
@@ -353,7 +351,7 @@ func (c *configured) addCloudscale(ctx context.Context, block types.Object, shar
 	token := or(m.Token, c.env("CLOUDSCALE_API_TOKEN"))
 	if token.IsNull() {
 		if !block.IsNull() {
-			c.unusable[info.Name] = problem{cause: "No credentials are configured for cloudscale.", next: info.CredentialsHint}
+			c.unusable[info.Name] = explain.Problem{Cause: "No credentials are configured for cloudscale.", Next: info.CredentialsHint}
 		}
 
 		return diags
@@ -411,21 +409,11 @@ func mapOf(m types.Map) map[string]string {
 	return values
 }
 
-func unknownProblem(info auditlog.Info) problem {
-	return problem{
-		cause: fmt.Sprintf("The provider's configuration for %s depends on values that are known only after an apply.", info.Title),
-		next:  "Configure the provider with values that are known when planning, such as variables or the environment.",
+func unknownProblem(info auditlog.Info) explain.Problem {
+	return explain.Problem{
+		Cause: fmt.Sprintf("The provider's configuration for %s depends on values that are known only after an apply.", info.Title),
+		Next:  "Configure the provider with values that are known when planning, such as variables or the environment.",
 	}
-}
-
-// otherEndpoint returns the origin that a service is asked at, where that is not its
-// own: a reader has to know that it is, and that it may be why something failed.
-func otherEndpoint(info auditlog.Info) string {
-	if e := info.Source.Endpoint; e != upcloud.DefaultEndpoint && e != cloudscale.DefaultEndpoint {
-		return e
-	}
-
-	return ""
 }
 
 // access is how to get at one service.
@@ -443,9 +431,9 @@ func (c *configured) access(info auditlog.Info, shared client.Options, a access)
 	}
 
 	if strings.ContainsFunc(a.authorization, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		c.unusable[info.Name] = problem{
-			cause: fmt.Sprintf("The credentials for %s hold a line break or another control character.", info.Title),
-			next:  "Remove it; a file read with file() often ends in a line break, which trimspace() removes.",
+		c.unusable[info.Name] = explain.Problem{
+			Cause: fmt.Sprintf("The credentials for %s hold a line break or another control character.", info.Title),
+			Next:  "Remove it; a file read with file() often ends in a line break, which trimspace() removes.",
 		}
 
 		return client.Options{}, false
@@ -463,28 +451,28 @@ func (c *configured) access(info auditlog.Info, shared client.Options, a access)
 	return shared, true
 }
 
-func endpointProblem(err error) problem {
-	return problem{
-		cause: "The endpoint cannot be used: it is " + err.Error() + ".",
-		next:  "Give the root of the API, such as \"https://api.example.com\"; plain http is only for this machine itself.",
+func endpointProblem(err error) explain.Problem {
+	return explain.Problem{
+		Cause: "The endpoint cannot be used: it is " + err.Error() + ".",
+		Next:  "Give the root of the API, such as \"https://api.example.com\"; plain http is only for this machine itself.",
 	}
 }
 
 // pick returns the service of that name, or the only one that is configured. What
 // is in the way is undecided where only the provider's configuration is not known
 // yet.
-func (c *configured) pick(summary string, name types.String) (s auditlog.Service, picked diag.Diagnostic, undecided bool) {
-	at := path.Root("service")
+func (c *configured) pick(summary string, name types.String) (s auditlog.Service, picked explain.Problems, undecided bool) {
+	at := explain.Argument("service")
 	wanted := name.ValueString()
 
 	if name.IsNull() {
-		var p problem
+		var p explain.Problem
 
 		wanted, p = c.onlyOne()
-		if p.cause != "" {
-			p.summary = summary
+		if p.Cause != "" {
+			p.Summary = summary
 
-			return nil, p.at(at), false
+			return nil, explain.Problems{p.At(at)}, false
 		}
 	}
 
@@ -493,28 +481,27 @@ func (c *configured) pick(summary string, name types.String) (s auditlog.Service
 	}
 
 	if p, ok := c.unusable[wanted]; ok {
-		p.summary = summary
-		p.facts = []fact{{"Service", wanted}}
+		p.Summary = summary
 		_, undecided := c.undecided[wanted]
 
-		return nil, p.at(at), undecided
+		return nil, explain.Problems{p.With("Service", wanted).At(at)}, undecided
 	}
 
 	info, _ := infoOf(wanted)
 
 	p := c.half[wanted]
-	if p.cause == "" {
-		p = problem{cause: fmt.Sprintf("%s is not configured.", info.Title), next: info.CredentialsHint}
+	if p.Cause == "" {
+		p = explain.Problem{Cause: fmt.Sprintf("%s is not configured.", info.Title), Next: info.CredentialsHint}
 	}
 
-	p.summary = summary
+	p.Summary = summary
 
-	return nil, p.with("Service", wanted).at(at), false
+	return nil, explain.Problems{p.With("Service", wanted).At(at)}, false
 }
 
 // onlyOne returns the name of the only service that is configured; one of which that
 // is not known yet, where it depends on it which one is.
-func (c *configured) onlyOne() (string, problem) {
+func (c *configured) onlyOne() (string, explain.Problem) {
 	var certain, possible []string
 
 	for _, name := range serviceNames() {
@@ -531,20 +518,20 @@ func (c *configured) onlyOne() (string, problem) {
 
 	switch {
 	case len(certain) > 1:
-		return "", problem{
-			cause: "More than one service is configured, so which one to read has to be said.",
-			next:  "Set service to one of them.",
-		}.with("Services", strings.Join(certain, ", "))
+		return "", explain.Problem{
+			Cause: "More than one service is configured, so which one to read has to be said.",
+			Next:  "Set service to one of them.",
+		}.With("Services", strings.Join(certain, ", "))
 	case len(possible) > 0:
-		return possible[0], problem{}
+		return possible[0], explain.Problem{}
 	case len(certain) == 1:
-		return certain[0], problem{}
-	case c.half[auditlog.ServiceUpCloud].cause != "":
-		return auditlog.ServiceUpCloud, problem{}
+		return certain[0], explain.Problem{}
+	case c.half[auditlog.ServiceUpCloud].Cause != "":
+		return auditlog.ServiceUpCloud, explain.Problem{}
 	default:
-		return "", problem{
-			cause: "No service is configured.",
-			next:  "Set UPCLOUD_TOKEN or CLOUDSCALE_API_TOKEN, or configure a service in the provider block.",
+		return "", explain.Problem{
+			Cause: "No service is configured.",
+			Next:  "Set UPCLOUD_TOKEN or CLOUDSCALE_API_TOKEN, or configure a service in the provider block.",
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
@@ -104,7 +105,7 @@ func providerSchema() schema.Schema {
 			},
 			redactionKeyName: schema.StringAttribute{
 				MarkdownDescription: "The key that `redact` makes pseudonyms with where it is told to `hash`: a random text of at least 16 characters, which never goes into state, manifests or logs. " +
-					"With another key the same person gets another pseudonym. Default: the environment variable `" + redactionKeyEnv + "`.",
+					"With another key the same person gets another pseudonym. Default: the environment variable `" + explain.RedactionKeyEnv + "`.",
 				Optional:   true,
 				Sensitive:  true,
 				Validators: []validator.String{redactionKeyForm{}},

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
@@ -21,9 +21,6 @@ import (
 func stringValue(s string) types.String { return types.StringValue(s) }
 
 const (
-	checkQuery         = "Check the query"
-	checkConfiguration = "Check the configuration"
-
 	startBeforeEnd = "Let start be before end; the window includes start and excludes end."
 )
 
@@ -32,20 +29,20 @@ func (m *queryModel) validate() diag.Diagnostics {
 	diags := m.source().validate()
 
 	if given(m.Last) && (given(m.Start) || given(m.End)) {
-		diags.Append(problem{
-			summary: checkQuery,
-			cause:   "The window is given twice: by last and by start or end.",
-			next:    "Give either last, or start and end.",
-		}.at(path.Root("last")))
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.CheckQuery,
+			Cause:   "The window is given twice: by last and by start or end.",
+			Next:    "Give either last, or start and end.",
+		}.At(explain.Argument("last")))...)
 	}
 
 	start, end := parseTime(m.Start), parseTime(m.End)
 	if err := auditlog.CheckBounds(start, end); err != nil && !start.IsZero() && !end.IsZero() {
-		diags.Append(problem{
-			summary: checkQuery,
-			cause:   sentence(err.Error()),
-			next:    startBeforeEnd,
-		}.with("start", m.Start.ValueString()).with("end", m.End.ValueString()).at(path.Root("start")))
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.CheckQuery,
+			Cause:   explain.Sentence(err.Error()),
+			Next:    startBeforeEnd,
+		}.With("start", m.Start.ValueString()).With("end", m.End.ValueString()).At(explain.Argument("start")))...)
 	}
 
 	if info, ok := infoOf(m.Service.ValueString()); ok {
@@ -83,31 +80,10 @@ func checkAnswerable(query auditlog.Query, info auditlog.Info) diag.Diagnostics 
 	var diags diag.Diagnostics
 
 	for _, u := range query.Unanswerable(info) {
-		diags.Append(unanswerableProblem(u, info))
+		diags.Append(diagnose(explain.Unanswerable(u, info))...)
 	}
 
 	return diags
-}
-
-func unanswerableProblem(u *auditlog.UnanswerableError, info auditlog.Info) diag.Diagnostic {
-	at, next := path.Root(u.Argument), "Remove the argument for this service."
-
-	switch {
-	case u.Index >= 0 && u.Argument == "operations":
-		at, next = at.AtListIndex(u.Index), "Remove the operation for this service, or filter by actions."
-	case u.Index >= 0:
-		at, next = at.AtListIndex(u.Index), "Correct the value, or remove it for this service."
-	}
-
-	switch {
-	case u.Argument == whereName && u.Never != "":
-		next = "Change the condition for this service, so that it does not need what is never recorded, or leave it out."
-	case u.Argument == whereName:
-		next = "Change the condition, or leave it out."
-	}
-
-	return problem{summary: checkQuery, cause: u.Reason, next: next}.with("Service", info.Name).with("Did you mean", u.Nearest).
-		with("Never recorded", u.Never).at(at)
 }
 
 func parseTime(v types.String) time.Time {
@@ -165,12 +141,12 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 			next = "Let start lie further back" + orLower(spec.SettleDelay) + "."
 		}
 
-		diags.Append(problem{
-			summary: summary,
-			cause:   sentence(err.Error()),
-			next:    next,
-		}.with("start", m.Start.ValueString()).with("end", m.End.ValueString()).
-			with("settle_delay", spec.SettleDelay.String()).with("Now", auditlog.FormatTime(now)).at(path.Root("start")))
+		diags.Append(diagnose(explain.Problem{
+			Summary: summary,
+			Cause:   explain.Sentence(err.Error()),
+			Next:    next,
+		}.With("start", m.Start.ValueString()).With("end", m.End.ValueString()).
+			With("settle_delay", spec.SettleDelay.String()).With("Now", auditlog.FormatTime(now)).At(explain.Argument("start")))...)
 	}
 
 	if err == nil {
@@ -183,7 +159,7 @@ func (m *queryModel) resolve(info auditlog.Info, now time.Time, settleDelay time
 	// What only the window rules out.
 	for _, u := range query.Unanswerable(info) {
 		if err == nil && !slices.ContainsFunc(before, func(b *auditlog.UnanswerableError) bool { return *b == *u }) {
-			diags.Append(unanswerableProblem(u, info))
+			diags.Append(diagnose(explain.Unanswerable(u, info))...)
 		}
 	}
 
@@ -196,12 +172,12 @@ func (m *queryModel) endWarning(until time.Time, settleDelay time.Duration) diag
 		return nil
 	}
 
-	return diag.Diagnostics{problem{
-		summary: "The window ends earlier than asked for",
-		cause:   "The newest entries are left out, since they have not happened yet or the service may still be filling them in.",
-		next:    "Read again later" + orLower(settleDelay) + "; what lies between the two moments was not read.",
-	}.with("end", m.End.ValueString()).with("Read until", auditlog.FormatTime(until)).
-		with("settle_delay", settleDelay.String()).warning()}
+	return diagnose(explain.Problem{
+		Summary: "The window ends earlier than asked for",
+		Cause:   "The newest entries are left out, since they have not happened yet or the service may still be filling them in.",
+		Next:    "Read again later" + orLower(settleDelay) + "; what lies between the two moments was not read.",
+	}.With("end", m.End.ValueString()).With("Read until", auditlog.FormatTime(until)).
+		With("settle_delay", settleDelay.String()).AsWarning())
 }
 
 // orLower offers to lower a delay, where there is one.
@@ -216,7 +192,7 @@ func orLower(settleDelay time.Duration) string {
 // readWarnings name what a complete reading could not see all the same, also of the
 // end that was asked for, where the service's own clock has not reached it.
 func (m *queryModel) readWarnings(info auditlog.Info, q auditlog.Query, c auditlog.Completeness) diag.Diagnostics {
-	diags := completenessWarnings(info, c)
+	diags := diagnose(explain.Completeness(info, c)...)
 
 	if !parseTime(m.End).After(q.Window.End) { // Else resolve has said so.
 		diags.Append(m.endWarning(c.Window.End, q.SettleDelay)...)
@@ -230,7 +206,7 @@ func (m *queryModel) readWarnings(info auditlog.Info, q auditlog.Query, c auditl
 func (m *filterModel) checkedFilters(info auditlog.Info) (auditlog.Query, diag.Diagnostics) {
 	query, err := m.filters()
 	if err != nil {
-		return query, diag.Diagnostics{conditionProblem(err).at(path.Root(whereName))}
+		return query, diagnose(explain.Condition(err).At(explain.Argument(whereName)))
 	}
 
 	return query, checkAnswerable(query, info)

@@ -12,19 +12,17 @@ import (
 
 	datasource "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	resource "github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 const (
 	redactName       = "redact"
 	redactionKeyName = "redaction_key"
-	redactionKeyEnv  = "AUDIT_REDACTION_KEY"
 )
 
 func redactDescription() string {
@@ -75,54 +73,15 @@ func (redactRules) ValidateMap(_ context.Context, req validator.MapRequest, resp
 		}
 
 		if err := export.CheckRule(field, mode.ValueString()); err != nil {
-			resp.Diagnostics.Append(ruleProblem(err, mode).at(req.Path.AtMapKey(field)))
+			p := explain.RedactionRule(err)
+			if mode.IsNull() && !errors.Is(err, export.ErrRedactField) {
+				p.Cause = fmt.Sprintf("What to do with the field %s is null.", field)
+				p.Next = "Give one of " + strings.Join(export.RedactModes(), ", ") + "."
+			}
+
+			resp.Diagnostics.Append(diagnose(p.At(placeOf(req.Path.AtMapKey(field))))...)
 		}
 	}
-}
-
-// ruleProblem explains why a rule cannot be used.
-func ruleProblem(err error, mode types.String) problem {
-	p := problem{summary: checkConfiguration, cause: sentence(err.Error()), next: "Change the rule."}
-
-	rule := (*export.RuleError)(nil)
-	if !errors.As(err, &rule) {
-		return p
-	}
-
-	modes := "Give one of " + strings.Join(export.RedactModes(), ", ") + "."
-
-	switch {
-	case errors.Is(err, export.ErrRedactField):
-		names := make([]string, 0, len(auditlog.Fields()))
-		for _, f := range auditlog.Fields() {
-			names = append(names, f.Name)
-		}
-
-		// A key can come from a variable that is sensitive, as any text can.
-		p.cause = "There is no such field to redact."
-		if nearest := auditlog.Nearest(rule.Field, names); nearest != "" {
-			p.cause = fmt.Sprintf("There is no such field to redact (did you mean %s?).", nearest)
-		}
-
-		p.next = "Name one of " + strings.Join(names, ", ") + "."
-	case mode.IsNull():
-		p.cause, p.next = fmt.Sprintf("What to do with the field %s is null.", rule.Field), modes
-	case errors.Is(err, export.ErrRedactMode):
-		p.cause, p.next = "There is no such way to redact a field.", modes
-	case errors.Is(err, export.ErrRedactStructural):
-		p.cause = fmt.Sprintf("The field %s cannot be redacted: %s.", rule.Field, rule.Reason)
-		p.next = "Remove it from " + redactName + "."
-	case errors.Is(err, export.ErrRedactNoMask):
-		p.cause = fmt.Sprintf("The field %s has no masked form; only %s have.", rule.Field, strings.Join(export.MaskableFields(), ", "))
-		p.next = "Drop or keep it instead, or hash it if it is text."
-	case errors.Is(err, export.ErrRedactNoHash):
-		p.cause, p.next = fmt.Sprintf("The field %s is no text and has no pseudonym.", rule.Field), "Give "+export.RedactKeep+" or "+export.RedactDrop+"."
-	case errors.Is(err, export.ErrRedactNoKey):
-		p.cause = "Hashing needs a key, without which pseudonyms could be guessed."
-		p.next = fmt.Sprintf("Set %s in the provider configuration, or %s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", redactionKeyName, redactionKeyEnv, export.MinRedactionKey) + "."
-	}
-
-	return p
 }
 
 // redactor returns what redacts entries by the rules of a configuration, nil
@@ -133,9 +92,9 @@ func redactor(m types.Map, c *configured) (*export.Redactor, diag.Diagnostics) {
 		return nil, nil
 	}
 
-	at := path.Root(redactName)
+	at := explain.Argument(redactName)
 	if m.IsUnknown() {
-		return nil, diag.Diagnostics{unknownRedaction(redactName).at(at)}
+		return nil, diagnose(unknownRedaction(redactName).At(at))
 	}
 
 	rules := make(map[string]string, len(m.Elements()))
@@ -144,7 +103,7 @@ func redactor(m types.Map, c *configured) (*export.Redactor, diag.Diagnostics) {
 	for field, value := range m.Elements() {
 		mode, ok := value.(types.String)
 		if !ok || mode.IsUnknown() || mode.IsNull() {
-			return nil, diag.Diagnostics{unknownRedaction(redactName).at(at.AtMapKey(field))}
+			return nil, diagnose(unknownRedaction(redactName).At(at.Key(field)))
 		}
 
 		rules[field] = mode.ValueString()
@@ -152,7 +111,7 @@ func redactor(m types.Map, c *configured) (*export.Redactor, diag.Diagnostics) {
 	}
 
 	if hashes && c.redactionKey.IsUnknown() {
-		return nil, diag.Diagnostics{unknownRedaction(redactionKeyName).at(at)}
+		return nil, diagnose(unknownRedaction(redactionKeyName).At(at))
 	}
 
 	r, err := export.NewRedactor(rules, []byte(c.redactionKey.ValueString()))
@@ -162,11 +121,11 @@ func redactor(m types.Map, c *configured) (*export.Redactor, diag.Diagnostics) {
 	switch {
 	case errors.Is(err, export.ErrRedactKey):
 		// The attribute is checked before; this is the environment's.
-		return nil, diag.Diagnostics{keyProblem(redactionKeyEnv).at(at)}
+		return nil, diagnose(explain.RedactionKey(explain.RedactionKeyEnv).At(at))
 	case errors.As(err, &rule):
-		return nil, diag.Diagnostics{ruleProblem(err, stringValue(rule.Mode)).at(at.AtMapKey(rule.Field))}
+		return nil, diagnose(explain.RedactionRule(err).At(at.Key(rule.Field)))
 	case err != nil:
-		return nil, diag.Diagnostics{ruleProblem(err, types.StringNull()).at(at)}
+		return nil, diagnose(explain.RedactionRule(err).At(at))
 	default:
 		return r, nil
 	}
@@ -177,20 +136,11 @@ func (c *configured) redactionKnown(m types.Map) bool {
 	return known(m) && (known(c.redactionKey) || !slices.Contains(slices.Collect(maps.Values(mapOf(m))), export.RedactHash))
 }
 
-func unknownRedaction(name string) problem {
-	return problem{
-		summary: checkConfiguration,
-		cause:   fmt.Sprintf("What is to be redacted is not known yet: %s depends on values that are known only after an apply.", name),
-		next:    "Give it a value that is known when planning, such as a variable's.",
-	}
-}
-
-// keyProblem says what a key must be and nothing of what it is.
-func keyProblem(name string) problem {
-	return problem{
-		summary: configureProvider,
-		cause:   fmt.Sprintf("The value of %s cannot be used: it is shorter than %d characters or holds a line break or another control character.", name, export.MinRedactionKey),
-		next:    "Give a random text, such as one made by: openssl rand -base64 32; a file read with file() often ends in a line break, which trimspace() removes.",
+func unknownRedaction(name string) explain.Problem {
+	return explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   fmt.Sprintf("What is to be redacted is not known yet: %s depends on values that are known only after an apply.", name),
+		Next:    "Give it a value that is known when planning, such as a variable's.",
 	}
 }
 
@@ -213,6 +163,6 @@ func (redactionKeyForm) ValidateString(_ context.Context, req validator.StringRe
 
 	if err := export.CheckRedactionKey([]byte(req.ConfigValue.ValueString())); err != nil {
 		// Not at its path: Terraform would show the line that the key is written in.
-		resp.Diagnostics.Append(keyProblem(req.Path.String()).diagnostic())
+		resp.Diagnostics.Append(diagnose(explain.RedactionKey(req.Path.String()))...)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 )
 
 // ArchiveType is the name of the resource in configurations.
@@ -38,16 +38,12 @@ func NewArchiveResource() resource.Resource { return &archiveResource{} }
 type archiveResource struct{ c *configured }
 
 const (
-	archiveSummary = "Archive audit logs"
 	archiveTimeout = 2 * time.Hour
 	// archiveOverlapText is the default as users write it.
 	archiveOverlapText = "10m"
 	refreshTimeout     = 10 * time.Minute
 	// mostPending bounds what a refresh reads to find out whether anything is new.
 	mostPending = 1000
-
-	signingKeyEnv  = "AUDIT_SIGNING_KEY"
-	previousKeyEnv = "AUDIT_PREVIOUS_SIGNING_KEY"
 )
 
 // Metadata implements resource.Resource.
@@ -172,7 +168,7 @@ func (r *archiveResource) Read(ctx context.Context, req resource.ReadRequest, re
 	resp.Diagnostics.Append(diags...)
 
 	if imported && found.OtherLog != nil {
-		resp.Diagnostics.Append(archiveProblem(found.OtherLog, m.Destination.ValueString(), auditlog.Info{}))
+		resp.Diagnostics.Append(diagnose(explain.Archive(found.OtherLog, m.Destination.ValueString(), auditlog.Info{}))...)
 	}
 
 	if !resp.Diagnostics.HasError() {
@@ -189,12 +185,12 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 
 	store, err := r.c.openStore(ctx, m.Destination.ValueString())
 	if err != nil {
-		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), auditlog.Info{})}
+		return diagnose(explain.Archive(err, m.Destination.ValueString(), auditlog.Info{}))
 	}
 
 	last, err := archive.Peek(ctx, store)
 	if err != nil {
-		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), auditlog.Info{})}
+		return diagnose(explain.Archive(err, m.Destination.ValueString(), auditlog.Info{}))
 	}
 
 	m.Service = types.StringValue(last.Service)
@@ -210,21 +206,21 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 // to say, and a refresh does not see that. The state then stays as it was.
 func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindrance, diag.Diagnostics) {
 	if !r.known(m) {
-		return hindrance{}, diag.Diagnostics{problem{
-			summary: "The archive was not looked at",
-			cause:   "The provider's configuration depends on values that are known only after an apply.",
-			next:    "Apply; it archives what is new, and looks at the archive before.",
-		}.with("Destination", m.Destination.ValueString()).warning()}
+		return hindrance{}, diagnose(explain.Problem{
+			Summary: "The archive was not looked at",
+			Cause:   "The provider's configuration depends on values that are known only after an apply.",
+			Next:    "Apply; it archives what is new, and looks at the archive before.",
+		}.With("Destination", m.Destination.ValueString()).AsWarning())
 	}
 
-	service, picked, _ := r.c.pick(archiveSummary, m.Service)
+	service, picked, _ := r.c.pick(explain.ArchiveLogs, m.Service)
 	if picked != nil {
-		return hindrance{}, diag.Diagnostics{picked}
+		return hindrance{}, diagnose(picked...)
 	}
 
 	filters, err := m.filters()
 	if err != nil {
-		return hindrance{}, diag.Diagnostics{conditionProblem(err).at(path.Root(whereName))}
+		return hindrance{}, diagnose(explain.Condition(err).At(explain.Argument(whereName)))
 	}
 
 	a, pending, err := r.pending(ctx, m, service, filters)
@@ -243,16 +239,16 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindran
 	}
 
 	if err != nil {
-		return hindrance{}, diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+		return hindrance{}, diagnose(explain.Archive(err, m.Destination.ValueString(), service.Info()))
 	}
 
 	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending.Count), timeValue(pending.CoveredUntil)
-	diags := openGapsWarning(service.Info(), pending.Gaps, a.Head())
+	diags := diagnose(explain.OpenGaps(service.Info(), pending.Gaps, a.Head())...)
 
-	diags.Append(unreadWarnings(service.Info(), pending.Unread)...)
+	diags.Append(diagnose(explain.Unread(service.Info(), pending.Unread)...)...)
 
 	if !pending.Confirmed {
-		diags.Append(unconfirmedWarning(a.Last().Source, archiveUnconfirmed, "archive"))
+		diags.Append(diagnose(explain.Unconfirmed(a.Last().Source, archiveUnconfirmed, "archive"))...)
 	}
 
 	return hindrance{Unattested: pending.Unattested}, diags
@@ -277,7 +273,7 @@ func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service 
 
 // known says that what is needed of the provider's configuration is known.
 func (r *archiveResource) known(m *archiveModel) bool {
-	_, _, undecided := r.c.pick(archiveSummary, m.Service)
+	_, _, undecided := r.c.pick(explain.ArchiveLogs, m.Service)
 
 	return !undecided && r.c.redactionKnown(m.Redact)
 }
@@ -320,9 +316,9 @@ func loadHindrance(ctx context.Context, p interface {
 
 	var h hindrance
 	if len(text) > 0 && exactjson.Unmarshal(text, &h) != nil {
-		diags.Append(problem{
-			summary: archiveSummary, cause: "The private state cannot be read.", next: "Run terraform apply -refresh-only.",
-		}.diagnostic())
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.ArchiveLogs, Cause: "The private state cannot be read.", Next: "Run terraform apply -refresh-only.",
+		})...)
 	}
 
 	return h, diags
@@ -367,12 +363,12 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 
 	info, _ := infoOf(plan.Service.ValueString())
 	if state != nil && hindered.OtherLog != nil && plan.samePlace(state) {
-		resp.Diagnostics.Append(archiveProblem(hindered.OtherLog, plan.Destination.ValueString(), info))
+		resp.Diagnostics.Append(diagnose(explain.Archive(hindered.OtherLog, plan.Destination.ValueString(), info))...)
 	}
 
 	gap := hindered.Gap
 	if gap != nil && known(plan.AcceptGapAfter) && gap.After != plan.AcceptGapAfter.ValueInt64() {
-		resp.Diagnostics.Append(archiveProblem(gap, plan.Destination.ValueString(), info))
+		resp.Diagnostics.Append(diagnose(explain.Archive(gap, plan.Destination.ValueString(), info))...)
 	}
 
 	if resp.Diagnostics.HasError() {
@@ -403,7 +399,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 // publicKey returns the public key of the configured private one, null where
 // there is none.
 func (r *archiveResource) publicKey(private types.String) (types.String, diag.Diagnostics) {
-	key := or(private, r.c.env(signingKeyEnv))
+	key := or(private, r.c.env(explain.SigningKeyEnv))
 
 	switch {
 	case key.IsUnknown():
@@ -414,7 +410,7 @@ func (r *archiveResource) publicKey(private types.String) (types.String, diag.Di
 
 	text, err := archive.PublicText(key.ValueString())
 	if err != nil {
-		return types.StringNull(), diag.Diagnostics{signingKeyProblem(signingKeyEnv).diagnostic()}
+		return types.StringNull(), diagnose(explain.SigningKey(explain.SigningKeyEnv))
 	}
 
 	return types.StringValue(text), nil
@@ -422,7 +418,7 @@ func (r *archiveResource) publicKey(private types.String) (types.String, diag.Di
 
 // signingKeys are those of the configuration, else of the environment.
 func (c *configured) signingKeys(current, previous types.String) signingKeys {
-	return signingKeys{or(current, c.env(signingKeyEnv)).ValueString(), or(previous, c.env(previousKeyEnv)).ValueString()}
+	return signingKeys{or(current, c.env(explain.SigningKeyEnv)).ValueString(), or(previous, c.env(explain.PreviousKeyEnv)).ValueString()}
 }
 
 // foresee reports what would make the first run fail.
@@ -431,9 +427,9 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 		return nil
 	}
 
-	service, picked, _ := r.c.pick(archiveSummary, plan.Service)
+	service, picked, _ := r.c.pick(explain.ArchiveLogs, plan.Service)
 	if picked != nil {
-		return diag.Diagnostics{picked}
+		return diagnose(picked...)
 	}
 
 	filters, diags := plan.checkedFilters(service.Info())
@@ -454,7 +450,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 	}
 
 	if err != nil {
-		diags.Append(archiveProblem(err, plan.Destination.ValueString(), service.Info()))
+		diags.Append(diagnose(explain.Archive(err, plan.Destination.ValueString(), service.Info()))...)
 
 		return diags
 	}
@@ -463,7 +459,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 	// be read yet may come with this very run, which says what is wrong then.
 	if service.Info().Copy {
 		if pending, err := a.Pending(ctx, 1); err == nil {
-			diags.Append(unreadWarnings(service.Info(), pending.Unread)...)
+			diags.Append(diagnose(explain.Unread(service.Info(), pending.Unread)...)...)
 		}
 	}
 
@@ -478,8 +474,8 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	diags := config.GetAttribute(ctx, path.Root("signing_key"), &key)
 	diags.Append(config.GetAttribute(ctx, path.Root("previous_signing_key"), &previous)...)
 
-	service, picked, _ := r.c.pick(archiveSummary, m.Service)
-	diags.Append(compact(picked)...)
+	service, picked, _ := r.c.pick(explain.ArchiveLogs, m.Service)
+	diags.Append(diagnose(picked...)...)
 
 	var filters auditlog.Query
 
@@ -507,71 +503,56 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 
 	result, err := r.run(ctx, m, service, filters, known, r.c.signingKeys(key, previous))
 	if err != nil {
-		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+		return diagnose(explain.Archive(err, m.Destination.ValueString(), service.Info()))
 	}
 
 	m.PendingEntries, m.CoveredUntil, m.PublicKey = types.Int64Value(0), timeValue(result.CoveredUntil), public
 
 	if result.ResumedBy == archive.ResumedByFallback {
-		diags.Append(problem{
-			summary: "The service no longer accepts the archive's cursor",
-			cause:   "What was read before was read again in part instead, so that nothing is missing.",
-			next:    "Nothing needs to be done; the archive says so in its manifest.",
-		}.with("Service", service.Info().Name).warning())
+		diags.Append(diagnose(explain.Problem{
+			Summary: "The service no longer accepts the archive's cursor",
+			Cause:   "What was read before was read again in part instead, so that nothing is missing.",
+			Next:    "Nothing needs to be done; the archive says so in its manifest.",
+		}.With("Service", service.Info().Name).AsWarning())...)
 	}
 
-	diags.Append(openGapsWarning(service.Info(), result.Gaps, result.Head)...)
+	diags.Append(diagnose(explain.OpenGaps(service.Info(), result.Gaps, result.Head)...)...)
 
 	if len(result.Named) > 0 {
-		diags.Append(problem{
-			summary: "The archive's manifests name what is redacted",
-			cause:   "Filters have values that entries have in redacted fields, and every manifest shows the filters.",
-			next:    "Ask for the field itself, as in actors or entry.actor, whose values are shown as the entries have them.",
-		}.with("Arguments", strings.Join(result.Named, ", ")).warning())
+		diags.Append(diagnose(explain.Problem{
+			Summary: "The archive's manifests name what is redacted",
+			Cause:   "Filters have values that entries have in redacted fields, and every manifest shows the filters.",
+			Next:    "Ask for the field itself, as in actors or entry.actor, whose values are shown as the entries have them.",
+		}.With("Arguments", strings.Join(result.Named, ", ")).AsWarning())...)
 	}
 
 	for _, text := range result.Unattested {
-		diags.Append(problem{
-			summary: "The archive's checkpoint is not attested",
-			cause:   sentence(text),
-			next:    "Nothing that was archived is lost; the next run that archives something asks again.",
-		}.with("Destination", m.Destination.ValueString()).warning())
+		diags.Append(diagnose(explain.Problem{
+			Summary: "The archive's checkpoint is not attested",
+			Cause:   explain.Sentence(text),
+			Next:    "Nothing that was archived is lost; the next run that archives something asks again.",
+		}.With("Destination", m.Destination.ValueString()).AsWarning())...)
 	}
 
 	if !result.Confirmed {
-		diags.Append(unconfirmedWarning(result.Source, archiveUnconfirmed, "archive"))
+		diags.Append(diagnose(explain.Unconfirmed(result.Source, archiveUnconfirmed, "archive"))...)
 	}
 
 	if service.Info().Copy && result.Lost != nil {
-		diags.Append(problem{
-			summary: "The archive leaves out a part of the log",
-			cause:   "There are no exports of it, and the archive goes on without: exports that come later are not taken in.",
-			next:    "To archive it after all, add its exports and begin another archive.",
-		}.with("Service", service.Info().Name).with("Left out", auditlog.Window{Start: result.Lost.From, End: result.Lost.To}.String()).warning())
+		diags.Append(diagnose(explain.Problem{
+			Summary: "The archive leaves out a part of the log",
+			Cause:   "There are no exports of it, and the archive goes on without: exports that come later are not taken in.",
+			Next:    "To archive it after all, add its exports and begin another archive.",
+		}.With("Service", service.Info().Name).With("Left out", auditlog.Window{Start: result.Lost.From, End: result.Lost.To}.String()).AsWarning())...)
 	}
 
-	diags.Append(doubts(service.Info(), result.Completeness)...)
+	diags.Append(diagnose(explain.Doubts(service.Info(), result.Completeness)...)...)
 
 	if result.Completeness.BeyondRetention && result.ResumedBy == archive.ResumedFromStart {
-		diags.Append(retentionWarning(service.Info(), result.Completeness).warning())
+		diags.Append(diagnose(explain.Retention(service.Info(), result.Completeness).AsWarning())...)
 	}
 
 	return diags
-}
-
-// openGapsWarning names what the archive waits for.
-func openGapsWarning(info auditlog.Info, gaps []auditlog.Window, head archive.Head) diag.Diagnostics {
-	if len(gaps) == 0 {
-		return nil
-	}
-
-	p := problem{
-		summary: "The archive waits for missing exports",
-		cause:   "There are gaps between the exports of " + info.Title + ": what lies behind the first is archived as far as it is known, but counts as covered only when the gap is filled.",
-		next:    "Add exports of these times; to give up the first, set accept_gap_after = " + strconv.FormatInt(head.Sequence, 10) + ".",
-	}.with("Service", info.Name)
-
-	return diag.Diagnostics{p.withGaps(gaps).warning()}
 }
 
 func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys signingKeys) (archive.Result, error) {

@@ -5,8 +5,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,8 +18,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
-	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
 type archiveModel struct {
@@ -170,7 +168,7 @@ func (m *archiveModel) checkLock() diag.Diagnostics {
 		at, next = at.AtName(wrong.Part), "Give a number of days that a bucket can keep an object for."
 	}
 
-	return diag.Diagnostics{problem{summary: checkConfiguration, cause: sentence(wrong.Error()), next: next}.at(at)}
+	return diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: explain.Sentence(wrong.Error()), Next: next}.At(placeOf(at)))
 }
 
 // known is the checkpoint that the state remembers, nil where it remembers none.
@@ -240,11 +238,11 @@ func (archivableForm) ValidateString(ctx context.Context, req validator.StringRe
 		return
 	}
 
-	resp.Diagnostics.Append(problem{
-		summary: checkConfiguration,
-		cause:   "An archive is not archived again; it is read back with audit_logs and audit_log_export.",
-		next:    "Set service to the cloud whose log to archive; to have an archive twice, copy its files.",
-	}.at(req.Path))
+	resp.Diagnostics.Append(diagnose(explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   "An archive is not archived again; it is read back with audit_logs and audit_log_export.",
+		Next:    "Set service to the cloud whose log to archive; to have an archive twice, copy its files.",
+	}.At(placeOf(req.Path)))...)
 }
 
 func destinationForm() validator.String {
@@ -274,88 +272,8 @@ func (signingKeyForm) ValidateString(_ context.Context, req validator.StringRequ
 
 	if _, err := archive.ParsePrivateKey(req.ConfigValue.ValueString()); err != nil {
 		// Not at its path: Terraform would show the line that the key is written in.
-		resp.Diagnostics.Append(signingKeyProblem(req.Path.String()).diagnostic())
+		resp.Diagnostics.Append(diagnose(explain.SigningKey(req.Path.String()))...)
 	}
-}
-
-func signingKeyProblem(name string) problem {
-	return problem{
-		summary: checkConfiguration,
-		cause:   "The value of " + name + " is not a private key.",
-		next:    "Give a key as \"auditlog keygen NAME\" prints it; it begins with PRIVATE+KEY.",
-	}
-}
-
-// archiveProblem explains what is wrong with an archive, its place or the service.
-func archiveProblem(err error, destination string, info auditlog.Info) diag.Diagnostic {
-	const summary = "Archive audit logs"
-
-	if d, ok := readingProblem(err, circumstances{summary: summary, info: info}); ok {
-		return d
-	}
-
-	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
-		return otherLogProblem(other, summary, "archive").with("Destination", destination).at(path.Root("destination"))
-	}
-
-	if condition := (*where.Error)(nil); errors.As(err, &condition) {
-		return conditionProblem(err).at(path.Root(whereName))
-	}
-
-	at := path.Root("destination")
-	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing that was archived is lost; the next apply goes on from there."}.
-		with("Service", info.Name).with("Destination", destination)
-
-	if p, ok := storeProblem(p, err); ok {
-		return p.at(at)
-	}
-
-	if p, ok := p.ended(err); ok {
-		return p.at(at)
-	}
-
-	gap := (*archive.GapError)(nil)
-
-	switch {
-	case errors.As(err, &gap):
-		p.cause = "Entries are missing that " + info.Title + " has dropped before they were archived."
-		p.next = "Find out why nothing was archived in time; to go on all the same, set accept_gap_after = " + strconv.FormatInt(gap.After, 10) + ", and the archive will say what is missing."
-		p = p.with("Missing", auditlog.Window{Start: gap.CoveredUntil, End: gap.Oldest}.String())
-		at = path.Root("accept_gap_after")
-	case errors.Is(err, archive.ErrNone):
-		p.next = "Check the destination; to begin an archive there, apply instead of importing."
-	case errors.Is(err, archive.ErrForeign):
-		p.next = "Choose a destination that is empty or holds an archive of this service; nothing was changed there."
-	case errors.Is(err, archive.ErrBroken):
-		p.next = "Run \"auditlog verify\" on the destination to see what was changed; nothing is appended to a broken archive."
-	case errors.Is(err, archive.ErrNoKey):
-		p.cause = "The archive is signed, and no key is given to sign what is added to it."
-		p.next = "Give the signing_key that signed last, or set " + signingKeyEnv + "; nothing was written."
-	case errors.Is(err, archive.ErrSignature):
-		// Not at the key: Terraform would show the line that it is written in.
-		p.next = "Give the signing_key that signed last, and none where the archive is not signed; to change the key, give that one as previous_signing_key, or set " + previousKeyEnv + ". Nothing was written."
-	case errors.Is(err, archive.ErrAttest):
-		p.next = "What was read is archived, and the next apply asks again; set attestation_required = false to be warned instead."
-		at = path.Root("attestation_required")
-	case errors.Is(err, archive.ErrLost):
-		p.next = "Wait for the other runs to end and apply again; what they archived is not archived again."
-	case errors.Is(err, archive.ErrFuture):
-		p.next = "Find out which clock was wrong: what happens until then would never be archived, so begin another archive."
-	case errors.Is(err, archive.ErrTooLong):
-		p.next = "Archive with fewer or shorter filters, and filter when reading back."
-	case errors.Is(err, durable.ErrNoObjectLock):
-		p.next = "Enable object lock for the bucket, which often is possible only when it is made; or remove object_lock. Nothing was added to the archive."
-		at = path.Root("object_lock")
-	case errors.Is(err, archive.ErrUnlocked):
-		p.next = "Let the key that writes have s3:PutObjectRetention and s3:GetObjectRetention; or remove object_lock. Nothing was added to the archive."
-		at = path.Root("object_lock")
-	case errors.Is(err, durable.ErrNotConditional):
-		p.next = "Use a bucket that honours If-None-Match, or a file system with hard links: without either, two runs could overwrite each other."
-	case errors.Is(err, fs.ErrPermission):
-		p.next = "Grant read, write and list access to the destination."
-	}
-
-	return p.at(at)
 }
 
 // signingKeys are the private keys of an archive, "" where one is not given.

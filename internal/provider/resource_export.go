@@ -17,6 +17,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -37,7 +38,6 @@ func NewExportResource() resource.Resource { return &exportResource{} }
 type exportResource struct{ c *configured }
 
 const (
-	exportSummary     = "Export audit logs"
 	exportTimeout     = time.Hour
 	exportSettleDelay = time.Minute
 	// exportSettleDelayText is the same as users write it.
@@ -116,22 +116,22 @@ func (r *exportResource) settle(m, old *exportModel, n *made) diag.Diagnostics {
 	switch {
 	case n == nil:
 		p := leftWarning(old.Path.ValueString())
-		p.cause = "No export was made in its place, so it is as it was. Terraform has taken it out of the state."
-		p.next = "Bring it back with terraform import, whose id is the path, before anything else; then apply without replacing it."
+		p.Cause = "No export was made in its place, so it is as it was. Terraform has taken it out of the state."
+		p.Next = "Bring it back with terraform import, whose id is the path, before anything else; then apply without replacing it."
 
-		return diag.Diagnostics{p.warning()}
+		return diagnose(p.AsWarning())
 	case m.sameFile(old), old.keeps():
 		return nil
 	case !n.replaces(old, r.c):
-		return diag.Diagnostics{fullerWarning(old).warning()}
+		return diagnose(fullerWarning(old).AsWarning())
 	}
 
 	removed := r.remove(old)
 	if removed.HasError() {
 		p := leftWarning(old.Path.ValueString())
-		p.cause = "It was changed after it was written, or could not be removed: " + removed[0].Detail()
+		p.Cause = "It was changed after it was written, or could not be removed: " + removed[0].Detail()
 
-		return diag.Diagnostics{p.warning()}
+		return diagnose(p.AsWarning())
 	}
 
 	return removed
@@ -206,7 +206,7 @@ func (r *exportResource) claim(ctx context.Context, plan *exportModel, req resou
 
 	name, diags := resourceName(ctx, req.Private, resp.Private)
 	if !r.c.exports.plan(plan.file(), name) {
-		diags.Append(samePathProblem(plan.Path.ValueString()))
+		diags.Append(diagnose(samePathProblem(plan.Path.ValueString()))...)
 	}
 
 	return diags
@@ -224,7 +224,7 @@ func (r *exportResource) decide(ctx context.Context, plan, state *exportModel) d
 
 	drift, then := state.Drift.ValueString(), plan.onDrift(state.Drift)
 	if then == driftError {
-		return diag.Diagnostics{driftErrorProblem(drift, plan.Path.ValueString()).at(path.Root("path"))}
+		return diagnose(driftErrorProblem(drift, plan.Path.ValueString()).At(explain.Argument("path")))
 	}
 
 	same := plan.sameExport(state, r.c)
@@ -243,7 +243,7 @@ func (r *exportResource) decide(ctx context.Context, plan, state *exportModel) d
 	}
 
 	if then == driftRecreate && plan.sameFile(state) {
-		diags.Append(driftProblem(drift, plan.Path.ValueString()).warning())
+		diags.Append(diagnose(driftProblem(drift, plan.Path.ValueString()).AsWarning())...)
 	}
 
 	return diags
@@ -270,7 +270,7 @@ func (r *exportResource) Update(ctx context.Context, req resource.UpdateRequest,
 	} else if !m.FilePermission.Equal(state.FilePermission) || !m.Drift.Equal(state.Drift) {
 		err := durable.SetPermission(m.file(), permission(m.FilePermission), "", export.ManifestSuffix, export.ChecksumSuffix)
 		if err != nil {
-			resp.Diagnostics.Append(fileProblem(err, exportSummary).at(path.Root("file_permission")))
+			resp.Diagnostics.Append(diagnose(explain.File(err, explain.ExportLogs).At(explain.Argument("file_permission")))...)
 		}
 	}
 
@@ -297,9 +297,9 @@ func (r *exportResource) Delete(ctx context.Context, req resource.DeleteRequest,
 		resp.Diagnostics.Append(r.leave(&m, making)...)
 	case m.keeps():
 	case r.c != nil && r.c.exports.wrote(m.file()): // The new one is made first, and is what lies there by now,
-		resp.Diagnostics.Append(leftWarning(m.Path.ValueString()).warning())
+		resp.Diagnostics.Append(diagnose(leftWarning(m.Path.ValueString()).AsWarning())...)
 	case r.c != nil && r.c.exports.holdsLess(&m, r.c): // or lies elsewhere.
-		resp.Diagnostics.Append(fullerWarning(&m).warning())
+		resp.Diagnostics.Append(diagnose(fullerWarning(&m).AsWarning())...)
 	default:
 		resp.Diagnostics.Append(r.remove(&m)...)
 	}
@@ -319,10 +319,10 @@ func (r *exportResource) leave(m *exportModel, making []byte) diag.Diagnostics {
 	}
 
 	p := leftWarning(m.Path.ValueString())
-	p.cause = "Where the new export goes was not known in the plan, so that nobody could compare the two."
-	p.next = "Remove it yourself once the new one holds as much."
+	p.Cause = "Where the new export goes was not known in the plan, so that nobody could compare the two."
+	p.Next = "Remove it yourself once the new one holds as much."
 
-	return diag.Diagnostics{p.warning()}
+	return diagnose(p.AsWarning())
 }
 
 // remove removes the files of an export, if they are the ones that were written.
@@ -331,10 +331,10 @@ func (r *exportResource) remove(m *exportModel) diag.Diagnostics {
 
 	switch other := (*export.NotWrittenError)(nil); {
 	case errors.As(err, &other):
-		return diag.Diagnostics{leftWarning(m.Path.ValueString()).
-			with("Expected SHA-256 of the manifest", other.Expected).with("Found SHA-256", cmp.Or(other.Found, "no file")).warning()}
+		return diagnose(leftWarning(m.Path.ValueString()).
+			With("Expected SHA-256 of the manifest", other.Expected).With("Found SHA-256", cmp.Or(other.Found, "no file")).AsWarning())
 	case err != nil:
-		return diag.Diagnostics{removeProblem(err).at(path.Root("path"))}
+		return diagnose(explain.Remove(err).At(explain.Argument("path")))
 	default:
 		return nil
 	}
@@ -354,7 +354,7 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 	}
 
 	if err := export.CheckTarget(r.target(plan, state)); err != nil {
-		diags.Append(fileProblem(err, exportSummary).at(path.Root("path")))
+		diags.Append(diagnose(explain.File(err, explain.ExportLogs).At(explain.Argument("path")))...)
 	}
 
 	return diags
@@ -390,18 +390,18 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportM
 	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
 	defer cancel()
 
-	service, picked, notYet := r.c.sourceOrNone(ctx, exportSummary, plan.source())
+	service, picked, notYet := r.c.sourceOrNone(ctx, explain.ExportLogs, plan.source())
 	if notYet {
 		return nil
 	}
 
 	if picked != nil || !known(plan.queryModel.values()...) {
-		return compact(picked)
+		return diagnose(picked...)
 	}
 
 	now := r.c.options.Clock()
 
-	query, diags := plan.resolve(service.Info(), now, exportSettleDelay, exportSummary)
+	query, diags := plan.resolve(service.Info(), now, exportSettleDelay, explain.ExportLogs)
 	if diags.Append(unanswerable(service, query)...); diags.HasError() {
 		return diags
 	}
@@ -411,7 +411,7 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportM
 	// An archive drops nothing, and of copies it is known only once they are read.
 	if info := service.Info(); info.Retention > 0 && !info.Copy {
 		if c := auditlog.NewCompleteness(query.Window, info.Retention, now); c.BeyondRetention {
-			diags.Append(plan.beyondRetention(info, c, state))
+			diags.Append(diagnose(plan.beyondRetention(info, c, state))...)
 		}
 	}
 
@@ -447,7 +447,7 @@ func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) 
 // found returns whose log the source is, and whether there is one.
 func (r *exportResource) found(ctx context.Context, m sourceModel, known auditlog.Source) (auditlog.Source, bool) {
 	if m.service.ValueString() != auditlog.ServiceArchive {
-		service, picked, _ := r.c.pick(exportSummary, m.service)
+		service, picked, _ := r.c.pick(explain.ExportLogs, m.service)
 		if picked != nil {
 			return auditlog.Source{}, false
 		}
@@ -475,14 +475,14 @@ func compareSources(rules *export.Redactor, known export.KeptSource, found audit
 
 	switch other := (*auditlog.SourceError)(nil); {
 	case errors.As(err, &other) && willing:
-		p := otherLogProblem(other, "The export replaces one of another log", "export at the path")
-		p.next = "Remove overwrite = true to keep it."
+		p := explain.OtherLog(other, "The export replaces one of another log", "export at the path")
+		p.Next = "Remove overwrite = true to keep it."
 
-		return diag.Diagnostics{p.warning()}
+		return diagnose(p.AsWarning())
 	case err != nil:
-		return diag.Diagnostics{exportProblem(err, auditlog.Info{}, auditlog.Window{})}
+		return diagnose(explain.Export(err, auditlog.Info{}, auditlog.Window{}))
 	case !confirmed:
-		return diag.Diagnostics{unconfirmedWarning(known.Source, "Whose log is exported is not known", "export")}
+		return diagnose(explain.Unconfirmed(known.Source, "Whose log is exported is not known", "export"))
 	default:
 		return nil
 	}
@@ -501,22 +501,22 @@ type writing struct {
 // returns what was made, nil where nothing was.
 func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (*made, diag.Diagnostics) {
 	if !r.c.exports.write(m.file()) {
-		return nil, diag.Diagnostics{samePathProblem(m.Path.ValueString())}
+		return nil, diagnose(samePathProblem(m.Path.ValueString()))
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 
-	service, picked := r.c.source(ctx, exportSummary, m.source())
+	service, picked := r.c.source(ctx, explain.ExportLogs, m.source())
 	if picked != nil {
-		return nil, diag.Diagnostics{picked}
+		return nil, diagnose(picked...)
 	}
 
 	now := r.c.options.Clock()
 
 	diags := m.sinceThePlan(w.before)
 
-	query, resolved := m.resolve(service.Info(), now, exportSettleDelay, exportSummary)
+	query, resolved := m.resolve(service.Info(), now, exportSettleDelay, explain.ExportLogs)
 	diags.Append(resolved...)
 
 	if diags.Append(unanswerable(service, query)...); diags.HasError() {
@@ -554,17 +554,17 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 
 	result, err := exportTo(ctx, service, spec)
 	if err != nil {
-		return nil, diag.Diagnostics{exportProblem(err, service.Info(), query.Window)}
+		return nil, diagnose(explain.Export(err, service.Info(), query.Window))
 	}
 
 	m.setResults(result)
 	n := made{asked: spec.Asked(), rules: mapOf(m.Redact), result: result, less: m.AllowShrink.ValueBool()}
 
 	diags.Append(m.readWarnings(service.Info(), query, result.Completeness)...)
-	diags.Append(longCellsWarning(m.Path.ValueString(), result.Notes)...)
+	diags.Append(diagnose(explain.LongCells(m.Path.ValueString(), result.Notes)...)...)
 
 	if !result.Confirmed {
-		diags.Append(unconfirmedWarning(known.Source, "Whose log was exported is not known", "export"))
+		diags.Append(diagnose(explain.Unconfirmed(known.Source, "Whose log was exported is not known", "export"))...)
 	}
 
 	return &n, diags

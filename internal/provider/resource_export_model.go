@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -18,12 +17,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
@@ -68,11 +67,11 @@ func (m *exportModel) validate() diag.Diagnostics {
 	diags.Append(m.validateCSV()...)
 
 	if err := export.CheckShape(export.Shape(m.Shape.ValueString()), export.Format(m.Format.ValueString()), given(m.Columns)); err != nil && known(m.Format, m.Columns) {
-		diags.Append(problem{
-			summary: checkConfiguration,
-			cause:   sentence(err.Error()),
-			next:    "Change format or columns, or write entries instead of events.",
-		}.at(path.Root("shape")))
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   explain.Sentence(err.Error()),
+			Next:    "Change format or columns, or write entries instead of events.",
+		}.At(explain.Argument("shape")))...)
 	}
 
 	seen := map[string]bool{}
@@ -84,11 +83,11 @@ func (m *exportModel) validate() diag.Diagnostics {
 		}
 
 		if seen[name.ValueString()] {
-			diags.Append(problem{
-				summary: checkConfiguration,
-				cause:   "A column is named twice.",
-				next:    "Remove one of the two.",
-			}.at(path.Root("columns").AtListIndex(i)))
+			diags.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   "A column is named twice.",
+				Next:    "Remove one of the two.",
+			}.At(explain.Argument("columns").Index(i)))...)
 		}
 
 		seen[name.ValueString()] = true
@@ -427,10 +426,10 @@ func (m *exportModel) refresh() diag.Diagnostics {
 	found, err := export.Inspect(m.file())
 	if err != nil {
 		m.Drift = types.StringValue(driftUnseen)
-		p := fileProblem(err, lookAtExport)
-		p.next = "Until they can be looked at, nothing is written; what becomes of the files when the resource is destroyed does not depend on it."
+		p := explain.File(err, lookAtExport)
+		p.Next = "Until they can be looked at, nothing is written; what becomes of the files when the resource is destroyed does not depend on it."
 
-		return diag.Diagnostics{p.warning()}
+		return diagnose(p.AsWarning())
 	}
 
 	changes := found.Changes(m.file(), m.SHA256.ValueString(), m.ManifestSHA256.ValueString(), permission(m.FilePermission))
@@ -445,11 +444,11 @@ func (m *exportModel) refresh() diag.Diagnostics {
 	case !found.Exists:
 		m.Drift = types.StringValue(driftRest)
 
-		return diag.Diagnostics{changedWarning(changes)}
+		return diagnose(changedWarning(changes))
 	case len(changes) > 0:
 		m.Drift = types.StringValue(m.worst(changes))
 
-		return diag.Diagnostics{changedWarning(changes)}
+		return diagnose(changedWarning(changes))
 	}
 
 	return nil
@@ -471,7 +470,7 @@ func (m *exportModel) sinceThePlan(state *exportModel) diag.Diagnostics {
 	}
 
 	if m.onDrift(now.Drift) == driftError {
-		diags.Append(driftErrorProblem(now.Drift.ValueString(), m.Path.ValueString()).at(path.Root("path")))
+		diags.Append(diagnose(driftErrorProblem(now.Drift.ValueString(), m.Path.ValueString()).At(explain.Argument("path")))...)
 	}
 
 	return diags
@@ -499,11 +498,11 @@ func (m *exportModel) worst(changes []export.Change) string {
 const lookAtExport = "Look at the audit log export"
 
 // changedWarning names every file that is not as it was written.
-func changedWarning(changes []export.Change) diag.Diagnostic {
-	p := problem{
-		summary: "The audit log export was changed",
-		cause:   "Files of the export are not as they were written.",
-		next:    "Find out who changed them, and keep a copy; on_changed says what the next apply does about it.",
+func changedWarning(changes []export.Change) explain.Problem {
+	p := explain.Problem{
+		Summary: "The audit log export was changed",
+		Cause:   "Files of the export are not as they were written.",
+		Next:    "Find out who changed them, and keep a copy; on_changed says what the next apply does about it.",
 	}
 
 	for _, c := range changes {
@@ -512,89 +511,42 @@ func changedWarning(changes []export.Change) diag.Diagnostic {
 			kind = "permission"
 		}
 
-		p = p.with("Path", c.Path).with("Expected "+kind, c.Expected).with("Found "+kind, cmp.Or(c.Found, "no file"))
+		p = p.With("Path", c.Path).With("Expected "+kind, c.Expected).With("Found "+kind, cmp.Or(c.Found, "no file"))
 	}
 
-	return p.warning()
+	return p.AsWarning()
 }
 
-func driftErrorProblem(drift, file string) problem {
-	p := problem{summary: lookAtExport}.with("Path", file)
+func driftErrorProblem(drift, file string) explain.Problem {
+	p := explain.Problem{Summary: lookAtExport}.With("Path", file)
 
 	switch drift {
 	case driftMissing:
-		p.cause = "The export is not where it was written."
-		p.next = "Restore the file, or set on_missing to \"recreate\" or \"keep\"."
+		p.Cause = "The export is not where it was written."
+		p.Next = "Restore the file, or set on_missing to \"recreate\" or \"keep\"."
 	case driftUnseen:
-		p.cause = "The files of the export could not be looked at when the state was refreshed."
-		p.next = "Remove what is in the way, and plan again."
+		p.Cause = "The files of the export could not be looked at when the state was refreshed."
+		p.Next = "Remove what is in the way, and plan again."
 	case driftRest:
-		p.cause = "The export is not where it was written, and what is left of it was changed."
-		p.next = "Find out who did that and restore the files, or set on_missing and on_changed to \"recreate\" or \"keep\"."
+		p.Cause = "The export is not where it was written, and what is left of it was changed."
+		p.Next = "Find out who did that and restore the files, or set on_missing and on_changed to \"recreate\" or \"keep\"."
 	default:
-		p.cause = "The export was changed: " + drift + "."
-		p.next = "Find out who changed it and restore the file, or set on_changed to \"recreate\" or \"keep\"."
+		p.Cause = "The export was changed: " + drift + "."
+		p.Next = "Find out who changed it and restore the file, or set on_changed to \"recreate\" or \"keep\"."
 	}
 
 	return p
 }
 
-func driftProblem(drift, file string) problem {
-	p := problem{
-		summary: "The audit log export will be written again",
-		cause:   sentence(drift),
-		next:    "If nobody should have changed the export, find out who did, and keep a copy before applying.",
-	}.with("Path", file)
+func driftProblem(drift, file string) explain.Problem {
+	p := explain.Problem{
+		Summary: "The audit log export will be written again",
+		Cause:   explain.Sentence(drift),
+		Next:    "If nobody should have changed the export, find out who did, and keep a copy before applying.",
+	}.With("Path", file)
 
 	if drift == driftPermission {
-		p.summary = "The audit log export gets its permission back"
-	}
-
-	return p
-}
-
-// exportProblem tells an error of the disk from one of the service.
-func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
-	if d, ok := readingProblem(err, circumstances{summary: "Export " + logOf(info), info: info, window: w}); ok {
-		return d
-	}
-
-	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
-		return otherLogProblem(other, exportSummary, "export").at(path.Root("path"))
-	}
-
-	if changed := (*export.ChangedError)(nil); errors.As(err, &changed) {
-		p := driftErrorProblem("a file differs from what was written", changed.Changes[0].Path)
-
-		return p.with("Expected SHA-256", changed.Changes[0].Expected).with("Found SHA-256", changed.Changes[0].Found).at(path.Root("path"))
-	}
-
-	if shrink := (*export.ShrinkError)(nil); errors.As(err, &shrink) {
-		return shrinkProblem(shrink, info).at(path.Root("path"))
-	}
-
-	if p, ok := (problem{summary: exportSummary}).with("Service", info.Name).ended(err); ok {
-		return p.diagnostic()
-	}
-
-	return fileProblem(err, exportSummary).at(path.Root("path"))
-}
-
-// shrinkProblem says what would be lost with the export that is there.
-func shrinkProblem(e *export.ShrinkError, info auditlog.Info) problem {
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-
-	p := problem{
-		summary: exportSummary,
-		cause:   "The new export would hold fewer entries than the one that it replaces, so nothing was written.",
-		next:    "Find out what is missing; to replace the export all the same, set allow_shrink = true, or write to another path to keep both.",
-	}.with("Service", info.Name).with("Entries kept so far", number(e.Kept.EntryCount)).with("Entries read now", number(e.Count)).
-		with("Window kept so far", e.Kept.Window.String()).with("Window read now", e.Window.String())
-
-	if e.Retention > 0 {
-		p.cause = fmt.Sprintf("The window begins before what %s still keeps, %d days, so that the new export cannot stand for the one that it would replace; nothing was written.",
-			info.Title, int64(e.Retention/(24*time.Hour)))
-		p.next = "Keep the export, and take back what made it be written again; to replace it all the same, set allow_shrink = true, or write to another path to keep both."
+		p.Summary = "The audit log export gets its permission back"
 	}
 
 	return p
@@ -602,24 +554,24 @@ func shrinkProblem(e *export.ShrinkError, info auditlog.Info) problem {
 
 // beyondRetention says while planning that a part of the window proves nothing, and
 // what that means for the export that is there.
-func (m *exportModel) beyondRetention(info auditlog.Info, c auditlog.Completeness, state *exportModel) diag.Diagnostic {
-	p := retentionWarning(info, c)
+func (m *exportModel) beyondRetention(info auditlog.Info, c auditlog.Completeness, state *exportModel) explain.Problem {
+	p := explain.Retention(info, c)
 
 	kept, replaced := m.endangered(state)
 	if kept == 0 || m.AllowShrink.ValueBool() {
-		return p.warning()
+		return p.AsWarning()
 	}
 
-	p = p.with("Entries kept so far", strconv.FormatInt(kept, 10))
+	p = p.With("Entries kept so far", strconv.FormatInt(kept, 10))
 	then := "; the apply is refused where the export would hold less, or what the service has dropped since would be lost with it."
 
 	if !replaced {
 		then = "; the export at the old path is not removed where the new one holds less."
 	}
 
-	p.next = strings.TrimSuffix(p.next, ".") + then
+	p.Next = strings.TrimSuffix(p.Next, ".") + then
 
-	return p.warning()
+	return p.AsWarning()
 }
 
 // endangered returns how many entries are kept by the export that the new one comes
@@ -639,98 +591,19 @@ func (m *exportModel) endangered(state *exportModel) (kept int64, replaced bool)
 }
 
 // leftWarning says that destroying has left an export alone.
-func leftWarning(file string) problem {
-	return problem{
-		summary: "The audit log export was left where it is",
-		cause:   "What lies at the path is not what this resource wrote.",
-		next:    "If it is nobody's, look at it and remove it yourself.",
-	}.with("Path", file)
+func leftWarning(file string) explain.Problem {
+	return explain.Problem{
+		Summary: "The audit log export was left where it is",
+		Cause:   "What lies at the path is not what this resource wrote.",
+		Next:    "If it is nobody's, look at it and remove it yourself.",
+	}.With("Path", file)
 }
 
 // fullerWarning says that a new export was made elsewhere, and the old one left.
-func fullerWarning(old *exportModel) problem {
+func fullerWarning(old *exportModel) explain.Problem {
 	p := leftWarning(old.Path.ValueString())
-	p.cause = "The export that was made in its place is another one, or does not hold as much, so it was not removed. The state does not have it any more."
-	p.next = "Keep it, or remove it yourself."
+	p.Cause = "The export that was made in its place is another one, or does not hold as much, so it was not removed. The state does not have it any more."
+	p.Next = "Keep it, or remove it yourself."
 
-	return p.with("Entries kept so far", strconv.FormatInt(old.EntryCount.ValueInt64(), 10))
-}
-
-func removeProblem(err error) problem {
-	p := fileProblem(err, "Remove the audit log export")
-
-	if foreign := (*export.ForeignFileError)(nil); errors.As(err, &foreign) {
-		p.cause = "The file was changed after it was written, so it is left alone."
-		p.next = "Look at what was changed and move the file away, or forget the resource with \"terraform state rm\"."
-	}
-
-	return p
-}
-
-// fileProblem explains what is in the way of a file.
-func fileProblem(err error, summary string) problem {
-	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing was changed; try again once the cause is removed."}
-
-	var (
-		foreign    *export.ForeignFileError
-		unwritable *durable.UnwritableError
-		pathErr    *fs.PathError
-	)
-
-	switch {
-	case errors.As(err, &foreign) && foreign.Meanwhile:
-		p.cause = "Another resource or another run has written an export there since this run began."
-		p.next = "Give each export a path of its own; if it was another run, apply again."
-		p = p.with("Manifest", foreign.Path)
-	case errors.As(err, &foreign) && len(foreign.Differs) > 0:
-		p.cause = "Another export is in the way: it was asked for something else."
-		p.next = "Choose another path, move its files away, or set overwrite = true."
-		p = p.with("Manifest", foreign.Path).with("Differs in", strings.Join(foreign.Differs, ", "))
-	case errors.As(err, &foreign):
-		p.cause = "A file is in the way that this provider did not write, or that was changed since."
-		p.next = "Choose another path, move the file away, or set overwrite = true."
-		p = p.with("Path", foreign.Path)
-	case errors.As(err, &unwritable):
-		p.cause = "The directory cannot be written to: " + reasonOf(unwritable.Err) + "."
-		p.next = "Choose another path, or change the directory's permissions."
-		p = p.with("Directory", unwritable.Directory)
-	case errors.As(err, &pathErr):
-		p.cause, p.next = causeOfPath(pathErr, p.next)
-		p = p.with("Path", pathErr.Path)
-	}
-
-	return p
-}
-
-func causeOfPath(e *fs.PathError, next string) (cause, then string) {
-	switch {
-	case errors.Is(e.Err, durable.ErrForeign):
-		return "A file that says what an interrupted export would put in place " + reasonOf(e.Err) + ".",
-			"If another user of yours left it, let that user export once more; else find out who did, and remove it."
-	case errors.Is(e.Err, durable.ErrLinked):
-		return "The file has a second name, a hard link, and would change there as well.", "Remove the other name, or replace the file by a copy."
-	case errors.Is(e.Err, durable.ErrDirectory):
-		return "The path is a directory.", "Give the path of a file, such as \"evidence/audit.ndjson\"."
-	case errors.Is(e.Err, durable.ErrNotDirectory):
-		return "A part of the path is a file where a directory would have to be.", "Choose another path."
-	case errors.Is(e.Err, durable.ErrNotRegular):
-		return "What is at the path is not a regular file.", "Choose another path; symbolic links and devices are never replaced."
-	case errors.Is(e.Err, durable.ErrBusy):
-		return "Another resource or run is writing to the same path.", "Give each export a path of its own, and lock the state."
-	case errors.Is(e.Err, durable.ErrUnsettled):
-		return "An interrupted export left files that can be neither finished nor undone.", "Look at the file named here, keep what you need, and remove it."
-	case errors.Is(e.Err, export.ErrLineBreak):
-		return "The file's name holds a line break.", "Choose another name."
-	default:
-		return sentence(reasonOf(e.Err)), next
-	}
-}
-
-// reasonOf returns the innermost error that says why, without the path again.
-func reasonOf(err error) string {
-	if p := (*fs.PathError)(nil); errors.As(err, &p) {
-		return p.Err.Error()
-	}
-
-	return err.Error()
+	return p.With("Entries kept so far", strconv.FormatInt(old.EntryCount.ValueInt64(), 10))
 }

@@ -3,9 +3,7 @@
 package provider
 
 import (
-	"context"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,9 +19,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
-	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
 
@@ -184,33 +181,14 @@ func TestCompletenessIsOneShape(t *testing.T) {
 	}
 }
 
-// TestEveryKindOfErrorIsExplained: no kind may fall through to "try again".
-func TestEveryKindOfErrorIsExplained(t *testing.T) {
-	t.Parallel()
-
-	for _, kind := range []client.Kind{
-		client.KindRequest, client.KindForeignOrigin, client.KindUnreachable, client.KindTLS, client.KindTimeout, client.KindDeadline,
-		client.KindCanceled, client.KindRedirect, client.KindCredentials, client.KindForbidden, client.KindNotFound, client.KindRejected,
-		client.KindRateLimited, client.KindServer, client.KindNotJSON, client.KindBrokenBody, client.KindTooLarge, client.KindShape,
-		client.KindLoop, client.KindEndless, client.KindIncomplete, client.KindClock,
-	} {
-		cause, next := causeAndNext(&client.Error{Kind: kind, Err: context.Canceled}, cloudscale.Info())
-		if next == "Try again." || !oneSentence.MatchString(cause) || !oneSentence.MatchString(next) {
-			t.Errorf("%s: %q %q", kind, cause, next)
-		}
-	}
-}
-
-var oneSentence = regexp.MustCompile(`^[A-Z][^\n]*[^.]\.$`)
-
 // TestSummariesAreShort reads them off the source, since not each can be provoked.
 func TestSummariesAreShort(t *testing.T) {
 	t.Parallel()
 
 	for _, summary := range []string{
-		lookUpSummary, filterOptionsSummary, exportSummary, configureProvider, checkQuery, checkConfiguration,
-		retentionWarning(upcloud.Info(), auditlog.Completeness{}).summary, driftProblem("x", "").summary, driftErrorProblem("x", "").summary,
-		driftProblem(driftPermission, "").summary, leftWarning("").summary, changedWarning(nil).Summary(), shrinkProblem(&export.ShrinkError{}, upcloud.Info()).summary,
+		lookUpSummary, filterOptionsSummary, explain.ExportLogs, explain.ConfigureProvider, explain.CheckQuery, explain.CheckConfiguration,
+		explain.Retention(upcloud.Info(), auditlog.Completeness{}).Summary, driftProblem("x", "").Summary, driftErrorProblem("x", "").Summary,
+		driftProblem(driftPermission, "").Summary, leftWarning("").Summary, changedWarning(nil).Summary, explain.Export(&export.ShrinkError{}, upcloud.Info(), auditlog.Window{}).Summary,
 	} {
 		if len(summary) > 60 || strings.HasSuffix(summary, ".") {
 			t.Errorf("%q", summary)

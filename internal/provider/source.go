@@ -5,17 +5,16 @@ package provider
 import (
 	"context"
 	"errors"
-	"io/fs"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 )
 
 // sourceModel says what is read: a service, or an archive of one.
@@ -40,11 +39,11 @@ func (m sourceModel) validate() diag.Diagnostics {
 	isArchive := m.service.ValueString() == auditlog.ServiceArchive
 
 	if isArchive && m.destination.IsNull() {
-		diags.Append(problem{
-			summary: checkConfiguration,
-			cause:   "Which archive to read is not said.",
-			next:    "Set destination to the directory or the s3:// URL of the archive.",
-		}.with("Service", auditlog.ServiceArchive).at(path.Root("destination")))
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   "Which archive to read is not said.",
+			Next:    "Set destination to the directory or the s3:// URL of the archive.",
+		}.With("Service", auditlog.ServiceArchive).At(explain.Argument("destination")))...)
 	}
 
 	if isArchive || m.service.IsUnknown() {
@@ -56,11 +55,11 @@ func (m sourceModel) validate() diag.Diagnostics {
 		value attr.Value
 	}{{"destination", m.destination}, {"public_keys", m.publicKeys}} {
 		if given(a.value) {
-			diags.Append(problem{
-				summary: checkConfiguration,
-				cause:   "The argument " + a.name + " says which archive to read, but no archive is read.",
-				next:    "Set service = \"archive\", or remove the argument.",
-			}.with("Service", m.service.ValueString()).at(path.Root(a.name)))
+			diags.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   "The argument " + a.name + " says which archive to read, but no archive is read.",
+				Next:    "Set service = \"archive\", or remove the argument.",
+			}.With("Service", m.service.ValueString()).At(explain.Argument(a.name)))...)
 		}
 	}
 
@@ -72,7 +71,7 @@ func (m sourceModel) known() bool { return known(m.service, m.destination, m.pub
 
 // source returns what a query reads. Of an archive the chain has been verified
 // then. Every type that reads gets its service here.
-func (c *configured) source(ctx context.Context, summary string, m sourceModel) (auditlog.Service, diag.Diagnostic) {
+func (c *configured) source(ctx context.Context, summary string, m sourceModel) (auditlog.Service, explain.Problems) {
 	s, picked, _ := c.sourceOrNone(ctx, summary, m)
 
 	return s, picked
@@ -80,14 +79,14 @@ func (c *configured) source(ctx context.Context, summary string, m sourceModel) 
 
 // sourceOrNone is source, and says whether what is wrong is only that there is no
 // archive yet, or that the provider's configuration is not known yet.
-func (c *configured) sourceOrNone(ctx context.Context, summary string, m sourceModel) (s auditlog.Service, picked diag.Diagnostic, notYet bool) {
+func (c *configured) sourceOrNone(ctx context.Context, summary string, m sourceModel) (s auditlog.Service, picked explain.Problems, notYet bool) {
 	if m.service.ValueString() != auditlog.ServiceArchive {
 		return c.pick(summary, m.service)
 	}
 
 	r, err := c.openReader(ctx, m)
 	if err != nil {
-		return nil, sourceProblem(err, summary), errors.Is(err, archive.ErrNone)
+		return nil, explain.Problems{explain.Source(err, summary)}, errors.Is(err, archive.ErrNone)
 	}
 
 	return r, nil, false
@@ -96,25 +95,6 @@ func (c *configured) sourceOrNone(ctx context.Context, summary string, m sourceM
 // openStore opens the place of an archive.
 func (c *configured) openStore(ctx context.Context, destination string) (durable.Store, error) {
 	return durable.OpenStore(ctx, destination, durable.StoreOptions{LookupEnv: c.options.LookupEnv})
-}
-
-// storeProblem says what is wrong with a destination itself, whether it is read or
-// written.
-func storeProblem(p problem, err error) (problem, bool) {
-	place, credentials := (*durable.DestinationError)(nil), (*durable.CredentialsError)(nil)
-
-	switch {
-	case errors.As(err, &place):
-		p.cause = "The destination cannot be used: it is " + place.Error() + "."
-		p.next = "Give a directory, or a bucket such as \"s3://evidence/audit?endpoint=https://objects.example.com&region=de\"."
-	case errors.As(err, &credentials):
-		p.cause = "No credentials were found for the bucket."
-		p.next = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
-	default:
-		return p, false
-	}
-
-	return p, true
 }
 
 // verifiersOf reads public keys, of which one that is there twice counts once.
@@ -149,16 +129,6 @@ func (c *configured) openReader(ctx context.Context, m sourceModel) (*archive.Re
 	return archive.OpenReader(ctx, store, o)
 }
 
-// sourceProblem puts what is wrong with an archive on the argument that names it.
-func sourceProblem(err error, summary string) diag.Diagnostic {
-	at := path.Root("destination")
-	if errors.Is(err, archive.ErrSignature) {
-		at = path.Root("public_keys")
-	}
-
-	return explain(err, circumstances{summary: summary, info: auditlog.Info{Name: auditlog.ServiceArchive}}).at(at)
-}
-
 // unanswerable refuses the filters that a part of an archive cannot answer. Of
 // other services their info says as much.
 func unanswerable(s auditlog.Service, q auditlog.Query) diag.Diagnostics {
@@ -180,53 +150,9 @@ func unanswerable(s auditlog.Service, q auditlog.Query) diag.Diagnostics {
 		}
 
 		if !reported {
-			diags.Append(unanswerableProblem(u, info))
+			diags.Append(diagnose(explain.Unanswerable(u, info))...)
 		}
 	}
 
 	return diags
-}
-
-// explainArchive says what is in the way of reading an archive back.
-func explainArchive(p problem, err *archive.ReadError) problem {
-	p = p.with("Destination", err.Destination)
-	if p, ok := storeProblem(p, err); ok {
-		return p
-	}
-
-	if p, ok := p.ended(err); ok {
-		return p
-	}
-
-	refused := (*archive.UnanswerableError)(nil)
-	p.cause = sentence(err.Err.Error())
-	p.next = "Nothing of the archive was used; try again once the cause is removed."
-
-	switch {
-	case errors.As(err, &refused):
-		p.cause = refused.Filters[0].Reason
-		p.next = "Remove the filter, or ask for a window that can answer it."
-	case errors.Is(err, archive.ErrNone):
-		p.cause = "There is no archive at the destination."
-		p.next = "Check the destination; the first apply of an audit_log_archive begins one."
-	case errors.Is(err, archive.ErrForeign):
-		p.next = "Read it with a version of the provider that knows this service."
-	case errors.Is(err, archive.ErrBroken):
-		p.next = "Run \"auditlog verify\" on the destination to see what was changed; nothing of a broken archive is used."
-	case errors.Is(err, archive.ErrSignature):
-		p.next = "Give the public key of the key that signs the archive; if this is the one, find out who else wrote the checkpoint."
-	case errors.Is(err, fs.ErrPermission):
-		p.next = "Grant read access to the destination."
-	}
-
-	return p
-}
-
-// logOf names what is read in a summary.
-func logOf(info auditlog.Info) string {
-	if info.Name == auditlog.ServiceArchive {
-		return info.Title
-	}
-
-	return info.Title + " audit logs"
 }

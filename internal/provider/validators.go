@@ -18,7 +18,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/screen"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
@@ -44,24 +44,12 @@ func (v stringForm) ValidateString(_ context.Context, req validator.StringReques
 	}
 
 	if err := v.check(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   fmt.Sprintf("The value of %s cannot be used: it is %s.", req.Path, err),
-			next:    "Give " + v.description + ".",
-		}.at(req.Path))
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   fmt.Sprintf("The value of %s cannot be used: it is %s.", req.Path, err),
+			Next:    "Give " + v.description + ".",
+		}.At(placeOf(req.Path)))...)
 	}
-}
-
-// shown quotes a text of a log or of a file, no more of it than is bearable.
-func shown(value string) string {
-	const limit = 80
-
-	value = screen.Lines(value) // Nothing is cut before secrets are removed.
-	if runes := []rune(value); len(runes) > limit {
-		value = string(runes[:limit]) + "…"
-	}
-
-	return strconv.Quote(value)
 }
 
 func oneOf(values ...string) validator.String {
@@ -219,11 +207,11 @@ func (v accountForm) ValidateString(ctx context.Context, req validator.StringReq
 		return
 	}
 
-	resp.Diagnostics.Append(problem{
-		summary: checkConfiguration,
-		cause:   fmt.Sprintf("The value of %s is no name for an account.", req.Path),
-		next:    "Give " + v.Description(ctx) + ", or leave the argument out.",
-	}.diagnostic())
+	resp.Diagnostics.Append(diagnose(explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   fmt.Sprintf("The value of %s is no name for an account.", req.Path),
+		Next:    "Give " + v.Description(ctx) + ", or leave the argument out.",
+	})...)
 }
 
 // filterList checks a list of filter values: each by its own form, none empty,
@@ -249,11 +237,11 @@ func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest,
 			without = e.without()
 		}
 
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   fmt.Sprintf("The list %s is empty, which could mean everything as well as nothing.", req.Path),
-			next:    "Leave the argument out (or set it to null) to " + without + ", or give at least one value.",
-		}.at(req.Path))
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   fmt.Sprintf("The list %s is empty, which could mean everything as well as nothing.", req.Path),
+			Next:    "Leave the argument out (or set it to null) to " + without + ", or give at least one value.",
+		}.At(placeOf(req.Path)))...)
 	}
 
 	for i, e := range elements {
@@ -265,11 +253,11 @@ func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest,
 		}
 
 		if e.IsNull() {
-			resp.Diagnostics.Append(problem{
-				summary: checkConfiguration,
-				cause:   fmt.Sprintf("The value of %s is null.", at),
-				next:    "Remove it from the list, for example with compact().",
-			}.at(at))
+			resp.Diagnostics.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   fmt.Sprintf("The value of %s is null.", at),
+				Next:    "Remove it from the list, for example with compact().",
+			}.At(placeOf(at)))...)
 
 			continue
 		}
@@ -298,11 +286,11 @@ func (v exportPaths) ValidateList(ctx context.Context, req validator.ListRequest
 	}
 
 	if len(req.ConfigValue.Elements()) == 0 {
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   fmt.Sprintf("The list %s is empty, so there is nothing to read.", req.Path),
-			next:    "Give " + v.Description(ctx) + ".",
-		}.at(req.Path))
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   fmt.Sprintf("The list %s is empty, so there is nothing to read.", req.Path),
+			Next:    "Give " + v.Description(ctx) + ".",
+		}.At(placeOf(req.Path)))...)
 
 		return
 	}
@@ -350,20 +338,20 @@ func (columnMapping) ValidateMap(_ context.Context, req validator.MapRequest, re
 		at := req.Path.AtMapKey(key)
 
 		if !slices.Contains(podstack.ColumnNames(), key) {
-			resp.Diagnostics.Append(problem{
-				summary: checkConfiguration,
-				cause:   fmt.Sprintf("No column can become what %s names.", at),
-				next:    "Give one of " + strings.Join(podstack.ColumnNames(), ", ") + ".",
-			}.at(at))
+			resp.Diagnostics.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   fmt.Sprintf("No column can become what %s names.", at),
+				Next:    "Give one of " + strings.Join(podstack.ColumnNames(), ", ") + ".",
+			}.At(placeOf(at)))...)
 		}
 
 		header, ok := req.ConfigValue.Elements()[key].(interface{ ValueString() string })
 		if ok && !req.ConfigValue.Elements()[key].IsUnknown() && strings.TrimSpace(header.ValueString()) == "" {
-			resp.Diagnostics.Append(problem{
-				summary: checkConfiguration,
-				cause:   fmt.Sprintf("The value of %s is empty or null.", at),
-				next:    "Give a header of the exports as it is spelled there, or leave the key out.",
-			}.at(at))
+			resp.Diagnostics.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   fmt.Sprintf("The value of %s is empty or null.", at),
+				Next:    "Give a header of the exports as it is spelled there, or leave the key out.",
+			}.At(placeOf(at)))...)
 		}
 	}
 }
@@ -387,11 +375,11 @@ func (v intRange) ValidateInt64(ctx context.Context, req validator.Int64Request,
 	}
 
 	if n := req.ConfigValue.ValueInt64(); n < v.low || n > v.high {
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   fmt.Sprintf("The value of %s is out of range.", req.Path),
-			next:    "Give " + v.Description(ctx) + ".",
-		}.at(req.Path))
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   fmt.Sprintf("The value of %s is out of range.", req.Path),
+			Next:    "Give " + v.Description(ctx) + ".",
+		}.At(placeOf(req.Path)))...)
 	}
 }
 

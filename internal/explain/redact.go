@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/export"
+)
+
+// RedactionRule explains why a rule cannot be used.
+func RedactionRule(err error) Problem {
+	p := Problem{Summary: CheckConfiguration, Cause: Sentence(err.Error()), Next: "Change the rule."}
+
+	rule := (*export.RuleError)(nil)
+	if !errors.As(err, &rule) {
+		return p
+	}
+
+	modes := "Give one of " + strings.Join(export.RedactModes(), ", ") + "."
+
+	switch {
+	case errors.Is(err, export.ErrRedactField):
+		names := make([]string, 0, len(auditlog.Fields()))
+		for _, f := range auditlog.Fields() {
+			names = append(names, f.Name)
+		}
+
+		// A key can come from a variable that is sensitive, as any text can.
+		p.Cause = "There is no such field to redact."
+		if nearest := auditlog.Nearest(rule.Field, names); nearest != "" {
+			p.Cause = fmt.Sprintf("There is no such field to redact (did you mean %s?).", nearest)
+		}
+
+		p.Next = "Name one of " + strings.Join(names, ", ") + "."
+	case errors.Is(err, export.ErrRedactMode):
+		p.Cause, p.Next = "There is no such way to redact a field.", modes
+	case errors.Is(err, export.ErrRedactStructural):
+		p.Cause = fmt.Sprintf("The field %s cannot be redacted: %s.", rule.Field, rule.Reason)
+		p.Next = "Remove it from redact."
+	case errors.Is(err, export.ErrRedactNoMask):
+		p.Cause = fmt.Sprintf("The field %s has no masked form; only %s have.", rule.Field, strings.Join(export.MaskableFields(), ", "))
+		p.Next = "Drop or keep it instead, or hash it if it is text."
+	case errors.Is(err, export.ErrRedactNoHash):
+		p.Cause, p.Next = fmt.Sprintf("The field %s is no text and has no pseudonym.", rule.Field), "Give "+export.RedactKeep+" or "+export.RedactDrop+"."
+	case errors.Is(err, export.ErrRedactNoKey):
+		p.Cause = "Hashing needs a key, without which pseudonyms could be guessed."
+		p.Next = fmt.Sprintf("Set redaction_key in the provider configuration, or %s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", RedactionKeyEnv, export.MinRedactionKey) + "."
+	}
+
+	return p
+}
+
+// RedactionKey says what a key must be and nothing of what it is.
+func RedactionKey(name string) Problem {
+	return Problem{
+		Summary: ConfigureProvider,
+		Cause:   fmt.Sprintf("The value of %s cannot be used: it is shorter than %d characters or holds a line break or another control character.", name, export.MinRedactionKey),
+		Next:    "Give a random text, such as one made by: openssl rand -base64 32; a file read with file() often ends in a line break, which trimspace() removes.",
+	}
+}
