@@ -48,6 +48,7 @@ type Problem struct {
 	Place Place
 	// Warning says that it is no error.
 	Warning bool
+	secret  bool
 }
 
 type fact struct{ key, value string }
@@ -93,7 +94,17 @@ func (p Problem) With(key, value string) Problem {
 
 // At says which argument is at fault.
 func (p Problem) At(place Place) Problem {
-	p.Place = place
+	if !p.secret {
+		p.Place = place
+	}
+
+	return p
+}
+
+// OfSecret keeps the problem away from every argument: Terraform shows the line of the
+// configuration that one is written in.
+func (p Problem) OfSecret() Problem {
+	p.Place, p.secret = nil, true
 
 	return p
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
@@ -174,22 +173,22 @@ func quorumProblem(witnesses int64) explain.Problem {
 	}
 }
 
-func addressOfOthersForm() validator.String {
-	return stringForm{`an address such as "https://example.com/path"`, witness.CheckURL}
+func addressOfOthersForm() form {
+	return formOf(`an address such as "https://example.com/path"`, witness.CheckURL)
 }
 
-func witnessKeyForm() validator.String {
-	return stringForm{`the public key of a witness, such as "witness.example.com+0123abcd+BA…"`, func(value string) error {
+func witnessKeyForm() form {
+	return formOf(`the public key of a witness, such as "witness.example.com+0123abcd+BA…"`, func(value string) error {
 		_, err := witness.ParseKey(value)
 
 		return err
-	}}
+	})
 }
 
-func certificatesForm() validator.String {
-	return stringForm{`certificates in PEM, such as file("tsa-roots.pem")`, func(value string) error {
+func certificatesForm() form {
+	return formOf(`certificates in PEM, such as file("tsa-roots.pem")`, func(value string) error {
 		_, err := witness.ParseRoots([]byte(value))
 
 		return err
-	}}
+	})
 }

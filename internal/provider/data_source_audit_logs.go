@@ -11,6 +11,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 )
 
 // AuditLogsType is the name of the data source in configurations.
@@ -91,7 +92,7 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	service, query, diags := m.open(ctx, c, lookUpSummary, nil)
+	service, q, diags := m.open(ctx, c, lookUpSummary, nil)
 
 	options, more := m.lookUpOptions(c)
 	diags.Append(more...)
@@ -100,15 +101,15 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 		return nil, diags
 	}
 
-	found, err := lookUp(ctx, service, query, options)
+	found, err := lookUp(ctx, service, q, options)
 	if err != nil {
-		diags.Append(diagnose(lookUpProblem(err, service.Info(), query.Window))...)
+		diags.Append(diagnose(lookUpProblem(err, service.Info(), q.Window))...)
 
 		return nil, diags
 	}
 
 	m.set(found)
-	diags.Append(m.readWarnings(service.Info(), query, found.completeness)...)
+	diags.Append(diagnose(m.arguments().ReadWarnings(service.Info(), q, found.completeness)...)...)
 
 	return found, diags
 }
@@ -116,24 +117,26 @@ func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Du
 // open returns what a look-up reads and what it asks for. More values may be asked
 // for than the query does.
 func (m *queryModel) open(ctx context.Context, c *configured, summary string, more []auditlog.Asked) (auditlog.Service, auditlog.Query, diag.Diagnostics) {
-	service, picked := c.source(ctx, summary, m.source())
+	service, picked, _ := c.Open(ctx, summary, m.log())
 	if picked != nil {
 		return nil, auditlog.Query{}, diagnose(picked...)
 	}
 
-	query, diags := m.resolve(service.Info(), c.options.Clock(), lookUpSettleDelay, summary)
-	diags.Append(unanswerable(service, query)...)
+	q, wrong := m.arguments().Resolve(service.Info(), c.options.Clock(), lookUpSettleDelay, summary)
+	wrong.Add(query.Unanswerable(service, q)...)
+
+	diags := diagnose(wrong...)
 
 	if !diags.HasError() {
-		diags.Append(confirmValues(ctx, service, &query, more)...)
+		diags.Append(confirmValues(ctx, service, &q, more)...)
 	}
 
-	return service, query, diags
+	return service, q, diags
 }
 
 // lookUpOptions is how the user wants the rows.
 func (m *lookUpModel) lookUpOptions(c *configured) (lookUpOptions, diag.Diagnostics) {
-	r, diags := redactor(m.Redact, c)
+	r, diags := c.redactor(m.Redact)
 
 	o := lookUpOptions{
 		redactor:    r,

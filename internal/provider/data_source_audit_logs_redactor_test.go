@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -29,8 +31,10 @@ import (
 func TestRedactIsOneArgument(t *testing.T) {
 	t.Parallel()
 
-	d, r := redactDataSourceAttribute(), redactResourceAttribute()
-	if d.MarkdownDescription != r.MarkdownDescription || !d.ElementType.Equal(r.ElementType) || d.Optional != r.Optional || len(d.Validators) != len(r.Validators) {
+	d := redactAttribute()
+
+	r, ok := exportSchema(t.Context()).Attributes[redactName].(schema.MapAttribute)
+	if !ok || d.MarkdownDescription != r.MarkdownDescription || !d.ElementType.Equal(r.ElementType) || d.Optional != r.Optional || len(d.Validators) != len(r.Validators) {
 		t.Errorf("%+v\n%+v", d, r)
 	}
 }
@@ -59,7 +63,7 @@ func TestRedactorFailsClosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			r, diags := redactor(test.rules, &configured{redactionKey: test.key})
+			r, diags := keyed(test.key).redactor(test.rules)
 			if r != nil || len(diags) != 1 || len(diags[0].Detail()) < len(test.want) || diags[0].Detail()[:len(test.want)] != test.want {
 				t.Errorf("got %v", diags)
 			}
@@ -71,10 +75,19 @@ func TestRedactorFailsClosed(t *testing.T) {
 		"empty": types.MapValueMust(types.StringType, map[string]attr.Value{}),
 		"kept":  rules(types.StringValue(export.RedactKeep)),
 	} {
-		if r, diags := redactor(none, &configured{redactionKey: types.StringUnknown()}); r.Active() || diags.HasError() {
+		if r, diags := keyed(types.StringUnknown()).redactor(none); r.Active() || diags.HasError() {
 			t.Errorf("%s: %v", name, diags)
 		}
 	}
+}
+
+// keyed is a configuration of a redaction_key.
+func keyed(key types.String) *configured {
+	none := types.ObjectNull(map[string]attr.Type{})
+	m := providerModel{UpCloud: none, Cloudscale: none, PodStack: none, RedactionKey: key}
+	c, _ := m.configure(context.Background(), Options{LookupEnv: func(string) (string, bool) { return "", false }})
+
+	return c
 }
 
 // growing is a log that holds one entry more at each reading.

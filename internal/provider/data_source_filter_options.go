@@ -16,6 +16,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 // FilterOptionsType is the name of the data source in configurations.
@@ -63,25 +65,25 @@ func (d *filterOptionsDataSource) Schema(ctx context.Context, _ datasource.Schem
 			"service": schema.StringAttribute{
 				MarkdownDescription: "Which cloud, or `archive` for an archive of one. Default: the only configured cloud.",
 				Optional:            true,
-				Validators:          []validator.String{oneOf(sourceNames()...)},
+				Validators:          texts(query.OneOf(source.Names()...)),
 			},
 			"destination": schema.StringAttribute{
-				MarkdownDescription: sourceDestinationText,
+				MarkdownDescription: source.DestinationText,
 				Optional:            true,
-				Validators:          []validator.String{destinationForm()},
+				Validators:          texts(source.DestinationForm()),
 			},
 			"public_keys": schema.ListAttribute{
-				MarkdownDescription: sourcePublicKeysText,
+				MarkdownDescription: source.PublicKeysText,
 				ElementType:         types.StringType,
 				Optional:            true,
-				Validators:          []validator.List{filterList{publicKeyForm()}},
+				Validators:          []validator.List{filterList{source.PublicKeyForm()}},
 			},
 			"last": schema.StringAttribute{
 				MarkdownDescription: "How far back to look where values are read off the log; without effect where the service lists them itself. Default: `30d`.",
 				Optional:            true,
-				Validators:          []validator.String{positiveSpanForm()},
+				Validators:          texts(query.PositiveSpanForm()),
 			},
-			"timeouts":       dataSourceTimeouts(ctx),
+			"timeouts":       checkedTimeouts(timeouts.Attributes(ctx)),
 			"actions":        list("Actions, sorted."),
 			"operations":     list("Operations that the actions mean in the vocabulary shared by every cloud, sorted."),
 			"origins":        list("Origins, sorted; empty where the service records none."),
@@ -102,14 +104,14 @@ func (d *filterOptionsDataSource) Configure(_ context.Context, req datasource.Co
 // ValidateConfig is called at validation and before each plan; values may still
 // be unknown.
 func (d *filterOptionsDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
-	var source sourceModel
+	var m queryModel
 
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("service"), &source.service)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("destination"), &source.destination)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("public_keys"), &source.publicKeys)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("service"), &m.Service)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("destination"), &m.Destination)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("public_keys"), &m.PublicKeys)...)
 
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(source.validate()...)
+		resp.Diagnostics.Append(validateLog(m.log(), m.Service, m.Destination)...)
 	}
 }
 
@@ -134,7 +136,9 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	service, picked := d.c.source(ctx, filterOptionsSummary, sourceModel{m.Service, m.Destination, m.PublicKeys})
+	service, picked, _ := d.c.Open(ctx, filterOptionsSummary, source.Log{
+		Service: m.Service.ValueString(), Destination: m.Destination.ValueString(), PublicKeys: stringsOf[string](m.PublicKeys),
+	})
 	resp.Diagnostics.Append(diagnose(picked...)...)
 
 	if resp.Diagnostics.HasError() {

@@ -91,10 +91,10 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 
 	options, diags := m.options()
 
-	service, query, more := m.open(ctx, c, explain.EvaluateRules, options.Asked())
+	service, q, more := m.open(ctx, c, explain.EvaluateRules, options.Asked())
 	diags.Append(more...)
 
-	r, more := redactor(m.Redact, c)
+	r, more := c.redactor(m.Redact)
 	diags.Append(more...)
 
 	if diags.HasError() {
@@ -107,7 +107,7 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 	}
 
 	info := service.Info()
-	diags.Append(m.checkAgainst(options, info, query.Window)...)
+	diags.Append(m.checkAgainst(options, info, q.Window)...)
 
 	if diags.HasError() {
 		return diags
@@ -115,9 +115,9 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 
 	var done auditlog.Completeness
 
-	result, err := finding.Evaluate(ctx, service, query, options, &done)
+	result, err := finding.Evaluate(ctx, service, q, options, &done)
 	if err != nil {
-		diags.Append(diagnose(explain.Evaluation(err, info, query.Window))...)
+		diags.Append(diagnose(explain.Evaluation(err, info, q.Window))...)
 
 		return diags
 	}
@@ -128,7 +128,7 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 	// What a rule may have missed has been said with the rule.
 	done.UnknownMatters = done.UnknownMatters && !slices.ContainsFunc(result.NotEvaluable, func(n finding.NotEvaluable) bool { return len(n.Actions) > 0 })
 
-	diags.Append(m.readWarnings(info, query, done)...)
+	diags.Append(diagnose(m.arguments().ReadWarnings(info, q, done)...)...)
 	diags.Append(diagnose(explain.Findings(info, result)...)...)
 
 	return diags

@@ -17,6 +17,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
@@ -60,12 +62,12 @@ func (m *evaluationModel) validate() diag.Diagnostics {
 		return diags
 	}
 
-	info, _ := infoOf(m.Service.ValueString())
+	info, _ := source.InfoOf(m.Service.ValueString())
 
 	// A relative window is as long as it says, whenever it is.
-	window := auditlog.Window{Start: parseTime(m.Start), End: parseTime(m.End)}
+	window := auditlog.Window{Start: query.ParseTime(m.Start.ValueString()), End: query.ParseTime(m.End.ValueString())}
 	if window.Start.IsZero() && window.End.IsZero() {
-		window, _ = auditlog.WindowSpec{Last: spanOf(m.Last)}.Resolve(time.Unix(0, 0))
+		window, _ = auditlog.WindowSpec{Last: query.ParseSpan(m.Last.ValueString())}.Resolve(time.Unix(0, 0))
 	}
 
 	if window.Start.IsZero() || window.End.IsZero() {
@@ -88,7 +90,7 @@ func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 
 	o := finding.Options{
 		Builtins:    stringsOf[string](m.BuiltinRules),
-		Baseline:    spanOf(m.Baseline),
+		Baseline:    query.ParseSpan(m.Baseline.ValueString()),
 		MaxFindings: int(m.MaxFindings.ValueInt64()),
 	}
 	if !given(m.BuiltinRules) {
@@ -131,7 +133,7 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 
 	a := object.Attributes()
 
-	text := stringAt(a, whereName)
+	text := stringAt(a, "where")
 	if text.IsNull() { // As it is where the rule is null. These are Terraform's words for what is required.
 		return nil, diagnose(explain.Problem{
 			Summary: "Incorrect attribute value type",
@@ -162,7 +164,7 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 	}
 
 	if w := stringAt(a, "within"); given(w) {
-		within := spanOf(w)
+		within := query.ParseSpan(w.ValueString())
 		rule.Within = &within
 	}
 

@@ -5,7 +5,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 	"github.com/auditlogs/terraform-provider-audit/internal/witness"
 )
 
@@ -89,13 +89,13 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 			"destination": schema.StringAttribute{
 				MarkdownDescription: "The archive: a directory or an `s3://` URL, as for `audit_log_archive`.",
 				Required:            true,
-				Validators:          []validator.String{destinationForm()},
+				Validators:          texts(source.DestinationForm()),
 			},
 			"public_keys": schema.ListAttribute{
 				MarkdownDescription: "Public keys, one of which must have signed each checkpoint. After a change of keys, the one of before as well: checkpoints that both have signed have to hand over from one to the other. Default: signatures are not checked.",
 				ElementType:         types.StringType,
 				Optional:            true,
-				Validators:          []validator.List{filterList{publicKeyForm()}},
+				Validators:          []validator.List{filterList{source.PublicKeyForm()}},
 			},
 			"expected_checkpoint": schema.StringAttribute{
 				MarkdownDescription: "A checkpoint of the archive that was remembered elsewhere, such as `checkpoint` of `audit_log_archive`: the log has to have grown from it.",
@@ -120,7 +120,7 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				MarkdownDescription: "Public keys of witnesses that must have cosigned the newest checkpoint. Default: cosignatures are not checked.",
 				ElementType:         types.StringType,
 				Optional:            true,
-				Validators:          []validator.List{filterList{witnessKeyForm()}},
+				Validators:          []validator.List{filterList{witnessKeyForm().Form}},
 			},
 			"witness_quorum": schema.Int64Attribute{
 				MarkdownDescription: "How many of the witnesses must have cosigned it. Default: all.",
@@ -131,7 +131,7 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				Optional:            true,
 				Validators:          []validator.String{certificatesForm()},
 			},
-			"timeouts":  dataSourceTimeouts(ctx),
+			"timeouts":  checkedTimeouts(timeouts.Attributes(ctx)),
 			"valid":     schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
 			"service":   text("The cloud whose log it is."),
 			"signed_by": text("Name of the key that signed the checkpoint; null where `public_keys` were not given."),
@@ -238,7 +238,7 @@ func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRe
 }
 
 func (d *verificationDataSource) verify(ctx context.Context, m *verificationModel) (*archive.Report, error) {
-	store, err := d.c.openStore(ctx, m.Destination.ValueString())
+	store, err := d.c.Store(ctx, m.Destination.ValueString(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (d *verificationDataSource) verify(ctx context.Context, m *verificationMode
 		o.Head = &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.SHA256.ValueString()}
 	}
 
-	if o.Verifiers, err = verifiersOf(stringsOf[string](m.PublicKeys)...); err != nil {
+	if o.Verifiers, err = source.Verifiers(stringsOf[string](m.PublicKeys)...); err != nil {
 		return nil, err
 	}
 
@@ -350,54 +350,22 @@ func nullable(text string) types.String {
 }
 
 // originForm refuses what an expression is that has found nothing: nothing would be checked.
-func originForm() validator.String {
-	return stringForm{"the name of an archive, or null to check none", func(value string) error {
+func originForm() form {
+	return formOf("the name of an archive, or null to check none", func(value string) error {
 		if strings.TrimSpace(value) == "" {
 			return errors.New("empty")
 		}
 
 		return nil
-	}}
+	})
 }
 
-func checkpointForm() validator.String {
-	return stringForm{"a checkpoint of an archive", func(value string) error {
+func checkpointForm() form {
+	return formOf("a checkpoint of an archive", func(value string) error {
 		if _, err := archive.ParseCheckpoint(value); err != nil {
 			return errors.New("no checkpoint of an archive")
 		}
 
 		return nil
-	}}
-}
-
-func publicKeyForm() validator.String {
-	return publicKeyText{stringForm{"a public key as auditlog keygen prints it", func(value string) error {
-		if _, err := archive.ParsePublicKey(value); err != nil {
-			return errors.New("no public key")
-		}
-
-		return nil
-	}}}
-}
-
-// publicKeyText shows no private key that was given in place of the public one.
-type publicKeyText struct{ stringForm }
-
-// without says what it means to give no key at all.
-func (publicKeyText) without() string { return "check no signature" }
-
-// ValidateString implements validator.String.
-func (v publicKeyText) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if _, err := archive.ParsePublicKey(req.ConfigValue.ValueString()); !errors.Is(err, archive.ErrPrivateKey) {
-		v.stringForm.ValidateString(ctx, req, resp)
-
-		return
-	}
-
-	// Not at the argument, whose line would be shown.
-	resp.Diagnostics.Append(diagnose(explain.Problem{
-		Summary: explain.CheckConfiguration,
-		Cause:   fmt.Sprintf("The value of %s holds a private key, which would get into the state.", req.Path),
-		Next:    "Give what auditlog keygen prints behind \"public key: \", and make another pair of keys if somebody may have seen this one.",
-	})...)
+	})
 }

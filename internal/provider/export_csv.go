@@ -42,14 +42,14 @@ func csvAttribute() schema.SingleNestedAttribute {
 	}
 }
 
-func delimiterForm() validator.String {
-	return stringForm{`",", ";" or "\t"`, func(value string) error {
+func delimiterForm() form {
+	return formOf(`",", ";" or "\t"`, func(value string) error {
 		if !slices.Contains(export.CSVDelimiters(), value) {
 			return errors.New("no delimiter of CSV")
 		}
 
 		return nil
-	}}
+	})
 }
 
 // validateCSV refuses an argument that would do nothing.

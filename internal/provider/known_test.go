@@ -143,7 +143,7 @@ func TestUndecidedProvider(t *testing.T) {
 			t.Errorf("%s: %v", name, diags)
 		}
 
-		s, picked, undecided := c.pick(lookUpSummary, tt.service)
+		s, picked, undecided := c.Service(lookUpSummary, tt.service.ValueString())
 
 		switch {
 		case tt.want == "" && (s == nil || picked != nil):
@@ -160,7 +160,7 @@ func TestUndecidedProvider(t *testing.T) {
 func TestRedactionKnown(t *testing.T) {
 	t.Parallel()
 
-	c := &configured{redactionKey: types.StringUnknown()}
+	c := keyed(types.StringUnknown())
 	rules := func(mode attr.Value) types.Map {
 		return types.MapValueMust(types.StringType, map[string]attr.Value{"actor": mode})
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 // ArchiveType is the name of the resource in configurations.
@@ -183,7 +184,7 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 		return nil
 	}
 
-	store, err := r.c.openStore(ctx, m.Destination.ValueString())
+	store, err := r.c.Store(ctx, m.Destination.ValueString(), nil)
 	if err != nil {
 		return diagnose(explain.Archive(err, m.Destination.ValueString(), auditlog.Info{}))
 	}
@@ -213,14 +214,14 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindran
 		}.With("Destination", m.Destination.ValueString()).AsWarning())
 	}
 
-	service, picked, _ := r.c.pick(explain.ArchiveLogs, m.Service)
+	service, picked, _ := r.c.Service(explain.ArchiveLogs, m.Service.ValueString())
 	if picked != nil {
 		return hindrance{}, diagnose(picked...)
 	}
 
-	filters, err := m.filters()
+	filters, err := m.filters().Query()
 	if err != nil {
-		return hindrance{}, diagnose(explain.Condition(err).At(explain.Argument(whereName)))
+		return hindrance{}, diagnose(explain.Condition(err).At(explain.Argument("where")))
 	}
 
 	a, pending, err := r.pending(ctx, m, service, filters)
@@ -257,7 +258,7 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindran
 const archiveUnconfirmed = "Whose log is archived is not known"
 
 func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query) (*archive.Archive, archive.Pending, error) {
-	a, err := r.c.openArchive(ctx, m, service, filters, m.known(), signingKeys{})
+	a, err := r.c.openArchive(ctx, m, service, filters, m.known(), source.SigningKeys{})
 	if err == nil {
 		err = ask(ctx, a)
 	}
@@ -273,7 +274,7 @@ func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service 
 
 // known says that what is needed of the provider's configuration is known.
 func (r *archiveResource) known(m *archiveModel) bool {
-	_, _, undecided := r.c.pick(explain.ArchiveLogs, m.Service)
+	_, _, undecided := r.c.Service(explain.ArchiveLogs, m.Service.ValueString())
 
 	return !undecided && r.c.redactionKnown(m.Redact)
 }
@@ -361,7 +362,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	hindered, diags := loadHindrance(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 
-	info, _ := infoOf(plan.Service.ValueString())
+	info, _ := source.InfoOf(plan.Service.ValueString())
 	if state != nil && hindered.OtherLog != nil && plan.samePlace(state) {
 		resp.Diagnostics.Append(diagnose(explain.Archive(hindered.OtherLog, plan.Destination.ValueString(), info))...)
 	}
@@ -387,7 +388,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	default:
 		plan.forgetResults()
 
-		if !r.c.sameService(plan.Service, state.Service) || !public.Equal(state.PublicKey) {
+		if !r.c.Same(plan.Service.ValueString(), state.Service.ValueString()) || !public.Equal(state.PublicKey) {
 			resp.Diagnostics.Append(r.foresee(ctx, &plan, &config)...)
 		}
 	}
@@ -399,26 +400,13 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 // publicKey returns the public key of the configured private one, null where
 // there is none.
 func (r *archiveResource) publicKey(private types.String) (types.String, diag.Diagnostics) {
-	key := or(private, r.c.env(explain.SigningKeyEnv))
-
-	switch {
-	case key.IsUnknown():
+	if private.IsUnknown() {
 		return types.StringUnknown(), nil
-	case key.IsNull():
-		return types.StringNull(), nil
 	}
 
-	text, err := archive.PublicText(key.ValueString())
-	if err != nil {
-		return types.StringNull(), diagnose(explain.SigningKey(explain.SigningKeyEnv))
-	}
+	public, wrong := r.c.SigningKeys(source.SigningKeys{Current: private.ValueString()}).Public()
 
-	return types.StringValue(text), nil
-}
-
-// signingKeys are those of the configuration, else of the environment.
-func (c *configured) signingKeys(current, previous types.String) signingKeys {
-	return signingKeys{or(current, c.env(explain.SigningKeyEnv)).ValueString(), or(previous, c.env(explain.PreviousKeyEnv)).ValueString()}
+	return nullable(public), diagnose(wrong...)
 }
 
 // foresee reports what would make the first run fail.
@@ -427,14 +415,15 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 		return nil
 	}
 
-	service, picked, _ := r.c.pick(explain.ArchiveLogs, plan.Service)
+	service, picked, _ := r.c.Service(explain.ArchiveLogs, plan.Service.ValueString())
 	if picked != nil {
 		return diagnose(picked...)
 	}
 
-	filters, diags := plan.checkedFilters(service.Info())
+	filters, wrong := plan.filters().Answerable(service.Info())
+	diags := diagnose(wrong...)
 
-	_, found := redactor(plan.Redact, r.c)
+	_, found := r.c.redactor(plan.Redact)
 	if diags.Append(found...); diags.HasError() {
 		return diags
 	}
@@ -444,7 +433,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 	}
 
 	// What lies at the destination can be looked at now; nothing is written there.
-	a, err := r.c.openArchive(ctx, plan, service, filters, nil, r.c.signingKeys(config.SigningKey, config.PreviousKey))
+	a, err := r.c.openArchive(ctx, plan, service, filters, nil, r.c.SigningKeys(source.SigningKeys{Current: config.SigningKey.ValueString(), Previous: config.PreviousKey.ValueString()}))
 	if err == nil {
 		err = ask(ctx, a)
 	}
@@ -474,17 +463,17 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	diags := config.GetAttribute(ctx, path.Root("signing_key"), &key)
 	diags.Append(config.GetAttribute(ctx, path.Root("previous_signing_key"), &previous)...)
 
-	service, picked, _ := r.c.pick(explain.ArchiveLogs, m.Service)
+	service, picked, _ := r.c.Service(explain.ArchiveLogs, m.Service.ValueString())
 	diags.Append(diagnose(picked...)...)
 
 	var filters auditlog.Query
 
 	if picked == nil {
 		// Values that were not known when planning are looked at here first.
-		query, found := m.checkedFilters(service.Info())
-		diags.Append(found...)
+		q, wrong := m.filters().Answerable(service.Info())
+		diags.Append(diagnose(wrong...)...)
 
-		filters = query
+		filters = q
 	}
 
 	public, found := r.publicKey(key)
@@ -501,7 +490,7 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 		return diags
 	}
 
-	result, err := r.run(ctx, m, service, filters, known, r.c.signingKeys(key, previous))
+	result, err := r.run(ctx, m, service, filters, known, r.c.SigningKeys(source.SigningKeys{Current: key.ValueString(), Previous: previous.ValueString()}))
 	if err != nil {
 		return diagnose(explain.Archive(err, m.Destination.ValueString(), service.Info()))
 	}
@@ -555,7 +544,7 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	return diags
 }
 
-func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys signingKeys) (archive.Result, error) {
+func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (archive.Result, error) {
 	a, err := r.c.openArchive(ctx, m, service, filters, known, keys)
 	if err != nil {
 		return archive.Result{}, err

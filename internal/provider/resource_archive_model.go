@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
@@ -20,6 +20,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 type archiveModel struct {
@@ -62,9 +64,7 @@ func (m *archiveModel) validate() diag.Diagnostics {
 	diags := m.attestersModel.validate()
 	diags.Append(m.checkLock()...)
 
-	if info, ok := infoOf(m.Service.ValueString()); ok {
-		diags.Append(m.checkFields(info)...)
-	}
+	diags.Append(m.validateFilters()...)
 
 	return diags
 }
@@ -76,11 +76,11 @@ func (m *archiveModel) sameArguments(o *archiveModel, c *configured) bool {
 		return false
 	}
 
-	filters, err := m.filters()
-	before, errBefore := o.filters()
+	filters, err := m.filters().Query()
+	before, errBefore := o.filters().Query()
 
 	return err == nil && errBefore == nil && len(filters.Different(before)) == 0 &&
-		c.sameService(m.Service, o.Service) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
+		c.Same(m.Service.ValueString(), o.Service.ValueString()) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
 		m.settleDelay() == o.settleDelay() && m.overlap() == o.overlap() && sameStart(m.Start, o.Start) &&
 		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.ObjectLock.Equal(o.ObjectLock) && m.sameAttesters(&o.attestersModel) && export.SameRules(mapOf(m.Redact), mapOf(o.Redact))
 }
@@ -91,16 +91,16 @@ func (m *archiveModel) samePlace(o *archiveModel) bool {
 }
 
 func (m *archiveModel) settleDelay() time.Duration {
-	return spanOf(or(m.SettleDelay, types.StringValue(exportSettleDelayText)))
+	return query.ParseSpan(cmp.Or(m.SettleDelay.ValueString(), exportSettleDelayText))
 }
 
 func (m *archiveModel) overlap() time.Duration {
-	return spanOf(or(m.Overlap, types.StringValue(archiveOverlapText)))
+	return query.ParseSpan(cmp.Or(m.Overlap.ValueString(), archiveOverlapText))
 }
 
 // sameStart compares lengths of time and moments.
 func sameStart(a, b types.String) bool {
-	return a.IsNull() == b.IsNull() && spanOf(a) == spanOf(b) && parseTime(a).Equal(parseTime(b))
+	return a.IsNull() == b.IsNull() && query.ParseSpan(a.ValueString()) == query.ParseSpan(b.ValueString()) && query.ParseTime(a.ValueString()).Equal(query.ParseTime(b.ValueString()))
 }
 
 // keepSpelling takes over how the state spells what is the same.
@@ -192,106 +192,46 @@ func (m *archiveModel) setHead(a *archive.Archive) {
 	}
 }
 
-// startOf reads how far back the first run goes.
-func startOf(v types.String, now time.Time, retention time.Duration) time.Time {
-	if d, err := auditlog.ParseSpan(v.ValueString()); err == nil {
-		return now.Add(-d)
-	}
-
-	if t := parseTime(v); !t.IsZero() {
-		return t
-	}
-
-	return now.Add(-retention)
-}
-
-func startForm() validator.String {
-	return stringForm{`a length of time such as "30d", or a time as in RFC 3339`, func(value string) error {
-		if d, err := auditlog.ParseSpan(value); err == nil && d > 0 {
-			return nil
+// archivableForm is a service whose log can be archived.
+func archivableForm() explain.Form {
+	f := query.OneOf(source.Services()...)
+	f.Check = func(value string) error {
+		if value == auditlog.ServiceArchive {
+			return errArchive
 		}
 
-		if _, err := time.Parse(time.RFC3339Nano, value); err == nil {
-			return nil
+		return query.OneOf(source.Services()...).Check(value)
+	}
+	f.Explain = func(name string, err error) explain.Problem {
+		if !errors.Is(err, errArchive) {
+			return f.Refusal(name, err)
 		}
 
-		return errors.New("neither a length of time nor a time as in RFC 3339")
-	}}
-}
-
-// archivableForm checks the name of a service whose log can be archived.
-type archivableForm struct{}
-
-// Description implements validator.Describer.
-func (archivableForm) Description(context.Context) string {
-	return "one of " + strings.Join(serviceNames(), ", ")
-}
-
-// MarkdownDescription implements validator.Describer.
-func (v archivableForm) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (archivableForm) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.ValueString() != auditlog.ServiceArchive {
-		oneOf(serviceNames()...).ValidateString(ctx, req, resp)
-
-		return
+		return explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   "An archive is not archived again; it is read back with audit_logs and audit_log_export.",
+			Next:    "Set service to the cloud whose log to archive; to have an archive twice, copy its files.",
+		}
 	}
 
-	resp.Diagnostics.Append(diagnose(explain.Problem{
-		Summary: explain.CheckConfiguration,
-		Cause:   "An archive is not archived again; it is read back with audit_logs and audit_log_export.",
-		Next:    "Set service to the cloud whose log to archive; to have an archive twice, copy its files.",
-	}.At(placeOf(req.Path)))...)
+	return f
 }
 
-func destinationForm() validator.String {
-	return stringForm{`a directory, or a bucket such as "s3://evidence/audit?endpoint=https://objects.example.com&region=de"`, func(value string) error {
-		_, err := durable.ParseDestination(value)
-
-		return err
-	}}
-}
-
-// signingKeyForm is no stringForm, since that shows the value it refuses.
-type signingKeyForm struct{}
-
-// Description implements validator.Describer.
-func (signingKeyForm) Description(context.Context) string {
-	return "a private key as auditlog keygen prints it"
-}
-
-// MarkdownDescription implements validator.Describer.
-func (v signingKeyForm) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (signingKeyForm) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-
-	if _, err := archive.ParsePrivateKey(req.ConfigValue.ValueString()); err != nil {
-		// Not at its path: Terraform would show the line that the key is written in.
-		resp.Diagnostics.Append(diagnose(explain.SigningKey(req.Path.String()))...)
-	}
-}
-
-// signingKeys are the private keys of an archive, "" where one is not given.
-type signingKeys struct{ current, previous string }
+var errArchive = errors.New("an archive")
 
 // openArchive opens the archive that the model describes.
-func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys signingKeys) (*archive.Archive, error) {
+func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (*archive.Archive, error) {
 	lock := m.lock()
 	if lock != nil {
 		lock.Now = c.options.Clock
 	}
 
-	store, err := durable.OpenStore(ctx, m.Destination.ValueString(), durable.StoreOptions{LookupEnv: c.options.LookupEnv, ObjectLock: lock})
+	store, err := c.Store(ctx, m.Destination.ValueString(), lock)
 	if err != nil {
 		return nil, err
 	}
 
-	redactor, diags := redactor(m.Redact, c)
+	redactor, diags := c.redactor(m.Redact)
 	if diags.HasError() {
 		return nil, errors.New(strings.TrimSuffix(diags[0].Detail(), "."))
 	}
@@ -300,8 +240,8 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 	o := archive.Options{
 		Store: store, Lock: lock, Service: service, Filters: filters, Redactor: redactor,
 		Format: export.Format(m.Format.ValueString()), Compression: export.Compression(m.Compression.ValueString()),
-		Start: startOf(m.Start, now, service.Info().Retention), Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
-		CoveredUntil: parseTime(m.CoveredUntil), Clock: c.options.Clock,
+		Start: query.StartOf(m.Start.ValueString(), now, service.Info().Retention), Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
+		SettleDelay: m.filters().Delay(0), CoveredUntil: query.ParseTime(m.CoveredUntil.ValueString()), Clock: c.options.Clock,
 		Tool: "terraform-provider-audit/" + c.options.Version,
 	}
 
@@ -309,56 +249,19 @@ func (c *configured) openArchive(ctx context.Context, m *archiveModel, service a
 		o.Overlap = d
 	}
 
-	if d, err := auditlog.ParseSpan(m.SettleDelay.ValueString()); err == nil {
-		o.SettleDelay = d
-	}
-
 	if o.Attesters, err = m.attesters(); err != nil {
 		return nil, err
 	}
 
-	if keys.current != "" {
-		if err := keys.set(&o); err != nil {
+	if keys.Current != "" {
+		if err := keys.Set(&o); err != nil {
 			return nil, err
 		}
 	} else if public := m.PublicKey.ValueString(); public != "" {
-		if o.Verifiers, err = verifiersOf(public); err != nil {
+		if o.Verifiers, err = source.Verifiers(public); err != nil {
 			return nil, err
 		}
 	}
 
 	return archive.Open(ctx, o)
-}
-
-// set lets an archive be signed by the keys, and accepts what either has signed. The
-// same key twice, however it is spelled, is one key.
-func (k signingKeys) set(o *archive.Options) (err error) {
-	if o.Signer, err = archive.ParsePrivateKey(k.current); err != nil {
-		return err
-	}
-
-	texts := []string{k.current}
-
-	if k.previous != "" {
-		previous, err := archive.ParsePrivateKey(k.previous)
-		if err != nil {
-			return err
-		}
-
-		if previous.Name() != o.Signer.Name() || previous.KeyHash() != o.Signer.KeyHash() {
-			o.PreviousSigner = previous
-			texts = append(texts, k.previous)
-		}
-	}
-
-	for _, text := range texts {
-		verifier, err := archive.PublicKeyOf(text)
-		if err != nil {
-			return err
-		}
-
-		o.Verifiers = append(o.Verifiers, verifier)
-	}
-
-	return nil
 }

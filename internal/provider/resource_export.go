@@ -19,6 +19,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 // ExportType is the name of the resource in configurations.
@@ -345,7 +347,7 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 	diags := r.foreseeSource(ctx, plan, state)
 
 	if r.c.redactionKnown(plan.Redact) {
-		_, found := redactor(plan.Redact, r.c)
+		_, found := r.c.redactor(plan.Redact)
 		diags.Append(found...)
 	}
 
@@ -363,14 +365,14 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 // target is what is known while planning of the export that will be written: as long
 // as it is not known which one it is, it is only known where.
 func (r *exportResource) target(plan, state *exportModel) export.Spec {
-	query, err := plan.filters()
+	q, err := plan.filters().Query()
 	if err != nil || !known(plan.values()...) {
 		return export.Spec{Path: plan.file(), Overwrite: true}
 	}
 
-	spec := plan.spec(query, auditlog.Info{Name: plan.serviceName(r.c)})
+	spec := plan.spec(q, auditlog.Info{Name: plan.serviceName(r.c)})
 	spec.Begun = r.c.begun
-	spec.Redactor, _ = redactor(plan.Redact, r.c) // What is wrong with it is said elsewhere.
+	spec.Redactor, _ = r.c.redactor(plan.Redact) // What is wrong with it is said elsewhere.
 
 	if state != nil && plan.sameFile(state) {
 		spec.Before = state.before(r.c)
@@ -383,14 +385,14 @@ func (r *exportResource) target(plan, state *exportModel) export.Spec {
 // known. An archive may be begun by the same apply, and the provider's configuration
 // may be known only in it.
 func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
-	if !plan.source().known() {
+	if !plan.logKnown() {
 		return nil
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
 	defer cancel()
 
-	service, picked, notYet := r.c.sourceOrNone(ctx, explain.ExportLogs, plan.source())
+	service, picked, notYet := r.c.Open(ctx, explain.ExportLogs, plan.log())
 	if notYet {
 		return nil
 	}
@@ -401,16 +403,19 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportM
 
 	now := r.c.options.Clock()
 
-	query, diags := plan.resolve(service.Info(), now, exportSettleDelay, explain.ExportLogs)
-	if diags.Append(unanswerable(service, query)...); diags.HasError() {
+	q, wrong := plan.arguments().Resolve(service.Info(), now, exportSettleDelay, explain.ExportLogs)
+	wrong.Add(query.Unanswerable(service, q)...)
+
+	diags := diagnose(wrong...)
+	if diags.HasError() {
 		return diags
 	}
 
-	diags.Append(confirmValues(ctx, service, &query, nil)...)
+	diags.Append(confirmValues(ctx, service, &q, nil)...)
 
 	// An archive drops nothing, and of copies it is known only once they are read.
 	if info := service.Info(); info.Retention > 0 && !info.Copy {
-		if c := auditlog.NewCompleteness(query.Window, info.Retention, now); c.BeyondRetention {
+		if c := auditlog.NewCompleteness(q.Window, info.Retention, now); c.BeyondRetention {
 			diags.Append(diagnose(plan.beyondRetention(info, c, state))...)
 		}
 	}
@@ -422,13 +427,13 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportM
 // as far as that is known or one request can tell. An export that stays as it is
 // must not look as if it were of a log that is configured no longer.
 func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
-	if !plan.source().known() || plan.Path.IsUnknown() || plan.Redact.IsUnknown() || (state != nil && !plan.sameFile(state)) {
+	if !plan.logKnown() || plan.Path.IsUnknown() || plan.Redact.IsUnknown() || (state != nil && !plan.sameFile(state)) {
 		return nil
 	}
 
 	known := plan.replaced(state)
 
-	rules, found := redactor(plan.Redact, r.c)
+	rules, found := r.c.redactor(plan.Redact)
 	if found.HasError() || known.Source == (auditlog.Source{}) {
 		return nil
 	}
@@ -436,7 +441,7 @@ func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) 
 	ctx, cancel := asking(ctx)
 	defer cancel()
 
-	now, ok := r.found(ctx, plan.source(), known.Source)
+	now, ok := r.found(ctx, plan.log(), known.Source)
 	if !ok {
 		return nil // Whatever will be read reports it.
 	}
@@ -445,9 +450,9 @@ func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) 
 }
 
 // found returns whose log the source is, and whether there is one.
-func (r *exportResource) found(ctx context.Context, m sourceModel, known auditlog.Source) (auditlog.Source, bool) {
-	if m.service.ValueString() != auditlog.ServiceArchive {
-		service, picked, _ := r.c.pick(explain.ExportLogs, m.service)
+func (r *exportResource) found(ctx context.Context, l source.Log, known auditlog.Source) (auditlog.Source, bool) {
+	if l.Service != auditlog.ServiceArchive {
+		service, picked, _ := r.c.Service(explain.ExportLogs, l.Service)
 		if picked != nil {
 			return auditlog.Source{}, false
 		}
@@ -455,7 +460,7 @@ func (r *exportResource) found(ctx context.Context, m sourceModel, known auditlo
 		return identify(ctx, service, known), true
 	}
 
-	store, err := r.c.openStore(ctx, m.destination.ValueString())
+	store, err := r.c.Store(ctx, l.Destination, nil)
 	if err != nil {
 		return auditlog.Source{}, false
 	}
@@ -507,7 +512,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 
-	service, picked := r.c.source(ctx, explain.ExportLogs, m.source())
+	service, picked, _ := r.c.Open(ctx, explain.ExportLogs, m.log())
 	if picked != nil {
 		return nil, diagnose(picked...)
 	}
@@ -516,18 +521,18 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 
 	diags := m.sinceThePlan(w.before)
 
-	query, resolved := m.resolve(service.Info(), now, exportSettleDelay, explain.ExportLogs)
-	diags.Append(resolved...)
+	q, wrong := m.arguments().Resolve(service.Info(), now, exportSettleDelay, explain.ExportLogs)
+	wrong.Add(query.Unanswerable(service, q)...)
 
-	if diags.Append(unanswerable(service, query)...); diags.HasError() {
+	if diags.Append(diagnose(wrong...)...); diags.HasError() {
 		return nil, diags
 	}
 
-	if diags.Append(confirmValues(ctx, service, &query, nil)...); diags.HasError() {
+	if diags.Append(confirmValues(ctx, service, &q, nil)...); diags.HasError() {
 		return nil, diags
 	}
 
-	rules, found := redactor(m.Redact, r.c)
+	rules, found := r.c.redactor(m.Redact)
 	if diags.Append(found...); diags.HasError() {
 		return nil, diags
 	}
@@ -544,7 +549,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 		known = export.KeptSource{}
 	}
 
-	spec := m.spec(query, service.Info())
+	spec := m.spec(q, service.Info())
 	spec.Scrubber, spec.Redactor, spec.Known, spec.Source = rules.Scrubber(), rules, known, source
 	spec.ExportedAt, spec.Begun, spec.Tool = now, r.c.begun, "terraform-provider-audit/"+r.c.options.Version
 
@@ -554,13 +559,13 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 
 	result, err := exportTo(ctx, service, spec)
 	if err != nil {
-		return nil, diagnose(explain.Export(err, service.Info(), query.Window))
+		return nil, diagnose(explain.Export(err, service.Info(), q.Window))
 	}
 
 	m.setResults(result)
 	n := made{asked: spec.Asked(), rules: mapOf(m.Redact), result: result, less: m.AllowShrink.ValueBool()}
 
-	diags.Append(m.readWarnings(service.Info(), query, result.Completeness)...)
+	diags.Append(diagnose(m.arguments().ReadWarnings(service.Info(), q, result.Completeness)...)...)
 	diags.Append(diagnose(explain.LongCells(m.Path.ValueString(), result.Notes)...)...)
 
 	if !result.Confirmed {

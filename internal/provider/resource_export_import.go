@@ -17,6 +17,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 )
 
 const importExport = "Import the audit log export"
@@ -123,7 +124,7 @@ func (m *exportModel) takeOverQuery(d *export.Description) {
 	m.Service = nullable(d.Service)
 	m.Last, m.Start, m.End = nullable(d.AsWritten.Last), nullable(d.AsWritten.Start), nullable(d.AsWritten.End)
 
-	if delay := nullable(d.AsWritten.SettleDelay); spanOf(delay) != exportSettleDelay {
+	if delay := nullable(d.AsWritten.SettleDelay); query.ParseSpan(delay.ValueString()) != exportSettleDelay {
 		m.SettleDelay = delay
 	}
 

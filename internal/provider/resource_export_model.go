@@ -24,6 +24,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 )
 
 type exportModel struct {
@@ -96,7 +97,7 @@ func (m *exportModel) validate() diag.Diagnostics {
 	return diags
 }
 
-// sameExport says that both would write the same query to the same file in the
+// sameExport says that both would write the same q to the same file in the
 // same form, however that is spelled. What is around it (permissions, what happens on
 // destroy) may differ.
 func (m *exportModel) sameExport(state *exportModel, c *configured) bool {
@@ -116,7 +117,7 @@ func (m *exportModel) sameExport(state *exportModel, c *configured) bool {
 	}
 
 	// The default of start counts from the end, which is known once it has passed.
-	if parseTime(state.End).Truncate(time.Microsecond).Equal(parseTime(state.WindowEnd)) {
+	if query.ParseTime(state.End.ValueString()).Truncate(time.Microsecond).Equal(query.ParseTime(state.WindowEnd.ValueString())) {
 		asked.AsWritten, before.AsWritten = asked.AsWritten.WithStart(), before.AsWritten.WithStart()
 	}
 
@@ -126,14 +127,14 @@ func (m *exportModel) sameExport(state *exportModel, c *configured) bool {
 // shownAs says whether what the state says is how a manifest shows the same: an import
 // knows no more. Of a text that a redaction masks or drops, nobody can tell.
 func (m *exportModel) shownAs(before export.Asked, c *configured) bool {
-	rules, found := redactor(m.Redact, c)
-	query, err := m.filters()
+	rules, found := c.redactor(m.Redact)
+	q, err := m.filters().Query()
 
 	if found.HasError() || err != nil {
 		return false
 	}
 
-	spec := m.spec(query, auditlog.Info{Name: before.Service})
+	spec := m.spec(q, auditlog.Info{Name: before.Service})
 	spec.Redactor = rules
 
 	return spec.ShownAs(before)
@@ -160,21 +161,21 @@ func (m *exportModel) sameArchive(state *exportModel) bool {
 // sameForm says whether both write what they read in the same form, and whether
 // nothing says to write it again.
 func (m *exportModel) sameForm(o *exportModel) bool {
-	shape := func(m *exportModel) types.String { return or(m.Shape, types.StringValue(string(export.ShapeEntry))) }
+	shape := func(m *exportModel) string { return cmp.Or(m.Shape.ValueString(), string(export.ShapeEntry)) }
 
-	return m.compression().Equal(o.compression()) && shape(m).Equal(shape(o)) && m.csvMeant().Equal(o.csvMeant()) &&
+	return m.compression().Equal(o.compression()) && shape(m) == shape(o) && m.csvMeant().Equal(o.csvMeant()) &&
 		export.SameRules(mapOf(m.Redact), mapOf(o.Redact)) && maps.Equal(mapOf(m.Triggers), mapOf(o.Triggers)) &&
 		(m.SpreadsheetSafe.Equal(o.SpreadsheetSafe) || m.Format.ValueString() != string(export.FormatCSV))
 }
 
 // asked is which export the model is. Every value must be known.
 func (m *exportModel) asked(c *configured) (export.Asked, error) {
-	query, err := m.filters()
+	q, err := m.filters().Query()
 	if err != nil {
 		return export.Asked{}, err
 	}
 
-	spec := m.spec(query, auditlog.Info{Name: m.serviceName(c)})
+	spec := m.spec(q, auditlog.Info{Name: m.serviceName(c)})
 
 	return spec.Asked(), nil
 }
@@ -188,7 +189,7 @@ func (m *exportModel) serviceName(c *configured) string {
 	case !m.Service.IsNull():
 		return m.Service.ValueString()
 	case name == "":
-		name, _ = c.onlyOne()
+		name, _ = c.Only()
 	}
 
 	return name
@@ -208,7 +209,7 @@ func (m *exportModel) before(c *configured) *export.Before {
 
 	return &export.Before{
 		Asked: asked, SHA256: m.SHA256.ValueString(), ManifestSHA256: m.ManifestSHA256.ValueString(), EntryCount: m.EntryCount.ValueInt64(),
-		FirstTime: parseTime(m.FirstTime), Window: auditlog.Window{Start: parseTime(m.WindowStart), End: parseTime(m.WindowEnd)}, BeyondRetention: ok && beyond.ValueBool(),
+		FirstTime: query.ParseTime(m.FirstTime.ValueString()), Window: auditlog.Window{Start: query.ParseTime(m.WindowStart.ValueString()), End: query.ParseTime(m.WindowEnd.ValueString())}, BeyondRetention: ok && beyond.ValueBool(),
 	}
 }
 
@@ -322,7 +323,7 @@ func (m *exportModel) spec(q auditlog.Query, info auditlog.Info) export.Spec {
 		Info:            info,
 		QueryAsWritten: export.QueryAsWritten{
 			Last: m.Last.ValueString(), Start: m.Start.ValueString(), End: m.End.ValueString(),
-			SettleDelay: or(m.SettleDelay, types.StringValue(exportSettleDelayText)).ValueString(),
+			SettleDelay: cmp.Or(m.SettleDelay.ValueString(), exportSettleDelayText),
 		},
 	}
 
@@ -346,7 +347,7 @@ func permission(v types.String) fs.FileMode {
 // mostReadings bounds how often a log is read that never holds the same.
 const mostReadings = 3
 
-// exportTo reads what the spec's query asks for and writes it. Where values are
+// exportTo reads what the spec's q asks for and writes it. Where values are
 // redacted that entries before may hold, it reads twice.
 func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (result export.Result, err error) {
 	var first auditlog.Completeness

@@ -21,7 +21,9 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 // TestEntryIsOneShape holds together what Terraform, CSV and JSON call a field.
@@ -223,12 +225,12 @@ func TestSchemasAreDescribed(t *testing.T) {
 	}
 
 	// One query drives every type: the arguments must not drift apart.
-	for _, a := range queryArguments("0s") {
-		_, inExport := exportSchema(t.Context()).Attributes[a.name]
-		_, inLogs := auditLogsSchema(t.Context()).Attributes[a.name]
+	for _, a := range slices.Concat(source.Table(), query.Table("0s")) {
+		_, inExport := exportSchema(t.Context()).Attributes[a.Name]
+		_, inLogs := auditLogsSchema(t.Context()).Attributes[a.Name]
 
 		if !inExport || !inLogs {
-			t.Errorf("%s is not an argument of every type", a.name)
+			t.Errorf("%s is not an argument of every type", a.Name)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package provider
+package query
 
 import (
 	"fmt"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
@@ -52,27 +51,31 @@ Set the clock that is wrong, such as by NTP; max_clock_skew in the provider conf
 	}
 
 	for name, tt := range map[string]struct {
-		end  types.String
+		end  string
 		read auditlog.Window
 		skew *time.Duration
 		want string
 	}{
-		"no clock":                  {types.StringNull(), asked, nil, ""},
-		"drawn back, but not asked": {types.StringNull(), read, new(time.Duration), ""},
-		"drawn back":                {types.StringValue("2026-06-30T12:00:00Z"), read, nil, tooEarly},
-		"reached":                   {types.StringValue("2026-06-30T12:00:00Z"), asked, new(time.Duration), ""},
-		"resolve has said so":       {types.StringValue("2026-06-30T12:00:01Z"), read, nil, ""},
-		"a minute is the default":   {types.StringNull(), asked, new(-client.DefaultMaxClockSkew), ""},
-		"behind": {types.StringNull(), asked, new(time.Hour), differ(
+		"no clock":                  {"", asked, nil, ""},
+		"drawn back, but not asked": {"", read, new(time.Duration), ""},
+		"drawn back":                {"2026-06-30T12:00:00Z", read, nil, tooEarly},
+		"reached":                   {"2026-06-30T12:00:00Z", asked, new(time.Duration), ""},
+		"resolve has said so":       {"2026-06-30T12:00:01Z", read, nil, ""},
+		"a minute is the default":   {"", asked, new(-client.DefaultMaxClockSkew), ""},
+		"behind": {"", asked, new(time.Hour), differ(
 			"This machine's clock is behind the service's, so the newest entries may not have been asked for.", "1h0m0s", asked.String())},
-		"ahead": {types.StringNull(), read, new(-61 * time.Second), differ(
+		"ahead": {"", read, new(-61 * time.Second), differ(
 			"This machine's clock is ahead of the service's, so the window ends at the service's time.", "1m1s", read.String())},
 	} {
-		m := queryModel{End: tt.end}
+		m := Arguments{End: tt.end}
 
 		var got strings.Builder
-		for _, d := range m.readWarnings(upcloud.Info(), auditlog.Query{Window: asked, SettleDelay: time.Minute}, auditlog.Completeness{Window: tt.read, ClockSkew: tt.skew}) {
-			fmt.Fprintf(&got, "%s: %s\n\n%s\n\n", d.Severity(), d.Summary(), d.Detail())
+		for _, d := range m.ReadWarnings(upcloud.Info(), auditlog.Query{Window: asked, SettleDelay: time.Minute}, auditlog.Completeness{Window: tt.read, ClockSkew: tt.skew}) {
+			if !d.Warning {
+				t.Errorf("%s: %s is an error", name, d.Summary)
+			}
+
+			fmt.Fprintf(&got, "Warning: %s\n\n%s\n\n", d.Summary, d.Detail())
 		}
 
 		if diff := cmp.Diff(tt.want, got.String()); diff != "" {
