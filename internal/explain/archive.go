@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"strconv"
+	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -169,4 +170,69 @@ func explainArchive(p Problem, err *archive.ReadError) Problem {
 	}
 
 	return p
+}
+
+const archiveUnconfirmed = "Whose log is archived is not known"
+
+// Pending says what there is to know of what waits to be archived.
+func Pending(p *archive.Pending, a *archive.Archive, info auditlog.Info) Problems {
+	found := OpenGaps(info, p.Gaps, a.Head())
+	found.Add(Unread(info, p.Unread)...)
+
+	if !p.Confirmed {
+		found.Add(Unconfirmed(a.Last().Source, archiveUnconfirmed, "archive"))
+	}
+
+	return found
+}
+
+// Appended says what there is to know of what was archived.
+func Appended(r *archive.Result, destination string, info auditlog.Info) Problems {
+	var found Problems
+
+	if r.ResumedBy == archive.ResumedByFallback {
+		found.Add(Problem{
+			Summary: "The service no longer accepts the archive's cursor",
+			Cause:   "What was read before was read again in part instead, so that nothing is missing.",
+			Next:    "Nothing needs to be done; the archive says so in its manifest.",
+		}.With("Service", info.Name).AsWarning())
+	}
+
+	found.Add(OpenGaps(info, r.Gaps, r.Head)...)
+
+	if len(r.Named) > 0 {
+		found.Add(Problem{
+			Summary: "The archive's manifests name what is redacted",
+			Cause:   "Filters have values that entries have in redacted fields, and every manifest shows the filters.",
+			Next:    "Ask for the field itself, as in actors or entry.actor, whose values are shown as the entries have them.",
+		}.With("Arguments", strings.Join(r.Named, ", ")).AsWarning())
+	}
+
+	for _, text := range r.Unattested {
+		found.Add(Problem{
+			Summary: "The archive's checkpoint is not attested",
+			Cause:   Sentence(text),
+			Next:    "Nothing that was archived is lost; the next run that archives something asks again.",
+		}.With("Destination", destination).AsWarning())
+	}
+
+	if !r.Confirmed {
+		found.Add(Unconfirmed(r.Source, archiveUnconfirmed, "archive"))
+	}
+
+	if info.Copy && r.Lost != nil {
+		found.Add(Problem{
+			Summary: "The archive leaves out a part of the log",
+			Cause:   "There are no exports of it, and the archive goes on without: exports that come later are not taken in.",
+			Next:    "To archive it after all, add its exports and begin another archive.",
+		}.With("Service", info.Name).With("Left out", auditlog.Window{Start: r.Lost.From, End: r.Lost.To}.String()).AsWarning())
+	}
+
+	found.Add(Doubts(info, r.Completeness)...)
+
+	if r.Completeness.BeyondRetention && r.ResumedBy == archive.ResumedFromStart {
+		found.Add(Retention(info, r.Completeness).AsWarning())
+	}
+
+	return found
 }

@@ -4,6 +4,7 @@ package explain
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -102,4 +103,34 @@ func chosenWarning(info auditlog.Info, c finding.ChosenName) Problem {
 	}
 
 	return p.AsWarning().At(Argument("expected").Index(c.Expectation))
+}
+
+// NotEvaluable says which rules may have missed something.
+func NotEvaluable(not []finding.NotEvaluable, info auditlog.Info) Problem {
+	p := Problem{
+		Summary: "A rule cannot be evaluated",
+		Cause:   "There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.",
+	}.With("Service", info.Name)
+
+	var (
+		next    []string
+		actions []string
+	)
+
+	for _, n := range not {
+		p = p.With("Rule "+n.Rule, n.Reason)
+		actions = append(actions, n.Actions...)
+	}
+
+	if slices.ContainsFunc(not, func(n finding.NotEvaluable) bool { return len(n.Actions) == 0 }) {
+		next = append(next, "Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.")
+	}
+
+	if len(actions) > 0 {
+		next = append(next, UnknownActionsNext(actions))
+	}
+
+	p.Next = strings.Join(next, " ")
+
+	return p
 }

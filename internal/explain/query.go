@@ -138,3 +138,16 @@ func unverifiedProblem(info auditlog.Info, values []string) Problem {
 
 	return p
 }
+
+// Unconfirmable warns that nobody could say which values entries have.
+func Unconfirmable(err error, info auditlog.Info, asked []auditlog.Asked) Problem {
+	p := Error(err, Circumstances{Summary: "The values that are asked for could not be checked", Info: info})
+	p.Cause = "The service did not say which values its entries have. " + p.Cause
+	p.Next = "Look for misspelt values yourself: until they can be checked, that nothing is found with them is not conclusive."
+
+	for i := range asked {
+		p = p.With("Argument", asked[i].Place())
+	}
+
+	return p.AsWarning()
+}

@@ -9,9 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // AuditLogsType is the name of the data source in configurations.
@@ -55,11 +53,7 @@ func (d *auditLogsDataSource) ValidateConfig(ctx context.Context, req datasource
 	}
 }
 
-const (
-	lookUpSummary     = "Look up audit logs"
-	lookUpTimeout     = 10 * time.Minute
-	lookUpSettleDelay = 0
-)
+const lookUpTimeout = 10 * time.Minute
 
 // Read is called when planning, unless something that the configuration depends
 // on has yet to change.
@@ -88,76 +82,37 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 
 // lookUp does what the configuration asks for and takes the result but for the
 // rows.
-func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Duration) (*lookedUp, diag.Diagnostics) {
+func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Duration) (*task.Found, diag.Diagnostics) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	service, q, diags := m.open(ctx, c, lookUpSummary, nil)
-
-	options, more := m.lookUpOptions(c)
-	diags.Append(more...)
-
-	if diags.HasError() {
-		return nil, diags
-	}
-
-	found, err := lookUp(ctx, service, q, options)
-	if err != nil {
-		diags.Append(diagnose(lookUpProblem(err, service.Info(), q.Window))...)
-
-		return nil, diags
-	}
-
-	m.set(found)
-	diags.Append(diagnose(m.arguments().ReadWarnings(service.Info(), q, found.completeness)...)...)
-
-	return found, diags
-}
-
-// open returns what a look-up reads and what it asks for. More values may be asked
-// for than the query does.
-func (m *queryModel) open(ctx context.Context, c *configured, summary string, more []auditlog.Asked) (auditlog.Service, auditlog.Query, diag.Diagnostics) {
-	service, picked, _ := c.Open(ctx, summary, m.log())
+	service, picked, _ := c.Open(ctx, task.LookUpLogs, m.log())
 	if picked != nil {
-		return nil, auditlog.Query{}, diagnose(picked...)
+		return nil, diagnose(picked...)
 	}
 
-	q, wrong := m.arguments().Resolve(service.Info(), c.options.Clock(), lookUpSettleDelay, summary)
-	wrong.Add(query.Unanswerable(service, q)...)
-
-	diags := diagnose(wrong...)
-
-	if !diags.HasError() {
-		diags.Append(confirmValues(ctx, service, &q, more)...)
-	}
-
-	return service, q, diags
-}
-
-// lookUpOptions is how the user wants the rows.
-func (m *lookUpModel) lookUpOptions(c *configured) (lookUpOptions, diag.Diagnostics) {
-	r, diags := c.redactor(m.Redact)
-
-	o := lookUpOptions{
-		redactor:    r,
-		maxEntries:  defaultMaxEntries,
-		entries:     m.IncludeEntries.IsNull() || m.IncludeEntries.ValueBool(),
-		keepNewest:  m.OnOverflow.ValueString() == overflowKeepNewest,
-		newestFirst: m.Order.ValueString() == orderNewestFirst,
+	l := task.LookUp{
+		Question:    m.question(c, task.LookUpLogs, 0),
+		Entries:     m.IncludeEntries.IsNull() || m.IncludeEntries.ValueBool(),
+		MaxEntries:  task.DefaultMaxEntries,
+		KeepNewest:  m.OnOverflow.ValueString() == overflowKeepNewest,
+		NewestFirst: m.Order.ValueString() == orderNewestFirst,
+		Redact:      c.redaction(m.Redact),
 	}
 
 	if !m.MaxEntries.IsNull() {
-		o.maxEntries = int(m.MaxEntries.ValueInt64())
+		l.MaxEntries = int(m.MaxEntries.ValueInt64())
 	}
 
-	return o, diags
+	found, problems := l.Run(ctx, service)
+	if found != nil {
+		m.set(found)
+	}
+
+	return found, diagnose(problems...)
 }
 
-// lookUpProblem puts an overflow on the argument that bounds the rows.
-func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) explain.Problem {
-	if p, ok := overflowProblem(err, info, w); ok {
-		return p
-	}
-
-	return explain.Reading(err, explain.Circumstances{Summary: "Read " + explain.LogOf(info), Info: info, Window: w})
+// question is what the arguments ask for as of now.
+func (m *queryModel) question(c *configured, summary string, settleDelay time.Duration) task.Question {
+	return task.Question{Arguments: m.arguments(), Summary: summary, SettleDelay: settleDelay, Now: c.options.Clock()}
 }

@@ -15,12 +15,10 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 const (
-	defaultMaxEntries = 1000
-	largestMaxEntries = 10_000
-
 	overflowFail       = "error"
 	overflowKeepNewest = "keep_newest"
 	orderOldestFirst   = "oldest_first"
@@ -32,9 +30,9 @@ func auditLogsSchema(ctx context.Context) schema.Schema {
 
 	maps.Copy(attributes, map[string]schema.Attribute{
 		"max_entries": schema.Int64Attribute{
-			MarkdownDescription: fmt.Sprintf("How many rows the result may have, at most %d. Default: `%d`. More are better written to a file with `audit_log_export`.", largestMaxEntries, defaultMaxEntries),
+			MarkdownDescription: fmt.Sprintf("How many rows the result may have, at most %d. Default: `%d`. More are better written to a file with `audit_log_export`.", task.LargestMaxEntries, task.DefaultMaxEntries),
 			Optional:            true,
-			Validators:          []validator.Int64{between(1, largestMaxEntries)},
+			Validators:          []validator.Int64{between(1, task.LargestMaxEntries)},
 		},
 		"on_overflow": schema.StringAttribute{
 			MarkdownDescription: "What to do when more entries match: `error`, or `keep_newest` rows. Counts cover every match either way. Default: `error`.",

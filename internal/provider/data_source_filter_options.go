@@ -13,11 +13,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // FilterOptionsType is the name of the data source in configurations.
@@ -152,10 +151,10 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 		window.Start = now.Add(-last)
 	}
 
-	options, err := service.FilterOptions(ctx, auditlog.Query{Window: window})
-	if err != nil {
-		resp.Diagnostics.Append(diagnose(explain.Error(err, explain.Circumstances{Summary: filterOptionsSummary, Info: service.Info()}))...)
+	options, problems := task.Options(ctx, service, window, filterOptionsSummary)
+	resp.Diagnostics.Append(diagnose(problems...)...)
 
+	if resp.Diagnostics.HasError() {
 		return
 	}
 
@@ -164,13 +163,6 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 	m.OriginOfValues = types.StringValue(string(options.OriginOfValues))
 
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-
-	c := auditlog.Completeness{Window: window, Unread: options.Unread}
-	if r, ok := service.(*archive.Reader); ok {
-		c.Gaps = r.Gaps(window)
-	}
-
-	resp.Diagnostics.Append(diagnose(explain.Completeness(service.Info(), c)...)...)
 }
 
 // notNil returns an empty list for none, since null would mean "not known".

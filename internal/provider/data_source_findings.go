@@ -4,17 +4,14 @@ package provider
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // FindingsType is the name of the data source in configurations.
@@ -89,95 +86,24 @@ func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout t
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	options, diags := m.options()
+	rules, wrong := m.options()
 
-	service, q, more := m.open(ctx, c, explain.EvaluateRules, options.Asked())
-	diags.Append(more...)
-
-	r, more := c.redactor(m.Redact)
-	diags.Append(more...)
-
-	if diags.HasError() {
-		return diags
+	service, picked, _ := c.Open(ctx, explain.EvaluateRules, m.log())
+	if picked != nil {
+		return diagnose(append(wrong, picked...)...)
 	}
 
-	scrubber := r.Scrubber()
-	if scrubber != nil {
-		options.Redact, options.Learn = scrubber.Apply, scrubber.Learn
+	e := task.Evaluation{
+		Question: m.question(c, explain.EvaluateRules, 0), Rules: rules, Named: !m.BuiltinRules.IsNull(),
+		FailOnNotEvaluable: m.FailOnNotEvaluable.ValueBool(), Redact: c.redaction(m.Redact),
 	}
 
-	info := service.Info()
-	diags.Append(m.checkAgainst(options, info, q.Window)...)
+	e.Found = wrong
 
-	if diags.HasError() {
-		return diags
+	verdict, problems := e.Run(ctx, service)
+	if verdict != nil {
+		m.set(verdict)
 	}
 
-	var done auditlog.Completeness
-
-	result, err := finding.Evaluate(ctx, service, q, options, &done)
-	if err != nil {
-		diags.Append(diagnose(explain.Evaluation(err, info, q.Window))...)
-
-		return diags
-	}
-
-	m.set(result, done, scrubber)
-	diags.Append(m.checkEvaluable(result.NotEvaluable, info)...)
-
-	// What a rule may have missed has been said with the rule.
-	done.UnknownMatters = done.UnknownMatters && !slices.ContainsFunc(result.NotEvaluable, func(n finding.NotEvaluable) bool { return len(n.Actions) > 0 })
-
-	diags.Append(diagnose(m.arguments().ReadWarnings(info, q, done)...)...)
-	diags.Append(diagnose(explain.Findings(info, result)...)...)
-
-	return diags
-}
-
-// checkEvaluable fails where that is asked for, and warns where a rule that was
-// asked for cannot find anything or may have missed something.
-func (m *evaluationModel) checkEvaluable(not []finding.NotEvaluable, info auditlog.Info) diag.Diagnostics {
-	fails := m.FailOnNotEvaluable.ValueBool()
-	if !fails {
-		// By default all built-in rules apply that the log can answer; not_evaluable
-		// lists the others.
-		not = slices.DeleteFunc(slices.Clone(not), func(n finding.NotEvaluable) bool {
-			return n.ByNature && m.BuiltinRules.IsNull() && slices.Contains(finding.BuiltinNames(), n.Rule)
-		})
-	}
-
-	if len(not) == 0 {
-		return nil
-	}
-
-	p := explain.Problem{
-		Summary: "A rule cannot be evaluated",
-		Cause:   "There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.",
-	}.With("Service", info.Name)
-
-	var (
-		next    []string
-		actions []string
-	)
-
-	for _, n := range not {
-		p = p.With("Rule "+n.Rule, n.Reason)
-		actions = append(actions, n.Actions...)
-	}
-
-	if slices.ContainsFunc(not, func(n finding.NotEvaluable) bool { return len(n.Actions) == 0 }) {
-		next = append(next, "Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.")
-	}
-
-	if len(actions) > 0 {
-		next = append(next, explain.UnknownActionsNext(actions))
-	}
-
-	p.Next = strings.Join(next, " ")
-
-	if fails {
-		return diagnose(p.At(explain.Argument("fail_on_not_evaluable")))
-	}
-
-	return diagnose(p.AsWarning())
+	return diagnose(problems...)
 }

@@ -10,15 +10,14 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
@@ -55,8 +54,8 @@ const checkRules = "Check the rules"
 func (m *evaluationModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()
 
-	options, more := m.options()
-	diags.Append(more...)
+	options, wrong := m.options()
+	diags.Append(diagnose(wrong...)...)
 
 	if diags.HasError() || !m.decidable() {
 		return diags
@@ -74,7 +73,9 @@ func (m *evaluationModel) validate() diag.Diagnostics {
 		window = auditlog.Window{Start: time.Time{}, End: time.Unix(1<<40, 0)} // As long as it takes.
 	}
 
-	diags.Append(m.checkAgainst(options, info, window)...)
+	for _, mistake := range options.CheckAgainst(info, window) {
+		diags.Append(diagnose(explain.Mistake(mistake))...)
+	}
 
 	return diags
 }
@@ -85,8 +86,8 @@ func (m *evaluationModel) decidable() bool {
 }
 
 // options are the rules as far as they are known, with what is wrong with them.
-func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
-	var diags diag.Diagnostics
+func (m *evaluationModel) options() (finding.Options, explain.Problems) {
+	var found explain.Problems
 
 	o := finding.Options{
 		Builtins:    stringsOf[string](m.BuiltinRules),
@@ -100,7 +101,7 @@ func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 	elements := m.Rules.Elements()
 	for _, name := range slices.Sorted(maps.Keys(elements)) {
 		rule, more := ruleOf(name, elements[name])
-		diags.Append(more...)
+		found.Add(more...)
 
 		if rule != nil {
 			o.Rules = append(o.Rules, *rule)
@@ -111,21 +112,21 @@ func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 		o.Expected = append(o.Expected, expectationOf(element))
 	}
 
-	if diags.HasError() || !m.decidable() {
-		return o, diags
+	if found.HasError() || !m.decidable() {
+		return o, found
 	}
 
 	for _, mistake := range o.Check() {
-		diags.Append(diagnose(explain.Mistake(mistake))...)
+		found.Add(explain.Mistake(mistake))
 	}
 
-	return o, diags
+	return o, found
 }
 
 // ruleOf returns a rule as far as it is known, nil where its condition is not.
-func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
+func ruleOf(name string, v attr.Value) (*finding.Rule, explain.Problems) {
 	object, ok := v.(types.Object)
-	at := path.Root("rules").AtMapKey(name)
+	at := explain.Argument("rules").Key(name)
 
 	if !ok || object.IsUnknown() {
 		return nil, nil
@@ -135,10 +136,10 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 
 	text := stringAt(a, "where")
 	if text.IsNull() { // As it is where the rule is null. These are Terraform's words for what is required.
-		return nil, diagnose(explain.Problem{
+		return nil, explain.Problems{explain.Problem{
 			Summary: "Incorrect attribute value type",
 			Cause:   fmt.Sprintf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name),
-		}.At(placeOf(at)))
+		}.At(at)}
 	}
 
 	if !known(text) {
@@ -147,7 +148,7 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 
 	condition, err := where.Compile(text.ValueString())
 	if err != nil {
-		return nil, diagnose(explain.Condition(err).With("Rule", name).At(placeOf(at)))
+		return nil, explain.Problems{explain.Condition(err).With("Rule", name).At(at)}
 	}
 
 	rule := &finding.Rule{
@@ -204,16 +205,6 @@ func stringAt(attributes map[string]attr.Value, name string) types.String {
 	return s
 }
 
-func (m *evaluationModel) checkAgainst(o finding.Options, info auditlog.Info, w auditlog.Window) diag.Diagnostics {
-	var diags diag.Diagnostics
-
-	for _, mistake := range o.CheckAgainst(info, w) {
-		diags.Append(diagnose(explain.Mistake(mistake))...)
-	}
-
-	return diags
-}
-
 func findingTypes() map[string]attr.Type {
 	return map[string]attr.Type{
 		"rule": types.StringType, "severity": types.StringType, "group": types.MapType{ElemType: types.StringType},
@@ -226,7 +217,7 @@ func notEvaluableTypes() map[string]attr.Type {
 	return map[string]attr.Type{"rule": types.StringType, "reason": types.StringType}
 }
 
-func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scrubber *export.Scrubber) {
+func (m *evaluationModel) set(r *task.Verdict) {
 	if m.Redact.IsNull() {
 		m.Redact = types.MapNull(types.StringType) // The zero value has no type, which a state refuses.
 	}
@@ -259,11 +250,11 @@ func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scr
 	m.TotalCount, m.EntryCount = types.Int64Value(r.TotalCount), types.Int64Value(r.EntryCount)
 	m.CountsByRule, m.CountsBySeverity = countsValue(r.CountsByRule), countsValue(bySeverity)
 	m.ExpectedCount, m.ExpectedCounts = types.Int64Value(r.ExpectedCount), types.ListValueMust(types.Int64Type, expected)
-	m.WindowStart, m.WindowEnd = timeValue(done.Window.Start), timeValue(done.Window.End)
-	m.Completeness, m.BaselineCompleteness = completenessValue(scrubber.ShownStatement(export.NewStatement(done))), types.ObjectNull(completenessTypes())
+	m.WindowStart, m.WindowEnd = timeValue(r.Completeness.Window.Start), timeValue(r.Completeness.Window.End)
+	m.Completeness, m.BaselineCompleteness = completenessValue(r.Statement), types.ObjectNull(completenessTypes())
 
-	if r.Baseline != nil {
-		m.BaselineCompleteness = completenessValue(scrubber.ShownStatement(export.NewStatement(*r.Baseline)))
+	if r.Before != nil {
+		m.BaselineCompleteness = completenessValue(*r.Before)
 	}
 }
 

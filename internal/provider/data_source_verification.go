@@ -20,7 +20,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
-	"github.com/auditlogs/terraform-provider-audit/internal/witness"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // VerificationType is the name of the data source in configurations.
@@ -238,47 +238,17 @@ func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRe
 }
 
 func (d *verificationDataSource) verify(ctx context.Context, m *verificationModel) (*archive.Report, error) {
-	store, err := d.c.Store(ctx, m.Destination.ValueString(), nil)
-	if err != nil {
-		return nil, err
+	v := task.Verification{
+		Destination: m.Destination.ValueString(), PublicKeys: stringsOf[string](m.PublicKeys), WitnessKeys: stringsOf[string](m.WitnessKeys),
+		Certificates: m.Certificates.ValueString(), Since: m.Since.ValueString(),
+		VerifyOptions: archive.VerifyOptions{Origin: m.ExpectedOrigin.ValueString(), Now: d.c.options.Clock(), Quorum: int(m.Quorum.ValueInt64())},
 	}
 
-	o := archive.VerifyOptions{Origin: m.ExpectedOrigin.ValueString(), Now: d.c.options.Clock()}
 	if !m.Sequence.IsNull() {
-		o.Head = &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.SHA256.ValueString()}
+		v.Head = &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.SHA256.ValueString()}
 	}
 
-	if o.Verifiers, err = source.Verifiers(stringsOf[string](m.PublicKeys)...); err != nil {
-		return nil, err
-	}
-
-	o.Quorum = int(m.Quorum.ValueInt64())
-
-	for _, key := range stringsOf[string](m.WitnessKeys) {
-		w, err := witness.ParseKey(key)
-		if err != nil {
-			return nil, err
-		}
-
-		o.Witnesses = archive.DistinctKeys(append(o.Witnesses, w))
-	}
-
-	if !m.Certificates.IsNull() {
-		if o.TimestampRoots, err = witness.ParseRoots([]byte(m.Certificates.ValueString())); err != nil {
-			return nil, err
-		}
-	}
-
-	if !m.Since.IsNull() {
-		since, err := archive.ParseCheckpoint(m.Since.ValueString())
-		if err != nil {
-			return nil, err
-		}
-
-		o.Since = &since
-	}
-
-	return archive.Verify(ctx, store, o)
+	return v.Run(ctx, d.c.Sources)
 }
 
 func (m *verificationModel) set(r *archive.Report) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 func TestKnown(t *testing.T) {
@@ -143,7 +144,7 @@ func TestUndecidedProvider(t *testing.T) {
 			t.Errorf("%s: %v", name, diags)
 		}
 
-		s, picked, undecided := c.Service(lookUpSummary, tt.service.ValueString())
+		s, picked, undecided := c.Service(task.LookUpLogs, tt.service.ValueString())
 
 		switch {
 		case tt.want == "" && (s == nil || picked != nil):

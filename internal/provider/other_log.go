@@ -3,35 +3,11 @@
 package provider
 
 import (
-	"context"
-	"time"
-
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/client"
 )
-
-// askTimeout bounds what a plan waits for whose log it is.
-const askTimeout = 15 * time.Second
-
-// asking returns a context in which a plan may ask whose log it is: one time only,
-// and not for long, since a plan does not fail for want of the answer.
-func asking(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(client.Once(ctx), askTimeout)
-}
-
-// identify returns whose log the service's is. It is asked only where something has
-// to be compared with the answer.
-func identify(ctx context.Context, s auditlog.Service, known auditlog.Source) auditlog.Source {
-	i, ok := s.(auditlog.Identifier)
-	if !ok || known.Account == "" {
-		return s.Info().Source
-	}
-
-	return i.Identify(ctx)
-}
 
 // sourceTypes are the attributes that say whose log it is.
 func sourceTypes() map[string]attr.Type {

@@ -16,6 +16,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 type providerModel struct {
@@ -177,7 +178,7 @@ func mapOf(m types.Map) map[string]string {
 // redactor returns what redacts entries by the rules of a configuration, nil
 // where there are none. Every value must be known: one that is not is an error,
 // since leaving it out would let through what it was to take away.
-func (c *configured) redactor(m types.Map) (*export.Redactor, diag.Diagnostics) {
+func (c *configured) redactor(m types.Map) (*export.Redactor, explain.Problems) {
 	at := explain.Argument(redactName)
 
 	if m.IsNull() {
@@ -185,23 +186,26 @@ func (c *configured) redactor(m types.Map) (*export.Redactor, diag.Diagnostics) 
 	}
 
 	if m.IsUnknown() {
-		return nil, diagnose(unknownRedaction(redactName).At(at))
+		return nil, explain.Problems{unknownRedaction(redactName).At(at)}
 	}
 
 	for field, mode := range m.Elements() {
 		if mode.IsUnknown() || mode.IsNull() {
-			return nil, diagnose(unknownRedaction(redactName).At(at.Key(field)))
+			return nil, explain.Problems{unknownRedaction(redactName).At(at.Key(field))}
 		}
 	}
 
 	rules := mapOf(m)
 	if c.keyUnknown && hashes(rules) {
-		return nil, diagnose(unknownRedaction(redactionKeyName).At(at))
+		return nil, explain.Problems{unknownRedaction(redactionKeyName).At(at)}
 	}
 
-	r, wrong := c.Redactor(rules)
+	return c.Redactor(rules)
+}
 
-	return r, diagnose(wrong...)
+// redaction is redactor, for a task.
+func (c *configured) redaction(m types.Map) task.Redaction {
+	return func() (*export.Redactor, explain.Problems) { return c.redactor(m) }
 }
 
 // redactionKnown says that everything is known that redactor needs.

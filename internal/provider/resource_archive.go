@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -20,6 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // ArchiveType is the name of the resource in configurations.
@@ -244,18 +244,9 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindran
 	}
 
 	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending.Count), timeValue(pending.CoveredUntil)
-	diags := diagnose(explain.OpenGaps(service.Info(), pending.Gaps, a.Head())...)
 
-	diags.Append(diagnose(explain.Unread(service.Info(), pending.Unread)...)...)
-
-	if !pending.Confirmed {
-		diags.Append(diagnose(explain.Unconfirmed(a.Last().Source, archiveUnconfirmed, "archive"))...)
-	}
-
-	return hindrance{Unattested: pending.Unattested}, diags
+	return hindrance{Unattested: pending.Unattested}, diagnose(explain.Pending(&pending, a, service.Info())...)
 }
-
-const archiveUnconfirmed = "Whose log is archived is not known"
 
 func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query) (*archive.Archive, archive.Pending, error) {
 	a, err := r.c.openArchive(ctx, m, service, filters, m.known(), source.SigningKeys{})
@@ -281,7 +272,7 @@ func (r *archiveResource) known(m *archiveModel) bool {
 
 // ask has a plan find out whether the archive is of the log that is read.
 func ask(ctx context.Context, a *archive.Archive) error {
-	ctx, cancel := asking(ctx)
+	ctx, cancel := task.Asking(ctx)
 	defer cancel()
 
 	return a.Ask(ctx)
@@ -423,17 +414,17 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 	filters, wrong := plan.filters().Answerable(service.Info())
 	diags := diagnose(wrong...)
 
-	_, found := r.c.redactor(plan.Redact)
-	if diags.Append(found...); diags.HasError() {
+	_, wrong = r.c.redactor(plan.Redact)
+	if diags.Append(diagnose(wrong...)...); diags.HasError() {
 		return diags
 	}
 
-	if diags.Append(confirmValues(ctx, service, &filters, nil)...); diags.HasError() {
+	if diags.Append(diagnose(task.ConfirmValues(ctx, service, &filters, nil)...)...); diags.HasError() {
 		return diags
 	}
 
 	// What lies at the destination can be looked at now; nothing is written there.
-	a, err := r.c.openArchive(ctx, plan, service, filters, nil, r.c.SigningKeys(source.SigningKeys{Current: config.SigningKey.ValueString(), Previous: config.PreviousKey.ValueString()}))
+	a, err := r.c.openArchive(ctx, plan, service, filters, nil, r.c.SigningKeys(keysOf(config.SigningKey, config.PreviousKey)))
 	if err == nil {
 		err = ask(ctx, a)
 	}
@@ -486,80 +477,28 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	if diags.Append(confirmValues(ctx, service, &filters, nil)...); diags.HasError() {
+	if diags.Append(diagnose(task.ConfirmValues(ctx, service, &filters, nil)...)...); diags.HasError() {
 		return diags
 	}
 
-	result, err := r.run(ctx, m, service, filters, known, r.c.SigningKeys(source.SigningKeys{Current: key.ValueString(), Previous: previous.ValueString()}))
+	a, err := r.c.archive(m, filters, known, r.c.SigningKeys(keysOf(key, previous)))
 	if err != nil {
 		return diagnose(explain.Archive(err, m.Destination.ValueString(), service.Info()))
 	}
 
+	opened, result, problems := a.Append(ctx, r.c.Sources, service)
+	if problems.HasError() {
+		return diagnose(problems...)
+	}
+
+	m.setHead(opened)
 	m.PendingEntries, m.CoveredUntil, m.PublicKey = types.Int64Value(0), timeValue(result.CoveredUntil), public
-
-	if result.ResumedBy == archive.ResumedByFallback {
-		diags.Append(diagnose(explain.Problem{
-			Summary: "The service no longer accepts the archive's cursor",
-			Cause:   "What was read before was read again in part instead, so that nothing is missing.",
-			Next:    "Nothing needs to be done; the archive says so in its manifest.",
-		}.With("Service", service.Info().Name).AsWarning())...)
-	}
-
-	diags.Append(diagnose(explain.OpenGaps(service.Info(), result.Gaps, result.Head)...)...)
-
-	if len(result.Named) > 0 {
-		diags.Append(diagnose(explain.Problem{
-			Summary: "The archive's manifests name what is redacted",
-			Cause:   "Filters have values that entries have in redacted fields, and every manifest shows the filters.",
-			Next:    "Ask for the field itself, as in actors or entry.actor, whose values are shown as the entries have them.",
-		}.With("Arguments", strings.Join(result.Named, ", ")).AsWarning())...)
-	}
-
-	for _, text := range result.Unattested {
-		diags.Append(diagnose(explain.Problem{
-			Summary: "The archive's checkpoint is not attested",
-			Cause:   explain.Sentence(text),
-			Next:    "Nothing that was archived is lost; the next run that archives something asks again.",
-		}.With("Destination", m.Destination.ValueString()).AsWarning())...)
-	}
-
-	if !result.Confirmed {
-		diags.Append(diagnose(explain.Unconfirmed(result.Source, archiveUnconfirmed, "archive"))...)
-	}
-
-	if service.Info().Copy && result.Lost != nil {
-		diags.Append(diagnose(explain.Problem{
-			Summary: "The archive leaves out a part of the log",
-			Cause:   "There are no exports of it, and the archive goes on without: exports that come later are not taken in.",
-			Next:    "To archive it after all, add its exports and begin another archive.",
-		}.With("Service", service.Info().Name).With("Left out", auditlog.Window{Start: result.Lost.From, End: result.Lost.To}.String()).AsWarning())...)
-	}
-
-	diags.Append(diagnose(explain.Doubts(service.Info(), result.Completeness)...)...)
-
-	if result.Completeness.BeyondRetention && result.ResumedBy == archive.ResumedFromStart {
-		diags.Append(diagnose(explain.Retention(service.Info(), result.Completeness).AsWarning())...)
-	}
+	diags.Append(diagnose(problems...)...)
 
 	return diags
 }
 
-func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (archive.Result, error) {
-	a, err := r.c.openArchive(ctx, m, service, filters, known, keys)
-	if err != nil {
-		return archive.Result{}, err
-	}
-
-	if err := a.Ask(ctx); err != nil {
-		return archive.Result{}, err
-	}
-
-	result, err := a.Append(ctx)
-	if err != nil {
-		return archive.Result{}, err
-	}
-
-	m.setHead(a)
-
-	return result, nil
+// keysOf are keys as far as they are given.
+func keysOf(key, previous types.String) source.SigningKeys {
+	return source.SigningKeys{Current: key.ValueString(), Previous: previous.ValueString()}
 }

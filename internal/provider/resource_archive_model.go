@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -22,6 +21,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 type archiveModel struct {
@@ -219,49 +219,31 @@ func archivableForm() explain.Form {
 
 var errArchive = errors.New("an archive")
 
-// openArchive opens the archive that the model describes.
-func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (*archive.Archive, error) {
-	lock := m.lock()
-	if lock != nil {
-		lock.Now = c.options.Clock
+// archive is the archive that the model describes.
+func (c *configured) archive(m *archiveModel, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (*task.Archive, error) {
+	a := &task.Archive{
+		Destination: m.Destination.ValueString(), Start: m.Start.ValueString(), Redact: c.redaction(m.Redact),
+		Keys: keys, PublicKey: m.PublicKey.ValueString(),
+		Options: archive.Options{
+			Lock: m.lock(), Filters: filters, Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
+			Format: export.Format(m.Format.ValueString()), Compression: export.Compression(m.Compression.ValueString()),
+			Overlap: query.ParseSpan(m.Overlap.ValueString()), SettleDelay: m.filters().Delay(0),
+			CoveredUntil: query.ParseTime(m.CoveredUntil.ValueString()), Clock: c.options.Clock, Tool: c.options.tool(),
+		},
 	}
 
-	store, err := c.Store(ctx, m.Destination.ValueString(), lock)
+	var err error
+	a.Attesters, err = m.attesters()
+
+	return a, err
+}
+
+// openArchive opens it.
+func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (*archive.Archive, error) {
+	a, err := c.archive(m, filters, known, keys)
 	if err != nil {
 		return nil, err
 	}
 
-	redactor, diags := c.redactor(m.Redact)
-	if diags.HasError() {
-		return nil, errors.New(strings.TrimSuffix(diags[0].Detail(), "."))
-	}
-
-	now := c.options.Clock()
-	o := archive.Options{
-		Store: store, Lock: lock, Service: service, Filters: filters, Redactor: redactor,
-		Format: export.Format(m.Format.ValueString()), Compression: export.Compression(m.Compression.ValueString()),
-		Start: query.StartOf(m.Start.ValueString(), now, service.Info().Retention), Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
-		SettleDelay: m.filters().Delay(0), CoveredUntil: query.ParseTime(m.CoveredUntil.ValueString()), Clock: c.options.Clock,
-		Tool: "terraform-provider-audit/" + c.options.Version,
-	}
-
-	if d, err := auditlog.ParseSpan(m.Overlap.ValueString()); err == nil {
-		o.Overlap = d
-	}
-
-	if o.Attesters, err = m.attesters(); err != nil {
-		return nil, err
-	}
-
-	if keys.Current != "" {
-		if err := keys.Set(&o); err != nil {
-			return nil, err
-		}
-	} else if public := m.PublicKey.ValueString(); public != "" {
-		if o.Verifiers, err = source.Verifiers(public); err != nil {
-			return nil, err
-		}
-	}
-
-	return archive.Open(ctx, o)
+	return a.Open(ctx, c.Sources, service)
 }

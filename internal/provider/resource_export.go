@@ -19,8 +19,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
-	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // ExportType is the name of the resource in configurations.
@@ -151,7 +151,7 @@ func (r *exportResource) Read(ctx context.Context, req resource.ReadRequest, res
 		return
 	}
 
-	resp.Diagnostics.Append(m.refresh()...)
+	resp.Diagnostics.Append(diagnose(m.refresh()...)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
@@ -347,8 +347,8 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 	diags := r.foreseeSource(ctx, plan, state)
 
 	if r.c.redactionKnown(plan.Redact) {
-		_, found := r.c.redactor(plan.Redact)
-		diags.Append(found...)
+		_, wrong := r.c.redactor(plan.Redact)
+		diags.Append(diagnose(wrong...)...)
 	}
 
 	if !known(plan.Path, plan.Overwrite) {
@@ -401,26 +401,23 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportM
 		return diagnose(picked...)
 	}
 
-	now := r.c.options.Clock()
+	question := plan.question(r.c, explain.ExportLogs, exportSettleDelay)
 
-	q, wrong := plan.arguments().Resolve(service.Info(), now, exportSettleDelay, explain.ExportLogs)
-	wrong.Add(query.Unanswerable(service, q)...)
-
-	diags := diagnose(wrong...)
-	if diags.HasError() {
-		return diags
+	q, wrong := question.Resolve(service)
+	if wrong.HasError() {
+		return diagnose(wrong...)
 	}
 
-	diags.Append(confirmValues(ctx, service, &q, nil)...)
+	wrong.Add(task.ConfirmValues(ctx, service, &q, nil)...)
 
 	// An archive drops nothing, and of copies it is known only once they are read.
 	if info := service.Info(); info.Retention > 0 && !info.Copy {
-		if c := auditlog.NewCompleteness(q.Window, info.Retention, now); c.BeyondRetention {
-			diags.Append(diagnose(plan.beyondRetention(info, c, state))...)
+		if c := auditlog.NewCompleteness(q.Window, info.Retention, question.Now); c.BeyondRetention {
+			wrong.Add(plan.beyondRetention(info, c, state))
 		}
 	}
 
-	return diags
+	return diagnose(wrong...)
 }
 
 // sameLog reports that what is planned would be of another log than what is there,
@@ -438,7 +435,7 @@ func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) 
 		return nil
 	}
 
-	ctx, cancel := asking(ctx)
+	ctx, cancel := task.Asking(ctx)
 	defer cancel()
 
 	now, ok := r.found(ctx, plan.log(), known.Source)
@@ -446,7 +443,7 @@ func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) 
 		return nil // Whatever will be read reports it.
 	}
 
-	return compareSources(rules, known, now, state == nil && plan.Overwrite.ValueBool())
+	return diagnose(task.CompareSources(rules, known, now, state == nil && plan.Overwrite.ValueBool())...)
 }
 
 // found returns whose log the source is, and whether there is one.
@@ -457,7 +454,7 @@ func (r *exportResource) found(ctx context.Context, l source.Log, known auditlog
 			return auditlog.Source{}, false
 		}
 
-		return identify(ctx, service, known), true
+		return task.Identify(ctx, service, known), true
 	}
 
 	store, err := r.c.Store(ctx, l.Destination, nil)
@@ -471,26 +468,6 @@ func (r *exportResource) found(ctx context.Context, l source.Log, known auditlog
 	}
 
 	return last.Source, true
-}
-
-// compareSources reports that what was kept is of another log, which is only a
-// warning where the user wants it to be replaced.
-func compareSources(rules *export.Redactor, known export.KeptSource, found auditlog.Source, willing bool) diag.Diagnostics {
-	confirmed, err := rules.CheckSource(known, found)
-
-	switch other := (*auditlog.SourceError)(nil); {
-	case errors.As(err, &other) && willing:
-		p := explain.OtherLog(other, "The export replaces one of another log", "export at the path")
-		p.Next = "Remove overwrite = true to keep it."
-
-		return diagnose(p.AsWarning())
-	case err != nil:
-		return diagnose(explain.Export(err, auditlog.Info{}, auditlog.Window{}))
-	case !confirmed:
-		return diagnose(explain.Unconfirmed(known.Source, "Whose log is exported is not known", "export"))
-	default:
-		return nil
-	}
 }
 
 // writing says what write is called for.
@@ -517,60 +494,26 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 		return nil, diagnose(picked...)
 	}
 
-	now := r.c.options.Clock()
-
-	diags := m.sinceThePlan(w.before)
-
-	q, wrong := m.arguments().Resolve(service.Info(), now, exportSettleDelay, explain.ExportLogs)
-	wrong.Add(query.Unanswerable(service, q)...)
-
-	if diags.Append(diagnose(wrong...)...); diags.HasError() {
-		return nil, diags
+	x := task.Export{
+		Question: m.question(r.c, explain.ExportLogs, exportSettleDelay),
+		Spec:     m.spec(auditlog.Query{}, auditlog.Info{}),
+		Redact:   r.c.redaction(m.Redact),
+		Known:    m.replaced(w.before), Willing: w.anew && m.Overwrite.ValueBool(),
 	}
-
-	if diags.Append(confirmValues(ctx, service, &q, nil)...); diags.HasError() {
-		return nil, diags
-	}
-
-	rules, found := r.c.redactor(m.Redact)
-	if diags.Append(found...); diags.HasError() {
-		return nil, diags
-	}
-
-	known := m.replaced(w.before)
-	willing := w.anew && m.Overwrite.ValueBool()
-	source := identify(ctx, service, known.Source)
-
-	if found := compareSources(rules, known, source, willing); found.HasError() || willing {
-		if diags.Append(found...); diags.HasError() {
-			return nil, diags
-		}
-
-		known = export.KeptSource{}
-	}
-
-	spec := m.spec(q, service.Info())
-	spec.Scrubber, spec.Redactor, spec.Known, spec.Source = rules.Scrubber(), rules, known, source
-	spec.ExportedAt, spec.Begun, spec.Tool = now, r.c.begun, "terraform-provider-audit/"+r.c.options.Version
+	x.Found = m.sinceThePlan(w.before)
+	x.Spec.Begun, x.Spec.Tool = r.c.begun, r.c.options.tool()
 
 	if w.before != nil {
-		spec.Before, spec.RefuseChanged = w.before.before(r.c), m.OnChanged.ValueString() == driftError
+		x.Spec.Before, x.Spec.RefuseChanged = w.before.before(r.c), m.OnChanged.ValueString() == driftError
 	}
 
-	result, err := exportTo(ctx, service, spec)
-	if err != nil {
-		return nil, diagnose(explain.Export(err, service.Info(), q.Window))
+	written, problems := x.Run(ctx, service)
+	if written == nil {
+		return nil, diagnose(problems...)
 	}
 
-	m.setResults(result)
-	n := made{asked: spec.Asked(), rules: mapOf(m.Redact), result: result, less: m.AllowShrink.ValueBool()}
+	m.setResults(written.Result)
+	n := made{asked: written.Asked, rules: mapOf(m.Redact), result: written.Result, less: m.AllowShrink.ValueBool()}
 
-	diags.Append(diagnose(m.arguments().ReadWarnings(service.Info(), q, result.Completeness)...)...)
-	diags.Append(diagnose(explain.LongCells(m.Path.ValueString(), result.Notes)...)...)
-
-	if !result.Confirmed {
-		diags.Append(diagnose(explain.Unconfirmed(known.Source, "Whose log was exported is not known", "export"))...)
-	}
-
-	return &n, diags
+	return &n, diagnose(problems...)
 }

@@ -4,8 +4,6 @@ package provider
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -344,29 +342,6 @@ func permission(v types.String) fs.FileMode {
 	return fs.FileMode(n)
 }
 
-// mostReadings bounds how often a log is read that never holds the same.
-const mostReadings = 3
-
-// exportTo reads what the spec's q asks for and writes it. Where values are
-// redacted that entries before may hold, it reads twice.
-func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (result export.Result, err error) {
-	var first auditlog.Completeness
-	if err := spec.Scrubber.LearnAll(s.Read(ctx, spec.Query, &first), &first); err != nil {
-		return export.Result{}, err
-	}
-
-	for range mostReadings {
-		var c auditlog.Completeness
-
-		result, err = export.Write(ctx, spec, s.Read(ctx, spec.Query, &c), &c)
-		if !errors.Is(err, export.ErrLateValue) {
-			break
-		}
-	}
-
-	return result, err
-}
-
 // What the state says of files that are not as they were written. What was written
 // itself stays in the state, so that the difference outlasts a refresh.
 const (
@@ -423,14 +398,14 @@ func (m *exportModel) stricter() string {
 }
 
 // refresh looks how what is on disk differs from what was written, and says so.
-func (m *exportModel) refresh() diag.Diagnostics {
+func (m *exportModel) refresh() explain.Problems {
 	found, err := export.Inspect(m.file())
 	if err != nil {
 		m.Drift = types.StringValue(driftUnseen)
 		p := explain.File(err, lookAtExport)
 		p.Next = "Until they can be looked at, nothing is written; what becomes of the files when the resource is destroyed does not depend on it."
 
-		return diagnose(p.AsWarning())
+		return explain.Problems{p.AsWarning()}
 	}
 
 	changes := found.Changes(m.file(), m.SHA256.ValueString(), m.ManifestSHA256.ValueString(), permission(m.FilePermission))
@@ -445,11 +420,11 @@ func (m *exportModel) refresh() diag.Diagnostics {
 	case !found.Exists:
 		m.Drift = types.StringValue(driftRest)
 
-		return diagnose(changedWarning(changes))
+		return explain.Problems{changedWarning(changes)}
 	case len(changes) > 0:
 		m.Drift = types.StringValue(m.worst(changes))
 
-		return diagnose(changedWarning(changes))
+		return explain.Problems{changedWarning(changes)}
 	}
 
 	return nil
@@ -458,23 +433,23 @@ func (m *exportModel) refresh() diag.Diagnostics {
 // sinceThePlan looks whether the files are still as they were when it was planned to
 // replace them; what was found then was said then. The state is nil where there was
 // no export.
-func (m *exportModel) sinceThePlan(state *exportModel) diag.Diagnostics {
+func (m *exportModel) sinceThePlan(state *exportModel) explain.Problems {
 	if state == nil {
 		return nil
 	}
 
 	now := *state
 
-	diags := now.refresh()
+	found := now.refresh()
 	if now.Drift.Equal(state.Drift) {
 		return nil
 	}
 
 	if m.onDrift(now.Drift) == driftError {
-		diags.Append(diagnose(driftErrorProblem(now.Drift.ValueString(), m.Path.ValueString()).At(explain.Argument("path")))...)
+		found.Add(driftErrorProblem(now.Drift.ValueString(), m.Path.ValueString()).At(explain.Argument("path")))
 	}
 
-	return diags
+	return found
 }
 
 // worst says what of several changes weighs most.

@@ -24,6 +24,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // TestEntryIsOneShape holds together what Terraform, CSV and JSON call a field.
@@ -87,7 +88,7 @@ func TestEntriesValueFitsTheSchema(t *testing.T) {
 	s := auditLogsSchema(t.Context())
 	state := tfsdk.State{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(t.Context()), nil)}
 	m := auditLogsModel{lookUpModel: lookUpModel{queryModel: emptyQuery()}}
-	found := &lookedUp{entries: []auditlog.Entry{full, {ID: "x"}}}
+	found := &task.Found{Entries: []auditlog.Entry{full, {ID: "x"}}}
 	m.Timeouts.Object = types.ObjectNull(map[string]attr.Type{"read": types.StringType})
 
 	m.set(found)
@@ -188,7 +189,7 @@ func TestSummariesAreShort(t *testing.T) {
 	t.Parallel()
 
 	for _, summary := range []string{
-		lookUpSummary, filterOptionsSummary, explain.ExportLogs, explain.ConfigureProvider, explain.CheckQuery, explain.CheckConfiguration,
+		task.LookUpLogs, filterOptionsSummary, explain.ExportLogs, explain.ConfigureProvider, explain.CheckQuery, explain.CheckConfiguration,
 		explain.Retention(upcloud.Info(), auditlog.Completeness{}).Summary, driftProblem("x", "").Summary, driftErrorProblem("x", "").Summary,
 		driftProblem(driftPermission, "").Summary, leftWarning("").Summary, changedWarning(nil).Summary, explain.Export(&export.ShrinkError{}, upcloud.Info(), auditlog.Window{}).Summary,
 	} {
