@@ -65,7 +65,8 @@ type Info struct {
 	// UniqueActor says whether nobody else could have given themselves the entry's
 	// actor as a name. The ids of actors always are unique.
 	UniqueActor func(e *Entry) bool
-	// CredentialsHint is the sentence that says how to configure access.
+	// CredentialsHint is the sentence that says how to configure access. Front ends put
+	// what stands between braces in their own words; two braces are one.
 	CredentialsHint string
 }
 

@@ -18,7 +18,7 @@ import (
 func SigningKey(name string) Problem {
 	return Problem{
 		Summary: CheckConfiguration,
-		Cause:   "The value of " + name + " is not a private key.",
+		Cause:   "The value of " + Plain(name) + " is not a private key.",
 		Next:    "Give a key as \"auditlog keygen NAME\" prints it; it begins with PRIVATE+KEY.",
 	}
 }
@@ -38,7 +38,7 @@ func Archive(err error, destination string, info auditlog.Info) Problem {
 	}
 
 	at := Argument("destination")
-	p := Problem{Summary: ArchiveLogs, Cause: Sentence(err.Error()), Next: "Nothing that was archived is lost; the next apply goes on from there."}.
+	p := Problem{Summary: ArchiveLogs, Cause: Sentence(err.Error()), Next: "Nothing that was archived is lost; {the next apply} goes on from there."}.
 		With("Service", info.Name).With("Destination", destination)
 
 	if p, ok := storeProblem(p, err); ok {
@@ -53,8 +53,8 @@ func Archive(err error, destination string, info auditlog.Info) Problem {
 
 	switch {
 	case errors.As(err, &gap):
-		p.Cause = "Entries are missing that " + info.Title + " has dropped before they were archived."
-		p.Next = "Find out why nothing was archived in time; to go on all the same, set accept_gap_after = " + strconv.FormatInt(gap.After, 10) + ", and the archive will say what is missing."
+		p.Cause = "Entries are missing that " + Plain(info.Title) + " has dropped before they were archived."
+		p.Next = "Find out why nothing was archived in time; to go on all the same, set {accept_gap_after = " + Plain(strconv.FormatInt(gap.After, 10)) + "}, and the archive will say what is missing."
 		p = p.With("Missing", auditlog.Window{Start: gap.CoveredUntil, End: gap.Oldest}.String())
 		at = Argument("accept_gap_after")
 	case errors.Is(err, archive.ErrNone):
@@ -65,12 +65,12 @@ func Archive(err error, destination string, info auditlog.Info) Problem {
 		p.Next = "Run \"auditlog verify\" on the destination to see what was changed; nothing is appended to a broken archive."
 	case errors.Is(err, archive.ErrNoKey):
 		p.Cause = "The archive is signed, and no key is given to sign what is added to it."
-		p.Next = "Give the signing_key that signed last, or set " + SigningKeyEnv + "; nothing was written."
+		p.Next = "Give the {signing_key} that signed last, or set " + SigningKeyEnv + "; nothing was written."
 	case errors.Is(err, archive.ErrSignature):
 		// Not at the key: Terraform would show the line that it is written in.
-		p.Next = "Give the signing_key that signed last, and none where the archive is not signed; to change the key, give that one as previous_signing_key, or set " + PreviousKeyEnv + ". Nothing was written."
+		p.Next = "Give the {signing_key} that signed last, and none where the archive is not signed; to change the key, give that one as {previous_signing_key}, or set " + PreviousKeyEnv + ". Nothing was written."
 	case errors.Is(err, archive.ErrAttest):
-		p.Next = "What was read is archived, and the next apply asks again; set attestation_required = false to be warned instead."
+		p.Next = "What was read is archived, and {the next apply} asks again; set {attestation_required = false} to be warned instead."
 		at = Argument("attestation_required")
 	case errors.Is(err, archive.ErrLost):
 		p.Next = "Wait for the other runs to end and apply again; what they archived is not archived again."
@@ -79,10 +79,10 @@ func Archive(err error, destination string, info auditlog.Info) Problem {
 	case errors.Is(err, archive.ErrTooLong):
 		p.Next = "Archive with fewer or shorter filters, and filter when reading back."
 	case errors.Is(err, durable.ErrNoObjectLock):
-		p.Next = "Enable object lock for the bucket, which often is possible only when it is made; or remove object_lock. Nothing was added to the archive."
+		p.Next = "Enable object lock for the bucket, which often is possible only when it is made; or remove {object_lock}. Nothing was added to the archive."
 		at = Argument("object_lock")
 	case errors.Is(err, archive.ErrUnlocked):
-		p.Next = "Let the key that writes have s3:PutObjectRetention and s3:GetObjectRetention; or remove object_lock. Nothing was added to the archive."
+		p.Next = "Let the key that writes have s3:PutObjectRetention and s3:GetObjectRetention; or remove {object_lock}. Nothing was added to the archive."
 		at = Argument("object_lock")
 	case errors.Is(err, durable.ErrNotConditional):
 		p.Next = "Use a bucket that honours If-None-Match, or a file system with hard links: without either, two runs could overwrite each other."
@@ -101,8 +101,8 @@ func OpenGaps(info auditlog.Info, gaps []auditlog.Window, head archive.Head) Pro
 
 	p := Problem{
 		Summary: "The archive waits for missing exports",
-		Cause:   "There are gaps between the exports of " + info.Title + ": what lies behind the first is archived as far as it is known, but counts as covered only when the gap is filled.",
-		Next:    "Add exports of these times; to give up the first, set accept_gap_after = " + strconv.FormatInt(head.Sequence, 10) + ".",
+		Cause:   "There are gaps between the exports of " + Plain(info.Title) + ": what lies behind the first is archived as far as it is known, but counts as covered only when the gap is filled.",
+		Next:    "Add exports of these times; to give up the first, set {accept_gap_after = " + Plain(strconv.FormatInt(head.Sequence, 10)) + "}.",
 	}.With("Service", info.Name)
 
 	return Problems{p.withGaps(gaps).AsWarning()}
@@ -115,7 +115,7 @@ func storeProblem(p Problem, err error) (Problem, bool) {
 
 	switch {
 	case errors.As(err, &place):
-		p.Cause = "The destination cannot be used: it is " + place.Error() + "."
+		p.Cause = "The destination cannot be used: it is " + Plain(place.Error()) + "."
 		p.Next = "Give a directory, or a bucket such as \"s3://evidence/audit?endpoint=https://objects.example.com&region=de\"."
 	case errors.As(err, &credentials):
 		p.Cause = "No credentials were found for the bucket."
@@ -154,11 +154,11 @@ func explainArchive(p Problem, err *archive.ReadError) Problem {
 
 	switch {
 	case errors.As(err, &refused):
-		p.Cause = refused.Filters[0].Reason
+		p.Cause = Plain(refused.Filters[0].Reason)
 		p.Next = "Remove the filter, or ask for a window that can answer it."
 	case errors.Is(err, archive.ErrNone):
 		p.Cause = "There is no archive at the destination."
-		p.Next = "Check the destination; the first apply of an audit_log_archive begins one."
+		p.Next = "Check the destination; the first apply of {an audit_log_archive} begins one."
 	case errors.Is(err, archive.ErrForeign):
 		p.Next = "Read it with a version of the provider that knows this service."
 	case errors.Is(err, archive.ErrBroken):

@@ -70,7 +70,7 @@ func Unread(info auditlog.Info, columns []auditlog.UnreadColumn) Problems {
 	p := Problem{
 		Summary: "Columns of the exports are not read",
 		Cause:   "There are columns that hold something and that no field is made of, so no entry says what stands there.",
-		Next:    "Write the mapping into the provider's podstack block; list a column that is not wanted in its ignored_columns.",
+		Next:    "Write the mapping into the provider's podstack block; list a column that is not wanted in its {ignored_columns}.",
 	}.With("Service", info.Name)
 
 	for _, c := range columns[:min(most, len(columns))] {
@@ -104,14 +104,14 @@ func clockWarning(info auditlog.Info, skew time.Duration, c auditlog.Completenes
 	return p
 }
 
-const clockNext = "Set the clock that is wrong, such as by NTP; max_clock_skew in the provider configuration says how far they may be apart."
+const clockNext = "Set the clock that is wrong, such as by NTP; {max_clock_skew}{ in the provider configuration} says how far they may be apart."
 
 // caveatsWarning names what the source cannot show by its nature.
 func caveatsWarning(info auditlog.Info, c auditlog.Completeness) Problem {
 	p := Problem{
 		Summary: "The archive does not hold everything that happened",
-		Cause:   "That nothing is found in " + info.Title + " does not mean that nothing happened.",
-		Next:    "Take it into account; to make it fail, let a postcondition look at completeness.caveats.",
+		Cause:   "That nothing is found in " + Plain(info.Title) + " does not mean that nothing happened.",
+		Next:    "Take it into account; to make it fail, {let a postcondition look at completeness.caveats}.",
 	}.With("Service", info.Name).With("Window", c.Window.String())
 
 	if info.Name != auditlog.ServiceArchive {
@@ -129,12 +129,12 @@ func caveatsWarning(info auditlog.Info, c auditlog.Completeness) Problem {
 func gapsWarning(info auditlog.Info, c auditlog.Completeness) Problem {
 	p := Problem{
 		Summary: "The window is not covered throughout",
-		Cause:   "There are parts of the window that " + info.Title + " holds nothing about, so what happened there is not known.",
-		Next:    "Fill the gaps, or ask for a window that is covered; to make gaps fail, let a postcondition look at completeness.gaps.",
+		Cause:   "There are parts of the window that " + Plain(info.Title) + " holds nothing about, so what happened there is not known.",
+		Next:    "Fill the gaps, or ask for a window that is covered; to make gaps fail, {let a postcondition look at completeness.gaps}.",
 	}.With("Service", info.Name).With("Window", c.Window.String())
 
 	if info.Name == auditlog.ServiceArchive {
-		p.Next = "Apply the archive if it can still reach further, or ask for a window that it covers; to make gaps fail, let a postcondition look at completeness.gaps."
+		p.Next = "Apply the archive if it can still reach further, or ask for a window that it covers; to make gaps fail, {let a postcondition look at completeness.gaps}."
 	}
 
 	return p.withGaps(c.Gaps)
@@ -158,7 +158,7 @@ func (p Problem) withGaps(gaps []auditlog.Window) Problem {
 func Retention(info auditlog.Info, c auditlog.Completeness) Problem {
 	return Problem{
 		Summary: "The window begins before the service's retention",
-		Cause:   info.Title + " keeps entries for " + strconv.FormatInt(export.NewStatement(c).RetentionDays, 10) + " days, so what lies further back is gone and its absence proves nothing.",
-		Next:    "Let the window begin later, or set retention in the provider configuration if your account keeps entries longer.",
+		Cause:   Plain(info.Title) + " keeps entries for " + Plain(strconv.FormatInt(export.NewStatement(c).RetentionDays, 10)) + " days, so what lies further back is gone and its absence proves nothing.",
+		Next:    "Let the window begin later, or set {retention}{ in the provider configuration} if your account keeps entries longer.",
 	}.With("Service", info.Name).With("Window", c.Window.String())
 }

@@ -4,7 +4,6 @@ package explain
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -46,8 +45,8 @@ func Export(err error, info auditlog.Info, w auditlog.Window) Problem {
 func Changed(drift, file string) Problem {
 	return Problem{
 		Summary: "Look at the audit log export",
-		Cause:   "The export was changed: " + drift + ".",
-		Next:    "Find out who changed it and restore the file, or set on_changed to \"recreate\" or \"keep\".",
+		Cause:   "The export was changed: " + Plain(drift) + ".",
+		Next:    "Find out who changed it and restore the file, or set {on_changed} to \"recreate\" or \"keep\".",
 	}.With("Path", file)
 }
 
@@ -58,14 +57,14 @@ func shrinkProblem(e *export.ShrinkError, info auditlog.Info) Problem {
 	p := Problem{
 		Summary: ExportLogs,
 		Cause:   "The new export would hold fewer entries than the one that it replaces, so nothing was written.",
-		Next:    "Find out what is missing; to replace the export all the same, set allow_shrink = true, or write to another path to keep both.",
+		Next:    "Find out what is missing; to replace the export all the same, set {allow_shrink = true}, or write to another path to keep both.",
 	}.With("Service", info.Name).With("Entries kept so far", number(e.Kept.EntryCount)).With("Entries read now", number(e.Count)).
 		With("Window kept so far", e.Kept.Window.String()).With("Window read now", e.Window.String())
 
 	if e.Retention > 0 {
-		p.Cause = fmt.Sprintf("The window begins before what %s still keeps, %d days, so that the new export cannot stand for the one that it would replace; nothing was written.",
+		p.Cause = Textf("The window begins before what %s still keeps, %d days, so that the new export cannot stand for the one that it would replace; nothing was written.",
 			info.Title, int64(e.Retention/(24*time.Hour)))
-		p.Next = "Keep the export, and take back what made it be written again; to replace it all the same, set allow_shrink = true, or write to another path to keep both."
+		p.Next = "Keep the export, and take back what made it be written again; to replace it all the same, set {allow_shrink = true}, or write to another path to keep both."
 	}
 
 	return p
@@ -77,7 +76,7 @@ func Remove(err error) Problem {
 
 	if foreign := (*export.ForeignFileError)(nil); errors.As(err, &foreign) {
 		p.Cause = "The file was changed after it was written, so it is left alone."
-		p.Next = "Look at what was changed and move the file away, or forget the resource with \"terraform state rm\"."
+		p.Next = "Look at what was changed and move the file away, or {forget the resource with \"terraform state rm\"}."
 	}
 
 	return p
@@ -100,14 +99,14 @@ func File(err error, summary string) Problem {
 		p = p.With("Manifest", foreign.Path)
 	case errors.As(err, &foreign) && len(foreign.Differs) > 0:
 		p.Cause = "Another export is in the way: it was asked for something else."
-		p.Next = "Choose another path, move its files away, or set overwrite = true."
+		p.Next = "Choose another path, move its files away, or set {overwrite = true}."
 		p = p.With("Manifest", foreign.Path).With("Differs in", strings.Join(foreign.Differs, ", "))
 	case errors.As(err, &foreign):
 		p.Cause = "A file is in the way that this provider did not write, or that was changed since."
-		p.Next = "Choose another path, move the file away, or set overwrite = true."
+		p.Next = "Choose another path, move the file away, or set {overwrite = true}."
 		p = p.With("Path", foreign.Path)
 	case errors.As(err, &unwritable):
-		p.Cause = "The directory cannot be written to: " + reasonOf(unwritable.Err) + "."
+		p.Cause = "The directory cannot be written to: " + Plain(reasonOf(unwritable.Err)) + "."
 		p.Next = "Choose another path, or change the directory's permissions."
 		p = p.With("Directory", unwritable.Directory)
 	case errors.As(err, &pathErr):
@@ -118,10 +117,10 @@ func File(err error, summary string) Problem {
 	return p
 }
 
-func causeOfPath(e *fs.PathError, next string) (cause, then string) {
+func causeOfPath(e *fs.PathError, next Text) (cause, then Text) {
 	switch {
 	case errors.Is(e.Err, durable.ErrForeign):
-		return "A file that says what an interrupted export would put in place " + reasonOf(e.Err) + ".",
+		return "A file that says what an interrupted export would put in place " + Plain(reasonOf(e.Err)) + ".",
 			"If another user of yours left it, let that user export once more; else find out who did, and remove it."
 	case errors.Is(e.Err, durable.ErrLinked):
 		return "The file has a second name, a hard link, and would change there as well.", "Remove the other name, or replace the file by a copy."
@@ -159,7 +158,7 @@ func LongCells(file string, notes export.Notes) Problems {
 
 	p := Problem{
 		Summary: "Spreadsheets cut off long cells of the export",
-		Cause:   fmt.Sprintf("A spreadsheet keeps %d characters of a cell, and the file has longer ones.", export.MaxCell),
+		Cause:   Textf("A spreadsheet keeps %d characters of a cell, and the file has longer ones.", export.MaxCell),
 		Next:    "The file itself is complete. Leave the column out with columns, or use NDJSON or Parquet where every character counts.",
 	}
 

@@ -31,7 +31,7 @@ func Mistake(m *finding.OptionError) Problem {
 		inside = "" // It is no argument, but the key.
 	}
 
-	return Problem{Summary: "Check the rules", Cause: m.Reason, Next: "Change it, or remove it."}.
+	return Problem{Summary: "Check the rules", Cause: Plain(m.Reason), Next: "Change it, or remove it."}.
 		With("Rule", m.Rule).With("Argument", inside).At(at)
 }
 
@@ -57,7 +57,7 @@ func Findings(info auditlog.Info, r *finding.Result) Problems {
 		found.Add(Problem{
 			Summary: "There are more findings than are listed",
 			Cause:   "Only the worst findings are listed; the counts cover all of them.",
-			Next:    "Raise max_findings, or let a rule count more entries together.",
+			Next:    "Raise {max_findings}, or let a rule count more entries together.",
 		}.With("Listed", strconv.Itoa(len(r.Findings))).With("Findings", strconv.FormatInt(r.TotalCount, 10)).AsWarning())
 	}
 
@@ -68,12 +68,12 @@ func Findings(info auditlog.Info, r *finding.Result) Problems {
 	if len(r.Ungrouped) > 0 {
 		p := Problem{
 			Summary: "A rule counts without a field it groups by",
-			Cause:   info.Title + " does not record the field, so that the rule counts what it cannot tell apart together.",
-			Next:    "Take into account that a finding may be of several; or remove the field from group_by.",
+			Cause:   Plain(info.Title) + " does not record the field, so that the rule counts what it cannot tell apart together.",
+			Next:    "Take into account that a finding may be of several; or remove the field from {group_by}.",
 		}.With("Service", info.Name)
 
 		for _, u := range r.Ungrouped {
-			p = p.With("Rule "+u.Rule, u.Field)
+			p = p.With(Plain("Rule "+u.Rule), u.Field)
 		}
 
 		found.Add(p.AsWarning())
@@ -112,25 +112,23 @@ func NotEvaluable(not []finding.NotEvaluable, info auditlog.Info) Problem {
 		Cause:   "There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.",
 	}.With("Service", info.Name)
 
-	var (
-		next    []string
-		actions []string
-	)
+	var actions []string
 
 	for _, n := range not {
-		p = p.With("Rule "+n.Rule, n.Reason)
+		p = p.With(Plain("Rule "+n.Rule), n.Reason)
 		actions = append(actions, n.Actions...)
 	}
 
 	if slices.ContainsFunc(not, func(n finding.NotEvaluable) bool { return len(n.Actions) == 0 }) {
-		next = append(next, "Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.")
+		p.Next = "Remove those that the service cannot answer, or name the built-in rules to apply in {builtin_rules}."
 	}
 
-	if len(actions) > 0 {
-		next = append(next, UnknownActionsNext(actions))
+	switch {
+	case len(actions) > 0 && p.Next != "":
+		p.Next += " " + unknownActionsNext(actions)
+	case len(actions) > 0:
+		p.Next = unknownActionsNext(actions)
 	}
-
-	p.Next = strings.Join(next, " ")
 
 	return p
 }

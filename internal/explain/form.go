@@ -34,7 +34,7 @@ func (f Form) Problem(name, value string) (Problem, bool) {
 func (f Form) Refusal(name string, err error) Problem {
 	return Problem{
 		Summary: CheckConfiguration,
-		Cause:   "The value of " + name + " cannot be used: it is " + err.Error() + ".",
-		Next:    "Give " + f.Description + ".",
+		Cause:   "The value of " + Plain(name) + " cannot be used: it is " + Plain(err.Error()) + ".",
+		Next:    "Give " + Plain(f.Description) + ".",
 	}
 }

@@ -38,12 +38,12 @@ type Problem struct {
 	// Summary is what was being done: at most 60 characters, no full stop.
 	Summary string
 	// Cause is one sentence.
-	Cause string
+	Cause Text
 	facts []fact
 	// Excerpt is lines of the user's own that are shown as they are.
 	Excerpt string
 	// Next is one sentence.
-	Next string
+	Next Text
 	// Place is the argument at fault, nil where none is.
 	Place Place
 	// Warning says that it is no error.
@@ -51,7 +51,10 @@ type Problem struct {
 	secret  bool
 }
 
-type fact struct{ key, value string }
+type fact struct {
+	key   Text
+	value string
+}
 
 // Place is an argument by its name, and what inside of it: an int is the index of an
 // element, a Key that of a map, and a string the name of a part.
@@ -84,7 +87,7 @@ func (ps Problems) HasError() bool {
 func (ps *Problems) Add(more ...Problem) { *ps = append(*ps, more...) }
 
 // With adds a fact unless it has no value.
-func (p Problem) With(key, value string) Problem {
+func (p Problem) With(key Text, value string) Problem {
 	if value != "" {
 		p.facts = append(slices.Clip(p.facts), fact{key, value})
 	}
@@ -116,15 +119,19 @@ func (p Problem) AsWarning() Problem {
 	return p
 }
 
-// Detail lays the Problem out. A value can hold anything, line breaks included, by
-// which it could pass for another fact: each part is made fit to be shown before.
-func (p Problem) Detail() string {
-	parts := []string{screen.Text(p.Cause)}
+// Detail is In for Terraform.
+func (p Problem) Detail() string { return p.In(Terraform) }
+
+// In lays the problem out in somebody's words. A value can hold anything, line breaks
+// included, by which it could pass for another fact: each part is made fit to be shown
+// before.
+func (p Problem) In(words Words) string {
+	parts := []string{screen.Text(p.Cause.In(words))}
 
 	if len(p.facts) > 0 {
 		lines := make([]string, 0, len(p.facts))
 		for _, f := range p.facts {
-			lines = append(lines, screen.Text(f.key)+": "+screen.Text(f.value))
+			lines = append(lines, screen.Text(f.key.In(words))+": "+screen.Text(f.value))
 		}
 
 		parts = append(parts, strings.Join(lines, "\n"))
@@ -136,7 +143,7 @@ func (p Problem) Detail() string {
 	}
 
 	if p.Next != "" {
-		parts = append(parts, screen.Text(p.Next))
+		parts = append(parts, screen.Text(p.Next.In(words)))
 	}
 
 	return strings.Join(parts, "\n\n")
@@ -147,7 +154,7 @@ func (p Problem) Error() string { return strings.TrimSuffix(p.Detail(), ".") }
 
 // Sentence makes a Go error's text fit to begin and to end a sentence. What is no
 // word, such as a file's name or an address, is written as it is.
-func Sentence(text string) string {
+func Sentence(text string) Text {
 	text = strings.TrimRight(text, ".")
 	if text == "" {
 		return "The reason is unknown."
@@ -160,7 +167,7 @@ func Sentence(text string) string {
 		text = string(unicode.ToUpper(first)) + text[size:]
 	}
 
-	return text + "."
+	return Plain(text) + "."
 }
 
 // Shown quotes a text of a log or of a file, no more of it than is bearable.

@@ -17,7 +17,7 @@ func TestSentences(t *testing.T) {
 		"":                                 "The reason is unknown.",
 		"...":                              "The reason is unknown.",
 	} {
-		if got := Sentence(in); got != want {
+		if got := Sentence(in).In(Terraform); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

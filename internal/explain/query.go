@@ -4,7 +4,6 @@ package explain
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +14,7 @@ import (
 
 // Unanswerable says that a filter would find nothing, whatever happened.
 func Unanswerable(u *auditlog.UnanswerableError, info auditlog.Info) Problem {
-	at, next := Argument(u.Argument), "Remove the argument for this service."
+	at, next := Argument(u.Argument), Text("Remove the argument for this service.")
 
 	switch {
 	case u.Index >= 0 && u.Argument == "operations":
@@ -31,7 +30,7 @@ func Unanswerable(u *auditlog.UnanswerableError, info auditlog.Info) Problem {
 		next = "Change the condition, or leave it out."
 	}
 
-	return Problem{Summary: CheckQuery, Cause: u.Reason, Next: next}.With("Service", info.Name).With("Did you mean", u.Nearest).
+	return Problem{Summary: CheckQuery, Cause: Plain(u.Reason), Next: next}.With("Service", info.Name).With("Did you mean", u.Nearest).
 		With("Never recorded", u.Never).At(at)
 }
 
@@ -39,12 +38,12 @@ func Unanswerable(u *auditlog.UnanswerableError, info auditlog.Info) Problem {
 func Condition(err error) Problem {
 	p := Problem{
 		Summary: CheckConfiguration,
-		Cause:   "The condition cannot be used: " + err.Error() + ".",
+		Cause:   "The condition cannot be used: " + Plain(err.Error()) + ".",
 		Next:    "Correct it there; the guide \"Conditions\" lists the fields and functions, with examples.",
 	}
 
 	if e := (*where.Error)(nil); errors.As(err, &e) {
-		p.Cause = "The condition cannot be used: " + e.Reason + "."
+		p.Cause = "The condition cannot be used: " + Plain(e.Reason) + "."
 		p.Excerpt = e.Pointer()
 		p = p.With("Line", strconv.Itoa(e.Line)).With("Column", strconv.Itoa(e.Column))
 	}
@@ -55,8 +54,8 @@ func Condition(err error) Problem {
 // evalProblem adds what an entry has shown to be wrong with a condition. Nothing
 // of the entry is part of it.
 func evalProblem(p Problem, e *where.EvalError) Problem {
-	p.Cause = "The condition cannot be evaluated: " + e.Reason + "."
-	p.Next = e.Advice + "; until then nothing is returned, since a condition that fails is not one that is false."
+	p.Cause = "The condition cannot be evaluated: " + Plain(e.Reason) + "."
+	p.Next = Plain(e.Advice) + "; until then nothing is returned, since a condition that fails is not one that is false."
 
 	if e.Line > 0 {
 		p.Excerpt = e.Pointer()
@@ -72,8 +71,8 @@ func UnknownValue(u *auditlog.UnknownValue, info auditlog.Info) Problem {
 
 	p := Problem{
 		Summary: CheckQuery,
-		Cause:   u.Reason,
-		Next:    "Correct the value; if it is younger than the documentation, set allow_unknown_values = true.",
+		Cause:   Plain(u.Reason),
+		Next:    "Correct the value; if it is younger than the documentation, set {allow_unknown_values = true}.",
 	}.With("Service", info.Name).With("Rule", u.Rule).With("Did you mean", u.Nearest)
 
 	if u.Nearest == "" && len(u.Known) <= mostShown {
@@ -105,12 +104,12 @@ func unknownActionsProblem(info auditlog.Info, actions []string) Problem {
 	return Problem{
 		Summary: "The log holds actions that nobody knows",
 		Cause:   "There are actions of which it is not known what they mean, so that they may be what a filter, a condition or a rule looks for by operation.",
-		Next:    UnknownActionsNext(actions),
+		Next:    unknownActionsNext(actions),
 	}.With("Service", info.Name).With("Actions", oneLine(strings.Join(actions, ", ")))
 }
 
-// UnknownActionsNext says what makes an answer one again.
-func UnknownActionsNext(actions []string) string {
+// unknownActionsNext says what makes an answer one again.
+func unknownActionsNext(actions []string) Text {
 	// One that can stand in a condition, and that in a configuration, as it is.
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/"
 
@@ -119,7 +118,7 @@ func UnknownActionsNext(actions []string) string {
 		example = actions[i]
 	}
 
-	return fmt.Sprintf("Find out what the actions do. Leave out what is no concern, such as by where = \"entry.action != '%s'\", and ask for the rest by entry.action, not by operation.", example)
+	return Textf("Find out what the actions do. Leave out what is no concern, such as by {where = \"entry.action != '%s'\"}, and ask for the rest by entry.action, not by operation.", example)
 }
 
 // unverifiedProblem names the values that nothing was found with and that nothing
@@ -129,7 +128,7 @@ func unverifiedProblem(info auditlog.Info, values []string) Problem {
 	p := Problem{
 		Summary: "Nothing in the window has a value that was asked for",
 		Cause:   "No entry of the window has it, and nothing else confirms that entries can have it, so that it may be misspelt.",
-		Next:    "Compare it with audit_log_filter_options; if it is right, set allow_unknown_values = true.",
+		Next:    "Compare it with {audit_log_filter_options}; if it is right, set {allow_unknown_values = true}.",
 	}.With("Service", info.Name)
 
 	for _, v := range values {

@@ -58,7 +58,7 @@ func Error(err error, in Circumstances) Problem {
 
 		if errors.Is(err, auditlog.ErrWindowNotSettled) {
 			p.Cause = "By the service's own clock nothing of the window has happened yet, or nothing has settled."
-			p.Next = "Check the clock of this machine, let start lie further back, or lower settle_delay if there is one."
+			p.Next = "Check the clock of this machine, let {start} lie further back, or lower {settle_delay} if there is one."
 		}
 
 		return p.With("Window", in.Window.String())
@@ -95,14 +95,14 @@ func Error(err error, in Circumstances) Problem {
 	p = p.With("Code", apiErr.Code).With("Message", apiErr.Title).With("Correlation", apiErr.Correlation)
 
 	for _, param := range apiErr.Params {
-		p = p.With("Parameter "+param.Name, param.Reason)
+		p = p.With(Plain("Parameter "+param.Name), param.Reason)
 	}
 
 	p = p.With("Retry-After", apiErr.RetryAfterText())
 
 	if apiErr.Last != nil {
 		last, _ := causeAndNext(apiErr.Last, in.Info)
-		p = p.With("Last error", last)
+		p = p.With("Last error", last.In(Terraform))
 	}
 
 	if apiErr.Attempts > 1 || apiErr.Attempts > 0 && apiErr.Kind == client.KindDeadline {
@@ -139,7 +139,7 @@ func (p Problem) withClocks(e *client.ClockError) Problem {
 	}
 
 	return p.With("Age", age).With("Service's clock", auditlog.FormatTime(e.Service)).With("This machine's clock", auditlog.FormatTime(e.Machine)).
-		With("Difference", e.Difference().Abs().Round(time.Second).String()).With("max_clock_skew", e.Limit.String())
+		With("Difference", e.Difference().Abs().Round(time.Second).String()).With("{max_clock_skew}", e.Limit.String())
 }
 
 // Reading explains what a reading ended with, on the argument at fault.
@@ -165,7 +165,7 @@ func reading(err error, in Circumstances) (Problem, bool) {
 			Next: "Ask for a shorter window, or redact fewer fields whose values are all different, such as correlation_id.",
 		}
 		if errors.Is(err, export.ErrLateValue) {
-			p.Next = "Try again, or end the window earlier with settle_delay, so that the log has settled; nothing was written."
+			p.Next = "Try again, or end the window earlier with {settle_delay}, so that the log has settled; nothing was written."
 		}
 
 		return p.With("Service", in.Info.Name).At(Argument("redact")), true
@@ -186,7 +186,7 @@ func reading(err error, in Circumstances) (Problem, bool) {
 func exportFileProblem(p Problem, e *podstack.Error) Problem {
 	number := func(n int) string { return strings.TrimPrefix(strconv.Itoa(n), "0") }
 
-	p.Cause, p.Next = e.Reason, e.Next
+	p.Cause, p.Next = Plain(e.Reason), Plain(e.Next)
 	p = p.With("File", e.File).With("Line", number(e.Line)).With("Column", number(e.Column))
 
 	if e.Header != "" {
@@ -207,7 +207,7 @@ func exportFileProblem(p Problem, e *podstack.Error) Problem {
 	return p.With("Headers", strings.Join(headers, ", "))
 }
 
-func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {
+func causeAndNext(e *client.Error, info auditlog.Info) (cause, next Text) {
 	reason := ""
 	if e.Err != nil {
 		reason = e.Err.Error()
@@ -215,45 +215,45 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {
 
 	switch e.Kind {
 	case client.KindCredentials:
-		return "The service rejected the credentials.", info.CredentialsHint
+		return "The service rejected the credentials.", Text(info.CredentialsHint)
 	case client.KindForbidden:
 		return "The credentials are valid but may not read the audit log.", "Use credentials with access to the audit log; some services reserve it for the main account."
 	case client.KindNotFound:
-		return "The service knows no audit log at this address.", "Check the endpoint in the provider configuration: it is the root of the API, without a version."
+		return "The service knows no audit log at this address.", "Check the endpoint{ in the provider configuration}: it is the root of the API, without a version."
 	case client.KindRejected:
 		return "The service does not accept the request.", "Change the arguments that the service names; if it names none, remove filters one by one."
 	case client.KindRateLimited:
-		return "The service kept asking to slow down.", "Try again later, or raise max_retries and retry_wait_max in the provider configuration."
+		return "The service kept asking to slow down.", "Try again later, or raise {max_retries} and {retry_wait_max}{ in the provider configuration}."
 	case client.KindServer:
-		return "The service kept failing.", "Try again later; raise max_retries in the provider configuration if this happens often."
+		return "The service kept failing.", "Try again later; raise {max_retries}{ in the provider configuration} if this happens often."
 	case client.KindRedirect:
 		return Sentence(reason), "Check the endpoint in the provider configuration, and that no proxy asks for a login."
 	case client.KindNotJSON:
 		return Sentence(reason), "Check the endpoint in the provider configuration, and that no proxy or login page answers in its place."
 	case client.KindTLS:
-		return "The connection is not trusted: " + reason + ".", "Check the endpoint, the machine's certificate authorities and any proxy between them."
+		return "The connection is not trusted: " + Plain(reason) + ".", "Check the endpoint, the machine's certificate authorities and any proxy between them."
 	case client.KindUnreachable:
-		return "The service cannot be reached: " + reason + ".", "Check the endpoint, the network and any proxy between them."
+		return "The service cannot be reached: " + Plain(reason) + ".", "Check the endpoint, the network and any proxy between them."
 	case client.KindTimeout:
-		return "The service took too long to answer.", "Try again, or raise request_timeout in the provider configuration."
+		return "The service took too long to answer.", "Try again, or raise {request_timeout}{ in the provider configuration}."
 	case client.KindDeadline:
 		return outOfTime + waitedFor(e) + ".", outOfTimeNext
 	case client.KindCanceled:
 		return "The operation was cancelled.", "Nothing was changed; run it again."
 	case client.KindBrokenBody:
-		return "The service's answer cannot be used: " + reason + ".", "Try again; a part of an answer is never used."
+		return "The service's answer cannot be used: " + Plain(reason) + ".", "Try again; a part of an answer is never used."
 	case client.KindTooLarge:
 		return Sentence(reason), "Report this: no audit log page is known to be that large."
 	case client.KindShape:
-		return "The service's answer is not what its documentation describes: " + reason + ".", "Check the endpoint; if it is right, the service has changed and this provider needs an update."
+		return "The service's answer is not what its documentation describes: " + Plain(reason) + ".", "Check the endpoint; if it is right, the service has changed and this provider needs an update."
 	case client.KindForeignOrigin:
 		return Sentence(reason), "Nothing was sent there; check the endpoint in the provider configuration."
 	case client.KindLoop:
 		return "The service's pages lead back to a page that was read before.", "Try again; if it stays so, report it to the service."
 	case client.KindEndless:
-		return "The service's answer is larger than what is read at most: " + reason + ".", "Ask for a shorter window; if that does not help, report it to the service."
+		return "The service's answer is larger than what is read at most: " + Plain(reason) + ".", "Ask for a shorter window; if that does not help, report it to the service."
 	case client.KindIncomplete:
-		return "The service's pages do not add up, also not at the second reading: " + reason + ".", "Try again, or end the window a few minutes earlier with settle_delay, so that the log has settled."
+		return "The service's pages do not add up, also not at the second reading: " + Plain(reason) + ".", "Try again, or end the window a few minutes earlier with {settle_delay}, so that the log has settled."
 	case client.KindClock:
 		return clockCauseAndNext(e)
 	case client.KindRequest:
@@ -265,11 +265,11 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next string) {
 
 const (
 	outOfTime     = "The time for the whole operation ran out"
-	outOfTimeNext = "Raise the value in the timeouts block, or ask for a shorter window."
+	outOfTimeNext = "Raise {the value in the timeouts block}, or ask for a shorter window."
 )
 
 // waitedFor says what a request was waiting for when the time ran out.
-func waitedFor(e *client.Error) string {
+func waitedFor(e *client.Error) Text {
 	switch {
 	case e.Last != nil:
 		return " before the service answered a request that had failed before"
@@ -318,7 +318,7 @@ func (p Problem) ended(err error) (Problem, bool) {
 }
 
 // clockCauseAndNext says whose clock is ahead, and what that would have done.
-func clockCauseAndNext(e *client.Error) (cause, next string) {
+func clockCauseAndNext(e *client.Error) (cause, next Text) {
 	clockErr := (*client.ClockError)(nil)
 
 	switch {
@@ -378,6 +378,6 @@ func Waits(w retries.Waits) Problem {
 	return Problem{
 		Summary: "Retries made this run wait",
 		Cause:   "Requests had to be made again, since they failed or were told to slow down, and there were waits in between.",
-		Next:    "Nothing needs to be done. If it happens often, ask for shorter windows or lower max_concurrency in the provider configuration.",
+		Next:    "Nothing needs to be done. If it happens often, ask for shorter windows or lower {max_concurrency}{ in the provider configuration}.",
 	}.With("Retries", strconv.Itoa(w.Count)).With("Waited", w.Total.Round(time.Second).String()).With("Last reason", w.Reason)
 }

@@ -75,7 +75,7 @@ func TestEveryKindOfErrorIsExplained(t *testing.T) {
 		client.KindLoop, client.KindEndless, client.KindIncomplete, client.KindClock,
 	} {
 		cause, next := causeAndNext(&client.Error{Kind: kind, Err: context.Canceled}, cloudscale.Info())
-		if next == "Try again." || !oneSentence.MatchString(cause) || !oneSentence.MatchString(next) {
+		if next == "Try again." || !oneSentence.MatchString(cause.In(Terraform)) || !oneSentence.MatchString(next.In(Terraform)) {
 			t.Errorf("%s: %q %q", kind, cause, next)
 		}
 	}

@@ -4,7 +4,6 @@ package explain
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -20,7 +19,7 @@ func RedactionRule(err error) Problem {
 		return p
 	}
 
-	modes := "Give one of " + strings.Join(export.RedactModes(), ", ") + "."
+	modes := Plain("Give one of " + strings.Join(export.RedactModes(), ", ") + ".")
 
 	switch {
 	case errors.Is(err, export.ErrRedactField):
@@ -32,23 +31,23 @@ func RedactionRule(err error) Problem {
 		// A key can come from a variable that is sensitive, as any text can.
 		p.Cause = "There is no such field to redact."
 		if nearest := auditlog.Nearest(rule.Field, names); nearest != "" {
-			p.Cause = fmt.Sprintf("There is no such field to redact (did you mean %s?).", nearest)
+			p.Cause = Textf("There is no such field to redact (did you mean %s?).", nearest)
 		}
 
-		p.Next = "Name one of " + strings.Join(names, ", ") + "."
+		p.Next = "Name one of " + Plain(strings.Join(names, ", ")) + "."
 	case errors.Is(err, export.ErrRedactMode):
 		p.Cause, p.Next = "There is no such way to redact a field.", modes
 	case errors.Is(err, export.ErrRedactStructural):
-		p.Cause = fmt.Sprintf("The field %s cannot be redacted: %s.", rule.Field, rule.Reason)
+		p.Cause = Textf("The field %s cannot be redacted: %s.", rule.Field, rule.Reason)
 		p.Next = "Remove it from redact."
 	case errors.Is(err, export.ErrRedactNoMask):
-		p.Cause = fmt.Sprintf("The field %s has no masked form; only %s have.", rule.Field, strings.Join(export.MaskableFields(), ", "))
+		p.Cause = Textf("The field %s has no masked form; only %s have.", rule.Field, strings.Join(export.MaskableFields(), ", "))
 		p.Next = "Drop or keep it instead, or hash it if it is text."
 	case errors.Is(err, export.ErrRedactNoHash):
-		p.Cause, p.Next = fmt.Sprintf("The field %s is no text and has no pseudonym.", rule.Field), "Give "+export.RedactKeep+" or "+export.RedactDrop+"."
+		p.Cause, p.Next = Textf("The field %s is no text and has no pseudonym.", rule.Field), "Give "+export.RedactKeep+" or "+export.RedactDrop+"."
 	case errors.Is(err, export.ErrRedactNoKey):
 		p.Cause = "Hashing needs a key, without which pseudonyms could be guessed."
-		p.Next = fmt.Sprintf("Set redaction_key in the provider configuration, or %s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", RedactionKeyEnv, export.MinRedactionKey) + "."
+		p.Next = Textf("Set {redaction_key}{ in the provider configuration}, or %s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", RedactionKeyEnv, export.MinRedactionKey) + "."
 	}
 
 	return p
@@ -58,7 +57,7 @@ func RedactionRule(err error) Problem {
 func RedactionKey(name string) Problem {
 	return Problem{
 		Summary: ConfigureProvider,
-		Cause:   fmt.Sprintf("The value of %s cannot be used: it is shorter than %d characters or holds a line break or another control character.", name, export.MinRedactionKey),
-		Next:    "Give a random text, such as one made by: openssl rand -base64 32; a file read with file() often ends in a line break, which trimspace() removes.",
+		Cause:   Textf("The value of %s cannot be used: it is shorter than %d characters or holds a line break or another control character.", name, export.MinRedactionKey),
+		Next:    "Give a random text, such as one made by: openssl rand -base64 32; {a file read with file() often ends in a line break, which trimspace() removes}.",
 	}
 }

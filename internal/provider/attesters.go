@@ -33,7 +33,7 @@ func (m *attestersModel) sameAttesters(o *attestersModel) bool {
 func (m *attestersModel) validate() diag.Diagnostics {
 	var diags diag.Diagnostics
 
-	wrong := func(name, cause, next string) {
+	wrong := func(name string, cause, next explain.Text) {
 		diags.Append(diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: cause, Next: next}.At(explain.Argument(name)))...)
 	}
 
@@ -91,7 +91,7 @@ func (m *attestersModel) validate() diag.Diagnostics {
 // missingOf names what a witness has to have and has not.
 func missingOf(o types.Object, at path.Path) diag.Diagnostics {
 	if o.IsNull() {
-		return diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: "The value of " + at.String() + " is null.", Next: "Give the url and the public_key of a witness."}.At(placeOf(at)))
+		return diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: "The value of " + explain.Plain(at.String()) + " is null.", Next: "Give the url and the public_key of a witness."}.At(placeOf(at)))
 	}
 
 	var diags diag.Diagnostics
@@ -100,7 +100,7 @@ func missingOf(o types.Object, at path.Path) diag.Diagnostics {
 		if o.Attributes()[name].IsNull() {
 			diags.Append(diagnose(explain.Problem{
 				Summary: explain.CheckConfiguration,
-				Cause:   "The argument " + at.AtName(name).String() + " is missing.",
+				Cause:   "The argument " + explain.Plain(at.AtName(name).String()) + " is missing.",
 				Next:    "Give the url and the public_key of the witness.",
 			}.At(placeOf(at.AtName(name))))...)
 		}
@@ -168,7 +168,7 @@ func (m *attestersModel) attesters() (archive.Attesters, error) {
 func quorumProblem(witnesses int64) explain.Problem {
 	return explain.Problem{
 		Summary: explain.CheckConfiguration,
-		Cause:   "The quorum does not go with the number of witnesses, which is " + strconv.FormatInt(witnesses, 10) + ".",
+		Cause:   "The quorum does not go with the number of witnesses, which is " + explain.Plain(strconv.FormatInt(witnesses, 10)) + ".",
 		Next:    "Give at least one witness, and a number from 1 to how many there are.",
 	}
 }

@@ -3,8 +3,6 @@
 package provider
 
 import (
-	"fmt"
-
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
@@ -21,7 +19,7 @@ func configuredFrom(data any, diags *diag.Diagnostics) *configured {
 	if !ok {
 		diags.Append(diagnose(explain.Problem{
 			Summary: explain.ConfigureProvider,
-			Cause:   fmt.Sprintf("The provider handed over a %T.", data),
+			Cause:   explain.Textf("The provider handed over a %T.", data),
 			Next:    "This is a mistake in the provider; please report it.",
 		})...)
 	}

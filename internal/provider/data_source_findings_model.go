@@ -3,7 +3,6 @@
 package provider
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -138,7 +137,7 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, explain.Problems) {
 	if text.IsNull() { // As it is where the rule is null. These are Terraform's words for what is required.
 		return nil, explain.Problems{explain.Problem{
 			Summary: "Incorrect attribute value type",
-			Cause:   fmt.Sprintf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name),
+			Cause:   explain.Textf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name),
 		}.At(at)}
 	}
 

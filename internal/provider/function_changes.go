@@ -136,7 +136,7 @@ func stateOf(ctx context.Context, v types.Dynamic) (json.RawMessage, error) {
 	switch value.Type().(type) {
 	case tftypes.Object, tftypes.Map:
 	default:
-		p := explain.Problem{Cause: "A state is an object or a map.", Next: "Give an object, such as { size = 10 }, or {} where there was no state."}
+		p := explain.Problem{Cause: "A state is an object or a map.", Next: "Give an object, such as {{ size = 10 }}, or {{}} where there was no state."}
 		if value.Type().Is(tftypes.String) {
 			p = explain.Problem{Cause: "A state is an object or a map, and this is a string.", Next: "If it holds JSON, give jsondecode() of it."}
 		}

@@ -5,7 +5,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -64,8 +63,8 @@ func (redactRules) ValidateMap(_ context.Context, req validator.MapRequest, resp
 		if err := export.CheckRule(field, mode.ValueString()); err != nil {
 			p := explain.RedactionRule(err)
 			if mode.IsNull() && !errors.Is(err, export.ErrRedactField) {
-				p.Cause = fmt.Sprintf("What to do with the field %s is null.", field)
-				p.Next = "Give one of " + strings.Join(export.RedactModes(), ", ") + "."
+				p.Cause = explain.Textf("What to do with the field %s is null.", field)
+				p.Next = "Give one of " + explain.Plain(strings.Join(export.RedactModes(), ", ")) + "."
 			}
 
 			resp.Diagnostics.Append(diagnose(p.At(placeOf(req.Path.AtMapKey(field))))...)
@@ -76,7 +75,7 @@ func (redactRules) ValidateMap(_ context.Context, req validator.MapRequest, resp
 func unknownRedaction(name string) explain.Problem {
 	return explain.Problem{
 		Summary: explain.CheckConfiguration,
-		Cause:   fmt.Sprintf("What is to be redacted is not known yet: %s depends on values that are known only after an apply.", name),
+		Cause:   explain.Textf("What is to be redacted is not known yet: %s depends on values that are known only after an apply.", name),
 		Next:    "Give it a value that is known when planning, such as a variable's.",
 	}
 }

@@ -163,7 +163,7 @@ func (m *archiveModel) checkLock() diag.Diagnostics {
 		return nil // The mode's own form says what is wrong with it.
 	}
 
-	at, next := path.Root("object_lock"), "Remove the argument, or let the destination be a bucket."
+	at, next := path.Root("object_lock"), explain.Text("Remove the argument, or let the destination be a bucket.")
 	if wrong.Part != "" {
 		at, next = at.AtName(wrong.Part), "Give a number of days that a bucket can keep an object for."
 	}

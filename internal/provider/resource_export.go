@@ -131,7 +131,7 @@ func (r *exportResource) settle(m, old *exportModel, n *made) diag.Diagnostics {
 	removed := r.remove(old)
 	if removed.HasError() {
 		p := leftWarning(old.Path.ValueString())
-		p.Cause = "It was changed after it was written, or could not be removed: " + removed[0].Detail()
+		p.Cause = "It was changed after it was written, or could not be removed: " + explain.Plain(removed[0].Detail())
 
 		return diagnose(p.AsWarning())
 	}

@@ -28,7 +28,7 @@ func (r *exportResource) ImportState(ctx context.Context, req resource.ImportSta
 	if err := durable.CheckPath(req.ID); err != nil {
 		resp.Diagnostics.Append(diagnose(explain.Problem{
 			Summary: importExport,
-			Cause:   fmt.Sprintf("The path of the export cannot be used: it is %s.", err),
+			Cause:   explain.Textf("The path of the export cannot be used: it is %s.", err),
 			Next:    "Give the path of the data, such as \"evidence/audit.ndjson\".",
 		}.With("Value", explain.Shown(req.ID)))...)
 

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -487,7 +486,7 @@ func changedWarning(changes []export.Change) explain.Problem {
 			kind = "permission"
 		}
 
-		p = p.With("Path", c.Path).With("Expected "+kind, c.Expected).With("Found "+kind, cmp.Or(c.Found, "no file"))
+		p = p.With("Path", c.Path).With(explain.Plain("Expected "+kind), c.Expected).With(explain.Plain("Found "+kind), cmp.Or(c.Found, "no file"))
 	}
 
 	return p.AsWarning()
@@ -507,7 +506,7 @@ func driftErrorProblem(drift, file string) explain.Problem {
 		p.Cause = "The export is not where it was written, and what is left of it was changed."
 		p.Next = "Find out who did that and restore the files, or set on_missing and on_changed to \"recreate\" or \"keep\"."
 	default:
-		p.Cause = "The export was changed: " + drift + "."
+		p.Cause = "The export was changed: " + explain.Plain(drift) + "."
 		p.Next = "Find out who changed it and restore the file, or set on_changed to \"recreate\" or \"keep\"."
 	}
 
@@ -539,13 +538,13 @@ func (m *exportModel) beyondRetention(info auditlog.Info, c auditlog.Completenes
 	}
 
 	p = p.With("Entries kept so far", strconv.FormatInt(kept, 10))
-	then := "; the apply is refused where the export would hold less, or what the service has dropped since would be lost with it."
+	then := explain.Text("; the apply is refused where the export would hold less, or what the service has dropped since would be lost with it.")
 
 	if !replaced {
 		then = "; the export at the old path is not removed where the new one holds less."
 	}
 
-	p.Next = strings.TrimSuffix(p.Next, ".") + then
+	p.Next = p.Next[:len(p.Next)-1] + then
 
 	return p.AsWarning()
 }

@@ -114,7 +114,7 @@ func accountForm() form {
 		Explain: func(at string, err error) explain.Problem {
 			return explain.Problem{
 				Summary: explain.CheckConfiguration,
-				Cause:   fmt.Sprintf("The value of %s is %s.", at, err),
+				Cause:   explain.Textf("The value of %s is %s.", at, err),
 				Next:    "Give " + description + ", or leave the argument out.",
 			}.OfSecret()
 		},
@@ -159,8 +159,8 @@ func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest,
 
 		resp.Diagnostics.Append(diagnose(explain.Problem{
 			Summary: explain.CheckConfiguration,
-			Cause:   fmt.Sprintf("The list %s is empty, which could mean everything as well as nothing.", req.Path),
-			Next:    "Leave the argument out (or set it to null) to " + without + ", or give at least one value.",
+			Cause:   explain.Textf("The list %s is empty, which could mean everything as well as nothing.", req.Path),
+			Next:    "Leave the argument out (or set it to null) to " + explain.Plain(without) + ", or give at least one value.",
 		}.At(placeOf(req.Path)))...)
 	}
 
@@ -175,7 +175,7 @@ func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest,
 		if e.IsNull() {
 			resp.Diagnostics.Append(diagnose(explain.Problem{
 				Summary: explain.CheckConfiguration,
-				Cause:   fmt.Sprintf("The value of %s is null.", at),
+				Cause:   explain.Textf("The value of %s is null.", at),
 				Next:    "Remove it from the list, for example with compact().",
 			}.At(placeOf(at)))...)
 
@@ -200,7 +200,7 @@ func (v exportPaths) ValidateList(ctx context.Context, req validator.ListRequest
 	if !req.ConfigValue.IsNull() && !req.ConfigValue.IsUnknown() && len(req.ConfigValue.Elements()) == 0 {
 		resp.Diagnostics.Append(diagnose(explain.Problem{
 			Summary: explain.CheckConfiguration,
-			Cause:   fmt.Sprintf("The list %s is empty, so there is nothing to read.", req.Path),
+			Cause:   explain.Textf("The list %s is empty, so there is nothing to read.", req.Path),
 			Next:    "Give at least one path or pattern, such as \"exports/*.csv\".",
 		}.At(placeOf(req.Path)))...)
 
@@ -248,8 +248,8 @@ func (columnMapping) ValidateMap(_ context.Context, req validator.MapRequest, re
 		if !slices.Contains(podstack.ColumnNames(), key) {
 			resp.Diagnostics.Append(diagnose(explain.Problem{
 				Summary: explain.CheckConfiguration,
-				Cause:   fmt.Sprintf("No column can become what %s names.", at),
-				Next:    "Give one of " + strings.Join(podstack.ColumnNames(), ", ") + ".",
+				Cause:   explain.Textf("No column can become what %s names.", at),
+				Next:    "Give one of " + explain.Plain(strings.Join(podstack.ColumnNames(), ", ")) + ".",
 			}.At(placeOf(at)))...)
 		}
 
@@ -257,7 +257,7 @@ func (columnMapping) ValidateMap(_ context.Context, req validator.MapRequest, re
 		if ok && !req.ConfigValue.Elements()[key].IsUnknown() && strings.TrimSpace(header.ValueString()) == "" {
 			resp.Diagnostics.Append(diagnose(explain.Problem{
 				Summary: explain.CheckConfiguration,
-				Cause:   fmt.Sprintf("The value of %s is empty or null.", at),
+				Cause:   explain.Textf("The value of %s is empty or null.", at),
 				Next:    "Give a header of the exports as it is spelled there, or leave the key out.",
 			}.At(placeOf(at)))...)
 		}
@@ -285,8 +285,8 @@ func (v intRange) ValidateInt64(ctx context.Context, req validator.Int64Request,
 	if n := req.ConfigValue.ValueInt64(); n < v.low || n > v.high {
 		resp.Diagnostics.Append(diagnose(explain.Problem{
 			Summary: explain.CheckConfiguration,
-			Cause:   fmt.Sprintf("The value of %s is out of range.", req.Path),
-			Next:    "Give " + v.Description(ctx) + ".",
+			Cause:   explain.Textf("The value of %s is out of range.", req.Path),
+			Next:    "Give " + explain.Plain(v.Description(ctx)) + ".",
 		}.At(placeOf(req.Path)))...)
 	}
 }

@@ -42,7 +42,7 @@ type Arguments struct {
 	End   string
 }
 
-const startBeforeEnd = "Let start be before end; the window includes start and excludes end."
+const startBeforeEnd = "Let {start} be before {end}; the window includes start and excludes end."
 
 // Check reports what is wrong with the window at any time.
 func (a *Arguments) Check() explain.Problems {
@@ -62,7 +62,7 @@ func (a *Arguments) Check() explain.Problems {
 			Summary: explain.CheckQuery,
 			Cause:   explain.Sentence(err.Error()),
 			Next:    startBeforeEnd,
-		}.With("start", a.Start).With("end", a.End).At(explain.Argument("start")))
+		}.With("{start}", a.Start).With("{end}", a.End).At(explain.Argument("start")))
 	}
 
 	return found
@@ -181,17 +181,17 @@ func (a *Arguments) Resolve(info auditlog.Info, now time.Time, settleDelay time.
 
 	window, err := spec.Resolve(now)
 	if err != nil {
-		next := startBeforeEnd
+		next := explain.Text(startBeforeEnd)
 		if errors.Is(err, auditlog.ErrWindowNotSettled) {
-			next = "Let start lie further back" + orLower(spec.SettleDelay) + "."
+			next = "Let {start} lie further back" + orLower(spec.SettleDelay) + "."
 		}
 
 		found.Add(explain.Problem{
 			Summary: summary,
 			Cause:   explain.Sentence(err.Error()),
 			Next:    next,
-		}.With("start", a.Start).With("end", a.End).
-			With("settle_delay", spec.SettleDelay.String()).With("Now", auditlog.FormatTime(now)).At(explain.Argument("start")))
+		}.With("{start}", a.Start).With("{end}", a.End).
+			With("{settle_delay}", spec.SettleDelay.String()).With("Now", auditlog.FormatTime(now)).At(explain.Argument("start")))
 	}
 
 	if err == nil {
@@ -218,17 +218,17 @@ func (a *Arguments) endWarning(until time.Time, settleDelay time.Duration) expla
 		Summary: "The window ends earlier than asked for",
 		Cause:   "The newest entries are left out, since they have not happened yet or the service may still be filling them in.",
 		Next:    "Read again later" + orLower(settleDelay) + "; what lies between the two moments was not read.",
-	}.With("end", a.End).With("Read until", auditlog.FormatTime(until)).
-		With("settle_delay", settleDelay.String()).AsWarning()}
+	}.With("{end}", a.End).With("Read until", auditlog.FormatTime(until)).
+		With("{settle_delay}", settleDelay.String()).AsWarning()}
 }
 
 // orLower offers to lower a delay, where there is one.
-func orLower(settleDelay time.Duration) string {
+func orLower(settleDelay time.Duration) explain.Text {
 	if settleDelay == 0 {
 		return ""
 	}
 
-	return ", or lower settle_delay"
+	return ", or lower {settle_delay}"
 }
 
 // ReadWarnings name what a complete reading could not see all the same, also of the

@@ -5,7 +5,6 @@ package source
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -100,7 +99,7 @@ func PublicKeyForm() explain.Form {
 
 		return explain.Problem{
 			Summary: explain.CheckConfiguration,
-			Cause:   fmt.Sprintf("The value of %s holds a private key, which would get into the state.", name),
+			Cause:   explain.Textf("The value of %s holds a private key, which would get into the state.", name),
 			Next:    "Give what auditlog keygen prints behind \"public key: \", and make another pair of keys if somebody may have seen this one.",
 		}.OfSecret()
 	}
@@ -131,8 +130,8 @@ func (l Log) Check() explain.Problems {
 		if a.given {
 			found.Add(explain.Problem{
 				Summary: explain.CheckConfiguration,
-				Cause:   "The argument " + a.name + " says which archive to read, but no archive is read.",
-				Next:    "Set service = \"archive\", or remove the argument.",
+				Cause:   "The argument " + explain.Plain(a.name) + " says which archive to read, but no archive is read.",
+				Next:    "Set {service = \"archive\"}, or remove the argument.",
 			}.With("Service", l.Service).At(explain.Argument(a.name)))
 		}
 	}

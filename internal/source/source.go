@@ -7,7 +7,6 @@ package source
 import (
 	"cmp"
 	"encoding/base64"
-	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -130,8 +129,8 @@ func (c *Config) Check() explain.Problems {
 		found.Add(explain.Problem{
 			Summary: explain.ConfigureProvider,
 			Cause:   "The first wait between two tries is longer than the longest.",
-			Next:    "Lower retry_wait_min or raise retry_wait_max.",
-		}.With("retry_wait_min", shortest.String()).With("retry_wait_max", longest.String()).At(explain.Argument("retry_wait_min")))
+			Next:    "Lower {retry_wait_min} or raise {retry_wait_max}.",
+		}.With("{retry_wait_min}", shortest.String()).With("{retry_wait_max}", longest.String()).At(explain.Argument("retry_wait_min")))
 	}
 
 	return found
@@ -269,14 +268,14 @@ func (s *Sources) addUpCloud(given *UpCloud, shared client.Options) {
 	case hasToken && hasLogin:
 		s.unusable[info.Name] = explain.Problem{
 			Cause: "Both UPCLOUD_TOKEN and UPCLOUD_USERNAME with UPCLOUD_PASSWORD are set, and they may belong to different accounts.",
-			Next:  "Unset one kind, or name the one to use in the provider's upcloud block.",
+			Next:  "Unset one kind, or name the one to use{ in the provider's upcloud block}.",
 		}
 
 		return
 	case !hasToken && !hasLogin:
 		p := halfOfALogin(user, password)
 		if p.Cause == "" {
-			p = explain.Problem{Cause: "No credentials are configured for UpCloud.", Next: info.CredentialsHint}
+			p = explain.Problem{Cause: "No credentials are configured for UpCloud.", Next: explain.Text(info.CredentialsHint)}
 		}
 
 		s.unusable[info.Name] = p
@@ -301,7 +300,7 @@ func (s *Sources) addUpCloud(given *UpCloud, shared client.Options) {
 // credentialsHint is the sentence that says where the credentials in use are
 // configured.
 func (u *UpCloud) credentialsHint(byToken bool, info auditlog.Info) string {
-	const inBlock = " in the provider's upcloud block"
+	const inBlock = "{ in the provider's upcloud block}"
 
 	var in string
 
@@ -327,9 +326,9 @@ func (u *UpCloud) credentialsHint(byToken bool, info auditlog.Info) string {
 func halfOfALogin(user, password string) explain.Problem {
 	switch {
 	case user != "" && password == "":
-		return explain.Problem{Cause: "There is a user name for UpCloud, but no password.", Next: "Set password in the provider's upcloud block, or UPCLOUD_PASSWORD."}
+		return explain.Problem{Cause: "There is a user name for UpCloud, but no password.", Next: "Set password{ in the provider's upcloud block}, or UPCLOUD_PASSWORD."}
 	case user == "" && password != "":
-		return explain.Problem{Cause: "There is a password for UpCloud, but no user name.", Next: "Set username in the provider's upcloud block, or UPCLOUD_USERNAME."}
+		return explain.Problem{Cause: "There is a password for UpCloud, but no user name.", Next: "Set username{ in the provider's upcloud block}, or UPCLOUD_USERNAME."}
 	default:
 		return explain.Problem{}
 	}
@@ -346,7 +345,7 @@ func (s *Sources) addCloudscale(given *Cloudscale, shared client.Options) {
 	token := cmp.Or(c.Token, s.env("CLOUDSCALE_API_TOKEN"))
 	if token == "" {
 		if given != nil {
-			s.unusable[info.Name] = explain.Problem{Cause: "No credentials are configured for cloudscale.", Next: info.CredentialsHint}
+			s.unusable[info.Name] = explain.Problem{Cause: "No credentials are configured for cloudscale.", Next: explain.Text(info.CredentialsHint)}
 		}
 
 		return
@@ -358,7 +357,7 @@ func (s *Sources) addCloudscale(given *Cloudscale, shared client.Options) {
 	if ok {
 		hint := info.CredentialsHint
 		if c.Token != "" {
-			hint = "Set token in the provider's cloudscale block to a token of the project; read access is enough."
+			hint = "Set token{ in the provider's cloudscale block} to a token of the project; read access is enough."
 		}
 
 		s.services[info.Name] = cloudscale.New(client.New(shared), s.options.Clock, query.ParseSpan(c.Retention)).ForAccount(c.Account).
@@ -378,7 +377,7 @@ func (s *Sources) addPodStack(given *PodStack) {
 
 func unknownProblem(info auditlog.Info) explain.Problem {
 	return explain.Problem{
-		Cause: fmt.Sprintf("The provider's configuration for %s depends on values that are known only after an apply.", info.Title),
+		Cause: explain.Textf("The provider's configuration for %s depends on values that are known only after an apply.", info.Title),
 		Next:  "Configure the provider with values that are known when planning, such as variables or the environment.",
 	}
 }
@@ -396,8 +395,8 @@ func (s *Sources) access(info auditlog.Info, shared client.Options, a access) (c
 
 	if strings.ContainsFunc(a.authorization, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		s.unusable[info.Name] = explain.Problem{
-			Cause: fmt.Sprintf("The credentials for %s hold a line break or another control character.", info.Title),
-			Next:  "Remove it; a file read with file() often ends in a line break, which trimspace() removes.",
+			Cause: explain.Textf("The credentials for %s hold a line break or another control character.", info.Title),
+			Next:  "Remove it; {a file read with file() often ends in a line break, which trimspace() removes}.",
 		}
 
 		return client.Options{}, false
@@ -406,7 +405,7 @@ func (s *Sources) access(info auditlog.Info, shared client.Options, a access) (c
 	endpoint, err := client.ParseEndpoint(a.endpoint, a.version)
 	if err != nil {
 		s.unusable[info.Name] = explain.Problem{
-			Cause: "The endpoint cannot be used: it is " + err.Error() + ".",
+			Cause: "The endpoint cannot be used: it is " + explain.Plain(err.Error()) + ".",
 			Next:  "Give the root of the API, such as \"https://api.example.com\"; plain http is only for this machine itself.",
 		}
 
@@ -451,7 +450,7 @@ func (s *Sources) Service(summary, name string) (service auditlog.Service, wrong
 
 	p := s.half[name]
 	if p.Cause == "" {
-		p = explain.Problem{Cause: fmt.Sprintf("%s is not configured.", info.Title), Next: info.CredentialsHint}
+		p = explain.Problem{Cause: explain.Textf("%s is not configured.", info.Title), Next: explain.Text(info.CredentialsHint)}
 	}
 
 	return nil, refuse(p), false
@@ -489,7 +488,7 @@ func (s *Sources) Only() (string, explain.Problem) {
 	default:
 		return "", explain.Problem{
 			Cause: "No service is configured.",
-			Next:  "Set UPCLOUD_TOKEN or CLOUDSCALE_API_TOKEN, or configure a service in the provider block.",
+			Next:  "Set UPCLOUD_TOKEN or CLOUDSCALE_API_TOKEN, or configure a service{ in the provider block}.",
 		}
 	}
 }

@@ -102,7 +102,7 @@ func CompareSources(rules *export.Redactor, known export.KeptSource, found audit
 	switch other := (*auditlog.SourceError)(nil); {
 	case errors.As(err, &other) && willing:
 		p := explain.OtherLog(other, "The export replaces one of another log", "export at the path")
-		p.Next = "Remove overwrite = true to keep it."
+		p.Next = "Remove {overwrite = true} to keep it."
 
 		return explain.Problems{p.AsWarning()}
 	case err != nil:

@@ -139,12 +139,12 @@ func (l *LookUp) explain(err error, info auditlog.Info, w auditlog.Window) expla
 
 	return explain.Problem{
 		Summary: l.Summary,
-		Cause:   "More entries match than may go into Terraform's state.",
-		Next: "Narrow the query, raise max_entries (at most " + strconv.Itoa(LargestMaxEntries) + "), set on_overflow = \"keep_newest\", " +
-			"set include_entries = false if counts are enough, or write them to a file with audit_log_export.",
+		Cause:   "More entries match than may go into {Terraform's state}.",
+		Next: "Narrow the query, raise {max_entries} (at most " + explain.Plain(strconv.Itoa(LargestMaxEntries)) + "), set {on_overflow = \"keep_newest\"}, " +
+			"set {include_entries = false} if counts are enough, or write them to a file with {audit_log_export}.",
 	}.With("Service", info.Name).
 		With("Matches", strconv.FormatInt(overflow.total, 10)).
-		With("max_entries", strconv.FormatInt(overflow.limit, 10)).
+		With("{max_entries}", strconv.FormatInt(overflow.limit, 10)).
 		With("Window", w.String()).
 		At(explain.Argument("max_entries"))
 }
