@@ -26,7 +26,7 @@ type verifyCommand struct {
 	Since                 given    `help:"A checkpoint remembered elsewhere, or the name of a file that holds it: the log has to have grown from it." placeholder:"CHECKPOINT"`
 	Origin                given    `help:"Name that the archive has to have, as its checkpoints begin." placeholder:"ORIGIN"`
 	Witness               []string `help:"Public key of a witness that must have cosigned the newest checkpoint, or the name of a file that holds it." placeholder:"KEY" sep:"none"`
-	Quorum                int      `help:"How many of the witnesses must have cosigned it. Default: all." placeholder:"NUMBER"`
+	Quorum                *int     `help:"How many of the witnesses must have cosigned it. Default: all." placeholder:"NUMBER"`
 	TimestampCertificates given    `help:"File with the root certificates, in PEM, to which those of the time stamps have to lead. The newest checkpoint must have a time stamp then." placeholder:"FILE"`
 	Proof                 bool     `help:"The file is a proof of one entry, whatever its name."`
 	JSON                  bool     `name:"json" help:"Print the report as JSON."`
@@ -133,7 +133,7 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 		o.Head = &archive.Head{Sequence: sequence, SHA256: strings.ToLower(hash)}
 	}
 
-	o.Origin, o.Quorum = string(c.Origin), c.Quorum
+	o.Origin = string(c.Origin)
 
 	if c.Since != "" {
 		since, err := textOrFile(string(c.Since), archive.ParseCheckpoint)
@@ -158,8 +158,10 @@ func (c *verifyCommand) options() (archive.VerifyOptions, error) {
 		o.Witnesses = archive.DistinctKeys(append(o.Witnesses, w))
 	}
 
-	if c.Quorum < 0 || c.Quorum > len(o.Witnesses) {
-		return o, fmt.Errorf("--quorum must be from 1 to the number of witnesses given, which is %d", len(o.Witnesses))
+	if c.Quorum != nil {
+		if o.Quorum = *c.Quorum; o.Quorum < 1 || o.Quorum > len(o.Witnesses) {
+			return o, fmt.Errorf("--quorum must be from 1 to the number of witnesses given, which is %d", len(o.Witnesses))
+		}
 	}
 
 	if c.TimestampCertificates == "" {

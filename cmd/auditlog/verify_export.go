@@ -57,7 +57,7 @@ func (c *verifyCommand) exportsIn() []string {
 
 // verifyExports prints a report of each export and fails when anything is wrong.
 func (c *verifyCommand) verifyExports(paths []string, env environment) error {
-	if len(c.PublicKey)+len(c.Witness)+c.Quorum > 0 || c.Head+c.Since+c.Origin+c.TimestampCertificates != "" {
+	if len(c.PublicKey)+len(c.Witness) > 0 || c.Quorum != nil || c.Head+c.Since+c.Origin+c.TimestampCertificates != "" {
 		return errors.New("--public-key, --head, --since, --origin, --witness, --quorum and --timestamp-certificates are for archives, and " + strconv.Quote(paths[0]) + " is an export")
 	}
 

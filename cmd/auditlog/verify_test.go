@@ -28,6 +28,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // single is a log of one entry.
@@ -137,7 +138,12 @@ Verdict        OK
 	_, other, _ := auditlogRun(t, "keygen", "example.com/audit")
 	_, other, _ = strings.Cut(other, "\npublic key: ")
 
-	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", other); code != 1 || !strings.Contains(out, "SIGNATURE      checkpoint: it is not signed by example.com/audit") {
+	if code, out, errs := auditlogRun(t, "verify", dir, "--quorum", "0"); code != 2 || !strings.Contains(errs, "--quorum must be from 1 to the number of witnesses given") {
+		t.Errorf("a quorum of none: exit code %d, %s%s", code, out, errs)
+	}
+
+	name := strings.Join(strings.SplitN(other, "+", 3)[:2], "+") //nolint:mnd // Of a name, a hash and a key.
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", other); code != 1 || !strings.Contains(out, "SIGNATURE      checkpoint: it is not signed by "+name+"\n") {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
@@ -290,7 +296,7 @@ func archived(t *testing.T, dir, private string) archive.Result {
 	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
 
 	a, err := archive.Open(t.Context(), archive.Options{
-		Store: store, Service: single{}, Format: export.FormatNDJSON, Compression: export.CompressionNone, Start: now.Add(-time.Hour),
+		Store: store, Service: single{}, Format: format.NDJSON, Compression: format.Uncompressed, Start: now.Add(-time.Hour),
 		Signer: signer, Clock: func() time.Time { return now }, Tool: "test",
 	})
 	if err != nil {
@@ -318,7 +324,7 @@ func TestVerifyCommandOfExports(t *testing.T) {
 	q := auditlog.Query{Window: auditlog.Window{Start: now.Add(-time.Hour), End: now}}
 
 	r, err := export.Write(t.Context(), export.Spec{
-		Path: path, Format: export.FormatCSV, SpreadsheetSafe: true, Tool: "test", Query: q, Info: single{}.Info(), ExportedAt: now,
+		Path: path, Format: format.CSV, SpreadsheetSafe: true, Tool: "test", Query: q, Info: single{}.Info(), ExportedAt: now,
 	}, single{}.Read(t.Context(), q, &c), &c)
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 const restored = "it matches after line endings are restored, which programs such as Git change"
@@ -27,8 +27,8 @@ const restored = "it matches after line endings are restored, which programs suc
 func TestVerifyTellsChangedLineEndings(t *testing.T) {
 	t.Parallel()
 
-	for _, compression := range []export.Compression{export.CompressionNone, export.CompressionGzip} {
-		f := built(t, export.FormatNDJSON, compression)
+	for _, compression := range []format.Compression{format.Uncompressed, format.Gzip} {
+		f := built(t, format.NDJSON, compression)
 
 		for name, o := range map[string]archive.VerifyOptions{"all that is known": {Verifiers: []note.Verifier{f.verifier}, Head: &f.head}, "nothing": {}} {
 			changed := newMemory()
@@ -98,7 +98,7 @@ func TestVerifyTellsChangedLineEndings(t *testing.T) {
 func TestVerifyNamesWhatSystemsLeave(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionZstd)
+	f := built(t, format.NDJSON, format.Zstd)
 
 	for key, system := range map[string]string{
 		".DS_Store": "macOS", "entries/cloud=upcloud/.DS_Store": "macOS", "manifests/._00000001-0123456789abcdef.json": "macOS", "__MACOSX/._checkpoint": "macOS",
@@ -201,7 +201,7 @@ func TestAttributesOfDirectories(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 
-	if f := built(t, export.FormatNDJSON, export.CompressionNone); f.store.objects[".gitattributes"] != nil {
+	if f := built(t, format.NDJSON, format.Uncompressed); f.store.objects[".gitattributes"] != nil {
 		t.Error("there is one where there are no files")
 	}
 }
@@ -229,7 +229,7 @@ func TestGitKeepsArchives(t *testing.T) {
 			w.happen(4, w.now)
 			w.now = w.now.Add(time.Hour)
 			o := w.options(store)
-			o.Compression = export.CompressionNone
+			o.Compression = format.Uncompressed
 			w.mustApply(o)
 		}
 

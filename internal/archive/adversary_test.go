@@ -18,8 +18,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
@@ -109,7 +109,7 @@ func TestClocksDifferAfterAnEmptyBeginning(t *testing.T) {
 func TestTilesBeyondCounting(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	options := archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &f.head}
 
 	first := manifestsOf(t, f.store)[0]
@@ -218,7 +218,7 @@ func TestTheRememberedBeginning(t *testing.T) {
 func TestSignaturesOfNobody(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	options := archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &f.head}
 
 	for _, key := range []string{"checkpoint", "checkpoints/00000003", "checkpoints/00000006"} {
@@ -460,7 +460,7 @@ func TestAnotherOriginUnderTheSameHead(t *testing.T) {
 func TestTilesOfLevelsBeyondCounting(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 
 	for _, key := range []string{"tile/1152921504606846976/000.p/1", "tile/2305843009213693952/000.p/6", "tile/2305843009213693952/000.p/1", "tile/2305843009213693953/000.p/1"} {
 		store := f.store.copied()
@@ -648,7 +648,7 @@ func TestKeysChangeInAnEmptyArchive(t *testing.T) {
 func TestAHoleAmongCheckpoints(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	segment := f.store.keyOf(t, "entries/", 3)
 
 	delete(f.store.objects, "checkpoint")

@@ -4,9 +4,11 @@ package archive_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +16,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // supplemented is an archive whose manifest of a number names another supplement.
@@ -40,7 +42,7 @@ func supplemented(t *testing.T, store *memory, text string, change func(*archive
 func TestAllHoldToTheSameRules(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	f.w.now = f.w.now.Add(time.Hour)
 
 	unchanged := func(*archive.Manifest) {}
@@ -118,7 +120,7 @@ func TestAllHoldToTheSameRules(t *testing.T) {
 func TestAnAlteredUnsignedCheckpoint(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	store := forged(t, f.store, 6, func(*archive.Manifest) {})
 	other := forged(t, f.store, 3, func(m *archive.Manifest) { m.Tool = "another" })
 	store.objects["checkpoints/00000003"] = other.objects["checkpoints/00000003"]
@@ -140,7 +142,7 @@ func TestAnAlteredUnsignedCheckpoint(t *testing.T) {
 func TestOldTilesThatAreMissing(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	manifests := manifestsOf(t, f.store)
 
 	var last archive.Manifest
@@ -173,6 +175,89 @@ func TestOldTilesThatAreMissing(t *testing.T) {
 	for key, want := range map[string]archive.Finding{"tile/1/000.p/1": archive.FindingMissing, "tile/0/001.p/2": archive.FindingUnfinished} {
 		if !slices.ContainsFunc(report.Problems, func(p archive.Problem) bool { return p.Key == key && p.Finding == want }) {
 			t.Errorf("%s is not %s", key, want)
+		}
+	}
+}
+
+// scripted is a log that says what it is told to, whatever the window.
+type scripted struct {
+	endless
+
+	entries []auditlog.Entry
+}
+
+func (s *scripted) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	*c = auditlog.NewCompleteness(q.Window, s.Info().Retention, q.Window.End)
+
+	return func(yield func(auditlog.Entry, error) bool) {
+		for _, e := range s.entries {
+			if !yield(e, nil) {
+				return
+			}
+		}
+
+		c.RowsFetched, c.Proof = int64(len(s.entries)), auditlog.ProofTotal
+	}
+}
+
+// TestTwoEntriesOfOneID: which of them is true is not for a reader to say, and nobody takes such an archive for a good
+// one. Copies of an entry are none of that.
+func TestTwoEntriesOfOneID(t *testing.T) {
+	t.Parallel()
+
+	entry := auditlog.Entry{
+		ID: "01HQXYZ", Time: begin.Add(-5 * 24 * time.Hour), Service: auditlog.ServiceUpCloud, Action: "update", Operation: auditlog.OperationUpdate,
+		Actor: "joe", Raw: json.RawMessage(`{"a":1}`),
+	}
+	other := entry
+	other.ID = "01HQXYY"
+	copied := entry
+	copied.Account, copied.Raw = "joe", json.RawMessage(`{"a": 1}`)
+	changed, changedRaw := entry, entry
+	changed.Actor, changedRaw.Raw = "jim", json.RawMessage(`{"a":2}`)
+	changedValue := entry
+	changedValue.Changes = []auditlog.Change{{Field: "plan"}}
+
+	for name, tt := range map[string]struct {
+		second auditlog.Entry
+		valid  bool
+	}{
+		"another id": {other, true}, "a copy": {copied, true},
+		"another actor": {changed, false}, "another record": {changedRaw, false}, "another change": {changedValue, false},
+	} {
+		store := newMemory()
+
+		for i, e := range []auditlog.Entry{entry, tt.second} {
+			a, err := archive.Open(t.Context(), archive.Options{
+				Store: store, Service: &scripted{entries: []auditlog.Entry{e}}, Format: format.NDJSON, Start: begin.AddDate(0, 0, -9),
+				Clock: func() time.Time { return begin.AddDate(0, 0, 3*i) }, Tool: "test",
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if r, err := a.Append(t.Context()); err != nil || r.Added != 1 {
+				t.Fatalf("%d added, %v", r.Added, err)
+			}
+		}
+
+		var c auditlog.Completeness
+
+		_, err := collect(openReader(t, store, (&endless{}).Info()).Read(t.Context(), auditlog.Query{Window: auditlog.Window{Start: begin.AddDate(0, 0, -9), End: begin}}, &c))
+		if tt.valid != (err == nil) || err != nil && !errors.Is(err, archive.ErrBroken) {
+			t.Errorf("%s: read, %v", name, err)
+		}
+
+		report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		want := archive.Problem{
+			Finding: archive.FindingAltered, Key: store.keyOf(t, "entries/", 2), Sequence: 2, Detail: "it holds an entry that differs from the one of the same id",
+		}
+		if report.Valid != tt.valid || !tt.valid && !slices.Equal(report.Problems, []archive.Problem{want}) {
+			t.Errorf("%s: %+v", name, report.Problems)
 		}
 	}
 }

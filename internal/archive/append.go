@@ -15,6 +15,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // Result is what a run did.
@@ -239,7 +241,7 @@ type run struct {
 	// before is where the log went on before this run, nil where that is not known.
 	before *auditlog.Position
 
-	scrubber *export.Scrubber
+	scrubber *redact.Scrubber
 	current  *segment
 	added    int64
 	segments int64
@@ -248,7 +250,7 @@ type run struct {
 // begin finds the place in the log to go on from.
 func (a *Archive) begin(ctx context.Context) (*run, error) {
 	now := a.o.Clock().UTC()
-	r := &run{a: a, query: a.o.Filters, begunAfter: a.size(), known: map[string]bool{}, resumedBy: ResumedFromStart}
+	r := &run{a: a, query: a.o.Filters, begunAfter: a.log.N, known: map[string]bool{}, resumedBy: ResumedFromStart}
 	r.query.Window = auditlog.Window{Start: a.o.Start.UTC(), End: now.Add(-a.o.SettleDelay).Truncate(time.Microsecond)}
 	r.query.SettleDelay = a.o.SettleDelay
 
@@ -318,12 +320,12 @@ func (r *run) checkGap(now time.Time) error {
 	info := r.a.o.Service.Info()
 
 	oldest := now.Add(-info.Retention)
-	if info.Copy || !r.covered.Before(oldest) {
+	if info.FilledLater || !r.covered.Before(oldest) {
 		return nil
 	}
 
 	// What comes before the first manifest cannot be asked about, and 0 accepts nothing.
-	if after := r.a.size(); r.a.o.AcceptGapAfter != after || after == 0 {
+	if after := r.a.log.N; r.a.o.AcceptGapAfter != after || after == 0 {
 		return &GapError{After: after, CoveredUntil: r.covered, Oldest: oldest}
 	}
 
@@ -360,7 +362,7 @@ func (r *run) recall(ctx context.Context, since time.Time) error {
 			return nil
 		}
 
-		previous, err := r.a.manifestAt(ctx, m.Sequence-1)
+		previous, err := r.a.log.manifest(ctx, m.Sequence-1)
 		if err != nil {
 			return err
 		}
@@ -447,7 +449,7 @@ func (r *run) source() auditlog.Source {
 		return o.Redactor.Source(found)
 	}
 
-	return o.Redactor.Carry(export.Kept(r.a.last.Source, r.a.last.Redaction), found)
+	return o.Redactor.Carry(redact.Kept(r.a.last.Source, r.a.last.Redaction), found)
 }
 
 // read yields what is new. Where the cloud no longer accepts its own cursor, the
@@ -521,7 +523,7 @@ const orderMargin = time.Minute
 func (r *run) add(ctx context.Context, e auditlog.Entry) error {
 	day := e.Time.UTC().Truncate(24 * time.Hour)
 
-	if r.current != nil && (!r.current.day.Equal(day) || r.current.leaves.n >= segmentEntries || r.current.data.Len() >= segmentBytes) {
+	if r.current != nil && (!r.current.day.Equal(day) || r.current.leaves.N >= segmentEntries || r.current.data.Len() >= segmentBytes) {
 		if err := r.write(ctx, false); err != nil {
 			return err
 		}
@@ -634,7 +636,6 @@ func (r *run) write(ctx context.Context, last bool) error {
 // draft is a manifest in the making, and what it names.
 type draft struct {
 	manifest   *Manifest
-	text       []byte
 	segment    []byte
 	supplement []byte
 }
@@ -643,7 +644,7 @@ func (r *run) draft(ctx context.Context, last bool) (*draft, error) {
 	a := r.a
 
 	m := &Manifest{
-		Version: manifestVersion, Sequence: a.size() + 1, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.Head().SHA256,
+		Version: manifestVersion, Sequence: a.log.N + 1, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.Head().SHA256,
 		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()),
 		CoveredUntil: r.target(), ReadUntil: r.c.Window.End, OpenGaps: gapsOf(r.open), ResumedBy: r.resumedBy, Gap: r.gap,
 		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, Filters: a.filters(), Redaction: a.o.Redactor.Statement(),
@@ -666,14 +667,14 @@ func (r *run) draft(ctx context.Context, last bool) (*draft, error) {
 			return nil, err
 		}
 
-		s.Key = segmentKey(m, r.current.day, s.SHA256, export.Extension(a.o.Format, a.o.Compression))
+		s.Key = segmentKey(m, r.current.day, s.SHA256, format.Extension(a.o.Format, a.o.Compression))
 		m.Segment, m.TotalCount = &s, m.TotalCount+s.EntryCount
 		supplement, d.segment = r.current.supplement, bytes.Clone(r.current.data.Bytes())
 	}
 
 	if !last {
 		m.CoveredUntil, m.OpenGaps = later(r.covered, r.current.newest.Add(-orderMargin)), nil
-		if a.o.Service.Info().Copy {
+		if a.o.Service.Info().FilledLater {
 			m.CoveredUntil = r.covered // Its gaps show at the end.
 		}
 
@@ -710,7 +711,7 @@ func (d *draft) close(supplement *Supplement, files map[string]string) error {
 		d.manifest.Files = append(d.manifest.Files, objectOf(key, []byte(files[key])))
 	}
 
-	d.text, err = d.manifest.encode()
+	_, err = d.manifest.encode()
 
 	return err
 }

@@ -33,13 +33,14 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // The defaults of Options.
 const (
-	DefaultOverlap     = 10 * time.Minute
-	DefaultSettleDelay = time.Minute
+	defaultOverlap     = 10 * time.Minute
+	defaultSettleDelay = time.Minute
 )
 
 // The largest objects of each kind.
@@ -60,8 +61,8 @@ type Options struct {
 	Source auditlog.Source
 	// Filters say which entries to keep; its window is not used.
 	Filters     auditlog.Query
-	Format      export.Format
-	Compression export.Compression
+	Format      format.Format
+	Compression format.Compression
 	// Start is how far back the first run goes.
 	Start time.Time
 	// Overlap is how much of what was read before is read again where the cloud
@@ -80,7 +81,7 @@ type Options struct {
 	// Attesters are others who attest each checkpoint.
 	Attesters Attesters
 	// Redactor changes entries before they are written; nil keeps them as they are.
-	Redactor *export.Redactor
+	Redactor *redact.Redactor
 	// AcceptGapAfter is the sequence number after which a gap is accepted.
 	AcceptGapAfter int64
 	// CoveredUntil is up to when a refresh has since found nothing new.
@@ -105,8 +106,7 @@ func (h Head) String() string { return fmt.Sprintf("%d:%s", h.Sequence, h.SHA256
 // Archive is an archive that was looked at and found fit to be appended to.
 type Archive struct {
 	o Options
-	// point is the newest checkpoint and log what it is of, nil where there is no
-	// archive yet.
+	// point is the newest checkpoint, nil where there is no archive yet, and log what it is of.
 	point *point
 	log   *merkle
 	// last is the last manifest, nil before the first.
@@ -118,7 +118,7 @@ type Archive struct {
 	// cosigned is it with the cosignatures of witnesses.
 	attested, cosigned string
 	// unattested says who has not attested it.
-	unattested []error
+	unattested together
 	// copied is the copy of a checkpoint as it was found, nil where there was none.
 	copied *point
 	// lost is what this run has written of a number that another one has committed.
@@ -163,7 +163,7 @@ func (e *GapError) Error() string {
 // is remembered, one whose signature is wrong, and anything that is no archive are
 // refused. The whole log is the business of Verify; this reads only its end.
 func Open(ctx context.Context, o Options) (*Archive, error) {
-	a := &Archive{o: o.withDefaults()}
+	a := &Archive{o: o.withDefaults(), log: &merkle{}}
 
 	if err := a.load(ctx); err != nil {
 		return nil, err
@@ -214,7 +214,7 @@ func (a *Archive) load(ctx context.Context) error {
 	a.behind = !complete || copied == nil || copied.Tree.N < last.Tree.N
 
 	if log.N > 0 {
-		a.last, err = parseManifest(log.edge[len(log.edge)-1], log.N)
+		a.last, err = log.manifest(ctx, log.N)
 	}
 
 	return err
@@ -228,23 +228,15 @@ func openLog(ctx context.Context, points points, p *point) (log *merkle, complet
 		return log, true, err
 	}
 
-	missing := func(what string) (*merkle, bool, error) {
-		return nil, false, fmt.Errorf("%w: %s is missing", ErrBroken, what)
-	}
-
 	// What it says is held against the newest one, so that it may be by a key of before.
 	before, err := points.unsigned().at(ctx, p.Tree.N-1)
-	if errors.Is(err, fs.ErrNotExist) {
-		return missing(checkpointKeyOf(p.Tree.N - 1))
-	}
-
 	if err != nil {
-		return nil, false, err
+		return nil, false, orMissing(checkpointKeyOf(p.Tree.N-1), err)
 	}
 
 	log, err = openMerkle(ctx, points.store, before.Tree)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, fmt.Errorf("%w: the tiles of %s are missing, and so are some of those before: %s", ErrBroken, checkpointKeyOf(p.Tree.N), err.Error())
+		err = fmt.Errorf("%w: the tiles of %s are missing, and so are some of those before: %s", ErrBroken, checkpointKeyOf(p.Tree.N), err.Error())
 	}
 
 	if err != nil {
@@ -256,12 +248,8 @@ func openLog(ctx context.Context, points points, p *point) (log *merkle, complet
 			return nil, false, err
 		}
 
-		// What has lost may be removed meanwhile.
-		manifest, err := points.store.Read(ctx, object.Key, maxManifest)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) || errors.Is(err, durable.ErrTooLarge) || errors.Is(err, durable.ErrNotRegular) {
-			continue
-		}
-
+		// What has lost may be removed meanwhile, and what cannot be read is not the log's.
+		manifest, err := readIfUsable(ctx, points.store, object.Key, maxManifest)
 		if err != nil {
 			return nil, false, err
 		}
@@ -271,16 +259,16 @@ func openLog(ctx context.Context, points points, p *point) (log *merkle, complet
 		}
 	}
 
-	return missing("the " + manifestName(p.Tree.N) + " of " + checkpointKeyOf(p.Tree.N))
+	return nil, false, fmt.Errorf("%w: the %s of %s is missing", ErrBroken, manifestName(p.Tree.N), checkpointKeyOf(p.Tree.N))
 }
 
 func (o Options) withDefaults() Options {
 	if o.Overlap == 0 {
-		o.Overlap = DefaultOverlap
+		o.Overlap = defaultOverlap
 	}
 
 	if o.SettleDelay == 0 {
-		o.SettleDelay = DefaultSettleDelay
+		o.SettleDelay = defaultSettleDelay
 	}
 
 	o.Overlap = max(o.Overlap, o.SettleDelay)
@@ -291,15 +279,7 @@ func (o Options) withDefaults() Options {
 }
 
 // Head returns the last manifest's number and hash.
-func (a *Archive) Head() Head { return headOf(a.log) }
-
-func headOf(log *merkle) Head {
-	if log == nil || log.N == 0 {
-		return Head{}
-	}
-
-	return Head{Sequence: log.N, SHA256: sum(log.edge[len(log.edge)-1])}
-}
+func (a *Archive) Head() Head { return a.last.head() }
 
 // Checkpoint returns the newest checkpoint with its signatures, "" where there is none.
 func (a *Archive) Checkpoint() string {
@@ -322,15 +302,6 @@ func (a *Archive) Origin() string {
 // Last returns the last manifest, nil before the first.
 func (a *Archive) Last() *Manifest { return a.last }
 
-// size is how many manifests there are.
-func (a *Archive) size() int64 {
-	if a.log == nil {
-		return 0
-	}
-
-	return a.log.N
-}
-
 // check holds the end of the archive against what the caller knows.
 func (a *Archive) check(ctx context.Context) error {
 	if name := a.o.Service.Info().Name; a.point.service() != name || a.last != nil && a.last.Service != name {
@@ -348,47 +319,65 @@ func (a *Archive) check(ctx context.Context) error {
 		a.o.Start = a.last.Start
 	}
 
-	if known := a.o.Known; known != nil && known.Tree.N == 0 {
-		begun, err := a.points().unsigned().at(ctx, 0)
-		if err == nil && begun.Checkpoint != *known {
-			err = fmt.Errorf("%w: it was begun in another way than is remembered", ErrBroken)
-		}
-
-		return err
-	}
-
-	return grew(a.log, a.point, a.o.Known)
+	return a.checkKnown(ctx)
 }
 
-// grew makes sure that a log has grown from a checkpoint that is remembered.
-func grew(log *merkle, now *point, known *Checkpoint) error {
+// checkKnown makes sure that the log has grown from a checkpoint that is remembered.
+func (a *Archive) checkKnown(ctx context.Context) error {
+	known := a.o.Known
+	if known == nil {
+		return nil
+	}
+
+	var (
+		begun *point
+		err   error
+	)
+
+	if known.Tree.N == 0 {
+		if begun, err = a.points().unsigned().at(ctx, 0); err != nil {
+			return err
+		}
+	}
+
+	finding, err := contradiction(*known, begun, a.point, &a.log.tree)
+	if finding != "" && known.Tree.N == 0 {
+		return fmt.Errorf("%w: it was begun in another way than is remembered", ErrBroken)
+	}
+
+	switch finding {
+	case FindingForeign:
+		return fmt.Errorf("%w: it is another archive than the one that is remembered: %s, not %s", ErrBroken, a.point.Origin, known.Origin)
+	case FindingTruncated:
+		return fmt.Errorf("%w: it was rolled back: its log has %d manifests, and %d are remembered", ErrBroken, a.log.N, known.Tree.N)
+	case FindingForked:
+		return fmt.Errorf("%w: its log is not a continuation of the one that is remembered, whose size was %d", ErrBroken, known.Tree.N)
+	default:
+		return err
+	}
+}
+
+// contradiction says how a log contradicts a checkpoint that is remembered: it is of another archive (FindingForeign),
+// shorter (FindingTruncated), or another one (FindingForked), and "" where it does not. What is not in the tree is not
+// known. The checkpoint of size 0 may be nil where it is not known.
+func contradiction(known Checkpoint, begun, now *point, log *tree) (Finding, error) {
 	switch {
-	case known == nil:
-		return nil
 	case known.Origin != now.Origin:
-		return fmt.Errorf("%w: it is another archive than the one that is remembered: %s, not %s", ErrBroken, now.Origin, known.Origin)
-	case known.Tree.N > log.N:
-		return fmt.Errorf("%w: it was rolled back: its log has %d manifests, and %d are remembered", ErrBroken, log.N, known.Tree.N)
+		return FindingForeign, nil
+	case known.Tree.N > now.Tree.N:
+		return FindingTruncated, nil
+	case known.Tree.N > log.N, known.Tree.N == 0 && (begun == nil || begun.Checkpoint == known):
+		return "", nil
 	case known.Tree.N == 0:
-		return nil
+		return FindingForked, nil
 	}
 
 	root, err := log.rootAt(known.Tree.N)
 	if err == nil && root != known.Tree.Hash {
-		err = fmt.Errorf("%w: its log is not a continuation of the one that is remembered, whose size was %d", ErrBroken, known.Tree.N)
+		return FindingForked, nil
 	}
 
-	return err
-}
-
-// manifestAt returns a manifest by its number.
-func (a *Archive) manifestAt(ctx context.Context, sequence int64) (*Manifest, error) {
-	data, err := a.log.leaf(ctx, sequence)
-	if err != nil {
-		return nil, err
-	}
-
-	return parseManifest(data, sequence)
+	return "", err
 }
 
 // checkSource makes sure that the log is the one that was archived so far, as far as
@@ -400,7 +389,7 @@ func (a *Archive) checkSource(read auditlog.Source) (confirmed bool, err error) 
 		return true, nil
 	}
 
-	return a.o.Redactor.CheckSource(export.Kept(a.last.Source, a.last.Redaction), found)
+	return a.o.Redactor.CheckSource(redact.Kept(a.last.Source, a.last.Redaction), found)
 }
 
 // Ask has the service asked whose log it is, where the archive knows its account

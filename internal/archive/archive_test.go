@@ -16,9 +16,10 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // TestYear runs 400 applies over more than a year of a log that grows between
@@ -577,7 +578,7 @@ func TestRedacted(t *testing.T) {
 		w := newWorld(t, service, 1)
 		store := newMemory()
 
-		redactor, err := export.NewRedactor(map[string]string{"actor": export.RedactHash, "ip_address": export.RedactMask}, []byte("a random text of some length"))
+		redactor, err := redact.New(map[string]string{"actor": redact.Hash, "ip_address": redact.Mask}, []byte("a random text of some length"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -589,7 +590,7 @@ func TestRedacted(t *testing.T) {
 			w.happen(9, w.now.Add(-2*time.Minute))
 
 			o := w.options(store)
-			o.Redactor, o.Compression = redactor, export.CompressionNone
+			o.Redactor, o.Compression = redactor, format.Uncompressed
 			added += w.mustApply(o).Added
 		}
 
@@ -617,7 +618,7 @@ func TestRedacted(t *testing.T) {
 func TestRedactedInEverySegment(t *testing.T) {
 	t.Parallel()
 
-	redactor, err := export.NewRedactor(map[string]string{"actor": export.RedactDrop}, nil)
+	redactor, err := redact.New(map[string]string{"actor": redact.Drop}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -640,7 +641,7 @@ func TestRedactedInEverySegment(t *testing.T) {
 		}
 
 		o := w.options(store)
-		o.Redactor, o.Compression = redactor, export.CompressionNone
+		o.Redactor, o.Compression = redactor, format.Uncompressed
 
 		if r := w.mustApply(o); r.Added != 3 || r.Segments != 3 {
 			t.Errorf("%s: %d in %d", service, r.Added, r.Segments)

@@ -5,7 +5,6 @@ package archive
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -93,27 +92,24 @@ func (a *Archive) attestAtLast(ctx context.Context) ([]string, error) {
 			return nil, nil
 		}
 
-		return nil, together(a.unattested)
+		return nil, a.unattested
 	}
 
-	texts := make([]string, 0, len(a.unattested))
-	for _, err := range a.unattested {
-		texts = append(texts, err.Error())
-	}
-
-	return texts, nil
+	return a.unattested.texts(), nil
 }
 
 // together are errors in one line.
 type together []error
 
-func (t together) Error() string {
+func (t together) Error() string { return strings.Join(t.texts(), "; ") }
+
+func (t together) texts() []string {
 	texts := make([]string, 0, len(t))
 	for _, err := range t {
 		texts = append(texts, err.Error())
 	}
 
-	return strings.Join(texts, "; ")
+	return texts
 }
 
 // Unwrap returns the errors.
@@ -186,31 +182,38 @@ func (a *Archive) cosign(ctx context.Context) error {
 
 // keepCosigned adds lines to those of a cosigned checkpoint and returns how many of the
 // witnesses asked have cosigned it. Once these are enough it is kept and published. Other
-// runs may ask other witnesses, so that what these have said stays.
+// runs may ask other witnesses, so that what these have said stays, also if they say it at
+// the same time: what was written is read again until it is what was written.
 func (a *Archive) keepCosigned(ctx context.Context, lines []string) (int, error) {
+	const tries = 10
+
 	o := a.o.Attesters
 
-	there, err := readBelow(ctx, a.o.Store, a.point)
-	if err != nil {
-		return 0, err
+	for try := 0; ; try++ {
+		there, err := readBelow(ctx, a.o.Store, a.point)
+		if err != nil {
+			return 0, err
+		}
+
+		// Of two by the same witness that both hold, the first is kept.
+		lines = a.trusted(slices.Concat(cosignatureLines(a.point, there), lines))
+		text := a.point.note + strings.Join(lines, "")
+
+		cosignatures, err := cosignaturesOn(text, o.keys())
+		if err != nil || len(cosignatures) < max(o.Quorum, 1) {
+			return len(cosignatures), err
+		}
+
+		a.cosigned = text
+
+		if text == there || try == tries {
+			return len(cosignatures), nil
+		}
+
+		if err := a.o.Store.Replace(ctx, cosignedKey(a.log.N), []byte(text)); err != nil {
+			return len(cosignatures), err
+		}
 	}
-
-	// Of two by the same witness that both hold, the first is kept.
-	lines = slices.Concat(cosignatureLines(a.point, there), lines)
-	text := a.point.note + strings.Join(a.trusted(lines), "")
-
-	cosignatures, err := cosignaturesOn(text, o.keys())
-	if err != nil || len(cosignatures) < max(o.Quorum, 1) {
-		return len(cosignatures), err
-	}
-
-	a.cosigned = text
-
-	if text == there {
-		return len(cosignatures), nil
-	}
-
-	return len(cosignatures), a.o.Store.Replace(ctx, cosignedKey(a.log.N), []byte(text))
 }
 
 // trusted returns the lines that may stand below a checkpoint: those by witnesses whose keys
@@ -275,20 +278,9 @@ func cosignatureBy(line string) (keyID, bool) {
 		mldsa44Line = hashSize + timeSize + mldsa44Size
 	)
 
-	// Of which text it is does not matter.
-	unverified := (*note.UnverifiedNoteError)(nil)
-	if _, err := note.Open([]byte("\n\n"+line), nil); !errors.As(err, &unverified) || len(unverified.Note.UnverifiedSigs) != 1 {
-		return keyID{}, false
-	}
+	by, data, ok := signatureOf(line)
 
-	s := unverified.Note.UnverifiedSigs[0]
-
-	data, err := base64.StdEncoding.DecodeString(s.Base64)
-	if err != nil || len(data) != ed25519Line && len(data) != mldsa44Line {
-		return keyID{}, false
-	}
-
-	return keyID{s.Name, s.Hash}, true
+	return by, ok && (len(data) == ed25519Line || len(data) == mldsa44Line)
 }
 
 // askWitnesses asks all of them at the same time. The lines are in their order.
@@ -304,7 +296,7 @@ func (a *Archive) askWitnesses(ctx context.Context) (lines []string, errs []erro
 		proving.Lock()
 		defer proving.Unlock()
 
-		return a.log.grown(size)
+		return tlog.ProveTree(a.log.N, size, a.log)
 	}}
 
 	for i, w := range a.o.Attesters.Witnesses {
@@ -352,12 +344,8 @@ func (a *Archive) stamp(ctx context.Context) error {
 // isStamped says that there is a time stamp of the newest checkpoint by whom the authority's
 // roots vouch for.
 func (a *Archive) isStamped(ctx context.Context) (bool, error) {
-	there, err := a.o.Store.Read(ctx, timestampKey(a.point.Tree.N), maxSmall)
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge):
-		return false, nil
-	case err != nil:
+	there, err := readIfUsable(ctx, a.o.Store, timestampKey(a.point.Tree.N), maxSmall)
+	if err != nil {
 		return false, err
 	}
 
@@ -383,18 +371,12 @@ func readCosigned(ctx context.Context, store durable.Store, p *point) (string, e
 
 // readBelow returns a checkpoint with whatever lies below it, "" where there is nothing of it.
 func readBelow(ctx context.Context, store durable.Store, p *point) (string, error) {
-	data, err := store.Read(ctx, cosignedKey(p.Tree.N), maxSmall)
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge), errors.Is(err, durable.ErrNotRegular):
-		return "", nil
-	case err != nil:
-		return "", err
-	case !strings.HasPrefix(string(data), p.note):
-		return "", nil // Verify says that it is no cosigned checkpoint.
-	default:
-		return string(data), nil
+	data, err := readIfUsable(ctx, store, cosignedKey(p.Tree.N), maxSmall)
+	if !strings.HasPrefix(string(data), p.note) {
+		return "", err // Verify says that it is no cosigned checkpoint.
 	}
+
+	return string(data), err
 }
 
 // cosignatureLines are those lines below a checkpoint that have the form of cosignatures.
@@ -408,6 +390,11 @@ func cosignatureLines(p *point, text string) []string {
 	}
 
 	return lines
+}
+
+// isCosigned says that a text is a checkpoint and below it nothing but lines that have the form of cosignatures.
+func (p *point) isCosigned(text string) bool {
+	return p.note+strings.Join(cosignatureLines(p, text), "") == text
 }
 
 // Cosignature says who has cosigned a checkpoint, and when by its own clock.
@@ -510,15 +497,15 @@ func (v *verification) checkCosigned(ctx context.Context, p *point) error {
 	}
 
 	if len(data) == len(p.note) || !strings.HasPrefix(string(data), p.note) {
-		return &fault{FindingAltered, key, size, "it is not " + checkpointKeyOf(size) + " with further signatures"}
+		return &Problem{FindingAltered, key, size, "it is not " + checkpointKeyOf(size) + " with further signatures"}
 	}
 
 	if _, err := cosignaturesOn(string(data), v.o.Witnesses); err != nil {
-		return &fault{FindingSignature, key, size, "a signature on it cannot be read, or is not by the witness that it names"}
+		return &Problem{FindingSignature, key, size, "a signature on it cannot be read, or is not by the witness that it names"}
 	}
 
-	if p.note+strings.Join(cosignatureLines(p, string(data)), "") != string(data) {
-		return &fault{FindingAltered, key, size, "it has lines that are no cosignatures"}
+	if !p.isCosigned(string(data)) {
+		return &Problem{FindingAltered, key, size, "it has lines that are no cosignatures"}
 	}
 
 	return nil
@@ -535,7 +522,7 @@ func (v *verification) checkStamp(ctx context.Context, p *point) (*Stamped, erro
 
 	stamp, err := witness.CheckStamp(data, []byte(p.note), v.o.TimestampRoots)
 	if err != nil {
-		return nil, &fault{FindingSignature, key, size, err.Error()}
+		return nil, &Problem{FindingSignature, key, size, err.Error()}
 	}
 
 	return &Stamped{Sequence: size, Time: stamp.Time, By: stamp.By}, nil

@@ -4,6 +4,7 @@ package archive_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
@@ -766,5 +767,102 @@ func TestWithoutWitnessesNobodyIsAskedFor(t *testing.T) {
 
 	if p, err := archive.VerifyProof(proof, archive.VerifyOptions{}); err != nil || p.Signed {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestALineInTheNameOfTheNextKey has somebody write a line with the form of a cosignature in the name of a key of the log
+// that nobody knows yet, which cannot be told from one of a witness that another run asks. It keeps nobody from using the
+// key, and goes once that is known.
+func TestALineInTheNameOfTheNextKey(t *testing.T) {
+	t.Parallel()
+
+	a := newAttested(t, 1, 1)
+	a.mustRun(t)
+
+	next, nextKey := newKey(t, "example.com/next")
+	data := binary.BigEndian.AppendUint32(nil, nextKey.KeyHash())
+	line := "— " + nextKey.Name() + " " + base64.StdEncoding.EncodeToString(append(data, make([]byte, 8+64)...)) + "\n"
+	a.store.objects["cosigned/00000001"] = append(a.store.objects["cosigned/00000001"], line...)
+
+	if _, err := a.again(); err != nil {
+		t.Fatal(err)
+	}
+
+	keys := []note.Verifier{nextKey, a.verifier}
+
+	if _, err := archive.OpenReader(t.Context(), a.store, archive.ReaderOptions{Verifiers: keys, InfoOf: infoOf(a.service.Info())}); err != nil {
+		t.Errorf("the archive cannot be read: %v", err)
+	}
+
+	proof, err := archive.Prove(t.Context(), a.store, keys, slices.Sorted(maps.Keys(archived(t, a.store)))[0])
+	if err == nil {
+		_, err = archive.VerifyProof(proof, archive.VerifyOptions{Verifiers: keys})
+	}
+
+	if err != nil {
+		t.Errorf("a proof does not hold: %v", err)
+	}
+
+	o := a.options(a.store)
+	o.Signer, o.PreviousSigner, o.Verifiers, o.Attesters = next, a.signer, keys, a.attesters
+
+	if _, err := a.apply(o); err != nil {
+		t.Errorf("the key cannot be changed: %v", err)
+	}
+
+	for key, data := range a.store.objects {
+		if strings.Contains(string(data), line) {
+			t.Errorf("it is still in %s", key)
+		}
+	}
+}
+
+// outwritten is a store in which somebody else replaces an object right after it was written.
+type outwritten struct {
+	*memory
+
+	key    string
+	theirs []byte
+}
+
+func (o *outwritten) Replace(ctx context.Context, key string, data []byte) error {
+	err := o.memory.Replace(ctx, key, data)
+	if err != nil || key != o.key || o.theirs == nil {
+		return err
+	}
+
+	data, o.theirs = o.theirs, nil
+
+	return o.memory.Replace(ctx, key, data)
+}
+
+// TestRunsThatKeepCosignaturesAtTheSameTime: of two runs that ask one witness each, the slower one has not seen what the
+// faster one has written, and replaces it.
+func TestRunsThatKeepCosignaturesAtTheSameTime(t *testing.T) {
+	t.Parallel()
+
+	const key = "cosigned/00000001"
+
+	a := newAttested(t, 2, 2)
+	a.mustRun(t)
+
+	both := string(a.store.objects[key])
+	lines := strings.SplitAfter(strings.TrimPrefix(both, string(a.store.objects["checkpoints/00000001"])), "\n")
+	theirs := strings.Replace(both, lines[0], "", 1)
+
+	delete(a.store.objects, key)
+	a.store.objects["checkpoint"] = a.store.objects["checkpoints/00000001"]
+	a.attesters.Quorum, a.attesters.Witnesses = 1, a.attesters.Witnesses[:1]
+
+	o := a.options(&outwritten{a.store, key, []byte(theirs)})
+	o.Signer, o.Verifiers, o.Attesters = a.signer, []note.Verifier{a.verifier}, a.attesters
+
+	if _, err := a.apply(o); err != nil {
+		t.Fatal(err)
+	}
+
+	got := string(a.store.objects[key])
+	if !strings.Contains(got, lines[0]) || !strings.Contains(got, lines[1]) || string(a.store.objects["checkpoint"]) != got {
+		t.Errorf("a cosignature is gone:\n%s\n%s", got, a.store.objects["checkpoint"])
 	}
 }

@@ -4,16 +4,16 @@ package archive
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
+	"reflect"
 	"slices"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // bundlesAhead is how many entry bundles are fetched at the same time.
@@ -32,26 +32,21 @@ type link struct {
 // same for many segments.
 type terms struct {
 	filters   map[string][]string
-	redaction *export.Redaction
+	redaction *redact.Statement
 }
 
 // chain is an archive whose manifests have all been read and are those of its log.
 type chain struct {
 	point *point
-	tree  tree
-	// log is that of the point, nil in a verification.
 	log   *merkle
 	links []link
-	// head and last are of the last manifest, empty and nil where there is none.
-	head Head
+	// last is the last manifest, nil where there is none.
 	last *Manifest
 	// source is whose log it is, as far as any manifest says.
-	source export.KeptSource
+	source redact.KeptSource
 	// gaps are what the archive holds nothing about, but for what lies before its
 	// start and after its end, in the order of the segments.
 	gaps []auditlog.Window
-	// known are the terms of the links.
-	known map[string]*terms
 }
 
 // readChain reads every manifest of the newest checkpoint and makes sure that they are
@@ -69,48 +64,76 @@ func readChain(ctx context.Context, points points) (*chain, error) {
 		return nil, ErrNone
 	}
 
-	c := newChain(last)
+	c := &chain{point: last, log: &merkle{Hash: last.Tree.Hash, store: points.store}}
 
-	err = c.read(ctx, points)
-	if err != nil && points.outgrown(ctx, last, err) {
-		return readChain(ctx, points)
+	for _, err := range c.walk(c.leaves(ctx, points)) {
+		if err != nil && points.outgrown(ctx, last, err) {
+			return readChain(ctx, points)
+		}
+
+		if err != nil {
+			return nil, err
+		}
 	}
 
-	return c, err
+	return c, nil
 }
 
-func newChain(p *point) *chain { return &chain{point: p, known: map[string]*terms{}} }
+// walk reads the manifests that are the leaves of the log, in order, and yields each with what is wrong with it. Who
+// reads stops at the first that is not as it has to be. Who verifies goes on: what comes after one that does not fit is
+// still a part of the log, and so is what it names. Only the ones before it become links of the chain.
+func (c *chain) walk(leaves iter.Seq2[[]byte, error]) iter.Seq2[*Manifest, error] {
+	return func(yield func(*Manifest, error) bool) {
+		number := int64(0)
 
-// read adds the manifests of the checkpoint.
-func (c *chain) read(ctx context.Context, points points) error {
-	c.log = &merkle{Tree: c.point.Tree, store: points.store, hashes: &c.tree.hashes}
-
-	for bundle, err := range bundlesOf(ctx, points, c.point) {
-		if err != nil {
-			return err
-		}
-
-		c.log.edge = bundle
-
-		for _, text := range bundle {
-			c.tree.add(text)
-
-			m, err := parseManifest(text, c.head.Sequence+1)
-			if err == nil {
-				err = c.add(m, text)
-			}
+		for text, err := range leaves {
+			number++
 
 			if err != nil {
-				return err
+				yield(nil, err)
+
+				return
+			}
+
+			m, err := parseManifest(text, number)
+
+			switch {
+			case int64(len(c.links)) < number-1:
+				err = nil // It would have to follow one that does not fit.
+			case err == nil:
+				err = c.add(m)
+			}
+
+			if !yield(m, err) {
+				return
 			}
 		}
 	}
+}
 
-	if c.tree.n != c.point.Tree.N || c.tree.root() != c.point.Tree.Hash {
-		return fmt.Errorf("%w: its manifests are not those of %s", ErrBroken, checkpointKeyOf(c.point.Tree.N))
+// leaves yields the manifests in the bundles, and makes sure that they are those of the checkpoint.
+func (c *chain) leaves(ctx context.Context, points points) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for bundle, err := range bundlesOf(ctx, points, c.point) {
+			if err != nil {
+				yield(nil, err)
+
+				return
+			}
+
+			c.log.edge = bundle
+
+			for _, text := range bundle {
+				if err := c.log.add(text); !yield(text, err) {
+					return
+				}
+			}
+		}
+
+		if root, err := c.log.root(); err != nil || c.log.N != c.point.Tree.N || root != c.point.Tree.Hash {
+			yield(nil, fmt.Errorf("%w: its manifests are not those of %s", ErrBroken, checkpointKeyOf(c.point.Tree.N)))
+		}
 	}
-
-	return nil
 }
 
 // bundlesOf yields the manifests bundle by bundle. The last bundle can be missing after a
@@ -128,7 +151,7 @@ func bundlesOf(ctx context.Context, points points, p *point) iter.Seq2[[][]byte,
 		}
 
 		if i < bundles-1 {
-			return nil, fmt.Errorf("%w: %s is missing", ErrBroken, bundleKey(n, width))
+			return nil, orMissing(bundleKey(n, width), err)
 		}
 
 		log, _, err := openLog(ctx, points, p)
@@ -141,8 +164,8 @@ func bundlesOf(ctx context.Context, points points, p *point) iter.Seq2[[][]byte,
 }
 
 // add holds a manifest against those before it.
-func (c *chain) add(m *Manifest, text []byte) error {
-	fail := func(what string) error { return manifestFault(text, m.Sequence, what) }
+func (c *chain) add(m *Manifest) error {
+	fail := func(what string) error { return manifestFault(m.text, m.Sequence, what) }
 
 	total, covered := int64(0), m.Start
 	if c.last != nil {
@@ -153,10 +176,10 @@ func (c *chain) add(m *Manifest, text []byte) error {
 		total += m.Segment.EntryCount
 	}
 
-	source := export.Kept(m.Source, m.Redaction)
+	source := redact.Kept(m.Source, m.Redaction)
 
 	switch {
-	case m.Previous != c.head.SHA256:
+	case m.Previous != c.last.head().SHA256:
 		return fail("does not follow the one before")
 	case m.Service != c.point.service():
 		return fail("is of " + m.Service + ", not of " + c.point.service())
@@ -170,9 +193,9 @@ func (c *chain) add(m *Manifest, text []byte) error {
 		return fail(what)
 	}
 
-	terms, err := c.terms(m)
-	if err != nil {
-		return err
+	t := &terms{filters: m.Filters, redaction: m.Redaction}
+	if c.last != nil && reflect.DeepEqual(t, c.links[len(c.links)-1].terms) {
+		t = c.links[len(c.links)-1].terms
 	}
 
 	if m.Gap != nil {
@@ -180,24 +203,11 @@ func (c *chain) add(m *Manifest, text []byte) error {
 	}
 
 	// The last segments of a run can be of late entries, which cover less.
-	c.links = append(c.links, link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, terms})
+	c.links = append(c.links, link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, t})
 	c.source = c.source.Then(source)
-	c.last, c.head = m, Head{Sequence: m.Sequence, SHA256: sum(text)}
+	c.last = m
 
 	return nil
-}
-
-func (c *chain) terms(m *Manifest) (*terms, error) {
-	key, err := json.Marshal([]any{m.Filters, m.Redaction})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, manifestName(m.Sequence), err)
-	}
-
-	if c.known[string(key)] == nil {
-		c.known[string(key)] = &terms{filters: m.Filters, redaction: m.Redaction}
-	}
-
-	return c.known[string(key)], nil
 }
 
 // unknown returns the parts of the window that the archive holds nothing about, in
@@ -266,9 +276,14 @@ func (c *chain) within(w auditlog.Window) []*link {
 		}
 	}
 
-	slices.SortStableFunc(links, func(a, b *link) int { return a.segment.From.Compare(b.segment.From) })
+	sortLinks(links)
 
 	return links
+}
+
+// sortLinks puts segments into the order in which a sweep opens them.
+func sortLinks(links []*link) {
+	slices.SortStableFunc(links, func(a, b *link) int { return a.segment.From.Compare(b.segment.From) })
 }
 
 // termsOf returns what was in force when the window was archived.

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -175,47 +174,49 @@ func keyOf(k interface {
 	return keyID{k.Name(), k.KeyHash()}
 }
 
-// firstKey is the key that the first of some lines of signatures names.
-func firstKey(signatures string) (keyID, bool) {
-	line, _, _ := strings.Cut(strings.TrimPrefix(signatures, "— "), "\n")
-	name, encoded, _ := strings.Cut(line, " ")
-	signature, err := base64.StdEncoding.DecodeString(encoded)
+// String is how the text of a public key begins. Several keys can have the same name.
+func (k keyID) String() string { return fmt.Sprintf("%s+%08x", k.name, k.hash) }
 
-	const hashLength = 4
-	if err != nil || len(signature) < hashLength {
-		return keyID{}, false
+// signatureOf reads a line of signatures: whose it claims to be, and its bytes, which begin with the hash of the key.
+func signatureOf(line string) (by keyID, data []byte, ok bool) {
+	// Of which text it is does not matter.
+	unverified := (*note.UnverifiedNoteError)(nil)
+	if _, err := note.Open([]byte("\n\n"+line), nil); !errors.As(err, &unverified) || len(unverified.Note.UnverifiedSigs) != 1 {
+		return keyID{}, nil, false
 	}
 
-	return keyID{name, binary.BigEndian.Uint32(signature)}, true
+	s := unverified.Note.UnverifiedSigs[0]
+	data, err := base64.StdEncoding.DecodeString(s.Base64)
+
+	return keyID{s.Name, s.Hash}, data, err == nil
 }
 
 // openPoint reads a checkpoint. Given verifiers, only one that one of them has signed is
-// accepted.
+// accepted. With an error it has nothing but its bytes.
 func openPoint(data []byte, verifiers []note.Verifier) (*point, error) {
-	body, signatures, signed := strings.Cut(string(data), "\n\n")
+	p := &point{note: string(data)}
+
+	body, signatures, signed := strings.Cut(p.note, "\n\n")
 	if signed {
 		body += "\n"
-	}
 
-	p := &point{note: string(data), signed: signed, signatures: strings.Count(signatures, "\n")}
+		first, _, _ := strings.Cut(signatures, "\n")
 
-	if signed {
-		var ok bool
-		if p.key, ok = firstKey(signatures); !ok {
-			return nil, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
+		key, _, ok := signatureOf(first + "\n")
+		if !ok {
+			return p, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
 		}
+
+		p.signed, p.key, p.signatures = true, key, strings.Count(signatures, "\n")
 	}
 
-	switch {
-	case len(verifiers) > 0:
+	if len(verifiers) > 0 {
 		n, err := note.Open(data, note.VerifierList(verifiers...))
 		if err != nil || len(n.Sigs) == 0 {
-			return nil, fmt.Errorf("%w: %s", ErrSignature, namesOf(verifiers))
+			return p, fmt.Errorf("%w: %s", ErrSignature, namesOf(verifiers))
 		}
 
 		body, p.by = n.Text, n.Sigs
-	case signed && !strings.HasPrefix(signatures, "— "):
-		return nil, fmt.Errorf("%w: its signature cannot be read", errNoCheckpoint)
 	}
 
 	var err error
@@ -227,7 +228,7 @@ func openPoint(data []byte, verifiers []note.Verifier) (*point, error) {
 func namesOf(verifiers []note.Verifier) string {
 	names := make([]string, 0, len(verifiers))
 	for _, v := range verifiers {
-		names = append(names, v.Name())
+		names = append(names, keyOf(v).String())
 	}
 
 	return strings.Join(names, ", ")
@@ -261,42 +262,30 @@ type points struct {
 // unsigned reads them whoever has signed.
 func (r points) unsigned() points { return points{store: r.store} }
 
-// read returns a checkpoint. The error holds fs.ErrNotExist where there is none,
-// ErrSignature, or ErrBroken.
-func (r points) read(ctx context.Context, key string) (*point, error) {
-	data, err := r.store.Read(ctx, key, maxSmall)
-	if errors.Is(err, durable.ErrTooLarge) || errors.Is(err, durable.ErrNotRegular) {
-		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, key, err)
-	}
-
+// read returns a checkpoint. The error is ErrSignature, or a *Problem, which holds fs.ErrNotExist where there is none.
+// With it the bytes that are there are returned.
+func (r points) read(ctx context.Context, key string, sequence int64) (*point, error) {
+	data, err := readKey(ctx, r.store, key, sequence, maxSmall)
 	if err != nil {
 		return nil, err
 	}
 
 	p, err := openPoint(data, r.verifiers)
-
-	switch {
-	case errors.Is(err, ErrSignature):
-		return nil, err
-	case err != nil:
-		return nil, fmt.Errorf("%w: %s: %w", ErrBroken, key, err)
-	default:
-		return p, nil
+	if err != nil && !errors.Is(err, ErrSignature) {
+		err = &Problem{FindingAltered, key, sequence, err.Error()}
 	}
+
+	return p, err
 }
 
 // at returns the checkpoint of a size.
 func (r points) at(ctx context.Context, size int64) (*point, error) {
-	p, err := r.read(ctx, checkpointKeyOf(size))
+	p, err := r.read(ctx, checkpointKeyOf(size), size)
 	if err == nil && p.Tree.N != size {
-		err = fmt.Errorf("%w: %s is the checkpoint of size %d", ErrBroken, checkpointKeyOf(size), p.Tree.N)
+		err = &Problem{FindingAltered, checkpointKeyOf(size), size, fmt.Sprintf("it is the checkpoint of size %d", p.Tree.N)}
 	}
 
-	if err != nil {
-		return nil, err
-	}
-
-	return p, nil
+	return p, err
 }
 
 // newest returns the last checkpoint that there is, and the copy of it, which may lag
@@ -321,7 +310,8 @@ func (r points) newest(ctx context.Context) (last, copied *point, err error) {
 	}
 
 	switch {
-	case copied == nil:
+	// Below the checkpoint, a line can be in the name of a key of the log that was not known when it was copied.
+	case copied == nil, copied.Tree.N == last.Tree.N && last.isCosigned(copied.note):
 	case copied.Tree.N == last.Tree.N:
 		copied, err = openPoint([]byte(copied.note), r.verifiers)
 	case !copied.signed:
@@ -344,7 +334,7 @@ func (r points) isEmpty(ctx context.Context) bool {
 // that can be one of several, that the one before has handed over to it.
 func (r points) checkKeys(ctx context.Context, p *point) error {
 	if !p.isSignedBy(p.key) {
-		return fmt.Errorf("%w: %s; its first signature is by %s", ErrSignature, namesOf(r.verifiers), p.key.name)
+		return fmt.Errorf("%w: %s; its first signature is by %s", ErrSignature, namesOf(r.verifiers), p.key)
 	}
 
 	if len(r.verifiers) == 1 || p.Tree.N == 0 {
@@ -352,16 +342,12 @@ func (r points) checkKeys(ctx context.Context, p *point) error {
 	}
 
 	before, err := r.unsigned().at(ctx, p.Tree.N-1)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s is missing", ErrBroken, checkpointKeyOf(p.Tree.N-1))
-	}
-
 	if err != nil {
-		return err
+		return orMissing(checkpointKeyOf(p.Tree.N-1), err)
 	}
 
 	if !p.follows(before) {
-		return fmt.Errorf("%w: %s is by %s, and the one before by %s, which has not handed over to it", ErrSignature, checkpointKeyOf(p.Tree.N), p.key.name, before.key.name)
+		return fmt.Errorf("%w: %s is by %s, and the one before by %s, which has not handed over to it", ErrSignature, checkpointKeyOf(p.Tree.N), p.key, before.key)
 	}
 
 	return nil
@@ -369,7 +355,7 @@ func (r points) checkKeys(ctx context.Context, p *point) error {
 
 // find is newest, whoever has signed.
 func (r points) find(ctx context.Context) (last, copied *point, err error) {
-	copied, err = r.read(ctx, checkpointKey)
+	copied, err = r.read(ctx, checkpointKey, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		copied, err = nil, nil
 	}
@@ -506,7 +492,7 @@ func (r points) publishCopy(ctx context.Context, p *point, cosigned string) erro
 
 	for {
 		// It can be by a key of before.
-		there, err := r.unsigned().read(ctx, checkpointKey)
+		there, err := r.unsigned().read(ctx, checkpointKey, 0)
 
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

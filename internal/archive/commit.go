@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -27,25 +26,22 @@ func (a *Archive) found(ctx context.Context, covered auditlog.Window) error {
 	random := make([]byte, randomLength)
 	_, _ = rand.Read(random) // It never fails.
 
-	empty, err := openMerkle(ctx, a.o.Store, tlog.Tree{Hash: emptyRoot()})
-	if err != nil {
-		return err
-	}
+	empty := &merkle{Hash: emptyRoot(), store: a.o.Store}
 
 	// Before anything counts, so that a store which cannot be trusted holds no archive.
 	if _, err := a.writeBesides(ctx); err != nil {
 		return err
 	}
 
-	if err := durable.Insist(ctx, a.o.Store, ReadmeKey, []byte(readme)); err != nil {
+	if err := durable.Insist(ctx, a.o.Store, readmeKey, []byte(readme)); err != nil {
 		return err
 	}
 
-	if err := a.insistOnLock(ctx, ReadmeKey); err != nil {
+	if err := a.insistOnLock(ctx, readmeKey); err != nil {
 		return err
 	}
 
-	c := Checkpoint{Origin: originOf(a.o.Service.Info().Name, hex.EncodeToString(random)), Tree: empty.Tree, Covered: covered}
+	c := Checkpoint{Origin: originOf(a.o.Service.Info().Name, hex.EncodeToString(random)), Tree: tlog.Tree{Hash: empty.Hash}, Covered: covered}
 	if err := a.sign(ctx, c, empty); err != nil {
 		return err
 	}
@@ -67,12 +63,12 @@ func (a *Archive) writeBesides(ctx context.Context) (map[string]string, error) {
 	}
 
 	// In a bucket it is of no use, but no harm.
-	there, err := a.o.Store.Read(ctx, durable.AttributesKey, maxSmall)
-	if err == nil && string(there) == durable.AttributesText {
+	there, err := readIfUsable(ctx, a.o.Store, durable.AttributesKey, maxSmall)
+	if string(there) == durable.AttributesText {
 		files[durable.AttributesKey] = durable.AttributesText
 	}
 
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, durable.ErrTooLarge) {
+	if err != nil {
 		return nil, err
 	}
 
@@ -137,24 +133,14 @@ func (a *Archive) commit(ctx context.Context, d *draft) (err error) {
 		}
 	}()
 
-	next, err := a.log.with(d.text)
+	next, err := a.log.with(m.text)
 	if err != nil {
 		return err
 	}
 
-	objects := []struct {
-		key  string
-		data []byte
-	}{{manifestKey(m.Sequence, d.text), d.text}, {m.Supplement.Key, d.supplement}}
-	if m.Segment != nil {
-		objects = append(objects, struct {
-			key  string
-			data []byte
-		}{m.Segment.Key, d.segment})
-	}
-
-	for _, o := range objects {
-		if err := createSame(ctx, a.o.Store, o.key, o.data); err != nil {
+	data := [][]byte{m.text, d.supplement, d.segment}
+	for i, key := range m.keys() {
+		if err := createSame(ctx, a.o.Store, key, data[i]); err != nil {
 			return err
 		}
 	}
@@ -163,7 +149,7 @@ func (a *Archive) commit(ctx context.Context, d *draft) (err error) {
 		return err
 	}
 
-	if err := a.sign(ctx, Checkpoint{Origin: a.point.Origin, Tree: next.Tree}, next); err != nil {
+	if err := a.sign(ctx, Checkpoint{Origin: a.point.Origin, Tree: tlog.Tree{N: next.N, Hash: next.Hash}}, next); err != nil {
 		return err
 	}
 
@@ -216,7 +202,7 @@ func (a *Archive) insistOnLock(ctx context.Context, key string) error {
 // tidy completes what follows from the newest checkpoint, and removes what runs have
 // left that lost, or crashed before they committed.
 func (a *Archive) tidy(ctx context.Context) error {
-	if a.log == nil {
+	if a.point == nil {
 		return nil
 	}
 
@@ -271,24 +257,8 @@ func (a *Archive) dropLost(ctx context.Context) error {
 		return nil
 	}
 
-	leaf, err := a.log.leaf(ctx, d.manifest.Sequence)
-	if err != nil {
+	if err := a.dropForeign(ctx, d.manifest.Sequence, d.manifest.keys()); err != nil {
 		return err
-	}
-
-	committed, err := parseManifest(leaf, d.manifest.Sequence)
-	if err != nil {
-		return err
-	}
-
-	for _, key := range d.manifest.keys(d.text) {
-		if slices.Contains(committed.keys(leaf), key) {
-			continue
-		}
-
-		if err := a.o.Store.Delete(ctx, key); err != nil {
-			return err
-		}
 	}
 
 	a.lost = nil
@@ -332,10 +302,9 @@ func (a *Archive) lastDays() ([]string, error) {
 
 	var days []string
 
-	for i := len(a.log.edge) - 1; i >= 0 && len(days) < most; i-- {
-		m, err := parseManifest(a.log.edge[i], a.log.N-int64(len(a.log.edge)-1-i))
-		if err != nil {
-			return nil, err
+	for m, err := range a.log.newest() {
+		if err != nil || len(days) == most {
+			return days, err
 		}
 
 		if m.Segment == nil {
@@ -370,13 +339,45 @@ func (a *Archive) dropLeftoversIn(ctx context.Context, prefix string) error {
 			continue
 		}
 
-		m, err := a.manifestAt(ctx, number)
-		if err != nil {
+		if err := a.dropForeign(ctx, number, keys[number]); err != nil {
 			return err
 		}
+	}
 
-		for _, key := range keys[number] {
-			if err := a.dropLeftover(ctx, key, m); err != nil {
+	return nil
+}
+
+// dropForeign removes those of some objects of a number that the manifest of that number does not lead to, and the
+// segments that manifests among them name.
+func (a *Archive) dropForeign(ctx context.Context, number int64, keys []string) error {
+	committed, err := a.log.manifest(ctx, number)
+	if err != nil {
+		return err
+	}
+
+	kept := committed.keys()
+
+	for _, key := range keys {
+		if slices.Contains(kept, key) {
+			continue
+		}
+
+		foreign := []string{key}
+
+		if strings.HasPrefix(key, manifestsPrefix) {
+			segment, err := a.segmentNamed(ctx, key, number)
+			if err != nil {
+				return err
+			}
+
+			// A segment of the same bytes is that of the log.
+			if segment != "" && !slices.Contains(kept, segment) {
+				foreign = []string{segment, key}
+			}
+		}
+
+		for _, key := range foreign {
+			if err := a.o.Store.Delete(ctx, key); err != nil {
 				return err
 			}
 		}
@@ -385,53 +386,20 @@ func (a *Archive) dropLeftoversIn(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// dropLeftover removes an object of a number unless the manifest of that number leads to
-// it.
-func (a *Archive) dropLeftover(ctx context.Context, key string, committed *Manifest) error {
-	if key == committed.Supplement.Key || committed.Segment != nil && key == committed.Segment.Key {
-		return nil
+// segmentNamed returns the key of the segment that a manifest names which is not of the log, "" where it names none that
+// a run could have written.
+func (a *Archive) segmentNamed(ctx context.Context, key string, number int64) (string, error) {
+	data, err := readIfUsable(ctx, a.o.Store, key, maxManifest)
+	if err != nil {
+		return "", err
 	}
 
-	if strings.HasPrefix(key, manifestsPrefix) {
-		data, err := a.log.leaf(ctx, committed.Sequence)
-		if err != nil {
-			return err
-		}
-
-		if key == manifestKey(committed.Sequence, data) {
-			return nil
-		}
-
-		if err := a.dropNamed(ctx, key, committed); err != nil {
-			return err
-		}
+	m, err := parseManifest(data, number)
+	if err != nil || m.Segment == nil || !isSegmentOf(m.Segment.Key, number) || durable.CheckKey(m.Segment.Key) != nil {
+		return "", nil //nolint:nilerr // It is none of a run.
 	}
 
-	return a.o.Store.Delete(ctx, key)
-}
-
-// dropNamed removes the segment that a manifest names which is not of the log. A
-// segment of the same bytes is that of the log.
-func (a *Archive) dropNamed(ctx context.Context, key string, committed *Manifest) error {
-	data, err := a.o.Store.Read(ctx, key, maxManifest)
-
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrTooLarge):
-		return nil
-	case err != nil:
-		return err
-	}
-
-	m, err := parseManifest(data, committed.Sequence)
-	if err != nil || m.Segment == nil || !isSegmentOf(m.Segment.Key, committed.Sequence) || durable.CheckKey(m.Segment.Key) != nil {
-		return nil //nolint:nilerr // It names nothing that a run could have written.
-	}
-
-	if committed.Segment != nil && committed.Segment.Key == m.Segment.Key {
-		return nil
-	}
-
-	return a.o.Store.Delete(ctx, m.Segment.Key)
+	return m.Segment.Key, nil
 }
 
 // numberOf reads the number off the last part of a key.

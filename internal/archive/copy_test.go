@@ -17,7 +17,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // copies is a service that knows a log from files alone, each of a span of time.
@@ -34,7 +34,7 @@ type copies struct {
 
 func (s *copies) Info() auditlog.Info {
 	return auditlog.Info{
-		Name: auditlog.ServicePodStack, Title: "PodStack", Copy: true, Retention: 24 * time.Hour,
+		Name: auditlog.ServicePodStack, Title: "PodStack", FilledLater: true, Retention: 24 * time.Hour,
 		Operations: auditlog.Operations(), OperationOf: func(action string) auditlog.Operation { return auditlog.Operation(action) },
 	}
 }
@@ -149,7 +149,7 @@ func copiesOf(seed uint64, days, entries, files int) *copies {
 
 func (s *copies) options(store durable.Store) archive.Options {
 	return archive.Options{
-		Store: store, Service: s, Format: export.FormatNDJSON, Compression: export.CompressionNone, Start: begin.Add(-s.before),
+		Store: store, Service: s, Format: format.NDJSON, Compression: format.Uncompressed, Start: begin.Add(-s.before),
 		Clock: func() time.Time { return s.now }, Tool: "test",
 	}
 }
@@ -424,7 +424,7 @@ type notACopy struct{ *copies }
 
 func (s notACopy) Info() auditlog.Info {
 	info := s.copies.Info()
-	info.Copy, info.Retention = false, 1000*24*time.Hour
+	info.FilledLater, info.Retention = false, 1000*24*time.Hour
 
 	return info
 }

@@ -37,7 +37,7 @@ func WriteLog(ctx context.Context, store durable.Store, first Checkpoint, manife
 			return err
 		}
 
-		if text, err = (Checkpoint{Origin: first.Origin, Tree: log.Tree}).signed(signer); err != nil {
+		if text, err = (Checkpoint{Origin: first.Origin, Tree: tlog.Tree{N: log.N, Hash: log.Hash}}).signed(signer); err != nil {
 			return err
 		}
 

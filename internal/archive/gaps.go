@@ -29,7 +29,7 @@ func (r *run) settleGaps() error {
 		return nil
 	}
 
-	if !r.a.o.Service.Info().Copy {
+	if !r.a.o.Service.Info().FilledLater {
 		return errors.New("the service is no copy, and yet its reading has gaps")
 	}
 
@@ -63,7 +63,7 @@ func (r *run) inner() []auditlog.Window {
 
 // unfilled are the inner gaps, with the one that no segment could give up.
 func (r *run) unfilled() []auditlog.Window {
-	if r.gap == nil || !r.a.o.Service.Info().Copy {
+	if r.gap == nil || !r.a.o.Service.Info().FilledLater {
 		return r.inner()
 	}
 

@@ -30,8 +30,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
@@ -285,7 +285,7 @@ func (w *world) happen(n int, at time.Time) {
 
 func (w *world) options(store durable.Store) archive.Options {
 	return archive.Options{
-		Store: store, Service: w.service, Format: export.FormatNDJSON, Compression: export.CompressionZstd,
+		Store: store, Service: w.service, Format: format.NDJSON, Compression: format.Zstd,
 		Start: begin.AddDate(0, 0, -30), Clock: func() time.Time { return w.now }, Tool: "test",
 	}
 }
@@ -441,8 +441,8 @@ func (l *ledger) check(tb testing.TB, store durable.Store) {
 			tb.Fatalf("%s is not what its manifest says: %v", m.Segment.Key, err)
 		}
 
-		o := export.DecoderOptions{Compression: m.Segment.Compression}
-		for e, err := range export.Decode(bytes.NewReader(segment), int64(len(segment)), m.Segment.Format, o) {
+		o := format.DecoderOptions{Compression: m.Segment.Compression}
+		for e, err := range format.Decode(bytes.NewReader(segment), int64(len(segment)), m.Segment.Format, o) {
 			if err != nil || l.ids[e.ID] {
 				tb.Fatalf("%s in segment %d is archived twice, or %v", e.ID, m.Sequence, err)
 			}

@@ -74,7 +74,7 @@ func DistinctKeys(keys []note.Verifier) []note.Verifier {
 	var distinct []note.Verifier
 
 	for _, key := range keys {
-		same := func(other note.Verifier) bool { return other.Name() == key.Name() && other.KeyHash() == key.KeyHash() }
+		same := func(other note.Verifier) bool { return keyOf(other) == keyOf(key) }
 		if !slices.ContainsFunc(distinct, same) {
 			distinct = append(distinct, key)
 		}

@@ -5,10 +5,12 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
 	"strings"
 
@@ -29,81 +31,95 @@ const (
 	maxBundle   = bundleWidth * (maxManifest + 2)
 )
 
-// merkle is the log up to some size.
-type merkle struct {
-	tlog.Tree
-
-	store  durable.Store
-	hashes tlog.HashReader
-	// edge are the manifests of the last bundle, the newest last.
-	edge [][]byte
-	// older are those of the bundle before that was read last.
-	older       [][]byte
-	olderBundle int64
+// tree is a Merkle tree as RFC 6962 has it. It holds the hashes of the leaves that were added, in the order of tlog;
+// older answers for those of the leaves before, nil where there are none.
+type tree struct {
+	N     int64
+	older tlog.HashReader
+	// from is the index of the first of the hashes.
+	from   int64
+	hashes []tlog.Hash
 }
 
 // emptyRoot is the root of a tree without leaves.
-func emptyRoot() tlog.Hash { return (&tree{}).root() }
-
-// tree is a Merkle tree as RFC 6962 has it, held in memory.
-type tree struct {
-	n      int64
-	hashes storedHashes
-}
-
-func (t *tree) add(leaf []byte) {
-	added, err := tlog.StoredHashes(t.n, leaf, &t.hashes)
-	if err != nil {
-		panic(err) // All hashes are at hand.
-	}
-
-	t.hashes, t.n = append(t.hashes, added...), t.n+1
-}
-
-func (t *tree) root() tlog.Hash {
-	root, err := tlog.TreeHash(t.n, &t.hashes)
-	if err != nil {
-		panic(err) // All hashes are at hand.
-	}
-
-	return root
-}
-
-// storedHashes are the hashes of a tree in the order of tlog.
-type storedHashes []tlog.Hash
+func emptyRoot() tlog.Hash { return sha256.Sum256(nil) }
 
 // ReadHashes implements tlog.HashReader.
-func (s *storedHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+func (t *tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	all := make([]tlog.Hash, len(indexes))
+	added := func(index int64) bool { return index >= t.from }
+
+	var older []tlog.Hash
+
+	if before := slices.DeleteFunc(slices.Clone(indexes), added); len(before) > 0 {
+		var err error
+		if older, err = t.older.ReadHashes(before); err != nil {
+			return nil, brokenTiles(err)
+		}
+	}
 
 	for i, index := range indexes {
-		if index < 0 || index >= int64(len(*s)) {
+		switch {
+		case !added(index):
+			all[i], older = older[0], older[1:]
+		case index-t.from < int64(len(t.hashes)):
+			all[i] = t.hashes[index-t.from]
+		default:
 			return nil, fmt.Errorf("there is no hash %d", index)
 		}
-
-		all[i] = (*s)[index]
 	}
 
 	return all, nil
 }
 
+func (t *tree) add(leaf []byte) error {
+	added, err := tlog.StoredHashes(t.N, leaf, t)
+	if err != nil {
+		return err //nolint:wrapcheck // It is one of ReadHashes.
+	}
+
+	t.hashes, t.N = append(t.hashes, added...), t.N+1
+
+	return nil
+}
+
+// rootAt returns the root that the tree had at a size.
+func (t *tree) rootAt(size int64) (tlog.Hash, error) {
+	return tlog.TreeHash(size, t) //nolint:wrapcheck // It is one of ReadHashes.
+}
+
+func (t *tree) root() (tlog.Hash, error) { return t.rootAt(t.N) }
+
+// merkle is the log up to some size.
+type merkle struct {
+	tree
+
+	Hash  tlog.Hash
+	store durable.Store
+	// edge are the manifests of the last bundle, the newest last.
+	edge [][]byte
+	// olderEdge are those of the bundle before that was read last.
+	olderEdge   [][]byte
+	olderBundle int64
+}
+
 // openMerkle returns the log that the tree is of, having made sure that the last bundle
 // and all that was read of the tiles belong to it. Where the tiles of the last manifest
 // are missing, the error is fs.ErrNotExist.
-func openMerkle(ctx context.Context, store durable.Store, tree tlog.Tree) (*merkle, error) {
-	l := &merkle{Tree: tree, store: store, hashes: &storedHashes{}}
-	if tree.N == 0 {
+func openMerkle(ctx context.Context, store durable.Store, at tlog.Tree) (*merkle, error) {
+	l := &merkle{tree: tree{N: at.N, from: tlog.StoredHashIndex(0, at.N)}, Hash: at.Hash, store: store}
+	if at.N == 0 {
 		return l, nil
 	}
 
-	first := (tree.N - 1) / bundleWidth * bundleWidth
+	first := (at.N - 1) / bundleWidth * bundleWidth
 
-	edge, err := readBundle(ctx, store, first/bundleWidth, int(tree.N-first))
+	edge, err := readBundle(ctx, store, first/bundleWidth, int(at.N-first))
 	if err != nil {
 		return nil, err
 	}
 
-	l.edge, l.hashes = edge, tlog.TileHashReader(tree, &tileReader{ctx: ctx, store: store, kept: map[tlog.Tile][]byte{}})
+	l.edge, l.older = edge, tlog.TileHashReader(at, &tileReader{ctx: ctx, store: store, kept: map[tlog.Tile][]byte{}})
 
 	if err := l.checkLeaves(first, edge); err != nil {
 		return nil, err
@@ -119,9 +135,9 @@ func (l *merkle) checkLeaves(first int64, manifests [][]byte) error {
 		indexes[i] = tlog.StoredHashIndex(0, first+int64(i))
 	}
 
-	hashes, err := l.hashes.ReadHashes(indexes)
+	hashes, err := l.ReadHashes(indexes)
 	if err != nil {
-		return brokenTiles(err)
+		return err
 	}
 
 	for i, manifest := range manifests {
@@ -133,32 +149,39 @@ func (l *merkle) checkLeaves(first int64, manifests [][]byte) error {
 	return nil
 }
 
-// leaf returns a manifest by its number. Bundles before the last are read again each
+// manifest returns a manifest by its number. Bundles before the last are read again each
 // time that another one is asked for.
-func (l *merkle) leaf(ctx context.Context, sequence int64) ([]byte, error) {
+func (l *merkle) manifest(ctx context.Context, sequence int64) (*Manifest, error) {
 	n, at := (sequence-1)/bundleWidth, (sequence-1)%bundleWidth
 	if n == (l.N-1)/bundleWidth {
-		return l.edge[at], nil
+		return parseManifest(l.edge[at], sequence)
 	}
 
-	if l.older == nil || l.olderBundle != n {
+	if l.olderEdge == nil || l.olderBundle != n {
 		manifests, err := readBundle(ctx, l.store, n, bundleWidth)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: %s is missing", ErrBroken, bundleKey(n, bundleWidth))
-		}
-
 		if err == nil {
 			err = l.checkLeaves(n*bundleWidth, manifests)
 		}
 
 		if err != nil {
-			return nil, err
+			return nil, orMissing(bundleKey(n, bundleWidth), err)
 		}
 
-		l.older, l.olderBundle = manifests, n
+		l.olderEdge, l.olderBundle = manifests, n
 	}
 
-	return l.older[at], nil
+	return parseManifest(l.olderEdge[at], sequence)
+}
+
+// newest yields the manifests of the last bundle, the newest first.
+func (l *merkle) newest() iter.Seq2[*Manifest, error] {
+	return func(yield func(*Manifest, error) bool) {
+		for i, text := range slices.Backward(l.edge) {
+			if !yield(parseManifest(text, l.N-int64(len(l.edge)-1-i))) {
+				return
+			}
+		}
+	}
 }
 
 // brokenTiles passes on what the store reported, and says of anything else that the
@@ -173,19 +196,16 @@ func brokenTiles(err error) error {
 
 // with returns the log with one more manifest. Nothing is written.
 func (l *merkle) with(manifest []byte) (*merkle, error) {
-	added, err := tlog.StoredHashes(l.N, manifest, l.hashes)
-	if err != nil {
-		return nil, brokenTiles(err)
+	next := &merkle{tree: l.tree, store: l.store}
+
+	err := next.add(manifest)
+	if err == nil {
+		next.Hash, err = next.root()
 	}
 
-	next := &merkle{store: l.store, hashes: &newer{older: l.hashes, from: tlog.StoredHashIndex(0, l.N), hashes: added}}
-
-	root, err := tlog.TreeHash(l.N+1, next.hashes)
 	if err != nil {
-		return nil, brokenTiles(err)
+		return nil, err
 	}
-
-	next.Tree = tlog.Tree{N: l.N + 1, Hash: root}
 
 	if l.N%bundleWidth != 0 {
 		next.edge = slices.Clone(l.edge)
@@ -196,33 +216,13 @@ func (l *merkle) with(manifest []byte) (*merkle, error) {
 	return next, nil
 }
 
-// rootAt returns the root that the log had at an earlier size.
-func (l *merkle) rootAt(size int64) (tlog.Hash, error) {
-	root, err := tlog.TreeHash(size, l.hashes)
-	if err != nil {
-		return tlog.Hash{}, brokenTiles(err)
-	}
-
-	return root, nil
-}
-
-// grown proves that the log has grown from an earlier size.
-func (l *merkle) grown(size int64) (tlog.TreeProof, error) {
-	proof, err := tlog.ProveTree(l.N, size, l.hashes)
-	if err != nil {
-		return nil, brokenTiles(err)
-	}
-
-	return proof, nil
-}
-
 // publish writes what follows from the last manifest: the hash tiles, then the entry
 // bundle, whose being there says that the tiles are.
 func (l *merkle) publish(ctx context.Context) error {
 	for _, t := range tlog.NewTiles(tileHeight, l.N-1, l.N) {
-		data, err := tlog.ReadTileData(t, l.hashes)
+		data, err := tlog.ReadTileData(t, l)
 		if err != nil {
-			return brokenTiles(err)
+			return err //nolint:wrapcheck // It is one of ReadHashes.
 		}
 
 		if err := createDerived(ctx, l.store, tileKey(t), data); err != nil {
@@ -300,35 +300,6 @@ func createDerived(ctx context.Context, store durable.Store, key string, data []
 	}
 
 	return err
-}
-
-// newer answers for the hashes that the last manifest added, and lets the older
-// reader answer for the rest.
-type newer struct {
-	older  tlog.HashReader
-	from   int64
-	hashes []tlog.Hash
-}
-
-// ReadHashes implements tlog.HashReader.
-func (r *newer) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	all := make([]tlog.Hash, len(indexes))
-	added := func(index int64) bool { return index >= r.from }
-
-	older, err := r.older.ReadHashes(slices.DeleteFunc(slices.Clone(indexes), added))
-	if err != nil {
-		return nil, err //nolint:wrapcheck // It is one of ours, or passed on as such.
-	}
-
-	for i, index := range indexes {
-		if added(index) {
-			all[i] = r.hashes[index-r.from]
-		} else {
-			all[i], older = older[0], older[1:]
-		}
-	}
-
-	return all, nil
 }
 
 // tileReader reads hash tiles from a store, each once.
@@ -462,5 +433,5 @@ func decodeBundle(key string, data []byte, width int) ([][]byte, error) {
 		}
 	}
 
-	return nil, &fault{FindingAltered, key, 0, fmt.Sprintf("it is no bundle of %d manifests", width)}
+	return nil, &Problem{FindingAltered, key, 0, fmt.Sprintf("it is no bundle of %d manifests", width)}
 }

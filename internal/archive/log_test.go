@@ -17,7 +17,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
@@ -95,7 +95,7 @@ func hourly(tb testing.TB, n int64) *shelf {
 	begin := time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	var (
-		hashes   storedHashes
+		hashes   tree
 		bundle   [][]byte
 		previous string
 	)
@@ -111,7 +111,7 @@ func hourly(tb testing.TB, n int64) *shelf {
 			TotalCount: sequence * 10, Start: begin, CoveredUntil: at.Add(time.Hour), ReadUntil: at.Add(time.Hour), ResumedBy: ResumedByOverlap,
 			Filters: map[string][]string{},
 			Segment: &Segment{
-				Format: export.FormatNDJSON, Compression: export.CompressionZstd, EntryCount: 10, From: at, Until: at.Add(time.Hour), EntriesRoot: sha256,
+				Format: format.NDJSON, Compression: format.Zstd, EntryCount: 10, From: at, Until: at.Add(time.Hour), EntriesRoot: sha256,
 			},
 		}
 		m.Segment.Object = Object{Key: segmentKey(m, at, sha256, ".ndjson.zst"), Bytes: 5000, SHA256: sha256}
@@ -121,12 +121,11 @@ func hourly(tb testing.TB, n int64) *shelf {
 			tb.Fatal(err)
 		}
 
-		added, err := tlog.StoredHashes(i, data, &hashes)
-		if err != nil {
+		if err := hashes.add(data); err != nil {
 			tb.Fatal(err)
 		}
 
-		hashes, previous, bundle = append(hashes, added...), sum(data), append(bundle, data)
+		previous, bundle = sum(data), append(bundle, data)
 
 		if len(bundle) == bundleWidth || sequence == n {
 			s.objects[bundleKey(i/bundleWidth, len(bundle))] = encodeBundle(bundle)
@@ -184,8 +183,8 @@ func TestSevenYearsAreOpenedWithFewRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if a.size() != n || s.reads > 10 {
-		t.Errorf("%d manifests with %d requests", a.size(), s.reads)
+	if a.log.N != n || s.reads > 10 {
+		t.Errorf("%d manifests with %d requests", a.log.N, s.reads)
 	}
 
 	t.Logf("the end is read with %d requests", s.reads)
@@ -216,7 +215,7 @@ func TestTilesFollowFromTheManifests(t *testing.T) {
 	}
 
 	var (
-		hashes storedHashes
+		hashes tree
 		roots  = []tlog.Hash{emptyRoot()}
 	)
 
@@ -237,12 +236,9 @@ func TestTilesFollowFromTheManifests(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		added, err := tlog.StoredHashes(i, leaf, &hashes)
-		if err != nil {
+		if err := hashes.add(leaf); err != nil {
 			t.Fatal(err)
 		}
-
-		hashes = append(hashes, added...)
 
 		root, err := tlog.TreeHash(i+1, &hashes)
 		if err != nil || root != l.Hash {
@@ -253,7 +249,7 @@ func TestTilesFollowFromTheManifests(t *testing.T) {
 
 		// From the store alone, as the next run reads it.
 		if i%37 == 0 || i > sizes-4 {
-			if l, err = openMerkle(t.Context(), s, l.Tree); err != nil {
+			if l, err = openMerkle(t.Context(), s, tlog.Tree{N: l.N, Hash: l.Hash}); err != nil {
 				t.Fatal(err)
 			}
 

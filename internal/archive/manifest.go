@@ -16,7 +16,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 const manifestVersion = 2
@@ -63,14 +64,17 @@ type Manifest struct {
 	Gap *Gap `json:"gap"`
 	// OpenGaps are what the service could not show when the run ended, and may show
 	// yet, from CoveredUntil on. Only the last segment of a run has them, and only
-	// of a service that is a copy (auditlog.Info.Copy).
+	// of a service that is filled later (auditlog.Info.FilledLater).
 	OpenGaps []Gap `json:"open_gaps,omitempty"`
 
 	Filters map[string][]string `json:"filters"`
 	// Redaction says what was taken out of the entries, nil where nothing was.
-	Redaction *export.Redaction `json:"redaction"`
+	Redaction *redact.Statement `json:"redaction"`
 	// Files are what lies beside the log, in the first manifest.
 	Files []Object `json:"files,omitempty"`
+
+	// text is what was read or written: the leaf of the log.
+	text []byte
 }
 
 // Object is an object of an archive.
@@ -97,8 +101,8 @@ type Resume struct {
 type Segment struct {
 	Object
 
-	Format      export.Format      `json:"format"`
-	Compression export.Compression `json:"compression"`
+	Format      format.Format      `json:"format"`
+	Compression format.Compression `json:"compression"`
 	EntryCount  int64              `json:"entry_count"`
 	// From and Until are whole minutes around the times of the entries: none is before
 	// From, none at Until or after it.
@@ -147,14 +151,26 @@ type Gap struct {
 	To   time.Time `json:"to"`
 }
 
-// keys are those of the manifest, whose text is given, and of what it names.
-func (m *Manifest) keys(text []byte) []string {
-	keys := []string{manifestKey(m.Sequence, text), m.Supplement.Key}
+// key is where the manifest lies.
+func (m *Manifest) key() string { return manifestKey(m.Sequence, m.text) }
+
+// keys are those of the manifest and of what it names.
+func (m *Manifest) keys() []string {
+	keys := []string{m.key(), m.Supplement.Key}
 	if m.Segment != nil {
 		keys = append(keys, m.Segment.Key)
 	}
 
 	return keys
+}
+
+// head is the manifest as the last one of an archive; nil is that of one without any.
+func (m *Manifest) head() Head {
+	if m == nil {
+		return Head{}
+	}
+
+	return Head{Sequence: m.Sequence, SHA256: sum(m.text)}
 }
 
 // complete says that the segment is the last of a run that came to its end.
@@ -192,6 +208,8 @@ func (m *Manifest) encode() ([]byte, error) {
 	if len(data) > maxManifest {
 		return nil, fmt.Errorf("%w: it has %d bytes, and %d is the most", ErrTooLong, len(data), maxManifest)
 	}
+
+	m.text = data
 
 	return data, nil
 }
@@ -239,13 +257,12 @@ func supplementKey(sequence int64, data []byte) string {
 func manifestName(sequence int64) string { return fmt.Sprintf("manifest %d", sequence) }
 
 func manifestFault(text []byte, sequence int64, what string) error {
-	return &fault{FindingAltered, manifestKey(sequence, text), sequence, manifestName(sequence) + " " + what}
+	return &Problem{FindingAltered, manifestKey(sequence, text), sequence, manifestName(sequence) + " " + what}
 }
 
-// parseManifest reads the manifest of a number, 0 for any. What later versions add is
-// left alone.
+// parseManifest reads the manifest of a number. What later versions add is left alone.
 func parseManifest(data []byte, sequence int64) (*Manifest, error) {
-	m := &Manifest{}
+	m := &Manifest{text: data}
 	if err := exactjson.Unmarshal(data, m); err != nil {
 		return nil, manifestFault(data, sequence, "cannot be read: "+err.Error())
 	}
@@ -253,7 +270,7 @@ func parseManifest(data []byte, sequence int64) (*Manifest, error) {
 	switch {
 	case m.Version != manifestVersion:
 		return nil, manifestFault(data, sequence, fmt.Sprintf("is of version %d, which is not known", m.Version))
-	case sequence != 0 && m.Sequence != sequence:
+	case m.Sequence != sequence:
 		return nil, manifestFault(data, sequence, fmt.Sprintf("says that it is manifest %d", m.Sequence))
 	default:
 		return m, nil
@@ -265,7 +282,7 @@ func (m *Manifest) wrong() string {
 	s := m.Segment
 
 	switch {
-	case slices.ContainsFunc(m.Files, func(o Object) bool { return o.Key != ReadmeKey && o.Key != durable.AttributesKey }):
+	case slices.ContainsFunc(m.Files, func(o Object) bool { return o.Key != readmeKey && o.Key != durable.AttributesKey }):
 		return "names a file beside the log that no archive has"
 	case !strings.HasPrefix(m.Supplement.Key, supplementsPrefix+numbered(m.Sequence)):
 		return "names a supplement that is not its own"

@@ -11,7 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // partitions are the names of a key's partitions.
@@ -31,7 +31,7 @@ func partitions(key string) []string {
 func TestPartitionsAreNamedLikeNoColumn(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatParquet, export.CompressionZstd)
+	f := built(t, format.Parquet, format.Zstd)
 	segments := 0
 
 	for key, data := range f.store.objects {

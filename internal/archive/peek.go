@@ -8,7 +8,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // Peeked is what the end of an archive says of it.
@@ -17,8 +17,8 @@ type Peeked struct {
 	Source  auditlog.Source
 	// Format and Compression are those of the last segment, "" where there is none among
 	// the last manifests.
-	Format      export.Format
-	Compression export.Compression
+	Format      format.Format
+	Compression format.Compression
 }
 
 // Peek returns what the newest checkpoint leads to, for whoever knows nothing of an
@@ -39,14 +39,15 @@ func Peek(ctx context.Context, store durable.Store) (Peeked, error) {
 		p.Source = a.last.Source
 	}
 
-	for i := len(a.log.edge) - 1; i >= 0 && p.Format == ""; i-- {
-		m, err := parseManifest(a.log.edge[i], a.log.N-int64(len(a.log.edge)-1-i))
+	for m, err := range a.log.newest() {
 		if err != nil {
 			return Peeked{}, err
 		}
 
 		if m.Segment != nil {
 			p.Format, p.Compression = m.Segment.Format, m.Segment.Compression
+
+			break
 		}
 	}
 

@@ -82,47 +82,49 @@ func Prove(ctx context.Context, store durable.Store, verifiers []note.Verifier, 
 		return nil, err
 	}
 
-	var found *inclusion
-
-	for number := int64(1); number <= c.log.N && found == nil; number++ {
-		manifest, err := c.log.leaf(ctx, number)
+	for number := int64(1); number <= c.log.N; number++ {
+		m, err := c.log.manifest(ctx, number)
 		if err != nil {
 			return nil, err
 		}
 
-		if found, err = include(ctx, store, manifest, number, id); err != nil {
+		found, err := include(ctx, store, m, id)
+		if err != nil {
 			return nil, err
 		}
+
+		if found == nil {
+			continue
+		}
+
+		path, err := tlog.ProveRecord(c.log.N, number-1, c.log)
+		if err != nil {
+			return nil, fmt.Errorf("prove %s: %w", manifestName(number), err)
+		}
+
+		cosigned, err := readCosigned(ctx, store, c.point)
+		if err != nil {
+			return nil, err
+		}
+
+		// With a line in the name of a key of the log, whoever knows the key would refuse the proof.
+		if _, err := openPoint([]byte(cosigned), verifiers); err != nil {
+			cosigned = ""
+		}
+
+		p := proof{inclusion: *found, index: number - 1, path: path, checkpoint: cmp.Or(cosigned, c.point.note)}
+
+		return p.encode()
 	}
 
-	if found == nil {
-		return nil, ErrNoEntry
-	}
-
-	m, err := parseManifest([]byte(found.Manifest), 0)
-	if err != nil {
-		return nil, err
-	}
-
-	path, err := tlog.ProveRecord(c.log.N, m.Sequence-1, c.log.hashes)
-	if err != nil {
-		return nil, fmt.Errorf("prove manifest %d: %w", m.Sequence, err)
-	}
-
-	cosigned, err := readCosigned(ctx, store, c.point)
-	if err != nil {
-		return nil, err
-	}
-
-	return encodeProof(found, m.Sequence-1, path, cmp.Or(cosigned, c.point.note))
+	return nil, ErrNoEntry
 }
 
 // include looks for the entry in the segment of a manifest. It returns nil where it is not
 // there.
-func include(ctx context.Context, store durable.Store, manifest []byte, number int64, id string) (*inclusion, error) {
-	m, err := parseManifest(manifest, number)
-	if err != nil || m.Segment == nil {
-		return nil, err
+func include(ctx context.Context, store durable.Store, m *Manifest, id string) (*inclusion, error) {
+	if m.Segment == nil {
+		return nil, nil //nolint:nilnil // It has none.
 	}
 
 	s, err := readSupplement(ctx, store, m)
@@ -146,7 +148,7 @@ func include(ctx context.Context, store durable.Store, manifest []byte, number i
 			}
 
 			found = &inclusion{
-				Entry: string(line), Salt: hex.EncodeToString(entrySalt(s.Secret, l.n)), Index: l.n, Manifest: string(manifest),
+				Entry: string(line), Salt: hex.EncodeToString(entrySalt(s.Secret, l.N)), Index: l.N, Manifest: string(m.text),
 			}
 		}
 
@@ -159,11 +161,11 @@ func include(ctx context.Context, store durable.Store, manifest []byte, number i
 		return nil, nil //nolint:nilnil // It is not in this segment.
 	}
 
-	if err := l.check(m.Segment, number); err != nil {
+	if err := l.check(m.Segment, m.Sequence); err != nil {
 		return nil, err
 	}
 
-	path, err := tlog.ProveRecord(l.n, found.Index, &l.hashes)
+	path, err := tlog.ProveRecord(l.N, found.Index, l)
 	if err != nil {
 		return nil, fmt.Errorf("prove an entry: %w", err)
 	}
@@ -175,21 +177,31 @@ func include(ctx context.Context, store durable.Store, manifest []byte, number i
 	return found, nil
 }
 
-func encodeProof(i *inclusion, index int64, path tlog.RecordProof, checkpoint string) ([]byte, error) {
-	extra, err := json.Marshal(i)
+// proof is the text of a proof taken apart.
+type proof struct {
+	inclusion
+
+	// index is the place of the manifest in the log, from 0, and path its Merkle path.
+	index      int64
+	path       tlog.RecordProof
+	checkpoint string
+}
+
+func (p *proof) encode() ([]byte, error) {
+	extra, err := json.Marshal(p.inclusion)
 	if err != nil {
 		return nil, fmt.Errorf("write a proof: %w", err)
 	}
 
 	var b bytes.Buffer
 
-	fmt.Fprintf(&b, "%s\nextra %s\nindex %d\n", proofHeader, base64.StdEncoding.EncodeToString(extra), index)
+	fmt.Fprintf(&b, "%s\nextra %s\nindex %d\n", proofHeader, base64.StdEncoding.EncodeToString(extra), p.index)
 
-	for _, h := range path {
-		fmt.Fprintln(&b, base64.StdEncoding.EncodeToString(h[:]))
+	for _, h := range p.path {
+		fmt.Fprintln(&b, h)
 	}
 
-	fmt.Fprintf(&b, "\n%s", checkpoint)
+	fmt.Fprintf(&b, "\n%s", p.checkpoint)
 
 	return b.Bytes(), nil
 }
@@ -205,12 +217,12 @@ func VerifyProof(data []byte, o VerifyOptions) (*Proven, error) {
 		return nil, fmt.Errorf("%w: it is too large", ErrNoProof)
 	}
 
-	i, index, path, checkpoint, err := decodeProof(string(data))
+	t, err := decodeProof(string(data))
 	if err != nil {
 		return nil, err
 	}
 
-	p, err := openPoint([]byte(checkpoint), o.Verifiers)
+	p, err := openPoint([]byte(t.checkpoint), o.Verifiers)
 	if errors.Is(err, ErrSignature) {
 		return nil, err
 	}
@@ -219,7 +231,7 @@ func VerifyProof(data []byte, o VerifyOptions) (*Proven, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNoProof, err)
 	}
 
-	cosigned, err := cosignaturesOn(checkpoint, o.Witnesses)
+	cosigned, err := cosignaturesOn(t.checkpoint, o.Witnesses)
 	if err != nil || len(cosigned) < o.quorum() {
 		return nil, fmt.Errorf("%w: %d of the witnesses have cosigned its checkpoint, and %d have to", ErrProof, len(cosigned), o.quorum())
 	}
@@ -228,20 +240,20 @@ func VerifyProof(data []byte, o VerifyOptions) (*Proven, error) {
 		return nil, fmt.Errorf("%w: it is of the archive %s, not of %s", ErrProof, p.Origin, o.Origin)
 	}
 
-	if tlog.CheckRecord(path, p.Tree.N, p.Tree.Hash, index, tlog.RecordHash([]byte(i.Manifest))) != nil {
-		return nil, fmt.Errorf("%w: the manifest is not number %d of the log that the checkpoint is of", ErrProof, index+1)
+	if tlog.CheckRecord(t.path, p.Tree.N, p.Tree.Hash, t.index, tlog.RecordHash([]byte(t.Manifest))) != nil {
+		return nil, fmt.Errorf("%w: the manifest is not number %d of the log that the checkpoint is of", ErrProof, t.index+1)
 	}
 
-	m, err := parseManifest([]byte(i.Manifest), index+1)
+	m, err := parseManifest([]byte(t.Manifest), t.index+1)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrProof, err)
 	}
 
-	if err := i.check(m); err != nil {
+	if err := t.check(m); err != nil {
 		return nil, err
 	}
 
-	return &Proven{Entry: i.Entry, Manifest: m, Checkpoint: p.Checkpoint, Signed: p.signed, SignedBy: p.signedBy(), Cosigned: cosigned}, nil
+	return &Proven{Entry: t.Entry, Manifest: m, Checkpoint: p.Checkpoint, Signed: p.signed, SignedBy: p.signedBy(), Cosigned: cosigned}, nil
 }
 
 // check makes sure that the entry is in the segment that the manifest describes.
@@ -289,10 +301,8 @@ func hashOf(text string) (tlog.Hash, error) {
 }
 
 // decodeProof takes a proof apart.
-func decodeProof(text string) (i *inclusion, index int64, path tlog.RecordProof, checkpoint string, err error) {
-	fail := func(what string) (*inclusion, int64, tlog.RecordProof, string, error) {
-		return nil, 0, nil, "", fmt.Errorf("%w: %s", ErrNoProof, what)
-	}
+func decodeProof(text string) (*proof, error) {
+	fail := func(what string) (*proof, error) { return nil, fmt.Errorf("%w: %s", ErrNoProof, what) }
 
 	head, checkpoint, ok := strings.Cut(text, "\n\n")
 	lines := strings.Split(head, "\n")
@@ -302,22 +312,18 @@ func decodeProof(text string) (i *inclusion, index int64, path tlog.RecordProof,
 		return fail("it does not begin as one")
 	}
 
+	p := &proof{checkpoint: checkpoint}
 	extra, hasExtra := strings.CutPrefix(lines[1], "extra ")
 
 	data, err := base64.StdEncoding.Strict().DecodeString(extra)
-	if !hasExtra || err != nil {
-		return fail("its second line holds no entry")
-	}
-
-	i = &inclusion{}
-	if exactjson.UnmarshalKnown(data, i) != nil {
+	if !hasExtra || err != nil || exactjson.UnmarshalKnown(data, &p.inclusion) != nil {
 		return fail("its second line holds no entry")
 	}
 
 	number, hasIndex := strings.CutPrefix(lines[2], "index ")
 
-	index, err = strconv.ParseInt(number, 10, 64)
-	if !hasIndex || err != nil || index < 0 || strconv.FormatInt(index, 10) != number {
+	p.index, err = strconv.ParseInt(number, 10, 64)
+	if !hasIndex || err != nil || p.index < 0 || strconv.FormatInt(p.index, 10) != number {
 		return fail("its third line is no index")
 	}
 
@@ -327,8 +333,8 @@ func decodeProof(text string) (i *inclusion, index int64, path tlog.RecordProof,
 			return fail("a hash in it cannot be read")
 		}
 
-		path = append(path, tlog.Hash(h))
+		p.path = append(p.path, tlog.Hash(h))
 	}
 
-	return i, index, path, checkpoint, nil
+	return p, nil
 }

@@ -16,7 +16,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // TestEveryEntryIsProven: each entry, of every format, by itself and with nothing at hand
@@ -24,7 +24,7 @@ import (
 func TestEveryEntryIsProven(t *testing.T) {
 	t.Parallel()
 
-	for _, format := range []export.Format{export.FormatNDJSON, export.FormatParquet} {
+	for _, kind := range []format.Format{format.NDJSON, format.Parquet} {
 		w := newWorld(t, auditlog.ServiceUpCloud, 1)
 		store := newMemory()
 		signer, verifier := newKey(t, "example.com/audit")
@@ -35,7 +35,7 @@ func TestEveryEntryIsProven(t *testing.T) {
 			w.happen(1+2*day, w.now.Add(-12*time.Hour))
 
 			o := w.options(store)
-			o.Format, o.Compression, o.Signer = format, export.CompressionNone, signer
+			o.Format, o.Compression, o.Signer = kind, format.Uncompressed, signer
 			w.mustApply(o)
 		}
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // TestLosersLeaveNothing: a run that sleeps before any of its changes, while another one
@@ -66,7 +66,7 @@ func TestReadersAreOvertaken(t *testing.T) {
 	t.Parallel()
 
 	for at := int64(1); at < 12; at++ {
-		f := built(t, export.FormatNDJSON, export.CompressionNone)
+		f := built(t, format.NDJSON, format.Uncompressed)
 		grow := func() {
 			for range 3 {
 				f.w.happen(4, f.w.now.Add(time.Hour))

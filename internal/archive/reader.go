@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"iter"
-	"reflect"
 	"slices"
 
 	"golang.org/x/mod/sumdb/note"
@@ -84,7 +84,7 @@ func OpenReader(ctx context.Context, store durable.Store, o ReaderOptions) (*Rea
 }
 
 // Head returns the last manifest's number and hash.
-func (r *Reader) Head() Head { return r.chain.head }
+func (r *Reader) Head() Head { return r.chain.last.head() }
 
 // Info implements auditlog.Service: what is known of the service that was archived,
 // without the fields that every segment has lost to redaction.
@@ -106,7 +106,7 @@ func (r *Reader) Info() auditlog.Info {
 
 func (r *Reader) info() auditlog.Info {
 	return auditlog.Info{
-		Name: auditlog.ServiceArchive, Of: r.archived.Cloud(), Title: r.archived.Title + "'s archive",
+		Name: auditlog.ServiceArchive, ArchivedFrom: r.archived.Cloud(), Title: r.archived.Title + "'s archive",
 		Source:        r.chain.source.Source,
 		NeverRecorded: r.archived.NeverRecorded, Operations: r.archived.Operations, OperationOf: r.archived.OperationOf,
 		KnowsAction: r.archived.KnowsAction, NeverOperations: r.archived.NeverOperations, UniqueActor: r.archived.UniqueActor,
@@ -201,36 +201,25 @@ func (r *Reader) fail(err error) error { return &ReadError{Destination: r.store.
 // by one in order.
 func (r *Reader) pages(ctx context.Context, w auditlog.Window, c *auditlog.Completeness) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
-		var (
-			last auditlog.Entry
-			seen bool
-		)
-
+		links := r.chain.within(w)
 		page := make([]auditlog.Entry, 1)
 
-		for head, err := range r.sweep(ctx, r.chain.within(w), c) {
+		for head, err := range sweep(links, r.segments(ctx, links, c)) {
 			if err != nil {
 				yield(nil, r.fail(err))
 
 				return
 			}
 
-			e := head.entries[0]
 			c.RowsFetched++
 
-			if seen && last.ID == e.ID && last.Time.Equal(e.Time) {
-				if !same(last, e) {
-					yield(nil, r.fail(fmt.Errorf("%w: %s holds an entry that differs from the one of the same id", ErrBroken, head.link.segment.Key)))
-
-					return
-				}
-
+			if head.copied {
 				c.DuplicatesDropped++
 
 				continue
 			}
 
-			page[0], last, seen = e, e, true
+			page[0] = head.entries[0]
 
 			if !yield(page, nil) {
 				return
@@ -243,16 +232,50 @@ func (r *Reader) pages(ctx context.Context, w auditlog.Window, c *auditlog.Compl
 	}
 }
 
-// sweep merges segments: each is opened when the sweep reaches its first entry,
-// and let go of after its last, so that only those are in memory that overlap.
-func (r *Reader) sweep(ctx context.Context, links []*link, c *auditlog.Completeness) iter.Seq2[*opened, error] {
-	return func(yield func(*opened, error) bool) {
-		next, stop := iter.Pull2(ahead(ctx, len(links), segmentsAhead, func(ctx context.Context, i int) ([]byte, error) {
+// segments yields the entries of each segment.
+func (r *Reader) segments(ctx context.Context, links []*link, c *auditlog.Completeness) iter.Seq2[[]auditlog.Entry, error] {
+	return func(yield func([]auditlog.Entry, error) bool) {
+		for data, err := range ahead(ctx, len(links), segmentsAhead, func(ctx context.Context, i int) ([]byte, error) {
 			return readObject(ctx, r.store, links[i].segment.Object, links[i].sequence, maxSegment)
-		}))
+		}) {
+			l := links[c.Pages]
+			entries := make([]auditlog.Entry, 0, l.segment.EntryCount)
+
+			if err == nil {
+				for e, decodeErr := range l.segment.decode(data, l.sequence) {
+					entries, err = append(entries, e), decodeErr
+				}
+			}
+
+			c.Pages++
+
+			if !yield(sorted(entries), err) {
+				return
+			}
+		}
+	}
+}
+
+// sorted puts the entries of a segment in order: a log brings late ones after younger ones.
+func sorted(entries []auditlog.Entry) []auditlog.Entry {
+	slices.SortStableFunc(entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
+
+	return entries
+}
+
+// sweep merges segments, whose entries are given in the order of the links: each is opened when the sweep reaches its
+// first entry, and let go of after its last, so that only those are in memory that overlap. It yields a segment for each
+// of its entries, which is the first of those left. One that cannot be opened is yielded as an error, and so is one that
+// says of an entry something else than another one: of that, once.
+func sweep(links []*link, segments iter.Seq2[[]auditlog.Entry, error]) iter.Seq2[*opened, error] {
+	return func(yield func(*opened, error) bool) {
+		next, stop := iter.Pull2(segments)
 		defer stop()
 
-		var open []*opened
+		var (
+			open []*opened
+			last auditlog.Entry
+		)
 
 		for i := 0; i < len(links) || len(open) > 0; {
 			var first *opened
@@ -261,31 +284,26 @@ func (r *Reader) sweep(ctx context.Context, links []*link, c *auditlog.Completen
 			}
 
 			if i < len(links) && (first == nil || !first.entries[0].Time.Before(links[i].segment.From)) {
-				data, err, _ := next()
-
-				var entries []auditlog.Entry
-				if err == nil {
-					entries, err = links[i].decode(data)
-				}
-
-				if err != nil {
-					yield(nil, err)
-
+				entries, err, _ := next()
+				if err != nil && !yield(nil, err) {
 					return
 				}
 
-				open = append(open, &opened{link: links[i], entries: entries})
-				c.Pages++
+				if err == nil && len(entries) > 0 {
+					open = append(open, &opened{link: links[i], entries: entries})
+				}
+
 				i++
 
 				continue
 			}
 
-			if !yield(first, nil) {
+			e := first.entries[0]
+			if !yield(first, first.compare(&last)) {
 				return
 			}
 
-			first.entries[0] = auditlog.Entry{} // What is behind the sweep may be collected.
+			last, first.entries[0] = e, auditlog.Entry{} // What is behind the sweep may be collected.
 
 			if first.entries = first.entries[1:]; len(first.entries) == 0 {
 				open = slices.DeleteFunc(open, func(o *opened) bool { return o == first })
@@ -294,28 +312,26 @@ func (r *Reader) sweep(ctx context.Context, links []*link, c *auditlog.Completen
 	}
 }
 
-// decode returns the segment's entries in order: a log brings late ones after
-// younger ones.
-func (l *link) decode(data []byte) ([]auditlog.Entry, error) {
-	entries := make([]auditlog.Entry, 0, l.segment.EntryCount)
-
-	for e, err := range l.segment.decode(data, l.sequence) {
-		if err != nil {
-			return nil, err
-		}
-
-		entries = append(entries, e)
-	}
-
-	slices.SortStableFunc(entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
-
-	return entries, nil
-}
-
 // opened is a segment that the sweep has reached.
 type opened struct {
 	link    *link
 	entries []auditlog.Entry
+	// copied says that an entry of the id and time of the first was swept already, and differs that any was another one.
+	copied, differs bool
+}
+
+// compare finds out whether the next entry is a copy of the one before it in the sweep, which has to say the same.
+func (o *opened) compare(last *auditlog.Entry) error {
+	e := &o.entries[0]
+	o.copied = last.ID == e.ID && last.Time.Equal(e.Time)
+
+	if !o.copied || o.differs || content(last) == content(e) {
+		return nil
+	}
+
+	o.differs = true
+
+	return &Problem{FindingAltered, o.link.segment.Key, o.link.sequence, "it holds an entry that differs from the one of the same id"}
 }
 
 // before is the order of segments by each one's next entry. Of two copies the one that was
@@ -326,24 +342,37 @@ func (o *opened) before(other *opened) int {
 
 // FilterOptions implements auditlog.Service. The values are read off the window.
 func (r *Reader) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
-	var c auditlog.Completeness
-
-	return auditlog.Observe(r.Read(ctx, auditlog.Query{Window: q.Window}, &c))
+	return auditlog.Observe(ctx, r, q.Window)
 }
 
-// same says that two archived copies are of one record. A record as it came keeps
-// its white space in some formats and not in others, and of two runs one may have
-// known whose log it is and the other not.
-func same(a, b auditlog.Entry) bool {
-	for _, e := range []*auditlog.Entry{&a, &b} {
-		var raw bytes.Buffer
-		if json.Compact(&raw, e.Raw) == nil {
-			e.Raw = raw.Bytes()
-		}
+// content is a hash of what an entry says, by which copies of one are compared. A record as it came keeps its white
+// space in some formats and not in others, and of two runs one may have known whose log it is and the other not.
+func content(e *auditlog.Entry) [sha256.Size]byte {
+	raw := []byte(e.Raw)
 
-		e.Endpoint, e.Account = "", ""
-		e.Changes = slices.Clip(append([]auditlog.Change{}, e.Changes...))
+	var compact bytes.Buffer
+	if json.Compact(&compact, raw) == nil {
+		raw = compact.Bytes()
 	}
 
-	return reflect.DeepEqual(a, b)
+	one := *e
+	one.Endpoint, one.Account, one.Changes, one.Raw = "", "", nil, nil
+	one.Time = one.Time.UTC()
+
+	hash := sha256.New()
+	_, _ = fmt.Fprintf(hash, "%#v %q", one, raw) // It never fails.
+
+	for _, c := range e.Changes {
+		_, _ = fmt.Fprintf(hash, " %q", c.Field)
+
+		for _, value := range []*string{c.Before, c.After} {
+			if value == nil {
+				_, _ = fmt.Fprint(hash, " absent")
+			} else {
+				_, _ = fmt.Fprintf(hash, " %q", *value)
+			}
+		}
+	}
+
+	return [sha256.Size]byte(hash.Sum(nil))
 }

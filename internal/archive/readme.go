@@ -8,8 +8,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 )
 
-// ReadmeKey is where an archive says what it is, to whoever finds it years later.
-const ReadmeKey = "README.txt"
+// readmeKey is where an archive says what it is, to whoever finds it years later.
+const readmeKey = "README.txt"
 
 //go:embed README.txt
 var readme string
@@ -17,7 +17,7 @@ var readme string
 // besides is what lies beside the log, by its keys. Git would change the line endings
 // of files in a directory.
 func besides(store durable.Store) map[string]string {
-	files := map[string]string{ReadmeKey: readme}
+	files := map[string]string{readmeKey: readme}
 	if durable.InDirectory(store) {
 		files[durable.AttributesKey] = durable.AttributesText
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
@@ -40,7 +40,7 @@ func TestRecipe(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	f := built(t, export.FormatNDJSON, export.CompressionGzip)
+	f := built(t, format.NDJSON, format.Gzip)
 	store, head := f.store, f.head
 	head6 := fmt.Sprintf("%d:%s", head.Sequence, head.SHA256)
 
@@ -263,7 +263,7 @@ func TestRecipeOfHeads(t *testing.T) {
 		t.Skip(err)
 	}
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	dir := directoryOf(t, f.store)
 
 	for _, head := range []string{"", "x", "0:", "3:", "\n3:" + strings.Repeat("0", 64), fmt.Sprintf("6:%s\n", f.head.SHA256), "7:" + f.head.SHA256, "03:" + strings.Repeat("0", 64), " 3:" + strings.Repeat("0", 64), "+3:" + strings.Repeat("0", 64)} {

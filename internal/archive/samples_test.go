@@ -10,7 +10,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // TestSamples writes archives for other programs to read, as the test of that name in
@@ -24,9 +24,9 @@ func TestSamples(t *testing.T) {
 		t.Skip("nobody asks for samples")
 	}
 
-	for _, format := range []export.Format{export.FormatParquet, export.FormatNDJSON} {
+	for _, kind := range []format.Format{format.Parquet, format.NDJSON} {
 		for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
-			store, err := durable.OpenStore(t.Context(), filepath.Join(dir, "archive", string(format), service), durable.StoreOptions{})
+			store, err := durable.OpenStore(t.Context(), filepath.Join(dir, "archive", string(kind), service), durable.StoreOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,7 +35,7 @@ func TestSamples(t *testing.T) {
 			run := func(now time.Time) {
 				w.now = now
 				o := w.options(store)
-				o.Format, o.Compression = format, format.DefaultCompression()
+				o.Format, o.Compression = kind, kind.DefaultCompression()
 				w.mustApply(o)
 			}
 

@@ -13,7 +13,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
@@ -74,13 +74,13 @@ func (d *discard) Create(ctx context.Context, key string, data []byte) error {
 }
 
 // archiveEndless archives n entries in one run and returns the peak of the heap.
-func archiveEndless(tb testing.TB, n int, format export.Format) (uint64, archive.Result) {
+func archiveEndless(tb testing.TB, n int, kind format.Format) (uint64, archive.Result) {
 	tb.Helper()
 
 	s := &endless{n: n}
 
 	a, err := archive.Open(tb.Context(), archive.Options{
-		Store: &discard{newMemory()}, Service: s, Format: format, Compression: export.CompressionZstd, Start: begin.AddDate(0, 0, -30),
+		Store: &discard{newMemory()}, Service: s, Format: kind, Compression: format.Zstd, Start: begin.AddDate(0, 0, -30),
 		Clock: func() time.Time { return begin }, Tool: "test",
 	})
 	if err != nil {
@@ -101,8 +101,8 @@ func TestMemoryStaysFlat(t *testing.T) { //nolint:paralleltest // It measures th
 		t.Skip("the race detector has a heap of its own; make simulate runs this without it")
 	}
 
-	short, _ := archiveEndless(t, 50_000, export.FormatNDJSON)
-	long, r := archiveEndless(t, 400_000, export.FormatNDJSON)
+	short, _ := archiveEndless(t, 50_000, format.NDJSON)
+	long, r := archiveEndless(t, 400_000, format.NDJSON)
 
 	t.Logf("heap peak %d MiB with 50,000 entries, %d MiB with 400,000 in %d segments", short>>20, long>>20, r.Segments)
 
@@ -113,10 +113,10 @@ func TestMemoryStaysFlat(t *testing.T) { //nolint:paralleltest // It measures th
 
 // BenchmarkArchiveMillion archives 1,000,000 entries in one run.
 func BenchmarkArchiveMillion(b *testing.B) {
-	for _, format := range []export.Format{export.FormatNDJSON, export.FormatParquet} {
-		b.Run(string(format), func(b *testing.B) {
+	for _, kind := range []format.Format{format.NDJSON, format.Parquet} {
+		b.Run(string(kind), func(b *testing.B) {
 			for b.Loop() {
-				peak, _ := archiveEndless(b, 1_000_000, format)
+				peak, _ := archiveEndless(b, 1_000_000, kind)
 				b.ReportMetric(float64(peak>>20), "heap-MiB")
 			}
 		})
@@ -128,7 +128,7 @@ func everyDay(tb testing.TB, store durable.Store, n int) durable.Store {
 	tb.Helper()
 
 	a, err := archive.Open(tb.Context(), archive.Options{
-		Store: store, Service: &endless{n: n}, Format: export.FormatNDJSON, Compression: export.CompressionZstd, Start: begin.AddDate(0, 0, -365),
+		Store: store, Service: &endless{n: n}, Format: format.NDJSON, Compression: format.Zstd, Start: begin.AddDate(0, 0, -365),
 		Clock: func() time.Time { return begin }, Tool: "test",
 	})
 	if err != nil {
@@ -252,7 +252,7 @@ func BenchmarkOpenOverABucket(b *testing.B) {
 	store := newMemory()
 
 	a, err := archive.Open(b.Context(), archive.Options{
-		Store: store, Service: &endless{n: 1000}, Format: export.FormatNDJSON, Start: begin.AddDate(0, 0, -1000),
+		Store: store, Service: &endless{n: 1000}, Format: format.NDJSON, Start: begin.AddDate(0, 0, -1000),
 		Clock: func() time.Time { return begin }, Tool: "test",
 	})
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // segment is a file of one day's entries in the making. It is held in memory:
@@ -25,7 +25,7 @@ import (
 type segment struct {
 	day     time.Time
 	data    bytes.Buffer
-	encoder export.Encoder
+	encoder format.Encoder
 	oldest  time.Time
 	newest  time.Time
 	leaves  *leaves
@@ -44,15 +44,15 @@ func newSecret() []byte {
 	return secret
 }
 
-func newSegment(day time.Time, format export.Format, compression export.Compression) (*segment, error) {
+func newSegment(day time.Time, f format.Format, compression format.Compression) (*segment, error) {
 	secret := newSecret()
 	s := &segment{
-		day: day, described: Segment{Format: format, Compression: compression},
+		day: day, described: Segment{Format: f, Compression: compression},
 		supplement: Supplement{Secret: secret}, leaves: newLeaves(secret),
 	}
 
 	var err error
-	s.encoder, err = export.NewEncoder(&s.data, format, nil, export.EncoderOptions{Compression: compression})
+	s.encoder, err = format.NewEncoder(&s.data, f, nil, format.EncoderOptions{Compression: compression})
 
 	return s, err
 }
@@ -86,9 +86,13 @@ func (s *segment) close() (Segment, error) {
 		return Segment{}, err
 	}
 
-	root := s.leaves.root()
+	root, err := s.leaves.rootText()
+	if err != nil {
+		return Segment{}, err
+	}
+
 	s.described.Object = objectOf("", s.data.Bytes())
-	s.described.EntryCount, s.described.EntriesRoot = s.leaves.n, hex.EncodeToString(root[:])
+	s.described.EntryCount, s.described.EntriesRoot = s.leaves.N, root
 	s.described.From, s.described.Until = minutes(s.oldest, s.newest)
 
 	return s.described, nil
@@ -103,14 +107,14 @@ func minutes(oldest, newest time.Time) (from, until time.Time) {
 // that they are as many as it counts and of the times that it names.
 func (s *Segment) decode(data []byte, sequence int64) iter.Seq2[auditlog.Entry, error] {
 	return func(yield func(auditlog.Entry, error) bool) {
-		fail := func(f Finding, detail string) { yield(auditlog.Entry{}, &fault{f, s.Key, sequence, detail}) }
+		fail := func(f Finding, detail string) { yield(auditlog.Entry{}, &Problem{f, s.Key, sequence, detail}) }
 
 		var (
 			n              int64
 			oldest, newest time.Time
 		)
 
-		for e, err := range export.Decode(bytes.NewReader(data), int64(len(data)), s.Format, export.DecoderOptions{Compression: s.Compression}) {
+		for e, err := range format.Decode(bytes.NewReader(data), int64(len(data)), s.Format, format.DecoderOptions{Compression: s.Compression}) {
 			if err != nil {
 				fail(FindingUnreadable, err.Error())
 
@@ -171,7 +175,7 @@ type leaves struct {
 
 	secret []byte
 	line   bytes.Buffer
-	lines  export.Encoder
+	lines  format.Encoder
 }
 
 func newLeaves(secret []byte) *leaves { return &leaves{secret: secret} }
@@ -183,15 +187,20 @@ func (l *leaves) add(e *auditlog.Entry) error {
 		return err
 	}
 
-	l.tree.add(append(entrySalt(l.secret, l.n), line...))
+	return l.tree.add(append(entrySalt(l.secret, l.N), line...))
+}
 
-	return nil
+// rootText is the root as manifests have it.
+func (l *leaves) rootText() (string, error) {
+	root, err := l.root()
+
+	return hex.EncodeToString(root[:]), err
 }
 
 // check makes sure that the entries of a segment have the root that its manifest says.
 func (l *leaves) check(s *Segment, sequence int64) error {
-	if root := l.root(); hex.EncodeToString(root[:]) != s.EntriesRoot {
-		return &fault{FindingAltered, s.Key, sequence, "its entries do not have the root that " + manifestName(sequence) + " says"}
+	if root, err := l.rootText(); err != nil || root != s.EntriesRoot {
+		return &Problem{FindingAltered, s.Key, sequence, "its entries do not have the root that " + manifestName(sequence) + " says"}
 	}
 
 	return nil
@@ -203,7 +212,7 @@ func (l *leaves) check(s *Segment, sequence int64) error {
 func (l *leaves) canonical(e *auditlog.Entry) ([]byte, error) {
 	if l.lines == nil {
 		var err error
-		if l.lines, err = export.NewEncoder(&l.line, export.FormatNDJSON, nil, export.EncoderOptions{Compression: export.CompressionNone}); err != nil {
+		if l.lines, err = format.NewEncoder(&l.line, format.NDJSON, nil, format.EncoderOptions{Compression: format.Uncompressed}); err != nil {
 			return nil, err
 		}
 	}

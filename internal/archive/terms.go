@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // redacted lists the fields that redaction took out or changed. A pseudonym counts:
@@ -22,7 +22,7 @@ func (t *terms) redacted() []string {
 	var fields []string
 
 	for _, rule := range t.redaction.Rules {
-		if rule.Mode != export.RedactKeep {
+		if rule.Mode != redact.Keep {
 			fields = append(fields, rule.Field)
 		}
 	}
@@ -107,8 +107,8 @@ func (t *terms) caveats(q auditlog.Query) []string {
 	looksInto = slices.DeleteFunc(looksInto, func(field string) bool {
 		kinds := common[field]
 
-		return len(kinds) > 0 && !slices.ContainsFunc(kinds, func(kind string) bool { return !export.CommonKind(kind) }) ||
-			slices.ContainsFunc(t.redaction.Rules, func(rule export.RedactionRule) bool { return rule.Field == field })
+		return len(kinds) > 0 && !slices.ContainsFunc(kinds, func(kind string) bool { return !redact.CommonKind(kind) }) ||
+			slices.ContainsFunc(t.redaction.Rules, func(rule redact.Rule) bool { return rule.Field == field })
 	})
 
 	if len(looksInto) > 0 {

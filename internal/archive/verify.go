@@ -23,33 +23,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
-// Finding says what is wrong with a part of an archive.
-type Finding string
-
-// The findings.
-const (
-	FindingAltered    Finding = "altered"    // not the bytes that the log leads to
-	FindingMissing    Finding = "missing"    // the log leads to it, but it is not there
-	FindingTruncated  Finding = "truncated"  // the log is shorter than it was
-	FindingForked     Finding = "forked"     // the log is not a continuation of what it was
-	FindingForeign    Finding = "foreign"    // the log does not lead to it
-	FindingSignature  Finding = "signature"  // not signed by the expected key
-	FindingUnfinished Finding = "unfinished" // left by a run that did not finish; the next one sees to it
-	FindingUnreadable Finding = "unreadable" // cannot be read
-)
-
-// isOfMemory says that it contradicts what is remembered.
-func (f Finding) isOfMemory() bool { return f == FindingTruncated || f == FindingForked }
-
-// Problem is one thing wrong with an archive.
-type Problem struct {
-	Finding Finding `json:"finding"`
-	Key     string  `json:"key"`
-	// Sequence is the number of the manifest concerned, 0 where there is none.
-	Sequence int64  `json:"sequence"`
-	Detail   string `json:"detail"`
-}
-
 // Report is what Verify found.
 type Report struct {
 	Destination string `json:"destination"`
@@ -184,11 +157,12 @@ type verification struct {
 	// checkpoints are those that could be read, by their sizes, and last is the newest.
 	checkpoints map[int64]*point
 	last        *point
-	// leaves are the manifests of the log as far as they were found, and manifests what
-	// they say, nil where one cannot be read.
+	// leaves are the manifests of the log as far as they were found, manifests what they say, nil where one cannot be
+	// read, and secrets those of their supplements.
 	leaves    [][]byte
 	manifests []*Manifest
-	// chain has the tree of all leaves, and of the manifests those up to the first that does
+	secrets   [][]byte
+	// chain has the log of all leaves, and of the manifests those up to the first that does
 	// not fit.
 	chain *chain
 }
@@ -217,7 +191,7 @@ func (v *verification) run() (*Report, error) {
 	}
 
 	for _, step := range []func() error{
-		v.readCheckpoints, v.readLeaves, v.checkTiles, v.checkSegments, v.checkBesides, v.checkBeginning, v.checkAttested,
+		v.readCheckpoints, v.readManifests, v.checkTiles, v.checkManifests, v.checkSegments, v.checkBesides, v.checkBeginning, v.checkAttested,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -229,24 +203,7 @@ func (v *verification) run() (*Report, error) {
 	v.checkForeign()
 	v.summarise()
 
-	slices.SortStableFunc(v.report.Problems, func(a, b Problem) int {
-		switch {
-		case a.Finding.isOfMemory() != b.Finding.isOfMemory():
-			// What contradicts what is remembered comes first: all else can be its consequence.
-			if a.Finding.isOfMemory() {
-				return -1
-			}
-
-			return 1
-		case a.Sequence == b.Sequence:
-			return 0
-		case a.Sequence == 0 || (b.Sequence != 0 && a.Sequence > b.Sequence):
-			return 1
-		default:
-			return -1
-		}
-	})
-
+	slices.SortStableFunc(v.report.Problems, func(a, b Problem) int { return slices.Compare(a.order(), b.order()) })
 	v.report.Valid = len(v.report.Problems) == 0
 
 	return v.report, nil
@@ -254,8 +211,8 @@ func (v *verification) run() (*Report, error) {
 
 // note takes down that an object is not as it has to be, and returns any other error.
 func (v *verification) note(err error) error {
-	if f := (*fault)(nil); errors.As(err, &f) {
-		v.found(f.finding, f.key, f.sequence, f.detail)
+	if p := (*Problem)(nil); errors.As(err, &p) {
+		v.report.Problems = append(v.report.Problems, *p)
 
 		return nil
 	}
@@ -336,7 +293,7 @@ func (v *verification) checkKeys(p, before *point) {
 	case len(p.by) < p.signatures:
 		v.found(FindingSignature, key, p.Tree.N, "it has signatures by others than "+namesOf(v.o.Verifiers))
 	case before != nil && len(before.by) > 0 && !p.follows(before):
-		v.found(FindingSignature, key, p.Tree.N, fmt.Sprintf("it is signed by %s, and the one before by %s, which would have to sign it as well to hand over", p.key.name, before.key.name))
+		v.found(FindingSignature, key, p.Tree.N, fmt.Sprintf("it is signed by %s, and the one before by %s, which would have to sign it as well to hand over", p.key, before.key))
 	}
 }
 
@@ -349,7 +306,7 @@ func (v *verification) checkEveryKey() {
 
 	for _, k := range v.o.Verifiers {
 		if !slices.ContainsFunc(slices.Collect(maps.Values(v.checkpoints)), func(p *point) bool { return p.isSignedBy(keyOf(k)) }) {
-			v.found(FindingSignature, checkpointKey, 0, fmt.Sprintf("%s has signed no checkpoint: it is no key of this archive, or everything since the change to it was cut off", k.Name()))
+			v.found(FindingSignature, checkpointKey, 0, fmt.Sprintf("%s has signed no checkpoint: it is no key of this archive, or everything since the change to it was cut off", keyOf(k)))
 		}
 	}
 }
@@ -423,64 +380,71 @@ func (v *verification) isCopy(copied, p *point) bool {
 	return err == nil && copied.note == cosigned
 }
 
-// readPoint returns a checkpoint. With a fault it can be there all the same: what it says
+// readPoint returns a checkpoint. With a problem it can be there all the same: what it says
 // may help to say what else is wrong.
 func (v *verification) readPoint(ctx context.Context, key string, sequence int64) (*point, error) {
-	data, err := readKey(ctx, v.store, key, sequence, maxSmall)
-	if err != nil {
-		return nil, err
+	p, err := points{v.store, v.o.Verifiers}.read(ctx, key, sequence)
+	if err == nil || p == nil {
+		return p, err
 	}
 
-	p, err := openPoint(data, v.o.Verifiers)
-	if err == nil {
-		return p, nil
-	}
-
-	if restored, restoredErr := openPoint(durable.UnixLineEndings(data), v.o.Verifiers); restoredErr == nil {
-		return restored, &fault{FindingAltered, key, sequence, export.AfterRestoring}
+	if restored, err := openPoint(durable.UnixLineEndings([]byte(p.note)), v.o.Verifiers); err == nil {
+		return restored, &Problem{FindingAltered, key, sequence, export.AfterRestoring}
 	}
 
 	if !errors.Is(err, ErrSignature) {
-		return nil, &fault{FindingAltered, key, sequence, err.Error()}
+		return nil, err
 	}
 
-	if p, err = openPoint(data, nil); err != nil {
+	if p, err = openPoint([]byte(p.note), nil); err != nil {
 		p = nil
 	}
 
-	return p, &fault{FindingSignature, key, sequence, "it is not signed by " + namesOf(v.o.Verifiers)}
+	return p, &Problem{FindingSignature, key, sequence, "it is not signed by " + namesOf(v.o.Verifiers)}
 }
 
-// readLeaves finds the manifest of every number: among those that are there, the one
-// whose root the checkpoint of its number says.
-func (v *verification) readLeaves() error {
-	files := v.manifestFiles()
-	v.chain = newChain(v.last)
+// readManifests reads the manifests of the log, and notes what is wrong with each.
+func (v *verification) readManifests() error {
+	v.chain = &chain{point: v.last, log: &merkle{}}
 
-	var (
-		bundle [][]byte
-		err    error
-	)
-
-	for number := int64(1); number <= v.size(); number++ {
-		at := (number - 1) % bundleWidth
-		if at == 0 {
-			if bundle, err = v.readBundle((number - 1) / bundleWidth); err != nil {
-				return err
-			}
+	for m, err := range v.chain.walk(v.findLeaves) {
+		if err := v.note(err); err != nil {
+			return err
 		}
 
-		var bundled []byte
+		v.manifests = append(v.manifests, m)
+	}
+
+	return nil
+}
+
+// findLeaves yields the manifest of every number: among those that are there, the one
+// whose root the checkpoint of its number says.
+func (v *verification) findLeaves(yield func([]byte, error) bool) {
+	files := v.manifestFiles()
+
+	var bundle [][]byte
+
+	for number := int64(1); number <= v.size(); number++ {
+		var (
+			bundled, leaf []byte
+			err           error
+		)
+
+		at := (number - 1) % bundleWidth
+		if at == 0 {
+			bundle, err = v.readBundle((number - 1) / bundleWidth)
+		}
+
 		if at < int64(len(bundle)) {
 			bundled = bundle[at]
 		}
 
-		leaf, err := v.leaf(number, bundled, files[number])
-		if err != nil {
-			return err
+		if err == nil {
+			leaf, err = v.leaf(number, bundled, files[number])
 		}
 
-		if leaf == nil {
+		if leaf == nil && err == nil {
 			v.found(FindingMissing, manifestsPrefix+numbered(number), number, "no manifest that is there is the one of the log, so that nothing after it can be checked")
 
 			// Anybody can have altered one that is not signed.
@@ -488,36 +452,19 @@ func (v *verification) readLeaves() error {
 				v.found(FindingAltered, checkpointKeyOf(number), number, "it has the root of no manifest that is there; without the key nobody can tell whether it was altered, or the manifest")
 			}
 
-			break
+			return
 		}
 
-		if bundled != nil && !bytes.Equal(bundled, leaf) {
+		if err == nil && bundled != nil && !bytes.Equal(bundled, leaf) {
 			v.found(FindingAltered, bundleKey((number-1)/bundleWidth, len(bundle)), number, "it does not hold "+manifestName(number)+" as it is in the log")
 		}
 
-		if err := v.addLeaf(leaf, number); err != nil {
-			return err
+		v.leaves = append(v.leaves, leaf)
+
+		if !yield(leaf, err) {
+			return
 		}
 	}
-
-	return nil
-}
-
-// addLeaf reads the manifest that a leaf is. What comes after one that does not fit is
-// still a part of the log, and so is what it names.
-func (v *verification) addLeaf(leaf []byte, number int64) error {
-	m, err := parseManifest(leaf, number)
-	v.leaves, v.manifests = append(v.leaves, leaf), append(v.manifests, m)
-
-	if v.chain.head.Sequence < number-1 {
-		return nil
-	}
-
-	if err == nil {
-		err = v.chain.add(m, leaf)
-	}
-
-	return v.note(err)
 }
 
 // manifestFiles returns the keys of manifests by their numbers.
@@ -572,11 +519,8 @@ func (v *verification) leaf(number int64, bundled []byte, files []string) ([]byt
 	}
 
 	for _, key := range files {
-		data, err := readKey(v.ctx, v.store, key, number, maxManifest)
-		if errors.Is(err, ErrBroken) {
-			continue // It is reported where files are.
-		}
-
+		// What is wrong with one is reported where files are.
+		data, err := readIfUsable(v.ctx, v.store, key, maxManifest)
 		if err != nil {
 			return nil, err
 		}
@@ -591,17 +535,20 @@ func (v *verification) leaf(number int64, bundled []byte, files []string) ([]byt
 	return nil, nil
 }
 
-// take adds a leaf to the tree where it is the one of a number, and says whether it is.
+// take adds a leaf to the log where it is the one of a number, and says whether it is.
 func (v *verification) take(number int64, leaf []byte) bool {
-	grown := v.chain.tree
-	grown.add(leaf)
-
-	expected := v.checkpoints[number]
-	if expected == nil && !v.follows(leaf, number) || expected != nil && grown.root() != expected.Tree.Hash {
+	grown := v.chain.log.tree
+	if grown.add(leaf) != nil {
 		return false
 	}
 
-	v.chain.tree = grown
+	if expected := v.checkpoints[number]; expected == nil && !v.follows(leaf, number) {
+		return false
+	} else if root, err := grown.root(); expected != nil && (err != nil || root != expected.Tree.Hash) {
+		return false
+	}
+
+	v.chain.log.tree = grown
 
 	return true
 }
@@ -617,41 +564,34 @@ func (v *verification) follows(leaf []byte, number int64) bool {
 	return err == nil && m.Previous == previous
 }
 
-// checkTiles holds everything below tile/ against what follows from the manifests.
+// checkTiles holds the tiles and bundles that the log has had at any size against what follows from the manifests. The
+// full ones have to be there, and the partial ones of the newest size.
 func (v *verification) checkTiles() error {
 	n := int64(len(v.leaves))
 
-	for _, t := range tlog.NewTiles(tileHeight, 0, n) {
-		if n < v.size() && t.W < bundleWidth {
-			continue // Nobody can tell what is in the one that the log has.
-		}
+	for size := int64(1); size <= n; size++ {
+		for _, t := range tlog.NewTiles(tileHeight, size-1, size) {
+			// Where manifests are missing nobody can tell what is in the partial ones of the newest size.
+			width := n >> (tileHeight * t.L)
+			needed := t.W == bundleWidth || n == v.size() && t.N*bundleWidth+int64(t.W) == width
 
-		// Those that come with the last manifest may still come.
-		finding := FindingMissing
-		if slices.Contains(tlog.NewTiles(tileHeight, n-1, n), t) {
-			finding = FindingUnfinished
-		}
-
-		keys := []string{tileKey(t)}
-		if t.L == 0 {
-			keys = append(keys, bundleKey(t.N, t.W))
-		}
-
-		for _, key := range keys {
-			if !v.there(key) {
-				v.found(finding, key, n, "it is not there, and follows from the manifests")
+			keys := []string{tileKey(t)}
+			if t.L == 0 {
+				keys = append(keys, bundleKey(t.N, t.W))
 			}
-		}
-	}
 
-	for _, key := range slices.Sorted(maps.Keys(v.objects)) {
-		t, err := tileOf(key)
-		if err != nil || t.N*bundleWidth+int64(t.W) > n>>(tileHeight*max(t.L, 0)) {
-			continue // It is none of the log's.
-		}
-
-		if err := v.checkTile(key, t); err != nil {
-			return err
+			for i, key := range keys {
+				switch {
+				case v.there(key):
+					if err := v.checkTile(key, t, i > 0); err != nil {
+						return err
+					}
+				case needed && size == n: // Those that come with the last manifest may still come.
+					v.found(FindingUnfinished, key, n, "it is not there, and follows from the manifests")
+				case needed:
+					v.found(FindingMissing, key, n, "it is not there, and follows from the manifests")
+				}
+			}
 		}
 	}
 
@@ -664,64 +604,48 @@ func (v *verification) there(key string) bool {
 	return ok
 }
 
-func (v *verification) checkTile(key string, t tlog.Tile) error {
+func (v *verification) checkTile(key string, t tlog.Tile, isBundle bool) error {
 	v.named[key] = true
 
-	data, err := readKey(v.ctx, v.store, key, 0, maxBundle)
-	if err != nil {
-		return v.note(err)
+	if slices.ContainsFunc(v.report.Problems, func(p Problem) bool { return p.Key == key }) {
+		return nil // It is a bundle that was read before.
 	}
 
 	var want []byte
-	if t.L < 0 {
+	if isBundle {
 		want = encodeBundle(v.leaves[t.N*bundleWidth : t.N*bundleWidth+int64(t.W)])
-	} else if want, err = tlog.ReadTileData(t, &v.chain.tree.hashes); err != nil {
-		return fmt.Errorf("make a tile: %w", err)
+	} else {
+		var err error
+		if want, err = tlog.ReadTileData(t, v.chain.log); err != nil {
+			return fmt.Errorf("make a tile: %w", err)
+		}
 	}
 
-	reported := slices.ContainsFunc(v.report.Problems, func(p Problem) bool { return p.Key == key })
-	if !bytes.Equal(data, want) && !reported {
-		v.found(FindingAltered, key, 0, "it is not what follows from the manifests"+restorable(data, sum(want)))
-	}
+	_, err := readSame(v.ctx, v.store, objectOf(key, want), 0, maxBundle, "what follows from the manifests")
 
-	return nil
+	return v.note(err)
 }
 
-// topLevel is the highest level of tiles that a log of so many manifests has.
-const topLevel = 3
-
-// tileOf reads the key of a tile, or of a bundle, whose level is -1.
-func tileOf(key string) (tlog.Tile, error) {
-	rest, ok := strings.CutPrefix(key, "tile/")
-	if !ok {
-		return tlog.Tile{}, errors.New("not a tile")
+// checkManifests reads the file of every manifest, and its supplement.
+func (v *verification) checkManifests() error {
+	type seen struct {
+		supplement *Supplement
+		problem    error
 	}
 
-	if entries, ok := strings.CutPrefix(rest, "entries/"); ok {
-		rest = "data/" + entries
-	}
-
-	t, err := tlog.ParseTilePath(fmt.Sprintf("tile/%d/%s", tileHeight, rest))
-	if err != nil || t.L > topLevel || t.N > maxSequence/bundleWidth || tileKey(t) != key && bundleKey(t.N, t.W) != key {
-		return tlog.Tile{}, errors.New("not a tile")
-	}
-
-	return t, nil
-}
-
-// seen is what was seen of a manifest's file and of what it names.
-type seen struct {
-	supplement *Supplement
-	faults     []error
-}
-
-// checkSegments reads the file of every manifest, and the supplement and the segment that
-// it names.
-func (v *verification) checkSegments() error {
 	i := 0
 
-	for s, err := range ahead(v.ctx, len(v.leaves), objectsChecked, v.see) {
-		for _, err := range append(s.faults, err) {
+	for s, err := range ahead(v.ctx, len(v.leaves), objectsChecked, func(ctx context.Context, i int) (s seen, err error) {
+		leaf, number := v.leaves[i], int64(i)+1
+		_, err = readSame(ctx, v.store, objectOf(manifestKey(number, leaf), leaf), number, maxManifest, "the manifest of the log")
+
+		if m := v.manifests[i]; m != nil {
+			s.supplement, s.problem = readSupplement(ctx, v.store, m)
+		}
+
+		return s, err
+	}) {
+		for _, err := range []error{err, s.problem} {
 			if err := v.note(err); err != nil {
 				return err
 			}
@@ -730,60 +654,73 @@ func (v *verification) checkSegments() error {
 		v.named[manifestKey(int64(i)+1, v.leaves[i])] = true
 
 		if m := v.manifests[i]; m != nil {
-			for _, key := range m.keys(v.leaves[i]) {
+			for _, key := range m.keys() {
 				v.named[key] = true
 			}
 
 			v.count(m, s.supplement)
 		}
 
+		if s.supplement == nil {
+			s.supplement = &Supplement{}
+		}
+
+		v.secrets = append(v.secrets, s.supplement.Secret)
 		i++
 	}
 
 	return nil
 }
 
-func (v *verification) see(ctx context.Context, i int) (seen, error) {
-	leaf, m := v.leaves[i], v.manifests[i]
-	number := int64(i) + 1
-	key := manifestKey(number, leaf)
+// checkSegments reads all segments, also those of manifests that do not fit.
+func (v *verification) checkSegments() error {
+	var links []*link
 
-	data, err := readKey(ctx, v.store, key, number, maxManifest)
-	if err == nil && !bytes.Equal(data, leaf) {
-		err = &fault{FindingAltered, key, number, "it is not the manifest of the log" + restorable(data, sum(leaf))}
+	for _, m := range v.manifests {
+		if m != nil && m.Segment != nil {
+			links = append(links, &link{sequence: m.Sequence, segment: m.Segment})
+		}
 	}
 
-	if m == nil {
-		return seen{}, err
+	sortLinks(links)
+
+	for _, err := range sweep(links, ahead(v.ctx, len(links), objectsChecked, func(ctx context.Context, i int) ([]auditlog.Entry, error) {
+		return v.readSegment(ctx, links[i])
+	})) {
+		if err := v.note(err); err != nil {
+			return err
+		}
 	}
 
-	supplement, errSupplement := readSupplement(ctx, v.store, m)
-	s := seen{supplement, []error{err, errSupplement}}
+	return nil
+}
 
-	if m.Segment == nil {
-		return s, nil
-	}
+// readSegment reads a segment and makes sure that it is as its manifest says. Of its entries it returns what it takes
+// to find out whether others of the same ids say the same.
+func (v *verification) readSegment(ctx context.Context, of *link) ([]auditlog.Entry, error) {
+	secret := v.secrets[of.sequence-1]
+	l := newLeaves(secret)
 
-	l := newLeaves(nil)
-	if supplement != nil {
-		l.secret = supplement.Secret
-	}
+	var entries []auditlog.Entry
 
-	for e, err := range entriesOf(ctx, v.store, m.Segment, m.Sequence) {
+	for e, err := range entriesOf(ctx, v.store, of.segment, of.sequence) {
 		if err == nil {
 			err = l.add(&e)
 		}
 
 		if err != nil {
-			return s, err
+			return nil, err
 		}
+
+		says := content(&e)
+		entries = append(entries, auditlog.Entry{ID: e.ID, Time: e.Time, Raw: says[:]})
 	}
 
-	if supplement == nil {
-		return s, nil
+	if secret == nil {
+		return sorted(entries), nil
 	}
 
-	return s, l.check(m.Segment, m.Sequence)
+	return sorted(entries), l.check(of.segment, of.sequence)
 }
 
 func (v *verification) count(m *Manifest, supplement *Supplement) {
@@ -885,19 +822,17 @@ func (v *verification) checkKnown() {
 }
 
 func (v *verification) checkSince(known *Checkpoint) {
-	n := int64(len(v.leaves))
+	finding, err := contradiction(*known, v.checkpoints[0], v.last, &v.chain.log.tree)
 
 	switch {
-	case known.Origin != v.last.Origin:
+	case finding == FindingForeign:
 		v.found(FindingForked, checkpointKey, 0, "it is the archive "+v.last.Origin+", and "+known.Origin+" is remembered")
-	case known.Tree.N > v.last.Tree.N:
-		v.found(FindingTruncated, checkpointKey, known.Tree.N, fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Tree.N))
-	case known.Tree.N == 0 && v.checkpoints[0] != nil && v.checkpoints[0].Checkpoint != *known:
-		v.found(FindingForked, checkpointKeyOf(0), 0, "it is another beginning than the one that is remembered")
-	case known.Tree.N > 0 && known.Tree.N <= n:
-		if root, err := tlog.TreeHash(known.Tree.N, &v.chain.tree.hashes); err != nil || root != known.Tree.Hash {
-			v.found(FindingForked, checkpointKeyOf(known.Tree.N), known.Tree.N, "the log is not a continuation of the one that is remembered")
-		}
+	case finding == FindingTruncated:
+		v.found(finding, checkpointKey, known.Tree.N, fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Tree.N))
+	case finding == FindingForked && known.Tree.N == 0:
+		v.found(finding, checkpointKeyOf(0), 0, "it is another beginning than the one that is remembered")
+	case finding == FindingForked, err != nil:
+		v.found(FindingForked, checkpointKeyOf(known.Tree.N), known.Tree.N, "the log is not a continuation of the one that is remembered")
 	}
 }
 
@@ -939,7 +874,7 @@ func isNumbered(key string) bool {
 // summarise fills in what the checkpoint says, and what nobody could check.
 func (v *verification) summarise() {
 	r := v.report
-	r.Head, r.Source = v.chain.head, v.chain.source.Source
+	r.Head, r.Source = v.chain.last.head(), v.chain.source.Source
 
 	if v.last != nil {
 		r.Service, r.Origin, r.Checkpoint, r.Signed, r.SignedBy = v.last.service(), v.last.Origin, v.last.note, v.last.signed, v.last.signedBy()

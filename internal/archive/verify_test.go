@@ -21,7 +21,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
@@ -56,7 +56,7 @@ type fixture struct {
 }
 
 // built is an archive of six segments, signed.
-func built(tb testing.TB, format export.Format, compression export.Compression) fixture {
+func built(tb testing.TB, kind format.Format, compression format.Compression) fixture {
 	tb.Helper()
 
 	w := newWorld(tb, auditlog.ServiceUpCloud, 3)
@@ -70,7 +70,7 @@ func built(tb testing.TB, format export.Format, compression export.Compression) 
 		w.happen(4, w.now.Add(-time.Hour))
 
 		o := w.options(store)
-		o.Format, o.Compression, o.Signer, o.Verifiers = format, compression, signer, []note.Verifier{verifier}
+		o.Format, o.Compression, o.Signer, o.Verifiers = kind, compression, signer, []note.Verifier{verifier}
 
 		head = w.mustApply(o).Head
 	}
@@ -88,9 +88,9 @@ func TestVerifierCatchesEveryMutation(t *testing.T) {
 	t.Parallel()
 
 	for _, as := range []struct {
-		format      export.Format
-		compression export.Compression
-	}{{export.FormatNDJSON, export.CompressionNone}, {export.FormatNDJSON, export.CompressionGzip}, {export.FormatParquet, export.CompressionZstd}} {
+		format      format.Format
+		compression format.Compression
+	}{{format.NDJSON, format.Uncompressed}, {format.NDJSON, format.Gzip}, {format.Parquet, format.Zstd}} {
 		t.Run(fmt.Sprintf("%s.%s", as.format, as.compression), func(t *testing.T) {
 			t.Parallel()
 
@@ -203,7 +203,7 @@ func cutTail(objects map[string][]byte, sequence int) {
 func TestVerifierNamesTheFirstBadSegment(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	store, head, verifier := f.store, f.head, f.verifier
 	key := store.keyOf(t, "manifests/", 3)
 	store.objects[key] = bytes.Replace(store.objects[key], []byte(`"tool": "test"`), []byte(`"tool": "tset"`), 1)
@@ -224,7 +224,7 @@ func TestVerifierNamesTheFirstBadSegment(t *testing.T) {
 func TestRollback(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionZstd)
+	f := built(t, format.NDJSON, format.Zstd)
 	w, store, head, signer, verifier := f.w, f.store, f.head, f.signer, f.verifier
 	old := newMemory()
 	old.objects = maps.Clone(store.objects)
@@ -266,7 +266,7 @@ func TestRollback(t *testing.T) {
 func TestAnotherKey(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionZstd)
+	f := built(t, format.NDJSON, format.Zstd)
 	w, store, signer, verifier := f.w, f.store, f.signer, f.verifier
 	forger, forged := newKey(t, "example.com/audit")
 	before := maps.Clone(store.objects)
@@ -320,7 +320,7 @@ func TestAnotherKey(t *testing.T) {
 func TestManifestsSpeakTheTruth(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	store := f.store
 
 	// Whoever holds no key but may write can rebuild an unsigned log, but not make
@@ -354,7 +354,7 @@ func TestManifestsSpeakTheTruth(t *testing.T) {
 func TestNoOtherFilesBesideTheLog(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 
 	store := forged(t, f.store, 1, func(m *archive.Manifest) {
 		m.Files = append(m.Files, archive.Object{Key: "audit.pub", Bytes: 1, SHA256: hash([]byte("x"))})
@@ -470,7 +470,7 @@ func (i impostor) KeyHash() uint32 { return i.of.KeyHash() }
 func TestNothingIsAddedWithoutTheKey(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	f.w.happen(4, f.w.now.Add(-time.Second))
 	f.w.now = f.w.now.Add(time.Hour)
 
@@ -539,7 +539,7 @@ func TestNothingIsAddedWithoutTheKey(t *testing.T) {
 func TestHistoryIsNotRewrittenWithoutTheKey(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	f.w.now = f.w.now.Add(time.Hour)
 
 	known, err := archive.ParseCheckpoint(string(f.store.objects["checkpoint"]))
@@ -584,7 +584,7 @@ func TestHistoryIsNotRewrittenWithoutTheKey(t *testing.T) {
 func TestAnotherArchiveOfTheSameKey(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 
 	known, err := archive.ParseCheckpoint(string(f.store.objects["checkpoint"]))
 	if err != nil {
@@ -640,7 +640,7 @@ func TestAnotherArchiveOfTheSameKey(t *testing.T) {
 func TestAnOlderCheckpointPutBack(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	older := f.store.objects["checkpoint"]
 
 	f.w.happen(4, f.w.now.Add(time.Hour))
@@ -687,7 +687,7 @@ func TestAnOlderCheckpointPutBack(t *testing.T) {
 func TestTilesThatDisagree(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	f.w.happen(4, f.w.now.Add(-time.Second))
 	f.w.now = f.w.now.Add(time.Hour)
 
@@ -752,7 +752,7 @@ func TestTilesThatDisagree(t *testing.T) {
 func TestSizesThatCannotBe(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 	f.w.now = f.w.now.Add(time.Hour)
 	unsigned := rebuilt(t, f.store, manifestsOf(t, f.store), nil)
 
@@ -800,7 +800,7 @@ func TestSizesThatCannotBe(t *testing.T) {
 func TestNothingIsHidden(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 
 	laid := func() (string, durable.Store) {
 		t.Helper()
@@ -915,7 +915,7 @@ func TestNothingIsHidden(t *testing.T) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	f := built(b, export.FormatNDJSON, export.CompressionZstd)
+	f := built(b, format.NDJSON, format.Zstd)
 	store := f.store
 
 	for b.Loop() {
@@ -929,7 +929,7 @@ func BenchmarkVerify(b *testing.B) {
 func TestHeadsOfNoNumber(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 
 	for _, n := range []int64{0, -1} {
 		r, err := archive.Verify(t.Context(), f.store, archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &archive.Head{Sequence: n, SHA256: strings.Repeat("0", 64)}})
@@ -944,7 +944,7 @@ func TestHeadsOfNoNumber(t *testing.T) {
 func TestDirectoriesInTheWay(t *testing.T) {
 	t.Parallel()
 
-	f := built(t, export.FormatNDJSON, export.CompressionNone)
+	f := built(t, format.NDJSON, format.Uncompressed)
 
 	for key, foreign := range map[string]bool{
 		"checkpoints/00000007": true, "checkpoints/00000009": true, "manifests/00000007-0123456789abcdef.json": true, "tile/0/001": true, "tile/0/000.p/7": true,

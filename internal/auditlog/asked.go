@@ -71,16 +71,9 @@ func (a *Asked) String() string { return a.argument() + ": " + a.Value }
 func (q Query) Asked() []Asked {
 	var all []Asked
 
-	for _, l := range []struct {
-		argument, field string
-		values          []string
-	}{
-		{"actions", "action", q.Actions},
-		{"resource_types", "resource_type", q.ResourceTypes},
-		{"origins", FieldOrigin, q.Origins},
-	} {
-		for i, v := range l.values {
-			all = append(all, Asked{Argument: l.argument, Field: l.field, Value: v, Expectation: -1, Index: i})
+	for _, argument := range []string{"actions", "resource_types", "origins"} {
+		for i, v := range q.values(argument) {
+			all = append(all, Asked{Argument: argument, Field: filterFields[argument][0], Value: v, Expectation: -1, Index: i})
 		}
 	}
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,10 +45,7 @@ func Changes(before, after json.RawMessage) ([]Change, error) {
 
 	var c comparison
 
-	if err := c.compareParts("", old, cur, false); err != nil {
-		return nil, err
-	}
-
+	c.compareParts("", old, cur, false)
 	slices.SortFunc(c.changes, func(a, b Change) int { return cmp.Compare(a.Field, b.Field) })
 
 	return c.changes, nil
@@ -79,81 +77,56 @@ type comparison struct{ changes []Change }
 
 // compare compares what is at a path. Inside of an array that became an object, or
 // the other way round, that was told.
-func (c *comparison) compare(path string, before, after any, told bool) error {
+func (c *comparison) compare(path string, before, after any, told bool) {
 	old, cur := parts(before), parts(after)
 	_, wasArray := before.([]any)
 	_, isArray := after.([]any)
 
-	var err error
-
 	switch turned := wasArray != isArray; {
 	case len(old) > 0 && len(cur) > 0 && turned && !told:
 		told = true
-		err = c.add(path, before, after)
+		c.add(path, before, after)
 	case len(old) > 0 && len(cur) == 0:
-		err = c.add(path, absent{}, after)
+		c.add(path, absent{}, after)
 	case len(cur) > 0 && len(old) == 0:
-		err = c.add(path, before, absent{})
+		c.add(path, before, absent{})
 	case len(old) == 0 && !equal(before, after):
-		err = c.add(path, before, after)
+		c.add(path, before, after)
 	}
 
-	if err != nil {
-		return err
-	}
-
-	return c.compareParts(path+".", old, cur, told)
+	c.compareParts(path+".", old, cur, told)
 }
 
-func (c *comparison) compareParts(prefix string, before, after map[string]any, told bool) error {
-	for step, was := range before {
-		is, ok := after[step]
-		if !ok {
-			is = absent{}
+func (c *comparison) compareParts(prefix string, before, after map[string]any, told bool) {
+	at := func(parts map[string]any, step string) any {
+		if value, ok := parts[step]; ok {
+			return value
 		}
 
-		if err := c.compare(prefix+step, was, is, told); err != nil {
-			return err
-		}
+		return absent{}
 	}
 
-	for step, is := range after {
-		if _, ok := before[step]; ok {
-			continue
-		}
+	either := make(map[string]any, len(after))
+	maps.Copy(either, before)
+	maps.Copy(either, after)
 
-		if err := c.compare(prefix+step, absent{}, is, told); err != nil {
-			return err
-		}
+	for step := range either {
+		c.compare(prefix+step, at(before, step), at(after, step), told)
 	}
-
-	return nil
 }
 
-func (c *comparison) add(path string, before, after any) error {
-	change := Change{Field: path}
-
-	for _, side := range []struct {
-		value any
-		text  **string
-	}{{before, &change.Before}, {after, &change.After}} {
-		if side.value == (absent{}) {
-			continue
+func (c *comparison) add(path string, before, after any) {
+	text := func(value any) *string {
+		if value == (absent{}) {
+			return nil
 		}
 
-		text, err := marshalExact(side.value)
-		if err != nil {
-			return err
-		}
-
-		*side.text = new(string(text))
+		return new(string(marshalExact(value)))
 	}
 
-	if change.Before != nil || change.After != nil {
+	if change := (Change{Field: path, Before: text(before), After: text(after)}); change.Before != nil || change.After != nil {
 		c.changes = append(c.changes, change)
 	}
-
-	return nil
 }
 
 // parts are the values inside of an object or an array by their step; a value that
@@ -239,18 +212,15 @@ func step(key string) string {
 	return key
 }
 
-// marshalExact is json.Marshal without the escapes meant for HTML.
-func marshalExact(v any) ([]byte, error) {
-	var b bytes.Buffer
-
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode JSON: %w", err)
+// marshalExact is json.Marshal of what exactjson has read, or of changes, without the
+// escapes meant for HTML.
+func marshalExact(v any) []byte {
+	text, err := exactjson.Marshal(v, "")
+	if err != nil {
+		panic(err) // What was read, or is made of texts, can be written.
 	}
 
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return text
 }
 
 func changesText(e *Entry) string {
@@ -258,11 +228,5 @@ func changesText(e *Entry) string {
 		return ""
 	}
 
-	text, err := marshalExact(e.Changes)
-	if err != nil {
-		// Every value was made by marshalExact, so it can be encoded again.
-		panic(err)
-	}
-
-	return string(text)
+	return string(marshalExact(e.Changes))
 }

@@ -2,7 +2,14 @@
 
 package auditlog
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrIncomplete means that a sequence ended without an error, but also without a
+// statement that accounts for every entry.
+var ErrIncomplete = errors.New("the reading does not account for what it returned")
 
 // Completeness is what a reading can say for itself once it has ended without an
 // error. It goes into Terraform's state and into every manifest.

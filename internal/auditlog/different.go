@@ -8,43 +8,40 @@ import "slices"
 // queries do not ask for the same, however they are spelled: the values of a list
 // are alternatives, so that neither their order nor a repeated one counts.
 func (q Query) Different(o Query) []string {
-	var names []string
+	arguments := []string{"actions", "operations", "resource_types", "resource_ids", "actors", "origins", "ip_addresses", search}
+	names := slices.DeleteFunc(arguments, func(argument string) bool {
+		normal := Normal
 
-	for _, f := range []struct {
-		name string
-		same bool
-	}{
-		{"actions", sameValues(q.Actions, o.Actions, Normal)},
-		{"operations", sameValues(q.Operations, o.Operations, func(op Operation) string { return string(op) })},
-		{"resource_types", sameValues(q.ResourceTypes, o.ResourceTypes, Normal)},
-		{"resource_ids", sameValues(q.ResourceIDs, o.ResourceIDs, Normal)},
-		{"actors", sameValues(q.Actors, o.Actors, Normal)},
-		{"origins", sameValues(q.Origins, o.Origins, Normal)},
-		{"ip_addresses", sameValues(q.IPAddresses, o.IPAddresses, normalAddress)},
-		{"search", fold(q.Search) == fold(o.Search)},
-		{"where", sameCondition(q.Where, o.Where)},
-	} {
-		if !f.same {
-			names = append(names, f.name)
+		switch argument {
+		case "ip_addresses":
+			normal = normalAddress
+		case search:
+			normal = fold
 		}
+
+		return slices.Equal(valueSet(q.values(argument), normal), valueSet(o.values(argument), normal))
+	})
+
+	if !sameCondition(q.Where, o.Where) {
+		names = append(names, "where")
+	}
+
+	if len(names) == 0 {
+		return nil
 	}
 
 	return names
 }
 
-func sameValues[T any](a, b []T, normal func(T) string) bool {
-	set := func(values []T) []string {
-		all := make([]string, 0, len(values))
-		for _, v := range values {
-			all = append(all, normal(v))
-		}
-
-		slices.Sort(all)
-
-		return slices.Compact(all)
+func valueSet(values []string, normal func(string) string) []string {
+	all := make([]string, 0, len(values))
+	for _, v := range values {
+		all = append(all, normal(v))
 	}
 
-	return slices.Equal(set(a), set(b))
+	slices.Sort(all)
+
+	return slices.Compact(all)
 }
 
 func normalAddress(text string) string {

@@ -17,12 +17,6 @@ import (
 const (
 	fingerprintLength = 26
 
-	// ordinalSpan is how long, in the log's own time, identical records are told
-	// apart. Identical records have identical timestamps and a log is out of
-	// order by milliseconds at most, so a minute never forgets a twin while memory
-	// stays flat however long the log is.
-	ordinalSpan = time.Minute
-
 	// maxOrdinals is how many different records may lie within two of those spans,
 	// several hundred a second. A log that never leaves a minute would fill memory.
 	maxOrdinals = 100_000
@@ -36,7 +30,8 @@ var ErrTooDense = fmt.Errorf("more than %d different records lie within two minu
 // base32 characters of SHA-256 over the service, the canonical record and its
 // ordinal among identical records, each on a line of its own. The same log gives
 // the same ids whenever it is read. The zero value is not usable; records must
-// be given in the cloud's order.
+// be given in the cloud's order. Identical records have identical times, so that those
+// within OrderMargin are told apart, and memory stays flat however long the log is.
 type Fingerprints struct {
 	service  string
 	ordinals map[string]ordinal
@@ -68,7 +63,7 @@ func (f *Fingerprints) Ordinals() map[string]int {
 	ordinals := map[string]int{}
 
 	for key, o := range f.ordinals {
-		if f.newest.Sub(o.time) <= ordinalSpan {
+		if f.newest.Sub(o.time) <= OrderMargin {
 			ordinals[key] = o.next
 		}
 	}
@@ -84,11 +79,7 @@ func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) 
 		return "", err
 	}
 
-	canonical, err := marshalExact(v)
-	if err != nil {
-		return "", err
-	}
-
+	canonical := marshalExact(v)
 	sum := sha256.Sum256(canonical)
 	key := base64.RawStdEncoding.EncodeToString(sum[:])
 	n := f.ordinals[key].next
@@ -114,12 +105,12 @@ func (f *Fingerprints) forget(at time.Time) {
 		f.newest = at
 	}
 
-	if f.newest.Sub(f.swept) < ordinalSpan {
+	if f.newest.Sub(f.swept) < OrderMargin {
 		return
 	}
 
 	for key, o := range f.ordinals {
-		if f.newest.Sub(o.time) > ordinalSpan {
+		if f.newest.Sub(o.time) > OrderMargin {
 			delete(f.ordinals, key)
 		}
 	}

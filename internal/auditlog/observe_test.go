@@ -3,6 +3,8 @@
 package auditlog_test
 
 import (
+	"context"
+	"iter"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,23 +12,36 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// TestObserveInNFC: a value that Terraform makes equal to another is one.
-func TestObserveInNFC(t *testing.T) {
-	t.Parallel()
+// texts is a service whose entries have the texts as their values.
+type texts []string
 
-	got, err := auditlog.Observe(func(yield func(auditlog.Entry, error) bool) {
-		for _, text := range []string{decomposed, composed, "x"} {
+func (texts) Info() auditlog.Info { return auditlog.Info{} }
+
+func (s texts) Read(context.Context, auditlog.Query, *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	return func(yield func(auditlog.Entry, error) bool) {
+		for _, text := range s {
 			if !yield(auditlog.Entry{Action: text, Operation: auditlog.OperationOther, Origin: text, ResourceType: text}, nil) {
 				return
 			}
 		}
-	})
+	}
+}
+
+func (s texts) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
+	return auditlog.Observe(ctx, s, q.Window)
+}
+
+// TestObserveInNFC: a value that Terraform makes equal to another is one.
+func TestObserveInNFC(t *testing.T) {
+	t.Parallel()
+
+	got, err := auditlog.Observe(t.Context(), texts{decomposed, composed, "x"}, auditlog.Window{})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	texts := []string{"x", composed}
-	want := auditlog.FilterOptions{Actions: texts, Operations: []string{"other"}, Origins: texts, ResourceTypes: texts, OriginOfValues: auditlog.FromLog}
+	values := []string{"x", composed}
+	want := auditlog.FilterOptions{Actions: values, Operations: []string{"other"}, Origins: values, ResourceTypes: values, OriginOfValues: auditlog.FromLog}
 
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

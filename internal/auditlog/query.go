@@ -257,42 +257,55 @@ type UnanswerableError struct {
 
 func (u *UnanswerableError) Error() string { return u.Reason }
 
-// fieldFilter is a filter that looks for values in fields that a service may lack.
-type fieldFilter struct {
-	argument string
-	// fields are where it looks. Where needed is set it finds nothing in a service
-	// that does not record the first.
-	fields []string
-	needed bool
+// filterFields are the fields that each filter looks into, by the filter's name in a
+// configuration.
+var filterFields = map[string][]string{
+	"actions": {"action"}, "operations": {"operation"}, "resource_types": {"resource_type"}, "resource_ids": {FieldResourceID},
+	"actors": {"actor", "actor_id"}, "origins": {FieldOrigin}, "ip_addresses": {FieldIPAddress},
+	"search": {"actor", FieldResourceID, "resource_name", FieldIPAddress, "message"},
 }
 
-// fieldFilters lists those of the query.
-func (q Query) fieldFilters() []fieldFilter {
-	var filters []fieldFilter
-
-	for _, f := range []struct {
-		given  bool
-		filter fieldFilter
-	}{
-		{len(q.Actors) > 0, fieldFilter{"actors", []string{"actor", "actor_id"}, true}},
-		{len(q.IPAddresses) > 0, fieldFilter{"ip_addresses", []string{FieldIPAddress}, true}},
-		{len(q.Origins) > 0, fieldFilter{"origins", []string{FieldOrigin}, true}},
-		{len(q.ResourceIDs) > 0, fieldFilter{"resource_ids", []string{FieldResourceID}, true}},
-		{len(q.ResourceTypes) > 0, fieldFilter{"resource_types", []string{"resource_type"}, true}},
-		{q.Search != "", fieldFilter{"search", []string{"actor", FieldResourceID, "resource_name", FieldIPAddress, "message"}, false}},
-	} {
-		if f.given {
-			filters = append(filters, f.filter)
-		}
+// values are those of a filter, none where it is not given.
+func (q Query) values(argument string) []string {
+	switch argument {
+	case "actions":
+		return q.Actions
+	case "operations":
+		return texts(q.Operations)
+	case "resource_types":
+		return q.ResourceTypes
+	case "resource_ids":
+		return q.ResourceIDs
+	case "actors":
+		return q.Actors
+	case "origins":
+		return q.Origins
+	case "ip_addresses":
+		return q.IPAddresses
+	default:
+		return slices.DeleteFunc([]string{q.Search}, func(text string) bool { return text == "" })
 	}
-
-	return filters
 }
+
+// given are those of the filters that the query has.
+func (q Query) given(arguments ...string) []string {
+	return slices.DeleteFunc(arguments, func(argument string) bool { return len(q.values(argument)) == 0 })
+}
+
+// fieldFilters are those of the query that look for values in fields that a service
+// may lack. All but search find nothing where it does not record the first one.
+func (q Query) fieldFilters() []string {
+	return q.given("actors", "ip_addresses", "origins", "resource_ids", "resource_types", search)
+}
+
+const search = "search"
 
 // standsOn says whether the answer, or what it is held against, depends on the field.
 // What looks into several fields does not depend on one of them.
 func (q Query) standsOn(field string) bool {
-	filtered := slices.ContainsFunc(q.fieldFilters(), func(f fieldFilter) bool { return f.needed && f.fields[0] == field })
+	filtered := slices.ContainsFunc(q.fieldFilters(), func(argument string) bool {
+		return argument != search && filterFields[argument][0] == field
+	})
 
 	return filtered || slices.Contains(q.Needs, field) || q.Where != nil && q.Where.Uses(field) ||
 		slices.ContainsFunc(q.Conditions, func(c Condition) bool { return c.Uses(field) })
@@ -317,8 +330,8 @@ func (q Query) Missing(has func(field string) bool) []string {
 func (q Query) LooksInto() []string {
 	var fields []string
 
-	for _, f := range q.fieldFilters() {
-		fields = append(fields, f.fields...)
+	for _, argument := range q.fieldFilters() {
+		fields = append(fields, filterFields[argument]...)
 	}
 
 	slices.Sort(fields)
@@ -351,18 +364,20 @@ func (i Info) neverIn(c Condition) string {
 func (q Query) Unanswerable(info Info) []*UnanswerableError {
 	var all []*UnanswerableError
 
-	for _, f := range q.fieldFilters() {
-		if f.needed && slices.Contains(info.NeverRecorded, f.fields[0]) {
-			all = append(all, &UnanswerableError{Argument: f.argument, Index: -1, Reason: fmt.Sprintf(
-				"%s never records %s, so the filter would find nothing, whatever happened.", info.Title, f.fields[0])})
+	for _, argument := range q.fieldFilters() {
+		fields := filterFields[argument]
+
+		if argument != search && slices.Contains(info.NeverRecorded, fields[0]) {
+			all = append(all, &UnanswerableError{Argument: argument, Index: -1, Reason: fmt.Sprintf(
+				"%s never records %s, so the filter would find nothing, whatever happened.", info.Title, fields[0])})
 
 			continue
 		}
 
 		// A filter that looks into several fields misses what one of them lost.
-		for _, field := range f.fields {
+		for _, field := range fields {
 			if slices.Contains(info.Redacted, field) {
-				all = append(all, &UnanswerableError{Argument: f.argument, Index: -1, Reason: fmt.Sprintf(
+				all = append(all, &UnanswerableError{Argument: argument, Index: -1, Reason: fmt.Sprintf(
 					"%s holds %s in redacted form, so the filter could miss what happened.", info.Title, field)})
 
 				break

@@ -71,17 +71,9 @@ func (q Query) Scope(info Info) Scope {
 
 	s.Values["operation"] = texts(q.operations(info))
 
-	for _, f := range []struct {
-		field  string
-		wanted []string
-	}{
-		{"action", q.Actions},
-		{"resource_type", q.ResourceTypes},
-		{FieldResourceID, q.ResourceIDs},
-		{FieldOrigin, q.Origins},
-	} {
-		if len(f.wanted) > 0 && info.Records(f.field) {
-			s.Values[f.field] = f.wanted
+	for _, argument := range q.given("actions", "resource_types", "resource_ids", "origins") {
+		if field := filterFields[argument][0]; info.Records(field) {
+			s.Values[field] = q.values(argument)
 		}
 	}
 
@@ -91,7 +83,7 @@ func (q Query) Scope(info Info) Scope {
 	}
 
 	// A copy may have been made by older tables, or without some of the values.
-	if !info.Copy && info.Of == "" {
+	if !info.FilledLater && info.ArchivedFrom == "" {
 		s.Coherent = info.Coherent
 	}
 
@@ -100,7 +92,7 @@ func (q Query) Scope(info Info) Scope {
 			meant := []Operation{info.OperationOf(action)}
 
 			// A copy may have been made when the table knew fewer words.
-			if (info.Copy || info.Of != "") && meant[0] != OperationOther {
+			if (info.FilledLater || info.ArchivedFrom != "") && meant[0] != OperationOther {
 				meant = append(meant, OperationOther)
 			}
 
@@ -156,22 +148,7 @@ func (q Query) contradiction(info Info) *UnanswerableError {
 			"None of the actions means %s, so the two filters together would find nothing, whatever happened.", OrText(q.Operations))}
 	}
 
-	var given []string
-
-	for _, f := range []struct {
-		name  string
-		given bool
-	}{
-		{"actions", len(q.Actions) > 0},
-		{"operations", len(q.Operations) > 0},
-		{"resource_types", len(q.ResourceTypes) > 0},
-		{"origins", len(q.Origins) > 0},
-		{"actors", len(q.Actors) > 0},
-	} {
-		if f.given {
-			given = append(given, f.name)
-		}
-	}
+	given := q.given("actions", "operations", "resource_types", "origins", "actors")
 
 	return &UnanswerableError{Argument: given[0], Index: -1, Reason: fmt.Sprintf(
 		"No entry of %s passes all of %s, so the filters together would find nothing, whatever happened.", info.Title, strings.Join(given, ", "))}

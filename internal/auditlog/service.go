@@ -27,9 +27,9 @@ type Info struct {
 	// Name is what users write, Title what they read.
 	Name  string
 	Title string
-	// Of is the name of the cloud whose log this is a copy of; empty where Name is
-	// that cloud.
-	Of string
+	// ArchivedFrom is the name of the cloud whose log this is an archive of; empty where
+	// Name is that cloud.
+	ArchivedFrom string
 	// Source is whose log it is, as far as that is known without asking. An account
 	// in it is what the user calls it.
 	Source Source
@@ -40,10 +40,10 @@ type Info struct {
 	// Redacted names the fields that were taken out of the entries or changed,
 	// which only archives have.
 	Redacted []string
-	// Copy says that the source grows in pieces that may come late and in any
+	// FilledLater says that the source grows in pieces that may come late and in any
 	// order, such as exports that somebody makes: what it cannot show yet are gaps
 	// of its readings, and nothing in it expires.
-	Copy bool
+	FilledLater bool
 	// Varies says that which fields entries have differs from source to source, and
 	// that the source does not tell.
 	Varies bool
@@ -86,7 +86,7 @@ type Values struct {
 }
 
 // Cloud returns the name of the cloud that recorded the entries.
-func (i Info) Cloud() string { return cmp.Or(i.Of, i.Name) }
+func (i Info) Cloud() string { return cmp.Or(i.ArchivedFrom, i.Name) }
 
 // Records says whether entries of the service can have the field as it was
 // recorded.
@@ -149,15 +149,6 @@ type Resumer interface {
 // facts/audit-log-apis.md §2.2.
 const OrderMargin = time.Minute
 
-// Inspector is a service of which more is known once its source has been looked
-// at, such as which columns exports have.
-type Inspector interface {
-	Service
-
-	// Inspect is Info with what the source turned out to hold.
-	Inspect(ctx context.Context) (Info, error)
-}
-
 // Answerer is a service that knows more of what a query cannot find than its Info
 // says, such as which entries an archive was made to keep.
 type Answerer interface {
@@ -189,11 +180,13 @@ const (
 	FromLog OriginOfValues = "observed"
 )
 
-// Observe reads filter options off a log, for services that do not list them.
-func Observe(entries iter.Seq2[Entry, error]) (FilterOptions, error) {
+// Observe reads filter options off the log of a service that does not list them.
+func Observe(ctx context.Context, s Service, w Window) (FilterOptions, error) {
+	var c Completeness
+
 	actions, operations, origins, types := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 
-	for e, err := range entries {
+	for e, err := range s.Read(ctx, Query{Window: w}, &c) {
 		if err != nil {
 			return FilterOptions{}, err
 		}
@@ -209,6 +202,6 @@ func Observe(entries iter.Seq2[Entry, error]) (FilterOptions, error) {
 	return FilterOptions{
 		Actions: slices.Sorted(maps.Keys(actions)), Operations: slices.Sorted(maps.Keys(operations)),
 		Origins: slices.Sorted(maps.Keys(origins)), ResourceTypes: slices.Sorted(maps.Keys(types)),
-		OriginOfValues: FromLog,
+		OriginOfValues: FromLog, Unread: c.Unread,
 	}, nil
 }

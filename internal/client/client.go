@@ -24,13 +24,13 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
-// DefaultMaxBody is how many bytes an answer may have once decompressed: 80 KiB for
+// MaxBody is how many bytes an answer may have once decompressed: 80 KiB for
 // each of 200 records, where one with large states has a few. What is made of a
 // page takes three to eighteen times its size in memory, which is what this bounds.
-const DefaultMaxBody = 16 << 20
+const MaxBody = 16 << 20
 
-// Options configures a client. Every field but MaxClockSkew, MaxBody, Transport
-// and Log is needed.
+// Options configures a client. Every field but MaxClockSkew, Transport and Log is
+// needed.
 type Options struct {
 	// Endpoint is the root of the API; its origin is the only one that is ever
 	// sent the credential.
@@ -56,7 +56,6 @@ type Options struct {
 	// DefaultMaxClockSkew.
 	MaxClockSkew time.Duration
 
-	MaxBody   int64
 	Transport http.RoundTripper
 	Clock     auditlog.Clock
 	// Log is told about each attempt; nil tells nobody.
@@ -72,10 +71,6 @@ type Client struct {
 
 // New returns a client. It makes no request.
 func New(o Options) *Client {
-	if o.MaxBody == 0 {
-		o.MaxBody = DefaultMaxBody
-	}
-
 	if o.MaxClockSkew == 0 {
 		o.MaxClockSkew = DefaultMaxClockSkew
 	}
@@ -329,13 +324,13 @@ func (c *Client) handle(resp *http.Response, done *course, decode Decode) (*audi
 func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
 
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.o.MaxBody+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
 	if err != nil {
 		return nil, c.located(resp, bodyError(err))
 	}
 
-	if int64(len(body)) > c.o.MaxBody {
-		return nil, c.located(resp, &Error{Kind: KindTooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", c.o.MaxBody)})
+	if len(body) > MaxBody {
+		return nil, c.located(resp, &Error{Kind: KindTooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", MaxBody)})
 	}
 
 	return body, nil
@@ -343,7 +338,7 @@ func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 
 // giveUp is called when no further attempt is made. The last answer, if there
 // is one, says why better than we could.
-func giveUp(resp *http.Response, err error, attempts int) (*http.Response, error) {
+func giveUp(resp *http.Response, err error, _ int) (*http.Response, error) {
 	if resp != nil {
 		_ = resp.Body.Close()
 	}
@@ -352,25 +347,11 @@ func giveUp(resp *http.Response, err error, attempts int) (*http.Response, error
 		err = courseOf(resp.Request.Context()).failure()
 	}
 
-	return nil, &attemptsError{attempts: attempts, err: err}
+	return nil, err
 }
-
-// attemptsError carries the number of attempts past retryablehttp.
-type attemptsError struct {
-	attempts int
-	err      error
-}
-
-func (e *attemptsError) Error() string { return e.err.Error() }
-func (e *attemptsError) Unwrap() error { return e.err }
 
 // asError turns whatever a request ended with into an *Error that knows it.
 func (c *Client) asError(req *http.Request, err error, done *course) *Error {
-	attempts := 0
-	if a := (*attemptsError)(nil); errors.As(err, &a) {
-		attempts, err = a.attempts, a.err
-	}
-
 	typed := (*Error)(nil)
 	if !errors.As(err, &typed) {
 		typed = transportError(err)
@@ -378,11 +359,11 @@ func (c *Client) asError(req *http.Request, err error, done *course) *Error {
 
 	// A deadline that ran out hides what it was waiting for.
 	if ctxErr := req.Context().Err(); ctxErr != nil {
-		typed, attempts = contextError(ctxErr, done), done.attempts
+		typed = contextError(ctxErr, done)
 	}
 
 	typed.Method, typed.Path = req.Method, clean(req.URL.Path)
-	typed.Attempts = attempts
+	typed.Attempts = done.attempts
 
 	return typed
 }

@@ -178,7 +178,7 @@ func TestGetReportsErrors(t *testing.T) {
 		"JSON of another type":    {ok(`{"A":"jane.doe"}`), client.Error{Kind: client.KindShape, Status: 200}, 1},
 		"no content":              {answer(204, "", ""), client.Error{Kind: client.KindShape, Status: 204}, 1},
 		"an echo of the secret":   {answer(400, "application/json", `{"detail":"Bad token `+secret+`."}`), client.Error{Kind: client.KindRejected, Status: 400, Title: "Bad token (secret)."}, 1},
-		"too large":               {ok(strings.Repeat(" ", 2000) + `{}`), client.Error{Kind: client.KindTooLarge, Status: 200}, 1},
+		"too large":               {ok(strings.Repeat(" ", client.MaxBody) + `{}`), client.Error{Kind: client.KindTooLarge, Status: 200}, 1},
 		"control characters":      {answer(400, "application/json", `{"detail":"a\u001b[31mb\u0000c"}`), client.Error{Kind: client.KindRejected, Status: 400, Title: `a\u001b[31mb\u0000c`}, 1},
 		"a very long explanation": {answer(400, "application/json", `{"detail":"`+strings.Repeat("x", 1000)+`"}`), client.Error{Kind: client.KindRejected, Status: 400, Title: strings.Repeat("x", 300) + "…"}, 1},
 	} {
@@ -187,7 +187,6 @@ func TestGetReportsErrors(t *testing.T) {
 
 			s, count := serve(t, tt.handler)
 			o := options(t, s.URL)
-			o.MaxBody = 1000
 
 			_, err := get(t, o)
 

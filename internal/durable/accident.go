@@ -7,112 +7,84 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"hash"
-	"slices"
-	"strings"
+	"io"
+	"regexp"
 )
 
 // What befalls files between writing and verifying without anybody meaning harm. It
 // only helps to say what a difference looks like: whoever means harm can make one look
 // like this as well, so it stays a difference.
 
-// LineEndings finds out whether bytes that are not what was written are so again once
-// their line endings are: Git with core.autocrlf, FTP in text mode and editors change
-// them. The bytes are written to it.
+// Restores finds out whether bytes that are not what was written have that SHA-256 once
+// their line endings are what they were: Git with core.autocrlf, FTP in text mode and
+// editors change them.
 //
 // What had both kinds of line endings cannot be restored for certain. CSV files have,
 // and are tried with CRLF behind records and LF inside quotes.
-type LineEndings struct {
-	variants [3]variant
+func Restores(text io.Reader, sum string) (bool, error) {
+	var (
+		from   = bufio.NewReader(text)
+		hashes [3]hash.Hash
+		to     [len(hashes)]*bufio.Writer
 
-	// held says that a CR was seen, of which only the next byte tells what it is.
-	held, quoted, changed bool
-}
+		quoted, changed bool
+	)
 
-// variant is the bytes with one kind of line endings.
-type variant struct {
-	*bufio.Writer
-
-	hash hash.Hash
-}
-
-// NewLineEndings returns one that has seen nothing yet.
-func NewLineEndings() *LineEndings {
-	l := &LineEndings{}
-	for i := range l.variants {
-		h := sha256.New()
-		l.variants[i] = variant{bufio.NewWriter(h), h}
+	for i := range hashes {
+		hashes[i] = sha256.New()
+		to[i] = bufio.NewWriter(hashes[i])
 	}
 
-	return l
-}
-
-// Write implements io.Writer. It never fails.
-func (l *LineEndings) Write(p []byte) (int, error) {
-	for _, b := range p {
-		switch {
-		case b == '\n':
-			l.lineEnding()
-
-			continue
-		case l.held: // A CR that belongs to no line ending.
-			l.put('\r')
+	for {
+		b, err := from.ReadByte()
+		if errors.Is(err, io.EOF) {
+			break
 		}
 
-		l.held = b == '\r'
-
-		if b == '"' {
-			l.quoted = !l.quoted
+		if err != nil {
+			return false, err //nolint:wrapcheck // The reader names what it reads.
 		}
 
-		if !l.held {
-			l.put(b)
+		// A CR may belong to no line ending.
+		if next, _ := from.Peek(1); b == '\r' && string(next) == "\n" {
+			b, _ = from.ReadByte()
+		}
+
+		changed = changed || b == '\n'
+		quoted = quoted != (b == '"')
+
+		for i, crlf := range [...]bool{false, true, !quoted} {
+			if crlf && b == '\n' {
+				_ = to[i].WriteByte('\r') // Hashes never fail.
+			}
+
+			_ = to[i].WriteByte(b)
 		}
 	}
 
-	return len(p), nil
-}
+	for i := range hashes {
+		_ = to[i].Flush()
 
-func (l *LineEndings) put(b byte) {
-	for _, v := range l.variants {
-		_ = v.WriteByte(b) // Hashes never fail.
-	}
-}
-
-func (l *LineEndings) lineEnding() {
-	l.held, l.changed = false, true
-
-	for i, cr := range [...]bool{false, true, !l.quoted} {
-		if cr {
-			_ = l.variants[i].WriteByte('\r')
+		if changed && hex.EncodeToString(hashes[i].Sum(nil)) == sum {
+			return true, nil
 		}
 	}
 
-	l.put('\n')
+	return false, nil
 }
 
-// Restore says whether the bytes have that SHA-256 with other line endings.
-func (l *LineEndings) Restore(sum string) bool {
-	if l.held {
-		l.put('\r')
-
-		l.held = false
-	}
-
-	return l.changed && slices.ContainsFunc(l.variants[:], func(v variant) bool {
-		_ = v.Flush()
-
-		return hex.EncodeToString(v.hash.Sum(nil)) == sum
-	})
-}
-
-// RestoresTo says whether the content of a regular file has that SHA-256 with other
-// line endings.
+// RestoresTo is Restores for the content of a regular file.
 func RestoresTo(path, sum string) (bool, error) {
-	l := NewLineEndings()
-	_, err := store{OS()}.copyTo(l, path, -1, nil)
+	f, err := openRegular(path)
+	if err != nil {
+		return false, err
+	}
 
-	return l.Restore(sum), err
+	restored, err := Restores(f, sum)
+
+	return restored, errors.Join(err, f.Close())
 }
 
 // UnixLineEndings makes every CRLF an LF. Texts of ours hold no CRLF but in CSV.
@@ -133,40 +105,31 @@ func InDirectory(s Store) bool {
 	return ok
 }
 
-// leftBy has what operating systems and their file managers leave in directories, in
-// lower case; a "/" ends the name of a directory.
-var leftBy = map[string][]string{
-	"macOS": {
-		".ds_store", ".appledouble/", ".lsoverride", ".localized", "icon\r", "__macosx/", ".spotlight-v100/", ".trashes/", ".fseventsd/",
-		".temporaryitems/", ".documentrevisions-v100/", ".volumeicon.icns", ".apdisk", ".com.apple.timemachine.donotpresent",
-	},
-	"Windows": {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin/", "system volume information/", "recycler/", "indexervolumeguid", "wpsettings.dat"},
-	"Linux":   {".directory", ".trash/", "lost+found/", ".hidden", ".xdg-volume-info"},
-	"a NAS":   {"@eadir/", "#recycle/", ".@__thumb/", "#snapshot/"},
+// leftBy recognises what operating systems and their file managers leave in directories.
+var leftBy = map[string]*regexp.Regexp{
+	// macOS keeps what other file systems have no place for beside each file, as "._name".
+	"macOS": left(`\._[^/]*|\.ds_store|\.lsoverride|\.localized|icon\r|\.volumeicon\.icns|\.apdisk|`+
+		`\.com\.apple\.timemachine\.donotpresent`,
+		`\.appledouble|__macosx|\.spotlight-v100|\.trashes|\.fseventsd|\.temporaryitems|\.documentrevisions-v100`),
+	"Windows": left(`thumbs\.db|ehthumbs\.db|ehthumbs_vista\.db|desktop\.ini|indexervolumeguid|wpsettings\.dat`,
+		`\$recycle\.bin|system volume information|recycler`),
+	// A number follows the last three.
+	"Linux": left(`\.directory|\.hidden|\.xdg-volume-info|(\.trash-|\.nfs|\.fuse_hidden)[^/]*`,
+		`\.trash|lost\+found|(\.trash-|\.nfs|\.fuse_hidden)[^/]*`),
+	"a NAS": regexp.MustCompile(`(?i)(^|/)(@eadir|#recycle|\.@__thumb|#snapshot)/`),
+}
+
+// left recognises the keys of those files, and of whatever is in those directories.
+func left(files, directories string) *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(^|/)((` + files + `)$|(` + directories + `)/)`)
 }
 
 // LeftBySystem names the operating system that the name of an object looks like a file
 // of, "" where it looks like none's.
 func LeftBySystem(key string) string {
-	parts := strings.SplitAfter(strings.ToLower(key), "/")
-
-	for i, part := range parts {
-		// macOS keeps what other file systems have no place for beside each file.
-		if i == len(parts)-1 && strings.HasPrefix(part, "._") {
-			return "macOS"
-		}
-
-		// A number follows.
-		for _, prefix := range []string{".trash-", ".nfs", ".fuse_hidden"} {
-			if strings.HasPrefix(part, prefix) {
-				return "Linux"
-			}
-		}
-
-		for system, names := range leftBy {
-			if slices.Contains(names, part) {
-				return system
-			}
+	for system, name := range leftBy {
+		if name.MatchString(key) {
+			return system
 		}
 	}
 

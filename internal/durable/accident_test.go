@@ -5,6 +5,7 @@ package durable_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"strings"
 	"testing"
 
@@ -19,17 +20,27 @@ func sumOf(text string) string {
 	return hex.EncodeToString(s[:])
 }
 
-// restores writes the text in pieces of a length.
-func restores(found, written string, piece int) bool {
-	l := durable.NewLineEndings()
+// pieces gives the text in pieces of a length.
+type pieces struct {
+	text   string
+	length int
+}
 
-	for text := found; text != ""; {
-		n := min(piece, len(text))
-		_, _ = l.Write([]byte(text[:n]))
-		text = text[n:]
+func (p *pieces) Read(b []byte) (int, error) {
+	if p.text == "" {
+		return 0, io.EOF
 	}
 
-	return l.Restore(sumOf(written))
+	n := copy(b, p.text[:min(p.length, len(p.text))])
+	p.text = p.text[n:]
+
+	return n, nil
+}
+
+func restores(found, written string, piece int) bool {
+	restored, err := durable.Restores(&pieces{found, piece}, sumOf(written))
+
+	return restored && err == nil
 }
 
 func TestLineEndingsAreRestored(t *testing.T) {
@@ -65,10 +76,10 @@ func TestLineEndingsAreRestored(t *testing.T) {
 func TestLineEndingsOfAnyText(t *testing.T) {
 	t.Parallel()
 
-	pieces := rapid.SampledFrom([]string{"\n", "\r", `"`, "a", "b", "\x00"})
+	parts := rapid.SampledFrom([]string{"\n", "\r", `"`, "a", "b", "\x00"})
 
 	rapid.Check(t, func(t *rapid.T) {
-		text := strings.Join(rapid.SliceOfN(pieces, 0, 12).Draw(t, "text"), "")
+		text := strings.Join(rapid.SliceOfN(parts, 0, 12).Draw(t, "text"), "")
 		piece := rapid.IntRange(1, 5).Draw(t, "piece")
 		unix := strings.ReplaceAll(text, "\r\n", "\n")
 		windows := strings.ReplaceAll(unix, "\n", "\r\n")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -69,16 +70,13 @@ type Store interface {
 	Delete(ctx context.Context, key string) error
 }
 
-// KeyError says why a key names no object in any store.
-type KeyError struct {
-	Key    string
-	Reason string
-}
+// keyError says why a key names no object in any store.
+type keyError struct{ key, reason string }
 
-func (e *KeyError) Error() string { return fmt.Sprintf("key %q %s", e.Key, e.Reason) }
+func (e *keyError) Error() string { return fmt.Sprintf("key %q %s", e.key, e.reason) }
 
 // Is makes it an fs.ErrInvalid.
-func (e *KeyError) Is(target error) bool { return target == fs.ErrInvalid }
+func (e *keyError) Is(target error) bool { return target == fs.ErrInvalid }
 
 const (
 	// longestKey is S3's limit in bytes, prefix included.
@@ -90,56 +88,60 @@ const (
 // CheckKey accepts the keys that mean the same object in every store: a directory
 // can be copied to object storage and back, by any tool, on any system.
 func CheckKey(key string) error {
-	if key == "" {
-		return &KeyError{key, "is empty"}
+	reason := "is empty"
+	if key != "" {
+		reason = checkParts(key, longestKey, checkPart)
 	}
 
-	if len(key) > longestKey {
-		return &KeyError{key, "is too long"}
-	}
-
-	for part := range strings.SplitSeq(key, "/") {
-		if reason := checkPart(part); reason != "" {
-			return &KeyError{key, reason}
-		}
+	if reason != "" {
+		return &keyError{key, reason}
 	}
 
 	return nil
 }
 
+// checkParts says what is wrong with what slashes join, "" if nothing is.
+func checkParts(parts string, longest int, check func(part string) string) string {
+	if len(parts) > longest {
+		return "is too long"
+	}
+
+	for part := range strings.SplitSeq(parts, "/") {
+		switch part {
+		case "":
+			return "has an empty part"
+		case ".", "..":
+			return "leads elsewhere"
+		}
+
+		if reason := check(part); reason != "" {
+			return reason
+		}
+	}
+
+	return ""
+}
+
+const badCharacter = "has a character that not every store can keep"
+
+// deviceName is what Windows takes for a device, in any case and with any extension.
+var deviceName = regexp.MustCompile(`(?i)^(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9]) *(\.|$)`)
+
 func checkPart(part string) string {
 	switch {
-	case part == "":
-		return "has an empty part"
-	case part == ".", part == "..":
-		return "leads elsewhere"
 	case len(part) > longestPart:
 		return "has a part that is too long"
 	case strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`\:*?"<>|`, r) }):
-		return "has a character that not every store can keep"
+		return badCharacter
 	case strings.HasSuffix(part, "."), strings.HasSuffix(part, " "):
 		return "has a part whose end Windows drops"
-	case isDeviceName(part):
+	case deviceName.MatchString(part):
 		return "has a part that is a device on Windows"
 	case isPartName(part):
 		return "has the name of a temporary file"
 	default:
 		return ""
 	}
-}
-
-// isDeviceName recognises names that Windows takes for devices, in any case and
-// with any extension.
-func isDeviceName(part string) bool {
-	name, _, _ := strings.Cut(strings.ToUpper(part), ".")
-	name = strings.TrimRight(name, " ")
-
-	switch name {
-	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
-		return true
-	}
-
-	return len(name) == 4 && (name[:3] == "COM" || name[:3] == "LPT") && name[3] >= '0' && name[3] <= '9'
 }
 
 // checkPrefix is CheckKey for the part of a bucket that a user chose, which need
@@ -149,25 +151,25 @@ func checkPrefix(prefix string) string {
 		return ""
 	}
 
-	if len(prefix) > longestKey/2 {
-		return "that is too long"
-	}
-
-	for part := range strings.SplitSeq(prefix, "/") {
-		switch {
-		case part == "":
-			return "that has an empty part"
-		case part == ".", part == "..":
-			return "that leads elsewhere"
-		case !utf8.ValidString(part), strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r == 0x7f }):
-			return "that has a character that not every store can keep"
+	return checkParts(prefix, longestKey/2, func(part string) string {
+		if !utf8.ValidString(part) || strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return badCharacter
 		}
-	}
 
-	return ""
+		return ""
+	})
 }
 
-// temporary says whether a key is one of what the next run tidies up, also in a copy of
-// the store elsewhere. All of that is directly below the root; under a directory such a
-// name is as foreign as any other.
-func temporary(key string) bool { return isPartName(key) }
+// objectUnder describes what is under a key. What the next run tidies up has names that
+// are recognised also in a copy of the store elsewhere. All of that is directly below the
+// root; under a directory such a name is as foreign as any other.
+func objectUnder(key string, size int64) Object {
+	switch {
+	case isPartName(key):
+		return Object{Key: key, Size: size, Temporary: true}
+	case CheckKey(key) != nil:
+		return Object{Key: key, Irregular: true}
+	default:
+		return Object{Key: key, Size: size}
+	}
+}

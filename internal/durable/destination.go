@@ -48,7 +48,6 @@ func (e *DestinationError) Error() string { return e.Problem }
 const s3Scheme = "s3"
 
 var (
-	anyScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 	// bucketName is Amazon's rule for buckets; other services follow it.
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	// regionName allows for upper case, as in OpenStack's "RegionOne".
@@ -60,9 +59,7 @@ var (
 // text and at nothing else, so it is for plan time. Its errors are
 // *DestinationError.
 func ParseDestination(destination string) (Destination, error) {
-	scheme := strings.ToLower(strings.TrimSuffix(anyScheme.FindString(destination), "://"))
-
-	if scheme == s3Scheme {
+	if strings.HasPrefix(strings.ToLower(destination), s3Scheme+"://") {
 		return parseBucket(destination)
 	}
 
@@ -132,7 +129,7 @@ func parseBucket(text string) (Destination, error) {
 	}
 
 	if problem := checkPrefix(d.Prefix); problem != "" {
-		return Destination{}, &DestinationError{"prefix", "an address with a prefix " + problem}
+		return Destination{}, &DestinationError{"prefix", "an address with a prefix that " + problem}
 	}
 
 	if err := readSettings(&d, u.RawQuery); err != nil {
@@ -150,49 +147,34 @@ func readSettings(d *Destination, query string) error {
 
 	// In a fixed order, so that the same text has the same error.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if len(values[name]) > 1 {
-			return &DestinationError{"settings", "an address that gives a setting twice"}
-		}
+		value := values[name][0]
 
-		if err := readSetting(d, name, values[name][0]); err != nil {
-			return err
+		switch {
+		case len(values[name]) > 1:
+			return &DestinationError{"settings", "an address that gives a setting twice"}
+		case name == "endpoint":
+			if err := checkEndpoint(value); err != nil {
+				return err
+			}
+
+			d.Endpoint = strings.TrimRight(value, "/")
+		case name == "region" && regionName.MatchString(value):
+			d.Region = value
+		case name == "region":
+			return &DestinationError{name, "an address whose region is not letters, digits and hyphens"}
+		case name == "path_style" && (value == "true" || value == "false"):
+			d.PathStyle, d.pathStyleGiven = value == "true", true
+		case name == "path_style":
+			return &DestinationError{name, "an address whose path_style is neither true nor false"}
+		default:
+			return &DestinationError{
+				"settings", "an address with an unknown setting; there are endpoint, path_style, region",
+			}
 		}
 	}
 
 	if !d.pathStyleGiven {
 		d.PathStyle = d.Endpoint != ""
-	}
-
-	return nil
-}
-
-func readSetting(d *Destination, name, value string) error {
-	switch name {
-	case "endpoint":
-		if err := checkEndpoint(value); err != nil {
-			return err
-		}
-
-		d.Endpoint = strings.TrimRight(value, "/")
-
-	case "region":
-		if !regionName.MatchString(value) {
-			return &DestinationError{name, "an address whose region is not letters, digits and hyphens"}
-		}
-
-		d.Region = value
-
-	case "path_style":
-		if value != "true" && value != "false" {
-			return &DestinationError{name, "an address whose path_style is neither true nor false"}
-		}
-
-		d.PathStyle, d.pathStyleGiven = value == "true", true
-
-	default:
-		return &DestinationError{
-			"settings", "an address with an unknown setting; there are endpoint, path_style, region",
-		}
 	}
 
 	return nil
@@ -256,9 +238,4 @@ func (d Destination) String() string {
 	u.RawQuery = strings.Join(settings, "&")
 
 	return u.String()
-}
-
-// errNoRegion is for an address without a region where nothing else says one.
-var errNoRegion = &DestinationError{
-	"region", "an address without a region, and neither AWS_REGION nor the AWS profile gives one; add \"region=…\"",
 }

@@ -49,12 +49,6 @@ type directoryStore struct {
 	synced sync.Map
 }
 
-var (
-	_ Store            = (*directoryStore)(nil)
-	_ Sweeper          = (*directoryStore)(nil)
-	_ ProtectionReader = (*directoryStore)(nil)
-)
-
 func newDirectoryStore(root string, o Options) *directoryStore {
 	o = o.withDefaults()
 
@@ -67,17 +61,18 @@ func (d *directoryStore) path(key string) string {
 	return filepath.Join(d.root, filepath.FromSlash(key))
 }
 
-// enter makes sure that there is something to do.
-func (d *directoryStore) enter(ctx context.Context, op, key string) error {
+// enter makes sure that there is something to do, and returns the path of the object.
+func (d *directoryStore) enter(ctx context.Context, op, key string) (path string, err error) {
 	if err := CheckKey(key); err != nil {
-		return err
+		return "", err
 	}
 
+	path = d.path(key)
 	if err := ctx.Err(); err != nil {
-		return pathError(op, d.path(key), err)
+		return "", pathError(op, path, err)
 	}
 
-	return nil
+	return path, nil
 }
 
 func (d *directoryStore) Create(ctx context.Context, key string, data []byte) error {
@@ -90,15 +85,14 @@ func (d *directoryStore) Replace(ctx context.Context, key string, data []byte) e
 
 // put writes a temporary file, gives it its final name and makes that durable.
 func (d *directoryStore) put(ctx context.Context, op, key string, data []byte) error {
-	if err := d.enter(ctx, op, key); err != nil {
+	final, err := d.enter(ctx, op, key)
+	if err != nil {
 		return err
 	}
 
 	if err := d.makeParents(key); err != nil {
 		return err
 	}
-
-	final := d.path(key)
 
 	fresh, err := d.files.replaceable(final)
 	if err != nil {
@@ -148,14 +142,23 @@ const anybodyWrites fs.FileMode = 0o222
 
 // link gives the temporary file its final name unless that is taken.
 func (d *directoryStore) link(temp, final string) error {
-	err := d.files.sys.Link(temp, final)
+	was, err := d.files.sys.Lstat(temp)
+	if err != nil {
+		return err
+	}
+
+	err = d.files.sys.Link(temp, final)
+	if err != nil && linkUnsupported(err) {
+		err = d.files.sys.RenameNew(temp, final)
+	}
+
 	if err == nil {
 		return nil
 	}
 
 	// A network share may report as failed what it did: its answer got lost, and
 	// the repeated request found the name taken.
-	if d.sameFile(temp, final) {
+	if is, statErr := d.files.sys.Lstat(final); statErr == nil && os.SameFile(was, is) {
 		return nil
 	}
 
@@ -165,40 +168,6 @@ func (d *directoryStore) link(temp, final string) error {
 	case statErr != nil:
 		return statErr
 	case !fresh, errors.Is(err, fs.ErrExist): // It may have been deleted since.
-		return pathError("create", final, ErrExists)
-	case linkUnsupported(err):
-		return d.rename(temp, final)
-	default:
-		return err
-	}
-}
-
-func (d *directoryStore) sameFile(a, b string) bool {
-	ia, errA := d.files.sys.Lstat(a)
-	ib, errB := d.files.sys.Lstat(b)
-
-	return errA == nil && errB == nil && os.SameFile(ia, ib)
-}
-
-// rename stands in for link where there are no hard links.
-func (d *directoryStore) rename(temp, final string) error {
-	was, err := d.files.sys.Lstat(temp)
-	if err != nil {
-		return err
-	}
-
-	err = d.files.sys.RenameNew(temp, final)
-	if err == nil {
-		return nil
-	}
-
-	// As with a link, what is reported as failed may have been done.
-	if is, statErr := d.files.sys.Lstat(final); statErr == nil && os.SameFile(was, is) {
-		return nil
-	}
-
-	switch {
-	case errors.Is(err, fs.ErrExist):
 		return pathError("create", final, ErrExists)
 	case errors.Is(err, errors.ErrUnsupported):
 		return pathError("create", final, fmt.Errorf("the file system has no hard links, and %w", ErrNotConditional))
@@ -215,34 +184,25 @@ func (d *directoryStore) makeParents(key string) error {
 
 	// The root may have been there for ever, in a directory that is not ours to
 	// open.
-	if err := d.syncName(d.root, func() error { return nil }); err != nil && !errors.Is(err, fs.ErrPermission) {
+	if err := d.syncName(d.root, noChange); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 
 	for dir := range d.parents(key) {
-		err := d.checkDirectory("mkdir", dir)
-		missing := errors.Is(err, fs.ErrNotExist)
+		change := noChange
 
-		if err != nil && !missing {
-			return err
-		}
-
-		if missing {
+		err := d.files.checkDirectory("mkdir", dir)
+		if errors.Is(err, fs.ErrNotExist) {
 			d.synced.Delete(dir)
+
+			change = func() error { return d.files.makeDirectory(dir, d.options.DirectoryPermission) }
+			err = nil
 		}
 
-		err = d.syncName(dir, func() error {
-			if !missing {
-				return nil
-			}
+		if err == nil {
+			err = d.syncName(dir, change)
+		}
 
-			// Somebody else may be faster, with whatever.
-			if err := d.files.sys.Mkdir(dir, d.options.DirectoryPermission); !errors.Is(err, fs.ErrExist) {
-				return err
-			}
-
-			return d.checkDirectory("mkdir", dir)
-		})
 		if err != nil {
 			return err
 		}
@@ -251,15 +211,7 @@ func (d *directoryStore) makeParents(key string) error {
 	return nil
 }
 
-// checkDirectory returns ErrNotDirectory also for a link to a directory.
-func (d *directoryStore) checkDirectory(op, dir string) error {
-	info, err := d.files.sys.Lstat(dir)
-	if err == nil && !info.IsDir() {
-		err = pathError(op, dir, ErrNotDirectory)
-	}
-
-	return err
-}
+func noChange() error { return nil }
 
 // syncName makes a directory's own name durable, once.
 func (d *directoryStore) syncName(dir string, change func() error) error {
@@ -279,39 +231,43 @@ func (d *directoryStore) syncName(dir string, change func() error) error {
 // parents yields the directories between the root and a key, outermost first.
 func (d *directoryStore) parents(key string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		dir := d.root
-		for parts := strings.Split(key, "/"); len(parts) > 1; parts = parts[1:] {
-			dir = filepath.Join(dir, parts[0])
-			if !yield(dir) {
+		for i, r := range key {
+			if r == '/' && !yield(d.path(key[:i])) {
 				return
 			}
 		}
 	}
 }
 
-// checkParents finds out whether the way to a key leads through directories.
-func (d *directoryStore) checkParents(op, key string) error {
+// find is enter that also makes sure that the way to the object leads through
+// directories.
+func (d *directoryStore) find(ctx context.Context, op, key string) (path string, err error) {
+	path, err = d.enter(ctx, op, key)
+	if err != nil {
+		return "", err
+	}
+
 	for dir := range d.parents(key) {
-		err := d.checkDirectory(op, dir)
+		err := d.files.checkDirectory(op, dir)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = pathError(op, d.path(key), fs.ErrNotExist)
+			err = pathError(op, path, fs.ErrNotExist)
 		}
 
 		if err != nil {
-			return err
+			return "", err
 		}
 	}
 
-	return nil
+	return path, nil
 }
 
 func (d *directoryStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
 	return d.readIf(ctx, key, limit, nil)
 }
 
-// ReadProtected implements ProtectionReader.
+// ReadProtected is what the function of that name asks for.
 func (d *directoryStore) ReadProtected(ctx context.Context, key string, limit int64) (data []byte, p Protection, err error) {
-	data, err = d.readIf(ctx, key, limit, func(h Handle, _ string) error {
+	data, err = d.readIf(ctx, key, limit, func(h Handle) error {
 		if info, err := h.Stat(); err == nil && info.Mode()&anybodyWrites == 0 {
 			p.Mode = ReadOnly
 		}
@@ -323,29 +279,23 @@ func (d *directoryStore) ReadProtected(ctx context.Context, key string, limit in
 }
 
 func (d *directoryStore) readIf(ctx context.Context, key string, limit int64, allow check) ([]byte, error) {
-	if err := d.enter(ctx, "read", key); err != nil {
+	path, err := d.find(ctx, "read", key)
+	if err != nil {
 		return nil, err
 	}
 
-	if err := d.checkParents("read", key); err != nil {
-		return nil, err
-	}
-
-	return d.files.read(d.path(key), limit, allow)
+	return d.files.read(path, limit, allow)
 }
 
 func (d *directoryStore) Delete(ctx context.Context, key string) error {
-	if err := d.enter(ctx, "delete", key); err != nil {
-		return err
-	}
-
-	if err := d.checkParents("delete", key); errors.Is(err, fs.ErrNotExist) {
+	path, err := d.find(ctx, "delete", key)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	} else if err != nil {
-		return err
 	}
 
-	path := d.path(key)
+	if err != nil {
+		return err
+	}
 
 	if fresh, err := d.files.replaceable(path); fresh || err != nil {
 		return err
@@ -361,17 +311,13 @@ func (d *directoryStore) List(ctx context.Context, prefix string) iter.Seq2[Obje
 
 // list yields what is in a directory and below it, and says whether to go on.
 func (d *directoryStore) list(ctx context.Context, dir, prefix string, yield func(Object, error) bool) (more bool) {
-	wanted := func(key string) bool {
-		return strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key)
-	}
-
 	if err := ctx.Err(); err != nil {
 		yield(Object{}, pathError("list", d.root, err))
 
 		return false
 	}
 
-	entries, err := d.entries(dir, wanted)
+	objects, err := d.objects(dir, prefix)
 	if err != nil {
 		yield(Object{}, err)
 
@@ -379,16 +325,15 @@ func (d *directoryStore) list(ctx context.Context, dir, prefix string, yield fun
 	}
 
 	// It could be in the way of an object.
-	if len(entries) == 0 && dir != "" && strings.HasPrefix(dir, prefix) {
+	if len(objects) == 0 && dir != "" && strings.HasPrefix(dir, prefix) {
 		return yield(Object{Key: dir, Irregular: true}, nil)
 	}
 
-	for _, e := range entries {
-		switch {
-		case e.info.IsDir():
-			more = !wanted(e.key) || d.list(ctx, e.key, prefix, yield)
-		default:
-			more = !strings.HasPrefix(e.key, prefix) || yield(e.object(), nil)
+	for _, o := range objects {
+		if strings.HasSuffix(o.Key, "/") {
+			more = d.list(ctx, o.Key, prefix, yield)
+		} else {
+			more = yield(o, nil)
 		}
 
 		if !more {
@@ -399,29 +344,10 @@ func (d *directoryStore) list(ctx context.Context, dir, prefix string, yield fun
 	return true
 }
 
-// entry is a name below the root. A directory's key ends in a slash, which puts it
-// where its objects go in the order of keys: "a-b", "a/b", "a0".
-type entry struct {
-	key  string
-	info fs.FileInfo
-}
-
-func (e entry) object() Object {
-	regular := e.info.Mode().IsRegular()
-
-	o := Object{Key: e.key, Temporary: regular && temporary(e.key)}
-	o.Irregular = !regular || CheckKey(e.key) != nil && !o.Temporary
-
-	if !o.Irregular {
-		o.Size = e.info.Size()
-	}
-
-	return o
-}
-
-// entries returns what is in a directory. What vanishes in the meantime was not
-// there.
-func (d *directoryStore) entries(dir string, wanted func(key string) bool) ([]entry, error) {
+// objects returns what is in a directory and wanted, or may hold what is. The key of a
+// directory ends in a slash, which puts it where its objects go in the order of keys:
+// "a-b", "a/b", "a0". What vanishes in the meantime was not there.
+func (d *directoryStore) objects(dir, prefix string) ([]Object, error) {
 	path := d.path(dir)
 
 	// The root may be a link. Nothing but a directory is opened: it could block.
@@ -446,13 +372,11 @@ func (d *directoryStore) entries(dir string, wanted func(key string) bool) ([]en
 		return nil, err
 	}
 
-	var entries []entry
+	var objects []Object
 
 	for _, name := range names {
-		// The slash lets a directory be wanted for what is below it; a file is
-		// looked at again by who visits.
 		key := dir + name
-		if !wanted(key+"/") && !wanted(key) {
+		if !strings.HasPrefix(key, prefix) && !strings.HasPrefix(prefix, key) {
 			continue
 		}
 
@@ -465,53 +389,37 @@ func (d *directoryStore) entries(dir string, wanted func(key string) bool) ([]en
 			return nil, err
 		}
 
-		if info.IsDir() {
-			key += "/"
+		o := object(key, info)
+		if strings.HasPrefix(o.Key, prefix) || info.IsDir() && strings.HasPrefix(prefix, o.Key) {
+			objects = append(objects, o)
 		}
-
-		entries = append(entries, entry{key, info})
 	}
 
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
+	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.Key, b.Key) })
 
-	return entries, nil
+	return objects, nil
 }
 
-// Sweep removes the temporary files of this user whose writers are known to be
-// gone, or that were last written before a time.
-func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed int, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("sweep %s: %w", d.root, err)
-		}
-	}()
+// object describes what is under a key.
+func object(key string, info fs.FileInfo) Object {
+	switch {
+	case info.IsDir():
+		return Object{Key: key + "/", Irregular: true}
+	case !info.Mode().IsRegular():
+		return Object{Key: key, Irregular: true}
+	default:
+		return objectUnder(key, info.Size())
+	}
+}
 
-	left, err := d.entries("", temporary)
-	if err != nil {
-		return 0, err
+// Sweep is what the function of that name asks for.
+func (d *directoryStore) Sweep(ctx context.Context, before time.Time) (removed int, err error) {
+	if err = ctx.Err(); err == nil {
+		removed, err = d.files.sweepParts(d.root, before)
 	}
 
-	// After the look: what is written from here on is not among what was found.
-	unlock, alone := lockDirectory(d.root, true)
-	defer unlock()
-
-	for _, e := range left {
-		if err := ctx.Err(); err != nil {
-			return removed, err
-		}
-
-		if !alone && !e.info.ModTime().Before(before) {
-			continue
-		}
-
-		gone, err := d.files.removeOwn(filepath.Join(d.root, e.key))
-		if err != nil && !errors.Is(err, ErrBusy) {
-			return removed, err
-		}
-
-		if gone {
-			removed++
-		}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return removed, fmt.Errorf("sweep %s: %w", d.root, err)
 	}
 
 	return removed, nil

@@ -95,9 +95,8 @@ var (
 	// ErrLinked means that a file has a second name, a hard link, so that a change
 	// of its permission would also show elsewhere.
 	ErrLinked = errors.New("has a second name, a hard link")
-	// ErrInterrupted is Commit's when it could neither put the whole new set in
-	// place nor bring the old one back. The next Begin or Recover puts the new set
-	// in place.
+	// ErrInterrupted is Commit's when a part of the new set is in place, and the rest
+	// could not be put there. The next Begin or Recover does that.
 	ErrInterrupted = errors.New("stopped half-way; the next run finishes it")
 	// ErrTooLarge is returned by Read.
 	ErrTooLarge = errors.New("is too large")

@@ -2,15 +2,17 @@
 
 package durable
 
-func RecoverWith(sys System, path string) error { return recoverPath(sys, path) }
+func none() error { return nil }
+
+func RecoverWith(sys System, path string) error { return store{sys}.removeIf(path, none) }
 
 func RemoveWith(sys System, path string, suffixes ...string) error {
-	return removePath(sys, path, func() error { return nil }, suffixes...)
+	return store{sys}.removeIf(path, none, suffixes...)
 }
 
 func Remove(path string, suffixes ...string) error { return RemoveWith(OS(), path, suffixes...) }
 
-func CheckWritableWith(sys System, path string) error { return checkWritable(sys, path) }
+func CheckWritableWith(sys System, path string) error { return store{sys}.checkWritable(path) }
 
 var (
 	JournalName = journalName

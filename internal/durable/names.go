@@ -50,14 +50,12 @@ func newTempName(base string) string { return stem(base) + tempMark + rand.Text(
 // isTempName recognises the temporary files of a target and no other's: what
 // follows the mark has a fixed length and an alphabet without "." and "-", so the
 // name cannot be read as that of a target whose own name holds the mark.
-func isTempName(base, name string) bool {
-	random, ok := strings.CutPrefix(name, stem(base)+tempMark)
+func isTempName(base, name string) bool { return isRandomAfter(stem(base)+tempMark, name) }
 
-	return ok && isRandom(random)
-}
+func isRandomAfter(mark, name string) bool {
+	random, ok := strings.CutPrefix(name, mark)
 
-func isRandom(text string) bool {
-	return len(text) == randomLength && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+	return ok && len(random) == randomLength && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
 // isHiddenName recognises the name of a journal or temporary file, of whatever target.
@@ -69,14 +67,10 @@ func isHiddenName(name string) bool {
 }
 
 // newPartName names a store's temporary file, and the one that CheckWritable tries
-// with. It differs from a Replacement's,
-// which a journal may name and nobody else may remove, and says nothing of its
-// target, so that no pattern for a store's objects matches it.
+// with. It differs from a Replacement's, which a journal may name and nobody else may
+// remove, and says nothing of its target, so that no pattern for a store's objects
+// matches it.
 func newPartName() string { return partMark + rand.Text()[:randomLength] }
 
 // isPartName recognises such a name.
-func isPartName(name string) bool {
-	random, ok := strings.CutPrefix(name, partMark)
-
-	return ok && isRandom(random)
-}
+func isPartName(name string) bool { return isRandomAfter(partMark, name) }

@@ -68,12 +68,7 @@ func OpenStore(ctx context.Context, destination string, o StoreOptions) (Store, 
 		return newDirectoryStore(d.Directory, o.Options), nil
 	}
 
-	s, err := newBucketStore(ctx, d, o.withDefaults())
-	if err != nil {
-		return nil, err
-	}
-
-	return s, nil
+	return newBucketStore(ctx, d, o.withDefaults())
 }
 
 // Insist makes sure that a store refuses to create an object of the caller's own that it
@@ -100,21 +95,17 @@ func Insist(ctx context.Context, s Store, key string, data []byte) error {
 	return fmt.Errorf("%s %w", s, ErrNotConditional)
 }
 
-// Sweeper is a store that crashes leave something in that is no object: temporary
-// files.
-type Sweeper interface {
-	// Sweep removes what is known to be left over, and what was last written before
-	// a time, and returns how much. A time well in the past (a day) spares writers
-	// that are still at work; one whose file is removed fails, without harm. What
-	// belongs to others, or may not be removed, stays.
-	Sweep(ctx context.Context, before time.Time) (int, error)
-}
-
-// Sweep tidies up a store if there is anything to tidy up in its kind.
+// Sweep removes what crashes left in a store that is no object, temporary files: what is
+// known to be left over, and what was last written before a time. It returns how much. A
+// time well in the past (a day) spares writers that are still at work; one whose file is
+// removed fails, without harm. What belongs to others, or may not be removed, stays.
 func Sweep(ctx context.Context, s Store, before time.Time) (int, error) {
-	if sweeper, ok := s.(Sweeper); ok {
-		return sweeper.Sweep(ctx, before)
+	sweeper, ok := s.(interface {
+		Sweep(ctx context.Context, before time.Time) (int, error)
+	})
+	if !ok {
+		return 0, nil
 	}
 
-	return 0, nil
+	return sweeper.Sweep(ctx, before)
 }

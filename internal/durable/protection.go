@@ -115,18 +115,15 @@ type Protection struct {
 	LegalHold bool
 }
 
-// ProtectionReader is a store that tells what protects an object.
-type ProtectionReader interface {
-	// ReadProtected is Read that also tells, from the same answer, what protects the
-	// object. A store that was asked for object lock asks once more where the answer says
-	// nothing.
-	ReadProtected(ctx context.Context, key string, limit int64) ([]byte, Protection, error)
-}
-
-// ReadProtected reads an object and what protects it, with no request more than Read.
-// Nothing is known to protect the objects of a store that is no ProtectionReader.
+// ReadProtected is Store.Read that also tells, from the same answer, what protects the
+// object. A bucket that was asked for object lock is asked once more where the answer
+// says nothing, and nothing is known to protect the objects of stores that are not of
+// this package.
 func ReadProtected(ctx context.Context, s Store, key string, limit int64) ([]byte, Protection, error) {
-	if reader, ok := s.(ProtectionReader); ok {
+	reader, ok := s.(interface {
+		ReadProtected(ctx context.Context, key string, limit int64) ([]byte, Protection, error)
+	})
+	if ok {
 		return reader.ReadProtected(ctx, key, limit)
 	}
 

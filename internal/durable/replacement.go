@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Replacement is a new set of files in the making. It is not safe for use by
@@ -22,15 +23,12 @@ type Replacement struct {
 	options Options
 	target  target
 	release func()
-	dir     Directory // open while Commit is at work
 
 	members []*File
 	// litter is what Abort removes. Names are noted before the files are made,
 	// since what is reported as failed may have happened.
 	litter []string
-	// journalled says that a journal may be in place.
-	journalled bool
-	ended      bool
+	ended  bool
 }
 
 // Begin settles what an interrupted run left at the path, makes the directories
@@ -62,11 +60,6 @@ type File struct {
 	handle Handle
 	temp   string
 	final  string
-	// old is a second name of the file that this one replaces, "" where the file
-	// system has no such thing.
-	old string
-	// fresh says that there is no file to replace.
-	fresh bool
 
 	digest hash.Hash
 	size   int64
@@ -129,13 +122,12 @@ func (f *File) Write(p []byte) (int, error) {
 	}
 
 	n, err := f.handle.Write(p)
-	if err == nil && n < len(p) {
+	if err == nil && n != len(p) {
 		err = io.ErrShortWrite
 	}
 
-	n = min(max(n, 0), len(p))
-	f.digest.Write(p[:n])
-	f.size += int64(n)
+	f.digest.Write(p)
+	f.size += int64(len(p))
 	f.err = err
 
 	return n, err
@@ -183,82 +175,92 @@ func (f *File) Size() int64 { return f.size }
 func (f *File) SHA256() string { return hex.EncodeToString(f.digest.Sum(nil)) }
 
 // Commit puts the new set in place of the old one. When it returns an error the
-// old set is there, unless putting it back failed as well: then the error holds
-// ErrInterrupted, and the journal stays for the next Begin or Recover to put the
-// new set in place.
+// old set is there, unless a member of the new one has its place already and the
+// others cannot get theirs: then the error holds ErrInterrupted, and the journal stays
+// for the next Begin or Recover to put the new set in place.
 func (r *Replacement) Commit() error {
+	path := r.target.member("")
+
 	switch {
 	case r.ended:
-		return pathError("commit", r.target.member(""), errEnded)
+		return pathError("commit", path, errEnded)
 	case len(r.members) == 0:
-		return pathError("commit", r.target.member(""), errEmpty)
+		return pathError("commit", path, errEmpty)
 	}
 
-	dir, err := r.store.sys.OpenDirectory(r.target.dir)
-	if err != nil {
-		r.Abort()
+	defer r.Abort()
 
+	s, t := r.store, r.target
+
+	dir, err := s.sys.OpenDirectory(t.dir)
+	if err != nil {
 		return err
 	}
-
-	r.dir = dir
 
 	defer func() { _ = dir.Close() }()
 
-	if err := r.replace(); err != nil {
-		if undoErr := r.undo(); undoErr != nil {
-			// Whatever is left is what Recover needs.
-			r.litter = nil
-			err = pathError("commit", r.target.member(""), fmt.Errorf("%w: %w", ErrInterrupted, errors.Join(err, undoErr)))
-		}
-
-		r.Abort()
-
+	j, temp, err := r.writeJournal()
+	if err != nil {
 		return err
 	}
 
-	// The new set has been durable since the names were synced. Should a crash
-	// bring the journal back, it describes what is there.
-	_ = r.dir.Sync()
+	if err = s.sys.Rename(temp, t.journal()); err == nil {
+		err = dir.Sync()
+	}
 
-	r.end()
+	if err == nil {
+		err = s.follow(t, j.Members, dir)
+	}
+
+	if err == nil {
+		return nil
+	}
+
+	// A step that failed may succeed when it is taken once more, and a network share
+	// may report as failed what it did.
+	back, again := r.takeBack(dir)
+
+	switch {
+	case again == nil && back:
+		return err
+	case again == nil:
+		again = s.rollForward(t, j, dir)
+	}
+
+	if again != nil {
+		// Whatever is left is what Recover needs.
+		r.litter = nil
+
+		return pathError("commit", path, fmt.Errorf("%w: %w, and then %w", ErrInterrupted, err, again))
+	}
 
 	return nil
 }
 
-func (r *Replacement) replace() error {
+// writeJournal makes sure that every member can take its place, and writes the journal
+// to a temporary file.
+func (r *Replacement) writeJournal() (j *journal, temp string, err error) {
+	j = &journal{Version: journalVersion}
+
 	for _, f := range r.members {
 		if err := r.ready(f); err != nil {
-			return err
+			return nil, "", err
 		}
+
+		j.Members = append(j.Members, journalMember{
+			Temp: filepath.Base(f.temp), Final: filepath.Base(f.final), Size: f.size, SHA256: f.SHA256(),
+		})
 	}
 
-	for _, f := range r.members {
-		r.keepOld(f)
+	text, err := json.Marshal(j)
+	if err != nil {
+		return nil, "", pathError("commit", r.target.journal(), err)
 	}
 
-	if err := r.decide(); err != nil {
-		return err
-	}
+	temp = r.target.newTemp()
+	r.litter = append(r.litter, temp)
 
-	for _, f := range r.members {
-		if err := r.store.sys.Rename(f.temp, f.final); err != nil {
-			return err
-		}
-	}
-
-	if err := r.dir.Sync(); err != nil {
-		return err
-	}
-
-	if err := r.store.sys.Remove(r.target.journal()); err != nil {
-		// Once it is gone, by whatever report, there is no safe way back.
-		if status, statErr := r.store.status(r.target.journal()); statErr != nil || status.Exists {
-			return err
-		}
-	}
-
-	return nil
+	return j, temp, r.store.write(temp, append(text, '\n'), defaultFilePermission)
 }
 
 // ready makes sure that the temporary file is complete and still there: once the
@@ -281,128 +283,31 @@ func (r *Replacement) ready(f *File) error {
 		return pathError("commit", f.temp, errChanged)
 	}
 
-	f.fresh, err = r.store.replaceable(f.final)
+	_, err = r.store.replaceable(f.final)
 
 	return err
 }
 
-// keepOld gives the file about to be replaced a second name, so that a failure
-// between two renames can be undone. File systems without hard links have to do
-// without.
-func (r *Replacement) keepOld(f *File) {
-	if f.fresh {
-		return
-	}
-
-	old := r.target.newTemp()
-	r.litter = append(r.litter, old)
-
-	if err := r.store.sys.Link(f.final, old); err == nil {
-		f.old = old
-	}
-}
-
-// decide writes the journal.
-func (r *Replacement) decide() error {
-	j := journal{Version: journalVersion}
+// takeBack removes the journal, so that the old set counts again, unless a member of
+// the new one has left its temporary file already.
+func (r *Replacement) takeBack(dir Directory) (done bool, err error) {
 	for _, f := range r.members {
-		j.Members = append(j.Members, journalMember{
-			Temp: filepath.Base(f.temp), Final: filepath.Base(f.final), Size: f.size, SHA256: f.SHA256(),
-		})
-	}
-
-	text, err := json.Marshal(j)
-	if err != nil {
-		return pathError("commit", r.target.journal(), err)
-	}
-
-	temp := r.target.newTemp()
-	r.litter = append(r.litter, temp)
-
-	if err := r.store.write(temp, append(text, '\n'), defaultFilePermission); err != nil {
-		return err
-	}
-
-	r.journalled = true
-
-	return inOrder(func() error { return r.store.sys.Rename(temp, r.target.journal()) }, r.dir.Sync)
-}
-
-// undo brings the old set back. As long as the journal is there, a crash must
-// find every new member under one of the two names that the journal gives it, so
-// new members get their temporary names back before the old ones return.
-func (r *Replacement) undo() error {
-	if !r.journalled {
-		return nil
-	}
-
-	var moved []*File
-
-	for _, f := range r.members {
-		// A network share may report as failed what it did, so look.
-		temp, err := r.store.status(f.temp)
-		if err == nil && !temp.Exists {
-			err = r.moveBack(f)
-			moved = append(moved, f)
-		}
-
-		if err != nil {
-			return err
+		if temp, err := r.store.status(f.temp); err != nil || !temp.Exists {
+			return false, err
 		}
 	}
 
-	return inOrder(
-		r.dir.Sync,
-		func() error {
-			for _, f := range moved {
-				if f.fresh {
-					continue
-				}
-
-				if err := r.store.sys.Rename(f.old, f.final); err != nil {
-					return err
-				}
-			}
-
-			return nil
-		},
-		r.dir.Sync,
-		func() error { return r.store.removeIfThere(r.target.journal()) },
-		r.dir.Sync,
-	)
-}
-
-// inOrder takes steps until one fails.
-func inOrder(steps ...func() error) error {
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
-		}
+	if err := r.store.removeIfThere(r.target.journal()); err != nil {
+		return false, err
 	}
 
-	return nil
-}
-
-var errNoWayBack = errors.New("the file that was there has no second name")
-
-func (r *Replacement) moveBack(f *File) error {
-	switch {
-	case f.fresh:
-		return r.store.sys.Rename(f.final, f.temp)
-	case f.old == "":
-		return pathError("undo", f.final, errNoWayBack)
-	default:
-		return r.store.sys.Link(f.final, f.temp)
-	}
+	return true, dir.Sync()
 }
 
 // Abort removes the temporary files and leaves the old set as it is. After
-// Commit it does nothing.
-func (r *Replacement) Abort() { r.end() }
-
-// end removes what is left over. What cannot be removed is tried again when end
-// is called once more, and else by the next Begin.
-func (r *Replacement) end() {
+// Commit it does nothing. What cannot be removed is tried again when Abort is called
+// once more, and else by the next Begin.
+func (r *Replacement) Abort() {
 	for _, f := range r.members {
 		if !f.closed {
 			f.closed = true
@@ -411,15 +316,7 @@ func (r *Replacement) end() {
 		}
 	}
 
-	var left []string
-
-	for _, path := range r.litter {
-		if err := r.store.removeIfThere(path); err != nil {
-			left = append(left, path)
-		}
-	}
-
-	r.litter = left
+	r.litter = slices.DeleteFunc(r.litter, func(path string) bool { return r.store.removeIfThere(path) == nil })
 	r.ended = true
 
 	r.release()

@@ -115,13 +115,11 @@ func TestOrderOfSteps(t *testing.T) {
 	}
 
 	data := slices.Insert(slices.Clone(member), 2, "write "+temp)
-	links := []string{"link out.csv", "link out.csv.manifest.json", "link out.csv.sha256"}
+	tidy := slices.Repeat([]string{"remove " + temp}, 4)
 
 	want := slices.Concat(
-		[]string{"begin", "mkdir made", "sync directory parent"}, data, member, member, commit,
-		slices.Repeat([]string{"remove " + temp}, 4),
-		[]string{"begin"}, data, member, member, links, commit,
-		slices.Repeat([]string{"remove " + temp}, 7),
+		[]string{"begin", "mkdir made", "sync directory parent"}, data, member, member, commit, tidy,
+		[]string{"begin"}, data, member, member, commit, tidy,
 	)
 
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -142,7 +140,8 @@ func changing(steps []durabletest.Step, n int) []string {
 	return found
 }
 
-// As above for putting the old set back, and for finishing what that could not.
+// As above where a step fails: before the first member has moved the decision is taken
+// back, later what is left is done once more.
 func TestOrderOfStepsAfterFailure(t *testing.T) {
 	t.Parallel()
 
@@ -151,39 +150,60 @@ func TestOrderOfStepsAfterFailure(t *testing.T) {
 		journal = ".out.csv.audit-commit"
 	)
 
-	dir := filepath.Join(t.TempDir(), "dir")
-	path := filepath.Join(dir, "out.csv")
+	tidy := slices.Repeat([]string{"remove " + temp}, 4)
+	end := []string{"sync directory dir", "remove " + journal, "sync directory dir"}
+	last := durabletest.Step{Op: "rename", Name: "out.csv.sha256"}
+
+	for name, c := range map[string]struct {
+		failing durabletest.Step
+		err     error
+		text    string
+		want    []string
+	}{
+		"the first":   {durabletest.Step{Op: "rename", Name: "out.csv"}, syscall.EIO, oldText, end[1:]},
+		"the last":    {last, nil, newText, append([]string{last.String()}, end...)},
+		"the journal": {durabletest.Step{Op: "remove", Name: journal}, nil, newText, end},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			path := filepath.Join(t.TempDir(), "dir", "out.csv")
+			mustReplace(t, path, oldText)
+
+			failed := -1
+			sys := durabletest.New(func(n int, s durabletest.Step, done bool) error {
+				if s == c.failing && !done && failed < 0 {
+					failed = n
+
+					return syscall.EIO
+				}
+
+				return nil
+			})
+
+			if err := replaceSet(path, newText, durable.Options{System: sys}); !errors.Is(err, c.err) {
+				t.Fatalf("got %v", err)
+			}
+
+			if diff := cmp.Diff(slices.Concat(c.want, tidy), changing(sys.Steps(), failed+1)); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+
+			mustHold(t, path, c.text)
+		})
+	}
+}
+
+// As above for finishing what Commit could not.
+func TestOrderOfStepsOfRecover(t *testing.T) {
+	t.Parallel()
+
+	path := filepath.Join(t.TempDir(), "dir", "out.csv")
 	mustReplace(t, path, oldText)
 
-	failed := -1
-	sys := durabletest.New(func(n int, s durabletest.Step, done bool) error {
-		if s.Op == "rename" && s.Name == "out.csv.sha256" && !done {
-			failed = n
-
-			return syscall.EIO
-		}
-
-		return nil
-	})
-
-	if err := replaceSet(path, newText, durable.Options{System: sys}); !errors.Is(err, syscall.EIO) {
-		t.Fatalf("got %v", err)
-	}
-
-	want := append([]string{
-		"link out.csv", "link out.csv.manifest.json", "sync directory dir",
-		"rename out.csv", "rename out.csv.manifest.json", "sync directory dir",
-		"remove " + journal, "sync directory dir",
-	}, slices.Repeat([]string{"remove " + temp}, 7)...)
-	if diff := cmp.Diff(want, changing(sys.Steps(), failed+1)); diff != "" {
-		t.Errorf("undoing (-want +got):\n%s", diff)
-	}
-
-	mustHold(t, path, oldText)
-
-	// Now everything fails once the first member has moved.
+	// Everything fails once the first member has moved.
 	broken := false
-	sys = durabletest.New(func(_ int, s durabletest.Step, done bool) error {
+	sys := durabletest.New(func(_ int, s durabletest.Step, done bool) error {
 		if broken && !done {
 			return syscall.EIO
 		}
@@ -202,10 +222,10 @@ func TestOrderOfStepsAfterFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	want = append([]string{
+	want := []string{
 		"rename out.csv.manifest.json", "rename out.csv.sha256", "sync directory dir",
-		"remove " + journal, "sync directory dir",
-	}, slices.Repeat([]string{"remove " + temp}, 3)...)
+		"remove .out.csv.audit-commit", "sync directory dir",
+	}
 	if diff := cmp.Diff(want, changing(sys.Steps(), 0)); diff != "" {
 		t.Errorf("recovering (-want +got):\n%s", diff)
 	}
@@ -358,38 +378,35 @@ func TestLostBytes(t *testing.T) {
 	mustHold(t, path, oldText)
 }
 
-// Without hard links there is no way back once the first member has moved, only
-// the way forward.
-func TestNoHardLinks(t *testing.T) {
+// A member that cannot be moved, as long as somebody has the file open on Windows,
+// leaves the old set where it is the first one. Later there is no way back, only the
+// way forward.
+func TestMemberCannotBeMoved(t *testing.T) {
 	t.Parallel()
 
 	path := filepath.Join(t.TempDir(), "out.csv")
-	mustReplace(t, path, oldText)
+	mustReplace(t, path, newText)
 
-	noLinks := func(_ int, s durabletest.Step, done bool) error {
-		if s.Op == "link" && !done {
-			return syscall.ENOTSUP
-		}
+	stuck := func(name string) *durabletest.System {
+		return durabletest.New(func(_ int, s durabletest.Step, done bool) error {
+			if s.Op == "rename" && s.Name == name && !done {
+				return syscall.EACCES
+			}
 
-		return nil
+			return nil
+		})
 	}
 
-	// That alone is no reason to fail.
-	if err := replaceSet(path, newText, durable.Options{System: durabletest.New(noLinks)}); err != nil {
-		t.Fatal(err)
+	const third = "third data\n"
+
+	err := replaceSet(path, third, durable.Options{System: stuck("out.csv")})
+	if !errors.Is(err, syscall.EACCES) || errors.Is(err, durable.ErrInterrupted) {
+		t.Errorf("got %v, want the cause alone", err)
 	}
 
 	mustHold(t, path, newText)
 
-	const third = "third data\n"
-
-	err := replaceSet(path, third, durable.Options{System: durabletest.New(func(n int, s durabletest.Step, done bool) error {
-		if s.Op == "rename" && s.Name == "out.csv.manifest.json" && !done {
-			return syscall.EACCES
-		}
-
-		return noLinks(n, s, done)
-	})})
+	err = replaceSet(path, third, durable.Options{System: stuck("out.csv.manifest.json")})
 	if !errors.Is(err, syscall.EACCES) || !errors.Is(err, durable.ErrInterrupted) {
 		t.Errorf("got %v, want the cause and %q", err, durable.ErrInterrupted)
 	}

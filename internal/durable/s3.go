@@ -5,6 +5,7 @@ package durable
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // S3 defines Content-MD5; it guards against accidents, not against forgers.
 	"encoding/base64"
@@ -15,7 +16,6 @@ import (
 	"iter"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+	smithytime "github.com/aws/smithy-go/time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/retries"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
@@ -49,12 +50,7 @@ type bucketStore struct {
 	lock    *ObjectLock
 }
 
-var (
-	_ Store            = (*bucketStore)(nil)
-	_ ProtectionReader = (*bucketStore)(nil)
-)
-
-func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucketStore, error) {
+func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (Store, error) {
 	screen.Proxies()
 
 	cfg, err := o.awsConfig(ctx, d)
@@ -63,7 +59,9 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 	}
 
 	if cfg.Region == "" {
-		return nil, errNoRegion
+		return nil, &DestinationError{
+			"region", "an address without a region, and neither AWS_REGION nor the AWS profile gives one; add \"region=…\"",
+		}
 	}
 
 	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
@@ -100,17 +98,13 @@ func newBucketStore(ctx context.Context, d Destination, o StoreOptions) (*bucket
 
 // awsConfig follows the usual chain of environment, profile and machine role.
 func (o StoreOptions) awsConfig(ctx context.Context, d Destination) (aws.Config, error) {
-	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), func(load *config.LoadOptions) error {
+		o.load(load)
 
-	if o.LookupEnv != nil {
-		load = append(load, environment(o.LookupEnv)...)
-	}
+		load.Region = cmp.Or(d.Region, load.Region)
 
-	if d.Region != "" {
-		load = append(load, config.WithRegion(d.Region))
-	}
-
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
+		return nil
+	})
 	if err != nil {
 		return aws.Config{}, err
 	}
@@ -122,36 +116,38 @@ func (o StoreOptions) awsConfig(ctx context.Context, d Destination) (aws.Config,
 	return cfg, nil
 }
 
-// environment turns what a look-up knows into settings. For the rest the SDK
-// reads the process's environment.
-func environment(lookup func(string) (string, bool)) []func(*config.LoadOptions) error {
-	var load []func(*config.LoadOptions) error
-
-	set := func(with func(string) config.LoadOptionsFunc, names ...string) {
+// load takes over what LookupEnv knows. For the rest the SDK reads the process's
+// environment.
+func (o StoreOptions) load(load *config.LoadOptions) {
+	first := func(names ...string) string {
 		for _, name := range names {
-			if v, ok := lookup(name); ok && v != "" {
-				load = append(load, with(v))
+			if o.LookupEnv == nil {
+				break
+			}
 
-				return
+			if v, ok := o.LookupEnv(name); ok && v != "" {
+				return v
 			}
 		}
+
+		return ""
 	}
 
-	set(config.WithRegion, "AWS_REGION", "AWS_DEFAULT_REGION")
-	set(config.WithSharedConfigProfile, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-	set(func(v string) config.LoadOptionsFunc { return config.WithSharedConfigFiles([]string{v}) }, "AWS_CONFIG_FILE")
-	set(func(v string) config.LoadOptionsFunc { return config.WithSharedCredentialsFiles([]string{v}) }, "AWS_SHARED_CREDENTIALS_FILE")
-	set(config.WithBaseEndpoint, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+	load.Region = first("AWS_REGION", "AWS_DEFAULT_REGION")
+	load.SharedConfigProfile = first("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+	load.BaseEndpoint = first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
-	id, _ := lookup("AWS_ACCESS_KEY_ID")
-	secret, _ := lookup("AWS_SECRET_ACCESS_KEY")
-	token, _ := lookup("AWS_SESSION_TOKEN")
-
-	if id != "" && secret != "" {
-		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(id, secret, token)))
+	if file := first("AWS_CONFIG_FILE"); file != "" {
+		load.SharedConfigFiles = []string{file}
 	}
 
-	return load
+	if file := first("AWS_SHARED_CREDENTIALS_FILE"); file != "" {
+		load.SharedCredentialsFiles = []string{file}
+	}
+
+	if id, secret := first("AWS_ACCESS_KEY_ID"), first("AWS_SECRET_ACCESS_KEY"); id != "" && secret != "" {
+		load.Credentials = credentials.NewStaticCredentialsProvider(id, secret, first("AWS_SESSION_TOKEN"))
+	}
 }
 
 // CredentialsError says that no credentials could be found.
@@ -219,7 +215,7 @@ func (s *bucketStore) enter(ctx context.Context, op, key string) (string, error)
 	}
 
 	if len(s.prefix)+len(key) > longestKey {
-		return "", &KeyError{key, "is too long together with the prefix"}
+		return "", &keyError{key, "is too long together with the prefix"}
 	}
 
 	if err := ctx.Err(); err != nil {
@@ -243,7 +239,7 @@ func (s *bucketStore) try(ctx context.Context, op, name string, request func() e
 		switch {
 		case err == nil:
 			return nil
-		case isEnd(err):
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.Is(err, errCut):
 			return s.ended(op, name, n, last, err)
 		}
 
@@ -261,7 +257,7 @@ func (s *bucketStore) try(ctx context.Context, op, name string, request func() e
 			return last
 		}
 
-		if err := wait(ctx, delay); err != nil {
+		if err := smithytime.SleepWithContext(ctx, delay); err != nil {
 			return s.ended(op, name, n, last, err)
 		}
 
@@ -271,23 +267,8 @@ func (s *bucketStore) try(ctx context.Context, op, name string, request func() e
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error {
-	err := s.put(ctx, "create", key, data, func(in *s3.PutObjectInput) {
-		in.IfNoneMatch = aws.String("*")
-		s.lock.protect(in)
-	})
+	err := s.put(ctx, "create", key, data)
 
 	failed, ok := errors.AsType[*S3Error](err)
 	if !ok {
@@ -300,13 +281,13 @@ func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error
 	case failed.Status == http.StatusConflict && (failed.Code == codeConflict || failed.Code == codeAborted):
 		// The other one may have failed in its turn, and then the next try is for
 		// the caller to decide on.
-		there, err := s.exists(ctx, failed.Key)
-		if err != nil {
-			return err
-		}
+		_, err := s.head(ctx, failed.Key)
 
-		if there {
+		switch {
+		case err == nil:
 			failed.Err = ErrExists
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
 		}
 
 	case failed.Status == http.StatusNotImplemented && !errors.Is(failed, ErrNoObjectLock):
@@ -325,11 +306,10 @@ func (s *bucketStore) Create(ctx context.Context, key string, data []byte) error
 }
 
 func (s *bucketStore) Replace(ctx context.Context, key string, data []byte) error {
-	return s.put(ctx, "replace", key, data, func(*s3.PutObjectInput) {})
+	return s.put(ctx, "replace", key, data)
 }
 
-// put makes an object in the way that is asked for.
-func (s *bucketStore) put(ctx context.Context, op, key string, data []byte, ask func(*s3.PutObjectInput)) error {
+func (s *bucketStore) put(ctx context.Context, op, key string, data []byte) error {
 	name, err := s.enter(ctx, op, key)
 	if err != nil {
 		return err
@@ -344,7 +324,10 @@ func (s *bucketStore) put(ctx context.Context, op, key string, data []byte, ask 
 		ContentMD5:    aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	}
 
-	ask(in)
+	if op == "create" {
+		in.IfNoneMatch = aws.String("*")
+		s.lock.protect(in)
+	}
 
 	return s.try(ctx, op, name, func() error {
 		in.Body = bytes.NewReader(data)
@@ -368,17 +351,18 @@ func (s *bucketStore) holds(ctx context.Context, name string, data []byte) (bool
 	return err == nil && bytes.Equal(there, data), err
 }
 
-func (s *bucketStore) exists(ctx context.Context, name string) (bool, error) {
-	err := s.try(ctx, "look for", name, func() error {
-		_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name})
+// head asks for what is known of an object.
+func (s *bucketStore) head(ctx context.Context, name string) (p Protection, err error) {
+	err = s.try(ctx, "look for", name, func() error {
+		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name})
+		if err == nil {
+			p = protection(out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.ObjectLockLegalHoldStatus)
+		}
 
 		return err
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
 
-	return err == nil, err
+	return p, err
 }
 
 func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte, error) {
@@ -387,7 +371,7 @@ func (s *bucketStore) Read(ctx context.Context, key string, limit int64) ([]byte
 	return data, err
 }
 
-// ReadProtected implements ProtectionReader.
+// ReadProtected is what the function of that name asks for.
 func (s *bucketStore) ReadProtected(ctx context.Context, key string, limit int64) ([]byte, Protection, error) {
 	name, err := s.enter(ctx, "read", key)
 	if err != nil {
@@ -400,14 +384,7 @@ func (s *bucketStore) ReadProtected(ctx context.Context, key string, limit int64
 	}
 
 	// Some servers tell it only when nothing else is asked for.
-	err = s.try(ctx, "look for", name, func() error {
-		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.at.Bucket, Key: &name})
-		if err == nil {
-			p = protection(out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.ObjectLockLegalHoldStatus)
-		}
-
-		return err
-	})
+	p, err = s.head(ctx, name)
 
 	return data, p, err
 }
@@ -500,11 +477,7 @@ func (s *bucketStore) object(name string, size int64) (Object, bool) {
 		return Object{}, false
 	}
 
-	if CheckKey(key) != nil && !temporary(key) {
-		return Object{Key: key, Irregular: true}, true
-	}
-
-	return Object{Key: key, Size: size, Temporary: temporary(key)}, true
+	return objectUnder(key, size), true
 }
 
 // page returns a part of the listing that is what it claims to be. Any XML, such

@@ -74,15 +74,7 @@ func (e *S3Error) Place() string {
 }
 
 func (e *S3Error) Error() string {
-	var facts []string
-
-	if e.Code != "" {
-		facts = append(facts, e.Code)
-	}
-
-	if e.Status != 0 {
-		facts = append(facts, e.status())
-	}
+	facts := []string{e.Code, e.status()}
 
 	if e.RequestID != "" {
 		facts = append(facts, "request "+e.RequestID)
@@ -91,6 +83,8 @@ func (e *S3Error) Error() string {
 	if e.Attempts > 1 {
 		facts = append(facts, fmt.Sprintf("%d attempts", e.Attempts))
 	}
+
+	facts = slices.DeleteFunc(facts, func(fact string) bool { return fact == "" })
 
 	text := fmt.Sprintf("%s %s: %s", e.Op, e.Place(), e.cause())
 	if len(facts) > 0 {
@@ -101,6 +95,10 @@ func (e *S3Error) Error() string {
 }
 
 func (e *S3Error) status() string {
+	if e.Status == 0 {
+		return ""
+	}
+
 	return strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status)))
 }
 
@@ -289,15 +287,4 @@ func (s *bucketStore) fail(op, name string, attempts int, err error) *S3Error {
 	}
 
 	return e
-}
-
-// isEnd says that it was the context that ended a request, and not the time that one
-// attempt may take.
-func isEnd(err error) bool {
-	ended, ok := errors.AsType[interface {
-		error
-		CanceledError() bool
-	}](err)
-
-	return ok && ended.CanceledError() || err == context.Canceled || err == context.DeadlineExceeded //nolint:errorlint // Just these, as a context returns them.
 }

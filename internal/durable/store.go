@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // store is the work on a system that needs no Replacement.
@@ -19,21 +20,7 @@ type store struct{ sys System }
 
 // Recover finishes or undoes an interrupted replacement of the path. It does
 // nothing where none was interrupted, and may itself be interrupted and repeated.
-func Recover(path string) error { return recoverPath(OS(), path) }
-
-func recoverPath(sys System, path string) error {
-	t, err := newTarget(path)
-	if err != nil {
-		return err
-	}
-
-	release, err := store{sys}.settle(t)
-	if err == nil {
-		release()
-	}
-
-	return err
-}
+func Recover(path string) error { return store{OS()}.removeIf(path, func() error { return nil }) }
 
 // settle reserves a path until the returned function is called, and finishes or undoes
 // what was interrupted there.
@@ -43,13 +30,11 @@ func (s store) settle(t target) (release func(), err error) {
 		return nil, err
 	}
 
-	if err := s.recover(t); err != nil {
+	if err = s.recover(t); err != nil {
 		release()
-
-		return nil, err
 	}
 
-	return release, nil
+	return release, err
 }
 
 // Interrupted says whether a new set has been decided on that Recover has yet to
@@ -79,16 +64,14 @@ func Interrupted(path string) (bool, error) {
 // where the check returns an error, which is made once no other part of this process
 // can change the members.
 func RemoveIf(path string, check func() error, suffixes ...string) error {
-	return removePath(OS(), path, check, suffixes...)
+	return store{OS()}.removeIf(path, check, suffixes...)
 }
 
-func removePath(sys System, path string, check func() error, suffixes ...string) error {
+func (s store) removeIf(path string, check func() error, suffixes ...string) error {
 	t, err := newTarget(path)
 	if err != nil {
 		return err
 	}
-
-	s := store{sys}
 
 	release, err := s.settle(t)
 	if err != nil {
@@ -96,7 +79,7 @@ func removePath(sys System, path string, check func() error, suffixes ...string)
 	}
 	defer release()
 
-	if err := check(); err != nil {
+	if err := check(); err != nil || len(suffixes) == 0 {
 		return err
 	}
 
@@ -122,9 +105,9 @@ func removePath(sys System, path string, check func() error, suffixes ...string)
 	return err
 }
 
-// durably changes names in a directory and makes the change durable. Nothing is changed
-// where the directory cannot be opened.
-func (s store) durably(dir string, change func() error) error {
+// within opens a directory for work that changes names in it. Nothing is changed where
+// it cannot be opened.
+func (s store) within(dir string, work func(Directory) error) error {
 	d, err := s.sys.OpenDirectory(dir)
 	if err != nil {
 		return err
@@ -132,11 +115,18 @@ func (s store) durably(dir string, change func() error) error {
 
 	defer func() { _ = d.Close() }() // Sync has told what there is to tell.
 
-	if err := change(); err != nil {
-		return err
-	}
+	return work(d)
+}
 
-	return d.Sync()
+// durably changes names in a directory and makes the change durable.
+func (s store) durably(dir string, change func() error) error {
+	return s.within(dir, func(d Directory) error {
+		if err := change(); err != nil {
+			return err
+		}
+
+		return d.Sync()
+	})
 }
 
 func (s store) recover(t target) error {
@@ -146,95 +136,19 @@ func (s store) recover(t target) error {
 	}
 
 	if j != nil {
-		if err := s.rollForward(t, j); err != nil {
-			return err
-		}
+		err = s.within(t.dir, func(dir Directory) error { return s.rollForward(t, j, dir) })
+	}
+
+	if err != nil {
+		return err
 	}
 
 	return s.sweep(t)
 }
 
-func (s store) rollForward(t target, j *journal) error {
-	pending, err := s.pending(t, j)
-	if err != nil {
-		return err
-	}
-
-	err = s.durably(t.dir, func() error {
-		for _, m := range pending {
-			if err := s.sys.Rename(t.join(m.Temp), t.join(m.Final)); err != nil {
-				return err
-			}
-		}
-
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-
-	// Temporary files may only go once the journal is gone for good.
-	return s.durably(t.dir, func() error { return s.sys.Remove(t.journal()) })
-}
-
-// pending returns the members that have yet to be moved, having made sure that
-// every one of the set is there and can take its place.
-func (s store) pending(t target, j *journal) ([]journalMember, error) {
-	var pending []journalMember
-
-	for _, m := range j.Members {
-		// In this order: after an interrupted undo both names mean the same file,
-		// and renaming one to the other would do nothing.
-		there, err := s.holds(t.join(m.Final), m)
-		if err != nil {
-			return nil, err
-		}
-
-		if there {
-			continue
-		}
-
-		there, err = s.holds(t.join(m.Temp), m)
-		if err != nil {
-			return nil, err
-		}
-
-		if !there {
-			return nil, pathError("recover", t.journal(),
-				fmt.Errorf("%w: %s is neither in its place nor in %s as it was written", ErrUnsettled, m.Final, m.Temp))
-		}
-
-		if _, err := s.replaceable(t.join(m.Final)); err != nil {
-			return nil, err
-		}
-
-		pending = append(pending, m)
-	}
-
-	return pending, nil
-}
-
-// holds says whether the file is the member that the journal describes. Somebody
-// else's file is not, whatever it holds by now: its owner can change it later.
-func (s store) holds(path string, m journalMember) (bool, error) {
-	status, err := s.status(path)
-	if err != nil || !status.Regular() || status.Size != m.Size {
-		return false, err
-	}
-
-	digest := sha256.New()
-
-	_, err = s.copyTo(digest, path, -1, anyOfOurs)
-	if errors.Is(err, ErrForeign) {
-		return false, nil
-	}
-
-	return hex.EncodeToString(digest.Sum(nil)) == m.SHA256, err
-}
-
 // sweep removes temporary files of the target that a crash left, and returns ErrBusy
-// when another process is writing one. What others put
-// under such a name concerns nobody: it is never read, and new names are random.
+// when another process is writing one. What others put under such a name concerns
+// nobody: it is never read, and new names are random.
 func (s store) sweep(t target) error {
 	names, err := s.sys.List(t.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -246,21 +160,64 @@ func (s store) sweep(t target) error {
 	}
 
 	for _, name := range names {
-		if t.isTemp(name) {
-			_, err := s.removeOwn(t.join(name))
-			if errors.Is(err, ErrBusy) {
-				err = pathError("replace", t.member(""), ErrBusy)
-			}
+		if !t.isTemp(name) {
+			continue
+		}
 
-			if err != nil {
-				return err
-			}
+		_, err := s.removeOwn(t.join(name))
+		if errors.Is(err, ErrBusy) {
+			err = pathError("replace", t.member(""), ErrBusy)
+		}
+
+		if err != nil {
+			return err
 		}
 	}
 
-	s.sweepParts(t.dir)
+	// Those can wait for the next one when anything is in the way.
+	_, _ = s.sweepParts(t.dir, time.Time{})
 
 	return nil
+}
+
+// sweepParts removes the temporary files in a directory that stores and CheckWritable
+// make, of this user, and returns how many: those whose writers are known to be gone,
+// and those that were last written before a time.
+func (s store) sweepParts(dir string, before time.Time) (removed int, err error) {
+	names, err := s.sys.List(dir)
+	if err != nil {
+		return 0, err
+	}
+
+	names = slices.DeleteFunc(names, func(name string) bool { return !isPartName(name) })
+	if len(names) == 0 {
+		return 0, nil
+	}
+
+	// After the look: what is written from here on is not among what was found.
+	unlock, alone := lockDirectory(dir, true)
+	defer unlock()
+
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+
+		if !alone {
+			if info, err := s.sys.Lstat(path); err != nil || !info.ModTime().Before(before) {
+				continue
+			}
+		}
+
+		gone, err := s.removeOwn(path)
+		if err != nil && !errors.Is(err, ErrBusy) {
+			return removed, err
+		}
+
+		if gone {
+			removed++
+		}
+	}
+
+	return removed, nil
 }
 
 // removeOwn removes a regular file of this user and leaves anything else, and says
@@ -280,27 +237,22 @@ func (s store) removeOwn(path string) (bool, error) {
 }
 
 // A check says why an open file is not to be read.
-type check func(h Handle, path string) error
+type check func(h Handle) error
 
 // ours is a check that returns ErrForeign for a file of another user, and for others
 // what there is to be said about them.
 func ours(about func(Origin) error) check {
-	return func(h Handle, path string) error {
+	return func(h Handle) error {
 		origin, err := h.Origin()
-		if err != nil {
+
+		switch {
+		case err != nil:
 			return err
+		case !origin.Ours:
+			return fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner)
+		default:
+			return about(origin)
 		}
-
-		err = about(origin)
-		if !origin.Ours {
-			err = fmt.Errorf("%w: it belongs to %s", ErrForeign, origin.Owner)
-		}
-
-		if err != nil {
-			err = pathError("open", path, err)
-		}
-
-		return err
 	}
 }
 
@@ -327,24 +279,6 @@ var (
 	})
 )
 
-// sweepParts removes what was left in a directory by checks that were killed. It
-// can wait for the next one when somebody is at work or anything is in the way.
-func (s store) sweepParts(dir string) {
-	names, err := s.sys.List(dir)
-	if err != nil || !slices.ContainsFunc(names, isPartName) {
-		return
-	}
-
-	unlock, alone := lockDirectory(dir, true)
-	defer unlock()
-
-	for _, name := range names {
-		if alone && isPartName(name) {
-			_, _ = s.removeOwn(filepath.Join(dir, name))
-		}
-	}
-}
-
 func (s store) removeIfThere(path string) error {
 	if err := s.sys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -364,18 +298,7 @@ func (s store) makeDirectories(dir string, permission fs.FileMode) error {
 	for _, name := range missing {
 		next := filepath.Join(nearest, name)
 
-		err := s.durably(nearest, func() error {
-			err := s.sys.Mkdir(next, permission)
-			if errors.Is(err, fs.ErrExist) {
-				// Somebody else may have been faster.
-				if info, statErr := s.sys.Stat(next); statErr == nil && info.IsDir() {
-					return nil
-				}
-			}
-
-			return err
-		})
-		if err != nil {
+		if err := s.durably(nearest, func() error { return s.makeDirectory(next, permission) }); err != nil {
 			return err
 		}
 
@@ -385,31 +308,42 @@ func (s store) makeDirectories(dir string, permission fs.FileMode) error {
 	return nil
 }
 
+// makeDirectory makes a directory, unless somebody else was faster.
+func (s store) makeDirectory(dir string, permission fs.FileMode) error {
+	if err := s.sys.Mkdir(dir, permission); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+
+	return s.checkDirectory("mkdir", dir)
+}
+
+// checkDirectory returns ErrNotDirectory also for a link to a directory.
+func (s store) checkDirectory(op, dir string) error {
+	info, err := s.sys.Lstat(dir)
+	if err == nil && !info.IsDir() {
+		err = pathError(op, dir, ErrNotDirectory)
+	}
+
+	return err
+}
+
 // nearest returns the innermost directory on the way to dir that exists, and the
 // names that are missing from there on.
 func (s store) nearest(dir string) (existing string, missing []string, err error) {
 	for {
 		info, err := s.sys.Stat(dir)
+		parent := filepath.Dir(dir)
 
 		switch {
 		case err == nil && info.IsDir():
 			return dir, missing, nil
-		case err == nil:
+		case err == nil, errors.Is(err, fs.ErrNotExist) && s.isDangling(dir):
 			return "", nil, pathError("stat", dir, ErrNotDirectory)
-		case errors.Is(err, fs.ErrNotExist) && !s.isDangling(dir), isNotDirectory(err):
-			missing = append([]string{filepath.Base(dir)}, missing...)
-		case errors.Is(err, fs.ErrNotExist):
-			return "", nil, pathError("stat", dir, ErrNotDirectory)
-		default:
+		case !errors.Is(err, fs.ErrNotExist) && !isNotDirectory(err), parent == dir:
 			return "", nil, err
 		}
 
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", nil, err
-		}
-
-		dir = parent
+		dir, missing = parent, append([]string{filepath.Base(dir)}, missing...)
 	}
 }
 
@@ -467,9 +401,11 @@ func (s store) status(path string) (Status, error) {
 
 // Hash returns the SHA-256 of a regular file, in hexadecimal, and its length in
 // bytes. It holds no more than a buffer of it in memory.
-func Hash(path string) (sum string, size int64, err error) {
+func Hash(path string) (sum string, size int64, err error) { return store{OS()}.hash(path, nil) }
+
+func (s store) hash(path string, allow check) (sum string, size int64, err error) {
 	digest := sha256.New()
-	size, err = store{OS()}.copyTo(digest, path, -1, nil)
+	size, err = s.copyTo(digest, path, -1, allow)
 
 	return hex.EncodeToString(digest.Sum(nil)), size, err
 }
@@ -529,8 +465,8 @@ func (s store) copyTo(w io.Writer, path string, limit int64, allow check) (n int
 	defer func() { err = errors.Join(err, h.Close()) }()
 
 	if allow != nil {
-		if err := allow(h, path); err != nil {
-			return 0, err
+		if err := allow(h); err != nil {
+			return 0, pathError("open", path, err)
 		}
 	}
 
@@ -546,15 +482,13 @@ func (s store) copyTo(w io.Writer, path string, limit int64, allow check) (n int
 // leaving anything behind: ErrDirectory or ErrNotRegular when something else is
 // there, ErrNotDirectory when a parent is a file, *UnwritableError when the
 // innermost parent that exists takes no new files.
-func CheckWritable(path string) error { return checkWritable(OS(), path) }
+func CheckWritable(path string) error { return store{OS()}.checkWritable(path) }
 
-func checkWritable(sys System, path string) error {
+func (s store) checkWritable(path string) error {
 	t, err := newTarget(path)
 	if err != nil {
 		return err
 	}
-
-	s := store{sys}
 
 	nearest, missing, err := s.nearest(t.dir)
 	if err == nil && len(missing) == 0 {
@@ -568,10 +502,7 @@ func checkWritable(sys System, path string) error {
 		return err
 	}
 
-	s.sweepParts(nearest)
-
-	unlock, _ := lockDirectory(nearest, false)
-	defer unlock()
+	_, _ = s.sweepParts(nearest, time.Time{})
 
 	// Only trying tells: permission bits say little about access lists, quotas
 	// and read-only mounts. The directory need not be the target's own, so the name

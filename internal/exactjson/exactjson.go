@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package exactjson reads JSON as it is written. encoding/json takes a key in any
+// Package exactjson reads JSON as it is written, and writes it as it is. encoding/json takes a key in any
 // case for the one that is meant, and of a key that is there twice the last, so
 // that what it reads can differ from what everybody else does. Here keys match
 // exactly, and an object that has a key twice is an error.
@@ -39,6 +39,26 @@ func Unmarshal(data []byte, into any) error {
 // that are read.
 func UnmarshalKnown(data []byte, into any) error {
 	return cleaned(data, jsonv2.Unmarshal(data, into, anyText, jsonv2.RejectUnknownMembers(true)))
+}
+
+// Marshal is that of encoding/json, without the escapes meant for HTML. Where there is
+// an indent, each value is on a line of its own, whose end is written, too.
+func Marshal(v any, indent string) ([]byte, error) {
+	var b bytes.Buffer
+
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode JSON: %w", err)
+	}
+
+	if indent != "" {
+		return b.Bytes(), nil
+	}
+
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // Value decodes one JSON value into maps, slices, strings and booleans, and keeps

@@ -220,7 +220,7 @@ func Appended(r *archive.Result, destination string, info auditlog.Info) Problem
 		found.Add(Unconfirmed(r.Source, archiveUnconfirmed, "archive"))
 	}
 
-	if info.Copy && r.Lost != nil {
+	if info.FilledLater && r.Lost != nil {
 		found.Add(Problem{
 			Summary: "The archive leaves out a part of the log",
 			Cause:   "There are no exports of it, and the archive goes on without: exports that come later are not taken in.",

@@ -12,6 +12,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // Export tells an error of the disk from one of the service.
@@ -119,6 +120,8 @@ func File(err error, summary string) Problem {
 
 func causeOfPath(e *fs.PathError, next Text) (cause, then Text) {
 	switch {
+	case errors.Is(e.Err, durable.ErrInterrupted):
+		return Sentence("the export " + e.Err.Error()), "Apply again once the cause is removed."
 	case errors.Is(e.Err, durable.ErrForeign):
 		return "A file that says what an interrupted export would put in place " + Plain(reasonOf(e.Err)) + ".",
 			"If another user of yours left it, let that user export once more; else find out who did, and remove it."
@@ -151,14 +154,14 @@ func reasonOf(err error) string {
 }
 
 // LongCells says that a spreadsheet will not show all of a CSV file.
-func LongCells(file string, notes export.Notes) Problems {
+func LongCells(file string, notes format.Notes) Problems {
 	if notes.CellsTooLong == 0 {
 		return nil
 	}
 
 	p := Problem{
 		Summary: "Spreadsheets cut off long cells of the export",
-		Cause:   Textf("A spreadsheet keeps %d characters of a cell, and the file has longer ones.", export.MaxCell),
+		Cause:   Textf("A spreadsheet keeps %d characters of a cell, and the file has longer ones.", format.MaxCell),
 		Next:    "The file itself is complete. Leave the column out with columns, or use NDJSON or Parquet where every character counts.",
 	}
 

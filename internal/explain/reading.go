@@ -15,7 +15,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 	"github.com/auditlogs/terraform-provider-audit/internal/retries"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
@@ -159,12 +159,12 @@ func reading(err error, in Circumstances) (Problem, bool) {
 	apiErr, exportErr, readErr := (*client.Error)(nil), (*podstack.Error)(nil), (*archive.ReadError)(nil)
 
 	switch {
-	case errors.Is(err, export.ErrTooManyValues), errors.Is(err, export.ErrLateValue):
+	case errors.Is(err, redact.ErrTooManyValues), errors.Is(err, redact.ErrLateValue):
 		p := Problem{
 			Summary: in.Summary, Cause: Sentence(err.Error()),
 			Next: "Ask for a shorter window, or redact fewer fields whose values are all different, such as correlation_id.",
 		}
-		if errors.Is(err, export.ErrLateValue) {
+		if errors.Is(err, redact.ErrLateValue) {
 			p.Next = "Try again, or end the window earlier with {settle_delay}, so that the log has settled; nothing was written."
 		}
 

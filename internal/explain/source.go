@@ -4,7 +4,7 @@ package explain
 
 import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // OtherLog says that a thing, such as "archive", was of another log so far.
@@ -19,7 +19,7 @@ func OtherLog(err *auditlog.SourceError, summary, thing string) Problem {
 		p.Next = Textf("Use credentials of the same account as before, or keep this log elsewhere: nothing was changed; "+
 			"if both are one account, say so with {account = %q}{ in the provider's %s block}.", err.Known.Account, err.Known.Service)
 
-		if export.IsPseudonym(err.Known.Account) {
+		if redact.IsPseudonym(err.Known.Account) {
 			p.Next = "Use credentials of the same account as before, or keep this log elsewhere: nothing was changed."
 		}
 	}
@@ -38,7 +38,7 @@ func Unconfirmed(known auditlog.Source, summary, thing string) Problem {
 	}.With("Kept so far", known.String())
 
 	// What is set has to be the name: of a pseudonym another one would be made.
-	if export.IsPseudonym(known.Account) {
+	if redact.IsPseudonym(known.Account) {
 		p.Next = Textf("Find out whether {redaction_key} is still the same, which made the pseudonym, and whether the credentials are still those of that account; "+
 			"to say that they are, set {account}{ in the provider's %s block} to its name.", known.Service)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // Asked is what was asked for. Two exports that were asked for the same are the same
@@ -17,7 +19,7 @@ type Asked struct {
 	AsWritten QueryAsWritten
 	// Query is the part of the query that does not say when.
 	Query   auditlog.Query
-	Format  Format
+	Format  format.Format
 	Columns []string
 }
 
@@ -60,7 +62,7 @@ func (s *Spec) Asked() Asked {
 // shown returns what the spec asks for as its manifest would say it, for comparing with
 // another manifest.
 func (s *Spec) shown(there Asked) Asked {
-	q := s.Redactor.queryBeside(s.Query, there.Query)
+	q := s.Redactor.QueryBeside(s.Query, there.Query)
 
 	return askedOf(s.Info.Name, newManifestQuery(s.QueryAsWritten, q), q.Where, s.Format, s.columnNames())
 }
@@ -82,9 +84,9 @@ func (s *Spec) ShownAs(o Asked) bool {
 	for name, texts := range asked.texts() {
 		for i, text := range texts {
 			other := hidden[name][i]
-			alone := name != "where" || !s.Redactor.masks() // A condition can hold texts of both kinds.
+			alone := name != "where" || !s.Redactor.Masks() // A condition can hold texts of both kinds.
 
-			if other != text && (!alone || !strings.Contains(other, pseudonymPrefix)) {
+			if other != text && (!alone || !strings.Contains(other, redact.PseudonymPrefix)) {
 				return false
 			}
 		}
@@ -112,7 +114,7 @@ func (a Asked) hidden() []string {
 	texts := a.texts()
 
 	return slices.DeleteFunc(slices.Clone(hideable), func(name string) bool {
-		return !slices.ContainsFunc(texts[name], func(text string) bool { return strings.Contains(text, masked) })
+		return !slices.ContainsFunc(texts[name], func(text string) bool { return strings.Contains(text, redact.Masked) })
 	})
 }
 
@@ -140,7 +142,7 @@ func (m *manifest) asked() Asked {
 	return askedOf(m.Service, m.Query, condition, m.Format, m.Columns)
 }
 
-func askedOf(service string, q manifestQuery, condition auditlog.Condition, f Format, columns []string) Asked {
+func askedOf(service string, q manifestQuery, condition auditlog.Condition, f format.Format, columns []string) Asked {
 	text := func(p *string) string {
 		if p == nil {
 			return ""
@@ -227,7 +229,7 @@ type Before struct {
 	BeyondRetention bool
 	// redaction is what the manifest says of it, nil where nothing was redacted or where
 	// it is no manifest that says so. Then the query may be shown in another form.
-	redaction *Redaction
+	redaction *redact.Statement
 }
 
 // ShrinkError says that a new export would hold less than the one that it would take

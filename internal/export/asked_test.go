@@ -14,7 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog/auditlogtest"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
@@ -55,7 +57,7 @@ func TestReplacesOnlyTheSameExport(t *testing.T) {
 		"another filter":    {func(s *export.Spec) { s.Query.Actors = []string{"a"} }, []string{"actors"}},
 		"another condition": {func(s *export.Spec) { s.Query.Where = compiled(t, `entry.actor != "a  b"`) }, []string{"where"}},
 		"no condition":      {func(s *export.Spec) { s.Query.Where = nil }, []string{"where"}},
-		"another format":    {func(s *export.Spec) { s.Format = export.FormatNDJSON }, []string{"format"}},
+		"another format":    {func(s *export.Spec) { s.Format = format.NDJSON }, []string{"format"}},
 		"other columns":     {func(s *export.Spec) { s.Columns = []string{"id", "time"} }, []string{"columns"}},
 		"order of columns":  {func(s *export.Spec) { s.Columns = slices.Concat(fieldNames()[1:], []string{"id"}) }, []string{"columns"}},
 	} {
@@ -63,13 +65,13 @@ func TestReplacesOnlyTheSameExport(t *testing.T) {
 			t.Parallel()
 
 			path := filepath.Join(t.TempDir(), "out")
-			first := spec(path, export.FormatCSV)
+			first := spec(path, format.CSV)
 			first.Query.Where = compiled(t, `entry.actor != "a b"`)
 			mustWrite(t, first, month())
 
 			before := files(t, filepath.Dir(path))
 
-			second := spec(path, export.FormatCSV)
+			second := spec(path, format.CSV)
 			second.Query.Where = first.Query.Where
 			c.change(&second)
 
@@ -124,7 +126,7 @@ func TestDoesNotReplaceWhatTheSameRunWrote(t *testing.T) {
 	t.Parallel()
 
 	path := filepath.Join(t.TempDir(), "out")
-	first := spec(path, export.FormatCSV)
+	first := spec(path, format.CSV)
 	mustWrite(t, first, month())
 
 	text := files(t, filepath.Dir(path))
@@ -141,7 +143,7 @@ func TestDoesNotReplaceWhatTheSameRunWrote(t *testing.T) {
 		"another's":       {first.ExportedAt.Add(-time.Second), &export.Before{Asked: first.Asked(), ManifestSHA256: "x"}, true},
 	} {
 		for _, overwrite := range []bool{false, true} {
-			s := spec(path, export.FormatCSV)
+			s := spec(path, format.CSV)
 			s.Begun, s.Before, s.Overwrite = c.begun, c.before, overwrite
 
 			var foreign *export.ForeignFileError
@@ -158,7 +160,7 @@ func TestExportsDoNotShrink(t *testing.T) {
 
 	const day = 24 * time.Hour
 
-	june := auditlog.Window{Start: at.Add(-30 * day), End: at}
+	june := auditlog.Window{Start: auditlogtest.At.Add(-30 * day), End: auditlogtest.At}
 	written := export.QueryAsWritten{Start: auditlog.FormatTime(june.Start), End: auditlog.FormatTime(june.End)}
 
 	for name, c := range map[string]struct {
@@ -173,7 +175,7 @@ func TestExportsDoNotShrink(t *testing.T) {
 		"beyond":          {5, func(_ *export.Spec, c *auditlog.Completeness) { c.BeyondRetention = true }, true},
 		"more beyond":     {6, func(_ *export.Spec, c *auditlog.Completeness) { c.BeyondRetention = true }, true},
 		"fewer are asked": {4, func(s *export.Spec, _ *auditlog.Completeness) { s.Query.Actors = []string{"a"} }, false},
-		"another format":  {4, func(s *export.Spec, _ *auditlog.Completeness) { s.Format = export.FormatJSON }, true},
+		"another format":  {4, func(s *export.Spec, _ *auditlog.Completeness) { s.Format = format.JSON }, true},
 		"a longer window": {4, func(_ *export.Spec, c *auditlog.Completeness) { c.Window.Start = c.Window.Start.Add(-day) }, true},
 		"a shorter window": {4, func(s *export.Spec, c *auditlog.Completeness) {
 			c.Window.Start = c.Window.Start.Add(day)
@@ -210,7 +212,7 @@ func TestExportsDoNotShrink(t *testing.T) {
 				}
 
 				path := filepath.Join(t.TempDir(), "out")
-				s := spec(path, export.FormatCSV)
+				s := spec(path, format.CSV)
 				s.QueryAsWritten, s.AllowShrink = written, false
 
 				statement := complete(5)
@@ -299,7 +301,7 @@ func TestRemovesOnlyWhatIsRemembered(t *testing.T) {
 }
 
 func later(dir string) export.Spec {
-	s := spec(filepath.Join(dir, dataName), export.FormatCSV)
+	s := spec(filepath.Join(dir, dataName), format.CSV)
 	s.ExportedAt = s.ExportedAt.Add(time.Second)
 
 	return s

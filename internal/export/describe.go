@@ -10,6 +10,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // ErrNone says that no manifest of an export is beside a path.
@@ -24,13 +25,13 @@ type Description struct {
 	Hidden []string
 	// Where is the condition as it was written, "" where there is none.
 	Where       string
-	Compression Compression
-	Shape       Shape
+	Compression format.Compression
+	Shape       format.Shape
 	// Rules are those of redaction that were written down, nil where there are none.
 	Rules           map[string]string
 	SpreadsheetSafe bool
 	// CSV is how a CSV file is divided, nil for other formats.
-	CSV *CSVOptions
+	CSV *format.CSVOptions
 
 	EntryCount     int64
 	Bytes          int64
@@ -69,7 +70,7 @@ func Describe(path string) (Description, error) {
 		Asked: m.asked(), Compression: m.Compression, Shape: m.Shape, SpreadsheetSafe: m.SpreadsheetSafe, CSV: m.CSV,
 		EntryCount: m.EntryCount, Bytes: file.Bytes, SHA256: file.SHA256, ManifestSHA256: sum,
 		ExportedAt: m.ExportedAt, WindowStart: m.Window.Start, WindowEnd: m.Window.End,
-		Statement: m.Completeness, Source: m.Source, Rules: m.Redaction.written(),
+		Statement: m.Completeness, Source: m.Source, Rules: m.Redaction.Written(),
 	}
 
 	if m.Redaction != nil {

@@ -3,80 +3,18 @@
 package export_test
 
 import (
-	"encoding/json"
 	"iter"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog/auditlogtest"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
-
-var at = time.Date(2026, time.March, 14, 9, 26, 53, 589_793_000, time.UTC)
-
-func entry(id string, change func(*auditlog.Entry)) auditlog.Entry {
-	e := auditlog.Entry{
-		ID: id, Time: at, Service: auditlog.ServiceUpCloud, Action: "server_read",
-		Operation: auditlog.OperationRead, ActorType: auditlog.ActorUser,
-	}
-
-	if change != nil {
-		change(&e)
-	}
-
-	return e
-}
-
-// hostile holds what goes wrong in careless exports.
-func hostile() []auditlog.Entry {
-	return []auditlog.Entry{
-		entry("full", func(e *auditlog.Entry) {
-			e.Time = at.In(time.FixedZone("", -7*3600))
-			e.Action, e.Operation, e.ActorType = "server_update", auditlog.OperationUpdate, auditlog.ActorAPIToken
-			e.Endpoint, e.Account = "https://api.upcloud.com", "example"
-			e.ActorID, e.Actor = "0699f0f3-0d3e-4d5a-9b3c-57b2f6f2a9b1", "ci-token"
-			e.ResourceType, e.ResourceID, e.ResourceName = "server", "00798b85-efdc-41ca-8021-f6ef457b8531", "web-1"
-			e.ScopeType, e.ScopeID, e.ScopeName = "account", "17", "Example Oy"
-			e.Origin, e.AuthType, e.IPAddress = "api", "token", "2001:db8::7"
-			e.UserAgent, e.CorrelationID, e.Message = "curl/8.5.0", "01J9", "Server web-1 was changed."
-			e.Changes = []auditlog.Change{
-				{Field: "labels.env", Before: new(`"dev"`), After: new(`"<prod> & \"more\""`)},
-				{Field: "plan", After: new("null")},
-				{Field: "size", Before: new("1.0")},
-			}
-			e.Raw = json.RawMessage("{\n  \"z\": 1.50e+3, \"a\": [ 1 , { } ],\r\n\t\"html\": \"<&>\", \"esc\": \"\\u00e9\\/\", \"a\": null }\n")
-		}),
-		entry("formulas", func(e *auditlog.Entry) {
-			e.ActorID, e.Actor = "=HYPERLINK(\"http://x\",\"y\")", "+358 40 1234567"
-			e.ResourceType, e.ResourceID, e.ResourceName = "-", "-1", "@SUM(A1:A9)"
-			e.ScopeType, e.ScopeID, e.ScopeName = "\t=1", "\r=1", "\n=1"
-			e.Origin, e.AuthType, e.IPAddress = " =1", "'=1", "'"
-			e.UserAgent, e.CorrelationID, e.Message = "\"=1\"", "=", "1=1"
-		}),
-		entry("delimiters", func(e *auditlog.Entry) {
-			e.ActorID, e.Actor = "a,b", `say "hi"`
-			e.ResourceType, e.ResourceID, e.ResourceName = "line\nfeed", "carriage\rreturn", "both\r\nof them"
-			e.ScopeType, e.ScopeID, e.ScopeName = " leading", "trailing ", " "
-			e.Origin, e.AuthType, e.IPAddress = "tab\tinside", "trailing tab\t", `back\slash`
-			e.UserAgent, e.CorrelationID, e.Message = "semi;colon|pipe", `"`, "\r\n"
-		}),
-		entry("characters", func(e *auditlog.Entry) {
-			e.ActorID, e.Actor = "nul\x00nul\x00", "\xff\xfeinvalid\xc3"
-			e.ResourceType, e.ResourceID, e.ResourceName = "👩‍💻", "שלום\u202eevil", "line\u2028para\u2029"
-			e.ScopeType, e.ScopeID, e.ScopeName = "\ufeffbom", "\ufffd was there", "control\x01\x1b[31m\x7f"
-			e.UserAgent = strings.Repeat("long ", 400) + "end"
-			e.Changes = []auditlog.Change{{Field: "na\xffme\u2028", Before: new("\"\xff\""), After: new("\"\x00\"")}}
-			e.Raw = json.RawMessage("{\"bad\":\"\xff\u2028\"}")
-		}),
-		entry("least", nil),
-	}
-}
 
 func all(entries []auditlog.Entry) iter.Seq2[auditlog.Entry, error] {
 	return func(yield func(auditlog.Entry, error) bool) {
@@ -93,7 +31,7 @@ func complete(n int) *auditlog.Completeness {
 	total := int64(n + 2)
 
 	return &auditlog.Completeness{
-		Window:            auditlog.Window{Start: at.Add(-24 * time.Hour), End: at.Add(time.Hour)},
+		Window:            auditlog.Window{Start: auditlogtest.At.Add(-24 * time.Hour), End: auditlogtest.At.Add(time.Hour)},
 		Pages:             3,
 		RowsFetched:       int64(n + 3),
 		DuplicatesDropped: 1,
@@ -107,7 +45,7 @@ func complete(n int) *auditlog.Completeness {
 	}
 }
 
-func spec(path string, f export.Format) export.Spec {
+func spec(path string, f format.Format) export.Spec {
 	return export.Spec{
 		Options:         durable.Options{FilePermission: 0o640},
 		Path:            path,
@@ -115,7 +53,7 @@ func spec(path string, f export.Format) export.Spec {
 		SpreadsheetSafe: true,
 		Tool:            "terraform-provider-audit/0.1.0",
 		Query: auditlog.Query{
-			Window:      auditlog.Window{Start: at.Add(-24 * time.Hour), End: at.Add(time.Hour)},
+			Window:      auditlog.Window{Start: auditlogtest.At.Add(-24 * time.Hour), End: auditlogtest.At.Add(time.Hour)},
 			Operations:  []auditlog.Operation{auditlog.OperationRead, auditlog.OperationUpdate},
 			IPAddresses: []string{"2001:db8::/32"},
 			Actors:      []string{},
@@ -123,36 +61,8 @@ func spec(path string, f export.Format) export.Spec {
 		},
 		QueryAsWritten: export.QueryAsWritten{Start: "2026-03-13T10:26:53+01:00", SettleDelay: "1m"},
 		Info:           auditlog.Info{Name: auditlog.ServiceUpCloud, Title: "UpCloud"},
-		ExportedAt:     at.Add(2*time.Hour + 999*time.Nanosecond),
+		ExportedAt:     auditlogtest.At.Add(2*time.Hour + 999*time.Nanosecond),
 		AllowShrink:    true, // Tests replace exports by shorter ones, all of one window.
-	}
-}
-
-// golden compares with testdata/golden/<test>/<name>. UPDATE_GOLDEN=1 rewrites
-// the file; read it before it is committed.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-
-	test, _, _ := strings.Cut(t.Name(), "/")
-	path := filepath.Join("testdata", "golden", test, name)
-
-	if os.Getenv("UPDATE_GOLDEN") == "1" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }
 
@@ -202,4 +112,14 @@ func put(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// fieldNames are all columns.
+func fieldNames() []string {
+	names, err := format.Columns(format.ShapeEntry, nil)
+	if err != nil {
+		panic(err)
+	}
+
+	return names
 }

@@ -16,9 +16,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog/auditlogtest"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/durabletest"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
@@ -50,7 +52,7 @@ func victim(path string) error {
 		return err
 	}
 
-	s := spec(path, export.FormatCSV)
+	s := spec(path, format.CSV)
 	s.System = durabletest.New(durabletest.KillAt(step, os.Getenv(envAfter) != ""))
 
 	_, err = export.Write(context.Background(), s, all(month()), complete(5))
@@ -104,7 +106,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 
 	dir := t.TempDir()
-	mustWrite(t, spec(filepath.Join(dir, "out.csv"), export.FormatCSV), month())
+	mustWrite(t, spec(filepath.Join(dir, "out.csv"), format.CSV), month())
 	newSet := files(t, dir)
 
 	for name, replacing := range map[string]bool{"replacing": true, "first": false} {
@@ -120,7 +122,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 					oldSet := map[string]string{}
 
 					if replacing {
-						mustWrite(t, spec(path, export.FormatCSV), hostile())
+						mustWrite(t, spec(path, format.CSV), auditlogtest.Hostile())
 						oldSet = filesIfAny(t, filepath.Dir(path))
 					}
 
@@ -129,7 +131,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 					}
 
 					// What is there is ours at any moment, and can be looked at.
-					if err := export.CheckTarget(spec(path, export.FormatCSV)); err != nil {
+					if err := export.CheckTarget(spec(path, format.CSV)); err != nil {
 						t.Fatalf("step %d: CheckTarget: %v", n, err)
 					}
 
@@ -159,7 +161,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 						t.Fatalf("step %d: neither the old export nor the new one: %v", n, got)
 					}
 
-					mustWrite(t, spec(path, export.FormatCSV), month())
+					mustWrite(t, spec(path, format.CSV), month())
 
 					if diff := cmp.Diff(newSet, filesIfAny(t, filepath.Dir(path))); diff != "" {
 						t.Fatalf("step %d: the next export (-want +got):\n%s", n, diff)

@@ -3,8 +3,6 @@
 package export
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +12,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // What the names of the files beside the data end in.
@@ -31,29 +31,29 @@ const (
 
 // manifest says how the data came about. Its keys are a contract.
 type manifest struct {
-	ManifestVersion    int              `json:"manifest_version"`
-	Tool               string           `json:"tool"`
-	ExportedAt         string           `json:"exported_at"`
-	Service            string           `json:"service"`
-	Source             auditlog.Source  `json:"source"`
-	Query              manifestQuery    `json:"query"`
-	Window             manifestWindow   `json:"window"`
-	Completeness       Statement        `json:"completeness"`
-	Format             Format           `json:"format"`
-	Compression        Compression      `json:"compression"`
-	Shape              Shape            `json:"shape"`
-	Columns            []string         `json:"columns"`
-	Redaction          *Redaction       `json:"redaction"`
-	CSV                *CSVOptions      `json:"csv"`
-	SpreadsheetSafe    bool             `json:"spreadsheet_safe"`
-	CellsNeutralised   int64            `json:"cells_neutralised"`
-	CellsTooLong       int64            `json:"cells_too_long"`
-	CharactersReplaced int64            `json:"characters_replaced"`
-	EntryCount         int64            `json:"entry_count"`
-	CountsByOperation  map[string]int64 `json:"counts_by_operation"`
-	FirstEntry         *manifestEntry   `json:"first_entry"`
-	LastEntry          *manifestEntry   `json:"last_entry"`
-	Files              []manifestFile   `json:"files"`
+	ManifestVersion    int                `json:"manifest_version"`
+	Tool               string             `json:"tool"`
+	ExportedAt         string             `json:"exported_at"`
+	Service            string             `json:"service"`
+	Source             auditlog.Source    `json:"source"`
+	Query              manifestQuery      `json:"query"`
+	Window             manifestWindow     `json:"window"`
+	Completeness       Statement          `json:"completeness"`
+	Format             format.Format      `json:"format"`
+	Compression        format.Compression `json:"compression"`
+	Shape              format.Shape       `json:"shape"`
+	Columns            []string           `json:"columns"`
+	Redaction          *redact.Statement  `json:"redaction"`
+	CSV                *format.CSVOptions `json:"csv"`
+	SpreadsheetSafe    bool               `json:"spreadsheet_safe"`
+	CellsNeutralised   int64              `json:"cells_neutralised"`
+	CellsTooLong       int64              `json:"cells_too_long"`
+	CharactersReplaced int64              `json:"characters_replaced"`
+	EntryCount         int64              `json:"entry_count"`
+	CountsByOperation  map[string]int64   `json:"counts_by_operation"`
+	FirstEntry         *manifestEntry     `json:"first_entry"`
+	LastEntry          *manifestEntry     `json:"last_entry"`
+	Files              []manifestFile     `json:"files"`
 }
 
 // manifestQuery is the query under the names of Terraform's arguments, null
@@ -137,17 +137,12 @@ func newManifestEntry(e bound) *manifestEntry {
 }
 
 func (m *manifest) text() ([]byte, error) {
-	var b bytes.Buffer
-
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-
-	if err := e.Encode(m); err != nil {
+	text, err := exactjson.Marshal(m, "  ")
+	if err != nil {
 		return nil, fmt.Errorf("encode the manifest: %w", err)
 	}
 
-	return b.Bytes(), nil
+	return text, nil
 }
 
 // window is the one that was read, zero where it cannot be told.

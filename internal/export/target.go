@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // ForeignFileError says that a file is in the way which this tool did not write,
@@ -274,7 +275,7 @@ func (s *Spec) checkOwner() error {
 			differs = there.hidden()
 		}
 
-		if differs = append(differs, s.Redactor.different(there.redaction)...); len(differs) > 0 {
+		if differs = append(differs, s.Redactor.Different(there.redaction)...); len(differs) > 0 {
 			return &ForeignFileError{Path: s.Path + ManifestSuffix, Differs: differs}
 		}
 	}
@@ -389,15 +390,15 @@ func checkFiles(path string) error {
 
 // SourceAt returns whose log the export at the path is of, as its manifest says.
 // Nothing is known of a file that is not ours.
-func SourceAt(path string) (KeptSource, error) {
+func SourceAt(path string) (redact.KeptSource, error) {
 	path = filepath.Clean(path)
 
 	m, _, ours, err := readManifest(path+ManifestSuffix, filepath.Base(path))
 	if err != nil || !ours {
-		return KeptSource{}, err
+		return redact.KeptSource{}, err
 	}
 
-	return Kept(m.Source, m.Redaction), nil
+	return redact.Kept(m.Source, m.Redaction), nil
 }
 
 // Remove removes the files of the export whose manifest has that SHA-256, having

@@ -16,6 +16,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 const (
@@ -85,9 +86,9 @@ func TestOwnership(t *testing.T) {
 				}
 			}
 
-			wantForeign("CheckTarget", export.CheckTarget(spec(path, export.FormatCSV)))
+			wantForeign("CheckTarget", export.CheckTarget(spec(path, format.CSV)))
 
-			replacing := spec(path, export.FormatCSV)
+			replacing := spec(path, format.CSV)
 			replacing.Overwrite = true
 
 			if err := export.CheckTarget(replacing); err != nil {
@@ -99,7 +100,7 @@ func TestOwnership(t *testing.T) {
 			}
 
 			if c.foreign != "" {
-				_, err := export.Write(t.Context(), spec(path, export.FormatCSV), all(nil), complete(0))
+				_, err := export.Write(t.Context(), spec(path, format.CSV), all(nil), complete(0))
 				wantForeign("Write", err)
 
 				var other *export.NotWrittenError
@@ -111,7 +112,7 @@ func TestOwnership(t *testing.T) {
 					t.Errorf("Write or Remove changed (-before +after):\n%s", diff)
 				}
 
-				s := spec(path, export.FormatCSV)
+				s := spec(path, format.CSV)
 				s.Overwrite = true
 				mustWrite(t, s, nil)
 			}
@@ -139,7 +140,7 @@ func TestWriteRefusesWhatWasChangedMeanwhile(t *testing.T) {
 		f := newFolder(t)
 		text := files(t, f.dir)
 
-		s := spec(filepath.Join(f.dir, dataName), export.FormatCSV)
+		s := spec(filepath.Join(f.dir, dataName), format.CSV)
 		s.RefuseChanged = true
 		s.Before = &export.Before{Asked: s.Asked(), SHA256: sum(text[dataName]), ManifestSHA256: sum(text[manifestName])}
 
@@ -194,7 +195,7 @@ func newFolder(t *testing.T) folder {
 	t.Helper()
 
 	f := folder{t, t.TempDir()}
-	mustWrite(t, spec(filepath.Join(f.dir, dataName), export.FormatCSV), month())
+	mustWrite(t, spec(filepath.Join(f.dir, dataName), format.CSV), month())
 
 	return f
 }
@@ -253,7 +254,7 @@ func TestCheckTarget(t *testing.T) {
 			}
 
 			for _, overwrite := range []bool{false, true} {
-				s := spec(dir+"/"+c.path, export.FormatCSV)
+				s := spec(dir+"/"+c.path, format.CSV)
 				s.Overwrite = overwrite
 
 				err := export.CheckTarget(s)

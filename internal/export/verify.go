@@ -10,6 +10,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // Finding says what is wrong with a file of an export, in the words that are used of
@@ -36,9 +37,9 @@ type Report struct {
 	// Valid says that there is no problem.
 	Valid bool `json:"valid"`
 	// What the manifest says.
-	Service    string `json:"service"`
-	Format     Format `json:"format"`
-	EntryCount int64  `json:"entry_count"`
+	Service    string        `json:"service"`
+	Format     format.Format `json:"format"`
+	EntryCount int64         `json:"entry_count"`
 	// WindowStart and WindowEnd are "" where there is no manifest.
 	WindowStart string `json:"window_start"`
 	WindowEnd   string `json:"window_end"`

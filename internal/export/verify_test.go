@@ -12,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog/auditlogtest"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // unix and windows are what programs make of line endings.
@@ -28,17 +30,17 @@ func TestVerifyTellsAccidentsFromChanges(t *testing.T) {
 	t.Parallel()
 
 	for _, as := range []struct {
-		format      export.Format
-		compression export.Compression
+		format      format.Format
+		compression format.Compression
 	}{
-		{export.FormatCSV, ""},
-		{export.FormatNDJSON, ""},
-		{export.FormatJSON, ""},
-		{export.FormatParquet, ""},
-		{export.FormatCSV, export.CompressionGzip},
-		{export.FormatNDJSON, export.CompressionZstd},
+		{format.CSV, ""},
+		{format.NDJSON, ""},
+		{format.JSON, ""},
+		{format.Parquet, ""},
+		{format.CSV, format.Gzip},
+		{format.NDJSON, format.Zstd},
 	} {
-		name := "out." + export.Extension(as.format, as.compression)
+		name := "out." + format.Extension(as.format, as.compression)
 		dir := t.TempDir()
 		path := filepath.Join(dir, name)
 
@@ -46,7 +48,7 @@ func TestVerifyTellsAccidentsFromChanges(t *testing.T) {
 		s.Compression = as.compression
 
 		// Cells with line feeds, as names and records have them.
-		list := []auditlog.Entry{hostile()[1], hostile()[4], entry("lines", func(e *auditlog.Entry) {
+		list := []auditlog.Entry{auditlogtest.Hostile()[1], auditlogtest.Hostile()[4], auditlogtest.Entry("lines", func(e *auditlog.Entry) {
 			e.ScopeID, e.Message, e.Raw = "", "a\n\"b\"\n", []byte("{\n  \"a\": 1\n}")
 		})}
 		list[0].ScopeID = ""
@@ -115,7 +117,7 @@ func TestVerifyTellsAccidentsFromChanges(t *testing.T) {
 				want = append(want, export.Problem{Finding: export.FindingAltered, Path: filepath.Join(dir, file), Detail: detail})
 			}
 
-			binary := as.format == export.FormatParquet || as.compression != ""
+			binary := as.format == format.Parquet || as.compression != ""
 			if !binary {
 				expect("all with "+what, all, want...)
 			}
@@ -146,7 +148,7 @@ func TestDataPath(t *testing.T) {
 
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out.csv")
-	mustWrite(t, spec(path, export.FormatCSV), nil)
+	mustWrite(t, spec(path, format.CSV), nil)
 
 	for _, file := range []string{path, path + export.ManifestSuffix, path + export.ChecksumSuffix} {
 		if got := export.DataPath(file); got != path {

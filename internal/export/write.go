@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 
+// Package export turns entries into files that an auditor can trust years later:
+// the data, a manifest that says how it came about, and a checksum file over
+// both. It streams: memory does not grow with the number of entries.
 package export
 
 import (
 	"bufio"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -17,6 +19,9 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/ocsf"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // Spec says what is exported and where to.
@@ -26,21 +31,21 @@ type Spec struct {
 	// Path is where the data goes; the manifest and the checksum file go beside
 	// it.
 	Path   string
-	Format Format
+	Format format.Format
 	// Compression is the format's default when "". The path says nothing of it.
-	Compression Compression
+	Compression format.Compression
 	// Columns are the fields to write and their order, all when nil.
 	Columns         []string
 	SpreadsheetSafe bool
-	// CSV is for FormatCSV only.
-	CSV CSVOptions
+	// CSV is for format.CSV only.
+	CSV format.CSVOptions
 	// Shape is ShapeEntry when "".
-	Shape Shape
+	Shape format.Shape
 	// Scrubber redacts entries before they are written; nil leaves them alone. It
 	// must have learned from a reading of the same entries before. Redactor is what it
 	// is of, and redacts whose log it is.
-	Scrubber *Scrubber
-	Redactor *Redactor
+	Scrubber *redact.Scrubber
+	Redactor *redact.Redactor
 	// Overwrite also replaces files that CheckTarget calls foreign, and an export of
 	// another log.
 	Overwrite bool
@@ -57,7 +62,7 @@ type Spec struct {
 	AllowShrink bool
 	// Known is whose log the export has been of. Where nothing is known, and nothing
 	// foreign is overwritten, the manifest that is there says it.
-	Known KeptSource
+	Known redact.KeptSource
 	// Source is what is known of whose log it is besides what the reading says.
 	Source auditlog.Source
 
@@ -70,37 +75,28 @@ type Spec struct {
 }
 
 // product tells events who made them.
-func (s *Spec) product() OCSFProduct {
+func (s *Spec) product() ocsf.Product {
 	name, version, _ := strings.Cut(s.Tool, "/")
 
-	return OCSFProduct{Name: name, Version: version}
+	return ocsf.Product{Name: name, Version: version}
 }
 
 // columnNames are those of the file. The columns were checked before anything was
 // written.
 func (s *Spec) columnNames() []string {
-	if s.shape() == ShapeOCSF {
-		names := make([]string, 0, len(OCSFColumns()))
-		for _, c := range OCSFColumns() {
-			names = append(names, c.Name)
-		}
-
-		return names
-	}
-
-	fields, err := fieldsOf(s.Columns)
+	names, err := format.Columns(s.shape(), s.Columns)
 	if err != nil {
 		return nil
 	}
 
-	return namesOf(fields)
+	return names
 }
 
 // csv is how the file is laid out, nil where it is no CSV. It was checked before
 // anything was written.
-func (s *Spec) csv() *CSVOptions {
-	layout, err := s.CSV.withDefaults()
-	if s.Format != FormatCSV || err != nil {
+func (s *Spec) csv() *format.CSVOptions {
+	layout, err := s.CSV.WithDefaults()
+	if s.Format != format.CSV || err != nil {
 		return nil
 	}
 
@@ -108,7 +104,7 @@ func (s *Spec) csv() *CSVOptions {
 }
 
 // shape is never "".
-func (s *Spec) shape() Shape { return cmp.Or(s.Shape, ShapeEntry) }
+func (s *Spec) shape() format.Shape { return cmp.Or(s.Shape, format.ShapeEntry) }
 
 // QueryAsWritten holds the bounds of the window as the user wrote them, "" where
 // they wrote none. They are for the manifest only.
@@ -137,16 +133,12 @@ type Result struct {
 	// is.
 	Statement Statement
 	// Notes tells where the file differs from the entries.
-	Notes Notes
+	Notes format.Notes
 	// Source is whose log it is, as far as it may be shown, and Confirmed says that
 	// the account that was known, if any, is that one.
 	Source    auditlog.Source
 	Confirmed bool
 }
-
-// ErrIncomplete means that a sequence ended without an error, but also without a
-// statement that accounts for every entry.
-var ErrIncomplete = errors.New("the reading does not account for what it returned")
 
 // bufferSize bounds how much is kept back before it is written.
 const bufferSize = 64 << 10
@@ -158,11 +150,11 @@ const bufferSize = 64 << 10
 func Write(
 	ctx context.Context, s Spec, entries iter.Seq2[auditlog.Entry, error], c *auditlog.Completeness,
 ) (Result, error) {
-	if _, err := fieldsOf(s.Columns); err != nil {
+	if _, err := format.Columns(s.Shape, s.Columns); err != nil {
 		return Result{}, err
 	}
 
-	if _, err := compressionOf(s.Format, s.Compression); err != nil {
+	if _, err := format.CompressionOf(s.Format, s.Compression); err != nil {
 		return Result{}, err
 	}
 
@@ -232,7 +224,7 @@ type writer struct {
 	files *durable.Replacement
 
 	file  *durable.File
-	notes Notes
+	notes format.Notes
 
 	source      auditlog.Source
 	confirmed   bool
@@ -262,7 +254,7 @@ func (w *writer) data(ctx context.Context, entries iter.Seq2[auditlog.Entry, err
 	w.file = file
 	buffer := bufio.NewWriterSize(file, bufferSize)
 
-	encoder, err := NewEncoder(buffer, w.spec.Format, w.spec.Columns, EncoderOptions{
+	encoder, err := format.NewEncoder(buffer, w.spec.Format, w.spec.Columns, format.EncoderOptions{
 		SpreadsheetSafe: w.spec.SpreadsheetSafe,
 		CSV:             w.spec.CSV,
 		Compression:     w.spec.Compression,
@@ -289,7 +281,7 @@ func (w *writer) data(ctx context.Context, entries iter.Seq2[auditlog.Entry, err
 	return file.Close()
 }
 
-func (w *writer) encode(ctx context.Context, encoder Encoder, entries iter.Seq2[auditlog.Entry, error]) error {
+func (w *writer) encode(ctx context.Context, encoder format.Encoder, entries iter.Seq2[auditlog.Entry, error]) error {
 	w.operations = map[string]int64{}
 
 	// Outside of the loop, so that it is allocated once.
@@ -320,7 +312,7 @@ func (w *writer) encode(ctx context.Context, encoder Encoder, entries iter.Seq2[
 	}
 
 	if w.spec.Scrubber.Learned() > learned {
-		return ErrLateValue
+		return redact.ErrLateValue
 	}
 
 	return ctx.Err()
@@ -343,12 +335,12 @@ func (w *writer) tally(e *auditlog.Entry) {
 // that was read to its end.
 func (w *writer) accounted(c *auditlog.Completeness) error {
 	if c == nil || c.Proof == "" || c.Window.Start.IsZero() || c.Window.End.IsZero() {
-		return fmt.Errorf("%w: it ended without a statement", ErrIncomplete)
+		return fmt.Errorf("%w: it ended without a statement", auditlog.ErrIncomplete)
 	}
 
 	if left := c.RowsFetched - c.DuplicatesDropped - c.RowsFilteredOut; left != w.count {
 		return fmt.Errorf("%w: of %d rows, %d were repeated and %d not asked for, but %d entries came",
-			ErrIncomplete, c.RowsFetched, c.DuplicatesDropped, c.RowsFilteredOut, w.count)
+			auditlog.ErrIncomplete, c.RowsFetched, c.DuplicatesDropped, c.RowsFilteredOut, w.count)
 	}
 
 	return nil
@@ -360,7 +352,7 @@ func (w *writer) sameLog(c *auditlog.Completeness) error {
 	w.source = c.Source.Or(w.spec.Source).Or(auditlog.Source{Service: w.spec.Info.Cloud()})
 	known := w.spec.Known
 
-	if known == (KeptSource{}) && !w.spec.Overwrite {
+	if known == (redact.KeptSource{}) && !w.spec.Overwrite {
 		var err error
 		if known, err = SourceAt(w.spec.Path); err != nil {
 			return err
@@ -386,7 +378,7 @@ func (w *writer) holdsAll(c *auditlog.Completeness) error {
 	}
 
 	now := w.spec.ExportedAt
-	if w.spec.Info.Copy {
+	if w.spec.Info.FilledLater {
 		now = time.Time{}
 	}
 
@@ -468,7 +460,7 @@ func (w *writer) describe(c *auditlog.Completeness) (Result, error) {
 
 func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 	// It was checked before anything was written.
-	compression, _ := compressionOf(w.spec.Format, w.spec.Compression)
+	compression, _ := format.CompressionOf(w.spec.Format, w.spec.Compression)
 
 	return &manifest{
 		ManifestVersion: manifestVersion,
@@ -481,14 +473,14 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 			Start: auditlog.FormatTime(c.Window.Start),
 			End:   auditlog.FormatTime(c.Window.End),
 		},
-		Completeness: w.spec.Scrubber.ShownStatement(NewStatement(*c)),
+		Completeness: NewStatement(w.spec.Scrubber.Completeness(*c)),
 		Format:       w.spec.Format,
 		Compression:  compression,
 		Shape:        w.spec.shape(),
 		Columns:      w.spec.columnNames(),
 		Redaction:    w.spec.Scrubber.Statement(),
 		// What holds for the file, whatever was asked for: only CSV is changed.
-		SpreadsheetSafe:    w.spec.SpreadsheetSafe && w.spec.Format == FormatCSV,
+		SpreadsheetSafe:    w.spec.SpreadsheetSafe && w.spec.Format == format.CSV,
 		CSV:                w.spec.csv(),
 		CellsNeutralised:   w.notes.CellsNeutralised,
 		CellsTooLong:       w.notes.CellsTooLong,

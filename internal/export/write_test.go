@@ -24,9 +24,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog/auditlogtest"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/durabletest"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
@@ -40,16 +42,16 @@ func sum(text string) string {
 func month() []auditlog.Entry {
 	shift := func(d time.Duration, op auditlog.Operation) func(*auditlog.Entry) {
 		return func(e *auditlog.Entry) {
-			e.Time, e.Operation, e.Actor = at.Add(d), op, "=cmd\x00"
+			e.Time, e.Operation, e.Actor = auditlogtest.At.Add(d), op, "=cmd\x00"
 		}
 	}
 
 	return []auditlog.Entry{
-		entry("c", shift(0, auditlog.OperationUpdate)),
-		entry("b", shift(time.Microsecond, auditlog.OperationRead)),
-		entry("d", shift(time.Microsecond, auditlog.OperationRead)),
-		entry("a", shift(-time.Hour, auditlog.OperationRead)),
-		entry("0", shift(0, auditlog.OperationUpdate)),
+		auditlogtest.Entry("c", shift(0, auditlog.OperationUpdate)),
+		auditlogtest.Entry("b", shift(time.Microsecond, auditlog.OperationRead)),
+		auditlogtest.Entry("d", shift(time.Microsecond, auditlog.OperationRead)),
+		auditlogtest.Entry("a", shift(-time.Hour, auditlog.OperationRead)),
+		auditlogtest.Entry("0", shift(0, auditlog.OperationUpdate)),
 	}
 }
 
@@ -57,17 +59,17 @@ func TestWrite(t *testing.T) {
 	t.Parallel()
 
 	type file struct {
-		format      export.Format
-		compression export.Compression
+		format      format.Format
+		compression format.Compression
 	}
 
-	written := []file{{export.FormatNDJSON, export.CompressionGzip}, {export.FormatCSV, export.CompressionZstd}}
-	for _, format := range export.Formats() {
-		written = append(written, file{format, ""})
+	written := []file{{format.NDJSON, format.Gzip}, {format.CSV, format.Zstd}}
+	for _, f := range format.All() {
+		written = append(written, file{f, ""})
 	}
 
 	for _, c := range written {
-		name := "out." + export.Extension(c.format, c.compression)
+		name := "out." + format.Extension(c.format, c.compression)
 
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,10 +86,10 @@ func TestWrite(t *testing.T) {
 			}
 
 			for name, text := range got {
-				golden(t, name, text)
+				auditlogtest.Golden(t, name, text)
 			}
 
-			first, last := at.Add(-time.Hour), at.Add(time.Microsecond)
+			first, last := auditlogtest.At.Add(-time.Hour), auditlogtest.At.Add(time.Microsecond)
 			want := export.Result{
 				EntryCount:     5,
 				Bytes:          int64(len(got[name])),
@@ -96,15 +98,15 @@ func TestWrite(t *testing.T) {
 				ManifestSHA256: sum(got[name+".manifest.json"]),
 				FirstTime:      &first,
 				LastTime:       &last,
-				ExportedAt:     at.Add(2 * time.Hour),
+				ExportedAt:     auditlogtest.At.Add(2 * time.Hour),
 				Completeness:   *complete(5),
 				Statement:      export.NewStatement(*complete(5)),
 				Source:         auditlog.Source{Service: auditlog.ServiceUpCloud},
 				Confirmed:      true,
 			}
 
-			if s.Format == export.FormatCSV {
-				want.Notes = export.Notes{CellsNeutralised: 5, CharactersReplaced: 5}
+			if s.Format == format.CSV {
+				want.Notes = format.Notes{CellsNeutralised: 5, CharactersReplaced: 5}
 			}
 
 			if diff := cmp.Diff(want, r); diff != "" {
@@ -133,7 +135,7 @@ func TestWriteNothing(t *testing.T) {
 	t.Parallel()
 
 	path := filepath.Join(t.TempDir(), "out.csv")
-	s := spec(path, export.FormatCSV)
+	s := spec(path, format.CSV)
 	s.Columns = []string{"time", "id"}
 	s.SpreadsheetSafe = false
 	s.Query = auditlog.Query{}
@@ -152,7 +154,7 @@ func TestWriteNothing(t *testing.T) {
 	}
 
 	for name, text := range files(t, filepath.Dir(path)) {
-		golden(t, name, text)
+		auditlogtest.Golden(t, name, text)
 	}
 }
 
@@ -162,10 +164,10 @@ func TestWriteTwice(t *testing.T) {
 
 	path := filepath.Join(t.TempDir(), "out.csv")
 
-	mustWrite(t, spec(path, export.FormatCSV), month())
+	mustWrite(t, spec(path, format.CSV), month())
 	first := files(t, filepath.Dir(path))
 
-	mustWrite(t, spec(path, export.FormatCSV), month())
+	mustWrite(t, spec(path, format.CSV), month())
 
 	if diff := cmp.Diff(first, files(t, filepath.Dir(path))); diff != "" {
 		t.Errorf("files (-first +second):\n%s", diff)
@@ -185,7 +187,7 @@ func TestChecksumFile(t *testing.T) {
 			}
 
 			dir := t.TempDir()
-			mustWrite(t, spec(filepath.Join(dir, name), export.FormatNDJSON), month())
+			mustWrite(t, spec(filepath.Join(dir, name), format.NDJSON), month())
 
 			got := files(t, dir)
 			var want strings.Builder
@@ -262,13 +264,13 @@ func TestWriteFails(t *testing.T) {
 		"unknown format":      func(_ *testing.T, a *attempt) { a.spec.Format = "xml" },
 		"unknown compression": func(_ *testing.T, a *attempt) { a.spec.Compression = "lz4" },
 		"unknown column":      func(_ *testing.T, a *attempt) { a.spec.Columns = []string{"nope"} },
-		"no statement":        func(_ *testing.T, a *attempt) { a.c, a.want = &auditlog.Completeness{}, export.ErrIncomplete },
-		"no statement at all": func(_ *testing.T, a *attempt) { a.c, a.want = nil, export.ErrIncomplete },
-		"no proof":            func(_ *testing.T, a *attempt) { a.c.Proof, a.want = "", export.ErrIncomplete },
-		"one entry too few":   func(_ *testing.T, a *attempt) { a.c, a.want = complete(6), export.ErrIncomplete },
-		"one entry too many":  func(_ *testing.T, a *attempt) { a.c, a.want = complete(4), export.ErrIncomplete },
+		"no statement":        func(_ *testing.T, a *attempt) { a.c, a.want = &auditlog.Completeness{}, auditlog.ErrIncomplete },
+		"no statement at all": func(_ *testing.T, a *attempt) { a.c, a.want = nil, auditlog.ErrIncomplete },
+		"no proof":            func(_ *testing.T, a *attempt) { a.c.Proof, a.want = "", auditlog.ErrIncomplete },
+		"one entry too few":   func(_ *testing.T, a *attempt) { a.c, a.want = complete(6), auditlog.ErrIncomplete },
+		"one entry too many":  func(_ *testing.T, a *attempt) { a.c, a.want = complete(4), auditlog.ErrIncomplete },
 		"broken record": func(_ *testing.T, a *attempt) {
-			a.entries = all([]auditlog.Entry{entry("x", func(e *auditlog.Entry) { e.Raw = json.RawMessage("{") })})
+			a.entries = all([]auditlog.Entry{auditlogtest.Entry("x", func(e *auditlog.Entry) { e.Raw = json.RawMessage("{") })})
 		},
 		"cancelled beforehand": func(t *testing.T, a *attempt) {
 			t.Helper()
@@ -312,10 +314,10 @@ func TestWriteFails(t *testing.T) {
 			t.Parallel()
 
 			path := filepath.Join(t.TempDir(), "out.csv")
-			mustWrite(t, spec(path, export.FormatCSV), hostile())
+			mustWrite(t, spec(path, format.CSV), auditlogtest.Hostile())
 			before := files(t, filepath.Dir(path))
 
-			a := attempt{ctx: t.Context(), spec: spec(path, export.FormatCSV), entries: all(month()), c: complete(5)}
+			a := attempt{ctx: t.Context(), spec: spec(path, format.CSV), entries: all(month()), c: complete(5)}
 			prepare(t, &a)
 
 			_, err := export.Write(a.ctx, a.spec, a.entries, a.c)
@@ -344,7 +346,7 @@ func TestCancelledAtTheEnd(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "out.csv")
 		ctx, cancel := context.WithCancel(t.Context())
-		s := spec(path, export.FormatCSV)
+		s := spec(path, format.CSV)
 		s.System = durabletest.New(func(_ int, step durabletest.Step, _ bool) error {
 			if step.Op == c.op && step.Name == c.name {
 				cancel()
@@ -372,11 +374,11 @@ func TestDiskFailsAtEveryStep(t *testing.T) {
 
 		for n := 0; ; n++ {
 			path := filepath.Join(t.TempDir(), "out.csv")
-			mustWrite(t, spec(path, export.FormatCSV), hostile())
+			mustWrite(t, spec(path, format.CSV), auditlogtest.Hostile())
 			before := files(t, filepath.Dir(path))
 
 			sys := durabletest.New(durabletest.FailAt(n, errno))
-			s := spec(path, export.FormatCSV)
+			s := spec(path, format.CSV)
 			s.System = sys
 
 			_, err := export.Write(t.Context(), s, all(month()), complete(5))
@@ -418,7 +420,7 @@ func TestForeignFileMeanwhile(t *testing.T) {
 
 	for _, overwrite := range []bool{false, true} {
 		path := filepath.Join(t.TempDir(), "out.csv")
-		s := spec(path, export.FormatCSV)
+		s := spec(path, format.CSV)
 		s.Overwrite = overwrite
 
 		entries := func(yield func(auditlog.Entry, error) bool) {
@@ -446,14 +448,14 @@ func TestBusy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.csv")
 
 	entries := func(yield func(auditlog.Entry, error) bool) {
-		if _, err := export.Write(t.Context(), spec(path, export.FormatJSON), all(nil), complete(0)); !errors.Is(err, durable.ErrBusy) {
+		if _, err := export.Write(t.Context(), spec(path, format.JSON), all(nil), complete(0)); !errors.Is(err, durable.ErrBusy) {
 			t.Errorf("got %v, want %v", err, durable.ErrBusy)
 		}
 
 		all(month())(yield)
 	}
 
-	if _, err := export.Write(t.Context(), spec(path, export.FormatCSV), entries, complete(5)); err != nil {
+	if _, err := export.Write(t.Context(), spec(path, format.CSV), entries, complete(5)); err != nil {
 		t.Error(err)
 	}
 
@@ -465,11 +467,11 @@ func TestBusy(t *testing.T) {
 // many yields n different entries and calls look in between.
 func many(n int, look func(i int)) iter.Seq2[auditlog.Entry, error] {
 	return func(yield func(auditlog.Entry, error) bool) {
-		e := hostile()[0]
+		e := auditlogtest.Hostile()[0]
 
 		for i := range n {
 			e.ID = fmt.Sprintf("%08d", i)
-			e.Time = at.Add(time.Duration(i) * time.Microsecond)
+			e.Time = auditlogtest.At.Add(time.Duration(i) * time.Microsecond)
 
 			if !yield(e, nil) {
 				return
@@ -490,21 +492,21 @@ func TestMemoryStaysFlat(t *testing.T) {
 		t.Skip("the race detector has a heap of its own; make simulate runs this without it")
 	}
 
-	for _, format := range export.Formats() {
-		for _, compression := range export.Compressions() {
+	for _, f := range format.All() {
+		for _, compression := range format.Compressions() {
 			// What compresses is the same for every text.
-			if compression != export.CompressionNone && (format == export.FormatCSV || format == export.FormatJSON) {
+			if compression != format.Uncompressed && (f == format.CSV || f == format.JSON) {
 				continue
 			}
 
 			n, most := 20_000, int64(2<<20)
-			if format == export.FormatParquet {
+			if f == format.Parquet {
 				n, most = 100_000, 32<<20 // More than three row groups, whose pages are in memory until each ends.
 			}
 
 			var early, late uint64
 
-			s := spec(filepath.Join(t.TempDir(), "out"), format)
+			s := spec(filepath.Join(t.TempDir(), "out"), f)
 			s.Compression = compression
 
 			_, err := export.Write(t.Context(), s, many(n, func(i int) {
@@ -523,10 +525,10 @@ func TestMemoryStaysFlat(t *testing.T) {
 			}
 
 			if grown := int64(late) - int64(early); grown > most || early > 128<<20 {
-				t.Errorf("%s, %s: the heap has grown by %d bytes beyond %d", format, compression, grown, early)
+				t.Errorf("%s, %s: the heap has grown by %d bytes beyond %d", f, compression, grown, early)
 			}
 
-			t.Logf("%s, %s: %d KiB, then %d KiB", format, compression, early>>10, late>>10)
+			t.Logf("%s, %s: %d KiB, then %d KiB", f, compression, early>>10, late>>10)
 		}
 	}
 }
@@ -541,11 +543,11 @@ func heap() uint64 {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	for _, format := range export.Formats() {
-		b.Run(string(format), func(b *testing.B) {
+	for _, f := range format.All() {
+		b.Run(string(f), func(b *testing.B) {
 			const n = 100_000
 
-			s := spec(filepath.Join(b.TempDir(), "out"), format)
+			s := spec(filepath.Join(b.TempDir(), "out"), f)
 			b.ReportAllocs()
 
 			for b.Loop() {
@@ -595,7 +597,7 @@ func TestWriteNamesTheFileAtFault(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s := spec(path, export.FormatCSV)
+	s := spec(path, format.CSV)
 	s.Overwrite = true
 
 	_, err := export.Write(t.Context(), s, all(nil), complete(0))
@@ -607,5 +609,53 @@ func TestWriteNamesTheFileAtFault(t *testing.T) {
 
 	if got := files(t, filepath.Dir(path)); len(got) != 1 {
 		t.Errorf("got %v", got)
+	}
+}
+
+// The manifest says how a CSV file is divided, whether that was asked for or not.
+func TestManifestSaysHowCSVIsDivided(t *testing.T) {
+	t.Parallel()
+
+	for want, s := range map[string]export.Spec{
+		`"csv": {"delimiter": ",", "bom": false},`: spec("", format.CSV),
+		`"csv": {"delimiter": ";", "bom": true},`:  {Format: format.CSV, CSV: format.CSVOptions{Delimiter: ";", BOM: true}},
+		`"csv": null,`: spec("", format.NDJSON),
+	} {
+		dir := t.TempDir()
+		o := spec(dir+"/out", s.Format)
+		o.CSV = s.CSV
+		mustWrite(t, o, auditlogtest.Hostile())
+
+		if m := strings.Join(strings.Fields(files(t, dir)["out.manifest.json"]), " "); !strings.Contains(strings.NewReplacer("{ ", "{", " }", "}").Replace(m), want) {
+			t.Errorf("%s is not in %s", want, m)
+		}
+	}
+}
+
+func TestManifestCountsCellsBeyondASpreadsheet(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	list := []auditlog.Entry{
+		auditlogtest.Entry("short", nil),
+		auditlogtest.Entry("first", func(e *auditlog.Entry) {
+			e.Raw = json.RawMessage(`{"a":"` + strings.Repeat("x", format.MaxCell) + `"}`)
+			e.Message = strings.Repeat("y", format.MaxCell+1)
+		}),
+		auditlogtest.Entry("second", func(e *auditlog.Entry) { e.Message = strings.Repeat("y", format.MaxCell+1) }),
+	}
+
+	r := mustWrite(t, spec(dir+"/out.csv", format.CSV), list)
+	if want := (format.Notes{CellsTooLong: 3, FirstTooLong: format.Cell{EntryID: "first", Column: "message"}}); r.Notes != want {
+		t.Errorf("notes are %+v", r.Notes)
+	}
+
+	if m := files(t, dir)["out.csv.manifest.json"]; !strings.Contains(m, "\"cells_too_long\": 3,\n") {
+		t.Error(m)
+	}
+
+	// Other formats have no such limit.
+	if r := mustWrite(t, spec(dir+"/out.ndjson", format.NDJSON), list); r.Notes != (format.Notes{}) {
+		t.Errorf("notes are %+v", r.Notes)
 	}
 }

@@ -42,7 +42,7 @@ func (s *Server) routeCloudscale(r *http.Request) *response {
 }
 
 func detail(status int, text string) *response {
-	return newResponse(status, typeJSON, mustJSON(map[string]string{"detail": text}))
+	return newResponse(status, typeJSON, encode(map[string]string{"detail": text}))
 }
 
 // parseCloudscaleTime takes ISO 8601 with a zone and optional seconds: documented requests leave the seconds out. A
@@ -87,7 +87,7 @@ func (s *Server) listCloudscale(r *http.Request) *response {
 		}
 	}
 	if len(bad) > 0 {
-		return newResponse(http.StatusBadRequest, typeJSON, mustJSON(bad))
+		return newResponse(http.StatusBadRequest, typeJSON, encode(bad))
 	}
 	if w.later {
 		w.start = math.MinInt64
@@ -121,7 +121,7 @@ func lostCursor(hit strike) *response {
 	var p *response
 	switch hit.variant(3) {
 	case 0:
-		p = newResponse(http.StatusBadRequest, typeJSON, mustJSON(map[string][]string{"cursor": {"Invalid cursor."}}))
+		p = newResponse(http.StatusBadRequest, typeJSON, encode(map[string][]string{"cursor": {"Invalid cursor."}}))
 	case 1:
 		p = detail(http.StatusNotFound, "Not found.")
 	default:
@@ -169,11 +169,7 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 	raws := page.raws()
 	spoilRows(raws, "timestamp", "message", hit)
 
-	next := s.cursorURL(r, w, page.cursor)
-	if s.options.LoopNext && !page.more {
-		page.more = true
-		next = s.cursorURL(r, w, page.previous)
-	}
+	next := cursorURL(r, w, page.cursor)
 	switch hit.fault {
 	case "next-relative":
 		_, query, _ := strings.Cut(next, "?")
@@ -217,9 +213,9 @@ func schemeOf(r *http.Request) string {
 }
 
 type cloudscalePage struct {
-	rows             []cloudscaleRow
-	more             bool
-	cursor, previous int64 // where this page ends, and where it began
+	rows   []cloudscaleRow
+	more   bool
+	cursor int64 // where this page ends
 }
 
 // cloudscalePage collects a page. An empty one keeps its cursor; without one it takes the newest record's, so that
@@ -227,16 +223,12 @@ type cloudscalePage struct {
 func (s *Server) cloudscalePage(w walk) cloudscalePage {
 	var page cloudscalePage
 	page.rows, page.more = s.cloudscale.page(s.cloudscale.after(w.cursor), s.options.CloudscalePageSize, w.start, w.end)
-	page.previous, page.cursor = w.cursor, w.cursor
+	page.cursor = w.cursor
 	switch {
 	case len(page.rows) > 0:
 		page.cursor = page.rows[len(page.rows)-1].id
-		if !w.later {
-			page.previous = page.rows[0].id - 1
-		}
 	case !w.later:
 		page.cursor = s.cloudscale.lastID
-		page.previous = page.cursor
 	}
 	return page
 }
@@ -261,16 +253,12 @@ func (p cloudscalePage) body(next string, raws []json.RawMessage) []byte {
 	return append(join(append(out, `,"results":`...), raws), '}')
 }
 
-func (s *Server) cursorURL(r *http.Request, w walk, cursor int64) string {
-	origin := s.options.ForeignNext
-	if origin == "" {
-		origin = schemeOf(r) + "://" + r.Host
-	}
+func cursorURL(r *http.Request, w walk, cursor int64) string {
 	query := url.Values{"cursor": {strconv.FormatInt(cursor, 10)}}
 	if w.endText != "" {
 		query.Set("end", w.endText)
 	}
-	return origin + cloudscalePath + "?" + query.Encode()
+	return schemeOf(r) + "://" + r.Host + cloudscalePath + "?" + query.Encode()
 }
 
 // shrinkCloudscale removes the first row behind the cursor. The caller holds the lock.

@@ -72,58 +72,14 @@ type CloudscaleProject struct {
 const cloudscaleTime = "2006-01-02T15:04:05.000000Z"
 
 func (r CloudscaleRecord) encode() json.RawMessage {
-	out := make([]byte, 0, 384)
-	out = append(out, `{"ip_address":`...)
-	if r.IPAddress == nil {
-		out = append(out, "null"...)
-	} else {
-		out = append(out, quote(*r.IPAddress)...)
-	}
-	out = append(out, `,"action":`+quote(r.Action)+`,"message":`+quote(r.Message)...)
-	out = append(out, `,"timestamp":"`...)
-	out = r.Timestamp.UTC().AppendFormat(out, cloudscaleTime)
-	out = append(out, `","actor":`...)
-	out = r.Actor.append(out)
-	if r.Subject != nil {
-		out = append(out, `,"subject":`...)
-		out = r.Subject.append(out)
-	}
-	return append(out, '}')
-}
-
-func (a CloudscaleActor) append(out []byte) []byte {
-	switch {
-	case a.User != nil:
-		return append(out, `{"user":{"email":`+quote(a.User.Email)+`}}`...)
-	case a.APIToken != nil:
-		return append(out, `{"api_token":{"uuid":`+quote(a.APIToken.UUID)+`,"description":`+
-			quoteOrNull(a.APIToken.Description)+`}}`...)
-	case a.System != nil:
-		return append(out, `{"system":{}}`...)
-	case a.Admin != nil:
-		return append(out, `{"admin":{}}`...)
-	}
-	return append(out, `{}`...)
-}
-
-func (s CloudscaleSubject) append(out []byte) []byte {
-	switch {
-	case s.Organization != nil:
-		return append(out, `{"organization":{"href":`+quoteOrNull(s.Organization.Href)+`,"uuid":`+
-			quote(s.Organization.UUID)+`,"name":`+quote(s.Organization.Name)+`}}`...)
-	case s.User != nil:
-		return append(out, `{"user":{"email":`+quote(s.User.Email)+`}}`...)
-	case s.Project != nil:
-		return append(out, `{"project":{"uuid":`+quote(s.Project.UUID)+`,"name":`+quote(s.Project.Name)+`}}`...)
-	}
-	return append(out, `{}`...)
-}
-
-func quoteOrNull(s *string) string {
-	if s == nil {
-		return "null"
-	}
-	return quote(*s)
+	return encode(struct {
+		IPAddress *string            `json:"ip_address"`
+		Action    string             `json:"action"`
+		Message   string             `json:"message"`
+		Timestamp string             `json:"timestamp"`
+		Actor     CloudscaleActor    `json:"actor"`
+		Subject   *CloudscaleSubject `json:"subject,omitempty"`
+	}{r.IPAddress, r.Action, r.Message, r.Timestamp.UTC().Format(cloudscaleTime), r.Actor, r.Subject})
 }
 
 // parseCloudscale reads raw leniently: only the timestamp, by which the fake filters, must be there.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -179,30 +180,6 @@ func TestCloudscaleCursorNamesTheLastRecord(t *testing.T) {
 	}
 }
 
-func TestCloudscaleForeignAndLoopingNext(t *testing.T) {
-	t.Parallel()
-	s := serve(t, Options{Entries: 450, ForeignNext: "https://collector.example.net"})
-	if page := s.logs("").page(t); page.Next == nil || !strings.HasPrefix(*page.Next, "https://collector.example.net/v1/project-logs?cursor=") {
-		t.Errorf("%v", page.Next)
-	}
-	for _, entries := range []int{0, 1, 450} {
-		s = serve(t, Options{Entries: entries, NoExamples: true, LoopNext: true})
-		seen := map[string]int{}
-		address := s.cloudscale.URL + "/v1/project-logs"
-		for range 6 {
-			page := s.get(address).page(t)
-			if page.Next == nil {
-				t.Fatalf("%d entries: the walk ends", entries)
-			}
-			address = *page.Next
-			seen[address]++
-		}
-		if len(seen) > 3 {
-			t.Errorf("%d entries: no next was repeated: %v", entries, seen)
-		}
-	}
-}
-
 // Whatever is in the log and however large the pages, a walk returns every record once and in the log's order.
 func TestCloudscaleWalkProperty(t *testing.T) {
 	t.Parallel()
@@ -247,20 +224,30 @@ func TestCloudscaleWalkProperty(t *testing.T) {
 
 func TestLatencyIsWaitedForAndCutShort(t *testing.T) {
 	t.Parallel()
-	const latency = 30 * time.Millisecond
-	s := serve(t, Options{Latency: latency})
-	begun := time.Now()
-	s.logs("")
-	if waited := time.Since(begun); waited < latency {
-		t.Errorf("answered after %s", waited)
-	}
-
-	slow := serve(t, Options{Latency: time.Hour})
-	left, leave := context.WithCancel(t.Context())
-	leave()
-	answer := httptest.NewRecorder()
-	slow.UpCloud().ServeHTTP(answer, httptest.NewRequestWithContext(left, http.MethodGet, "/1.3/audit-logs", nil))
-	if got := slow.Requests(); len(got) != 1 || got[0].Status != 0 || answer.Body.Len() > 0 {
-		t.Errorf("%+v, %q", got, answer.Body)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		slow, err := New(Options{Latency: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(ctx context.Context) *httptest.ResponseRecorder {
+			answer := httptest.NewRecorder()
+			slow.UpCloud().ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, "/1.3/audit-logs", nil))
+			return answer
+		}
+		begun := time.Now()
+		ask(t.Context())
+		if waited := time.Since(begun); waited != time.Hour {
+			t.Errorf("answered after %s", waited)
+		}
+		slow.ResetRequests()
+		left, leave := context.WithCancel(t.Context())
+		leave()
+		answer := ask(left)
+		if got := slow.Requests(); len(got) != 1 || got[0].Status != 0 || answer.Body.Len() > 0 {
+			t.Errorf("%+v, %q", got, answer.Body)
+		}
+		if waited := time.Since(begun); waited != time.Hour {
+			t.Errorf("waited for nobody, %s in all", waited)
+		}
+	})
 }

@@ -3,6 +3,7 @@
 package fakeapi
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -198,7 +199,7 @@ func newFaultState() faultState {
 func (st *faultState) set(faults []Fault) {
 	st.faults = slices.Clone(faults)
 	for i := range st.faults {
-		setDefault(&st.faults[i].Rate, DefaultFaultRate)
+		st.faults[i].Rate = cmp.Or(st.faults[i].Rate, DefaultFaultRate)
 	}
 	clear(st.fired)
 }

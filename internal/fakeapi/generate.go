@@ -12,61 +12,38 @@ import (
 // to chance.
 const completeFrom = 300
 
-// mood is what is going on at an instant, which decides who acts and how.
-type mood int
-
-const (
-	quiet   mood = iota // nights and weekends: mostly machines
-	office              // working hours: mostly people
-	deploy              // a pipeline rolls something out
-	cleanup             // a great many things are deleted at once
-)
-
-// calendar knows the mood and how busy it is at every instant of the span.
+// calendar knows how busy it is at every instant of the span.
 type calendar struct {
-	seed    uint64
-	cleanup int64 // when it begins, in Unix seconds
+	cleanup time.Time // when somebody begins to delete a great many things at once
 }
-
-const (
-	hour = 60 * 60 // in seconds
-	day  = 24 * hour
-)
 
 func newCalendar(o Options, service string) calendar {
 	// One afternoon somewhere in the middle of the span.
 	share := 0.3 + 0.4*float64(draw(o.Seed, service+"/cleanup", 0)%1000)/1000
-	middle := o.Now.Add(-time.Duration(share * float64(o.Span))).Unix()
-	return calendar{seed: draw(o.Seed, service+"/calendar", 0), cleanup: middle - middle%day + 16*hour + 40*60}
+	day := o.Now.Add(-time.Duration(share * float64(o.Span))).Truncate(24 * time.Hour)
+	return calendar{cleanup: day.Add(16*time.Hour + 40*time.Minute)}
 }
 
-// at returns the mood and the expected number of records a minute, in arbitrary units.
-func (c calendar) at(t time.Time) (mood, float64) {
-	now := t.Unix()
-	today := now / day
-	second := now % day
-	weekday := (today + 4) % 7 // the epoch was a Thursday
-	switch since := now - c.cleanup; {
-	case since >= 0 && since < 10*60:
-		return cleanup, 400
-	case weekday == 0 || weekday == 6:
-		return quiet, 1.5
+// cleaning says whether things are being deleted, by one person.
+func (c calendar) cleaning(t time.Time) bool {
+	return !t.Before(c.cleanup) && t.Before(c.cleanup.Add(10*time.Minute))
+}
+
+// office says whether people work: at other times it is mostly machines.
+func office(t time.Time) bool {
+	return t.Weekday() != time.Saturday && t.Weekday() != time.Sunday && t.Hour() >= 7 && t.Hour() < 17
+}
+
+// rate is the expected number of records a minute, in arbitrary units.
+func (c calendar) rate(t time.Time) float64 {
+	switch {
+	case c.cleaning(t):
+		return 400
+	case office(t):
+		return 8
+	default:
+		return 1.5
 	}
-	random := mix(c.seed ^ mix(uint64(today)))
-	rollout, length := 9*hour+int64(random%(6*60))*60, 60*int64(3+(random>>32)%6)
-	switch h := second / hour; {
-	case second >= rollout && second < rollout+length:
-		return deploy, 120
-	case h == 11: // lunch, one zone east of UTC
-		return office, 4
-	case h >= 7 && h < 17:
-		return office, 8
-	case h >= 17 && h < 21:
-		return quiet, 3
-	case h == 2: // nightly backups
-		return quiet, 5
-	}
-	return quiet, 1.5
 }
 
 // instants are n times that never fall, dense where the calendar is busy; the last lies shortly before o.Now.
@@ -78,7 +55,7 @@ func instants(o Options, n int, c calendar, rng *rand.Rand) []time.Time {
 	start, width := o.Now.Add(-o.Span), o.Span/buckets
 	rates, total := make([]float64, buckets), 0.0
 	for i := range rates {
-		_, rates[i] = c.at(start.Add(time.Duration(i) * width))
+		rates[i] = c.rate(start.Add(time.Duration(i) * width))
 		total += rates[i]
 	}
 	out := make([]time.Time, n)
@@ -102,21 +79,19 @@ func newRand(seed uint64, purpose string) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, draw(seed, purpose, 0)))
 }
 
-// weighted is anything that is picked more or less often.
-type weighted interface{ weight() int }
-
-func pick[T weighted](rng *rand.Rand, from []T) T {
+// pick picks something more or less often.
+func pick[T any](rng *rand.Rand, from []T, share func(T) int) T {
 	total := 0
 	for _, x := range from {
-		total += x.weight()
+		total += share(x)
 	}
 	n := rng.IntN(total)
 	for _, x := range from {
-		if n -= x.weight(); n < 0 {
+		if n -= share(x); n < 0 {
 			return x
 		}
 	}
-	panic("unreachable: n is below the sum of the weights")
+	panic("unreachable: n is below the sum of the shares")
 }
 
 func oneOf[T any](rng *rand.Rand, from []T) T { return from[rng.IntN(len(from))] }
@@ -151,16 +126,12 @@ func name(rng *rand.Rand, ordinal int) string {
 	return fmt.Sprintf("%s-%d", oneOf(rng, roleNames), 1+rng.IntN(99))
 }
 
-// spread returns the position in a log of n records that belongs to the k-th of count values which must appear, or -1.
-// Positions are spread evenly.
-func spread(n, k, count int) int { return (2*k + 1) * n / (2 * count) }
-
-// forced maps positions in a log of n records to the values, below count, that must appear there.
+// forced maps positions in a log of n records, spread evenly, to the values, below count, that must appear there.
 func forced(n, count int) map[int]int {
 	out := map[int]int{}
 	if n >= completeFrom {
 		for k := range count {
-			out[spread(n, k, count)] = k
+			out[(2*k+1)*n/(2*count)] = k
 		}
 	}
 	return out

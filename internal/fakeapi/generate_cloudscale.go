@@ -9,115 +9,101 @@ import (
 	"time"
 )
 
-// deed is an action of cloudscale's log. In the message, %s is the name of the thing and %t that of another one.
-type deed struct {
-	action, message string
-	thing           string // which names it takes
-	share           int
-	who             []deedActor
-}
-
-func (d deed) weight() int { return d.share }
-
-type deedActor int
-
-const (
-	byUser deedActor = iota
-	byToken
-	bySystem
-	byAdmin
-)
-
-var (
-	byAnyone = []deedActor{byUser, byToken}
-	byPeople = []deedActor{byUser}
-)
-
-// cloudscaleDeeds: the vendor publishes five of these actions and four of the messages ("Server 'hello' has been
-// created"), a third party a sixth; the others follow their manner. The vendor keeps no complete list and does not
-// hold the texts stable.
-var cloudscaleDeeds = []deed{
-	{"server_create", "Server '%s' has been created", "server", 40, byAnyone},
-	{"server_start", "Server '%s' has been started", "server", 40, byAnyone},
-	{"server_stop", "Server '%s' has been shut down", "server", 40, byAnyone},
-	{"server_delete", "Server '%s' has been deleted", "server", 26, byAnyone},
-	{"server_reboot", "Server '%s' has been rebooted", "server", 14, byAnyone},
-	{"server_update", "Server '%s' has been updated", "server", 20, byAnyone},
-	{"server_pause", "Server '%s' has been paused", "server", 2, []deedActor{byAdmin}},
-	{"server_migrate", "Server '%s' has been migrated", "server", 4, []deedActor{bySystem, byAdmin}},
-	{"server_volume_attach", "Volume '%s' has been attached to server '%t'", "volume", 26, byAnyone},
-	{"server_volume_detach", "Volume '%s' has been detached from server '%t'", "volume", 18, byAnyone},
-	{"volume_create", "Volume '%s' has been created", "volume", 34, byAnyone},
-	{"volume_update", "Volume '%s' has been updated", "volume", 12, byAnyone},
-	{"volume_delete", "Volume '%s' has been deleted", "volume", 20, byAnyone},
-	{"volume_snapshot_create", "Snapshot '%s' has been created", "volume", 16, []deedActor{byToken, bySystem}},
-	{"volume_snapshot_delete", "Snapshot '%s' has been deleted", "volume", 10, []deedActor{byToken, bySystem}},
-	{"floating_ip_create", "Floating IP '%s' has been created", "address", 5, byAnyone},
-	{"floating_ip_update", "Floating IP '%s' has been assigned to server '%t'", "address", 12, byAnyone},
-	{"floating_ip_delete", "Floating IP '%s' has been deleted", "address", 4, byAnyone},
-	{"network_create", "Network '%s' has been created", "network", 5, byAnyone},
-	{"network_update", "Network '%s' has been updated", "network", 4, byAnyone},
-	{"network_delete", "Network '%s' has been deleted", "network", 3, byAnyone},
-	{"objects_user_create", "Objects user '%s' has been created", "user", 3, byAnyone},
-	{"objects_user_update", "Objects user '%s' has been updated", "user", 3, byAnyone},
-	{"objects_user_delete", "Objects user '%s' has been deleted", "user", 2, byPeople},
-	{"api_token_create", "API token '%s' has been created", "token", 3, byPeople},
-	{"api_token_update", "API token '%s' has been updated", "token", 2, byPeople},
-	{"api_token_delete", "API token '%s' has been deleted", "token", 2, byPeople},
-	{"user_login", "User '%s' has logged in", "email", 24, byPeople},
-	{"project_update", "Project '%s' has been updated", "project", 2, byPeople},
-	{"organization_user_invite", "User '%s' has been invited", "email", 2, byPeople},
+// cloudscaleThing is what actions of cloudscale's log begin with, how much is done to it, and what. Messages begin with
+// its title and its name in quotes.
+type cloudscaleThing struct {
+	name, title string
+	share       int
+	verbs       string
+	people      bool // who alone do it
 }
 
 var (
-	deployDeeds  = deedsNamed("server_create", "volume_create", "server_volume_attach", "server_start", "floating_ip_update", "server_delete")
-	cleanupDeeds = deedsNamed("server_delete", "volume_delete")
+	cloudscaleServer = cloudscaleThing{"server", "Server", 35, "create start stop delete reboot update pause migrate", false}
+	cloudscaleVolume = cloudscaleThing{"volume", "Volume", 15, "create update delete", false}
 )
 
-func deedsNamed(actions ...string) []deed {
-	var out []deed
-	for _, action := range actions {
-		for _, d := range cloudscaleDeeds {
-			if d.action == action {
-				out = append(out, d)
-			}
+// cloudscaleThings: the vendor publishes five of the actions that they make and four of the messages ("Server 'hello'
+// has been created"), a third party a sixth; the others follow their manner. The vendor keeps no complete list and does
+// not hold the texts stable.
+var cloudscaleThings = []cloudscaleThing{
+	cloudscaleServer,
+	cloudscaleVolume,
+	{"server_volume", "Volume", 10, "attach detach", false},
+	{"volume_snapshot", "Snapshot", 6, "create delete", false},
+	{"floating_ip", "Floating IP", 5, "create update delete", false},
+	{"network", "Network", 3, "create update delete", false},
+	{"objects_user", "Objects user", 2, "create update delete", false},
+	{"api_token", "API token", 2, "create update delete", true},
+	{"user", "User", 6, "login", true},
+	{"project", "Project", 1, "update", true},
+	{"organization_user", "User", 1, "invite", true},
+}
+
+// cloudscalePast is what messages say of a verb. In place of %s stands the name of a server.
+var cloudscalePast = map[string]string{
+	"create": "has been created", "update": "has been updated", "delete": "has been deleted", "start": "has been started",
+	"stop": "has been shut down", "reboot": "has been rebooted", "pause": "has been paused", "migrate": "has been migrated",
+	"attach": "has been attached to server '%s'", "detach": "has been detached from server '%s'",
+	"login": "has logged in", "invite": "has been invited",
+}
+
+// cloudscaleDeed is an action of cloudscale's log.
+type cloudscaleDeed struct {
+	thing  cloudscaleThing
+	verb   string
+	action string
+}
+
+func (t cloudscaleThing) deed(verb string) cloudscaleDeed {
+	return cloudscaleDeed{t, verb, t.name + "_" + verb}
+}
+
+var cloudscaleDeeds = func() []cloudscaleDeed {
+	var all []cloudscaleDeed
+	for _, thing := range cloudscaleThings {
+		for verb := range strings.FieldsSeq(thing.verbs) {
+			all = append(all, thing.deed(verb))
 		}
 	}
-	return out
+	return all
+}()
+
+// cloudscaleActor is someone who appears in cloudscale's log, a person or an API token.
+type cloudscaleActor struct {
+	CloudscaleActor
+
+	ips []string
 }
 
-type cloudscalePerson struct {
-	email string
-	share int
-	ips   []string
+func cloudscalePerson(email string, ips ...string) cloudscaleActor {
+	return cloudscaleActor{CloudscaleActor{User: &CloudscaleUser{email}}, ips}
 }
 
-func (p cloudscalePerson) weight() int { return p.share }
-
-var cloudscalePeople = []cloudscalePerson{
-	{"mia@example.com", 30, []string{"198.51.100.23", "2001:db8:10::23"}},
-	{"jonas@example.com", 25, []string{"203.0.113.8"}},
-	{"zoë@example.org", 12, []string{"2001:db8:20:1::5"}},
-	{"jürgen@example.net", 10, []string{"192.0.2.14"}},
-	{"葵@example.com", 6, []string{"2001:db8:30::7"}},
-	{"ops+alerts@example.com", 4, []string{"192.0.2.90"}},
+func cloudscaleRobot(number int, description *string, ips ...string) cloudscaleActor {
+	uuid := fmt.Sprintf("3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a%04d", number)
+	return cloudscaleActor{CloudscaleActor{APIToken: &CloudscaleToken{uuid, description}}, ips}
 }
 
-type cloudscaleRobot struct {
-	token CloudscaleToken
-	share int
-	ips   []string
-}
-
-func (r cloudscaleRobot) weight() int { return r.share }
-
-var cloudscaleRobots = []cloudscaleRobot{
-	{CloudscaleToken{"3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0001", new("prod-csi")}, 40, []string{"203.0.113.200", "2001:db8:c1::1"}},
-	{CloudscaleToken{"3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0002", new("terraform-ci")}, 30, []string{"198.51.100.140"}},
-	{CloudscaleToken{"3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0003", nil}, 12, []string{"192.0.2.201"}},
-	{CloudscaleToken{"3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0004", new("=backup+restore")}, 5, []string{"192.0.2.200"}},
-	{CloudscaleToken{"3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0005", new("バックアップ 💾")}, 5, []string{"2001:db8:f00d::a"}},
-}
+var (
+	cloudscalePeople = []cloudscaleActor{
+		cloudscalePerson("mia@example.com", "198.51.100.23", "2001:db8:10::23"),
+		cloudscalePerson("jonas@example.com", "203.0.113.8"),
+		cloudscalePerson("zoë@example.org", "2001:db8:20:1::5"),
+		cloudscalePerson("jürgen@example.net", "192.0.2.14"),
+		cloudscalePerson("葵@example.com", "2001:db8:30::7"),
+		cloudscalePerson("ops+alerts@example.com", "192.0.2.90"),
+	}
+	cloudscaleRobots = []cloudscaleActor{
+		cloudscaleRobot(1, new("prod-csi"), "203.0.113.200", "2001:db8:c1::1"),
+		cloudscaleRobot(2, new("terraform-ci"), "198.51.100.140"),
+		cloudscaleRobot(3, nil, "192.0.2.201"),
+		cloudscaleRobot(4, new("=backup+restore"), "192.0.2.200"),
+		cloudscaleRobot(5, new("バックアップ 💾"), "2001:db8:f00d::a"),
+	}
+	cloudscaleSystem = cloudscaleActor{CloudscaleActor{System: &struct{}{}}, nil}
+	cloudscaleAdmin  = cloudscaleActor{CloudscaleActor{Admin: &struct{}{}}, nil}
+)
 
 var (
 	// The project of the documented examples: a token belongs to one project, and its log holds the examples as well.
@@ -128,7 +114,7 @@ var (
 	}}
 )
 
-// cloudscaleWorld makes one record after the other and remembers the names in use.
+// cloudscaleWorld makes one record after the other and remembers the names in use, by titles.
 type cloudscaleWorld struct {
 	rng      *rand.Rand
 	calendar calendar
@@ -138,41 +124,36 @@ type cloudscaleWorld struct {
 
 func newCloudscaleWorld(rng *rand.Rand, c calendar) *cloudscaleWorld {
 	w := &cloudscaleWorld{rng: rng, calendar: c, names: map[string][]string{}}
-	for _, thing := range []string{"server", "volume", "address", "network", "user", "token"} {
+	for _, thing := range cloudscaleThings {
 		for range 24 {
-			w.names[thing] = append(w.names[thing], w.newName(thing))
+			w.names[thing.title] = append(w.names[thing.title], w.newName(thing.title))
 		}
 	}
-	for _, p := range cloudscalePeople {
-		w.names["email"] = append(w.names["email"], p.email)
-	}
-	w.names["project"] = []string{demoProject.Project.Name}
 	return w
 }
 
-func (w *cloudscaleWorld) newName(thing string) string {
+func (w *cloudscaleWorld) newName(title string) string {
 	w.made++
-	if thing == "address" {
-		if w.made%3 == 0 {
-			return fmt.Sprintf("2001:db8:1::%x", 1+w.rng.IntN(0xffff))
-		}
-		return addressV4(w.rng)
+	switch title {
+	case "Floating IP":
+		return oneOf(w.rng, []string{addressV4(w.rng), fmt.Sprintf("2001:db8:1::%x", 1+w.rng.IntN(0xffff))})
+	case "User":
+		return oneOf(w.rng, cloudscalePeople).User.Email
+	case "Project":
+		return demoProject.Project.Name
+	default:
+		return name(w.rng, w.made)
 	}
-	return name(w.rng, w.made)
 }
 
 // Now and then a record is the exact twin of the one before: the same client, the same microsecond.
 const twinEvery = 190
 
 func generateCloudscale(o Options, log *cloudscaleLog) {
-	if o.Entries == 0 {
-		return
-	}
 	rng := newRand(o.Seed, "cloudscale")
 	c := newCalendar(o, serviceCloudscale)
 	w := newCloudscaleWorld(rng, c)
-	must := forced(o.Entries, len(cloudscaleDeeds)+4) // one for each deed, then one for each kind of actor
-	log.rows = make([]cloudscaleRow, 0, o.Entries)
+	must := forced(o.Entries, len(cloudscaleDeeds))
 	var last CloudscaleRecord
 	for i, t := range instants(o, o.Entries, c, rng) {
 		k, ok := must[i]
@@ -181,15 +162,9 @@ func generateCloudscale(o Options, log *cloudscaleLog) {
 			continue
 		}
 		before := last.Timestamp
-		switch {
-		case ok && k < len(cloudscaleDeeds):
+		if ok {
 			last = w.record(t, cloudscaleDeeds[k])
-		case ok:
-			last = w.record(t, deed{
-				"server_update", "Server '%s' has been updated", "server", 1,
-				[]deedActor{deedActor(k - len(cloudscaleDeeds))},
-			})
-		default:
+		} else {
 			last = w.record(t, w.deed(t))
 		}
 		// Transactions overtake each other on their way to the commit; here always so at the seam of two pages.
@@ -200,84 +175,58 @@ func generateCloudscale(o Options, log *cloudscaleLog) {
 	}
 }
 
-func (w *cloudscaleWorld) deed(t time.Time) deed {
-	m, _ := w.calendar.at(t)
-	switch dice := w.rng.IntN(100); {
-	case m == deploy && dice < 92:
-		return pick(w.rng, deployDeeds)
-	case m == cleanup && dice < 97:
-		return pick(w.rng, cleanupDeeds)
+// deed is what happens at t.
+func (w *cloudscaleWorld) deed(t time.Time) cloudscaleDeed {
+	if w.calendar.cleaning(t) && w.rng.IntN(100) < 97 {
+		return oneOf(w.rng, []cloudscaleThing{cloudscaleServer, cloudscaleVolume}).deed("delete")
 	}
-	return pick(w.rng, cloudscaleDeeds)
+	thing := pick(w.rng, cloudscaleThings, func(thing cloudscaleThing) int { return thing.share })
+	return thing.deed(oneOf(w.rng, strings.Fields(thing.verbs)))
 }
 
-func (w *cloudscaleWorld) record(t time.Time, d deed) CloudscaleRecord {
-	names := w.names[d.thing]
+// actor is who does it at t.
+func (w *cloudscaleWorld) actor(t time.Time, d cloudscaleDeed) cloudscaleActor {
+	switch {
+	case d.verb == "pause":
+		return cloudscaleAdmin
+	case d.verb == "migrate", d.thing.name == "volume_snapshot" && w.rng.IntN(2) == 0:
+		return cloudscaleSystem
+	case w.calendar.cleaning(t):
+		return cloudscalePeople[1] // one person is behind all of it
+	case d.thing.people, office(t) && w.rng.IntN(100) < 70:
+		return oneOf(w.rng, cloudscalePeople)
+	default:
+		return oneOf(w.rng, cloudscaleRobots)
+	}
+}
+
+func (w *cloudscaleWorld) record(t time.Time, d cloudscaleDeed) CloudscaleRecord {
+	names := w.names[d.thing.title]
 	at := w.rng.IntN(len(names))
-	if strings.HasSuffix(d.action, "_create") {
-		names[at] = w.newName(d.thing)
+	if d.verb == "create" {
+		names[at] = w.newName(d.thing.title)
 	}
-	r := CloudscaleRecord{
-		Action: d.action, Timestamp: t.Truncate(time.Microsecond),
-		Message: phrase(d.message, names[at], oneOf(w.rng, w.names["server"])),
+	who := w.actor(t, d)
+	r := CloudscaleRecord{Action: d.action, Timestamp: t.Truncate(time.Microsecond), Actor: who.CloudscaleActor}
+	name := names[at]
+	if len(who.ips) > 0 {
+		r.IPAddress = new(oneOf(w.rng, who.ips))
 	}
-	if strings.HasSuffix(d.action, "_delete") {
-		names[at] = w.newName(d.thing)
-	}
-	w.act(&r, t, d)
 	switch dice := w.rng.IntN(100); {
-	case d.action == "organization_user_invite":
+	case d.verb == "invite":
 		r.Subject = demoOrganization
-	case d.action == "user_login":
-		r.Subject = &CloudscaleSubject{User: r.Actor.User}
+	case d.verb == "login":
+		r.Subject, name = &CloudscaleSubject{User: who.User}, who.User.Email
 	case dice < 90:
 		r.Subject = demoProject
 	case dice < 92:
 		r.Subject = demoOrganization
 	} // the rest has none, as the vendor's sample record
+	r.Message = d.thing.title + " '" + name + "' " + strings.Replace(cloudscalePast[d.verb], "%s", oneOf(w.rng, w.names["Server"]), 1)
+	if d.verb == "delete" {
+		names[at] = w.newName(d.thing.title)
+	}
 	return r
-}
-
-// phrase fills in the names. A name is never searched for placeholders of its own.
-func phrase(message, thing, other string) string {
-	before, after, _ := strings.Cut(message, "%s")
-	return before + thing + strings.Replace(after, "%t", other, 1)
-}
-
-// act decides who it was.
-func (w *cloudscaleWorld) act(r *CloudscaleRecord, t time.Time, d deed) {
-	m, _ := w.calendar.at(t)
-	who := oneOf(w.rng, d.who)
-	if len(d.who) == len(byAnyone) && d.who[0] == byUser {
-		switch {
-		case m == cleanup:
-			who = byUser
-		case m == deploy, m == quiet && w.rng.IntN(100) < 85:
-			who = byToken
-		case w.rng.IntN(100) < 70:
-			who = byUser
-		}
-	}
-	switch who {
-	case byUser:
-		p := pick(w.rng, cloudscalePeople)
-		if m == cleanup {
-			p = cloudscalePeople[1] // one person is behind all of it
-		}
-		if d.action == "user_login" {
-			r.Message = "User '" + p.email + "' has logged in"
-		}
-		ip := oneOf(w.rng, p.ips)
-		r.Actor.User, r.IPAddress = &CloudscaleUser{p.email}, &ip
-	case byToken:
-		robot := pick(w.rng, cloudscaleRobots)
-		ip := oneOf(w.rng, robot.ips)
-		r.Actor.APIToken, r.IPAddress = &robot.token, &ip
-	case bySystem:
-		r.Actor.System = &struct{}{}
-	case byAdmin:
-		r.Actor.Admin = &struct{}{}
-	}
 }
 
 // lateCloudscale is the record that the fault "grow" adds: newer than the last one, or, one time in three, up to two
@@ -292,6 +241,5 @@ func lateCloudscale(o Options, log *cloudscaleLog, hit strike) CloudscaleRecord 
 			t = newest.Add(-time.Duration(1+rng.IntN(2_000_000)) * time.Microsecond)
 		}
 	}
-	w := newCloudscaleWorld(rng, newCalendar(o, serviceCloudscale))
-	return w.record(t, cloudscaleDeeds[rng.IntN(len(cloudscaleDeeds))])
+	return newCloudscaleWorld(rng, newCalendar(o, serviceCloudscale)).record(t, oneOf(rng, cloudscaleDeeds))
 }

@@ -438,8 +438,8 @@ func TestSpanAndNow(t *testing.T) {
 	}
 	for name, o := range map[string]Options{
 		"entries": {Entries: -1}, "span": {Span: -1}, "latency": {Latency: -1}, "limit": {UpCloudMaxLimit: -1},
-		"page size": {CloudscalePageSize: -1}, "origin": {ForeignNext: "collector.example.net"},
-		"origin with path": {ForeignNext: "https://example.net/v1"}, "age": {Now: time.Unix(0, 0)},
+		"page size": {CloudscalePageSize: -1}, "origin": {Foreign: "collector.example.net"},
+		"origin with path": {Foreign: "https://example.net/v1"}, "age": {Now: time.Unix(0, 0)},
 	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%s: no error", name)

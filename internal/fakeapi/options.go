@@ -3,6 +3,7 @@
 package fakeapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -122,11 +123,6 @@ type Options struct {
 	CloudscaleEnd EndScope
 	// CloudscalePageSize is the number of records a page; zero is the documented 200.
 	CloudscalePageSize int
-	// ForeignNext, an origin like "https://collector.example.net", replaces this server's own in `next` and
-	// `poll_more`, for tests that no token is sent there.
-	ForeignNext string
-	// LoopNext makes the last page of a walk name itself as `next` instead of null.
-	LoopNext bool
 }
 
 // withDefaults fills the zero fields and reports what cannot be served.
@@ -135,21 +131,19 @@ func (o Options) withDefaults() (Options, error) {
 		o.Now = DefaultNow()
 	}
 	o.Now = o.Now.UTC()
-	if o.Span == 0 {
-		o.Span = DefaultSpan
-	}
 	if o.Clock == nil {
 		now := o.Now
 		o.Clock = func() time.Time { return now }
 	}
-	setDefault(&o.Token, DefaultToken)
-	setDefault(&o.Username, DefaultUsername)
-	setDefault(&o.Password, DefaultPassword)
-	setDefault(&o.Account, o.Username)
-	setDefault(&o.Drip, defaultDrip)
-	setDefault(&o.Foreign, defaultForeign)
-	setDefault(&o.UpCloudMaxLimit, defaultUpCloudMaxLimit)
-	setDefault(&o.CloudscalePageSize, defaultCloudscalePageSize)
+	o.Span = cmp.Or(o.Span, DefaultSpan)
+	o.Token = cmp.Or(o.Token, DefaultToken)
+	o.Username = cmp.Or(o.Username, DefaultUsername)
+	o.Password = cmp.Or(o.Password, DefaultPassword)
+	o.Account = cmp.Or(o.Account, o.Username)
+	o.Drip = cmp.Or(o.Drip, defaultDrip)
+	o.Foreign = cmp.Or(o.Foreign, defaultForeign)
+	o.UpCloudMaxLimit = cmp.Or(o.UpCloudMaxLimit, defaultUpCloudMaxLimit)
+	o.CloudscalePageSize = cmp.Or(o.CloudscalePageSize, defaultCloudscalePageSize)
 
 	var errs []error
 	if o.Entries < 0 {
@@ -171,17 +165,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.UpCloudMaxLimit < 0 || o.CloudscalePageSize < 0 {
 		errs = append(errs, errors.New("a page size is negative"))
 	}
-	for _, origin := range []string{o.Foreign, o.ForeignNext} {
-		if u, err := url.Parse(origin); origin != "" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
-			errs = append(errs, fmt.Errorf("not an origin like https://example.net: %q", origin))
-		}
+	if u, err := url.Parse(o.Foreign); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
+		errs = append(errs, fmt.Errorf("not an origin like https://example.net: %q", o.Foreign))
 	}
 	return o, errors.Join(errs...)
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

@@ -11,21 +11,19 @@ import (
 	"time"
 )
 
-// quote spells s as a JSON string without escaping <, > and &, as the vendors' records show them.
-func quote(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
-			var buf bytes.Buffer
-			enc := json.NewEncoder(&buf)
-			enc.SetEscapeHTML(false)
-			if err := enc.Encode(s); err != nil {
-				panic("fakeapi: " + err.Error()) // a string always encodes, into a buffer that takes everything
-			}
-			return string(bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
-		}
+// encode spells a value as JSON without escaping <, > and &, as the vendors' records show them.
+func encode(v any) json.RawMessage {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic("fakeapi: " + err.Error()) // the callers pass plain structs, maps and texts
 	}
-	return `"` + s + `"`
+	return bytes.Clone(bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
 }
+
+// quote spells a text as JSON.
+func quote(s string) string { return string(encode(s)) }
 
 // fields are the top-level keys of a record, matched exactly (encoding/json would ignore their case).
 type fields map[string]json.RawMessage

@@ -43,8 +43,6 @@ type response struct {
 	status int
 	header http.Header
 	body   []byte
-	// stream, if set, writes the body instead, for what should not be held in memory.
-	stream func(io.Writer) error
 	cut    cut
 	drip   time.Duration // how long cutDrip takes
 	fault  string
@@ -82,16 +80,12 @@ func (p *response) send(w http.ResponseWriter, r *http.Request, sent func(status
 	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Vary", "Accept-Encoding")
 	// The length of a huge answer is what matters, and one that is not compressed is none.
-	compress := acceptsGzip(r.Header) && (p.stream != nil || len(p.body) > 0) && p.cut != cutHuge && p.cut != cutNoGzip
+	compress := acceptsGzip(r.Header) && len(p.body) > 0 && p.cut != cutHuge && p.cut != cutNoGzip
 	if compress || p.cut == cutBomb || p.cut == cutNoGzip {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
 	sent(p.status)
 
-	if p.stream != nil {
-		p.sendStream(w, compress)
-		return
-	}
 	body := p.body
 	if p.cut == cutSilentChunked || p.cut == cutSilentClose {
 		body = body[:len(body)/2]
@@ -210,23 +204,6 @@ func (p *response) sendRaw(w http.ResponseWriter, body []byte) {
 	_, _ = buffer.Write(body)
 	_ = buffer.Flush()
 	_ = inner(conn).Close()
-}
-
-// sendStream leaves a failed stream visibly incomplete: the connection is aborted, never ended cleanly.
-func (p *response) sendStream(w http.ResponseWriter, compress bool) {
-	w.WriteHeader(p.status)
-	var err error
-	if compress {
-		zip := newGzipWriter(w)
-		if err = p.stream(zip); err == nil {
-			err = zip.Close()
-		}
-	} else {
-		err = p.stream(w)
-	}
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
 }
 
 // reset closes the connection so that the peer sees a reset (RST) rather than an orderly end.

@@ -3,10 +3,9 @@
 package fakeapi
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"io"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -40,11 +39,9 @@ var (
 
 // UpCloud serves, on GET:
 //
-//	/1.3/audit-logs                  {"audit_logs":[…]} and the header UpCloud-Total-Count
-//	/1.3/audit-logs/filter-options   {"resource_types":[…],"actions":[…],"origins":[…]}
-//	/1.3/audit-logs/export           a JSON array (format=json), or CSV (format=csv, the default)
-//	/1.3/audit-logs/{cloudEventID}   the bare event
-//	/1.3/account                     {"account":{"username":…,"credits":…,"resource_limits":{…}}}
+//	/1.3/audit-logs                 {"audit_logs":[…]} and the header UpCloud-Total-Count
+//	/1.3/audit-logs/filter-options  {"resource_types":[…],"actions":[…],"origins":[…]}
+//	/1.3/account                    {"account":{"username":…,"credits":…,"resource_limits":{…}}}
 //
 // It accepts a bearer token or HTTP Basic. Errors are application/problem+json, with invalid_params naming every
 // parameter at fault; paths it does not know get the older {"error":{…}} shape.
@@ -54,12 +51,10 @@ var apiVersion = regexp.MustCompile(`^\d+(\.\d+)?$`)
 
 func (s *Server) routeUpCloud(r *http.Request) *response {
 	version, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	name, below := strings.CutPrefix(path, "audit-logs/")
-	account := path == "account"
 	switch {
 	case apiVersion.MatchString(version) && version != "1.3":
 		return legacyError(http.StatusNotFound, "API_VERSION_INVALID", "The requested API version does not exist.")
-	case version != "1.3", path != "audit-logs" && !account && (!below || name == "" || strings.Contains(name, "/")):
+	case version != "1.3", !slices.Contains([]string{"audit-logs", "audit-logs/filter-options", "account"}, path):
 		return legacyError(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist.")
 	case r.Method != http.MethodGet:
 		p := legacyError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "The resource can only be read.")
@@ -73,17 +68,13 @@ func (s *Server) routeUpCloud(r *http.Request) *response {
 	if err != nil {
 		return s.invalid(invalidParam{"query", "Malformed percent-encoding."})
 	}
-	switch {
-	case account:
+	switch path {
+	case "account":
 		return s.getAccount(query)
-	case !below:
+	case "audit-logs":
 		return s.listUpCloud(r, query)
-	case name == "filter-options":
-		return s.filterOptions(r, query)
-	case name == "export":
-		return s.exportUpCloud(query)
 	default:
-		return s.getUpCloud(name, query)
+		return s.filterOptions(r, query)
 	}
 }
 
@@ -97,7 +88,7 @@ func (s *Server) getAccount(query url.Values) *response {
 	if s.options.AccountForbidden {
 		return legacyError(http.StatusForbidden, "FORBIDDEN", "You are not allowed to view the account.")
 	}
-	return newResponse(http.StatusOK, typeJSON, mustJSON(map[string]any{"account": map[string]any{
+	return newResponse(http.StatusOK, typeJSON, encode(map[string]any{"account": map[string]any{
 		"username": s.options.Account,
 		"credits":  10000,
 		"resource_limits": map[string]int{
@@ -134,7 +125,7 @@ type invalidParam struct {
 
 // problem is an error in the shape the specification gives audit-log endpoints.
 func (s *Server) problem(status int, code, title string, params ...invalidParam) *response {
-	return newResponse(status, typeProblem, mustJSON(struct {
+	return newResponse(status, typeProblem, encode(struct {
 		Type          string         `json:"type"`
 		Title         string         `json:"title"`
 		InvalidParams []invalidParam `json:"invalid_params,omitempty"`
@@ -149,17 +140,9 @@ func (s *Server) invalid(params ...invalidParam) *response {
 
 // legacyError is the error shape of the API's older parts.
 func legacyError(status int, code, message string) *response {
-	return newResponse(status, typeJSON, mustJSON(map[string]any{
+	return newResponse(status, typeJSON, encode(map[string]any{
 		"error": map[string]string{"error_code": code, "error_message": message},
 	}))
-}
-
-func mustJSON(v any) []byte {
-	out, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // the callers pass plain structs and maps
-	}
-	return out
 }
 
 // queryChecker collects everything that is wrong with a query.
@@ -173,7 +156,7 @@ func (c *queryChecker) fail(name, reason string) { c.bad = append(c.bad, invalid
 // known rejects parameters nobody documented. Whether the service does is undocumented; here it keeps a misspelt
 // parameter from passing a test unnoticed.
 func (c *queryChecker) known(names ...string) {
-	for _, name := range sortedKeys(c.query) {
+	for _, name := range slices.Sorted(maps.Keys(c.query)) {
 		if !slices.Contains(names, name) {
 			c.fail(name, "Unknown parameter.")
 		}
@@ -304,44 +287,40 @@ func (p upCloudPage) body() []byte {
 
 // upCloudPage is the rows from first on, in the configured order. The caller holds the lock.
 func (s *Server) upCloudPage(f upCloudFilter, first, limit int) upCloudPage {
-	match := s.upcloud.match(f)
-	page := upCloudPage{total: match.total, rows: []json.RawMessage{}}
-	for i := first; i < match.total && i < first+limit; i++ {
-		page.rows = append(page.rows, s.upcloud.rows[match.at(s.position(i, match.total))].raw)
+	match := s.served(f)
+	page := upCloudPage{total: len(match), rows: []json.RawMessage{}}
+	for i := first; i < len(match) && i < first+limit; i++ {
+		page.rows = append(page.rows, s.upcloud.rows[match[i]].raw)
 	}
 	return page
 }
 
-// position turns a position in the served order into one counted from the oldest match.
-func (s *Server) position(i, total int) int {
+// served lists the rows that match, in the configured order.
+func (s *Server) served(f upCloudFilter) []int32 {
+	match := s.upcloud.match(f)
 	if s.options.UpCloudOrder == NewestFirst {
-		return total - 1 - i
+		match = slices.Clone(match)
+		slices.Reverse(match)
 	}
-	return i
+	return match
 }
 
 // shrinkUpCloud removes a row that an earlier page has shown. The caller holds the lock.
 func (s *Server) shrinkUpCloud(f upCloudFilter, first int, hit strike) {
-	match := s.upcloud.match(f)
-	seen := min(first, match.total)
-	start := int(hit.variant(uint64(seen)))
-	for i := range seen {
-		at := match.at(s.position((start+i)%seen, match.total))
-		if !s.upcloud.rows[at].exempt {
-			s.upcloud.remove(at)
-			return
-		}
-	}
+	match := s.served(f)
+	seen := match[:min(first, len(match))]
+	start := int(hit.variant(uint64(len(seen))))
+	s.removeFirst(slices.Concat(seen[start:], seen[:start]))
 }
 
 // expireUpCloud removes the oldest row that matches. The caller holds the lock.
-func (s *Server) expireUpCloud(f upCloudFilter) {
-	match := s.upcloud.match(f)
-	for i := range match.total {
-		if at := match.at(i); !s.upcloud.rows[at].exempt {
-			s.upcloud.remove(at)
-			return
-		}
+func (s *Server) expireUpCloud(f upCloudFilter) { s.removeFirst(s.upcloud.match(f)) }
+
+// removeFirst removes the first of the rows that is no example.
+func (s *Server) removeFirst(rows []int32) {
+	i := slices.IndexFunc(rows, func(at int32) bool { return !s.upcloud.rows[at].exempt })
+	if i >= 0 {
+		s.upcloud.remove(int(rows[i]))
 	}
 }
 
@@ -357,25 +336,6 @@ func otherShape(key string, rows []json.RawMessage, hit strike) []byte {
 	}
 }
 
-// getUpCloud answers with one bare event. The answer for a missing one is undocumented.
-func (s *Server) getUpCloud(id string, query url.Values) *response {
-	c := queryChecker{query: query}
-	if c.known(); len(c.bad) > 0 {
-		return s.invalid(c.bad...)
-	}
-	s.mu.Lock()
-	at := slices.IndexFunc(s.upcloud.rows, func(row upCloudRow) bool { return row.id == id })
-	var raw json.RawMessage
-	if at >= 0 {
-		raw = s.upcloud.rows[at].raw
-	}
-	s.mu.Unlock()
-	if at < 0 {
-		return s.problem(http.StatusNotFound, "ERROR_RESOURCE_NOT_FOUND", "The audit log event does not exist.")
-	}
-	return newResponse(http.StatusOK, typeJSON, raw)
-}
-
 // filterOptions lists the documented values, then any others that the log holds, sorted.
 func (s *Server) filterOptions(r *http.Request, query url.Values) *response {
 	c := queryChecker{query: query}
@@ -383,7 +343,7 @@ func (s *Server) filterOptions(r *http.Request, query url.Values) *response {
 		return s.invalid(c.bad...)
 	}
 	s.mu.Lock()
-	kinds, actions, origins := map[symbol]bool{}, map[symbol]bool{}, map[symbol]bool{}
+	kinds, actions, origins := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i := range s.upcloud.rows {
 		row := &s.upcloud.rows[i]
 		kinds[row.kind], actions[row.action], origins[row.origin] = true, true, true
@@ -393,114 +353,23 @@ func (s *Server) filterOptions(r *http.Request, query url.Values) *response {
 		Actions       []string `json:"actions"`
 		Origins       []string `json:"origins"`
 	}{
-		s.upcloud.options(upCloudResourceTypes, kinds),
-		s.upcloud.options(upCloudActions, actions),
-		s.upcloud.options(upCloudOrigins, origins),
+		withOthers(upCloudResourceTypes, kinds),
+		withOthers(upCloudActions, actions),
+		withOthers(upCloudOrigins, origins),
 	}
 	hit := s.faults.next(s.options.Seed, serviceUpCloud, func(k FaultKind) bool { return !k.lists })
 	s.mu.Unlock()
-	p := newResponse(http.StatusOK, typeJSON, mustJSON(body))
+	p := newResponse(http.StatusOK, typeJSON, encode(body))
 	if hit.fault == "shape" {
 		p.body = otherShape("actions", nil, hit)
 	}
 	return s.faulty(r, serviceUpCloud, hit, p)
 }
 
-func (l *upCloudLog) options(documented []string, present map[symbol]bool) []string {
-	var others []string
-	for value, id := range l.symbols {
-		if present[id] && !slices.Contains(documented, value) {
-			others = append(others, value)
-		}
-	}
-	slices.Sort(others)
-	return slices.Concat(documented, others)
-}
-
-// exportColumns are the fields in the specification's order. What the service's CSV really looks like (its columns,
-// their order, whether it has a header at all) is documented nowhere: this header is our guess.
-var exportColumns = []string{
-	"time", "auth_type", "cloud_event_id", "upcloud_correlation_id", "resource_type", "resource_sub_type", "action",
-	"origin", "account_username", "ip_address", "resource_id", "current_state", "previous_state",
-}
-
-// exportUpCloud streams the whole log; format is the only parameter. Its order, the CSV's content type and the file
-// name are undocumented.
-func (s *Server) exportUpCloud(query url.Values) *response {
-	c := queryChecker{query: query}
-	c.known("format")
-	format, given := c.one("format")
-	if !given {
-		format = "csv"
-	}
-	if format != "csv" && format != "json" && len(c.bad) == 0 {
-		c.fail("format", "Must be csv or json.")
-	}
-	if len(c.bad) > 0 {
-		return s.invalid(c.bad...)
-	}
-	s.mu.Lock()
-	all := s.upCloudPage(upCloudFilter{after: math.MinInt64, before: math.MaxInt64}, 0, len(s.upcloud.rows)).rows
-	s.mu.Unlock()
-
-	contentType, stream := "text/csv; charset=utf-8", writeCSV
-	if format == "json" {
-		contentType, stream = typeJSON, writeArray
-	}
-	p := newResponse(http.StatusOK, contentType, nil)
-	p.header.Set("Content-Disposition", `attachment; filename="audit-logs.`+format+`"`)
-	p.stream = func(w io.Writer) error { return stream(w, all) }
-	return p
-}
-
-func writeArray(w io.Writer, rows []json.RawMessage) error {
-	lead := "["
-	for _, raw := range rows {
-		if _, err := io.WriteString(w, lead); err != nil {
-			return err
-		}
-		if _, err := w.Write(raw); err != nil {
-			return err
-		}
-		lead = ","
-	}
-	if len(rows) > 0 {
-		lead = ""
-	}
-	_, err := io.WriteString(w, lead+"]")
-	return err
-}
-
-// writeCSV writes strings as they are, absent values and nulls as empty cells, and everything else as JSON.
-func writeCSV(w io.Writer, rows []json.RawMessage) error {
-	out := csv.NewWriter(w)
-	if err := out.Write(exportColumns); err != nil {
-		return err
-	}
-	cells := make([]string, len(exportColumns))
-	for _, raw := range rows {
-		f, err := parseFields(raw)
-		if err != nil {
-			return err
-		}
-		for i, column := range exportColumns {
-			if cells[i], err = f.text(column); err != nil {
-				cells[i] = string(f[column])
-			}
-		}
-		if err := out.Write(cells); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return out.Error()
-}
-
-func sortedKeys(q url.Values) []string {
-	keys := make([]string, 0, len(q))
-	for key := range q {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
+// withOthers returns the documented values and those of the log that are not.
+func withOthers(documented []string, present map[string]bool) []string {
+	others := slices.Sorted(maps.Keys(present))
+	return slices.Concat(documented, slices.DeleteFunc(others, func(value string) bool {
+		return value == "" || slices.Contains(documented, value)
+	}))
 }

@@ -10,60 +10,29 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 )
 
 // UpCloudRecord is one audit-log event. Field names, types and which are optional are the vendor specification's
 // (auditLogsAuditLog); empty optional fields are left out of the JSON.
 type UpCloudRecord struct {
-	Time            time.Time
-	AuthType        string
-	CloudEventID    string // a ULID, the only unique key
-	CorrelationID   string
-	ResourceType    string
-	ResourceSubType string // optional
-	Action          string
-	Origin          string
-	AccountUsername string
-	IPAddress       string          // optional
-	ResourceID      string          // optional
-	PreviousState   json.RawMessage // optional; an object, on update and delete
-	CurrentState    json.RawMessage // optional; an object, on create and update
+	Time            time.Time       `json:"time"`
+	AuthType        string          `json:"auth_type"`
+	CloudEventID    string          `json:"cloud_event_id"` // a ULID, the only unique key
+	CorrelationID   string          `json:"upcloud_correlation_id"`
+	ResourceType    string          `json:"resource_type"`
+	ResourceSubType string          `json:"resource_sub_type,omitempty"`
+	Action          string          `json:"action"`
+	Origin          string          `json:"origin"`
+	AccountUsername string          `json:"account_username"`
+	IPAddress       string          `json:"ip_address,omitempty"`
+	ResourceID      string          `json:"resource_id,omitempty"`
+	PreviousState   json.RawMessage `json:"previous_state,omitempty"` // an object, on update and delete
+	CurrentState    json.RawMessage `json:"current_state,omitempty"`  // an object, on create and update
 
 	// Raw is the record as it is served. When it is set on a record to append, it alone counts; when it is nil, the
 	// fields above are encoded.
-	Raw json.RawMessage
-}
-
-func (r UpCloudRecord) encode() json.RawMessage {
-	out := make([]byte, 0, 384+len(r.PreviousState)+len(r.CurrentState))
-	add := func(key, value string, optional bool) {
-		if optional && value == "" {
-			return
-		}
-		out = append(out, `,"`+key+`":`...)
-		out = append(out, quote(value)...)
-	}
-	add("time", r.Time.UTC().Format(time.RFC3339Nano), false)
-	add("auth_type", r.AuthType, false)
-	add("cloud_event_id", r.CloudEventID, false)
-	add("upcloud_correlation_id", r.CorrelationID, false)
-	add("resource_type", r.ResourceType, false)
-	add("resource_sub_type", r.ResourceSubType, true)
-	add("action", r.Action, false)
-	add("origin", r.Origin, false)
-	add("account_username", r.AccountUsername, false)
-	add("ip_address", r.IPAddress, true)
-	add("resource_id", r.ResourceID, true)
-	if len(r.PreviousState) > 0 {
-		out = append(append(out, `,"previous_state":`...), r.PreviousState...)
-	}
-	if len(r.CurrentState) > 0 {
-		out = append(append(out, `,"current_state":`...), r.CurrentState...)
-	}
-	out[0] = '{'
-	return append(out, '}')
+	Raw json.RawMessage `json:"-"`
 }
 
 // parseUpCloud reads raw leniently: only what the fake itself needs, the id and the time, must be there.
@@ -92,66 +61,41 @@ func parseUpCloud(raw json.RawMessage) (UpCloudRecord, error) {
 	return r, nil
 }
 
-// symbol is a repeated value, such as an action or a user name, kept once. The zero symbol is the empty string.
-type symbol uint32
-
 // upCloudRow is a record as it is kept: its bytes and what filters look at.
 type upCloudRow struct {
 	id                   string
 	nano                 int64
-	action, origin, kind symbol
-	user, ip, resource   symbol
+	action, origin, kind string
+	user, ip, resource   string
 	exempt               bool // an example from the documentation
 	raw                  json.RawMessage
 }
 
 // upCloudLog is sorted by time, then by id.
 type upCloudLog struct {
-	rows    []upCloudRow
-	symbols map[string]symbol
+	rows []upCloudRow
 	// matches remembers which rows the latest filters matched, so that walking a large log page by page does not
 	// read all of it for every page.
 	matches map[string][]int32
 }
 
-// lookup finds the symbol of a value that some row may have.
-func (l *upCloudLog) lookup(s string) (symbol, bool) {
-	if s == "" {
-		return 0, true
-	}
-	id, ok := l.symbols[s]
-	return id, ok
-}
-
-func (l *upCloudLog) intern(s string) symbol {
-	id, ok := l.lookup(s)
-	if !ok {
-		if l.symbols == nil {
-			l.symbols = map[string]symbol{}
-		}
-		id = symbol(len(l.symbols) + 1)
-		l.symbols[strings.Clone(s)] = id
-	}
-	return id
-}
-
-func (l *upCloudLog) row(r UpCloudRecord) upCloudRow {
+func newUpCloudRow(r UpCloudRecord) upCloudRow {
 	raw := r.Raw
 	if raw == nil {
-		raw = r.encode()
+		r.Time = r.Time.UTC()
+		raw = encode(r)
 	}
 	return upCloudRow{
-		id: r.CloudEventID, nano: nanos(r.Time), raw: raw,
-		action: l.intern(r.Action), origin: l.intern(r.Origin), kind: l.intern(r.ResourceType),
-		user: l.intern(r.AccountUsername), ip: l.intern(r.IPAddress), resource: l.intern(r.ResourceID),
+		id: r.CloudEventID, nano: nanos(r.Time), raw: raw, action: r.Action, origin: r.Origin, kind: r.ResourceType,
+		user: r.AccountUsername, ip: r.IPAddress, resource: r.ResourceID,
 	}
 }
 
 // add appends without sorting, for building a log; insert keeps a sorted log sorted.
-func (l *upCloudLog) add(r UpCloudRecord) { l.rows = append(l.rows, l.row(r)) }
+func (l *upCloudLog) add(r UpCloudRecord) { l.rows = append(l.rows, newUpCloudRow(r)) }
 
 func (l *upCloudLog) insert(r UpCloudRecord) {
-	row := l.row(r)
+	row := newUpCloudRow(r)
 	at, _ := slices.BinarySearchFunc(l.rows, row, compareUpCloud)
 	l.rows = slices.Insert(l.rows, at, row)
 	clear(l.matches)
@@ -175,25 +119,18 @@ type upCloudFilter struct {
 	q                       string
 }
 
-// match lists the indices of the rows a filter matches, oldest first: as a range when nothing but time is asked for.
-func (l *upCloudLog) match(f upCloudFilter) upCloudMatch {
-	from := sort.Search(len(l.rows), func(i int) bool { return l.rows[i].nano >= f.after })
-	to := sort.Search(len(l.rows), func(i int) bool { return l.rows[i].nano > f.before })
-	to = max(to, from) // a window that ends before it begins holds nothing
-	if len(f.actions)+len(f.origins)+len(f.kinds) == 0 && f.q == "" {
-		return upCloudMatch{from: from, total: to - from}
-	}
+// match lists the indices of the rows a filter matches, oldest first.
+func (l *upCloudLog) match(f upCloudFilter) []int32 {
 	key := fmt.Sprintf("%d %d %q %q %q %q", f.after, f.before, f.actions, f.origins, f.kinds, f.q)
 	if hits, ok := l.matches[key]; ok {
-		return upCloudMatch{picked: hits, total: len(hits)}
+		return hits
 	}
-	actions, origins, kinds := l.set(f.actions), l.set(f.origins), l.set(f.kinds)
-	q, known := l.lookup(f.q)
+	from := sort.Search(len(l.rows), func(i int) bool { return l.rows[i].nano >= f.after })
 	hits := []int32{}
-	for i := from; i < to; i++ {
+	for i := from; i < len(l.rows) && l.rows[i].nano <= f.before; i++ {
 		row := &l.rows[i]
-		if actions.has(row.action) && origins.has(row.origin) && kinds.has(row.kind) &&
-			(f.q == "" || known && (row.user == q || row.resource == q || row.ip == q)) {
+		if isOneOf(row.action, f.actions) && isOneOf(row.origin, f.origins) && isOneOf(row.kind, f.kinds) &&
+			(f.q == "" || row.user == f.q || row.resource == f.q || row.ip == f.q) {
 			hits = append(hits, int32(i))
 		}
 	}
@@ -201,39 +138,13 @@ func (l *upCloudLog) match(f upCloudFilter) upCloudMatch {
 		l.matches = map[string][]int32{}
 	}
 	l.matches[key] = hits
-	return upCloudMatch{picked: hits, total: len(hits)}
+	return hits
 }
 
-// symbolSet is nil when everything is in it.
-type symbolSet map[symbol]bool
-
-func (l *upCloudLog) set(values []string) symbolSet {
-	if len(values) == 0 {
-		return nil
-	}
-	out := symbolSet{}
-	for _, v := range values {
-		if id, ok := l.lookup(v); ok && v != "" {
-			out[id] = true
-		}
-	}
-	return out
-}
-
-func (s symbolSet) has(id symbol) bool { return s == nil || s[id] }
-
-// upCloudMatch is a list of row indices: picked ones, or a range from from.
-type upCloudMatch struct {
-	picked []int32
-	from   int
-	total  int
-}
-
-func (m upCloudMatch) at(i int) int {
-	if m.picked != nil {
-		return int(m.picked[i])
-	}
-	return m.from + i
+// isOneOf says whether a filter lets a value pass. An empty one lets every value pass, and no filter finds what is
+// absent.
+func isOneOf(value string, filter []string) bool {
+	return len(filter) == 0 || value != "" && slices.Contains(filter, value)
 }
 
 // AppendUpCloud adds records to the log while it is served; their times decide where they appear. It panics on a Raw

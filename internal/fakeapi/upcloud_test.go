@@ -3,7 +3,6 @@
 package fakeapi
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -64,7 +63,7 @@ func TestUpCloudAuthentication(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, path := range []string{"", "/filter-options", "/export", "/01HQXYZ123456789ABCDEFGHJK"} {
+			for _, path := range []string{"", "/filter-options"} {
 				got := s.get(s.upcloud.URL+"/1.3/audit-logs"+path, tc.edit)
 				if got.status != tc.status {
 					t.Errorf("%q: status %d, want %d", path, got.status, tc.status)
@@ -89,26 +88,19 @@ func TestUpCloudPaths(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{})
 	for path, want := range map[string]string{
-		"/1.2/audit-logs":          "API_VERSION_INVALID",
-		"/2/audit-logs":            "API_VERSION_INVALID",
-		"/1.3/server":              "NOT_FOUND",
-		"/1.3/audit-logs/":         "NOT_FOUND",
-		"/1.3/audit-logs/export/x": "NOT_FOUND",
-		"/audit-logs":              "NOT_FOUND",
-		"/1.3/audit-logs-2":        "NOT_FOUND",
-		"/":                        "NOT_FOUND",
-		"/1.3/1.3/audit-logs":      "NOT_FOUND",
-		"/1.3/audit-logs/01HQXYZ123456789ABCDEFGHJZ": "ERROR_RESOURCE_NOT_FOUND",
+		"/1.2/audit-logs":        "API_VERSION_INVALID",
+		"/2/audit-logs":          "API_VERSION_INVALID",
+		"/1.3/server":            "NOT_FOUND",
+		"/1.3/audit-logs/":       "NOT_FOUND",
+		"/1.3/audit-logs/export": "NOT_FOUND",
+		"/audit-logs":            "NOT_FOUND",
+		"/1.3/audit-logs-2":      "NOT_FOUND",
+		"/":                      "NOT_FOUND",
+		"/1.3/1.3/audit-logs":    "NOT_FOUND",
 	} {
 		got := s.get(s.upcloud.URL + path)
 		if got.status != 404 {
 			t.Errorf("%s: status %d", path, got.status)
-		}
-		if want == "ERROR_RESOURCE_NOT_FOUND" {
-			if code := got.problem(t).code(); code != want {
-				t.Errorf("%s: code %s", path, code)
-			}
-			continue
 		}
 		var legacy struct {
 			Error struct {
@@ -174,8 +166,7 @@ func TestUpCloudParameterChecks(t *testing.T) {
 		}
 	}
 	for path, name := range map[string]string{
-		"/export?format=xml": "format", "/export?since=1": "since", "/filter-options?x=1": "x",
-		"/01HQXYZ123456789ABCDEFGHJK?x=1": "x", "/export?format=csv&format=json": "format",
+		"?format=xml": "format", "/filter-options?x=1": "x",
 	} {
 		got := s.get(s.upcloud.URL + "/1.3/audit-logs" + path)
 		if p := got.problem(t); got.status != 400 || len(p.InvalidParams) != 1 || p.InvalidParams[0].Name != name {
@@ -324,12 +315,6 @@ func TestUpCloudGetOneFilterOptionsAndExport(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{Entries: 500, Seed: 5})
 	s.AppendUpCloud(event("NEW", at(1, 0), func(r *UpCloudRecord) { r.ResourceType, r.Action = "network", "teleport" }))
-	for _, r := range s.UpCloudRecords()[:3] {
-		got := s.get(s.upcloud.URL + "/1.3/audit-logs/" + r.CloudEventID)
-		if got.body != string(r.Raw) || got.header.Get("Content-Type") != "application/json" {
-			t.Errorf("got %s, want %s", got.body, r.Raw)
-		}
-	}
 	var options struct {
 		ResourceTypes []string `json:"resource_types"`
 		Actions       []string `json:"actions"`
@@ -341,36 +326,7 @@ func TestUpCloudGetOneFilterOptionsAndExport(t *testing.T) {
 		t.Errorf("filter options: %+v", options)
 	}
 
-	all := s.allUpCloud(NewestFirst)
-	got := s.get(s.upcloud.URL + "/1.3/audit-logs/export?format=json")
-	var array []json.RawMessage
-	got.decode(t, &array)
-	if diff := cmp.Diff(all, texts(array)); diff != "" || got.header.Get("Content-Type") != "application/json" {
-		t.Errorf("JSON export (%s): %s", got.header.Get("Content-Type"), diff)
-	}
-	for _, query := range []string{"", "?format=csv"} {
-		got = s.get(s.upcloud.URL + "/1.3/audit-logs/export" + query)
-		cells, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
-		if err != nil || len(cells) != len(all)+1 || !strings.HasPrefix(got.header.Get("Content-Type"), "text/csv") {
-			t.Fatalf("CSV export: %v, %d rows, %s", err, len(cells), got.header.Get("Content-Type"))
-		}
-		for i, raw := range all {
-			f, _ := parseFields(json.RawMessage(raw))
-			for k, column := range exportColumns {
-				want, err := f.text(column)
-				if err != nil {
-					want = string(f[column])
-				}
-				if cells[i+1][k] != want {
-					t.Errorf("row %d, %s: %q, want %q", i, column, cells[i+1][k], want)
-				}
-			}
-		}
-	}
 	empty := serve(t, Options{NoExamples: true})
-	if got := empty.get(empty.upcloud.URL + "/1.3/audit-logs/export?format=json"); got.body != "[]" {
-		t.Errorf("export of nothing: %q", got.body)
-	}
 	if got := empty.list(""); got.body != `{"audit_logs":[]}` || got.total(t) != 0 {
 		t.Errorf("list of nothing: %s", got.body)
 	}

@@ -134,7 +134,7 @@ func TestNotEvaluable(t *testing.T) {
 
 	archiveOf := func(cloud string, without ...string) auditlog.Info {
 		info := everything()
-		info.Name, info.Title, info.Of, info.NeverRecorded = auditlog.ServiceArchive, "The archive", cloud, without
+		info.Name, info.Title, info.ArchivedFrom, info.NeverRecorded = auditlog.ServiceArchive, "The archive", cloud, without
 		if cloud == auditlog.ServiceUpCloud {
 			info.NeverOperations = upcloud.Info().NeverOperations
 		}

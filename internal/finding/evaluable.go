@@ -12,9 +12,11 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// informed returns all that is known of a service.
+// informed returns all that is known of a service, some of which can look at their source.
 func informed(ctx context.Context, s auditlog.Service) (auditlog.Info, error) {
-	if i, ok := s.(auditlog.Inspector); ok {
+	if i, ok := s.(interface {
+		Inspect(ctx context.Context) (auditlog.Info, error)
+	}); ok {
 		return i.Inspect(ctx)
 	}
 

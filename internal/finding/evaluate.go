@@ -34,11 +34,11 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 		return nil, err
 	}
 
-	v := &evaluation{o: o, info: info, unknown: map[string]map[string]bool{}, result: &Result{
+	v := &evaluation{o: o, info: info, unknown: actionsByRule{}, contradicted: actionsByRule{}, result: &Result{
 		CountsByRule: map[string]int64{}, CountsBySeverity: map[Severity]int64{}, NotEvaluable: o.NotEvaluable(info, q),
 		ExpectedCounts: make([]int64, len(o.Expected)),
 	}}
-	v.order.out = func(h hit) { h.tally.add(h) }
+	v.hits.out = func(h hit) { h.tally.add(h) }
 
 	if err := v.prepare(ctx, s, info, q); err != nil {
 		return nil, err
@@ -118,21 +118,45 @@ type evaluation struct {
 	o       Options
 	info    auditlog.Info
 	tallies []*tally
-	order   order
+	hits    reorderBuffer
 	result  *Result
 	listed  []listed
 	// met are the expectations that the present entry has met so far.
 	met []int
 	// unknown are the actions, by rule, of which a rule would have to know what they
 	// mean.
-	unknown map[string]map[string]bool
+	unknown actionsByRule
 	choices []choice
 	// excused are the rules whose finding nothing counts as clean, since no log of the
 	// service is known to show what they look for, and contradicted the actions by rule
 	// that show it all the same.
 	excused      []*rule
-	contradicted map[string]map[string]bool
+	contradicted actionsByRule
 }
+
+// actionsByRule are actions that a rule has to do with. No more of them are named than
+// can be read.
+type actionsByRule map[string]map[string]bool
+
+// wants says whether the action would be news of the rule.
+func (a actionsByRule) wants(rule, action string) bool {
+	const most = 100
+
+	return !a[rule][action] && len(a[rule]) < most
+}
+
+func (a actionsByRule) add(rule, action string) {
+	if a[rule] == nil {
+		a[rule] = map[string]bool{}
+	}
+
+	if a.wants(rule, action) {
+		a[rule][action] = true
+	}
+}
+
+// of lists the actions of a rule.
+func (a actionsByRule) of(rule string) []string { return slices.Sorted(maps.Keys(a[rule])) }
 
 // prepare puts the rules to work that can be evaluated.
 func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, info auditlog.Info, q auditlog.Query) error {
@@ -230,13 +254,13 @@ func (v *evaluation) add(r *rule) {
 
 // take holds every rule against the entry as it is.
 func (v *evaluation) take(e *auditlog.Entry) error {
-	if err := v.order.pass(e.Time); err != nil {
+	if err := v.hits.advance(e.Time); err != nil {
 		return err
 	}
 
 	for _, r := range v.excused {
 		if shown, err := r.match(e); shown && err == nil {
-			v.contradict(r.name, e.Action)
+			v.contradicted.add(r.name, e.Action)
 		}
 	}
 
@@ -262,7 +286,7 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 
 		group := values(t.rule.groupBy, e)
 
-		v.order.add(hit{at: e.Time, id: e.ID, tally: t, key: join(group), group: group, of: of})
+		v.hits.add(hit{at: e.Time, id: e.ID, tally: t, key: join(group), group: group, of: of})
 	}
 
 	if len(v.met) > 0 {
@@ -272,30 +296,10 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 	return nil
 }
 
-// contradict takes note of an action that shows what the rule was said never to find.
-func (v *evaluation) contradict(rule, action string) {
-	const most = 100
-
-	if v.contradicted == nil {
-		v.contradicted = map[string]map[string]bool{}
-	}
-
-	if v.contradicted[rule] == nil {
-		v.contradicted[rule] = map[string]bool{}
-	}
-
-	if len(v.contradicted[rule]) < most {
-		v.contradicted[rule][action] = true
-	}
-}
-
 // wonder takes note of the rules that would count otherwise what answers the query
 // if the action of the entry, which nobody knows, meant something else.
 func (v *evaluation) wonder(e *auditlog.Entry, query *auditlog.Matcher) {
-	const most = 100
-
 	for _, t := range v.tallies {
-		actions := v.unknown[t.rule.name]
 		counts := func(e *auditlog.Entry) (bool, error) {
 			if answers, err := query.Match(e); err != nil || !answers {
 				return false, err
@@ -304,15 +308,9 @@ func (v *evaluation) wonder(e *auditlog.Entry, query *auditlog.Matcher) {
 			return t.rule.condition.Match(e)
 		}
 
-		if actions[e.Action] || len(actions) == most || !auditlog.DependsOnOperation(e, v.info.Operations, counts) {
-			continue
+		if v.unknown.wants(t.rule.name, e.Action) && auditlog.DependsOnOperation(e, v.info.Operations, counts) {
+			v.unknown.add(t.rule.name, e.Action)
 		}
-
-		if actions == nil {
-			v.unknown[t.rule.name] = map[string]bool{}
-		}
-
-		v.unknown[t.rule.name][e.Action] = true
 	}
 }
 
@@ -472,7 +470,7 @@ func (v *evaluation) trim() {
 }
 
 func (v *evaluation) end(c *auditlog.Completeness) *Result {
-	v.order.end()
+	v.hits.end()
 
 	for _, t := range v.tallies {
 		t.end()
@@ -496,7 +494,7 @@ func (v *evaluation) end(c *auditlog.Completeness) *Result {
 	v.result.Chosen = v.chosenNames()
 
 	for _, name := range slices.Sorted(maps.Keys(v.unknown)) {
-		actions := slices.Sorted(maps.Keys(v.unknown[name]))
+		actions := v.unknown.of(name)
 		v.result.NotEvaluable = append(v.result.NotEvaluable, NotEvaluable{Rule: name, Actions: actions, Reason: fmt.Sprintf(
 			"The log holds actions that are not known to mean any operation, so that the rule may have missed what they did: %s.",
 			strings.Join(actions, ", "))})
@@ -508,9 +506,9 @@ func (v *evaluation) end(c *auditlog.Completeness) *Result {
 	}
 
 	for i := range v.result.NotEvaluable {
-		if actions := v.contradicted[v.result.NotEvaluable[i].Rule]; actions != nil {
+		if actions := v.contradicted.of(v.result.NotEvaluable[i].Rule); len(actions) > 0 {
 			v.result.NotEvaluable[i].ByNature = false
-			v.result.NotEvaluable[i].Reason += " Yet the log holds actions that mean it: " + strings.Join(slices.Sorted(maps.Keys(actions)), ", ") + "."
+			v.result.NotEvaluable[i].Reason += " Yet the log holds actions that mean it: " + strings.Join(actions, ", ") + "."
 		}
 	}
 

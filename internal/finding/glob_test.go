@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -90,16 +89,11 @@ func TestGlobsAreRegularExpressions(t *testing.T) {
 func TestGlobsTakeNoTime(t *testing.T) {
 	t.Parallel()
 
-	began := time.Now()
-
+	// Otherwise this would not end.
 	for _, pattern := range []string{"*a*a*a*a*a*a*a*a*a*a*b", strings.Repeat("a*", 50) + "b", strings.Repeat("*?", 50) + "b", strings.Repeat("?", 1000) + "*b"} {
 		if finding.GlobMatch(pattern, strings.Repeat("a", 100_000)) {
 			t.Errorf("%.30s matches", pattern)
 		}
-	}
-
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it took %v", took)
 	}
 }
 

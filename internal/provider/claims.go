@@ -15,6 +15,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // claims hold which resource a file belongs to in one run of Terraform, which
@@ -58,7 +59,7 @@ func (n *made) replaces(old *exportModel, c *configured) bool {
 		return n.less
 	}
 
-	return len(n.asked.Different(before.Asked)) == 0 && export.SameRules(n.rules, mapOf(old.Redact)) &&
+	return len(n.asked.Different(before.Asked)) == 0 && redact.SameRules(n.rules, mapOf(old.Redact)) &&
 		!sourceFrom(old.Source).Differs(n.result.Source) && !before.LostBy(n.asked, &n.result)
 }
 

@@ -235,17 +235,17 @@ func TestAccWhere_errors(t *testing.T) {
 		"field": {look("upcloud", `"entry.operaton == \"delete\""`), "Check the configuration", `
 The condition cannot be used: an entry has no such field (did you mean operation?); its fields are id, time, service, endpoint, account, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, changes, raw.
 Line: 1
-Column: 7
+Column: 6
 entry.******** == "******"
 ^` + correct},
 		"second line": {look("upcloud", "<<-EOT\n    entry.operation == \"delete\" &&\n      entry.actor = \"ci\"\n  EOT\n"), "Check the configuration", `
-The condition cannot be used: = is no operator; == compares.
+The condition cannot be used: this is no operator; == compares, && means and, || means or.
 Line: 2
 Column: 15
 entry.actor = "**"
 ^` + correct},
 		"no condition": {look("upcloud", `"entry.actor"`), "Check the configuration", `
-The condition cannot be used: the condition must be true or false, and is a string; compare it, as in entry.actor == "ci".
+The condition cannot be used: the condition must be true or false, and is of type string; compare it, as in entry.actor == "ci".
 Line: 1
 Column: 1
 entry.actor
@@ -283,7 +283,7 @@ Guard it, and every key before it, with has(entry.raw.key) or with "key" in entr
 }` + look("upcloud", "terraform_data.where.output"), "Check the configuration", `
 The condition cannot be used: an entry has no such field (did you mean actor?); its fields are id, …, changes, raw.
 Line: 1
-Column: 7
+Column: 6
 entry.**** == "**"
 ^` + correct},
 		"impossible and unknown when planning": {`resource "terraform_data" "where" {
@@ -302,7 +302,7 @@ Change the condition for this service, so that it does not need what is never re
 The condition cannot be evaluated: a value of an entry cannot be converted.
 Service: upcloud
 Line: 1
-Column: 1
+Column: 4
 int(entry.id) == *
 ^
 Guard it with matches(), as in entry.actor_id.matches("^[0-9]+$")` + until},
@@ -315,7 +315,7 @@ Column: 1
 ^
 Compare the divisor with 0 first` + until},
 		"archive": {w.archive("  service = \"upcloud\"\n  where = \"entry\""), "Check the configuration", `
-The condition cannot be used: the condition must be true or false, and is an entry; compare it, as in entry.actor == "ci".
+The condition cannot be used: the condition must be true or false, and is of type entry; compare it, as in entry.actor == "ci".
 Line: 1
 Column: 1
 entry
@@ -342,6 +342,6 @@ func TestAccWhere_caret(t *testing.T) {
 	w.test(resource.TestStep{
 		Config:      w.config("data \"audit_logs\" \"test\" {\n  service = \"upcloud\"\n  where = <<-EOT\n    // Not CI.\n" + long + "\n  EOT\n}"),
 		PlanOnly:    true,
-		ExpectError: regexp.MustCompile(`\n(│ )?      entry\.\*{4} != "\*\*" && entry\.resource_type != "\*{24} …\n(│ )?            \^\n`),
+		ExpectError: regexp.MustCompile(`\n(│ )?      entry\.\*{4} != "\*\*" && entry\.resource_type != "\*{24} …\n(│ )?           \^\n`),
 	})
 }

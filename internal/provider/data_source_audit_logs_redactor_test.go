@@ -8,10 +8,10 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
+
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 // TestRedactIsOneArgument: data sources and resources have attribute types of
@@ -35,7 +35,7 @@ func TestRedactorFailsClosed(t *testing.T) {
 	rules := func(mode attr.Value) types.Map {
 		return types.MapValueMust(types.StringType, map[string]attr.Value{"actor": mode})
 	}
-	hash, unknown := types.StringValue(export.RedactHash), types.StringUnknown()
+	hash, unknown := types.StringValue(redact.Hash), types.StringUnknown()
 
 	for name, test := range map[string]struct {
 		rules types.Map
@@ -61,7 +61,7 @@ func TestRedactorFailsClosed(t *testing.T) {
 	for name, none := range map[string]types.Map{
 		"null":  types.MapNull(types.StringType),
 		"empty": types.MapValueMust(types.StringType, map[string]attr.Value{}),
-		"kept":  rules(types.StringValue(export.RedactKeep)),
+		"kept":  rules(types.StringValue(redact.Keep)),
 	} {
 		if r, diags := keyed(types.StringUnknown()).redactor(none); r.Active() || diags.HasError() {
 			t.Errorf("%s: %v", name, diags)

@@ -189,7 +189,7 @@ func TestAccFindings_badInput(t *testing.T) {
 			"Check the configuration", `The condition cannot be used: an entry has no such field (did you mean actor?); its fields are id, time, service, endpoint, account, action, operation, actor_type, actor_id, actor, resource_type, resource_id, resource_name, scope_type, scope_id, scope_name, origin, auth_type, ip_address, user_agent, correlation_id, message, changes, raw.
 
 Line: 1
-Column: 38
+Column: 37
 Rule: x
 
 entry.operation == '******' && entry.**** != '**'
@@ -349,7 +349,7 @@ output "same" {
 				})),
 				found("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")})),
 				found("baseline_completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")})),
-				found("counts_by_rule", knownvalue.MapPartial(map[string]knownvalue.Check{"deletion": knownvalue.Int64Exact(6)})),
+				found("counts_by_rule", knownvalue.MapPartial(map[string]knownvalue.Check{"deletion": knownvalue.Int64Exact(11)})),
 			},
 		},
 	)

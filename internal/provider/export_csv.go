@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 const (
@@ -44,7 +44,7 @@ func csvAttribute() schema.SingleNestedAttribute {
 
 func delimiterForm() form {
 	return formOf(`",", ";" or "\t"`, func(value string) error {
-		if !slices.Contains(export.CSVDelimiters(), value) {
+		if !slices.Contains(format.CSVDelimiters(), value) {
 			return errors.New("no delimiter of CSV")
 		}
 
@@ -54,7 +54,7 @@ func delimiterForm() form {
 
 // validateCSV refuses an argument that would do nothing.
 func (m *exportModel) validateCSV() diag.Diagnostics {
-	if !given(m.CSV) || m.Format.IsUnknown() || m.Format.ValueString() == string(export.FormatCSV) {
+	if !given(m.CSV) || m.Format.IsUnknown() || m.Format.ValueString() == string(format.CSV) {
 		return nil
 	}
 
@@ -74,7 +74,7 @@ func (m *exportModel) csvMeant() attr.Value {
 	delimiter, bom := m.csvParts()
 
 	if delimiter.IsNull() {
-		delimiter = types.StringValue(export.DefaultCSVDelimiter)
+		delimiter = types.StringValue(format.DefaultCSVDelimiter)
 	}
 
 	if bom.IsNull() {
@@ -85,10 +85,10 @@ func (m *exportModel) csvMeant() attr.Value {
 }
 
 // csvOptions are those of what is known.
-func (m *exportModel) csvOptions() export.CSVOptions {
+func (m *exportModel) csvOptions() format.CSVOptions {
 	delimiter, bom := m.csvParts()
 
-	return export.CSVOptions{Delimiter: delimiter.ValueString(), BOM: bom.ValueBool()}
+	return format.CSVOptions{Delimiter: delimiter.ValueString(), BOM: bom.ValueBool()}
 }
 
 func csvTypes() map[string]attr.Type {

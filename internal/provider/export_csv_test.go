@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
@@ -30,13 +30,13 @@ func TestParseCSVReadsEveryLayout(t *testing.T) {
 		})
 	}
 
-	for _, delimiter := range export.CSVDelimiters() {
+	for _, delimiter := range format.CSVDelimiters() {
 		for _, bom := range []bool{false, true} {
 			for _, safe := range []bool{false, true} {
 				var b bytes.Buffer
 
-				encoder, err := export.NewEncoder(&b, export.FormatCSV, nil, export.EncoderOptions{
-					SpreadsheetSafe: safe, CSV: export.CSVOptions{Delimiter: delimiter, BOM: bom},
+				encoder, err := format.NewEncoder(&b, format.CSV, nil, format.EncoderOptions{
+					SpreadsheetSafe: safe, CSV: format.CSVOptions{Delimiter: delimiter, BOM: bom},
 				})
 				if err != nil {
 					t.Fatal(err)

@@ -154,6 +154,13 @@ func diagnostic(summary, detail string) *regexp.Regexp {
 	return regexp.MustCompile(`(?s)Error: ` + words(summary) + `\n.*?\n[\s│]*` + words(detail) + `\s*(\n│?\s*\n|$)`)
 }
 
+// keyName is how messages name a public key.
+func keyName(public string) string {
+	parts := strings.SplitN(public, "+", 3)
+
+	return parts[0] + "+" + parts[1]
+}
+
 func words(text string) string {
 	list := space.Split(strings.TrimSpace(text), -1)
 	for i := range list {

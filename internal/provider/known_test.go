@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
@@ -170,8 +170,8 @@ func TestRedactionKnown(t *testing.T) {
 		rules types.Map
 		want  bool
 	}{
-		"none": {types.MapNull(types.StringType), true}, "drop": {rules(types.StringValue(export.RedactDrop)), true},
-		"hash": {rules(types.StringValue(export.RedactHash)), false}, "unknown": {rules(types.StringUnknown()), false},
+		"none": {types.MapNull(types.StringType), true}, "drop": {rules(types.StringValue(redact.Drop)), true},
+		"hash": {rules(types.StringValue(redact.Hash)), false}, "unknown": {rules(types.StringUnknown()), false},
 	} {
 		if got := c.redactionKnown(tt.rules); got != tt.want {
 			t.Errorf("%s: %t", name, got)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
@@ -178,7 +178,7 @@ func mapOf(m types.Map) map[string]string {
 // redactor returns what redacts entries by the rules of a configuration, nil
 // where there are none. Every value must be known: one that is not is an error,
 // since leaving it out would let through what it was to take away.
-func (c *configured) redactor(m types.Map) (*export.Redactor, explain.Problems) {
+func (c *configured) redactor(m types.Map) (*redact.Redactor, explain.Problems) {
 	at := explain.Argument(redactName)
 
 	if m.IsNull() {
@@ -205,7 +205,7 @@ func (c *configured) redactor(m types.Map) (*export.Redactor, explain.Problems) 
 
 // redaction is redactor, for a task.
 func (c *configured) redaction(m types.Map) task.Redaction {
-	return func() (*export.Redactor, explain.Problems) { return c.redactor(m) }
+	return func() (*redact.Redactor, explain.Problems) { return c.redactor(m) }
 }
 
 // redactionKnown says that everything is known that redactor needs.
@@ -215,5 +215,5 @@ func (c *configured) redactionKnown(m types.Map) bool {
 
 // hashes says whether rules need a key.
 func hashes(rules map[string]string) bool {
-	return slices.Contains(slices.Collect(maps.Values(rules)), export.RedactHash)
+	return slices.Contains(slices.Collect(maps.Values(rules)), redact.Hash)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 const (
@@ -44,7 +44,7 @@ type redactRules struct{}
 
 // Description implements validator.Describer.
 func (redactRules) Description(context.Context) string {
-	return "fields of an entry, each with one of " + strings.Join(export.RedactModes(), ", ")
+	return "fields of an entry, each with one of " + strings.Join(redact.Modes(), ", ")
 }
 
 // MarkdownDescription implements validator.Describer.
@@ -60,11 +60,11 @@ func (redactRules) ValidateMap(_ context.Context, req validator.MapRequest, resp
 			continue
 		}
 
-		if err := export.CheckRule(field, mode.ValueString()); err != nil {
+		if err := redact.CheckRule(field, mode.ValueString()); err != nil {
 			p := explain.RedactionRule(err)
-			if mode.IsNull() && !errors.Is(err, export.ErrRedactField) {
+			if mode.IsNull() && !errors.Is(err, redact.ErrField) {
 				p.Cause = explain.Textf("What to do with the field %s is null.", field)
-				p.Next = "Give one of " + explain.Plain(strings.Join(export.RedactModes(), ", ")) + "."
+				p.Next = "Give one of " + explain.Plain(strings.Join(redact.Modes(), ", ")) + "."
 			}
 
 			resp.Diagnostics.Append(diagnose(p.At(placeOf(req.Path.AtMapKey(field))))...)

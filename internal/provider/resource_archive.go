@@ -437,7 +437,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 
 	// What an archive has kept without a field stays without it. Exports that cannot
 	// be read yet may come with this very run, which says what is wrong then.
-	if service.Info().Copy {
+	if service.Info().FilledLater {
 		if pending, err := a.Pending(ctx, 1); err == nil {
 			diags.Append(diagnose(explain.Unread(service.Info(), pending.Unread)...)...)
 		}

@@ -18,8 +18,9 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
@@ -82,7 +83,7 @@ func (m *archiveModel) sameArguments(o *archiveModel, c *configured) bool {
 	return err == nil && errBefore == nil && len(filters.Different(before)) == 0 &&
 		c.Same(m.Service.ValueString(), o.Service.ValueString()) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
 		m.settleDelay() == o.settleDelay() && m.overlap() == o.overlap() && sameStart(m.Start, o.Start) &&
-		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.ObjectLock.Equal(o.ObjectLock) && m.sameAttesters(&o.attestersModel) && export.SameRules(mapOf(m.Redact), mapOf(o.Redact))
+		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.ObjectLock.Equal(o.ObjectLock) && m.sameAttesters(&o.attestersModel) && redact.SameRules(mapOf(m.Redact), mapOf(o.Redact))
 }
 
 // samePlace says whether both are the same archive.
@@ -226,7 +227,7 @@ func (c *configured) archive(m *archiveModel, filters auditlog.Query, known *arc
 		Keys: keys, PublicKey: m.PublicKey.ValueString(),
 		Options: archive.Options{
 			Lock: m.lock(), Filters: filters, Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
-			Format: export.Format(m.Format.ValueString()), Compression: export.Compression(m.Compression.ValueString()),
+			Format: format.Format(m.Format.ValueString()), Compression: format.Compression(m.Compression.ValueString()),
 			Overlap: query.ParseSpan(m.Overlap.ValueString()), SettleDelay: m.filters().Delay(0),
 			CoveredUntil: query.ParseTime(m.CoveredUntil.ValueString()), Clock: c.options.Clock, Tool: c.options.tool(),
 		},

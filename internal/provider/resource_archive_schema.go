@@ -15,7 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
@@ -48,8 +48,8 @@ func archiveSchema(ctx context.Context) schema.Schema {
 }
 
 func archiveArguments() map[string]schema.Attribute {
-	formats := []string{string(export.FormatNDJSON), string(export.FormatParquet)}
-	compressions := []string{string(export.CompressionNone), string(export.CompressionGzip), string(export.CompressionZstd)}
+	formats := []string{string(format.NDJSON), string(format.Parquet)}
+	compressions := []string{string(format.Uncompressed), string(format.Gzip), string(format.Zstd)}
 
 	return map[string]schema.Attribute{
 		"destination": schema.StringAttribute{
@@ -61,14 +61,14 @@ func archiveArguments() map[string]schema.Attribute {
 			MarkdownDescription: "Format of new segments: `" + strings.Join(formats, "`, `") + "`. Default: `ndjson`.",
 			Optional:            true,
 			Computed:            true,
-			Default:             stringdefault.StaticString(string(export.FormatNDJSON)),
+			Default:             stringdefault.StaticString(string(format.NDJSON)),
 			Validators:          texts(query.OneOf(formats...)),
 		},
 		"compression": schema.StringAttribute{
 			MarkdownDescription: "Compression of new segments: `" + strings.Join(compressions, "`, `") + "`. Default: `zstd`.",
 			Optional:            true,
 			Computed:            true,
-			Default:             stringdefault.StaticString(string(export.CompressionZstd)),
+			Default:             stringdefault.StaticString(string(format.Zstd)),
 			Validators:          texts(query.OneOf(compressions...)),
 		},
 		"start": schema.StringAttribute{

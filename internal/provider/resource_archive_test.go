@@ -158,7 +158,7 @@ func TestAccArchive_signingKeyStaysOut(t *testing.T) {
 
 	w := newWorld(t, fakeapi.Options{Entries: 20, NoExamples: true, Seed: 22})
 	private, public := newSigningKey(t)
-	other, _ := newSigningKey(t)
+	other, otherPublic := newSigningKey(t)
 
 	w.test(
 		resource.TestStep{
@@ -170,7 +170,7 @@ func TestAccArchive_signingKeyStaysOut(t *testing.T) {
 		},
 		resource.TestStep{
 			Config:      w.archive("  service = \"upcloud\"\n  signing_key = \"" + other + "\""),
-			ExpectError: diagnostic("Archive audit logs", "The checkpoint is not signed by the expected key: example.com/audit. … Give the signing_key that signed last, and none where the archive is not signed; to change the key, give that one as previous_signing_key, or set AUDIT_PREVIOUS_SIGNING_KEY. Nothing was written."),
+			ExpectError: diagnostic("Archive audit logs", "The checkpoint is not signed by the expected key: "+keyName(otherPublic)+". … Give the signing_key that signed last, and none where the archive is not signed; to change the key, give that one as previous_signing_key, or set AUDIT_PREVIOUS_SIGNING_KEY. Nothing was written."),
 		},
 		resource.TestStep{
 			Config:      w.archive("  service = \"upcloud\""),

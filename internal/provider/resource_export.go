@@ -411,7 +411,7 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportM
 	wrong.Add(task.ConfirmValues(ctx, service, &q, nil)...)
 
 	// An archive drops nothing, and of copies it is known only once they are read.
-	if info := service.Info(); info.Retention > 0 && !info.Copy {
+	if info := service.Info(); info.Retention > 0 && !info.FilledLater {
 		if c := auditlog.NewCompleteness(q.Window, info.Retention, question.Now); c.BeyondRetention {
 			wrong.Add(plan.beyondRetention(info, c, state))
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 )
 
@@ -81,7 +82,7 @@ func (m *exportModel) takeOver(d *export.Description) {
 		m.Compression = nullable(string(d.Compression))
 	}
 
-	if d.Shape != export.ShapeEntry {
+	if d.Shape != format.ShapeEntry {
 		m.Shape = nullable(string(d.Shape))
 	}
 
@@ -99,12 +100,12 @@ func (m *exportModel) takeOver(d *export.Description) {
 	}
 
 	m.CSV = types.ObjectNull(csvTypes())
-	if d.CSV != nil && *d.CSV != (export.CSVOptions{Delimiter: export.DefaultCSVDelimiter}) {
+	if d.CSV != nil && *d.CSV != (format.CSVOptions{Delimiter: format.DefaultCSVDelimiter}) {
 		m.CSV = types.ObjectValueMust(csvTypes(), map[string]attr.Value{csvDelimiter: types.StringValue(d.CSV.Delimiter), csvBOM: types.BoolValue(d.CSV.BOM)})
 	}
 
 	// Only CSV is changed for spreadsheets, so that the manifests of others say nothing.
-	m.SpreadsheetSafe = types.BoolValue(d.SpreadsheetSafe || d.Format != export.FormatCSV)
+	m.SpreadsheetSafe = types.BoolValue(d.SpreadsheetSafe || d.Format != format.CSV)
 	m.FilePermission, m.DirectoryPermission = types.StringValue(defaultFilePermissionText), types.StringValue(defaultDirPermissionText)
 	m.Overwrite, m.AllowShrink, m.KeepOnDestroy = types.BoolValue(false), types.BoolValue(false), types.BoolValue(true)
 	m.OnMissing, m.OnChanged = types.StringValue(driftRecreate), types.StringValue(driftRecreate)

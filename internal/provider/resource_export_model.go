@@ -21,7 +21,9 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 type exportModel struct {
@@ -64,7 +66,7 @@ func (m *exportModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()
 	diags.Append(m.validateCSV()...)
 
-	if err := export.CheckShape(export.Shape(m.Shape.ValueString()), export.Format(m.Format.ValueString()), given(m.Columns)); err != nil && known(m.Format, m.Columns) {
+	if err := format.CheckShape(format.Shape(m.Shape.ValueString()), format.Format(m.Format.ValueString()), given(m.Columns)); err != nil && known(m.Format, m.Columns) {
 		diags.Append(diagnose(explain.Problem{
 			Summary: explain.CheckConfiguration,
 			Cause:   explain.Sentence(err.Error()),
@@ -158,11 +160,11 @@ func (m *exportModel) sameArchive(state *exportModel) bool {
 // sameForm says whether both write what they read in the same form, and whether
 // nothing says to write it again.
 func (m *exportModel) sameForm(o *exportModel) bool {
-	shape := func(m *exportModel) string { return cmp.Or(m.Shape.ValueString(), string(export.ShapeEntry)) }
+	shape := func(m *exportModel) string { return cmp.Or(m.Shape.ValueString(), string(format.ShapeEntry)) }
 
 	return m.compression().Equal(o.compression()) && shape(m) == shape(o) && m.csvMeant().Equal(o.csvMeant()) &&
-		export.SameRules(mapOf(m.Redact), mapOf(o.Redact)) && maps.Equal(mapOf(m.Triggers), mapOf(o.Triggers)) &&
-		(m.SpreadsheetSafe.Equal(o.SpreadsheetSafe) || m.Format.ValueString() != string(export.FormatCSV))
+		redact.SameRules(mapOf(m.Redact), mapOf(o.Redact)) && maps.Equal(mapOf(m.Triggers), mapOf(o.Triggers)) &&
+		(m.SpreadsheetSafe.Equal(o.SpreadsheetSafe) || m.Format.ValueString() != string(format.CSV))
 }
 
 // asked is which export the model is. Every value must be known.
@@ -232,7 +234,7 @@ func (m *exportModel) compression() types.String {
 	case m.Format.IsUnknown():
 		return types.StringUnknown()
 	default:
-		return types.StringValue(string(export.Format(m.Format.ValueString()).DefaultCompression()))
+		return types.StringValue(string(format.Format(m.Format.ValueString()).DefaultCompression()))
 	}
 }
 
@@ -267,14 +269,14 @@ func (m *exportModel) setResults(r export.Result) {
 
 // replaced is whose log what the model would write takes the place of. What is in
 // the way of looking is reported by whoever writes.
-func (m *exportModel) replaced(state *exportModel) export.KeptSource {
+func (m *exportModel) replaced(state *exportModel) redact.KeptSource {
 	if state != nil {
 		return state.kept()
 	}
 
 	known, err := export.SourceAt(m.file())
 	if err != nil {
-		return export.KeptSource{}
+		return redact.KeptSource{}
 	}
 
 	return known
@@ -282,8 +284,8 @@ func (m *exportModel) replaced(state *exportModel) export.KeptSource {
 
 // kept is whose log the export has been of; what is remembered counts, whatever
 // became of the files.
-func (m *exportModel) kept() export.KeptSource {
-	known := export.KeptSource{Source: sourceFrom(m.Source)}
+func (m *exportModel) kept() redact.KeptSource {
+	known := redact.KeptSource{Source: sourceFrom(m.Source)}
 
 	// Only the manifest names the key of pseudonyms.
 	if there, err := export.SourceAt(m.file()); err == nil && there.Source == known.Source {
@@ -309,9 +311,9 @@ func (m *exportModel) spec(q auditlog.Query, info auditlog.Info) export.Spec {
 			DirectoryPermission: permission(m.DirectoryPermission),
 		},
 		Path:            m.file(),
-		Format:          export.Format(m.Format.ValueString()),
-		Compression:     export.Compression(m.Compression.ValueString()),
-		Shape:           export.Shape(m.Shape.ValueString()),
+		Format:          format.Format(m.Format.ValueString()),
+		Compression:     format.Compression(m.Compression.ValueString()),
+		Shape:           format.Shape(m.Shape.ValueString()),
 		SpreadsheetSafe: m.SpreadsheetSafe.ValueBool(),
 		CSV:             m.csvOptions(),
 		Overwrite:       m.Overwrite.ValueBool(),

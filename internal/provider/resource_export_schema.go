@@ -18,7 +18,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/ocsf"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 )
 
@@ -50,15 +51,15 @@ func exportSchema(ctx context.Context) schema.Schema {
 }
 
 func exportArguments() map[string]schema.Attribute {
-	formats := make([]string, 0, len(export.Formats()))
-	compressions := make([]string, 0, len(export.Compressions()))
+	formats := make([]string, 0, len(format.All()))
+	compressions := make([]string, 0, len(format.Compressions()))
 	columns := make([]string, 0, len(auditlog.Fields()))
 
-	for _, f := range export.Formats() {
+	for _, f := range format.All() {
 		formats = append(formats, string(f))
 	}
 
-	for _, c := range export.Compressions() {
+	for _, c := range format.Compressions() {
 		compressions = append(compressions, string(c))
 	}
 
@@ -82,7 +83,7 @@ func exportArguments() map[string]schema.Attribute {
 		"compression": schema.StringAttribute{
 			MarkdownDescription: "`" + strings.Join(compressions, "`, `") + "`. CSV, JSON and NDJSON are compressed as a whole file, Parquet page by page, " +
 				"as its readers expect. The name of the file is `path` in any case; `.gz` and `.zst` are what other programs look for. " +
-				"Default: `" + string(export.FormatParquet.DefaultCompression()) + "` for Parquet, else `" + string(export.FormatCSV.DefaultCompression()) + "`.",
+				"Default: `" + string(format.Parquet.DefaultCompression()) + "` for Parquet, else `" + string(format.CSV.DefaultCompression()) + "`.",
 			Optional:   true,
 			Validators: texts(query.OneOf(compressions...)),
 		},
@@ -93,9 +94,9 @@ func exportArguments() map[string]schema.Attribute {
 			Validators:          []validator.List{filterList{query.OneOf(columns...)}},
 		},
 		"shape": schema.StringAttribute{
-			MarkdownDescription: "What is written: `entry`, the fields that look-ups show, or `ocsf`, events of the Open Cybersecurity Schema Framework " + export.OCSFVersion + " (NDJSON and Parquet only, without `columns`). Default: `entry`.",
+			MarkdownDescription: "What is written: `entry`, the fields that look-ups show, or `ocsf`, events of the Open Cybersecurity Schema Framework " + ocsf.Version + " (NDJSON and Parquet only, without `columns`). Default: `entry`.",
 			Optional:            true,
-			Validators:          texts(query.OneOf(string(export.ShapeEntry), string(export.ShapeOCSF))),
+			Validators:          texts(query.OneOf(string(format.ShapeEntry), string(format.ShapeOCSF))),
 		},
 		csvName:                csvAttribute(),
 		"spreadsheet_safe":     boolArgument("Whether apostrophes are put in front of whatever a spreadsheet could take for the start of a formula in a CSV file; in how many cells is in the manifest. JSON, NDJSON and Parquet are always exact.", true),

@@ -21,6 +21,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
@@ -50,7 +51,7 @@ func TestEntryIsOneShape(t *testing.T) {
 
 	var csv strings.Builder
 
-	encoder, err := export.NewEncoder(&csv, export.FormatCSV, nil, export.EncoderOptions{})
+	encoder, err := format.NewEncoder(&csv, format.CSV, nil, format.EncoderOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

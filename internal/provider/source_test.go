@@ -145,7 +145,7 @@ func TestAccSource_tampered(t *testing.T) {
 	w.test(
 		resource.TestStep{
 			Config: w.lookUpArchive(all + "public_keys = [\"" + other + "\"]"),
-			ExpectError: diagnostic("Look up audit logs", `The checkpoint is not signed by the expected key: example.com/audit.
+			ExpectError: diagnostic("Look up audit logs", `The checkpoint is not signed by the expected key: `+keyName(other)+`.
 Service: archive
 Destination: `+w.file("archive")+`
 Give the public key of the key that signs the archive; if this is the one, find out who else wrote the checkpoint.`),

@@ -3,6 +3,7 @@
 package screen
 
 import (
+	"html"
 	"strconv"
 	"strings"
 	"unicode"
@@ -166,35 +167,18 @@ func backslashAt(text string) (decoded string, size int) {
 	return "", 0
 }
 
-// entities are the names that HTML has for characters.
-var entities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'"}
-
+// entityAt reads a character that HTML has a name or a number for, in whatever case.
 func entityAt(text string) (decoded string, size int) {
 	const longest = 10
 
-	end := strings.IndexByte(text[:min(len(text), longest)], ';')
-	if end < 0 {
-		return "", 0
+	size = strings.IndexByte(text[:min(len(text), longest)], ';') + 1
+	for _, entity := range []string{text[:size], strings.ToLower(text[:size])} {
+		if decoded = html.UnescapeString(entity); decoded != entity {
+			return decoded, size
+		}
 	}
 
-	name := strings.ToLower(text[1:end])
-	if known, ok := entities[name]; ok {
-		return known, end + 1
-	}
-
-	number, isNumber := strings.CutPrefix(name, "#")
-	base := 10
-
-	if hex, ok := strings.CutPrefix(number, "x"); ok {
-		number, base = hex, 16
-	}
-
-	n, err := strconv.ParseUint(number, base, 32)
-	if !isNumber || err != nil || n > utf8.MaxRune {
-		return "", 0
-	}
-
-	return runeText(n), end + 1
+	return "", 0
 }
 
 func byteText(n uint64) string { return string([]byte{byte(n & 0xff)}) }
@@ -257,25 +241,7 @@ func sequenceAt(text string) int {
 
 // without leaves out what skip returns the length of.
 func (v view) without(skip func(text string) int) view {
-	var b strings.Builder
-
-	out := view{from: make([]int, 0, len(v.text)), to: make([]int, 0, len(v.text))}
-	b.Grow(len(v.text))
-
-	for i := 0; i < len(v.text); {
-		if size := skip(v.text[i:]); size > 0 {
-			i += size
-
-			continue
-		}
-
-		_, size := utf8.DecodeRuneInString(v.text[i:])
-		b.WriteString(v.text[i : i+size])
-		out.from, out.to = append(out.from, v.from[i:i+size]...), append(out.to, v.to[i:i+size]...)
-		i += size
-	}
-
-	out.text = b.String()
+	out, _ := v.decodedBy(func(text string) (string, int) { return "", skip(text) })
 
 	return out
 }

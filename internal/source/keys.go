@@ -8,14 +8,14 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // RedactionKeyForm is a key that makes pseudonyms.
 func RedactionKeyForm() explain.Form {
 	return explain.Form{
 		Description: "a random text",
-		Check:       func(value string) error { return export.CheckRedactionKey([]byte(value)) },
+		Check:       func(value string) error { return redact.CheckKey([]byte(value)) },
 		Explain:     func(name string, _ error) explain.Problem { return explain.RedactionKey(name).OfSecret() },
 	}
 }
@@ -35,18 +35,18 @@ func SigningKeyForm() explain.Form {
 
 // Redactor returns what redacts entries by rules, which are modes by field; nil where
 // there are none.
-func (s *Sources) Redactor(rules map[string]string) (*export.Redactor, explain.Problems) {
+func (s *Sources) Redactor(rules map[string]string) (*redact.Redactor, explain.Problems) {
 	if rules == nil {
 		return nil, nil
 	}
 
 	at := explain.Argument("redact")
-	r, err := export.NewRedactor(rules, []byte(s.redactionKey))
+	r, err := redact.New(rules, []byte(s.redactionKey))
 
-	rule := (*export.RuleError)(nil)
+	rule := (*redact.RuleError)(nil)
 
 	switch {
-	case errors.Is(err, export.ErrRedactKey):
+	case errors.Is(err, redact.ErrKey):
 		// The argument is checked before; this is the environment's.
 		return nil, explain.Problems{explain.RedactionKey(explain.RedactionKeyEnv).At(at)}
 	case errors.As(err, &rule):

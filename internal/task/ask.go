@@ -13,12 +13,12 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // Redaction returns what redacts entries, nil where nothing does.
-type Redaction func() (*export.Redactor, explain.Problems)
+type Redaction func() (*redact.Redactor, explain.Problems)
 
 // Question is what is asked of a log.
 type Question struct {

@@ -69,9 +69,9 @@ func (v *Evaluation) Run(ctx context.Context, s auditlog.Service) (*Verdict, exp
 		return nil, found
 	}
 
-	verdict := &Verdict{Result: result, Completeness: done, Statement: scrubber.ShownStatement(export.NewStatement(done))}
+	verdict := &Verdict{Result: result, Completeness: done, Statement: export.NewStatement(scrubber.Completeness(done))}
 	if result.Baseline != nil {
-		before := scrubber.ShownStatement(export.NewStatement(*result.Baseline))
+		before := export.NewStatement(scrubber.Completeness(*result.Baseline))
 		verdict.Before = &before
 	}
 

@@ -9,6 +9,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // Export writes what is asked for to a file.
@@ -20,7 +21,7 @@ type Export struct {
 	Redact Redaction
 	// Known is whose log the export has been of, and Willing says that one of another log
 	// may take its place.
-	Known   export.KeptSource
+	Known   redact.KeptSource
 	Willing bool
 }
 
@@ -53,7 +54,7 @@ func (x *Export) Run(ctx context.Context, s auditlog.Service) (*Written, explain
 			return nil, found
 		}
 
-		spec.Known = export.KeptSource{}
+		spec.Known = redact.KeptSource{}
 	}
 
 	result, err := exportTo(ctx, s, spec)
@@ -86,7 +87,7 @@ func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (result
 		var c auditlog.Completeness
 
 		result, err = export.Write(ctx, spec, s.Read(ctx, spec.Query, &c), &c)
-		if !errors.Is(err, export.ErrLateValue) {
+		if !errors.Is(err, redact.ErrLateValue) {
 			break
 		}
 	}
@@ -96,7 +97,7 @@ func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (result
 
 // CompareSources reports that what was kept is of another log, which is only a
 // warning where the user wants it to be replaced.
-func CompareSources(rules *export.Redactor, known export.KeptSource, found auditlog.Source, willing bool) explain.Problems {
+func CompareSources(rules *redact.Redactor, known redact.KeptSource, found auditlog.Source, willing bool) explain.Problems {
 	confirmed, err := rules.CheckSource(known, found)
 
 	switch other := (*auditlog.SourceError)(nil); {

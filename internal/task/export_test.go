@@ -18,6 +18,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // growing is a log that holds one entry more at each reading.
@@ -52,14 +54,14 @@ func (g *growing) Read(_ context.Context, q auditlog.Query, c *auditlog.Complete
 func TestExportReadsAgain(t *testing.T) {
 	t.Parallel()
 
-	r, err := export.NewRedactor(map[string]string{"actor": export.RedactDrop}, nil)
+	r, err := redact.New(map[string]string{"actor": redact.Drop}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	window := auditlog.Window{Start: time.Unix(0, 0), End: time.Unix(1000, 0)}
 
-	for n, want := range map[int]error{1: nil, 2: nil, 3: nil, 9: export.ErrLateValue} {
+	for n, want := range map[int]error{1: nil, 2: nil, 3: nil, 9: redact.ErrLateValue} {
 		s := &growing{}
 
 		for i := range n {
@@ -70,7 +72,7 @@ func TestExportReadsAgain(t *testing.T) {
 		}
 
 		spec := export.Spec{
-			Path: filepath.Join(t.TempDir(), "x"), Format: export.FormatNDJSON, Query: auditlog.Query{Window: window}, Scrubber: r.Scrubber(),
+			Path: filepath.Join(t.TempDir(), "x"), Format: format.NDJSON, Query: auditlog.Query{Window: window}, Scrubber: r.Scrubber(),
 		}
 
 		if _, err := exportTo(t.Context(), s, spec); !errors.Is(err, want) {
@@ -89,12 +91,12 @@ func TestRedactionProblems(t *testing.T) {
 	t.Parallel()
 
 	for err, want := range map[error]string{
-		export.ErrTooManyValues: `Redaction would have to remember more than 1000000 values, or 64 MiB of them, to take each out of every entry.
+		redact.ErrTooManyValues: `Redaction would have to remember more than 1000000 values, or 64 MiB of them, to take each out of every entry.
 
 Service: upcloud
 
 Ask for a shorter window, or redact fewer fields whose values are all different, such as correlation_id.`,
-		export.ErrLateValue: `A value to redact came that had not come when the log was read before, so that what is written already may hold it.
+		redact.ErrLateValue: `A value to redact came that had not come when the log was read before, so that what is written already may hold it.
 
 Service: upcloud
 

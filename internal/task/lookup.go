@@ -13,6 +13,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // How many rows a look-up returns where nothing else is asked for, and at most.
@@ -81,7 +82,7 @@ func (e *overflowError) Error() string {
 	return fmt.Sprintf("%d entries match and at most %d are allowed", e.total, e.limit)
 }
 
-func (l *LookUp) read(ctx context.Context, s auditlog.Service, q auditlog.Query, r *export.Redactor) (*Found, error) {
+func (l *LookUp) read(ctx context.Context, s auditlog.Service, q auditlog.Query, r *redact.Redactor) (*Found, error) {
 	found := &Found{
 		ByAction: map[string]int64{}, ByOperation: map[string]int64{},
 		ByActor: map[string]int64{}, ByResourceType: map[string]int64{},
@@ -125,7 +126,7 @@ func (l *LookUp) read(ctx context.Context, s auditlog.Service, q auditlog.Query,
 		found.Entries[i] = scrubber.Apply(found.Entries[i])
 	}
 
-	found.Completeness, found.Statement = done, scrubber.ShownStatement(export.NewStatement(done))
+	found.Completeness, found.Statement = done, export.NewStatement(scrubber.Completeness(done))
 
 	return found, nil
 }

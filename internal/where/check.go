@@ -51,7 +51,7 @@ func check(text string, a *ast.AST) *Error {
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(c.visit))
 
 	if t := a.GetType(a.Expr().ID()); c.first == nil && !t.IsExactType(types.BoolType) {
-		c.reportf(a.Expr(), "the condition must be true or false, and is %s; compare it, as in entry.actor == \"ci\"", article(t.String()))
+		c.reportf(a.Expr(), "the condition must be true or false, and is of type %s; compare it, as in entry.actor == \"ci\"", t)
 	}
 
 	return c.first
@@ -71,7 +71,7 @@ func (c *checker) reportAt(p place, reason string) {
 func (c *checker) visit(x ast.Expr) {
 	switch x.Kind() {
 	case ast.StructKind:
-		c.reportf(x, "a condition cannot make %s", article(x.AsStruct().TypeName()))
+		c.reportf(x, "a condition cannot make a value of type %s", x.AsStruct().TypeName())
 	case ast.ComprehensionKind:
 		loop := x.AsComprehension()
 		if loop.IterVar() == entryVariable || loop.IterVar2() == entryVariable {
@@ -80,46 +80,39 @@ func (c *checker) visit(x ast.Expr) {
 			c.reportAt(place{l.Line() - 1, l.Column() + 1}, "the name entry is taken; choose another for the elements")
 		}
 	case ast.CallKind:
-		c.visitCall(x.AsCall())
+		c.visitCall(x)
 	default:
 	}
 }
 
-func (c *checker) visitCall(call ast.CallExpr) {
-	args := call.Args()
+func (c *checker) visitCall(x ast.Expr) {
+	name, args := callOf(x)
 
-	switch name := call.FunctionName(); {
-	case (name == operators.Equals || name == operators.NotEquals) && len(args) == 2:
-		c.checkWord(args[0], args[1])
-		c.checkWord(args[1], args[0])
-	case name == operators.In && len(args) == 2 && args[1].Kind() == ast.ListKind:
-		for _, element := range args[1].AsList().Elements() {
-			c.checkWord(args[0], element)
+	if slices.Contains(equalities, name) {
+		field, literals, _ := comparands(x)
+		for _, l := range literals {
+			c.checkWord(field, l)
 		}
-	case name == ipInName && len(args) == 2 && args[1].Kind() == ast.ListKind:
-		for _, element := range args[1].AsList().Elements() {
-			c.checkBlock(element)
-		}
-	case name == ipInName && len(args) == 2:
-		c.checkBlock(args[1])
-	case name == matchesName && len(args) > 0:
+	}
+
+	for _, block := range literalBlocks(x) {
+		c.checkBlock(block)
+	}
+
+	switch {
+	case name == matchesName:
 		c.checkPattern(args[len(args)-1])
-	case call.IsMemberFunction() && strings.HasPrefix(name, "get") && len(args) == 1:
-		c.checkZone(args[0])
+	case x.AsCall().IsMemberFunction() && strings.HasPrefix(name, "get") && len(args) == 2:
+		c.checkZone(args[1])
 	}
 }
 
 // checkWord reports a literal that the field it is compared with never holds.
-func (c *checker) checkWord(field, literal ast.Expr) {
-	if field.Kind() != ast.SelectKind || field.AsSelect().IsTestOnly() || !isEntry(field.AsSelect().Operand()) {
-		return
-	}
-
-	name := field.AsSelect().FieldName()
-	known := vocabulary[name]
+func (c *checker) checkWord(field string, literal ast.Expr) {
+	known := vocabulary[field]
 
 	if word, ok := literalString(literal); ok && known != nil && !slices.Contains(known, word) {
-		c.reportf(literal, "entry.%s is never this%s; it is one of %s", name, didYouMean(word, known), strings.Join(known, ", "))
+		c.reportf(literal, "entry.%s is never this%s; it is one of %s", field, didYouMean(word, known), strings.Join(known, ", "))
 	}
 }
 

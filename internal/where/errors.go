@@ -4,8 +4,6 @@ package where
 
 import (
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -155,7 +153,7 @@ var ourWords = sync.OnceValue(func() map[string]bool {
 
 	for _, words := range [][]string{
 		{entryVariable},
-		entryFieldNames(), changeFields, functionNames(), slices.Collect(maps.Keys(wordOperators)),
+		entryFieldNames(), changeFields, functionNames(), {"and", "or", "not", "AND", "OR", "NOT", "like"},
 		{"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "package", "namespace", "null", "return", "true", "var", "void", "while"},
 		{"nil", "None", "undefined", "now"},
 	} {
@@ -176,17 +174,17 @@ func (p place) before(o place) bool {
 	return p.line < o.line || p.line == o.line && p.column < o.column
 }
 
-// clamp keeps a place within the text.
+// clamp keeps a place within the text. What is missing at the end is so behind the
+// last character that is no space.
 func (s source) clamp(p place) place {
-	if p.line < 0 {
+	switch end := s.end(); {
+	case p.line < 0:
 		return s.start()
+	case !p.before(end):
+		return end
+	default:
+		return place{p.line, min(max(p.column, 0), len(s.lines[p.line]))}
 	}
-
-	if p.line >= len(s.lines) {
-		return s.end()
-	}
-
-	return place{p.line, min(max(p.column, 0), len(s.lines[p.line]))}
 }
 
 // end is behind the last character that is no space.
@@ -211,29 +209,9 @@ func (s source) start() place {
 	return place{}
 }
 
-// at returns the characters of the line from a place on.
-func (s source) at(p place) string {
-	p = s.clamp(p)
-
-	return string(s.lines[p.line][p.column:])
-}
-
-// until returns the characters of the line before a place.
-func (s source) until(p place) string {
-	p = s.clamp(p)
-
-	return string(s.lines[p.line][:p.column])
-}
-
-var callee = regexp.MustCompile(`[\w.]+\s*$`)
-
-// called moves a place at a bracket, where CEL puts a call, to the name before it.
-func (s source) called(p place) place {
-	if rest := s.at(p); strings.HasPrefix(rest, "(") || strings.HasPrefix(rest, "{") {
-		p.column -= len(callee.FindString(s.until(p)))
-	}
-
-	return p
+// split returns what stands before a place on its line, and what from there on.
+func (s source) split(p place) (before, after string) {
+	return string(s.lines[p.line][:p.column]), string(s.lines[p.line][p.column:])
 }
 
 func (s source) error(p place, reason string) *Error {

@@ -11,13 +11,11 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
-
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
-// CEL has a single value of some errors. It notes in an error where
-// it happened first, so that these would name a place in another condition, and
-// two goroutines would write to them at once; a place that is none prevents both.
+// CEL has a single value of some errors. It notes in an error where it happened first,
+// so that these would name a place in another condition, and two goroutines would write
+// to them at once. A place that is none prevents both; such errors name none.
 var _ = []ref.Val{
 	types.LabelErrNode(nowhere, types.NoSuchOverloadErr()),
 	types.LabelErrNode(nowhere, types.Int(math.MaxInt64).ConvertToType(types.TimestampType)),
@@ -50,7 +48,7 @@ var mishaps = []mishap{
 
 // evalError says what went wrong without a word of the entry and without a value of
 // the condition.
-func (x *Expression) evalError(err error, e *auditlog.Entry) *EvalError {
+func (x *Expression) evalError(err error) *EvalError {
 	if cancelled := (interpreter.EvalCancelledError{}); errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
 		return &EvalError{Reason: "it takes too long on an entry", Advice: "Loop over less in it, or move a part of it that is cheap to the front"}
 	}
@@ -65,52 +63,24 @@ func (x *Expression) evalError(err error, e *auditlog.Entry) *EvalError {
 		}
 	}
 
-	if part := x.part(err, e); part != nil {
-		s := newSource(x.text)
-		p := s.error(startOf(s, x.ast, part), "")
-		result.Line, result.Column, result.Excerpt = p.Line, p.Column, p.Excerpt
+	if celErr := (*types.Err)(nil); errors.As(err, &celErr) {
+		if part := find(x.ast, celErr.NodeID()); part != nil {
+			s := newSource(x.text)
+			p := s.error(startOf(s, x.ast, part), "")
+			result.Line, result.Column, result.Excerpt = p.Line, p.Column, p.Excerpt
+		}
 	}
 
 	return result
 }
 
-// part is where in the condition an error happened, nil where that is not known.
-func (x *Expression) part(err error, e *auditlog.Entry) ast.Expr {
-	celErr := (*types.Err)(nil)
-	if !errors.As(err, &celErr) {
-		return nil
-	}
-
-	if part := find(x.ast, celErr.NodeID()); part != nil {
-		return part
-	}
-
-	// It is the same error. Evaluate once more and see which part of those in error has none inside.
-	_, details, _ := x.traced.Eval(activation{&record{entry: e}})
-
-	state := details.State()
-	if state == nil {
-		return nil
-	}
-
-	at := x.ast.Expr()
-	for inner := at; inner != nil; {
-		at, inner = inner, nil
-
-		for _, child := range ast.NavigateExpr(x.ast, at).Children() {
-			if value, ok := state.Value(child.ID()); ok && types.IsError(value) {
-				inner = find(x.ast, child.ID())
-
-				break
-			}
-		}
-	}
-
-	return at
-}
-
+// find returns the part of that id, nil where there is none.
 func find(a *ast.AST, id int64) ast.Expr {
 	var found ast.Expr
+
+	if a == nil {
+		return nil
+	}
 
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
 		if found == nil && x.ID() == id {

@@ -4,10 +4,8 @@ package where_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -27,10 +25,6 @@ func FuzzCompile(f *testing.F) {
 		if len(text) > 2000 {
 			t.Skip("CEL takes its time over long conditions")
 		}
-
-		// A condition that hangs is one that nobody would find by its message.
-		hangs := time.AfterFunc(10*time.Second, func() { panic(fmt.Sprintf("%q takes too long", text)) })
-		defer hangs.Stop()
 
 		x, err := where.Compile(text)
 		if err != nil {

@@ -100,7 +100,7 @@ func TestGuideIsComplete(t *testing.T) {
 	_, err := where.Compile("entry.operation == \"delete\" &&\n  entry.acto != \"ci\"\n")
 
 	reason := strings.SplitN(err.Error(), ": ", 2)[1]
-	if !strings.Contains(strings.Join(strings.Fields(text), " "), "The condition cannot be used: "+reason+". Line: 2 Column: 9 ") {
+	if !strings.Contains(strings.Join(strings.Fields(text), " "), "The condition cannot be used: "+reason+". Line: 2 Column: 8 ") {
 		t.Errorf("the guide shows another error than: %s", reason)
 	}
 }

@@ -3,7 +3,6 @@
 package where
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -95,7 +94,8 @@ func (u *uses) visit(s source, a *ast.AST, x ast.Expr) {
 		}
 
 		for _, l := range literalBlocks(x) {
-			if block, err := auditlog.ParseAddress(l); err == nil {
+			text, _ := literalString(l)
+			if block, err := auditlog.ParseAddress(text); err == nil {
 				u.blocks = append(u.blocks, block)
 			}
 		}
@@ -295,92 +295,66 @@ func fieldOf(x ast.Expr) (string, bool) {
 
 // comparison returns the field and the literals of a part that compares the two.
 func comparison(x ast.Expr) (field string, literals []ast.Expr, ok bool) {
-	if x.Kind() != ast.CallKind {
+	name, args := callOf(x)
+	field, literals, ok = comparands(x)
+
+	// A list can be what an operator compares with, or what it looks into.
+	isList := func(arg ast.Expr) bool { return arg.Kind() == ast.ListKind }
+	if !ok || !slices.Contains(equalities, name) || slices.ContainsFunc(args, isList) != (name == operators.In) {
 		return "", nil, false
 	}
 
-	args := x.AsCall().Args()
-	if len(args) != 2 {
-		return "", nil, false
-	}
-
-	one, other := args[0], args[1]
-
-	switch name := x.AsCall().FunctionName(); {
-	case name == operators.Equals || name == operators.NotEquals:
-		if _, isField := fieldOf(one); !isField {
-			one, other = other, one
-		}
-
-		literals = []ast.Expr{other}
-	case name == operators.In && other.Kind() == ast.ListKind:
-		literals = other.AsList().Elements()
-	default:
-		return "", nil, false
-	}
-
-	field, ok = fieldOf(one)
-
-	return field, literals, ok && !one.AsSelect().IsTestOnly() &&
-		!slices.ContainsFunc(literals, func(l ast.Expr) bool { _, is := literalString(l); return !is })
+	return field, literals, !slices.ContainsFunc(literals, func(l ast.Expr) bool { _, is := literalString(l); return !is })
 }
 
 // ordersTime says whether a part does nothing but compare the entry's time with a
 // literal.
 func ordersTime(x ast.Expr) bool {
-	if x.Kind() != ast.CallKind || len(x.AsCall().Args()) != 2 {
+	name, args := callOf(x)
+	if len(args) != 2 || !slices.Contains(orders, name) {
 		return false
 	}
 
-	switch x.AsCall().FunctionName() {
-	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, operators.Equals, operators.NotEquals:
-	default:
-		return false
-	}
-
-	one, other := x.AsCall().Args()[0], x.AsCall().Args()[1]
+	one, other := args[0], args[1]
 	if _, ok := literalTime(one); ok {
 		one, other = other, one
 	}
 
-	name, isField := fieldOf(one)
+	field, isField := fieldOf(one)
 	_, isTime := literalTime(other)
 
-	return isField && name == "time" && !one.AsSelect().IsTestOnly() && isTime
+	return isField && field == "time" && !one.AsSelect().IsTestOnly() && isTime
+}
+
+var orders = []string{
+	operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, operators.Equals, operators.NotEquals,
 }
 
 // literalTime returns the time of timestamp("2026-06-01T00:00:00Z").
 func literalTime(x ast.Expr) (time.Time, bool) {
-	if x.Kind() != ast.CallKind || x.AsCall().FunctionName() != "timestamp" || len(x.AsCall().Args()) != 1 {
+	name, args := callOf(x)
+	if name != "timestamp" || len(args) != 1 {
 		return time.Time{}, false
 	}
 
-	text, ok := literalString(x.AsCall().Args()[0])
+	text, ok := literalString(args[0])
 	at, err := time.Parse(time.RFC3339Nano, text)
 
 	return at, ok && err == nil
 }
 
 // literalBlocks returns the blocks in ip_in(entry.ip_address, "10.0.0.0/8").
-func literalBlocks(x ast.Expr) []string {
-	if x.Kind() != ast.CallKind || x.AsCall().FunctionName() != ipInName || len(x.AsCall().Args()) != 2 {
+func literalBlocks(x ast.Expr) []ast.Expr {
+	name, args := callOf(x)
+
+	switch {
+	case name != ipInName || len(args) != 2:
 		return nil
+	case args[1].Kind() == ast.ListKind:
+		return args[1].AsList().Elements()
+	default:
+		return args[1:]
 	}
-
-	literals := []ast.Expr{x.AsCall().Args()[1]}
-	if literals[0].Kind() == ast.ListKind {
-		literals = literals[0].AsList().Elements()
-	}
-
-	var blocks []string
-
-	for _, l := range literals {
-		if text, ok := literalString(l); ok {
-			blocks = append(blocks, text)
-		}
-	}
-
-	return blocks
 }
 
 // Blocks implements auditlog.Condition.
@@ -409,17 +383,12 @@ func (x *Expression) Possible(s auditlog.Scope, others ...auditlog.Condition) bo
 		}
 	}
 
-	t := newThought(s, all)
-
-	return errors.Is(t.search(0), errPossible)
+	return newThought(s, all).search(0)
 }
 
 // mostThoughts bounds how many entries are thought of. Where there are more, one of
 // them may be possible.
 const mostThoughts = 50_000
-
-// errPossible ends a search.
-var errPossible = errors.New("an entry is possible")
 
 // thought is which entries have to be thought of.
 type thought struct {
@@ -515,49 +484,38 @@ func (t *thought) known(field string) (string, bool) {
 	return value, ok
 }
 
-// search thinks of every value of the i-th field on, beside what is assumed. It
-// returns errPossible as soon as an entry might meet the conditions.
-func (t *thought) search(i int) error {
+// search thinks of every value of the i-th field on, beside what is assumed, and says
+// whether an entry might meet the conditions.
+func (t *thought) search(i int) bool {
 	for _, x := range t.all {
 		if x.uses.truth(x.ast.Expr(), t.assumed, t.at) == no {
-			return nil
+			return false
 		}
 	}
 
-	if t.count++; t.count > mostThoughts {
-		return errPossible
-	}
+	t.count++
 
 	switch {
+	case t.count > mostThoughts:
+		return true
 	case i < len(t.fields):
 		name := t.fields[i]
 		defer delete(t.assumed, name)
 
-		for _, value := range t.values[name] {
+		return slices.ContainsFunc(t.values[name], func(value string) bool {
 			t.assumed[name] = value
-			if !t.scope.Consistent(t.known) {
-				continue
-			}
 
-			if err := t.search(i + 1); err != nil {
-				return err
-			}
-		}
-
-		return nil
+			return t.scope.Consistent(t.known) && t.search(i+1)
+		})
 	case t.at == nil && t.times != nil:
 		defer func() { t.at = nil }()
 
-		for _, at := range t.times {
+		return slices.ContainsFunc(t.times, func(at time.Time) bool {
 			t.at = &at
 
-			if err := t.search(i); err != nil {
-				return err
-			}
-		}
-
-		return nil
+			return t.search(i)
+		})
 	default:
-		return errPossible
+		return true
 	}
 }

@@ -94,46 +94,61 @@ var readers = []string{"contains", "startsWith", "endsWith", matchesName, ipInNa
 // comparedWith returns the field and the literals of a part that compares the two in
 // whatever way.
 func comparedWith(x ast.Expr) (string, []ast.Expr) {
+	name, args := callOf(x)
+
+	switch {
+	case name == "timestamp", name == "duration", strings.HasPrefix(name, "get") && x.AsCall().IsMemberFunction():
+		return "time", args
+	case name == operators.Index:
+		return keyName, args[1:]
+	case slices.Contains(equalities, name), slices.Contains(readers, name):
+		field, others, _ := comparands(x)
+
+		return field, others
+	default:
+		return "", nil
+	}
+}
+
+// callOf returns the function that a part calls, "" where it calls none, and its
+// arguments, that before the dot included.
+func callOf(x ast.Expr) (name string, args []ast.Expr) {
 	if x.Kind() != ast.CallKind {
 		return "", nil
 	}
 
 	call := x.AsCall()
-	args := call.Args()
-
 	if call.IsMemberFunction() {
-		args = append([]ast.Expr{call.Target()}, args...)
+		args = []ast.Expr{call.Target()}
 	}
 
-	switch name := call.FunctionName(); {
-	case name == "timestamp", name == "duration", call.IsMemberFunction() && strings.HasPrefix(name, "get"):
-		return "time", args
-	case name == operators.Index:
-		return keyName, args[1:]
-	case len(args) != 2:
-		return "", nil
+	return call.FunctionName(), append(args, call.Args()...)
+}
+
+// equalities are the operators that compare a value with one or with several.
+var equalities = []string{operators.Equals, operators.NotEquals, operators.In}
+
+// comparands returns the field of the entry that a part with two arguments is about,
+// which is the first of them or one of two that are equal or not, and what it is
+// compared with, the elements of a list one by one.
+func comparands(x ast.Expr) (field string, others []ast.Expr, ok bool) {
+	name, args := callOf(x)
+	if len(args) != 2 {
+		return "", nil, false
 	}
 
 	one, other := args[0], args[1]
-
-	switch name := call.FunctionName(); {
-	case name == operators.Equals || name == operators.NotEquals:
-		if _, isField := fieldOf(one); !isField {
-			one, other = other, one
-		}
-	case name == operators.In, slices.Contains(readers, name):
-	default:
-		return "", nil
+	if _, isField := fieldOf(one); !isField && (name == operators.Equals || name == operators.NotEquals) {
+		one, other = other, one
 	}
 
-	field, ok := fieldOf(one)
-
-	switch {
-	case !ok || one.AsSelect().IsTestOnly():
-		return "", nil
-	case other.Kind() == ast.ListKind:
-		return field, other.AsList().Elements()
-	default:
-		return field, []ast.Expr{other}
+	if field, ok = fieldOf(one); !ok || one.AsSelect().IsTestOnly() {
+		return "", nil, false
 	}
+
+	if other.Kind() == ast.ListKind {
+		return field, other.AsList().Elements(), true
+	}
+
+	return field, []ast.Expr{other}, true
 }

@@ -42,7 +42,6 @@ type Expression struct {
 	text    string
 	ast     *ast.AST
 	program cel.Program
-	traced  cel.Program // for finding the part at fault
 	uses    uses
 }
 
@@ -94,27 +93,19 @@ func normalLiterals(a *ast.AST) {
 }
 
 func (x *Expression) plan(env *cel.Env, checked *cel.Ast) error {
-	limits := []cel.ProgramOption{cel.CostLimit(MaxCost)}
-	if isCheap(x.ast) {
-		limits = nil
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if !isCheap(x.ast) {
+		options = append(options, cel.CostLimit(MaxCost))
 	}
 
-	for _, p := range []struct {
-		program *cel.Program
-		options []cel.ProgramOption
-	}{
-		{&x.program, append(limits, cel.EvalOptions(cel.OptOptimize))},
-		{&x.traced, append(limits, cel.EvalOptions(cel.OptTrackState))},
-	} {
-		program, err := env.Program(checked, p.options...)
-		if err != nil {
-			s := newSource(x.text)
+	program, err := env.Program(checked, options...)
+	if err != nil {
+		s := newSource(x.text)
 
-			return s.error(s.start(), "the condition cannot be prepared: "+unprepared(err))
-		}
-
-		*p.program = program
+		return s.error(s.start(), "the condition cannot be prepared: "+unprepared(err))
 	}
+
+	x.program = program
 
 	return nil
 }
@@ -166,12 +157,12 @@ func (literalTypes) GetMetadata(e any) string {
 func (x *Expression) Match(e *auditlog.Entry) (bool, error) {
 	value, _, err := x.program.Eval(activation{&record{entry: e}})
 	if err != nil {
-		return false, x.evalError(err, e)
+		return false, x.evalError(err)
 	}
 
 	holds, ok := value.(types.Bool)
 	if !ok {
-		return false, x.evalError(fmt.Errorf("no answer: %s", value.Type().TypeName()), e)
+		return false, x.evalError(fmt.Errorf("no answer: %s", value.Type().TypeName()))
 	}
 
 	return bool(holds), nil

@@ -25,7 +25,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // memory is a store that serves its objects as a log of c2sp.org/tlog-tiles has them.
@@ -200,7 +200,7 @@ func (l *log) run(t *testing.T, days int) (archive.Result, error) {
 	t.Helper()
 
 	a, err := archive.Open(t.Context(), archive.Options{
-		Store: l, Service: daily{}, Format: export.FormatNDJSON, Start: begin, Signer: l.signer, Verifiers: []note.Verifier{l.verifier},
+		Store: l, Service: daily{}, Format: format.NDJSON, Start: begin, Signer: l.signer, Verifiers: []note.Verifier{l.verifier},
 		Attesters: l.attesters, Clock: func() time.Time { return begin.Add(time.Duration(days)*day - time.Minute) }, Tool: l.tool,
 	})
 	if err != nil {

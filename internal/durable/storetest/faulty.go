@@ -78,11 +78,7 @@ type Faulty struct {
 	crashed  bool
 }
 
-var (
-	_ durable.Store            = (*Faulty)(nil)
-	_ durable.Sweeper          = (*Faulty)(nil)
-	_ durable.ProtectionReader = (*Faulty)(nil)
-)
+var _ durable.Store = (*Faulty)(nil)
 
 // NewFaulty puts a fault, nil for none, into a store.
 func NewFaulty(s durable.Store, fault Fault) *Faulty {

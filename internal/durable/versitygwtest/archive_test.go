@@ -25,7 +25,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -97,7 +97,7 @@ func newKey() (note.Signer, note.Verifier) {
 // apply is one run, at a time after begin.
 func apply(ctx context.Context, store durable.Store, after time.Duration) (archive.Result, error) {
 	a, err := archive.Open(ctx, archive.Options{
-		Store: store, Service: steady{}, Format: export.FormatNDJSON, Compression: export.CompressionZstd, Start: begin.AddDate(0, 0, -2),
+		Store: store, Service: steady{}, Format: format.NDJSON, Compression: format.Zstd, Start: begin.AddDate(0, 0, -2),
 		Clock: func() time.Time { return begin.Add(after) }, Tool: "test", Signer: signer, Verifiers: []note.Verifier{verifier},
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable/storetest"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
 // kinds are the kinds of buckets that archives may be in.
@@ -146,7 +146,7 @@ func TestArchivesAreLocked(t *testing.T) {
 		}
 
 		a, err := archive.Open(t.Context(), archive.Options{
-			Store: store, Lock: lock, Service: steady{}, Format: export.FormatNDJSON, Start: time.Now().AddDate(0, 0, -1), Clock: time.Now, Tool: "test",
+			Store: store, Lock: lock, Service: steady{}, Format: format.NDJSON, Start: time.Now().AddDate(0, 0, -1), Clock: time.Now, Tool: "test",
 		})
 		if err == nil {
 			_, err = a.Append(t.Context())

@@ -24,6 +24,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/provider"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
@@ -367,7 +368,7 @@ func decoded(data []byte, more args) ([]args, error) {
 	default:
 		var all []args
 
-		for e, err := range export.Decode(bytes.NewReader(data), int64(len(data)), export.FormatParquet, export.DecoderOptions{}) {
+		for e, err := range format.Decode(bytes.NewReader(data), int64(len(data)), format.Parquet, format.DecoderOptions{}) {
 			if err != nil {
 				return nil, err
 			}

@@ -136,7 +136,7 @@ func (s *Service) pages(
 			walk, asked = goOn(from, asked)
 		}
 
-		place := place{asked: asked, resumable: true}
+		resume := resumePoint{asked: asked, resumable: true}
 
 		for page, err := range walk.Pages(ctx, s.client) {
 			if err != nil {
@@ -150,12 +150,12 @@ func (s *Service) pages(
 			}
 
 			c.Heed(page.Clock, settle)
-			place.end = c.Window.End
+			resume.end = c.Window.End
 
 			c.Pages++
 			c.RowsFetched += int64(len(page.Rows))
 
-			if err = place.number(page, ids, c); err == nil {
+			if err = resume.number(page, ids, c); err == nil {
 				err = s.learn(page, c)
 			}
 
@@ -165,7 +165,7 @@ func (s *Service) pages(
 				return
 			}
 
-			beyond := place.pass(page, c)
+			beyond := resume.note(page, c)
 
 			if !yield(page.Rows, nil) {
 				return
@@ -176,7 +176,7 @@ func (s *Service) pages(
 			}
 		}
 
-		place.keep(ids, c)
+		resume.keep(ids, c)
 	}
 }
 
@@ -199,8 +199,8 @@ func isLost(err error) bool {
 	return errors.As(err, &e) && (e.Kind == client.KindRejected || e.Kind == client.KindNotFound || e.Kind == client.KindForeignOrigin)
 }
 
-// place keeps track of where in the log reading is, and where it could go on.
-type place struct {
+// resumePoint keeps track of where in the log reading is, and where it could go on.
+type resumePoint struct {
 	asked     auditlog.Window // what the service was asked for, without an end behind a cursor
 	end       time.Time
 	newest    time.Time
@@ -210,7 +210,7 @@ type place struct {
 // number gives the records of a page their ids. One that lies where the service
 // was not asked for it is an error: dropped as a row outside of the window it would
 // be missing, and nothing would say so.
-func (p *place) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness) error {
+func (p *resumePoint) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness) error {
 	if p.resumable && slices.ContainsFunc(page.Rows, func(e auditlog.Entry) bool { return !e.Time.Before(p.end) }) {
 		p.keep(ids, c)
 		p.resumable = false
@@ -253,8 +253,8 @@ func problem(kind client.Kind, page int, reason error) error {
 	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + logPath, Page: page, Err: reason}
 }
 
-// pass takes note of a page and says whether it lies wholly beyond the window.
-func (p *place) pass(page client.Page[auditlog.Entry], c *auditlog.Completeness) (beyond bool) {
+// note takes note of a page and says whether it lies wholly beyond the window.
+func (p *resumePoint) note(page client.Page[auditlog.Entry], c *auditlog.Completeness) (beyond bool) {
 	if len(page.Rows) == 0 {
 		// Its cursor may be that of the newest record, window or not.
 		return false
@@ -285,7 +285,7 @@ func (p *place) pass(page client.Page[auditlog.Entry], c *auditlog.Completeness)
 }
 
 // keep completes the place to go on from, once no page will move it any more.
-func (p *place) keep(ids *auditlog.Fingerprints, c *auditlog.Completeness) {
+func (p *resumePoint) keep(ids *auditlog.Fingerprints, c *auditlog.Completeness) {
 	if p.resumable && c.Resume != nil {
 		c.Resume.Ordinals = ids.Ordinals()
 	}
@@ -382,7 +382,5 @@ func linkOf(text json.RawMessage) (string, error) {
 
 // FilterOptions reads the values off the log, since the service lists none.
 func (s *Service) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
-	var c auditlog.Completeness
-
-	return auditlog.Observe(s.Read(ctx, auditlog.Query{Window: q.Window}, &c))
+	return auditlog.Observe(ctx, s, q.Window)
 }

@@ -25,142 +25,91 @@ func batches(ctx context.Context, files []*file, w auditlog.Window, l limits) it
 
 	for _, f := range files {
 		for i := range f.chunks {
-			if c := &f.chunks[i]; c.min.Before(w.End) && !c.max.Before(w.Start) {
-				chunks = append(chunks, c)
-			}
+			chunks = append(chunks, &f.chunks[i])
 		}
 	}
 
 	// The sort is stable and files come by name, so that batches are always the same.
-	slices.SortStableFunc(chunks, func(a, b *chunk) int { return a.min.Compare(b.min) })
+	slices.SortStableFunc(chunks, func(a, b *chunk) int { return a.first.Compare(b.first) })
 
 	return func(yield func([]row, error) bool) {
-		for len(chunks) > 0 {
-			b := batch{from: w.Start, until: w.End, limit: l.batchBytes}
-			if err := b.fill(ctx, chunks); err != nil {
-				yield(nil, err)
+		for w.Start.Before(w.End) {
+			chunks = slices.DeleteFunc(chunks, func(c *chunk) bool { return c.last.Before(w.Start) })
 
+			rows, end, err := batch(ctx, chunks, w, l.batchBytes)
+			if !yield(rows, err) || err != nil {
 				return
 			}
 
-			if !yield(b.rows, nil) {
-				return
-			}
-
-			w.Start = b.until
-			chunks = slices.DeleteFunc(chunks, func(c *chunk) bool { return c.max.Before(w.Start) || !w.Start.Before(w.End) })
+			w.Start = end
 		}
 	}
 }
 
-// batch is the rows of a span whose end moves closer while they are collected.
-type batch struct {
-	from, until time.Time
-	rows        []row
-	bytes       int
-	limit       int
-}
+// batch returns the oldest rows of a window, and the time up to which it has all of
+// them. Chunks are sorted by their oldest time. The end of the window moves closer
+// where rows take more memory than the limit.
+func batch(ctx context.Context, chunks []*chunk, w auditlog.Window, limit int) ([]row, time.Time, error) {
+	var rows []row
 
-// fill collects rows from chunks that are sorted by their oldest time.
-func (b *batch) fill(ctx context.Context, chunks []*chunk) error {
 	for i, c := range chunks {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, w.End, context.Cause(ctx)
 		}
 
-		if !c.min.Before(b.until) {
+		if !c.first.Before(w.End) {
 			break
 		}
 
-		if err := c.load(b.add); err != nil {
-			return err
+		err := c.load(func(r row) {
+			if w.Contains(r.at) {
+				rows = append(rows, r)
+			}
+		})
+		if err != nil {
+			return nil, w.End, err
 		}
+
+		slices.SortStableFunc(rows, func(a, b row) int { return a.at.Compare(b.at) })
+
+		full, size := fullAt(rows, limit)
 
 		// No chunk that is left holds anything older than the next one.
-		if i+1 < len(chunks) && b.sizeBefore(chunks[i+1].min) >= b.limit {
-			b.cut(chunks[i+1].min)
-
-			break
+		complete := size >= limit && i+1 < len(chunks) && !chunks[i+1].first.Before(full)
+		if complete {
+			full = chunks[i+1].first
 		}
 
-		if b.bytes > 2*b.limit {
-			b.shrink()
+		if (complete || size > 2*limit) && full.Before(w.End) {
+			w.End = full
+			rows = slices.DeleteFunc(rows, func(r row) bool { return !r.at.Before(full) })
 		}
 	}
 
-	slices.SortStableFunc(b.rows, func(a, b row) int { return a.at.Compare(b.at) })
-
-	return nil
+	return rows, w.End, nil
 }
 
-func (b *batch) add(r row) {
-	if !r.at.Before(b.from) && r.at.Before(b.until) {
-		b.rows = append(b.rows, r)
-		b.bytes += r.size()
-	}
-}
-
-// size is about how much memory a row takes.
-func (r *row) size() int {
+// fullAt is the first time before which sorted rows take as much memory as the limit,
+// never within rows of one time, and how much all of them take.
+func fullAt(rows []row, limit int) (full time.Time, size int) {
 	const overhead, perCell = 100, 16
 
-	n := overhead
-	for _, cell := range r.cells {
-		n += perCell + len(cell)
-	}
+	for i, r := range rows {
+		if size >= limit && full.IsZero() && r.at.After(rows[i-1].at) {
+			full = r.at
+		}
 
-	return n
-}
-
-// sizeBefore is how much of the batch is older than a time. It looks only where
-// that can be enough.
-func (b *batch) sizeBefore(at time.Time) int {
-	if b.bytes < b.limit {
-		return 0
-	}
-
-	n := 0
-
-	for i := range b.rows {
-		if b.rows[i].at.Before(at) {
-			n += b.rows[i].size()
+		size += overhead
+		for _, cell := range r.cells {
+			size += perCell + len(cell)
 		}
 	}
 
-	return n
-}
-
-// cut ends the batch at a time.
-func (b *batch) cut(at time.Time) {
-	if !at.Before(b.until) {
-		return
+	if full.IsZero() && len(rows) > 0 {
+		full = rows[len(rows)-1].at.Add(1)
 	}
 
-	b.until = at
-	b.rows = slices.DeleteFunc(b.rows, func(r row) bool { return !r.at.Before(at) })
-	b.bytes = 0
-
-	for i := range b.rows {
-		b.bytes += b.rows[i].size()
-	}
-}
-
-// shrink ends the batch at the time by which it is full, though never within
-// rows of one time.
-func (b *batch) shrink() {
-	slices.SortStableFunc(b.rows, func(a, b row) int { return a.at.Compare(b.at) })
-
-	n := 0
-
-	for i := range b.rows {
-		if n >= b.limit && b.rows[i].at.After(b.rows[i-1].at) {
-			b.cut(b.rows[i].at)
-
-			return
-		}
-
-		n += b.rows[i].size()
-	}
+	return full, size
 }
 
 // events makes entries of the rows of a batch. Identical rows of different files

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -16,8 +17,7 @@ import (
 // checker looks at every row of a file, in its order.
 type checker struct {
 	f     *file
-	spans spans
-	rows  int64
+	chunk *chunk // that the rows are in
 	// possible are the readings of dates that no row has ruled out.
 	possible [2]bool
 	unread   []unread
@@ -56,7 +56,11 @@ func (k *checker) row(cells []string, _ int, at func(int) place) error {
 		return problem(when, err.Error(), "Export again with times such as 2026-01-31 15:04:05, or name another column: columns = { time = \"…\" }.")
 	}
 
-	if m.at[0] != m.at[1] && k.open == nil {
+	if !k.possible[f.reading] {
+		return errNotDayFirst
+	}
+
+	if m.at[dayFirst] != m.at[monthFirst] && k.open == nil {
 		errors.As(problem(when,
 			"Whether the dates are day first or month first cannot be told, since no row has a day after the 12th.",
 			"Export a longer span, or again with times such as 2026-01-31 15:04:05."), &k.open)
@@ -66,7 +70,7 @@ func (k *checker) row(cells []string, _ int, at func(int) place) error {
 		return err
 	}
 
-	if err := f.checkID(cells, m, problem); err != nil {
+	if err := f.checkID(cells, m.at[f.reading], problem); err != nil {
 		return err
 	}
 
@@ -74,8 +78,8 @@ func (k *checker) row(cells []string, _ int, at func(int) place) error {
 		k.unread[i].look(cells)
 	}
 
-	k.spans.add(m)
-	k.rows++
+	k.chunk.include(m.at[f.reading])
+	k.chunk.rows++
 
 	return nil
 }
@@ -87,7 +91,7 @@ const sampledIDs = 100
 const notAnID = "Name the column that identifies events, if there is one, as columns = { id = \"…\" }, or give this one another header."
 
 // checkID refuses an id that another event has among the first ones.
-func (f *file) checkID(cells []string, m moment, problem func(i int, reason, next string) error) error {
+func (f *file) checkID(cells []string, at time.Time, problem func(i int, reason, next string) error) error {
 	id := ""
 	if i := f.columns.of[toID]; i >= 0 {
 		id = strings.TrimSpace(cells[i])
@@ -97,10 +101,10 @@ func (f *file) checkID(cells []string, m moment, problem func(i int, reason, nex
 	known, ok := f.ids[id]
 
 	switch {
-	case ok && known != m.at:
+	case ok && !known.Equal(at):
 		return problem(f.columns.of[toID], "The id is that of an earlier row too, which has another time.", notAnID)
 	case id != "" && len(f.ids) < sampledIDs:
-		f.ids[id] = m.at
+		f.ids[id] = at
 	}
 
 	return nil
@@ -119,7 +123,7 @@ func checkIDs(files []*file) error {
 				continue
 			}
 
-			if !other.ids[id][other.reading].Equal(f.ids[id][f.reading]) {
+			if !other.ids[id].Equal(f.ids[id]) {
 				return &Error{
 					File: f.name, Line: f.headerAt, Header: f.columns.headers[f.columns.of[toID]],
 					Reason: fmt.Sprintf("The column gives events the ids of other events in %s, so it does not identify them.", other.name),
@@ -219,29 +223,13 @@ func (f *file) checkOwn(cells []string, problem func(i int, reason, next string)
 	return nil
 }
 
-// settle decides how dates made of numbers are to be read, over the whole column.
-func (k *checker) settle(all []spans) error {
-	f := k.f
+// errNotDayFirst says that a date made of numbers rules out that they are day first.
+var errNotDayFirst = errors.New("the dates are not day first")
 
+// end refuses a file whose dates could be read in two ways to the end.
+func (k *checker) end() error {
 	if k.open != nil && k.possible[dayFirst] && k.possible[monthFirst] {
 		return k.open
-	}
-
-	if !k.possible[dayFirst] {
-		f.reading = monthFirst
-	}
-
-	for i := range f.chunks {
-		c := &f.chunks[i]
-		c.min, c.max = all[i].min[f.reading], all[i].max[f.reading]
-
-		if f.first.IsZero() || c.min.Before(f.first) {
-			f.first = c.min
-		}
-
-		if c.max.After(f.last) {
-			f.last = c.max
-		}
 	}
 
 	return nil

@@ -53,37 +53,36 @@ type file struct {
 	// reading is how to read dates made of numbers.
 	reading int
 	form    form
-	first   time.Time
-	last    time.Time
+	span    // of the rows
 	// identified says that every row has an id of its own.
 	identified bool
-	// ids holds the first ids and their times, in either reading.
-	ids map[string][2]time.Time
+	// ids holds the first ids and their times.
+	ids map[string]time.Time
 }
 
 // chunk is a part of a file that holds whole records.
 type chunk struct {
-	file     *file
-	offset   int64
-	length   int
-	line     int
-	rows     int64
-	min, max time.Time
-	sum      [sha256.Size]byte
+	span
+
+	file   *file
+	offset int64
+	length int
+	line   int
+	rows   int64
+	sum    [sha256.Size]byte
 }
 
-// spans are the bounds of a chunk's times in either reading.
-type spans struct{ min, max [2]time.Time }
+// span is from the first to the last time of rows.
+type span struct{ first, last time.Time }
 
-func (s *spans) add(m moment) {
-	for i := range m.at {
-		if s.min[i].IsZero() || m.at[i].Before(s.min[i]) {
-			s.min[i] = m.at[i]
-		}
+// include makes the span hold a time.
+func (s *span) include(at time.Time) {
+	if s.first.IsZero() || at.Before(s.first) {
+		s.first = at
+	}
 
-		if m.at[i].After(s.max[i]) {
-			s.max[i] = m.at[i]
-		}
+	if at.After(s.last) {
+		s.last = at
 	}
 }
 
@@ -99,9 +98,13 @@ func scan(ctx context.Context, s source, m mapping, l limits) (*file, error) {
 	}
 	defer c.Close()
 
-	f := &file{source: s, limits: l, size: c.Size(), identified: true, ids: map[string][2]time.Time{}}
+	f := newFile(s, c, l, dayFirst)
+	if err = f.scan(ctx, c, m); errors.Is(err, errNotDayFirst) {
+		f = newFile(s, c, l, monthFirst)
+		err = f.scan(ctx, c, m)
+	}
 
-	if err := f.scan(ctx, c, m); err != nil {
+	if err != nil {
 		if e := (*Error)(nil); errors.As(err, &e) && e.File == "" {
 			e.File = f.name
 		}
@@ -112,6 +115,10 @@ func scan(ctx context.Context, s source, m mapping, l limits) (*file, error) {
 	return f, nil
 }
 
+func newFile(s source, c content, l limits, reading int) *file {
+	return &file{source: s, limits: l, size: c.Size(), reading: reading, identified: true, ids: map[string]time.Time{}}
+}
+
 func (f *file) scan(ctx context.Context, c content, m mapping) error {
 	split, err := f.readHeader(c, m)
 	if err != nil {
@@ -120,20 +127,17 @@ func (f *file) scan(ctx context.Context, c content, m mapping) error {
 
 	check := &checker{f: f, possible: [2]bool{true, true}, unread: f.columns.unmapped()}
 
-	var (
-		data []byte
-		all  []spans
-	)
+	var data []byte
 
 	for {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
 
-		at := chunk{file: f, offset: split.offset, line: split.line}
-		check.spans, check.rows = spans{}, 0
-
 		var end error
+
+		at := chunk{file: f, offset: split.offset, line: split.line}
+		check.chunk = &at
 
 		if data, end = split.chunk(data[:0]); errors.Is(end, io.EOF) {
 			break
@@ -152,16 +156,18 @@ func (f *file) scan(ctx context.Context, c content, m mapping) error {
 			return end
 		}
 
-		if check.rows > 0 {
-			at.length, at.rows, at.sum = len(data), check.rows, sha256.Sum256(data)
-			f.chunks, all = append(f.chunks, at), append(all, check.spans)
+		if at.rows > 0 {
+			at.length, at.sum = len(data), sha256.Sum256(data)
+			f.chunks = append(f.chunks, at)
+			f.include(at.first)
+			f.include(at.last)
 			f.rows += at.rows
 		}
 	}
 
 	f.unread = slices.DeleteFunc(check.unread, func(u unread) bool { return !u.filled })
 
-	return check.settle(all)
+	return check.end()
 }
 
 // tooLong says what is wrong with data that end in a part of a record: a quote in

@@ -3,6 +3,7 @@
 package podstack
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -48,43 +49,97 @@ func parseMoment(cell string) (moment, bool) {
 		return m, true
 	}
 
-	cell = blanks.Replace(decimalPoint(cell))
-
-	cell, offset, ok := cutZone(cell)
-	if !ok {
+	text, layout := normalTime(cell)
+	if refused.MatchString(text) {
 		return moment{}, false
 	}
 
-	if len(cell) > len("2006-01-02") && cell[len("2006-01-02")] == 'T' {
-		cell = cell[:len("2006-01-02")] + " " + cell[len("2006-01-02T"):]
+	for _, d := range dates {
+		m := moment{form: d.form}
+
+		for i, date := range d.layouts {
+			at, err := time.Parse(date+layout, text)
+			// What is older than computers' own time is no event but a mistake.
+			m.at[i], m.ok[i] = at.UTC(), err == nil && at.UTC().Year() >= time.Unix(0, 0).UTC().Year()
+		}
+
+		if m.ok[dayFirst] || m.ok[monthFirst] {
+			return m, true
+		}
 	}
 
-	words := strings.Fields(cell)
-
-	words, clock, ok := cutClock(words)
-	if !ok {
-		return moment{}, false
-	}
-
-	m, ok := parseDate(words)
-	for i := range m.at {
-		m.at[i] = m.at[i].Add(clock - offset)
-	}
-
-	return m, ok
+	return moment{}, false
 }
 
-// blanks separate the parts of a time; browsers put a narrow one before AM and PM.
-var blanks = strings.NewReplacer("\u202f", " ", "\u00a0", " ", ",", " ")
+// dates are the layouts of dates in each reading.
+var dates = []struct {
+	form    form
+	layouts [2]string
+}{
+	{formISO, [2]string{"2006-1-2", "2006-1-2"}},
+	{formISO, [2]string{"2006/1/2", "2006/1/2"}},
+	{formNamed, [2]string{"Jan 2 2006", "Jan 2 2006"}},
+	{formNamed, [2]string{"January 2 2006", "January 2 2006"}},
+	{formNamed, [2]string{"2 Jan 2006", "2 Jan 2006"}},
+	{formNamed, [2]string{"2 January 2006", "2 January 2006"}},
+	{formNamed, [2]string{"2-Jan-2006", "2-Jan-2006"}},
+	{formNamed, [2]string{"2-January-2006", "2-January-2006"}},
+	{formDotted, [2]string{"2.1.2006", "2.1.2006"}},
+	{formNumbers, [2]string{dayFirst: "2/1/2006", monthFirst: "1/2/2006"}},
+	{formNumbers, [2]string{dayFirst: "2-1-2006", monthFirst: "1-2-2006"}},
+}
 
-// decimalPoint turns the comma of 15:04:05,123 into a point.
-func decimalPoint(cell string) string {
-	i := strings.LastIndexByte(cell, ',')
-	if i < len("04:05") || i+1 >= len(cell) || !digits(cell[i+1:i+2]) || !digits(cell[i-2:i]) || cell[i-3] != ':' {
-		return cell
+// spellings are replaced one after the other by what the package time reads.
+var spellings = []struct {
+	pattern *regexp.Regexp
+	by      string
+}{
+	{regexp.MustCompile(`(:\d\d),(\d)`), "$1.$2"},     // 15:04:05,123
+	{regexp.MustCompile(`[\s\x{202f}\x{a0},]+`), " "}, // Browsers put a narrow blank before AM and PM.
+	{regexp.MustCompile(`([A-Z])\.`), "$1"},           // p.m., Jan.
+	{regexp.MustCompile(`^([\d/.-]{10})T`), "$1 "},    // RFC 3339
+	{regexp.MustCompile(`(\d) ?([AP]M)$`), "$1 $2"},   // 3:04PM
+	{regexp.MustCompile(`\bSEPT\b`), "SEP"},
+	{regexp.MustCompile(` AT (\S+( [AP]M)?)$`), " $1"}, // January 2, 2026 at 3:04 PM
+	{regexp.MustCompile(`^(?:(?:SUN|MON|TUES|WEDNES|THURS|FRI|SATUR)DAY|SUN|MON|TUE|WED|THU|FRI|SAT) (\S+ \S+ \S+ )`), "$1"},
+}
+
+// zone is what may follow the time of day: a name of UTC, an offset, or both.
+var zone = regexp.MustCompile(`\s*(?:\(UTC\)|UTC|GMT|Z)?\s*(?:([+-](?:0\d|1[0-4])):?([0-5]\d)?)?$`)
+
+// refused are what the package time would read all the same: midnight as 0 AM, and
+// less than nanoseconds.
+var refused = regexp.MustCompile(` 0+:\S* [AP]M|\.\d{10}`)
+
+// normalTime returns a text without the variety in which times are written, and the
+// layout of what follows its date.
+func normalTime(cell string) (text, layout string) {
+	z := zone.FindStringSubmatchIndex(cell)
+	offset := "+0000"
+
+	if z[2] >= 0 {
+		offset = cell[z[2]:z[3]] + "00"
 	}
 
-	return cell[:i] + "." + cell[i+1:]
+	if z[4] >= 0 {
+		offset = cell[z[2]:z[3]] + cell[z[4]:z[5]]
+	}
+
+	text = strings.Trim(strings.ToUpper(cell[:z[0]]), ", ")
+	for _, s := range spellings {
+		text = s.pattern.ReplaceAllString(text, s.by)
+	}
+
+	hour, half := " 15:04", ""
+	if strings.HasSuffix(text, "M") {
+		hour, half = " 3:04", " PM"
+	}
+
+	if strings.Count(text, ":") > 1 {
+		hour += ":05"
+	}
+
+	return text + " " + offset, hour + half + " -0700"
 }
 
 func parseUnix(cell string) (moment, bool) {
@@ -106,218 +161,6 @@ func parseUnix(cell string) (moment, bool) {
 	}
 }
 
-// cutZone takes off Z, UTC, GMT or an offset.
-func cutZone(cell string) (rest string, offset time.Duration, ok bool) {
-	// A sign before the time of day belongs to the date.
-	if sign := strings.LastIndexAny(cell, "+-"); sign > strings.IndexByte(cell, ':') && strings.Contains(cell, ":") {
-		digitsOnly := strings.Replace(cell[sign+1:], ":", "", 1)
-
-		if len(digitsOnly) == len("02") {
-			digitsOnly += "00"
-		}
-
-		if len(digitsOnly) != len("0200") || !digits(digitsOnly) {
-			return "", 0, false
-		}
-
-		hours, minutes := number(digitsOnly[:2]), number(digitsOnly[2:])
-		if hours > 14 || minutes > 59 {
-			return "", 0, false
-		}
-
-		offset = time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
-		if cell[sign] == '-' {
-			offset = -offset
-		}
-
-		cell = cell[:sign]
-	}
-
-	cell = strings.TrimSpace(cell)
-
-	for _, zone := range []string{"(UTC)", "UTC", "GMT", "Z"} {
-		if rest, found := strings.CutSuffix(cell, zone); found {
-			return rest, offset, true
-		}
-	}
-
-	return cell, offset, true
-}
-
-// cutClock takes the time of day off the words: 15:04, 15:04:05.999, 3:04 PM.
-func cutClock(words []string) (date []string, clock time.Duration, ok bool) {
-	if len(words) == 0 {
-		return nil, 0, false
-	}
-
-	last := strings.ToUpper(strings.ReplaceAll(words[len(words)-1], ".", ""))
-	half := ""
-
-	if last == "AM" || last == "PM" {
-		half, words = last, words[:len(words)-1]
-	} else if n := len(words[len(words)-1]) - len("PM"); n > 0 && (strings.HasSuffix(last, "AM") || strings.HasSuffix(last, "PM")) {
-		half, words = last[len(last)-2:], append(words[:len(words)-1:len(words)-1], words[len(words)-1][:n])
-	}
-
-	if len(words) == 0 {
-		return nil, 0, false
-	}
-
-	clock, ok = parseClock(words[len(words)-1], half)
-
-	return words[:len(words)-1], clock, ok
-}
-
-func parseClock(word, half string) (time.Duration, bool) {
-	word, fraction, hasFraction := strings.Cut(word, ".")
-	parts := strings.Split(word, ":")
-
-	if len(parts) < 2 || len(parts) > 3 || hasFraction && (len(parts) != 3 || !digits(fraction) || len(fraction) > 9) {
-		return 0, false
-	}
-
-	for i, p := range parts {
-		if !digits(p) || len(p) > 2 || i > 0 && len(p) != 2 {
-			return 0, false
-		}
-	}
-
-	hour, minute, second := number(parts[0]), number(parts[1]), 0
-	if len(parts) == 3 {
-		second = number(parts[2])
-	}
-
-	if half != "" {
-		if hour < 1 || hour > 12 {
-			return 0, false
-		}
-
-		hour %= 12
-		if half == "PM" {
-			hour += 12
-		}
-	}
-
-	if hour > 23 || minute > 59 || second > 59 {
-		return 0, false
-	}
-
-	nanos := number((fraction + "000000000")[:9])
-
-	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second + time.Duration(nanos), true
-}
-
-// parseDate reads a date of one word, or of three of which one names the month.
-func parseDate(words []string) (moment, bool) {
-	if n := len(words); n > 1 && words[n-1] == "at" {
-		words = words[:n-1] // January 2, 2026 at 3:04 PM
-	}
-
-	if len(words) == 4 && weekday(words[0]) {
-		words = words[1:]
-	}
-
-	if len(words) == 1 {
-		for _, sign := range []string{"-", "/", "."} {
-			if parts := strings.Split(words[0], sign); len(parts) == 3 {
-				return dateOf(parts, sign)
-			}
-		}
-	}
-
-	if len(words) == 3 {
-		return namedDate(words)
-	}
-
-	return moment{}, false
-}
-
-func dateOf(parts []string, sign string) (moment, bool) {
-	if sign == "-" && !digits(parts[1]) {
-		return namedDate(parts)
-	}
-
-	for _, p := range parts {
-		if !digits(p) {
-			return moment{}, false
-		}
-	}
-
-	if len(parts[0]) == 4 {
-		at, ok := date(parts[0], number(parts[1]), parts[2])
-
-		return momentOf(formISO, at), ok && sign != "."
-	}
-
-	if sign == "." {
-		at, ok := date(parts[2], number(parts[1]), parts[0])
-
-		return momentOf(formDotted, at), ok
-	}
-
-	m := moment{form: formNumbers}
-	m.at[dayFirst], m.ok[dayFirst] = date(parts[2], number(parts[1]), parts[0])
-	m.at[monthFirst], m.ok[monthFirst] = date(parts[2], number(parts[0]), parts[1])
-
-	return m, m.ok[dayFirst] || m.ok[monthFirst]
-}
-
-// namedDate reads Jan 2 2026 and 2 Jan 2026.
-func namedDate(parts []string) (moment, bool) {
-	day, name := parts[0], parts[1]
-	if !digits(day) {
-		day, name = name, day
-	}
-
-	at, ok := date(parts[2], monthNamed(name), day)
-
-	return momentOf(formNamed, at), ok
-}
-
-func date(year string, month int, day string) (time.Time, bool) {
-	if len(year) != 4 || !digits(year) || !digits(day) || len(day) > 2 || month < 1 || month > 12 {
-		return time.Time{}, false
-	}
-
-	at := time.Date(number(year), time.Month(month), number(day), 0, 0, 0, 0, time.UTC)
-
-	// What is older than computers' own time is no event but a mistake.
-	return at, at.Day() == number(day) && at.Year() >= 1970
-}
-
-// monthNamed returns 0 for what names no month: Jan, January, Sept.
-func monthNamed(name string) int {
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
-
-	for m := time.January; m <= time.December; m++ {
-		if full := strings.ToLower(m.String()); name == full || name == full[:3] || name == "sept" && m == time.September {
-			return int(m)
-		}
-	}
-
-	return 0
-}
-
-func weekday(name string) bool {
-	for d := time.Sunday; d <= time.Saturday; d++ {
-		if strings.EqualFold(name, d.String()) || strings.EqualFold(name, d.String()[:3]) {
-			return true
-		}
-	}
-
-	return false
-}
-
 func digits(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
-}
-
-// number reads up to nine digits that have been seen to be digits.
-func number(text string) int {
-	n := 0
-	for _, d := range []byte(text) {
-		n = n*10 + int(d-'0')
-	}
-
-	return n
 }

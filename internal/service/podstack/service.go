@@ -72,7 +72,7 @@ func Info() auditlog.Info {
 		Name:        auditlog.ServicePodStack,
 		Title:       "PodStack",
 		Retention:   DefaultRetention,
-		Copy:        true,
+		FilledLater: true,
 		Varies:      true,
 		Operations:  auditlog.OperationsIn(operations, auditlog.Verbs),
 		OperationOf: OperationOf,
@@ -106,8 +106,6 @@ func displayed(e *auditlog.Entry) bool {
 
 	return false
 }
-
-var _ auditlog.Inspector = (*Service)(nil)
 
 // Info implements auditlog.Service.
 func (s *Service) Info() auditlog.Info { return s.info }
@@ -373,12 +371,7 @@ func reworded(u *auditlog.UnanswerableError, reason string) error {
 
 // FilterOptions reads the values off the exports.
 func (s *Service) FilterOptions(ctx context.Context, q auditlog.Query) (auditlog.FilterOptions, error) {
-	var c auditlog.Completeness
-
-	options, err := auditlog.Observe(s.Read(ctx, auditlog.Query{Window: q.Window}, &c))
-	options.Unread = c.Unread
-
-	return options, err
+	return auditlog.Observe(ctx, s, q.Window)
 }
 
 // Parse reads the text of one export, oldest first. It also takes what

@@ -27,7 +27,7 @@ func TestALargePageCostsLittle(t *testing.T) { //nolint:paralleltest // It measu
 
 	const (
 		events = 200
-		state  = client.DefaultMaxBody/events - 500
+		state  = client.MaxBody/events - 500
 	)
 
 	fill := func(part func(i int) string) string {
@@ -82,7 +82,7 @@ func TestALargePageCostsLittle(t *testing.T) { //nolint:paralleltest // It measu
 
 		t.Logf("%s: %d MiB for a page of %d MiB", name, (peak-before)>>20, len(body)>>20)
 
-		if times := int(peak-before) / len(body); times > tt.most || len(body) < client.DefaultMaxBody*9/10 {
+		if times := int(peak-before) / len(body); times > tt.most || len(body) < client.MaxBody*9/10 {
 			t.Errorf("%s: a page of %d bytes took %d times its size", name, len(body), times)
 		}
 	}

@@ -101,6 +101,8 @@ type reading struct {
 
 	// seen are the events of earlier slices that may come again, and their times.
 	seen map[string]time.Time
+	// distinct is how many different events the slices so far had.
+	distinct int64
 
 	// offset is what the service takes an offset to be, once a slice of several
 	// pages has proven it.
@@ -205,8 +207,9 @@ func (r *reading) settle(s slice, found pile, total int64) []auditlog.Entry {
 		}
 	}
 
-	// collect counted every row as a duplicate until it was known to be none.
-	r.c.DuplicatesDropped -= fresh
+	// Whatever else was fetched had been fetched before.
+	r.distinct += fresh
+	r.c.DuplicatesDropped = r.c.RowsFetched - r.distinct
 	*r.c.ClaimedTotal += total - (int64(len(found)) - fresh)
 
 	// The next request begins an overlap before the end of this slice.
@@ -367,7 +370,6 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 
 		r.c.Pages++
 		r.c.RowsFetched += int64(len(page.Rows))
-		r.c.DuplicatesDropped += int64(len(page.Rows))
 
 		for _, e := range page.Rows {
 			if e.Time.Before(asked.from.Add(-rounding)) || e.Time.After(asked.to.Add(rounding)) {

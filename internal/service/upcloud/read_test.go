@@ -569,36 +569,6 @@ func TestReadMapsEveryField(t *testing.T) {
 			}
 		}
 	}
-
-	event, err := service.Event(t.Context(), "01HQXYZ123456789ABCDEFGHJK")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if diff := cmp.Diff(want, event); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestEventRefusesOtherIDs(t *testing.T) {
-	t.Parallel()
-
-	fake, service := newFake(t, fakeapi.Options{})
-
-	for _, id := range []string{"", "export", "../account", "01hqxyz123456789abcdefghjk"} {
-		if _, err := service.Event(t.Context(), id); err == nil {
-			t.Errorf("%q is accepted", id)
-		}
-	}
-
-	if n := len(fake.Requests()); n > 0 {
-		t.Errorf("%d requests were made", n)
-	}
-
-	_, err := service.Event(t.Context(), "01HQXYZ123456789ABCDEFGHJM")
-	if typed := (*client.Error)(nil); !errors.As(err, &typed) || typed.Kind != client.KindNotFound {
-		t.Errorf("got %v", err)
-	}
 }
 
 func TestFilterOptions(t *testing.T) {

@@ -89,18 +89,6 @@ func TestFilterOptionsAreReadAsWritten(t *testing.T) {
 	}
 }
 
-// TestEventIsTheOneAskedFor and no other.
-func TestEventIsTheOneAskedFor(t *testing.T) {
-	t.Parallel()
-
-	for id, fails := range map[string]bool{"01HQXYZ123456789ABCDEFGHJK": false, "01HQXYZ123456789ABCDEFGHJM": true} {
-		service := page(t, good)
-		if _, err := service.Event(t.Context(), id); fails != (err != nil) {
-			t.Errorf("%s: %v", id, err)
-		}
-	}
-}
-
 // page is a service with one answer, and the total that belongs to one event.
 func page(t *testing.T, body string) *upcloud.Service {
 	t.Helper()

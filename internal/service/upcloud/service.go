@@ -13,8 +13,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/url"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -149,32 +147,4 @@ func (s *Service) askOptions(ctx context.Context) (auditlog.FilterOptions, error
 		ResourceTypes:  *options.ResourceTypes,
 		OriginOfValues: auditlog.FromAPI,
 	}, nil
-}
-
-// eventID is the form of an id in the specification. Longer paths would reach
-// another endpoint.
-var eventID = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{26}$`)
-
-// Event returns the one event of that id.
-func (s *Service) Event(ctx context.Context, id string) (auditlog.Entry, error) {
-	if !eventID.MatchString(id) {
-		return auditlog.Entry{}, errors.New("not the id of an event: a ULID has 26 characters, 0-9 and A-Z without I, L, O and U")
-	}
-
-	source := s.Identify(ctx)
-
-	var entry auditlog.Entry
-
-	err := s.client.Get(ctx, listPath+"/"+url.PathEscape(id), nil, func(body []byte, _ func(string) string) error {
-		var err error
-		if entry, err = entryOf(body); err == nil && entry.ID != id {
-			err = errors.New("the event has another id than the one that was asked for")
-		}
-
-		return err
-	})
-
-	entry.Endpoint, entry.Account = source.Endpoint, source.Account
-
-	return entry, err
 }

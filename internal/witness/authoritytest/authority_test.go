@@ -32,7 +32,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/witness"
 )
 
@@ -167,7 +167,7 @@ func (e *evidence) run(t *testing.T, days int, url string) error {
 	t.Helper()
 
 	a, err := archive.Open(t.Context(), archive.Options{
-		Store: e.store, Service: daily{}, Format: export.FormatNDJSON, Start: begin, Tool: "test",
+		Store: e.store, Service: daily{}, Format: format.NDJSON, Start: begin, Tool: "test",
 		Clock:     func() time.Time { return begin.Add(time.Duration(days)*day - time.Minute) },
 		Attesters: archive.Attesters{Client: witness.Client{Retries: -1}, Authority: &witness.Authority{URL: url, Roots: e.roots}},
 	})

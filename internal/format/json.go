@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package format
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// jsonEncoder writes entries as objects whose keys stand in column order, for
+// which encoding/json has no type; it writes the strings.
+type jsonEncoder struct {
+	w       io.Writer
+	columns []auditlog.Field
+	keys    []string // with their colons, such as `"id":`
+	array   bool
+
+	line  jsonText
+	notes Notes
+	count int64
+}
+
+func newJSONEncoder(w io.Writer, columns []auditlog.Field, f Format) *jsonEncoder {
+	j := &jsonEncoder{w: w, columns: columns, array: f == JSON}
+	for _, c := range columns {
+		j.keys = append(j.keys, `"`+c.Name+`":`)
+	}
+
+	return j
+}
+
+func (j *jsonEncoder) Notes() Notes { return j.notes }
+
+func (j *jsonEncoder) Encode(e *auditlog.Entry) error {
+	j.line.reset()
+
+	if err := j.object(e); err != nil {
+		return fmt.Errorf("entry %d: %w", j.count+1, err)
+	}
+
+	if !j.array {
+		if len(j.line.bytes()) > maxEntry {
+			return fmt.Errorf("entry %d: %w", j.count+1, errEntryTooLarge)
+		}
+
+		j.line.raw("\n")
+	}
+
+	j.count++
+
+	if _, err := j.w.Write(j.line.bytes()); err != nil {
+		return fmt.Errorf("write entry %d: %w", j.count, err)
+	}
+
+	return nil
+}
+
+func (j *jsonEncoder) object(e *auditlog.Entry) error {
+	switch {
+	case !j.array:
+	case j.count == 0:
+		j.line.raw("[\n")
+	default:
+		j.line.raw(",\n")
+	}
+
+	for i := range j.columns {
+		if i == 0 {
+			j.line.raw("{")
+		} else {
+			j.line.raw(",")
+		}
+
+		j.line.raw(j.keys[i])
+
+		if err := j.value(&j.columns[i], e); err != nil {
+			return err
+		}
+	}
+
+	j.line.raw("}")
+
+	return nil
+}
+
+// value writes a field, null when the cloud did not record it.
+func (j *jsonEncoder) value(f *auditlog.Field, e *auditlog.Entry) error {
+	switch {
+	case f.Kind == auditlog.KindChanges && len(e.Changes) > 0:
+		return j.line.changes(e.Changes, &j.notes)
+	case f.Kind == auditlog.KindRaw && len(e.Raw) > 0:
+		return j.line.record(e.Raw, &j.notes)
+	case f.Kind == auditlog.KindChanges, f.Kind == auditlog.KindRaw, f.Text(e) == "":
+		j.line.raw("null")
+
+		return nil
+	default:
+		return j.line.text(f.Text(e), &j.notes)
+	}
+}
+
+func (j *jsonEncoder) Close() error {
+	if !j.array {
+		return nil
+	}
+
+	end := "\n]\n"
+	if j.count == 0 {
+		end = "[]\n"
+	}
+
+	if _, err := io.WriteString(j.w, end); err != nil {
+		return fmt.Errorf("write the end: %w", err)
+	}
+
+	return nil
+}
+
+// jsonText builds JSON in a buffer that is used again for every entry.
+type jsonText struct {
+	buffer bytes.Buffer
+	// strings writes to buffer, from scratch, without allocating.
+	strings *json.Encoder
+	scratch string
+}
+
+func (t *jsonText) reset() { t.buffer.Reset() }
+
+func (t *jsonText) bytes() []byte { return t.buffer.Bytes() }
+
+func (t *jsonText) raw(text string) { t.buffer.WriteString(text) }
+
+// text writes a string, escaping no more than JSON asks for and U+2028 and
+// U+2029.
+func (t *jsonText) text(s string, n *Notes) error {
+	if t.strings == nil {
+		t.strings = json.NewEncoder(&t.buffer)
+		t.strings.SetEscapeHTML(false)
+	}
+
+	t.scratch = n.clean(s)
+
+	if err := t.strings.Encode(&t.scratch); err != nil {
+		return fmt.Errorf("encode text: %w", err)
+	}
+
+	t.buffer.Truncate(t.buffer.Len() - len("\n"))
+
+	return nil
+}
+
+// cell returns what a table holds of a field: text, in which lists and records are JSON.
+func (t *jsonText) cell(f *auditlog.Field, e *auditlog.Entry, n *Notes) (string, error) {
+	switch {
+	case f.Kind == auditlog.KindRaw:
+		return rawText(e.Raw, n)
+	case f.Kind != auditlog.KindChanges:
+		return n.clean(f.Text(e)), nil
+	case len(e.Changes) == 0:
+		return "", nil
+	}
+
+	t.reset()
+	err := t.changes(e.Changes, n)
+
+	return string(t.bytes()), err
+}
+
+// changes writes the list of changes, in the form of auditlog's field.
+func (t *jsonText) changes(changes []auditlog.Change, n *Notes) error {
+	for i := range changes {
+		c := &changes[i]
+
+		if i == 0 {
+			t.raw(`[{"field":`)
+		} else {
+			t.raw(`,{"field":`)
+		}
+
+		if err := t.text(c.Field, n); err != nil {
+			return err
+		}
+
+		t.raw(`,"before":`)
+
+		if err := t.optional(c.Before, n); err != nil {
+			return err
+		}
+
+		t.raw(`,"after":`)
+
+		if err := t.optional(c.After, n); err != nil {
+			return err
+		}
+
+		t.raw("}")
+	}
+
+	t.raw("]")
+
+	return nil
+}
+
+func (t *jsonText) optional(s *string, n *Notes) error {
+	if s == nil {
+		t.raw("null")
+
+		return nil
+	}
+
+	return t.text(*s, n)
+}
+
+// errRaw should not happen: services hand over what they have decoded.
+var errRaw = errors.New("the raw record is not a JSON object")
+
+// record writes a record as an object on one line. Only the white space between
+// values goes; numbers, escapes and the order of keys stay.
+func (t *jsonText) record(raw json.RawMessage, n *Notes) error {
+	raw = cleanRaw(raw, n)
+	if !isObject(raw) {
+		return errRaw
+	}
+
+	if err := json.Compact(&t.buffer, raw); err != nil {
+		return fmt.Errorf("%w: %w", errRaw, err)
+	}
+
+	return nil
+}
+
+// rawText returns a record as it is, once it is known to be one.
+func rawText(raw json.RawMessage, n *Notes) (string, error) {
+	if len(raw) == 0 {
+		return "", nil
+	}
+
+	raw = cleanRaw(raw, n)
+	if !isObject(raw) || !json.Valid(raw) {
+		return "", errRaw
+	}
+
+	return string(raw), nil
+}
+
+func cleanRaw(raw json.RawMessage, n *Notes) json.RawMessage {
+	if utf8.Valid(raw) {
+		return raw
+	}
+
+	return json.RawMessage(n.clean(string(raw)))
+}
+
+func isObject(raw json.RawMessage) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{"))
+}
