@@ -34,6 +34,8 @@ const (
 // Problem is an error or a warning as users see it: a summary in their words, a
 // cause, facts one a line, and what to do next. Every diagnostic of the provider
 // is made of one, so that all of them read alike.
+//
+//nolint:errname // It is an error only where a function has to return one.
 type Problem struct {
 	// Summary is what was being done: at most 60 characters, no full stop.
 	Summary string
@@ -79,8 +81,8 @@ func (p Place) Part(name string) Place { return append(slices.Clip(p), name) }
 type Problems []Problem
 
 // HasError says whether one of them is no warning.
-func (ps Problems) HasError() bool {
-	return slices.ContainsFunc(ps, func(p Problem) bool { return !p.Warning })
+func (ps *Problems) HasError() bool {
+	return slices.ContainsFunc(*ps, func(p Problem) bool { return !p.Warning })
 }
 
 // Add adds problems.

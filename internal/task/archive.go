@@ -81,7 +81,9 @@ func (a *Archive) Append(ctx context.Context, sources *source.Sources, s auditlo
 		return nil, archive.Result{}, fail(err)
 	}
 
-	return opened, result, explain.Appended(&result, a.Destination, s.Info())
+	problems := explain.Appended(&result, a.Destination, s.Info())
+
+	return opened, result, problems
 }
 
 // Verification says which archive is verified, and against what.
