@@ -54,13 +54,8 @@ func (n *made) takesFrom(old *exportModel, c *configured) bool {
 
 // replaces says whether the new export is the old one made again, and holds as much.
 func (n *made) replaces(old *exportModel, c *configured) bool {
-	before := old.before(c)
-	if n.less || before == nil {
-		return n.less
-	}
-
-	return len(n.asked.Different(before.Asked)) == 0 && redact.SameRules(n.rules, mapOf(old.Redact)) &&
-		!sourceFrom(old.Source).Differs(n.result.Source) && !before.LostBy(n.asked, &n.result)
+	return n.less || !n.takesFrom(old, c) && len(n.asked.Different(old.before(c).Asked)) == 0 &&
+		redact.SameRules(n.rules, mapOf(old.Redact)) && !sourceFrom(old.Source).Differs(n.result.Source)
 }
 
 // leave remembers an export that was taken out of the state for another one.

@@ -47,8 +47,6 @@ type evaluationModel struct {
 	BaselineCompleteness types.Object `tfsdk:"baseline_completeness"`
 }
 
-const checkRules = "Check the rules"
-
 // validate reports what is wrong whichever values are still unknown.
 func (m *evaluationModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()

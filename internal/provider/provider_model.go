@@ -210,7 +210,7 @@ func (c *configured) redaction(m types.Map) task.Redaction {
 
 // redactionKnown says that everything is known that redactor needs.
 func (c *configured) redactionKnown(m types.Map) bool {
-	return known(m) && !(c.keyUnknown && hashes(mapOf(m)))
+	return known(m) && (!c.keyUnknown || !hashes(mapOf(m)))
 }
 
 // hashes says whether rules need a key.

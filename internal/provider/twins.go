@@ -66,7 +66,7 @@ func twinOf[A any](from reflect.Value, kind A, kinds []A) A {
 		}
 	}
 
-	twin, ok := to.Interface().(A)
+	twin, ok := reflect.TypeAssert[A](to)
 	if !ok {
 		panic(fmt.Sprintf("a %s is no attribute", to.Type())) // It was given as one.
 	}

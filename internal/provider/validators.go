@@ -145,7 +145,7 @@ func (v filterList) Description(context.Context) string { return v.element.Descr
 func (v filterList) MarkdownDescription(context.Context) string { return v.element.Description }
 
 // ValidateList implements validator.List.
-func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest, resp *validator.ListResponse) {
+func (v filterList) ValidateList(_ context.Context, req validator.ListRequest, resp *validator.ListResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
