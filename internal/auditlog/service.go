@@ -182,17 +182,16 @@ const (
 
 // Observe reads filter options off the log of a service that does not list them.
 func Observe(ctx context.Context, s Service, w Window) (FilterOptions, error) {
-	var c Completeness
-
 	actions, operations, origins, types := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 
-	for e, err := range s.Read(ctx, Query{Window: w}, &c) {
-		if err != nil {
-			return FilterOptions{}, err
-		}
-
+	c, err := ReadAll(ctx, s, Query{Window: w}, func(e *Entry) error {
 		actions[Normal(e.Action)], operations[string(e.Operation)] = true, true
 		origins[Normal(e.Origin)], types[Normal(e.ResourceType)] = true, true
+
+		return nil
+	})
+	if err != nil {
+		return FilterOptions{}, err
 	}
 
 	// What was not recorded is no value.

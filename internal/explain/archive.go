@@ -228,7 +228,7 @@ func Appended(r *archive.Result, destination string, info auditlog.Info) Problem
 		}.With("Service", info.Name).With("Left out", auditlog.Window{Start: r.Lost.From, End: r.Lost.To}.String()).AsWarning())
 	}
 
-	found.Add(Doubts(info, r.Completeness)...)
+	found.Add(doubts(info, r.Completeness)...)
 
 	if r.Completeness.BeyondRetention && r.ResumedBy == archive.ResumedFromStart {
 		found.Add(Retention(info, r.Completeness).AsWarning())

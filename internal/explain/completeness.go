@@ -31,7 +31,7 @@ func Completeness(info auditlog.Info, c auditlog.Completeness) Problems {
 		found.Add(caveatsWarning(info, c).AsWarning())
 	}
 
-	found.Add(Doubts(info, c)...)
+	found.Add(doubts(info, c)...)
 
 	if skew := c.ClockSkew; skew != nil && skew.Abs() > client.DefaultMaxClockSkew {
 		found.Add(clockWarning(info, *skew, c).AsWarning())
@@ -40,8 +40,8 @@ func Completeness(info auditlog.Info, c auditlog.Completeness) Problems {
 	return found
 }
 
-// Doubts names what may have been missed though everything was read.
-func Doubts(info auditlog.Info, c auditlog.Completeness) Problems {
+// doubts names what may have been missed though everything was read.
+func doubts(info auditlog.Info, c auditlog.Completeness) Problems {
 	var found Problems
 
 	if c.UnknownMatters {

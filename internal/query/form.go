@@ -113,8 +113,8 @@ func addressForm() explain.Form {
 	}
 }
 
-// ConditionForm is a condition, wherever one is written.
-func ConditionForm() explain.Form {
+// conditionForm is a condition, wherever one is written.
+func conditionForm() explain.Form {
 	return explain.Form{
 		Description: `a condition in CEL, such as "entry.operation == \"delete\""`,
 		Check: func(value string) error {

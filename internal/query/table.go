@@ -45,7 +45,7 @@ func Table(settleDelay string) []Argument {
 		{"origins", "Origins as the cloud spells them.", true, NotEmpty()},
 		{"ip_addresses", "Addresses or CIDR blocks that requests came from, compared as numbers: an IPv4 address is the same when it is mapped to IPv6, and a zone does not count.", true, addressForm()},
 		{"search", "Text to look for, whatever its case in any script, in id, actor, resource id and name, address, action and message.", false, NotEmpty()},
-		{"where", "Condition that entries must meet as well, an expression in CEL over `entry`, such as `entry.operation == \"delete\" && !entry.actor.startsWith(\"ci-\")`. The guide \"Conditions\" lists the fields and functions.", false, ConditionForm()},
+		{"where", "Condition that entries must meet as well, an expression in CEL over `entry`, such as `entry.operation == \"delete\" && !entry.actor.startsWith(\"ci-\")`. The guide \"Conditions\" lists the fields and functions.", false, conditionForm()},
 	}
 }
 
