@@ -65,7 +65,8 @@ type Info struct {
 	// UniqueActor says whether nobody else could have given themselves the entry's
 	// actor as a name. The ids of actors always are unique.
 	UniqueActor func(e *Entry) bool
-	// CredentialsHint is the sentence that says how to configure access.
+	// CredentialsHint is the sentence that says how to configure access. Front ends put
+	// what stands between braces in their own words; two braces are one.
 	CredentialsHint string
 }
 
@@ -181,17 +182,16 @@ const (
 
 // Observe reads filter options off the log of a service that does not list them.
 func Observe(ctx context.Context, s Service, w Window) (FilterOptions, error) {
-	var c Completeness
-
 	actions, operations, origins, types := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 
-	for e, err := range s.Read(ctx, Query{Window: w}, &c) {
-		if err != nil {
-			return FilterOptions{}, err
-		}
-
+	c, err := ReadAll(ctx, s, Query{Window: w}, func(e *Entry) error {
 		actions[Normal(e.Action)], operations[string(e.Operation)] = true, true
 		origins[Normal(e.Origin)], types[Normal(e.ResourceType)] = true, true
+
+		return nil
+	})
+	if err != nil {
+		return FilterOptions{}, err
 	}
 
 	// What was not recorded is no value.

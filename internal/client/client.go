@@ -29,8 +29,8 @@ import (
 // page takes three to eighteen times its size in memory, which is what this bounds.
 const MaxBody = 16 << 20
 
-// Options configures a client. Every field but MaxClockSkew and Transport
-// is needed.
+// Options configures a client. Every field but MaxClockSkew, Transport and Log is
+// needed.
 type Options struct {
 	// Endpoint is the root of the API; its origin is the only one that is ever
 	// sent the credential.
@@ -58,6 +58,8 @@ type Options struct {
 
 	Transport http.RoundTripper
 	Clock     auditlog.Clock
+	// Log is told about each attempt; nil tells nobody.
+	Log Log
 }
 
 // Client reads from one origin. It is safe for use by several goroutines.
@@ -77,13 +79,17 @@ func New(o Options) *Client {
 		o.Transport = newTransport(o.MaxConcurrency)
 	}
 
+	if o.Log == nil {
+		o.Log = func(context.Context, string, map[string]any) {}
+	}
+
 	holdSecret(o.Authorization)
 	screen.Proxies()
 
 	c := &Client{o: o, slots: make(chan struct{}, max(o.MaxConcurrency, 1))}
 	c.http = &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport: &logTransport{next: o.Transport, clock: o.Clock},
+			Transport: &logTransport{next: o.Transport, clock: o.Clock, log: o.Log},
 			Timeout:   o.RequestTimeout,
 			// A redirect would carry the query, which can name people, to whoever
 			// is asked next; these APIs have none, login pages do.

@@ -3,18 +3,21 @@
 package client
 
 import (
+	"context"
 	"net/http"
-
-	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
+
+// Log is told about something, with fields that say more of it.
+type Log func(ctx context.Context, message string, fields map[string]any)
 
 // logTransport logs each attempt: method, path, status and milliseconds, and takes
 // its times. Queries are left out since filters can name people.
 type logTransport struct {
 	next  http.RoundTripper
 	clock auditlog.Clock
+	log   Log
 }
 
 func (t *logTransport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -35,13 +38,13 @@ func (t *logTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 	if err != nil {
 		fields["failure"] = string(transportError(err).Kind)
-		tflog.Debug(req.Context(), "Audit log request failed", fields)
+		t.log(req.Context(), "Audit log request failed", fields)
 
 		return nil, err //nolint:wrapcheck // A RoundTripper passes on what it got.
 	}
 
 	fields["status"] = resp.StatusCode
-	tflog.Debug(req.Context(), "Audit log request", fields)
+	t.log(req.Context(), "Audit log request", fields)
 
 	return resp, nil
 }

@@ -5,13 +5,10 @@ package finding
 import (
 	"cmp"
 	"context"
-	"iter"
 	"net/netip"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
-
-type entries = iter.Seq2[auditlog.Entry, error]
 
 // login is an actor and where they logged in from.
 type login struct {
@@ -76,9 +73,8 @@ func (v *evaluation) baseline(
 	q.FailOnUnknownActions, q.Unconfirmed = false, nil
 
 	known := logins{}
-	v.result.Baseline = &auditlog.Completeness{}
 
-	err := proven(s.Read(ctx, q, v.result.Baseline), v.result.Baseline, func(e *auditlog.Entry) error {
+	done, err := auditlog.ReadAll(ctx, s, q, func(e *auditlog.Entry) error {
 		is, err := isLogin(e)
 
 		if l := loginOf(e); is && l.placed() && l.named() {
@@ -90,6 +86,8 @@ func (v *evaluation) baseline(
 	if err != nil {
 		return nil, err
 	}
+
+	v.result.Baseline = &done
 
 	return known, nil
 }

@@ -5,7 +5,6 @@ package finding
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,7 +52,7 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 	q.Conditions, q.Needs = o.asks(info)
 	q.Unknown = func(e *auditlog.Entry) { v.wonder(e, matcher) }
 
-	err = proven(s.Read(ctx, q, c), c, func(e *auditlog.Entry) error {
+	done, err := auditlog.ReadAll(ctx, s, q, func(e *auditlog.Entry) error {
 		v.result.EntryCount++
 
 		if v.o.Learn != nil {
@@ -67,6 +66,8 @@ func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Optio
 	if err != nil {
 		return nil, err
 	}
+
+	*c = done
 
 	return v.end(c), nil
 }
@@ -96,29 +97,6 @@ type RuleError struct {
 func (e *RuleError) Error() string { return fmt.Sprintf("rule %s: %v", e.Rule, e.Err) }
 
 func (e *RuleError) Unwrap() error { return e.Err }
-
-// errUnproven is a reading that ended without an error, but without a statement
-// as well.
-var errUnproven = errors.New("the reading ended without a proof that it is complete")
-
-// proven reads to the end, and does not believe an end that nothing stands for.
-func proven(entries entries, c *auditlog.Completeness, take func(*auditlog.Entry) error) error {
-	for e, err := range entries {
-		if err != nil {
-			return err
-		}
-
-		if err := take(&e); err != nil {
-			return err
-		}
-	}
-
-	if c.Proof == "" {
-		return errUnproven
-	}
-
-	return nil
-}
 
 // rule is a rule at work, whoever it is of.
 type rule struct {

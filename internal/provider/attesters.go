@@ -8,10 +8,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/witness"
 )
 
@@ -33,8 +33,8 @@ func (m *attestersModel) sameAttesters(o *attestersModel) bool {
 func (m *attestersModel) validate() diag.Diagnostics {
 	var diags diag.Diagnostics
 
-	wrong := func(name, cause, next string) {
-		diags.Append(problem{summary: checkConfiguration, cause: cause, next: next}.at(path.Root(name)))
+	wrong := func(name string, cause, next explain.Text) {
+		diags.Append(diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: cause, Next: next}.At(explain.Argument(name)))...)
 	}
 
 	if given(m.Certificates) && m.Authority.IsNull() {
@@ -60,7 +60,7 @@ func (m *attestersModel) validate() diag.Diagnostics {
 	}
 
 	if q := m.Quorum.ValueInt64(); given(m.Quorum) && count > 0 && (q < 1 || q > count) {
-		diags.Append(quorumProblem(count).at(path.Root("witness_quorum")))
+		diags.Append(diagnose(quorumProblem(count).At(explain.Argument("witness_quorum")))...)
 	}
 
 	for i, e := range m.Witnesses.Elements() {
@@ -91,18 +91,18 @@ func (m *attestersModel) validate() diag.Diagnostics {
 // missingOf names what a witness has to have and has not.
 func missingOf(o types.Object, at path.Path) diag.Diagnostics {
 	if o.IsNull() {
-		return diag.Diagnostics{problem{summary: checkConfiguration, cause: "The value of " + at.String() + " is null.", next: "Give the url and the public_key of a witness."}.at(at)}
+		return diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: "The value of " + explain.Plain(at.String()) + " is null.", Next: "Give the url and the public_key of a witness."}.At(placeOf(at)))
 	}
 
 	var diags diag.Diagnostics
 
 	for _, name := range []string{"url", "public_key"} {
 		if o.Attributes()[name].IsNull() {
-			diags.Append(problem{
-				summary: checkConfiguration,
-				cause:   "The argument " + at.AtName(name).String() + " is missing.",
-				next:    "Give the url and the public_key of the witness.",
-			}.at(at.AtName(name)))
+			diags.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   "The argument " + explain.Plain(at.AtName(name).String()) + " is missing.",
+				Next:    "Give the url and the public_key of the witness.",
+			}.At(placeOf(at.AtName(name))))...)
 		}
 	}
 
@@ -165,30 +165,30 @@ func (m *attestersModel) attesters() (archive.Attesters, error) {
 	return a, nil
 }
 
-func quorumProblem(witnesses int64) problem {
-	return problem{
-		summary: checkConfiguration,
-		cause:   "The quorum does not go with the number of witnesses, which is " + strconv.FormatInt(witnesses, 10) + ".",
-		next:    "Give at least one witness, and a number from 1 to how many there are.",
+func quorumProblem(witnesses int64) explain.Problem {
+	return explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   "The quorum does not go with the number of witnesses, which is " + explain.Plain(strconv.FormatInt(witnesses, 10)) + ".",
+		Next:    "Give at least one witness, and a number from 1 to how many there are.",
 	}
 }
 
-func addressOfOthersForm() validator.String {
-	return stringForm{`an address such as "https://example.com/path"`, witness.CheckURL}
+func addressOfOthersForm() form {
+	return formOf(`an address such as "https://example.com/path"`, witness.CheckURL)
 }
 
-func witnessKeyForm() validator.String {
-	return stringForm{`the public key of a witness, such as "witness.example.com+0123abcd+BA…"`, func(value string) error {
+func witnessKeyForm() form {
+	return formOf(`the public key of a witness, such as "witness.example.com+0123abcd+BA…"`, func(value string) error {
 		_, err := witness.ParseKey(value)
 
 		return err
-	}}
+	})
 }
 
-func certificatesForm() validator.String {
-	return stringForm{`certificates in PEM, such as file("tsa-roots.pem")`, func(value string) error {
+func certificatesForm() form {
+	return formOf(`certificates in PEM, such as file("tsa-roots.pem")`, func(value string) error {
 		_, err := witness.ParseRoots([]byte(value))
 
 		return err
-	}}
+	})
 }

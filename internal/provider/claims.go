@@ -10,10 +10,10 @@ import (
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
@@ -54,13 +54,8 @@ func (n *made) takesFrom(old *exportModel, c *configured) bool {
 
 // replaces says whether the new export is the old one made again, and holds as much.
 func (n *made) replaces(old *exportModel, c *configured) bool {
-	before := old.before(c)
-	if n.less || before == nil {
-		return n.less
-	}
-
-	return len(n.asked.Different(before.Asked)) == 0 && redact.SameRules(n.rules, mapOf(old.Redact)) &&
-		!sourceFrom(old.Source).Differs(n.result.Source) && !before.LostBy(n.asked, &n.result)
+	return n.less || !n.takesFrom(old, c) && len(n.asked.Different(old.before(c).Asked)) == 0 &&
+		redact.SameRules(n.rules, mapOf(old.Redact)) && !sourceFrom(old.Source).Differs(n.result.Source)
 }
 
 // leave remembers an export that was taken out of the state for another one.
@@ -154,12 +149,12 @@ func (c *claims) take(file string, free func(key string) bool, take func(key str
 }
 
 // samePathProblem says that two resources have one path.
-func samePathProblem(file string) diag.Diagnostic {
-	return problem{
-		summary: exportSummary,
-		cause:   "Another resource writes to the same path, or to one of the files beside it.",
-		next:    "Give each export a path of its own.",
-	}.with("Path", file).at(path.Root("path"))
+func samePathProblem(file string) explain.Problem {
+	return explain.Problem{
+		Summary: explain.ExportLogs,
+		Cause:   "Another resource writes to the same path, or to one of the files beside it.",
+		Next:    "Give each export a path of its own.",
+	}.With("Path", file).At(explain.Argument("path"))
 }
 
 // What Terraform keeps beside a plan and, but for what was just made, beside the state.

@@ -3,9 +3,9 @@
 package provider
 
 import (
-	"fmt"
-
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 )
 
 // configuredFrom reads what Configure handed over. Terraform validates without
@@ -17,11 +17,11 @@ func configuredFrom(data any, diags *diag.Diagnostics) *configured {
 
 	c, ok := data.(*configured)
 	if !ok {
-		diags.Append(problem{
-			summary: configureProvider,
-			cause:   fmt.Sprintf("The provider handed over a %T.", data),
-			next:    "This is a mistake in the provider; please report it.",
-		}.diagnostic())
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.ConfigureProvider,
+			Cause:   explain.Textf("The provider handed over a %T.", data),
+			Next:    "This is a mistake in the provider; please report it.",
+		})...)
 	}
 
 	return c

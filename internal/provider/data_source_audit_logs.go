@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // AuditLogsType is the name of the data source in configurations.
@@ -53,11 +53,7 @@ func (d *auditLogsDataSource) ValidateConfig(ctx context.Context, req datasource
 	}
 }
 
-const (
-	lookUpSummary     = "Look up audit logs"
-	lookUpTimeout     = 10 * time.Minute
-	lookUpSettleDelay = 0
-)
+const lookUpTimeout = 10 * time.Minute
 
 // Read is called when planning, unless something that the configuration depends
 // on has yet to change.
@@ -86,74 +82,37 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 
 // lookUp does what the configuration asks for and takes the result but for the
 // rows.
-func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Duration) (*lookedUp, diag.Diagnostics) {
+func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Duration) (*task.Found, diag.Diagnostics) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	service, query, diags := m.open(ctx, c, lookUpSummary, nil)
-
-	options, more := m.lookUpOptions(c)
-	diags.Append(more...)
-
-	if diags.HasError() {
-		return nil, diags
-	}
-
-	found, err := lookUp(ctx, service, query, options)
-	if err != nil {
-		diags.Append(lookUpProblem(err, service.Info(), query.Window))
-
-		return nil, diags
-	}
-
-	m.set(found)
-	diags.Append(m.readWarnings(service.Info(), query, found.completeness)...)
-
-	return found, diags
-}
-
-// open returns what a look-up reads and what it asks for. More values may be asked
-// for than the query does.
-func (m *queryModel) open(ctx context.Context, c *configured, summary string, more []auditlog.Asked) (auditlog.Service, auditlog.Query, diag.Diagnostics) {
-	service, picked := c.source(ctx, summary, m.source())
+	service, picked, _ := c.Open(ctx, task.LookUpLogs, m.log())
 	if picked != nil {
-		return nil, auditlog.Query{}, compact(picked)
+		return nil, diagnose(picked...)
 	}
 
-	query, diags := m.resolve(service.Info(), c.options.Clock(), lookUpSettleDelay, summary)
-	diags.Append(unanswerable(service, query)...)
-
-	if !diags.HasError() {
-		diags.Append(confirmValues(ctx, service, &query, more)...)
-	}
-
-	return service, query, diags
-}
-
-// lookUpOptions is how the user wants the rows.
-func (m *lookUpModel) lookUpOptions(c *configured) (lookUpOptions, diag.Diagnostics) {
-	r, diags := redactor(m.Redact, c)
-
-	o := lookUpOptions{
-		redactor:    r,
-		maxEntries:  defaultMaxEntries,
-		entries:     m.IncludeEntries.IsNull() || m.IncludeEntries.ValueBool(),
-		keepNewest:  m.OnOverflow.ValueString() == overflowKeepNewest,
-		newestFirst: m.Order.ValueString() == orderNewestFirst,
+	l := task.LookUp{
+		Question:    m.question(c, task.LookUpLogs, 0),
+		Entries:     m.IncludeEntries.IsNull() || m.IncludeEntries.ValueBool(),
+		MaxEntries:  task.DefaultMaxEntries,
+		KeepNewest:  m.OnOverflow.ValueString() == overflowKeepNewest,
+		NewestFirst: m.Order.ValueString() == orderNewestFirst,
+		Redact:      c.redaction(m.Redact),
 	}
 
 	if !m.MaxEntries.IsNull() {
-		o.maxEntries = int(m.MaxEntries.ValueInt64())
+		l.MaxEntries = int(m.MaxEntries.ValueInt64())
 	}
 
-	return o, diags
+	found, problems := l.Run(ctx, service)
+	if found != nil {
+		m.set(found)
+	}
+
+	return found, diagnose(problems...)
 }
 
-// lookUpProblem puts an overflow on the argument that bounds the rows.
-func lookUpProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
-	if p, ok := overflowProblem(err, info, w); ok {
-		return p
-	}
-
-	return diagnosticOf(err, circumstances{summary: "Read " + logOf(info), info: info, window: w})
+// question is what the arguments ask for as of now.
+func (m *queryModel) question(c *configured, summary string, settleDelay time.Duration) task.Question {
+	return task.Question{Arguments: m.arguments(), Summary: summary, SettleDelay: settleDelay, Now: c.options.Clock()}
 }

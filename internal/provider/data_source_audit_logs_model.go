@@ -8,6 +8,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 type auditLogsModel struct {
@@ -39,34 +42,34 @@ type lookUpModel struct {
 }
 
 // set takes what was found but for the rows, which are set by hand.
-func (m *lookUpModel) set(found *lookedUp) {
+func (m *lookUpModel) set(found *task.Found) {
 	if m.Redact.IsNull() {
 		m.Redact = types.MapNull(types.StringType) // The zero value has no type, which a state refuses.
 	}
 
 	m.Entries = types.ListNull(types.ObjectType{AttrTypes: entryAttributeTypes()})
-	m.TotalCount = types.Int64Value(found.total)
-	m.CountsByAction = countsValue(found.byAction)
-	m.CountsByOperation = countsValue(found.byOperation)
-	m.CountsByActor = countsValue(found.byActor)
-	m.CountsByResourceType = countsValue(found.byResourceType)
-	m.WindowStart = timeValue(found.completeness.Window.Start)
-	m.WindowEnd = timeValue(found.completeness.Window.End)
-	m.Completeness = completenessValue(found.statement)
+	m.TotalCount = types.Int64Value(found.Total)
+	m.CountsByAction = countsValue(found.ByAction)
+	m.CountsByOperation = countsValue(found.ByOperation)
+	m.CountsByActor = countsValue(found.ByActor)
+	m.CountsByResourceType = countsValue(found.ByResourceType)
+	m.WindowStart = timeValue(found.Completeness.Window.Start)
+	m.WindowEnd = timeValue(found.Completeness.Window.End)
+	m.Completeness = completenessValue(found.Statement)
 }
 
 // setRows puts the rows into a result that has all the rest.
-func (m *lookUpModel) setRows(result *tftypes.Value, found *lookedUp) diag.Diagnostics {
-	if found.entries == nil {
+func (m *lookUpModel) setRows(result *tftypes.Value, found *task.Found) diag.Diagnostics {
+	if found.Entries == nil {
 		return nil
 	}
 
-	if err := setEntries(result, found.entries, m.IncludeRaw.ValueBool()); err != nil {
-		return diag.Diagnostics{problem{
-			summary: lookUpSummary,
-			cause:   sentence(err.Error()),
-			next:    "This is a mistake in the provider; please report it.",
-		}.diagnostic()}
+	if err := setEntries(result, found.Entries, m.IncludeRaw.ValueBool()); err != nil {
+		return diagnose(explain.Problem{
+			Summary: task.LookUpLogs,
+			Cause:   explain.Sentence(err.Error()),
+			Next:    "This is a mistake in the provider; please report it.",
+		})
 	}
 
 	return nil

@@ -7,17 +7,17 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 const (
-	defaultMaxEntries = 1000
-	largestMaxEntries = 10_000
-
 	overflowFail       = "error"
 	overflowKeepNewest = "keep_newest"
 	orderOldestFirst   = "oldest_first"
@@ -25,23 +25,23 @@ const (
 )
 
 func auditLogsSchema(ctx context.Context) schema.Schema {
-	attributes := dataSourceQueryAttributes("0s")
+	attributes := queryAttributes("0s")
 
 	maps.Copy(attributes, map[string]schema.Attribute{
 		"max_entries": schema.Int64Attribute{
-			MarkdownDescription: fmt.Sprintf("How many rows the result may have, at most %d. Default: `%d`. More are better written to a file with `audit_log_export`.", largestMaxEntries, defaultMaxEntries),
+			MarkdownDescription: fmt.Sprintf("How many rows the result may have, at most %d. Default: `%d`. More are better written to a file with `audit_log_export`.", task.LargestMaxEntries, task.DefaultMaxEntries),
 			Optional:            true,
-			Validators:          []validator.Int64{between(1, largestMaxEntries)},
+			Validators:          []validator.Int64{between(1, task.LargestMaxEntries)},
 		},
 		"on_overflow": schema.StringAttribute{
 			MarkdownDescription: "What to do when more entries match: `error`, or `keep_newest` rows. Counts cover every match either way. Default: `error`.",
 			Optional:            true,
-			Validators:          []validator.String{oneOf(overflowFail, overflowKeepNewest)},
+			Validators:          texts(query.OneOf(overflowFail, overflowKeepNewest)),
 		},
 		"order": schema.StringAttribute{
 			MarkdownDescription: "`oldest_first` or `newest_first`, ties by id. Default: `oldest_first`.",
 			Optional:            true,
-			Validators:          []validator.String{oneOf(orderOldestFirst, orderNewestFirst)},
+			Validators:          texts(query.OneOf(orderOldestFirst, orderNewestFirst)),
 		},
 		"include_entries": schema.BoolAttribute{
 			MarkdownDescription: "Whether the result has rows. A gate that looks at counts needs none, and then none gets into the state of a data source. Default: `true`.",
@@ -51,8 +51,8 @@ func auditLogsSchema(ctx context.Context) schema.Schema {
 			MarkdownDescription: "Whether each row carries the cloud's record as JSON text. Default: `false`.",
 			Optional:            true,
 		},
-		redactName: redactDataSourceAttribute(),
-		"timeouts": dataSourceTimeouts(ctx),
+		redactName: redactAttribute(),
+		"timeouts": checkedTimeouts(timeouts.Attributes(ctx)),
 
 		entriesName: schema.ListNestedAttribute{
 			MarkdownDescription: "The rows; null with `include_entries = false`. Do not output the whole list: Terraform compares it row by row with every other.",
@@ -66,37 +66,13 @@ func auditLogsSchema(ctx context.Context) schema.Schema {
 		"counts_by_resource_type": countsAttribute("resource type"),
 		"window_start":            schema.StringAttribute{MarkdownDescription: "Begin of the window that was read, included.", Computed: true},
 		"window_end":              schema.StringAttribute{MarkdownDescription: "End of the window that was read, excluded.", Computed: true},
-		"completeness":            dataSourceCompletenessAttribute(),
+		"completeness":            completenessAttribute(),
 	})
 
 	return schema.Schema{
 		MarkdownDescription: "Looks up audit log entries. The result is complete or an error: an empty list means that nothing happened.",
 		Attributes:          attributes,
 	}
-}
-
-// dataSourceQueryAttributes are the query's arguments as attributes of a data source.
-func dataSourceQueryAttributes(settleDelay string) map[string]schema.Attribute {
-	attributes := map[string]schema.Attribute{}
-
-	for _, a := range queryArguments(settleDelay) {
-		attributes[a.name] = schema.StringAttribute{
-			MarkdownDescription: a.description, Optional: true, Validators: []validator.String{a.validator},
-		}
-
-		if a.list {
-			attributes[a.name] = schema.ListAttribute{
-				MarkdownDescription: a.description + " Default: all.", ElementType: types.StringType, Optional: true,
-				Validators: []validator.List{filterList{a.validator}},
-			}
-		}
-	}
-
-	for _, a := range decisionArguments() {
-		attributes[a.name] = schema.BoolAttribute{MarkdownDescription: a.description, Optional: true}
-	}
-
-	return attributes
 }
 
 func entryAttributes() map[string]schema.Attribute {
@@ -129,7 +105,7 @@ func countsAttribute(by string) schema.MapAttribute {
 	}
 }
 
-func dataSourceCompletenessAttribute() schema.SingleNestedAttribute {
+func completenessAttribute() schema.SingleNestedAttribute {
 	attributes := map[string]schema.Attribute{}
 
 	for _, f := range completenessFields() {

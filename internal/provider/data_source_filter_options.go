@@ -13,8 +13,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // FilterOptionsType is the name of the data source in configurations.
@@ -62,25 +64,25 @@ func (d *filterOptionsDataSource) Schema(ctx context.Context, _ datasource.Schem
 			"service": schema.StringAttribute{
 				MarkdownDescription: "Which cloud, or `archive` for an archive of one. Default: the only configured cloud.",
 				Optional:            true,
-				Validators:          []validator.String{oneOf(sourceNames()...)},
+				Validators:          texts(query.OneOf(source.Names()...)),
 			},
 			"destination": schema.StringAttribute{
-				MarkdownDescription: sourceDestinationText,
+				MarkdownDescription: source.DestinationText,
 				Optional:            true,
-				Validators:          []validator.String{destinationForm()},
+				Validators:          texts(source.DestinationForm()),
 			},
 			"public_keys": schema.ListAttribute{
-				MarkdownDescription: sourcePublicKeysText,
+				MarkdownDescription: source.PublicKeysText,
 				ElementType:         types.StringType,
 				Optional:            true,
-				Validators:          []validator.List{filterList{publicKeyForm()}},
+				Validators:          []validator.List{filterList{source.PublicKeyForm()}},
 			},
 			"last": schema.StringAttribute{
 				MarkdownDescription: "How far back to look where values are read off the log; without effect where the service lists them itself. Default: `30d`.",
 				Optional:            true,
-				Validators:          []validator.String{positiveSpanForm()},
+				Validators:          texts(query.PositiveSpanForm()),
 			},
-			"timeouts":       dataSourceTimeouts(ctx),
+			"timeouts":       checkedTimeouts(timeouts.Attributes(ctx)),
 			"actions":        list("Actions, sorted."),
 			"operations":     list("Operations that the actions mean in the vocabulary shared by every cloud, sorted."),
 			"origins":        list("Origins, sorted; empty where the service records none."),
@@ -101,14 +103,14 @@ func (d *filterOptionsDataSource) Configure(_ context.Context, req datasource.Co
 // ValidateConfig is called at validation and before each plan; values may still
 // be unknown.
 func (d *filterOptionsDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
-	var source sourceModel
+	var m queryModel
 
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("service"), &source.service)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("destination"), &source.destination)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("public_keys"), &source.publicKeys)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("service"), &m.Service)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("destination"), &m.Destination)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("public_keys"), &m.PublicKeys)...)
 
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(source.validate()...)
+		resp.Diagnostics.Append(validateLog(m.log(), m.Service, m.Destination)...)
 	}
 }
 
@@ -133,8 +135,10 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	service, picked := d.c.source(ctx, filterOptionsSummary, sourceModel{m.Service, m.Destination, m.PublicKeys})
-	resp.Diagnostics.Append(compact(picked)...)
+	service, picked, _ := d.c.Open(ctx, filterOptionsSummary, source.Log{
+		Service: m.Service.ValueString(), Destination: m.Destination.ValueString(), PublicKeys: stringsOf[string](m.PublicKeys),
+	})
+	resp.Diagnostics.Append(diagnose(picked...)...)
 
 	if resp.Diagnostics.HasError() {
 		return
@@ -147,10 +151,10 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 		window.Start = now.Add(-last)
 	}
 
-	options, err := service.FilterOptions(ctx, auditlog.Query{Window: window})
-	if err != nil {
-		resp.Diagnostics.Append(explain(err, circumstances{summary: filterOptionsSummary, info: service.Info()}).diagnostic())
+	options, problems := task.Options(ctx, service, window, filterOptionsSummary)
+	resp.Diagnostics.Append(diagnose(problems...)...)
 
+	if resp.Diagnostics.HasError() {
 		return
 	}
 
@@ -159,13 +163,6 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 	m.OriginOfValues = types.StringValue(string(options.OriginOfValues))
 
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-
-	c := auditlog.Completeness{Window: window, Unread: options.Unread}
-	if r, ok := service.(*archive.Reader); ok {
-		c.Gaps = r.Gaps(window)
-	}
-
-	resp.Diagnostics.Append(completenessWarnings(service.Info(), c)...)
 }
 
 // notNil returns an empty list for none, since null would mean "not known".

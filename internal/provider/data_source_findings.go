@@ -4,17 +4,14 @@ package provider
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // FindingsType is the name of the data source in configurations.
@@ -84,102 +81,29 @@ func (d *findingsDataSource) Read(ctx context.Context, req datasource.ReadReques
 	}
 }
 
-const evaluateSummary = "Evaluate audit log rules"
-
 // evaluate does what the configuration asks for and takes the result.
 func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout time.Duration) diag.Diagnostics {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	options, diags := m.options()
+	rules, wrong := m.options()
 
-	service, query, more := m.open(ctx, c, evaluateSummary, options.Asked())
-	diags.Append(more...)
-
-	r, more := redactor(m.Redact, c)
-	diags.Append(more...)
-
-	if diags.HasError() {
-		return diags
+	service, picked, _ := c.Open(ctx, explain.EvaluateRules, m.log())
+	if picked != nil {
+		return diagnose(append(wrong, picked...)...)
 	}
 
-	scrubber := r.Scrubber()
-	if scrubber != nil {
-		options.Redact, options.Learn = scrubber.Apply, scrubber.Learn
+	e := task.Evaluation{
+		Question: m.question(c, explain.EvaluateRules, 0), Rules: rules, Named: !m.BuiltinRules.IsNull(),
+		FailOnNotEvaluable: m.FailOnNotEvaluable.ValueBool(), Redact: c.redaction(m.Redact),
 	}
 
-	info := service.Info()
-	diags.Append(m.checkAgainst(options, info, query.Window)...)
+	e.Found = wrong
 
-	if diags.HasError() {
-		return diags
+	verdict, problems := e.Run(ctx, service)
+	if verdict != nil {
+		m.set(verdict)
 	}
 
-	var done auditlog.Completeness
-
-	result, err := finding.Evaluate(ctx, service, query, options, &done)
-	if err != nil {
-		diags.Append(evaluateProblem(err, info, query.Window))
-
-		return diags
-	}
-
-	m.set(result, done, scrubber)
-	diags.Append(m.checkEvaluable(result.NotEvaluable, info)...)
-
-	// What a rule may have missed has been said with the rule.
-	done.UnknownMatters = done.UnknownMatters && !slices.ContainsFunc(result.NotEvaluable, func(n finding.NotEvaluable) bool { return len(n.Actions) > 0 })
-
-	diags.Append(m.readWarnings(info, query, done)...)
-	diags.Append(resultWarnings(info, result)...)
-
-	return diags
-}
-
-// checkEvaluable fails where that is asked for, and warns where a rule that was
-// asked for cannot find anything or may have missed something.
-func (m *evaluationModel) checkEvaluable(not []finding.NotEvaluable, info auditlog.Info) diag.Diagnostics {
-	fails := m.FailOnNotEvaluable.ValueBool()
-	if !fails {
-		// By default all built-in rules apply that the log can answer; not_evaluable
-		// lists the others.
-		not = slices.DeleteFunc(slices.Clone(not), func(n finding.NotEvaluable) bool {
-			return n.ByNature && m.BuiltinRules.IsNull() && slices.Contains(finding.BuiltinNames(), n.Rule)
-		})
-	}
-
-	if len(not) == 0 {
-		return nil
-	}
-
-	p := problem{
-		summary: "A rule cannot be evaluated",
-		cause:   "There are rules that cannot find anything in this log, or may have missed something, so that finding nothing proves nothing.",
-	}.with("Service", info.Name)
-
-	var (
-		next    []string
-		actions []string
-	)
-
-	for _, n := range not {
-		p = p.with("Rule "+n.Rule, n.Reason)
-		actions = append(actions, n.Actions...)
-	}
-
-	if slices.ContainsFunc(not, func(n finding.NotEvaluable) bool { return len(n.Actions) == 0 }) {
-		next = append(next, "Remove those that the service cannot answer, or name the built-in rules to apply in builtin_rules.")
-	}
-
-	if len(actions) > 0 {
-		next = append(next, unknownActionsNext(actions))
-	}
-
-	p.next = strings.Join(next, " ")
-
-	if fails {
-		return diag.Diagnostics{p.at(path.Root("fail_on_not_evaluable"))}
-	}
-
-	return diag.Diagnostics{p.warning()}
+	return diagnose(problems...)
 }

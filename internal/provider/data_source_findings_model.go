@@ -3,23 +3,20 @@
 package provider
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
-	"github.com/auditlogs/terraform-provider-audit/internal/redact"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 	"github.com/auditlogs/terraform-provider-audit/internal/where"
 )
 
@@ -50,32 +47,32 @@ type evaluationModel struct {
 	BaselineCompleteness types.Object `tfsdk:"baseline_completeness"`
 }
 
-const checkRules = "Check the rules"
-
 // validate reports what is wrong whichever values are still unknown.
 func (m *evaluationModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()
 
-	options, more := m.options()
-	diags.Append(more...)
+	options, wrong := m.options()
+	diags.Append(diagnose(wrong...)...)
 
 	if diags.HasError() || !m.decidable() {
 		return diags
 	}
 
-	info, _ := infoOf(m.Service.ValueString())
+	info, _ := source.InfoOf(m.Service.ValueString())
 
 	// A relative window is as long as it says, whenever it is.
-	window := auditlog.Window{Start: parseTime(m.Start), End: parseTime(m.End)}
+	window := auditlog.Window{Start: query.ParseTime(m.Start.ValueString()), End: query.ParseTime(m.End.ValueString())}
 	if window.Start.IsZero() && window.End.IsZero() {
-		window, _ = auditlog.WindowSpec{Last: spanOf(m.Last)}.Resolve(time.Unix(0, 0))
+		window, _ = auditlog.WindowSpec{Last: query.ParseSpan(m.Last.ValueString())}.Resolve(time.Unix(0, 0))
 	}
 
 	if window.Start.IsZero() || window.End.IsZero() {
 		window = auditlog.Window{Start: time.Time{}, End: time.Unix(1<<40, 0)} // As long as it takes.
 	}
 
-	diags.Append(m.checkAgainst(options, info, window)...)
+	for _, mistake := range options.CheckAgainst(info, window) {
+		diags.Append(diagnose(explain.Mistake(mistake))...)
+	}
 
 	return diags
 }
@@ -86,12 +83,12 @@ func (m *evaluationModel) decidable() bool {
 }
 
 // options are the rules as far as they are known, with what is wrong with them.
-func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
-	var diags diag.Diagnostics
+func (m *evaluationModel) options() (finding.Options, explain.Problems) {
+	var found explain.Problems
 
 	o := finding.Options{
 		Builtins:    stringsOf[string](m.BuiltinRules),
-		Baseline:    spanOf(m.Baseline),
+		Baseline:    query.ParseSpan(m.Baseline.ValueString()),
 		MaxFindings: int(m.MaxFindings.ValueInt64()),
 	}
 	if !given(m.BuiltinRules) {
@@ -101,7 +98,7 @@ func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 	elements := m.Rules.Elements()
 	for _, name := range slices.Sorted(maps.Keys(elements)) {
 		rule, more := ruleOf(name, elements[name])
-		diags.Append(more...)
+		found.Add(more...)
 
 		if rule != nil {
 			o.Rules = append(o.Rules, *rule)
@@ -112,21 +109,21 @@ func (m *evaluationModel) options() (finding.Options, diag.Diagnostics) {
 		o.Expected = append(o.Expected, expectationOf(element))
 	}
 
-	if diags.HasError() || !m.decidable() {
-		return o, diags
+	if found.HasError() || !m.decidable() {
+		return o, found
 	}
 
 	for _, mistake := range o.Check() {
-		diags.Append(mistakeProblem(mistake))
+		found.Add(explain.Mistake(mistake))
 	}
 
-	return o, diags
+	return o, found
 }
 
 // ruleOf returns a rule as far as it is known, nil where its condition is not.
-func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
+func ruleOf(name string, v attr.Value) (*finding.Rule, explain.Problems) {
 	object, ok := v.(types.Object)
-	at := path.Root("rules").AtMapKey(name)
+	at := explain.Argument("rules").Key(name)
 
 	if !ok || object.IsUnknown() {
 		return nil, nil
@@ -134,12 +131,12 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 
 	a := object.Attributes()
 
-	text := stringAt(a, whereName)
+	text := stringAt(a, "where")
 	if text.IsNull() { // As it is where the rule is null. These are Terraform's words for what is required.
-		return nil, diag.Diagnostics{problem{
-			summary: "Incorrect attribute value type",
-			cause:   fmt.Sprintf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name),
-		}.at(at)}
+		return nil, explain.Problems{explain.Problem{
+			Summary: "Incorrect attribute value type",
+			Cause:   explain.Textf("Inappropriate value for attribute \"rules\": element %q: attribute \"where\" is required.", name),
+		}.At(at)}
 	}
 
 	if !known(text) {
@@ -148,7 +145,7 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 
 	condition, err := where.Compile(text.ValueString())
 	if err != nil {
-		return nil, diag.Diagnostics{conditionProblem(err).with("Rule", name).at(at)}
+		return nil, explain.Problems{explain.Condition(err).With("Rule", name).At(at)}
 	}
 
 	rule := &finding.Rule{
@@ -165,7 +162,7 @@ func ruleOf(name string, v attr.Value) (*finding.Rule, diag.Diagnostics) {
 	}
 
 	if w := stringAt(a, "within"); given(w) {
-		within := spanOf(w)
+		within := query.ParseSpan(w.ValueString())
 		rule.Within = &within
 	}
 
@@ -205,53 +202,6 @@ func stringAt(attributes map[string]attr.Value, name string) types.String {
 	return s
 }
 
-func (m *evaluationModel) checkAgainst(o finding.Options, info auditlog.Info, w auditlog.Window) diag.Diagnostics {
-	var diags diag.Diagnostics
-
-	for _, mistake := range o.CheckAgainst(info, w) {
-		diags.Append(mistakeProblem(mistake))
-	}
-
-	return diags
-}
-
-// mistakeProblem puts what is wrong with rules on the rule or the expectation.
-// Terraform finds the line of an argument and of its elements, but not of what is
-// inside of those, so that is named.
-func mistakeProblem(m *finding.OptionError) diag.Diagnostic {
-	at, inside := path.Root(m.Field), ""
-
-	switch {
-	case m.Rule != "":
-		at, inside = path.Root("rules").AtMapKey(m.Rule), m.Field
-	case m.Expectation >= 0:
-		at, inside = path.Root("expected").AtListIndex(m.Expectation), m.Field
-	case m.Index >= 0:
-		at = at.AtListIndex(m.Index)
-	}
-
-	if inside == "name" {
-		inside = "" // It is no argument, but the key.
-	}
-
-	return problem{summary: checkRules, cause: m.Reason, next: "Change it, or remove it."}.
-		with("Rule", m.Rule).with("Argument", inside).at(at)
-}
-
-// evaluateProblem explains what an evaluation ended with.
-func evaluateProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
-	in := circumstances{summary: "Read " + logOf(info), info: info, window: w}
-
-	rule := (*finding.RuleError)(nil)
-	if errors.As(err, &rule) {
-		in.summary = evaluateSummary
-
-		return explain(err, in).with("Rule", rule.Rule).at(path.Root("rules").AtMapKey(rule.Rule))
-	}
-
-	return diagnosticOf(err, in)
-}
-
 func findingTypes() map[string]attr.Type {
 	return map[string]attr.Type{
 		"rule": types.StringType, "severity": types.StringType, "group": types.MapType{ElemType: types.StringType},
@@ -264,7 +214,7 @@ func notEvaluableTypes() map[string]attr.Type {
 	return map[string]attr.Type{"rule": types.StringType, "reason": types.StringType}
 }
 
-func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scrubber *redact.Scrubber) {
+func (m *evaluationModel) set(r *task.Verdict) {
 	if m.Redact.IsNull() {
 		m.Redact = types.MapNull(types.StringType) // The zero value has no type, which a state refuses.
 	}
@@ -297,11 +247,11 @@ func (m *evaluationModel) set(r *finding.Result, done auditlog.Completeness, scr
 	m.TotalCount, m.EntryCount = types.Int64Value(r.TotalCount), types.Int64Value(r.EntryCount)
 	m.CountsByRule, m.CountsBySeverity = countsValue(r.CountsByRule), countsValue(bySeverity)
 	m.ExpectedCount, m.ExpectedCounts = types.Int64Value(r.ExpectedCount), types.ListValueMust(types.Int64Type, expected)
-	m.WindowStart, m.WindowEnd = timeValue(done.Window.Start), timeValue(done.Window.End)
-	m.Completeness, m.BaselineCompleteness = completenessValue(export.NewStatement(scrubber.Completeness(done))), types.ObjectNull(completenessTypes())
+	m.WindowStart, m.WindowEnd = timeValue(r.Completeness.Window.Start), timeValue(r.Completeness.Window.End)
+	m.Completeness, m.BaselineCompleteness = completenessValue(r.Statement), types.ObjectNull(completenessTypes())
 
-	if r.Baseline != nil {
-		m.BaselineCompleteness = completenessValue(export.NewStatement(scrubber.Completeness(*r.Baseline)))
+	if r.Before != nil {
+		m.BaselineCompleteness = completenessValue(*r.Before)
 	}
 }
 
@@ -322,60 +272,4 @@ func findingValue(f *finding.Finding) attr.Value {
 		"first_time": timeValue(f.FirstTime), "last_time": timeValue(f.LastTime),
 		"entry_ids": types.ListValueMust(types.StringType, ids), "message": types.StringValue(f.Message),
 	})
-}
-
-// resultWarnings name what a result does not show.
-func resultWarnings(info auditlog.Info, r *finding.Result) diag.Diagnostics {
-	var diags diag.Diagnostics
-
-	if r.Truncated {
-		diags.Append(problem{
-			summary: "There are more findings than are listed",
-			cause:   "Only the worst findings are listed; the counts cover all of them.",
-			next:    "Raise max_findings, or let a rule count more entries together.",
-		}.with("Listed", strconv.Itoa(len(r.Findings))).with("Findings", strconv.FormatInt(r.TotalCount, 10)).warning())
-	}
-
-	for _, c := range r.Chosen {
-		diags.Append(chosenWarning(info, c))
-	}
-
-	if len(r.Ungrouped) > 0 {
-		p := problem{
-			summary: "A rule counts without a field it groups by",
-			cause:   info.Title + " does not record the field, so that the rule counts what it cannot tell apart together.",
-			next:    "Take into account that a finding may be of several; or remove the field from group_by.",
-		}.with("Service", info.Name)
-
-		for _, u := range r.Ungrouped {
-			p = p.with("Rule "+u.Rule, u.Field)
-		}
-
-		diags.Append(p.warning())
-	}
-
-	if b := r.Baseline; b != nil && (b.BeyondRetention || len(b.Gaps) > 0) {
-		diags.Append(problem{
-			summary: "The baseline is not covered throughout",
-			cause:   "There are parts of the time before the window that the log holds nothing about, so addresses that are known may count as new.",
-			next:    "Shorten baseline, or take more findings of login_from_new_address into account.",
-		}.with("Service", info.Name).with("Baseline", b.Window.String()).warning())
-	}
-
-	return diags
-}
-
-// chosenWarning says what to write in place of a name that anybody could choose.
-func chosenWarning(info auditlog.Info, c finding.ChosenName) diag.Diagnostic {
-	p := problem{
-		summary: "An expectation names what anybody can choose",
-		cause:   "Entries would have been expected by a name that is not unique, such as the description of an API token, and count all the same.",
-		next:    "Write the id into actors if it is the actor that is meant.",
-	}.with("Service", info.Name).with("Name", shown(c.Name)).with("Ids", strings.Join(c.IDs, ", "))
-
-	if len(c.IDs) == 0 {
-		p.next = "The log records no id of the actor, so nothing can allow these entries; let the expectation match resources instead."
-	}
-
-	return p.warningAt(path.Root("expected").AtListIndex(c.Expectation))
 }

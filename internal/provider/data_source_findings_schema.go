@@ -8,18 +8,20 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 )
 
 const largestMaxFindings = 10_000
 
 func findingsSchema(ctx context.Context) schema.Schema {
-	attributes := dataSourceQueryAttributes("0s")
+	attributes := queryAttributes("0s")
 
 	maps.Copy(attributes, map[string]schema.Attribute{
 		"builtin_rules": schema.ListAttribute{
@@ -41,7 +43,7 @@ func findingsSchema(ctx context.Context) schema.Schema {
 		"baseline": schema.StringAttribute{
 			MarkdownDescription: "How far before the window `login_from_new_address` looks for addresses that are known, such as `14d`. Default: `14d`.",
 			Optional:            true,
-			Validators:          []validator.String{positiveSpanForm()},
+			Validators:          texts(query.PositiveSpanForm()),
 		},
 		"max_findings": schema.Int64Attribute{
 			MarkdownDescription: fmt.Sprintf("How many findings are listed, the worst first, at most %d. More are a warning; counts cover all of them. Default: `%d`.", largestMaxFindings, finding.DefaultMaxFindings),
@@ -52,8 +54,8 @@ func findingsSchema(ctx context.Context) schema.Schema {
 			MarkdownDescription: "Whether it is an error when a rule cannot find anything in this service's log, whatever happened. Default: `false`, which lists it in `not_evaluable`.",
 			Optional:            true,
 		},
-		redactName: redactDataSourceAttribute(),
-		"timeouts": dataSourceTimeouts(ctx),
+		redactName: redactAttribute(),
+		"timeouts": checkedTimeouts(timeouts.Attributes(ctx)),
 	})
 
 	maps.Copy(attributes, findingsResults())
@@ -80,7 +82,7 @@ func ruleAttributes() map[string]schema.Attribute {
 		"severity": schema.StringAttribute{
 			MarkdownDescription: "`" + strings.Join(severities, "`, `") + "`. Default: `medium`.",
 			Optional:            true,
-			Validators:          []validator.String{inRule{oneOf(severities...)}},
+			Validators:          []validator.String{inRule{form{query.OneOf(severities...)}}},
 		},
 		"threshold": schema.Int64Attribute{
 			MarkdownDescription: "How many entries make a finding. Default: `1`.",
@@ -89,7 +91,7 @@ func ruleAttributes() map[string]schema.Attribute {
 		"within": schema.StringAttribute{
 			MarkdownDescription: "In how long a span, such as `10m`, wherever it begins; entries exactly that far apart are not in one span. With a `threshold` of `1`, entries nearer than that to the one before are one finding. Default: the whole window.",
 			Optional:            true,
-			Validators:          []validator.String{inRule{positiveSpanForm()}},
+			Validators:          []validator.String{inRule{form{query.PositiveSpanForm()}}},
 		},
 		"group_by": schema.ListAttribute{
 			MarkdownDescription: "Fields of an entry whose values have to be alike for entries to count together. Default: none, all entries count together.",
@@ -99,7 +101,7 @@ func ruleAttributes() map[string]schema.Attribute {
 		"message": schema.StringAttribute{
 			MarkdownDescription: "What to say of a finding. Default: a sentence of its count and span.",
 			Optional:            true,
-			Validators:          []validator.String{inRule{notEmpty()}},
+			Validators:          []validator.String{inRule{form{query.NotEmpty()}}},
 		},
 	}
 }
@@ -142,7 +144,7 @@ func findingsResults() map[string]schema.Attribute {
 		return schema.MapAttribute{MarkdownDescription: description, ElementType: types.Int64Type, Computed: true}
 	}
 
-	baseline := dataSourceCompletenessAttribute()
+	baseline := completenessAttribute()
 	baseline.MarkdownDescription = "The same for the time before the window, which `login_from_new_address` looks at; null where that rule was not evaluated."
 
 	return map[string]schema.Attribute{
@@ -189,7 +191,7 @@ func findingsResults() map[string]schema.Attribute {
 		"expected_counts": schema.ListAttribute{MarkdownDescription: "The same by expectation, in the order of `expected`; one that stays at `0` may have become superfluous.", ElementType: types.Int64Type, Computed: true},
 		"window_start":    text("Begin of the window that was read, included."),
 		"window_end":      text("End of the window that was read, excluded."),
-		"completeness":    dataSourceCompletenessAttribute(),
+		"completeness":    completenessAttribute(),
 
 		"baseline_completeness": baseline,
 	}

@@ -5,7 +5,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 
@@ -13,14 +12,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
-	"github.com/auditlogs/terraform-provider-audit/internal/witness"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // VerificationType is the name of the data source in configurations.
@@ -89,13 +89,13 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 			"destination": schema.StringAttribute{
 				MarkdownDescription: "The archive: a directory or an `s3://` URL, as for `audit_log_archive`.",
 				Required:            true,
-				Validators:          []validator.String{destinationForm()},
+				Validators:          texts(source.DestinationForm()),
 			},
 			"public_keys": schema.ListAttribute{
 				MarkdownDescription: "Public keys, one of which must have signed each checkpoint. After a change of keys, the one of before as well: checkpoints that both have signed have to hand over from one to the other. Default: signatures are not checked.",
 				ElementType:         types.StringType,
 				Optional:            true,
-				Validators:          []validator.List{filterList{publicKeyForm()}},
+				Validators:          []validator.List{filterList{source.PublicKeyForm()}},
 			},
 			"expected_checkpoint": schema.StringAttribute{
 				MarkdownDescription: "A checkpoint of the archive that was remembered elsewhere, such as `checkpoint` of `audit_log_archive`: the log has to have grown from it.",
@@ -120,7 +120,7 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				MarkdownDescription: "Public keys of witnesses that must have cosigned the newest checkpoint. Default: cosignatures are not checked.",
 				ElementType:         types.StringType,
 				Optional:            true,
-				Validators:          []validator.List{filterList{witnessKeyForm()}},
+				Validators:          []validator.List{filterList{witnessKeyForm().Form}},
 			},
 			"witness_quorum": schema.Int64Attribute{
 				MarkdownDescription: "How many of the witnesses must have cosigned it. Default: all.",
@@ -131,7 +131,7 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				Optional:            true,
 				Validators:          []validator.String{certificatesForm()},
 			},
-			"timeouts":  dataSourceTimeouts(ctx),
+			"timeouts":  checkedTimeouts(timeouts.Attributes(ctx)),
 			"valid":     schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
 			"service":   text("The cloud whose log it is."),
 			"signed_by": text("Name of the key that signed the checkpoint; null where `public_keys` were not given."),
@@ -197,16 +197,16 @@ func (d *verificationDataSource) ValidateConfig(ctx context.Context, req datasou
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 
 	if known(m.Sequence, m.SHA256) && m.Sequence.IsNull() != m.SHA256.IsNull() {
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   "A head is its number and its hash, and only one of the two is given.",
-			next:    "Give both expected_sequence and expected_head_sha256, or neither.",
-		}.at(path.Root("expected_sequence")))
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   "A head is its number and its hash, and only one of the two is given.",
+			Next:    "Give both expected_sequence and expected_head_sha256, or neither.",
+		}.At(explain.Argument("expected_sequence")))...)
 	}
 
 	count := int64(len(m.WitnessKeys.Elements()))
 	if q := m.Quorum.ValueInt64(); given(m.Quorum) && !m.WitnessKeys.IsUnknown() && (q < 1 || q > count) {
-		resp.Diagnostics.Append(quorumProblem(count).at(path.Root("witness_quorum")))
+		resp.Diagnostics.Append(diagnose(quorumProblem(count).At(explain.Argument("witness_quorum")))...)
 	}
 }
 
@@ -228,7 +228,7 @@ func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRe
 
 	report, err := d.verify(ctx, &m)
 	if err != nil {
-		resp.Diagnostics.Append(archiveProblem(err, m.Destination.ValueString(), auditlog.Info{}))
+		resp.Diagnostics.Append(diagnose(explain.Archive(err, m.Destination.ValueString(), auditlog.Info{}))...)
 
 		return
 	}
@@ -238,47 +238,17 @@ func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRe
 }
 
 func (d *verificationDataSource) verify(ctx context.Context, m *verificationModel) (*archive.Report, error) {
-	store, err := d.c.openStore(ctx, m.Destination.ValueString())
-	if err != nil {
-		return nil, err
+	v := task.Verification{
+		Destination: m.Destination.ValueString(), PublicKeys: stringsOf[string](m.PublicKeys), WitnessKeys: stringsOf[string](m.WitnessKeys),
+		Certificates: m.Certificates.ValueString(), Since: m.Since.ValueString(),
+		VerifyOptions: archive.VerifyOptions{Origin: m.ExpectedOrigin.ValueString(), Now: d.c.options.Clock(), Quorum: int(m.Quorum.ValueInt64())},
 	}
 
-	o := archive.VerifyOptions{Origin: m.ExpectedOrigin.ValueString(), Now: d.c.options.Clock()}
 	if !m.Sequence.IsNull() {
-		o.Head = &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.SHA256.ValueString()}
+		v.Head = &archive.Head{Sequence: m.Sequence.ValueInt64(), SHA256: m.SHA256.ValueString()}
 	}
 
-	if o.Verifiers, err = verifiersOf(stringsOf[string](m.PublicKeys)...); err != nil {
-		return nil, err
-	}
-
-	o.Quorum = int(m.Quorum.ValueInt64())
-
-	for _, key := range stringsOf[string](m.WitnessKeys) {
-		w, err := witness.ParseKey(key)
-		if err != nil {
-			return nil, err
-		}
-
-		o.Witnesses = archive.DistinctKeys(append(o.Witnesses, w))
-	}
-
-	if !m.Certificates.IsNull() {
-		if o.TimestampRoots, err = witness.ParseRoots([]byte(m.Certificates.ValueString())); err != nil {
-			return nil, err
-		}
-	}
-
-	if !m.Since.IsNull() {
-		since, err := archive.ParseCheckpoint(m.Since.ValueString())
-		if err != nil {
-			return nil, err
-		}
-
-		o.Since = &since
-	}
-
-	return archive.Verify(ctx, store, o)
+	return v.Run(ctx, d.c.Sources)
 }
 
 func (m *verificationModel) set(r *archive.Report) {
@@ -350,54 +320,22 @@ func nullable(text string) types.String {
 }
 
 // originForm refuses what an expression is that has found nothing: nothing would be checked.
-func originForm() validator.String {
-	return stringForm{"the name of an archive, or null to check none", func(value string) error {
+func originForm() form {
+	return formOf("the name of an archive, or null to check none", func(value string) error {
 		if strings.TrimSpace(value) == "" {
 			return errors.New("empty")
 		}
 
 		return nil
-	}}
+	})
 }
 
-func checkpointForm() validator.String {
-	return stringForm{"a checkpoint of an archive", func(value string) error {
+func checkpointForm() form {
+	return formOf("a checkpoint of an archive", func(value string) error {
 		if _, err := archive.ParseCheckpoint(value); err != nil {
 			return errors.New("no checkpoint of an archive")
 		}
 
 		return nil
-	}}
-}
-
-func publicKeyForm() validator.String {
-	return publicKeyText{stringForm{"a public key as auditlog keygen prints it", func(value string) error {
-		if _, err := archive.ParsePublicKey(value); err != nil {
-			return errors.New("no public key")
-		}
-
-		return nil
-	}}}
-}
-
-// publicKeyText shows no private key that was given in place of the public one.
-type publicKeyText struct{ stringForm }
-
-// without says what it means to give no key at all.
-func (publicKeyText) without() string { return "check no signature" }
-
-// ValidateString implements validator.String.
-func (v publicKeyText) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if _, err := archive.ParsePublicKey(req.ConfigValue.ValueString()); !errors.Is(err, archive.ErrPrivateKey) {
-		v.stringForm.ValidateString(ctx, req, resp)
-
-		return
-	}
-
-	// Not at the argument, whose line would be shown.
-	resp.Diagnostics.Append(problem{
-		summary: checkConfiguration,
-		cause:   fmt.Sprintf("The value of %s holds a private key, which would get into the state.", req.Path),
-		next:    "Give what auditlog keygen prints behind \"public key: \", and make another pair of keys if somebody may have seen this one.",
-	}.diagnostic())
+	})
 }

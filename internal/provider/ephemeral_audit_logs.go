@@ -39,7 +39,7 @@ func (r *auditLogsEphemeral) Schema(ctx context.Context, _ ephemeral.SchemaReque
 	shared := auditLogsSchema(ctx)
 	delete(shared.Attributes, "timeouts")
 
-	attributes := map[string]schema.Attribute{"timeouts": ephemeralTimeouts(ctx)}
+	attributes := map[string]schema.Attribute{"timeouts": checkedTimeouts(timeouts.Attributes(ctx))}
 	maps.Copy(attributes, ephemeralAttributes(shared.Attributes))
 
 	resp.Schema = schema.Schema{

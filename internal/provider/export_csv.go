@@ -4,17 +4,15 @@ package provider
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
@@ -44,14 +42,14 @@ func csvAttribute() schema.SingleNestedAttribute {
 	}
 }
 
-func delimiterForm() validator.String {
-	return stringForm{`",", ";" or "\t"`, func(value string) error {
+func delimiterForm() form {
+	return formOf(`",", ";" or "\t"`, func(value string) error {
 		if !slices.Contains(format.CSVDelimiters(), value) {
 			return errors.New("no delimiter of CSV")
 		}
 
 		return nil
-	}}
+	})
 }
 
 // validateCSV refuses an argument that would do nothing.
@@ -60,11 +58,11 @@ func (m *exportModel) validateCSV() diag.Diagnostics {
 		return nil
 	}
 
-	return diag.Diagnostics{problem{
-		summary: checkConfiguration,
-		cause:   "The argument says how a CSV file is laid out, but the format is another one.",
-		next:    "Remove csv, or set format = \"csv\".",
-	}.with("Format", m.Format.ValueString()).at(path.Root(csvName))}
+	return diagnose(explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   "The argument says how a CSV file is laid out, but the format is another one.",
+		Next:    "Remove csv, or set format = \"csv\".",
+	}.With("Format", m.Format.ValueString()).At(explain.Argument(csvName)))
 }
 
 // csvMeant is what the argument means: the defaults where it leaves something out.
@@ -110,22 +108,4 @@ func (m *exportModel) csvParts() (delimiter types.String, bom types.Bool) {
 	}
 
 	return delimiter, bom
-}
-
-// longCellsWarning says that a spreadsheet will not show all of a CSV file.
-func longCellsWarning(file string, notes format.Notes) diag.Diagnostics {
-	if notes.CellsTooLong == 0 {
-		return nil
-	}
-
-	p := problem{
-		summary: "Spreadsheets cut off long cells of the export",
-		cause:   fmt.Sprintf("A spreadsheet keeps %d characters of a cell, and the file has longer ones.", format.MaxCell),
-		next:    "The file itself is complete. Leave the column out with columns, or use NDJSON or Parquet where every character counts.",
-	}
-
-	return diag.Diagnostics{p.with("Path", file).
-		with("Cells", strconv.FormatInt(notes.CellsTooLong, 10)).
-		with("First", "entry "+strconv.Quote(notes.FirstTooLong.EntryID)+", column "+notes.FirstTooLong.Column).
-		warning()}
 }

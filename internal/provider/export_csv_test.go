@@ -5,7 +5,6 @@ package provider
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -62,28 +61,6 @@ func TestParseCSVReadsEveryLayout(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestLongCellsAreNamedInAWarning(t *testing.T) {
-	t.Parallel()
-
-	if d := longCellsWarning("out.csv", format.Notes{CellsNeutralised: 3}); d != nil {
-		t.Error(d)
-	}
-
-	d := longCellsWarning("out.csv", format.Notes{CellsTooLong: 2, FirstTooLong: format.Cell{EntryID: "01H\x1b", Column: "raw"}})
-	want := `A spreadsheet keeps 32767 characters of a cell, and the file has longer ones.
-
-Path: out.csv
-Cells: 2
-First: entry "01H\x1b", column raw
-
-The file itself is complete. Leave the column out with columns, or use NDJSON
-or Parquet where every character counts.`
-
-	if len(d) != 1 || d[0].Severity().String() != "Warning" || strings.Join(strings.Fields(d[0].Detail()), " ") != strings.Join(strings.Fields(want), " ") {
-		t.Errorf("got %+v", d)
 	}
 }
 

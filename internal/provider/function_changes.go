@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 )
 
 // ChangesFunction is the name of the function in provider::audit.
@@ -71,14 +72,14 @@ func (f *changesFunction) Run(ctx context.Context, req function.RunRequest, resp
 			return
 		}
 
-		if p := (*stateError)(nil); errors.As(err, &p) {
-			resp.Error = problem(*p).onArgument(int64(i))
+		if p := (explain.Problem{}); errors.As(err, &p) {
+			resp.Error = onArgument(int64(i), p)
 
 			return
 		}
 
 		if err != nil {
-			resp.Error = problem{cause: sentence(err.Error())}.onCall()
+			resp.Error = onCall(explain.Problem{Cause: explain.Sentence(err.Error())})
 
 			return
 		}
@@ -88,7 +89,7 @@ func (f *changesFunction) Run(ctx context.Context, req function.RunRequest, resp
 
 	changes, err := auditlog.Changes(states[0], states[1])
 	if err != nil {
-		resp.Error = problem{cause: sentence(err.Error())}.onCall()
+		resp.Error = onCall(explain.Problem{Cause: explain.Sentence(err.Error())})
 
 		return
 	}
@@ -115,11 +116,6 @@ func changesList(changes []auditlog.Change) types.List {
 	return types.ListValueMust(list.ElemType, values)
 }
 
-// stateError says why an argument is no state.
-type stateError problem
-
-func (e *stateError) Error() string { return e.cause }
-
 var errUnknown = errors.New("a part is not known yet")
 
 // stateOf returns a state as JSON, and nothing for null.
@@ -140,12 +136,12 @@ func stateOf(ctx context.Context, v types.Dynamic) (json.RawMessage, error) {
 	switch value.Type().(type) {
 	case tftypes.Object, tftypes.Map:
 	default:
-		p := stateError{cause: "A state is an object or a map.", next: "Give an object, such as { size = 10 }, or {} where there was no state."}
+		p := explain.Problem{Cause: "A state is an object or a map.", Next: "Give an object, such as {{ size = 10 }}, or {{}} where there was no state."}
 		if value.Type().Is(tftypes.String) {
-			p = stateError{cause: "A state is an object or a map, and this is a string.", next: "If it holds JSON, give jsondecode() of it."}
+			p = explain.Problem{Cause: "A state is an object or a map, and this is a string.", Next: "If it holds JSON, give jsondecode() of it."}
 		}
 
-		return nil, &p
+		return nil, p
 	}
 
 	var b bytes.Buffer

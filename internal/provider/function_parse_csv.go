@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
@@ -60,17 +61,17 @@ func (f *parseCSVFunction) Run(ctx context.Context, req function.RunRequest, res
 	}
 
 	if len(mappings) > 1 {
-		resp.Error = problem{
-			cause: "There is more than one mapping of columns.",
-			next:  "Put all of it into one map, for example with merge().",
-		}.onArgument(2)
+		resp.Error = onArgument(2, explain.Problem{
+			Cause: "There is more than one mapping of columns.",
+			Next:  "Put all of it into one map, for example with merge().",
+		})
 
 		return
 	}
 
 	list, err := parseCSV(ctx, text, append(mappings, nil)[0])
 	if err != nil {
-		resp.Error = explain(err, circumstances{}).onArgument(0)
+		resp.Error = onArgument(0, explain.Error(err, explain.Circumstances{}))
 
 		return
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/redact"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 func TestKnown(t *testing.T) {
@@ -143,12 +144,12 @@ func TestUndecidedProvider(t *testing.T) {
 			t.Errorf("%s: %v", name, diags)
 		}
 
-		s, picked, undecided := c.pick(lookUpSummary, tt.service)
+		s, picked, undecided := c.Service(task.LookUpLogs, tt.service.ValueString())
 
 		switch {
 		case tt.want == "" && (s == nil || picked != nil):
 			t.Errorf("%s: %v", name, picked)
-		case tt.want != "" && (s != nil || picked == nil || !strings.Contains(picked.Detail(), tt.want)):
+		case tt.want != "" && (s != nil || picked == nil || !strings.Contains(picked[0].Detail(), tt.want)):
 			t.Errorf("%s: %v, %v", name, s, picked)
 		case undecided != (tt.want != "" && !tt.decided):
 			t.Errorf("%s: undecided is %t", name, undecided)
@@ -160,7 +161,7 @@ func TestUndecidedProvider(t *testing.T) {
 func TestRedactionKnown(t *testing.T) {
 	t.Parallel()
 
-	c := &configured{redactionKey: types.StringUnknown()}
+	c := keyed(types.StringUnknown())
 	rules := func(mode attr.Value) types.Map {
 		return types.MapValueMust(types.StringType, map[string]attr.Value{"actor": mode})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -32,6 +33,14 @@ type Options struct {
 	Clock   auditlog.Clock
 	// LookupEnv is os.LookupEnv, or a test's environment.
 	LookupEnv func(name string) (string, bool)
+}
+
+// tool is who reads and writes.
+func (o Options) tool() string { return "terraform-provider-audit/" + o.Version }
+
+// logRequest tells Terraform's log about a request.
+func logRequest(ctx context.Context, message string, fields map[string]any) {
+	tflog.Debug(ctx, message, fields)
 }
 
 type auditProvider struct{ o Options }
@@ -59,9 +68,13 @@ func (p *auditProvider) ValidateConfig(ctx context.Context, req provider.Validat
 
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(m.validate(ctx)...)
+	if resp.Diagnostics.HasError() {
+		return
 	}
+
+	config, diags := m.config(ctx)
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(diagnose(config.Check()...)...)
 }
 
 // Configure makes no request and needs no credentials: what is missing is an

@@ -10,7 +10,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 func providerSchema() schema.Schema {
@@ -65,7 +68,7 @@ func providerSchema() schema.Schema {
 						MarkdownDescription: "Paths of exports, or patterns such as `${path.module}/exports/*.csv`. Each has to name at least one file. What several exports hold counts once.",
 						Required:            true,
 						ElementType:         types.StringType,
-						Validators:          []validator.List{exportPaths{}},
+						Validators:          []validator.List{exportPathsForm()},
 					},
 					"columns": schema.MapAttribute{
 						MarkdownDescription: "Which header of the exports is which field, where that cannot be told: `{ time = \"Occurrence\" }`. " +
@@ -78,7 +81,7 @@ func providerSchema() schema.Schema {
 						MarkdownDescription: "Headers of columns that are known and not wanted. Every other column that holds something and becomes no field is named in a warning.",
 						Optional:            true,
 						ElementType:         types.StringType,
-						Validators:          []validator.List{ignoredHeaders{}},
+						Validators:          []validator.List{ignoredHeadersForm()},
 					},
 					"account":   accountAttribute("unknown, since the exports do not name it"),
 					"retention": retentionAttribute("90d"),
@@ -104,10 +107,10 @@ func providerSchema() schema.Schema {
 			},
 			redactionKeyName: schema.StringAttribute{
 				MarkdownDescription: "The key that `redact` makes pseudonyms with where it is told to `hash`: a random text of at least 16 characters, which never goes into state, manifests or logs. " +
-					"With another key the same person gets another pseudonym. Default: the environment variable `" + redactionKeyEnv + "`.",
+					"With another key the same person gets another pseudonym. Default: the environment variable `" + explain.RedactionKeyEnv + "`.",
 				Optional:   true,
 				Sensitive:  true,
-				Validators: []validator.String{redactionKeyForm{}},
+				Validators: texts(source.RedactionKeyForm()),
 			},
 		},
 	}
@@ -134,7 +137,7 @@ func accountAttribute(fallback string) schema.StringAttribute {
 	return schema.StringAttribute{
 		MarkdownDescription: "Name for the account whose log it is. It goes into entries and manifests, and an export or an archive of one account is never continued from another one. Default: " + fallback + ".",
 		Optional:            true,
-		Validators:          []validator.String{accountForm{}},
+		Validators:          []validator.String{accountForm()},
 	}
 }
 
@@ -142,7 +145,7 @@ func retentionAttribute(fallback string) schema.StringAttribute {
 	return schema.StringAttribute{
 		MarkdownDescription: "How long the service keeps entries. A window that begins earlier gets a warning, since an empty part of it proves nothing. Default: `" + fallback + "`.",
 		Optional:            true,
-		Validators:          []validator.String{positiveSpanForm()},
+		Validators:          texts(query.PositiveSpanForm()),
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -19,6 +17,9 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // ArchiveType is the name of the resource in configurations.
@@ -38,16 +39,12 @@ func NewArchiveResource() resource.Resource { return &archiveResource{} }
 type archiveResource struct{ c *configured }
 
 const (
-	archiveSummary = "Archive audit logs"
 	archiveTimeout = 2 * time.Hour
 	// archiveOverlapText is the default as users write it.
 	archiveOverlapText = "10m"
 	refreshTimeout     = 10 * time.Minute
 	// mostPending bounds what a refresh reads to find out whether anything is new.
 	mostPending = 1000
-
-	signingKeyEnv  = "AUDIT_SIGNING_KEY"
-	previousKeyEnv = "AUDIT_PREVIOUS_SIGNING_KEY"
 )
 
 // Metadata implements resource.Resource.
@@ -172,7 +169,7 @@ func (r *archiveResource) Read(ctx context.Context, req resource.ReadRequest, re
 	resp.Diagnostics.Append(diags...)
 
 	if imported && found.OtherLog != nil {
-		resp.Diagnostics.Append(archiveProblem(found.OtherLog, m.Destination.ValueString(), auditlog.Info{}))
+		resp.Diagnostics.Append(diagnose(explain.Archive(found.OtherLog, m.Destination.ValueString(), auditlog.Info{}))...)
 	}
 
 	if !resp.Diagnostics.HasError() {
@@ -187,14 +184,14 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 		return nil
 	}
 
-	store, err := r.c.openStore(ctx, m.Destination.ValueString())
+	store, err := r.c.Store(ctx, m.Destination.ValueString(), nil)
 	if err != nil {
-		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), auditlog.Info{})}
+		return diagnose(explain.Archive(err, m.Destination.ValueString(), auditlog.Info{}))
 	}
 
 	last, err := archive.Peek(ctx, store)
 	if err != nil {
-		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), auditlog.Info{})}
+		return diagnose(explain.Archive(err, m.Destination.ValueString(), auditlog.Info{}))
 	}
 
 	m.Service = types.StringValue(last.Service)
@@ -210,21 +207,21 @@ func (r *archiveResource) recognise(ctx context.Context, m *archiveModel) diag.D
 // to say, and a refresh does not see that. The state then stays as it was.
 func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindrance, diag.Diagnostics) {
 	if !r.known(m) {
-		return hindrance{}, diag.Diagnostics{problem{
-			summary: "The archive was not looked at",
-			cause:   "The provider's configuration depends on values that are known only after an apply.",
-			next:    "Apply; it archives what is new, and looks at the archive before.",
-		}.with("Destination", m.Destination.ValueString()).warning()}
+		return hindrance{}, diagnose(explain.Problem{
+			Summary: "The archive was not looked at",
+			Cause:   "The provider's configuration depends on values that are known only after an apply.",
+			Next:    "Apply; it archives what is new, and looks at the archive before.",
+		}.With("Destination", m.Destination.ValueString()).AsWarning())
 	}
 
-	service, picked, _ := r.c.pick(archiveSummary, m.Service)
+	service, picked, _ := r.c.Service(explain.ArchiveLogs, m.Service.ValueString())
 	if picked != nil {
-		return hindrance{}, diag.Diagnostics{picked}
+		return hindrance{}, diagnose(picked...)
 	}
 
-	filters, err := m.filters()
+	filters, err := m.filters().Query()
 	if err != nil {
-		return hindrance{}, diag.Diagnostics{conditionProblem(err).at(path.Root(whereName))}
+		return hindrance{}, diagnose(explain.Condition(err).At(explain.Argument("where")))
 	}
 
 	a, pending, err := r.pending(ctx, m, service, filters)
@@ -243,25 +240,16 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindran
 	}
 
 	if err != nil {
-		return hindrance{}, diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+		return hindrance{}, diagnose(explain.Archive(err, m.Destination.ValueString(), service.Info()))
 	}
 
 	m.PendingEntries, m.CoveredUntil = types.Int64Value(pending.Count), timeValue(pending.CoveredUntil)
-	diags := openGapsWarning(service.Info(), pending.Gaps, a.Head())
 
-	diags.Append(unreadWarnings(service.Info(), pending.Unread)...)
-
-	if !pending.Confirmed {
-		diags.Append(unconfirmedWarning(a.Last().Source, archiveUnconfirmed, "archive"))
-	}
-
-	return hindrance{Unattested: pending.Unattested}, diags
+	return hindrance{Unattested: pending.Unattested}, diagnose(explain.Pending(&pending, a, service.Info())...)
 }
 
-const archiveUnconfirmed = "Whose log is archived is not known"
-
 func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query) (*archive.Archive, archive.Pending, error) {
-	a, err := r.c.openArchive(ctx, m, service, filters, m.known(), signingKeys{})
+	a, err := r.c.openArchive(ctx, m, service, filters, m.known(), source.SigningKeys{})
 	if err == nil {
 		err = ask(ctx, a)
 	}
@@ -277,14 +265,14 @@ func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service 
 
 // known says that what is needed of the provider's configuration is known.
 func (r *archiveResource) known(m *archiveModel) bool {
-	_, _, undecided := r.c.pick(archiveSummary, m.Service)
+	_, _, undecided := r.c.Service(explain.ArchiveLogs, m.Service.ValueString())
 
 	return !undecided && r.c.redactionKnown(m.Redact)
 }
 
 // ask has a plan find out whether the archive is of the log that is read.
 func ask(ctx context.Context, a *archive.Archive) error {
-	ctx, cancel := asking(ctx)
+	ctx, cancel := task.Asking(ctx)
 	defer cancel()
 
 	return a.Ask(ctx)
@@ -320,9 +308,9 @@ func loadHindrance(ctx context.Context, p interface {
 
 	var h hindrance
 	if len(text) > 0 && exactjson.Unmarshal(text, &h) != nil {
-		diags.Append(problem{
-			summary: archiveSummary, cause: "The private state cannot be read.", next: "Run terraform apply -refresh-only.",
-		}.diagnostic())
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.ArchiveLogs, Cause: "The private state cannot be read.", Next: "Run terraform apply -refresh-only.",
+		})...)
 	}
 
 	return h, diags
@@ -365,14 +353,14 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	hindered, diags := loadHindrance(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 
-	info, _ := infoOf(plan.Service.ValueString())
+	info, _ := source.InfoOf(plan.Service.ValueString())
 	if state != nil && hindered.OtherLog != nil && plan.samePlace(state) {
-		resp.Diagnostics.Append(archiveProblem(hindered.OtherLog, plan.Destination.ValueString(), info))
+		resp.Diagnostics.Append(diagnose(explain.Archive(hindered.OtherLog, plan.Destination.ValueString(), info))...)
 	}
 
 	gap := hindered.Gap
 	if gap != nil && known(plan.AcceptGapAfter) && gap.After != plan.AcceptGapAfter.ValueInt64() {
-		resp.Diagnostics.Append(archiveProblem(gap, plan.Destination.ValueString(), info))
+		resp.Diagnostics.Append(diagnose(explain.Archive(gap, plan.Destination.ValueString(), info))...)
 	}
 
 	if resp.Diagnostics.HasError() {
@@ -391,7 +379,7 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	default:
 		plan.forgetResults()
 
-		if !r.c.sameService(plan.Service, state.Service) || !public.Equal(state.PublicKey) {
+		if !r.c.Same(plan.Service.ValueString(), state.Service.ValueString()) || !public.Equal(state.PublicKey) {
 			resp.Diagnostics.Append(r.foresee(ctx, &plan, &config)...)
 		}
 	}
@@ -403,26 +391,13 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 // publicKey returns the public key of the configured private one, null where
 // there is none.
 func (r *archiveResource) publicKey(private types.String) (types.String, diag.Diagnostics) {
-	key := or(private, r.c.env(signingKeyEnv))
-
-	switch {
-	case key.IsUnknown():
+	if private.IsUnknown() {
 		return types.StringUnknown(), nil
-	case key.IsNull():
-		return types.StringNull(), nil
 	}
 
-	text, err := archive.PublicText(key.ValueString())
-	if err != nil {
-		return types.StringNull(), diag.Diagnostics{signingKeyProblem(signingKeyEnv).diagnostic()}
-	}
+	public, wrong := r.c.SigningKeys(source.SigningKeys{Current: private.ValueString()}).Public()
 
-	return types.StringValue(text), nil
-}
-
-// signingKeys are those of the configuration, else of the environment.
-func (c *configured) signingKeys(current, previous types.String) signingKeys {
-	return signingKeys{or(current, c.env(signingKeyEnv)).ValueString(), or(previous, c.env(previousKeyEnv)).ValueString()}
+	return nullable(public), diagnose(wrong...)
 }
 
 // foresee reports what would make the first run fail.
@@ -431,30 +406,31 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 		return nil
 	}
 
-	service, picked, _ := r.c.pick(archiveSummary, plan.Service)
+	service, picked, _ := r.c.Service(explain.ArchiveLogs, plan.Service.ValueString())
 	if picked != nil {
-		return diag.Diagnostics{picked}
+		return diagnose(picked...)
 	}
 
-	filters, diags := plan.checkedFilters(service.Info())
+	filters, wrong := plan.filters().Answerable(service.Info())
+	diags := diagnose(wrong...)
 
-	_, found := redactor(plan.Redact, r.c)
-	if diags.Append(found...); diags.HasError() {
+	_, wrong = r.c.redactor(plan.Redact)
+	if diags.Append(diagnose(wrong...)...); diags.HasError() {
 		return diags
 	}
 
-	if diags.Append(confirmValues(ctx, service, &filters, nil)...); diags.HasError() {
+	if diags.Append(diagnose(task.ConfirmValues(ctx, service, &filters, nil)...)...); diags.HasError() {
 		return diags
 	}
 
 	// What lies at the destination can be looked at now; nothing is written there.
-	a, err := r.c.openArchive(ctx, plan, service, filters, nil, r.c.signingKeys(config.SigningKey, config.PreviousKey))
+	a, err := r.c.openArchive(ctx, plan, service, filters, nil, r.c.SigningKeys(keysOf(config.SigningKey, config.PreviousKey)))
 	if err == nil {
 		err = ask(ctx, a)
 	}
 
 	if err != nil {
-		diags.Append(archiveProblem(err, plan.Destination.ValueString(), service.Info()))
+		diags.Append(diagnose(explain.Archive(err, plan.Destination.ValueString(), service.Info()))...)
 
 		return diags
 	}
@@ -463,7 +439,7 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 	// be read yet may come with this very run, which says what is wrong then.
 	if service.Info().FilledLater {
 		if pending, err := a.Pending(ctx, 1); err == nil {
-			diags.Append(unreadWarnings(service.Info(), pending.Unread)...)
+			diags.Append(diagnose(explain.Unread(service.Info(), pending.Unread)...)...)
 		}
 	}
 
@@ -478,17 +454,17 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	diags := config.GetAttribute(ctx, path.Root("signing_key"), &key)
 	diags.Append(config.GetAttribute(ctx, path.Root("previous_signing_key"), &previous)...)
 
-	service, picked, _ := r.c.pick(archiveSummary, m.Service)
-	diags.Append(compact(picked)...)
+	service, picked, _ := r.c.Service(explain.ArchiveLogs, m.Service.ValueString())
+	diags.Append(diagnose(picked...)...)
 
 	var filters auditlog.Query
 
 	if picked == nil {
 		// Values that were not known when planning are looked at here first.
-		query, found := m.checkedFilters(service.Info())
-		diags.Append(found...)
+		q, wrong := m.filters().Answerable(service.Info())
+		diags.Append(diagnose(wrong...)...)
 
-		filters = query
+		filters = q
 	}
 
 	public, found := r.publicKey(key)
@@ -501,95 +477,28 @@ func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *ar
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	if diags.Append(confirmValues(ctx, service, &filters, nil)...); diags.HasError() {
+	if diags.Append(diagnose(task.ConfirmValues(ctx, service, &filters, nil)...)...); diags.HasError() {
 		return diags
 	}
 
-	result, err := r.run(ctx, m, service, filters, known, r.c.signingKeys(key, previous))
+	a, err := r.c.archive(m, filters, known, r.c.SigningKeys(keysOf(key, previous)))
 	if err != nil {
-		return diag.Diagnostics{archiveProblem(err, m.Destination.ValueString(), service.Info())}
+		return diagnose(explain.Archive(err, m.Destination.ValueString(), service.Info()))
 	}
 
+	opened, result, problems := a.Append(ctx, r.c.Sources, service)
+	if problems.HasError() {
+		return diagnose(problems...)
+	}
+
+	m.setHead(opened)
 	m.PendingEntries, m.CoveredUntil, m.PublicKey = types.Int64Value(0), timeValue(result.CoveredUntil), public
-
-	if result.ResumedBy == archive.ResumedByFallback {
-		diags.Append(problem{
-			summary: "The service no longer accepts the archive's cursor",
-			cause:   "What was read before was read again in part instead, so that nothing is missing.",
-			next:    "Nothing needs to be done; the archive says so in its manifest.",
-		}.with("Service", service.Info().Name).warning())
-	}
-
-	diags.Append(openGapsWarning(service.Info(), result.Gaps, result.Head)...)
-
-	if len(result.Named) > 0 {
-		diags.Append(problem{
-			summary: "The archive's manifests name what is redacted",
-			cause:   "Filters have values that entries have in redacted fields, and every manifest shows the filters.",
-			next:    "Ask for the field itself, as in actors or entry.actor, whose values are shown as the entries have them.",
-		}.with("Arguments", strings.Join(result.Named, ", ")).warning())
-	}
-
-	for _, text := range result.Unattested {
-		diags.Append(problem{
-			summary: "The archive's checkpoint is not attested",
-			cause:   sentence(text),
-			next:    "Nothing that was archived is lost; the next run that archives something asks again.",
-		}.with("Destination", m.Destination.ValueString()).warning())
-	}
-
-	if !result.Confirmed {
-		diags.Append(unconfirmedWarning(result.Source, archiveUnconfirmed, "archive"))
-	}
-
-	if service.Info().FilledLater && result.Lost != nil {
-		diags.Append(problem{
-			summary: "The archive leaves out a part of the log",
-			cause:   "There are no exports of it, and the archive goes on without: exports that come later are not taken in.",
-			next:    "To archive it after all, add its exports and begin another archive.",
-		}.with("Service", service.Info().Name).with("Left out", auditlog.Window{Start: result.Lost.From, End: result.Lost.To}.String()).warning())
-	}
-
-	diags.Append(doubts(service.Info(), result.Completeness)...)
-
-	if result.Completeness.BeyondRetention && result.ResumedBy == archive.ResumedFromStart {
-		diags.Append(retentionWarning(service.Info(), result.Completeness).warning())
-	}
+	diags.Append(diagnose(problems...)...)
 
 	return diags
 }
 
-// openGapsWarning names what the archive waits for.
-func openGapsWarning(info auditlog.Info, gaps []auditlog.Window, head archive.Head) diag.Diagnostics {
-	if len(gaps) == 0 {
-		return nil
-	}
-
-	p := problem{
-		summary: "The archive waits for missing exports",
-		cause:   "There are gaps between the exports of " + info.Title + ": what lies behind the first is archived as far as it is known, but counts as covered only when the gap is filled.",
-		next:    "Add exports of these times; to give up the first, set accept_gap_after = " + strconv.FormatInt(head.Sequence, 10) + ".",
-	}.with("Service", info.Name)
-
-	return diag.Diagnostics{p.withGaps(gaps).warning()}
-}
-
-func (r *archiveResource) run(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys signingKeys) (archive.Result, error) {
-	a, err := r.c.openArchive(ctx, m, service, filters, known, keys)
-	if err != nil {
-		return archive.Result{}, err
-	}
-
-	if err := a.Ask(ctx); err != nil {
-		return archive.Result{}, err
-	}
-
-	result, err := a.Append(ctx)
-	if err != nil {
-		return archive.Result{}, err
-	}
-
-	m.setHead(a)
-
-	return result, nil
+// keysOf are keys as far as they are given.
+func keysOf(key, previous types.String) source.SigningKeys {
+	return source.SigningKeys{Current: key.ValueString(), Previous: previous.ValueString()}
 }

@@ -3,26 +3,26 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"io/fs"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/redact"
-	"github.com/auditlogs/terraform-provider-audit/internal/where"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 type archiveModel struct {
@@ -65,9 +65,7 @@ func (m *archiveModel) validate() diag.Diagnostics {
 	diags := m.attestersModel.validate()
 	diags.Append(m.checkLock()...)
 
-	if info, ok := infoOf(m.Service.ValueString()); ok {
-		diags.Append(m.checkFields(info)...)
-	}
+	diags.Append(m.validateFilters()...)
 
 	return diags
 }
@@ -79,11 +77,11 @@ func (m *archiveModel) sameArguments(o *archiveModel, c *configured) bool {
 		return false
 	}
 
-	filters, err := m.filters()
-	before, errBefore := o.filters()
+	filters, err := m.filters().Query()
+	before, errBefore := o.filters().Query()
 
 	return err == nil && errBefore == nil && len(filters.Different(before)) == 0 &&
-		c.sameService(m.Service, o.Service) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
+		c.Same(m.Service.ValueString(), o.Service.ValueString()) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
 		m.settleDelay() == o.settleDelay() && m.overlap() == o.overlap() && sameStart(m.Start, o.Start) &&
 		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.ObjectLock.Equal(o.ObjectLock) && m.sameAttesters(&o.attestersModel) && redact.SameRules(mapOf(m.Redact), mapOf(o.Redact))
 }
@@ -94,16 +92,16 @@ func (m *archiveModel) samePlace(o *archiveModel) bool {
 }
 
 func (m *archiveModel) settleDelay() time.Duration {
-	return spanOf(or(m.SettleDelay, types.StringValue(exportSettleDelayText)))
+	return query.ParseSpan(cmp.Or(m.SettleDelay.ValueString(), exportSettleDelayText))
 }
 
 func (m *archiveModel) overlap() time.Duration {
-	return spanOf(or(m.Overlap, types.StringValue(archiveOverlapText)))
+	return query.ParseSpan(cmp.Or(m.Overlap.ValueString(), archiveOverlapText))
 }
 
 // sameStart compares lengths of time and moments.
 func sameStart(a, b types.String) bool {
-	return a.IsNull() == b.IsNull() && spanOf(a) == spanOf(b) && parseTime(a).Equal(parseTime(b))
+	return a.IsNull() == b.IsNull() && query.ParseSpan(a.ValueString()) == query.ParseSpan(b.ValueString()) && query.ParseTime(a.ValueString()).Equal(query.ParseTime(b.ValueString()))
 }
 
 // keepSpelling takes over how the state spells what is the same.
@@ -166,12 +164,12 @@ func (m *archiveModel) checkLock() diag.Diagnostics {
 		return nil // The mode's own form says what is wrong with it.
 	}
 
-	at, next := path.Root("object_lock"), "Remove the argument, or let the destination be a bucket."
+	at, next := path.Root("object_lock"), explain.Text("Remove the argument, or let the destination be a bucket.")
 	if wrong.Part != "" {
 		at, next = at.AtName(wrong.Part), "Give a number of days that a bucket can keep an object for."
 	}
 
-	return diag.Diagnostics{problem{summary: checkConfiguration, cause: sentence(wrong.Error()), next: next}.at(at)}
+	return diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: explain.Sentence(wrong.Error()), Next: next}.At(placeOf(at)))
 }
 
 // known is the checkpoint that the state remembers, nil where it remembers none.
@@ -195,253 +193,58 @@ func (m *archiveModel) setHead(a *archive.Archive) {
 	}
 }
 
-// startOf reads how far back the first run goes.
-func startOf(v types.String, now time.Time, retention time.Duration) time.Time {
-	if d, err := auditlog.ParseSpan(v.ValueString()); err == nil {
-		return now.Add(-d)
-	}
-
-	if t := parseTime(v); !t.IsZero() {
-		return t
-	}
-
-	return now.Add(-retention)
-}
-
-func startForm() validator.String {
-	return stringForm{`a length of time such as "30d", or a time as in RFC 3339`, func(value string) error {
-		if d, err := auditlog.ParseSpan(value); err == nil && d > 0 {
-			return nil
+// archivableForm is a service whose log can be archived.
+func archivableForm() explain.Form {
+	f := query.OneOf(source.Services()...)
+	f.Check = func(value string) error {
+		if value == auditlog.ServiceArchive {
+			return errArchive
 		}
 
-		if _, err := time.Parse(time.RFC3339Nano, value); err == nil {
-			return nil
+		return query.OneOf(source.Services()...).Check(value)
+	}
+	f.Explain = func(name string, err error) explain.Problem {
+		if !errors.Is(err, errArchive) {
+			return f.Refusal(name, err)
 		}
 
-		return errors.New("neither a length of time nor a time as in RFC 3339")
-	}}
+		return explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   "An archive is not archived again; it is read back with audit_logs and audit_log_export.",
+			Next:    "Set service to the cloud whose log to archive; to have an archive twice, copy its files.",
+		}
+	}
+
+	return f
 }
 
-// archivableForm checks the name of a service whose log can be archived.
-type archivableForm struct{}
+var errArchive = errors.New("an archive")
 
-// Description implements validator.Describer.
-func (archivableForm) Description(context.Context) string {
-	return "one of " + strings.Join(serviceNames(), ", ")
+// archive is the archive that the model describes.
+func (c *configured) archive(m *archiveModel, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (*task.Archive, error) {
+	a := &task.Archive{
+		Destination: m.Destination.ValueString(), Start: m.Start.ValueString(), Redact: c.redaction(m.Redact),
+		Keys: keys, PublicKey: m.PublicKey.ValueString(),
+		Options: archive.Options{
+			Lock: m.lock(), Filters: filters, Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
+			Format: format.Format(m.Format.ValueString()), Compression: format.Compression(m.Compression.ValueString()),
+			Overlap: query.ParseSpan(m.Overlap.ValueString()), SettleDelay: m.filters().Delay(0),
+			CoveredUntil: query.ParseTime(m.CoveredUntil.ValueString()), Clock: c.options.Clock, Tool: c.options.tool(),
+		},
+	}
+
+	var err error
+	a.Attesters, err = m.attesters()
+
+	return a, err
 }
 
-// MarkdownDescription implements validator.Describer.
-func (v archivableForm) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (archivableForm) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.ValueString() != auditlog.ServiceArchive {
-		oneOf(serviceNames()...).ValidateString(ctx, req, resp)
-
-		return
-	}
-
-	resp.Diagnostics.Append(problem{
-		summary: checkConfiguration,
-		cause:   "An archive is not archived again; it is read back with audit_logs and audit_log_export.",
-		next:    "Set service to the cloud whose log to archive; to have an archive twice, copy its files.",
-	}.at(req.Path))
-}
-
-func destinationForm() validator.String {
-	return stringForm{`a directory, or a bucket such as "s3://evidence/audit?endpoint=https://objects.example.com&region=de"`, func(value string) error {
-		_, err := durable.ParseDestination(value)
-
-		return err
-	}}
-}
-
-// signingKeyForm is no stringForm, since that shows the value it refuses.
-type signingKeyForm struct{}
-
-// Description implements validator.Describer.
-func (signingKeyForm) Description(context.Context) string {
-	return "a private key as auditlog keygen prints it"
-}
-
-// MarkdownDescription implements validator.Describer.
-func (v signingKeyForm) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (signingKeyForm) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-
-	if _, err := archive.ParsePrivateKey(req.ConfigValue.ValueString()); err != nil {
-		// Not at its path: Terraform would show the line that the key is written in.
-		resp.Diagnostics.Append(signingKeyProblem(req.Path.String()).diagnostic())
-	}
-}
-
-func signingKeyProblem(name string) problem {
-	return problem{
-		summary: checkConfiguration,
-		cause:   "The value of " + name + " is not a private key.",
-		next:    "Give a key as \"auditlog keygen NAME\" prints it; it begins with PRIVATE+KEY.",
-	}
-}
-
-// archiveProblem explains what is wrong with an archive, its place or the service.
-func archiveProblem(err error, destination string, info auditlog.Info) diag.Diagnostic {
-	const summary = "Archive audit logs"
-
-	if d, ok := readingProblem(err, circumstances{summary: summary, info: info}); ok {
-		return d
-	}
-
-	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
-		return otherLogProblem(other, summary, "archive").with("Destination", destination).at(path.Root("destination"))
-	}
-
-	if condition := (*where.Error)(nil); errors.As(err, &condition) {
-		return conditionProblem(err).at(path.Root(whereName))
-	}
-
-	at := path.Root("destination")
-	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing that was archived is lost; the next apply goes on from there."}.
-		with("Service", info.Name).with("Destination", destination)
-
-	if p, ok := storeProblem(p, err); ok {
-		return p.at(at)
-	}
-
-	if p, ok := p.ended(err); ok {
-		return p.at(at)
-	}
-
-	gap := (*archive.GapError)(nil)
-
-	switch {
-	case errors.As(err, &gap):
-		p.cause = "Entries are missing that " + info.Title + " has dropped before they were archived."
-		p.next = "Find out why nothing was archived in time; to go on all the same, set accept_gap_after = " + strconv.FormatInt(gap.After, 10) + ", and the archive will say what is missing."
-		p = p.with("Missing", auditlog.Window{Start: gap.CoveredUntil, End: gap.Oldest}.String())
-		at = path.Root("accept_gap_after")
-	case errors.Is(err, archive.ErrNone):
-		p.next = "Check the destination; to begin an archive there, apply instead of importing."
-	case errors.Is(err, archive.ErrForeign):
-		p.next = "Choose a destination that is empty or holds an archive of this service; nothing was changed there."
-	case errors.Is(err, archive.ErrBroken):
-		p.next = "Run \"auditlog verify\" on the destination to see what was changed; nothing is appended to a broken archive."
-	case errors.Is(err, archive.ErrNoKey):
-		p.cause = "The archive is signed, and no key is given to sign what is added to it."
-		p.next = "Give the signing_key that signed last, or set " + signingKeyEnv + "; nothing was written."
-	case errors.Is(err, archive.ErrSignature):
-		// Not at the key: Terraform would show the line that it is written in.
-		p.next = "Give the signing_key that signed last, and none where the archive is not signed; to change the key, give that one as previous_signing_key, or set " + previousKeyEnv + ". Nothing was written."
-	case errors.Is(err, archive.ErrAttest):
-		p.next = "What was read is archived, and the next apply asks again; set attestation_required = false to be warned instead."
-		at = path.Root("attestation_required")
-	case errors.Is(err, archive.ErrLost):
-		p.next = "Wait for the other runs to end and apply again; what they archived is not archived again."
-	case errors.Is(err, archive.ErrFuture):
-		p.next = "Find out which clock was wrong: what happens until then would never be archived, so begin another archive."
-	case errors.Is(err, archive.ErrTooLong):
-		p.next = "Archive with fewer or shorter filters, and filter when reading back."
-	case errors.Is(err, durable.ErrNoObjectLock):
-		p.next = "Enable object lock for the bucket, which often is possible only when it is made; or remove object_lock. Nothing was added to the archive."
-		at = path.Root("object_lock")
-	case errors.Is(err, archive.ErrUnlocked):
-		p.next = "Let the key that writes have s3:PutObjectRetention and s3:GetObjectRetention; or remove object_lock. Nothing was added to the archive."
-		at = path.Root("object_lock")
-	case errors.Is(err, durable.ErrNotConditional):
-		p.next = "Use a bucket that honours If-None-Match, or a file system with hard links: without either, two runs could overwrite each other."
-	case errors.Is(err, fs.ErrPermission):
-		p.next = "Grant read, write and list access to the destination."
-	}
-
-	return p.at(at)
-}
-
-// signingKeys are the private keys of an archive, "" where one is not given.
-type signingKeys struct{ current, previous string }
-
-// openArchive opens the archive that the model describes.
-func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys signingKeys) (*archive.Archive, error) {
-	lock := m.lock()
-	if lock != nil {
-		lock.Now = c.options.Clock
-	}
-
-	store, err := durable.OpenStore(ctx, m.Destination.ValueString(), durable.StoreOptions{LookupEnv: c.options.LookupEnv, ObjectLock: lock})
+// openArchive opens it.
+func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (*archive.Archive, error) {
+	a, err := c.archive(m, filters, known, keys)
 	if err != nil {
 		return nil, err
 	}
 
-	redactor, diags := redactor(m.Redact, c)
-	if diags.HasError() {
-		return nil, errors.New(strings.TrimSuffix(diags[0].Detail(), "."))
-	}
-
-	now := c.options.Clock()
-	o := archive.Options{
-		Store: store, Lock: lock, Service: service, Filters: filters, Redactor: redactor,
-		Format: format.Format(m.Format.ValueString()), Compression: format.Compression(m.Compression.ValueString()),
-		Start: startOf(m.Start, now, service.Info().Retention), Known: known, AcceptGapAfter: m.AcceptGapAfter.ValueInt64(),
-		CoveredUntil: parseTime(m.CoveredUntil), Clock: c.options.Clock,
-		Tool: "terraform-provider-audit/" + c.options.Version,
-	}
-
-	if d, err := auditlog.ParseSpan(m.Overlap.ValueString()); err == nil {
-		o.Overlap = d
-	}
-
-	if d, err := auditlog.ParseSpan(m.SettleDelay.ValueString()); err == nil {
-		o.SettleDelay = d
-	}
-
-	if o.Attesters, err = m.attesters(); err != nil {
-		return nil, err
-	}
-
-	if keys.current != "" {
-		if err := keys.set(&o); err != nil {
-			return nil, err
-		}
-	} else if public := m.PublicKey.ValueString(); public != "" {
-		if o.Verifiers, err = verifiersOf(public); err != nil {
-			return nil, err
-		}
-	}
-
-	return archive.Open(ctx, o)
-}
-
-// set lets an archive be signed by the keys, and accepts what either has signed. The
-// same key twice, however it is spelled, is one key.
-func (k signingKeys) set(o *archive.Options) (err error) {
-	if o.Signer, err = archive.ParsePrivateKey(k.current); err != nil {
-		return err
-	}
-
-	texts := []string{k.current}
-
-	if k.previous != "" {
-		previous, err := archive.ParsePrivateKey(k.previous)
-		if err != nil {
-			return err
-		}
-
-		if previous.Name() != o.Signer.Name() || previous.KeyHash() != o.Signer.KeyHash() {
-			o.PreviousSigner = previous
-			texts = append(texts, k.previous)
-		}
-	}
-
-	for _, text := range texts {
-		verifier, err := archive.PublicKeyOf(text)
-		if err != nil {
-			return err
-		}
-
-		o.Verifiers = append(o.Verifiers, verifier)
-	}
-
-	return nil
+	return a.Open(ctx, c.Sources, service)
 }

@@ -8,32 +8,36 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	datasource "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 func archiveSchema(ctx context.Context) schema.Schema {
-	attributes := resourceQueryAttributes(exportSettleDelayText)
-	for _, name := range append(windowArguments(), "public_keys") {
+	attributes := resourceAttributes(queryAttributes(exportSettleDelayText))
+	for _, name := range append(query.WindowNames(), "public_keys") {
 		delete(attributes, name)
 	}
 
 	// An archive is not archived, and its destination is where it grows.
 	attributes["service"] = schema.StringAttribute{
-		MarkdownDescription: "Which cloud: `" + strings.Join(serviceNames(), "`, `") + "`. Default: the only configured one.",
+		MarkdownDescription: "Which cloud: `" + strings.Join(source.Services(), "`, `") + "`. Default: the only configured one.",
 		Optional:            true,
-		Validators:          []validator.String{archivableForm{}},
+		Validators:          texts(archivableForm()),
 	}
 
 	maps.Copy(attributes, archiveArguments())
 	maps.Copy(attributes, archiveResults())
 
-	attributes[redactName] = redactResourceAttribute()
-	attributes["timeouts"] = resourceTimeouts(ctx, timeouts.Opts{Create: true, Read: true, Update: true})
+	maps.Copy(attributes, resourceAttributes(map[string]datasource.Attribute{redactName: redactAttribute()}))
+
+	attributes["timeouts"] = checkedTimeouts(timeouts.Attributes(ctx, timeouts.Opts{Create: true, Read: true, Update: true}))
 
 	return schema.Schema{
 		MarkdownDescription: "Keeps an audit log in a directory or a bucket: each apply appends what is new, exactly once, as immutable segments " +
@@ -50,45 +54,45 @@ func archiveArguments() map[string]schema.Attribute {
 		"destination": schema.StringAttribute{
 			MarkdownDescription: "A directory, or `s3://bucket/prefix?endpoint=https://…&region=…`. Credentials for a bucket come from the usual AWS environment and profiles.",
 			Required:            true,
-			Validators:          []validator.String{destinationForm()},
+			Validators:          texts(source.DestinationForm()),
 		},
 		"format": schema.StringAttribute{
 			MarkdownDescription: "Format of new segments: `" + strings.Join(formats, "`, `") + "`. Default: `ndjson`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(string(format.NDJSON)),
-			Validators:          []validator.String{oneOf(formats...)},
+			Validators:          texts(query.OneOf(formats...)),
 		},
 		"compression": schema.StringAttribute{
 			MarkdownDescription: "Compression of new segments: `" + strings.Join(compressions, "`, `") + "`. Default: `zstd`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(string(format.Zstd)),
-			Validators:          []validator.String{oneOf(compressions...)},
+			Validators:          texts(query.OneOf(compressions...)),
 		},
 		"start": schema.StringAttribute{
 			MarkdownDescription: "How far back the first run goes: a length of time such as `30d`, or a moment in RFC 3339. Later runs go on where the last one ended. Default: as far as the service keeps entries.",
 			Optional:            true,
-			Validators:          []validator.String{startForm()},
+			Validators:          texts(query.StartForm()),
 		},
 		"overlap": schema.StringAttribute{
 			MarkdownDescription: "How much of what was read before is read again where the service has no cursor, so that entries that came late are found. Default: `" + archiveOverlapText + "`.",
 			Optional:            true,
-			Validators:          []validator.String{spanForm()},
+			Validators:          texts(query.SpanForm()),
 		},
 		"signing_key": schema.StringAttribute{
 			MarkdownDescription: "Private key that signs the checkpoint, as `auditlog keygen` prints it. It is never stored. Default: the environment variable `AUDIT_SIGNING_KEY`, else the checkpoint is not signed.",
 			Optional:            true,
 			Sensitive:           true,
 			WriteOnly:           true,
-			Validators:          []validator.String{signingKeyForm{}},
+			Validators:          texts(source.SigningKeyForm()),
 		},
 		"previous_signing_key": schema.StringAttribute{
 			MarkdownDescription: "To change the key: the private key that signed so far, for one apply. Both sign then, so that the old key vouches for the new one. It is never stored. Default: the environment variable `AUDIT_PREVIOUS_SIGNING_KEY`, else the key is not changed.",
 			Optional:            true,
 			Sensitive:           true,
 			WriteOnly:           true,
-			Validators:          []validator.String{signingKeyForm{}},
+			Validators:          texts(source.SigningKeyForm()),
 		},
 		"witnesses": schema.ListNestedAttribute{
 			MarkdownDescription: "Witnesses (c2sp.org/tlog-witness) that are asked to cosign each checkpoint before it is published. Their operators have to know the archive's `origin` and public key. Default: none.",
@@ -131,7 +135,7 @@ func archiveArguments() map[string]schema.Attribute {
 				"mode": schema.StringAttribute{
 					MarkdownDescription: "`governance`, which a permission of its own can lift, or `compliance`, which nobody can.",
 					Required:            true,
-					Validators:          []validator.String{oneOf(durable.Governance, durable.Compliance)},
+					Validators:          texts(query.OneOf(durable.Governance, durable.Compliance)),
 				},
 				"days": schema.Int64Attribute{
 					MarkdownDescription: "For how many days from the writing, `1` to `36500`.",

@@ -17,8 +17,10 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
-	"github.com/auditlogs/terraform-provider-audit/internal/redact"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // ExportType is the name of the resource in configurations.
@@ -38,7 +40,6 @@ func NewExportResource() resource.Resource { return &exportResource{} }
 type exportResource struct{ c *configured }
 
 const (
-	exportSummary     = "Export audit logs"
 	exportTimeout     = time.Hour
 	exportSettleDelay = time.Minute
 	// exportSettleDelayText is the same as users write it.
@@ -117,22 +118,22 @@ func (r *exportResource) settle(m, old *exportModel, n *made) diag.Diagnostics {
 	switch {
 	case n == nil:
 		p := leftWarning(old.Path.ValueString())
-		p.cause = "No export was made in its place, so it is as it was. Terraform has taken it out of the state."
-		p.next = "Bring it back with terraform import, whose id is the path, before anything else; then apply without replacing it."
+		p.Cause = "No export was made in its place, so it is as it was. Terraform has taken it out of the state."
+		p.Next = "Bring it back with terraform import, whose id is the path, before anything else; then apply without replacing it."
 
-		return diag.Diagnostics{p.warning()}
+		return diagnose(p.AsWarning())
 	case m.sameFile(old), old.keeps():
 		return nil
 	case !n.replaces(old, r.c):
-		return diag.Diagnostics{fullerWarning(old).warning()}
+		return diagnose(fullerWarning(old).AsWarning())
 	}
 
 	removed := r.remove(old)
 	if removed.HasError() {
 		p := leftWarning(old.Path.ValueString())
-		p.cause = "It was changed after it was written, or could not be removed: " + removed[0].Detail()
+		p.Cause = "It was changed after it was written, or could not be removed: " + explain.Plain(removed[0].Detail())
 
-		return diag.Diagnostics{p.warning()}
+		return diagnose(p.AsWarning())
 	}
 
 	return removed
@@ -150,7 +151,7 @@ func (r *exportResource) Read(ctx context.Context, req resource.ReadRequest, res
 		return
 	}
 
-	resp.Diagnostics.Append(m.refresh()...)
+	resp.Diagnostics.Append(diagnose(m.refresh()...)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
@@ -207,7 +208,7 @@ func (r *exportResource) claim(ctx context.Context, plan *exportModel, req resou
 
 	name, diags := resourceName(ctx, req.Private, resp.Private)
 	if !r.c.exports.plan(plan.file(), name) {
-		diags.Append(samePathProblem(plan.Path.ValueString()))
+		diags.Append(diagnose(samePathProblem(plan.Path.ValueString()))...)
 	}
 
 	return diags
@@ -225,7 +226,7 @@ func (r *exportResource) decide(ctx context.Context, plan, state *exportModel) d
 
 	drift, then := state.Drift.ValueString(), plan.onDrift(state.Drift)
 	if then == driftError {
-		return diag.Diagnostics{driftErrorProblem(drift, plan.Path.ValueString()).at(path.Root("path"))}
+		return diagnose(driftErrorProblem(drift, plan.Path.ValueString()).At(explain.Argument("path")))
 	}
 
 	same := plan.sameExport(state, r.c)
@@ -244,7 +245,7 @@ func (r *exportResource) decide(ctx context.Context, plan, state *exportModel) d
 	}
 
 	if then == driftRecreate && plan.sameFile(state) {
-		diags.Append(driftProblem(drift, plan.Path.ValueString()).warning())
+		diags.Append(diagnose(driftProblem(drift, plan.Path.ValueString()).AsWarning())...)
 	}
 
 	return diags
@@ -271,7 +272,7 @@ func (r *exportResource) Update(ctx context.Context, req resource.UpdateRequest,
 	} else if !m.FilePermission.Equal(state.FilePermission) || !m.Drift.Equal(state.Drift) {
 		err := durable.SetPermission(m.file(), permission(m.FilePermission), "", export.ManifestSuffix, export.ChecksumSuffix)
 		if err != nil {
-			resp.Diagnostics.Append(fileProblem(err, exportSummary).at(path.Root("file_permission")))
+			resp.Diagnostics.Append(diagnose(explain.File(err, explain.ExportLogs).At(explain.Argument("file_permission")))...)
 		}
 	}
 
@@ -298,9 +299,9 @@ func (r *exportResource) Delete(ctx context.Context, req resource.DeleteRequest,
 		resp.Diagnostics.Append(r.leave(&m, making)...)
 	case m.keeps():
 	case r.c != nil && r.c.exports.wrote(m.file()): // The new one is made first, and is what lies there by now,
-		resp.Diagnostics.Append(leftWarning(m.Path.ValueString()).warning())
+		resp.Diagnostics.Append(diagnose(leftWarning(m.Path.ValueString()).AsWarning())...)
 	case r.c != nil && r.c.exports.holdsLess(&m, r.c): // or lies elsewhere.
-		resp.Diagnostics.Append(fullerWarning(&m).warning())
+		resp.Diagnostics.Append(diagnose(fullerWarning(&m).AsWarning())...)
 	default:
 		resp.Diagnostics.Append(r.remove(&m)...)
 	}
@@ -320,10 +321,10 @@ func (r *exportResource) leave(m *exportModel, making []byte) diag.Diagnostics {
 	}
 
 	p := leftWarning(m.Path.ValueString())
-	p.cause = "Where the new export goes was not known in the plan, so that nobody could compare the two."
-	p.next = "Remove it yourself once the new one holds as much."
+	p.Cause = "Where the new export goes was not known in the plan, so that nobody could compare the two."
+	p.Next = "Remove it yourself once the new one holds as much."
 
-	return diag.Diagnostics{p.warning()}
+	return diagnose(p.AsWarning())
 }
 
 // remove removes the files of an export, if they are the ones that were written.
@@ -332,10 +333,10 @@ func (r *exportResource) remove(m *exportModel) diag.Diagnostics {
 
 	switch other := (*export.NotWrittenError)(nil); {
 	case errors.As(err, &other):
-		return diag.Diagnostics{leftWarning(m.Path.ValueString()).
-			with("Expected SHA-256 of the manifest", other.Expected).with("Found SHA-256", cmp.Or(other.Found, "no file")).warning()}
+		return diagnose(leftWarning(m.Path.ValueString()).
+			With("Expected SHA-256 of the manifest", other.Expected).With("Found SHA-256", cmp.Or(other.Found, "no file")).AsWarning())
 	case err != nil:
-		return diag.Diagnostics{removeProblem(err).at(path.Root("path"))}
+		return diagnose(explain.Remove(err).At(explain.Argument("path")))
 	default:
 		return nil
 	}
@@ -346,8 +347,8 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 	diags := r.foreseeSource(ctx, plan, state)
 
 	if r.c.redactionKnown(plan.Redact) {
-		_, found := redactor(plan.Redact, r.c)
-		diags.Append(found...)
+		_, wrong := r.c.redactor(plan.Redact)
+		diags.Append(diagnose(wrong...)...)
 	}
 
 	if !known(plan.Path, plan.Overwrite) {
@@ -355,7 +356,7 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 	}
 
 	if err := export.CheckTarget(r.target(plan, state)); err != nil {
-		diags.Append(fileProblem(err, exportSummary).at(path.Root("path")))
+		diags.Append(diagnose(explain.File(err, explain.ExportLogs).At(explain.Argument("path")))...)
 	}
 
 	return diags
@@ -364,14 +365,14 @@ func (r *exportResource) foresee(ctx context.Context, plan, state *exportModel) 
 // target is what is known while planning of the export that will be written: as long
 // as it is not known which one it is, it is only known where.
 func (r *exportResource) target(plan, state *exportModel) export.Spec {
-	query, err := plan.filters()
+	q, err := plan.filters().Query()
 	if err != nil || !known(plan.values()...) {
 		return export.Spec{Path: plan.file(), Overwrite: true}
 	}
 
-	spec := plan.spec(query, auditlog.Info{Name: plan.serviceName(r.c)})
+	spec := plan.spec(q, auditlog.Info{Name: plan.serviceName(r.c)})
 	spec.Begun = r.c.begun
-	spec.Redactor, _ = redactor(plan.Redact, r.c) // What is wrong with it is said elsewhere.
+	spec.Redactor, _ = r.c.redactor(plan.Redact) // What is wrong with it is said elsewhere.
 
 	if state != nil && plan.sameFile(state) {
 		spec.Before = state.before(r.c)
@@ -384,79 +385,79 @@ func (r *exportResource) target(plan, state *exportModel) export.Spec {
 // known. An archive may be begun by the same apply, and the provider's configuration
 // may be known only in it.
 func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
-	if !plan.source().known() {
+	if !plan.logKnown() {
 		return nil
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
 	defer cancel()
 
-	service, picked, notYet := r.c.sourceOrNone(ctx, exportSummary, plan.source())
+	service, picked, notYet := r.c.Open(ctx, explain.ExportLogs, plan.log())
 	if notYet {
 		return nil
 	}
 
 	if picked != nil || !known(plan.queryModel.values()...) {
-		return compact(picked)
+		return diagnose(picked...)
 	}
 
-	now := r.c.options.Clock()
+	question := plan.question(r.c, explain.ExportLogs, exportSettleDelay)
 
-	query, diags := plan.resolve(service.Info(), now, exportSettleDelay, exportSummary)
-	if diags.Append(unanswerable(service, query)...); diags.HasError() {
-		return diags
+	q, wrong := question.Resolve(service)
+	if wrong.HasError() {
+		return diagnose(wrong...)
 	}
 
-	diags.Append(confirmValues(ctx, service, &query, nil)...)
+	wrong.Add(task.ConfirmValues(ctx, service, &q, nil)...)
 
 	// An archive drops nothing, and of copies it is known only once they are read.
 	if info := service.Info(); info.Retention > 0 && !info.FilledLater {
-		if c := auditlog.NewCompleteness(query.Window, info.Retention, now); c.BeyondRetention {
-			diags.Append(plan.beyondRetention(info, c, state))
+		if c := auditlog.NewCompleteness(q.Window, info.Retention, question.Now); c.BeyondRetention {
+			wrong.Add(plan.beyondRetention(info, c, state))
 		}
 	}
 
-	return diags
+	return diagnose(wrong...)
 }
 
 // sameLog reports that what is planned would be of another log than what is there,
 // as far as that is known or one request can tell. An export that stays as it is
 // must not look as if it were of a log that is configured no longer.
 func (r *exportResource) sameLog(ctx context.Context, plan, state *exportModel) diag.Diagnostics {
-	if !plan.source().known() || plan.Path.IsUnknown() || plan.Redact.IsUnknown() || (state != nil && !plan.sameFile(state)) {
+	if !plan.logKnown() || plan.Path.IsUnknown() || plan.Redact.IsUnknown() || (state != nil && !plan.sameFile(state)) {
 		return nil
 	}
 
 	known := plan.replaced(state)
 
-	rules, found := redactor(plan.Redact, r.c)
+	rules, found := r.c.redactor(plan.Redact)
 	if found.HasError() || known.Source == (auditlog.Source{}) {
 		return nil
 	}
 
-	ctx, cancel := asking(ctx)
+	ctx, cancel := task.Asking(ctx)
 	defer cancel()
 
-	now, ok := r.found(ctx, plan.source(), known.Source)
+	now, ok := r.found(ctx, plan.log(), known.Source)
 	if !ok {
 		return nil // Whatever will be read reports it.
 	}
 
-	return compareSources(rules, known, now, state == nil && plan.Overwrite.ValueBool())
+	return diagnose(task.CompareSources(rules, known, now, state == nil && plan.Overwrite.ValueBool())...)
 }
 
 // found returns whose log the source is, and whether there is one.
-func (r *exportResource) found(ctx context.Context, m sourceModel, known auditlog.Source) (auditlog.Source, bool) {
-	if m.service.ValueString() != auditlog.ServiceArchive {
-		service, picked, _ := r.c.pick(exportSummary, m.service)
+func (r *exportResource) found(ctx context.Context, l source.Log, known auditlog.Source) (auditlog.Source, bool) {
+	if l.Service != auditlog.ServiceArchive {
+		service, picked, _ := r.c.Service(explain.ExportLogs, l.Service)
 		if picked != nil {
 			return auditlog.Source{}, false
 		}
 
-		return identify(ctx, service, known), true
+		return task.Identify(ctx, service, known), true
 	}
 
-	store, err := r.c.openStore(ctx, m.destination.ValueString())
+	store, err := r.c.Store(ctx, l.Destination, nil)
 	if err != nil {
 		return auditlog.Source{}, false
 	}
@@ -467,26 +468,6 @@ func (r *exportResource) found(ctx context.Context, m sourceModel, known auditlo
 	}
 
 	return last.Source, true
-}
-
-// compareSources reports that what was kept is of another log, which is only a
-// warning where the user wants it to be replaced.
-func compareSources(rules *redact.Redactor, known redact.KeptSource, found auditlog.Source, willing bool) diag.Diagnostics {
-	confirmed, err := rules.CheckSource(known, found)
-
-	switch other := (*auditlog.SourceError)(nil); {
-	case errors.As(err, &other) && willing:
-		p := otherLogProblem(other, "The export replaces one of another log", "export at the path")
-		p.next = "Remove overwrite = true to keep it."
-
-		return diag.Diagnostics{p.warning()}
-	case err != nil:
-		return diag.Diagnostics{exportProblem(err, auditlog.Info{}, auditlog.Window{})}
-	case !confirmed:
-		return diag.Diagnostics{unconfirmedWarning(known.Source, "Whose log is exported is not known", "export")}
-	default:
-		return nil
-	}
 }
 
 // writing says what write is called for.
@@ -502,71 +483,37 @@ type writing struct {
 // returns what was made, nil where nothing was.
 func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (*made, diag.Diagnostics) {
 	if !r.c.exports.write(m.file()) {
-		return nil, diag.Diagnostics{samePathProblem(m.Path.ValueString())}
+		return nil, diagnose(samePathProblem(m.Path.ValueString()))
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 
-	service, picked := r.c.source(ctx, exportSummary, m.source())
+	service, picked, _ := r.c.Open(ctx, explain.ExportLogs, m.log())
 	if picked != nil {
-		return nil, diag.Diagnostics{picked}
+		return nil, diagnose(picked...)
 	}
 
-	now := r.c.options.Clock()
-
-	diags := m.sinceThePlan(w.before)
-
-	query, resolved := m.resolve(service.Info(), now, exportSettleDelay, exportSummary)
-	diags.Append(resolved...)
-
-	if diags.Append(unanswerable(service, query)...); diags.HasError() {
-		return nil, diags
+	x := task.Export{
+		Question: m.question(r.c, explain.ExportLogs, exportSettleDelay),
+		Spec:     m.spec(auditlog.Query{}, auditlog.Info{}),
+		Redact:   r.c.redaction(m.Redact),
+		Known:    m.replaced(w.before), Willing: w.anew && m.Overwrite.ValueBool(),
 	}
-
-	if diags.Append(confirmValues(ctx, service, &query, nil)...); diags.HasError() {
-		return nil, diags
-	}
-
-	rules, found := redactor(m.Redact, r.c)
-	if diags.Append(found...); diags.HasError() {
-		return nil, diags
-	}
-
-	known := m.replaced(w.before)
-	willing := w.anew && m.Overwrite.ValueBool()
-	source := identify(ctx, service, known.Source)
-
-	if found := compareSources(rules, known, source, willing); found.HasError() || willing {
-		if diags.Append(found...); diags.HasError() {
-			return nil, diags
-		}
-
-		known = redact.KeptSource{}
-	}
-
-	spec := m.spec(query, service.Info())
-	spec.Scrubber, spec.Redactor, spec.Known, spec.Source = rules.Scrubber(), rules, known, source
-	spec.ExportedAt, spec.Begun, spec.Tool = now, r.c.begun, "terraform-provider-audit/"+r.c.options.Version
+	x.Found = m.sinceThePlan(w.before)
+	x.Spec.Begun, x.Spec.Tool = r.c.begun, r.c.options.tool()
 
 	if w.before != nil {
-		spec.Before, spec.RefuseChanged = w.before.before(r.c), m.OnChanged.ValueString() == driftError
+		x.Spec.Before, x.Spec.RefuseChanged = w.before.before(r.c), m.OnChanged.ValueString() == driftError
 	}
 
-	result, err := exportTo(ctx, service, spec)
-	if err != nil {
-		return nil, diag.Diagnostics{exportProblem(err, service.Info(), query.Window)}
+	written, problems := x.Run(ctx, service)
+	if written == nil {
+		return nil, diagnose(problems...)
 	}
 
-	m.setResults(result)
-	n := made{asked: spec.Asked(), rules: mapOf(m.Redact), result: result, less: m.AllowShrink.ValueBool()}
+	m.setResults(written.Result)
+	n := made{asked: written.Asked, rules: mapOf(m.Redact), result: written.Result, less: m.AllowShrink.ValueBool()}
 
-	diags.Append(m.readWarnings(service.Info(), query, result.Completeness)...)
-	diags.Append(longCellsWarning(m.Path.ValueString(), result.Notes)...)
-
-	if !result.Confirmed {
-		diags.Append(unconfirmedWarning(known.Source, "Whose log was exported is not known", "export"))
-	}
-
-	return &n, diags
+	return &n, diagnose(problems...)
 }

@@ -15,8 +15,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 )
 
 const importExport = "Import the audit log export"
@@ -25,11 +27,11 @@ const importExport = "Import the audit log export"
 // themselves are looked at by the refresh that follows.
 func (r *exportResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	if err := durable.CheckPath(req.ID); err != nil {
-		resp.Diagnostics.Append(problem{
-			summary: importExport,
-			cause:   fmt.Sprintf("The path of the export cannot be used: it is %s.", err),
-			next:    "Give the path of the data, such as \"evidence/audit.ndjson\".",
-		}.with("Value", shown(req.ID)).diagnostic())
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: importExport,
+			Cause:   explain.Textf("The path of the export cannot be used: it is %s.", err),
+			Next:    "Give the path of the data, such as \"evidence/audit.ndjson\".",
+		}.With("Value", explain.Shown(req.ID)))...)
 
 		return
 	}
@@ -46,23 +48,23 @@ func (r *exportResource) ImportState(ctx context.Context, req resource.ImportSta
 
 	d, err := export.Describe(m.file())
 	if err != nil {
-		p := fileProblem(err, importExport)
+		p := explain.File(err, importExport)
 		if errors.Is(err, export.ErrNone) {
-			p.cause = "No manifest of this provider describes an export at the path."
-			p.next = "Give the path of the data, beside which its manifest lies; without a manifest, let the resource be created."
+			p.Cause = "No manifest of this provider describes an export at the path."
+			p.Next = "Give the path of the data, beside which its manifest lies; without a manifest, let the resource be created."
 		}
 
-		resp.Diagnostics.Append(p.at(path.Root("path")))
+		resp.Diagnostics.Append(diagnose(p.At(explain.Argument("path")))...)
 
 		return
 	}
 
 	if len(d.Hidden) > 0 {
-		resp.Diagnostics.Append(problem{
-			summary: "The query of the audit log export is not known",
-			cause:   "The manifest shows parts of the query as \"***\", since the export is redacted.",
-			next:    "Compare the configuration with what you know of the export: the next apply writes it again.",
-		}.with("Path", req.ID).with("Arguments", strings.Join(d.Hidden, ", ")).warning())
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: "The query of the audit log export is not known",
+			Cause:   "The manifest shows parts of the query as \"***\", since the export is redacted.",
+			Next:    "Compare the configuration with what you know of the export: the next apply writes it again.",
+		}.With("Path", req.ID).With("Arguments", strings.Join(d.Hidden, ", ")).AsWarning())...)
 	}
 
 	m.takeOver(&d)
@@ -123,7 +125,7 @@ func (m *exportModel) takeOverQuery(d *export.Description) {
 	m.Service = nullable(d.Service)
 	m.Last, m.Start, m.End = nullable(d.AsWritten.Last), nullable(d.AsWritten.Start), nullable(d.AsWritten.End)
 
-	if delay := nullable(d.AsWritten.SettleDelay); spanOf(delay) != exportSettleDelay {
+	if delay := nullable(d.AsWritten.SettleDelay); query.ParseSpan(delay.ValueString()) != exportSettleDelay {
 		m.SettleDelay = delay
 	}
 

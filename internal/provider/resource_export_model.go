@@ -4,28 +4,25 @@ package provider
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
@@ -70,11 +67,11 @@ func (m *exportModel) validate() diag.Diagnostics {
 	diags.Append(m.validateCSV()...)
 
 	if err := format.CheckShape(format.Shape(m.Shape.ValueString()), format.Format(m.Format.ValueString()), given(m.Columns)); err != nil && known(m.Format, m.Columns) {
-		diags.Append(problem{
-			summary: checkConfiguration,
-			cause:   sentence(err.Error()),
-			next:    "Change format or columns, or write entries instead of events.",
-		}.at(path.Root("shape")))
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   explain.Sentence(err.Error()),
+			Next:    "Change format or columns, or write entries instead of events.",
+		}.At(explain.Argument("shape")))...)
 	}
 
 	seen := map[string]bool{}
@@ -86,11 +83,11 @@ func (m *exportModel) validate() diag.Diagnostics {
 		}
 
 		if seen[name.ValueString()] {
-			diags.Append(problem{
-				summary: checkConfiguration,
-				cause:   "A column is named twice.",
-				next:    "Remove one of the two.",
-			}.at(path.Root("columns").AtListIndex(i)))
+			diags.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   "A column is named twice.",
+				Next:    "Remove one of the two.",
+			}.At(explain.Argument("columns").Index(i)))...)
 		}
 
 		seen[name.ValueString()] = true
@@ -99,7 +96,7 @@ func (m *exportModel) validate() diag.Diagnostics {
 	return diags
 }
 
-// sameExport says that both would write the same query to the same file in the
+// sameExport says that both would write the same q to the same file in the
 // same form, however that is spelled. What is around it (permissions, what happens on
 // destroy) may differ.
 func (m *exportModel) sameExport(state *exportModel, c *configured) bool {
@@ -119,7 +116,7 @@ func (m *exportModel) sameExport(state *exportModel, c *configured) bool {
 	}
 
 	// The default of start counts from the end, which is known once it has passed.
-	if parseTime(state.End).Truncate(time.Microsecond).Equal(parseTime(state.WindowEnd)) {
+	if query.ParseTime(state.End.ValueString()).Truncate(time.Microsecond).Equal(query.ParseTime(state.WindowEnd.ValueString())) {
 		asked.AsWritten, before.AsWritten = asked.AsWritten.WithStart(), before.AsWritten.WithStart()
 	}
 
@@ -129,14 +126,14 @@ func (m *exportModel) sameExport(state *exportModel, c *configured) bool {
 // shownAs says whether what the state says is how a manifest shows the same: an import
 // knows no more. Of a text that a redaction masks or drops, nobody can tell.
 func (m *exportModel) shownAs(before export.Asked, c *configured) bool {
-	rules, found := redactor(m.Redact, c)
-	query, err := m.filters()
+	rules, found := c.redactor(m.Redact)
+	q, err := m.filters().Query()
 
 	if found.HasError() || err != nil {
 		return false
 	}
 
-	spec := m.spec(query, auditlog.Info{Name: before.Service})
+	spec := m.spec(q, auditlog.Info{Name: before.Service})
 	spec.Redactor = rules
 
 	return spec.ShownAs(before)
@@ -163,21 +160,21 @@ func (m *exportModel) sameArchive(state *exportModel) bool {
 // sameForm says whether both write what they read in the same form, and whether
 // nothing says to write it again.
 func (m *exportModel) sameForm(o *exportModel) bool {
-	shape := func(m *exportModel) types.String { return or(m.Shape, types.StringValue(string(format.ShapeEntry))) }
+	shape := func(m *exportModel) string { return cmp.Or(m.Shape.ValueString(), string(format.ShapeEntry)) }
 
-	return m.compression().Equal(o.compression()) && shape(m).Equal(shape(o)) && m.csvMeant().Equal(o.csvMeant()) &&
+	return m.compression().Equal(o.compression()) && shape(m) == shape(o) && m.csvMeant().Equal(o.csvMeant()) &&
 		redact.SameRules(mapOf(m.Redact), mapOf(o.Redact)) && maps.Equal(mapOf(m.Triggers), mapOf(o.Triggers)) &&
 		(m.SpreadsheetSafe.Equal(o.SpreadsheetSafe) || m.Format.ValueString() != string(format.CSV))
 }
 
 // asked is which export the model is. Every value must be known.
 func (m *exportModel) asked(c *configured) (export.Asked, error) {
-	query, err := m.filters()
+	q, err := m.filters().Query()
 	if err != nil {
 		return export.Asked{}, err
 	}
 
-	spec := m.spec(query, auditlog.Info{Name: m.serviceName(c)})
+	spec := m.spec(q, auditlog.Info{Name: m.serviceName(c)})
 
 	return spec.Asked(), nil
 }
@@ -191,7 +188,7 @@ func (m *exportModel) serviceName(c *configured) string {
 	case !m.Service.IsNull():
 		return m.Service.ValueString()
 	case name == "":
-		name, _ = c.onlyOne()
+		name, _ = c.Only()
 	}
 
 	return name
@@ -211,7 +208,7 @@ func (m *exportModel) before(c *configured) *export.Before {
 
 	return &export.Before{
 		Asked: asked, SHA256: m.SHA256.ValueString(), ManifestSHA256: m.ManifestSHA256.ValueString(), EntryCount: m.EntryCount.ValueInt64(),
-		FirstTime: parseTime(m.FirstTime), Window: auditlog.Window{Start: parseTime(m.WindowStart), End: parseTime(m.WindowEnd)}, BeyondRetention: ok && beyond.ValueBool(),
+		FirstTime: query.ParseTime(m.FirstTime.ValueString()), Window: auditlog.Window{Start: query.ParseTime(m.WindowStart.ValueString()), End: query.ParseTime(m.WindowEnd.ValueString())}, BeyondRetention: ok && beyond.ValueBool(),
 	}
 }
 
@@ -325,7 +322,7 @@ func (m *exportModel) spec(q auditlog.Query, info auditlog.Info) export.Spec {
 		Info:            info,
 		QueryAsWritten: export.QueryAsWritten{
 			Last: m.Last.ValueString(), Start: m.Start.ValueString(), End: m.End.ValueString(),
-			SettleDelay: or(m.SettleDelay, types.StringValue(exportSettleDelayText)).ValueString(),
+			SettleDelay: cmp.Or(m.SettleDelay.ValueString(), exportSettleDelayText),
 		},
 	}
 
@@ -344,29 +341,6 @@ func permission(v types.String) fs.FileMode {
 	}
 
 	return fs.FileMode(n)
-}
-
-// mostReadings bounds how often a log is read that never holds the same.
-const mostReadings = 3
-
-// exportTo reads what the spec's query asks for and writes it. Where values are
-// redacted that entries before may hold, it reads twice.
-func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (result export.Result, err error) {
-	var first auditlog.Completeness
-	if err := spec.Scrubber.LearnAll(s.Read(ctx, spec.Query, &first), &first); err != nil {
-		return export.Result{}, err
-	}
-
-	for range mostReadings {
-		var c auditlog.Completeness
-
-		result, err = export.Write(ctx, spec, s.Read(ctx, spec.Query, &c), &c)
-		if !errors.Is(err, redact.ErrLateValue) {
-			break
-		}
-	}
-
-	return result, err
 }
 
 // What the state says of files that are not as they were written. What was written
@@ -425,14 +399,14 @@ func (m *exportModel) stricter() string {
 }
 
 // refresh looks how what is on disk differs from what was written, and says so.
-func (m *exportModel) refresh() diag.Diagnostics {
+func (m *exportModel) refresh() explain.Problems {
 	found, err := export.Inspect(m.file())
 	if err != nil {
 		m.Drift = types.StringValue(driftUnseen)
-		p := fileProblem(err, lookAtExport)
-		p.next = "Until they can be looked at, nothing is written; what becomes of the files when the resource is destroyed does not depend on it."
+		p := explain.File(err, lookAtExport)
+		p.Next = "Until they can be looked at, nothing is written; what becomes of the files when the resource is destroyed does not depend on it."
 
-		return diag.Diagnostics{p.warning()}
+		return explain.Problems{p.AsWarning()}
 	}
 
 	changes := found.Changes(m.file(), m.SHA256.ValueString(), m.ManifestSHA256.ValueString(), permission(m.FilePermission))
@@ -447,11 +421,11 @@ func (m *exportModel) refresh() diag.Diagnostics {
 	case !found.Exists:
 		m.Drift = types.StringValue(driftRest)
 
-		return diag.Diagnostics{changedWarning(changes)}
+		return explain.Problems{changedWarning(changes)}
 	case len(changes) > 0:
 		m.Drift = types.StringValue(m.worst(changes))
 
-		return diag.Diagnostics{changedWarning(changes)}
+		return explain.Problems{changedWarning(changes)}
 	}
 
 	return nil
@@ -460,23 +434,23 @@ func (m *exportModel) refresh() diag.Diagnostics {
 // sinceThePlan looks whether the files are still as they were when it was planned to
 // replace them; what was found then was said then. The state is nil where there was
 // no export.
-func (m *exportModel) sinceThePlan(state *exportModel) diag.Diagnostics {
+func (m *exportModel) sinceThePlan(state *exportModel) explain.Problems {
 	if state == nil {
 		return nil
 	}
 
 	now := *state
 
-	diags := now.refresh()
+	found := now.refresh()
 	if now.Drift.Equal(state.Drift) {
 		return nil
 	}
 
 	if m.onDrift(now.Drift) == driftError {
-		diags.Append(driftErrorProblem(now.Drift.ValueString(), m.Path.ValueString()).at(path.Root("path")))
+		found.Add(driftErrorProblem(now.Drift.ValueString(), m.Path.ValueString()).At(explain.Argument("path")))
 	}
 
-	return diags
+	return found
 }
 
 // worst says what of several changes weighs most.
@@ -501,11 +475,11 @@ func (m *exportModel) worst(changes []export.Change) string {
 const lookAtExport = "Look at the audit log export"
 
 // changedWarning names every file that is not as it was written.
-func changedWarning(changes []export.Change) diag.Diagnostic {
-	p := problem{
-		summary: "The audit log export was changed",
-		cause:   "Files of the export are not as they were written.",
-		next:    "Find out who changed them, and keep a copy; on_changed says what the next apply does about it.",
+func changedWarning(changes []export.Change) explain.Problem {
+	p := explain.Problem{
+		Summary: "The audit log export was changed",
+		Cause:   "Files of the export are not as they were written.",
+		Next:    "Find out who changed them, and keep a copy; on_changed says what the next apply does about it.",
 	}
 
 	for _, c := range changes {
@@ -514,89 +488,42 @@ func changedWarning(changes []export.Change) diag.Diagnostic {
 			kind = "permission"
 		}
 
-		p = p.with("Path", c.Path).with("Expected "+kind, c.Expected).with("Found "+kind, cmp.Or(c.Found, "no file"))
+		p = p.With("Path", c.Path).With(explain.Plain("Expected "+kind), c.Expected).With(explain.Plain("Found "+kind), cmp.Or(c.Found, "no file"))
 	}
 
-	return p.warning()
+	return p.AsWarning()
 }
 
-func driftErrorProblem(drift, file string) problem {
-	p := problem{summary: lookAtExport}.with("Path", file)
+func driftErrorProblem(drift, file string) explain.Problem {
+	p := explain.Problem{Summary: lookAtExport}.With("Path", file)
 
 	switch drift {
 	case driftMissing:
-		p.cause = "The export is not where it was written."
-		p.next = "Restore the file, or set on_missing to \"recreate\" or \"keep\"."
+		p.Cause = "The export is not where it was written."
+		p.Next = "Restore the file, or set on_missing to \"recreate\" or \"keep\"."
 	case driftUnseen:
-		p.cause = "The files of the export could not be looked at when the state was refreshed."
-		p.next = "Remove what is in the way, and plan again."
+		p.Cause = "The files of the export could not be looked at when the state was refreshed."
+		p.Next = "Remove what is in the way, and plan again."
 	case driftRest:
-		p.cause = "The export is not where it was written, and what is left of it was changed."
-		p.next = "Find out who did that and restore the files, or set on_missing and on_changed to \"recreate\" or \"keep\"."
+		p.Cause = "The export is not where it was written, and what is left of it was changed."
+		p.Next = "Find out who did that and restore the files, or set on_missing and on_changed to \"recreate\" or \"keep\"."
 	default:
-		p.cause = "The export was changed: " + drift + "."
-		p.next = "Find out who changed it and restore the file, or set on_changed to \"recreate\" or \"keep\"."
+		p.Cause = "The export was changed: " + explain.Plain(drift) + "."
+		p.Next = "Find out who changed it and restore the file, or set on_changed to \"recreate\" or \"keep\"."
 	}
 
 	return p
 }
 
-func driftProblem(drift, file string) problem {
-	p := problem{
-		summary: "The audit log export will be written again",
-		cause:   sentence(drift),
-		next:    "If nobody should have changed the export, find out who did, and keep a copy before applying.",
-	}.with("Path", file)
+func driftProblem(drift, file string) explain.Problem {
+	p := explain.Problem{
+		Summary: "The audit log export will be written again",
+		Cause:   explain.Sentence(drift),
+		Next:    "If nobody should have changed the export, find out who did, and keep a copy before applying.",
+	}.With("Path", file)
 
 	if drift == driftPermission {
-		p.summary = "The audit log export gets its permission back"
-	}
-
-	return p
-}
-
-// exportProblem tells an error of the disk from one of the service.
-func exportProblem(err error, info auditlog.Info, w auditlog.Window) diag.Diagnostic {
-	if d, ok := readingProblem(err, circumstances{summary: "Export " + logOf(info), info: info, window: w}); ok {
-		return d
-	}
-
-	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
-		return otherLogProblem(other, exportSummary, "export").at(path.Root("path"))
-	}
-
-	if changed := (*export.ChangedError)(nil); errors.As(err, &changed) {
-		p := driftErrorProblem("a file differs from what was written", changed.Changes[0].Path)
-
-		return p.with("Expected SHA-256", changed.Changes[0].Expected).with("Found SHA-256", changed.Changes[0].Found).at(path.Root("path"))
-	}
-
-	if shrink := (*export.ShrinkError)(nil); errors.As(err, &shrink) {
-		return shrinkProblem(shrink, info).at(path.Root("path"))
-	}
-
-	if p, ok := (problem{summary: exportSummary}).with("Service", info.Name).ended(err); ok {
-		return p.diagnostic()
-	}
-
-	return fileProblem(err, exportSummary).at(path.Root("path"))
-}
-
-// shrinkProblem says what would be lost with the export that is there.
-func shrinkProblem(e *export.ShrinkError, info auditlog.Info) problem {
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-
-	p := problem{
-		summary: exportSummary,
-		cause:   "The new export would hold fewer entries than the one that it replaces, so nothing was written.",
-		next:    "Find out what is missing; to replace the export all the same, set allow_shrink = true, or write to another path to keep both.",
-	}.with("Service", info.Name).with("Entries kept so far", number(e.Kept.EntryCount)).with("Entries read now", number(e.Count)).
-		with("Window kept so far", e.Kept.Window.String()).with("Window read now", e.Window.String())
-
-	if e.Retention > 0 {
-		p.cause = fmt.Sprintf("The window begins before what %s still keeps, %d days, so that the new export cannot stand for the one that it would replace; nothing was written.",
-			info.Title, int64(e.Retention/(24*time.Hour)))
-		p.next = "Keep the export, and take back what made it be written again; to replace it all the same, set allow_shrink = true, or write to another path to keep both."
+		p.Summary = "The audit log export gets its permission back"
 	}
 
 	return p
@@ -604,24 +531,24 @@ func shrinkProblem(e *export.ShrinkError, info auditlog.Info) problem {
 
 // beyondRetention says while planning that a part of the window proves nothing, and
 // what that means for the export that is there.
-func (m *exportModel) beyondRetention(info auditlog.Info, c auditlog.Completeness, state *exportModel) diag.Diagnostic {
-	p := retentionWarning(info, c)
+func (m *exportModel) beyondRetention(info auditlog.Info, c auditlog.Completeness, state *exportModel) explain.Problem {
+	p := explain.Retention(info, c)
 
 	kept, replaced := m.endangered(state)
 	if kept == 0 || m.AllowShrink.ValueBool() {
-		return p.warning()
+		return p.AsWarning()
 	}
 
-	p = p.with("Entries kept so far", strconv.FormatInt(kept, 10))
-	then := "; the apply is refused where the export would hold less, or what the service has dropped since would be lost with it."
+	p = p.With("Entries kept so far", strconv.FormatInt(kept, 10))
+	then := explain.Text("; the apply is refused where the export would hold less, or what the service has dropped since would be lost with it.")
 
 	if !replaced {
 		then = "; the export at the old path is not removed where the new one holds less."
 	}
 
-	p.next = strings.TrimSuffix(p.next, ".") + then
+	p.Next = p.Next[:len(p.Next)-1] + then
 
-	return p.warning()
+	return p.AsWarning()
 }
 
 // endangered returns how many entries are kept by the export that the new one comes
@@ -641,100 +568,19 @@ func (m *exportModel) endangered(state *exportModel) (kept int64, replaced bool)
 }
 
 // leftWarning says that destroying has left an export alone.
-func leftWarning(file string) problem {
-	return problem{
-		summary: "The audit log export was left where it is",
-		cause:   "What lies at the path is not what this resource wrote.",
-		next:    "If it is nobody's, look at it and remove it yourself.",
-	}.with("Path", file)
+func leftWarning(file string) explain.Problem {
+	return explain.Problem{
+		Summary: "The audit log export was left where it is",
+		Cause:   "What lies at the path is not what this resource wrote.",
+		Next:    "If it is nobody's, look at it and remove it yourself.",
+	}.With("Path", file)
 }
 
 // fullerWarning says that a new export was made elsewhere, and the old one left.
-func fullerWarning(old *exportModel) problem {
+func fullerWarning(old *exportModel) explain.Problem {
 	p := leftWarning(old.Path.ValueString())
-	p.cause = "The export that was made in its place is another one, or does not hold as much, so it was not removed. The state does not have it any more."
-	p.next = "Keep it, or remove it yourself."
+	p.Cause = "The export that was made in its place is another one, or does not hold as much, so it was not removed. The state does not have it any more."
+	p.Next = "Keep it, or remove it yourself."
 
-	return p.with("Entries kept so far", strconv.FormatInt(old.EntryCount.ValueInt64(), 10))
-}
-
-func removeProblem(err error) problem {
-	p := fileProblem(err, "Remove the audit log export")
-
-	if foreign := (*export.ForeignFileError)(nil); errors.As(err, &foreign) {
-		p.cause = "The file was changed after it was written, so it is left alone."
-		p.next = "Look at what was changed and move the file away, or forget the resource with \"terraform state rm\"."
-	}
-
-	return p
-}
-
-// fileProblem explains what is in the way of a file.
-func fileProblem(err error, summary string) problem {
-	p := problem{summary: summary, cause: sentence(err.Error()), next: "Nothing was changed; try again once the cause is removed."}
-
-	var (
-		foreign    *export.ForeignFileError
-		unwritable *durable.UnwritableError
-		pathErr    *fs.PathError
-	)
-
-	switch {
-	case errors.As(err, &foreign) && foreign.Meanwhile:
-		p.cause = "Another resource or another run has written an export there since this run began."
-		p.next = "Give each export a path of its own; if it was another run, apply again."
-		p = p.with("Manifest", foreign.Path)
-	case errors.As(err, &foreign) && len(foreign.Differs) > 0:
-		p.cause = "Another export is in the way: it was asked for something else."
-		p.next = "Choose another path, move its files away, or set overwrite = true."
-		p = p.with("Manifest", foreign.Path).with("Differs in", strings.Join(foreign.Differs, ", "))
-	case errors.As(err, &foreign):
-		p.cause = "A file is in the way that this provider did not write, or that was changed since."
-		p.next = "Choose another path, move the file away, or set overwrite = true."
-		p = p.with("Path", foreign.Path)
-	case errors.As(err, &unwritable):
-		p.cause = "The directory cannot be written to: " + reasonOf(unwritable.Err) + "."
-		p.next = "Choose another path, or change the directory's permissions."
-		p = p.with("Directory", unwritable.Directory)
-	case errors.As(err, &pathErr):
-		p.cause, p.next = causeOfPath(pathErr, p.next)
-		p = p.with("Path", pathErr.Path)
-	}
-
-	return p
-}
-
-func causeOfPath(e *fs.PathError, next string) (cause, then string) {
-	switch {
-	case errors.Is(e.Err, durable.ErrInterrupted):
-		return sentence("the export " + e.Err.Error()), "Apply again once the cause is removed."
-	case errors.Is(e.Err, durable.ErrForeign):
-		return "A file that says what an interrupted export would put in place " + reasonOf(e.Err) + ".",
-			"If another user of yours left it, let that user export once more; else find out who did, and remove it."
-	case errors.Is(e.Err, durable.ErrLinked):
-		return "The file has a second name, a hard link, and would change there as well.", "Remove the other name, or replace the file by a copy."
-	case errors.Is(e.Err, durable.ErrDirectory):
-		return "The path is a directory.", "Give the path of a file, such as \"evidence/audit.ndjson\"."
-	case errors.Is(e.Err, durable.ErrNotDirectory):
-		return "A part of the path is a file where a directory would have to be.", "Choose another path."
-	case errors.Is(e.Err, durable.ErrNotRegular):
-		return "What is at the path is not a regular file.", "Choose another path; symbolic links and devices are never replaced."
-	case errors.Is(e.Err, durable.ErrBusy):
-		return "Another resource or run is writing to the same path.", "Give each export a path of its own, and lock the state."
-	case errors.Is(e.Err, durable.ErrUnsettled):
-		return "An interrupted export left files that can be neither finished nor undone.", "Look at the file named here, keep what you need, and remove it."
-	case errors.Is(e.Err, export.ErrLineBreak):
-		return "The file's name holds a line break.", "Choose another name."
-	default:
-		return sentence(reasonOf(e.Err)), next
-	}
-}
-
-// reasonOf returns the innermost error that says why, without the path again.
-func reasonOf(err error) string {
-	if p := (*fs.PathError)(nil); errors.As(err, &p) {
-		return p.Err.Error()
-	}
-
-	return err.Error()
+	return p.With("Entries kept so far", strconv.FormatInt(old.EntryCount.ValueInt64(), 10))
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	datasource "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
@@ -18,6 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/ocsf"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 )
 
 const (
@@ -30,12 +32,15 @@ const (
 )
 
 func exportSchema(ctx context.Context) schema.Schema {
-	attributes := resourceQueryAttributes(exportSettleDelayText)
+	attributes := resourceAttributes(queryAttributes(exportSettleDelayText))
 
+	maps.Copy(attributes, resourceAttributes(map[string]datasource.Attribute{
+		redactName: redactAttribute(), "completeness": completenessAttribute(),
+	}))
 	maps.Copy(attributes, exportArguments())
 	maps.Copy(attributes, exportResults())
 
-	attributes["timeouts"] = resourceTimeouts(ctx, timeouts.Opts{Create: true, Update: true})
+	attributes["timeouts"] = checkedTimeouts(timeouts.Attributes(ctx, timeouts.Opts{Create: true, Update: true}))
 
 	return schema.Schema{
 		MarkdownDescription: "Writes a filtered export of an audit log to a file, with a manifest and a checksum file beside it. " +
@@ -70,7 +75,7 @@ func exportArguments() map[string]schema.Attribute {
 		"format": schema.StringAttribute{
 			MarkdownDescription: "`" + strings.Join(formats, "`, `") + "`. Parquet has typed columns, and its rows are in the order in which the service lists them.",
 			Required:            true,
-			Validators:          []validator.String{oneOf(formats...)},
+			Validators:          texts(query.OneOf(formats...)),
 		},
 		// Without a default of its own: exports that were made before the argument
 		// existed stay as they are, and so do their plans.
@@ -79,20 +84,19 @@ func exportArguments() map[string]schema.Attribute {
 				"as its readers expect. The name of the file is `path` in any case; `.gz` and `.zst` are what other programs look for. " +
 				"Default: `" + string(format.Parquet.DefaultCompression()) + "` for Parquet, else `" + string(format.CSV.DefaultCompression()) + "`.",
 			Optional:   true,
-			Validators: []validator.String{oneOf(compressions...)},
+			Validators: texts(query.OneOf(compressions...)),
 		},
 		"columns": schema.ListAttribute{
 			MarkdownDescription: "Fields to write and their order. Default: all of `" + strings.Join(columns, "`, `") + "`.",
 			ElementType:         types.StringType,
 			Optional:            true,
-			Validators:          []validator.List{filterList{oneOf(columns...)}},
+			Validators:          []validator.List{filterList{query.OneOf(columns...)}},
 		},
 		"shape": schema.StringAttribute{
 			MarkdownDescription: "What is written: `entry`, the fields that look-ups show, or `ocsf`, events of the Open Cybersecurity Schema Framework " + ocsf.Version + " (NDJSON and Parquet only, without `columns`). Default: `entry`.",
 			Optional:            true,
-			Validators:          []validator.String{oneOf(string(format.ShapeEntry), string(format.ShapeOCSF))},
+			Validators:          texts(query.OneOf(string(format.ShapeEntry), string(format.ShapeOCSF))),
 		},
-		redactName:             redactResourceAttribute(),
 		csvName:                csvAttribute(),
 		"spreadsheet_safe":     boolArgument("Whether apostrophes are put in front of whatever a spreadsheet could take for the start of a formula in a CSV file; in how many cells is in the manifest. JSON, NDJSON and Parquet are always exact.", true),
 		"file_permission":      permissionArgument("Permission of the three files, octal.", ownerReadWrite, defaultFilePermissionText),
@@ -104,14 +108,14 @@ func exportArguments() map[string]schema.Attribute {
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(driftRecreate),
-			Validators:          []validator.String{oneOf(driftRecreate, driftKeep, driftError)},
+			Validators:          texts(query.OneOf(driftRecreate, driftKeep, driftError)),
 		},
 		"on_changed": schema.StringAttribute{
 			MarkdownDescription: "What to do when one of the files is not as it was written, in its content or its permission: `recreate` it, `keep` it, or `error`. Each of them warns, and names what was expected and what was found. Default: `recreate`.",
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(driftRecreate),
-			Validators:          []validator.String{oneOf(driftRecreate, driftKeep, driftError)},
+			Validators:          texts(query.OneOf(driftRecreate, driftKeep, driftError)),
 		},
 		"keep_on_destroy": boolArgument("Whether destroying the resource leaves the files where they are. What another resource has written there since stays in any case.", true),
 		"triggers": schema.MapAttribute{
@@ -161,7 +165,6 @@ func exportResults() map[string]schema.Attribute {
 		"manifest_sha256": text("SHA-256 of the manifest, hexadecimal."),
 		"exported_at":     text("When the export was made."),
 		"drift":           text("How the files are not as they were written, as the last refresh found them; null when they are."),
-		"completeness":    resourceCompletenessAttribute(),
 		"source": schema.SingleNestedAttribute{
 			MarkdownDescription: "Whose log it is. The export is never made again from another one.",
 			Computed:            true,
@@ -171,52 +174,5 @@ func exportResults() map[string]schema.Attribute {
 				"account":  text("The account, as in the entries; null where it is not known."),
 			},
 		},
-	}
-}
-
-// resourceQueryAttributes are the query's arguments as attributes of a resource.
-func resourceQueryAttributes(settleDelay string) map[string]schema.Attribute {
-	attributes := map[string]schema.Attribute{}
-
-	for _, a := range queryArguments(settleDelay) {
-		attributes[a.name] = schema.StringAttribute{
-			MarkdownDescription: a.description, Optional: true, Validators: []validator.String{a.validator},
-		}
-
-		if a.list {
-			attributes[a.name] = schema.ListAttribute{
-				MarkdownDescription: a.description + " Default: all.", ElementType: types.StringType, Optional: true,
-				Validators: []validator.List{filterList{a.validator}},
-			}
-		}
-	}
-
-	for _, a := range decisionArguments() {
-		attributes[a.name] = schema.BoolAttribute{MarkdownDescription: a.description, Optional: true}
-	}
-
-	return attributes
-}
-
-func resourceCompletenessAttribute() schema.SingleNestedAttribute {
-	attributes := map[string]schema.Attribute{}
-
-	for _, f := range completenessFields() {
-		switch f.kind {
-		case types.Int64Type:
-			attributes[f.name] = schema.Int64Attribute{MarkdownDescription: f.description, Computed: true}
-		case types.BoolType:
-			attributes[f.name] = schema.BoolAttribute{MarkdownDescription: f.description, Computed: true}
-		case types.StringType:
-			attributes[f.name] = schema.StringAttribute{MarkdownDescription: f.description, Computed: true}
-		default:
-			attributes[f.name] = schema.ListAttribute{MarkdownDescription: f.description, Computed: true, ElementType: elementOf(f.kind)}
-		}
-	}
-
-	return schema.SingleNestedAttribute{
-		MarkdownDescription: "What the reading can say for its own completeness.",
-		Computed:            true,
-		Attributes:          attributes,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
@@ -24,13 +25,13 @@ type validation func(ctx context.Context, s tfprotov6.ProviderServer, config *tf
 func revalidate(ctx context.Context, config tfsdk.Config, validate validation) diag.Diagnostics {
 	value, err := tfprotov6.NewDynamicValue(config.Schema.Type().TerraformType(ctx), config.Raw)
 	if err != nil {
-		return diag.Diagnostics{revalidationProblem(err).diagnostic()}
+		return diagnose(revalidationProblem(err))
 	}
 
 	// Validation needs neither the environment nor what Configure made.
 	found, err := validate(ctx, providerserver.NewProtocol6(New(Options{})())(), &value)
 	if err != nil {
-		return diag.Diagnostics{revalidationProblem(err).diagnostic()}
+		return diagnose(revalidationProblem(err))
 	}
 
 	var diags diag.Diagnostics
@@ -51,11 +52,11 @@ func revalidate(ctx context.Context, config tfsdk.Config, validate validation) d
 // revalidateKnown is revalidate where everything has to be known by now.
 func revalidateKnown(ctx context.Context, config tfsdk.Config, validate validation) diag.Diagnostics {
 	if !config.Raw.IsFullyKnown() {
-		return diag.Diagnostics{problem{
-			summary: checkConfiguration,
-			cause:   "An argument is not known yet, so that nothing can be read or written.",
-			next:    "This is a mistake in Terraform or in the provider; please report it.",
-		}.diagnostic()}
+		return diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   "An argument is not known yet, so that nothing can be read or written.",
+			Next:    "This is a mistake in Terraform or in the provider; please report it.",
+		})
 	}
 
 	return revalidate(ctx, config, validate)
@@ -69,11 +70,11 @@ func decode(ctx context.Context, config tfsdk.Config, validate validation, model
 	return diags
 }
 
-func revalidationProblem(err error) problem {
-	return problem{
-		summary: checkConfiguration,
-		cause:   sentence(err.Error()),
-		next:    "This is a mistake in the provider; please report it.",
+func revalidationProblem(err error) explain.Problem {
+	return explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   explain.Sentence(err.Error()),
+		Next:    "This is a mistake in the provider; please report it.",
 	}
 }
 

@@ -3,9 +3,7 @@
 package provider
 
 import (
-	"context"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,11 +19,13 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
-	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // TestEntryIsOneShape holds together what Terraform, CSV and JSON call a field.
@@ -89,7 +89,7 @@ func TestEntriesValueFitsTheSchema(t *testing.T) {
 	s := auditLogsSchema(t.Context())
 	state := tfsdk.State{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(t.Context()), nil)}
 	m := auditLogsModel{lookUpModel: lookUpModel{queryModel: emptyQuery()}}
-	found := &lookedUp{entries: []auditlog.Entry{full, {ID: "x"}}}
+	found := &task.Found{Entries: []auditlog.Entry{full, {ID: "x"}}}
 	m.Timeouts.Object = types.ObjectNull(map[string]attr.Type{"read": types.StringType})
 
 	m.set(found)
@@ -185,33 +185,14 @@ func TestCompletenessIsOneShape(t *testing.T) {
 	}
 }
 
-// TestEveryKindOfErrorIsExplained: no kind may fall through to "try again".
-func TestEveryKindOfErrorIsExplained(t *testing.T) {
-	t.Parallel()
-
-	for _, kind := range []client.Kind{
-		client.KindRequest, client.KindForeignOrigin, client.KindUnreachable, client.KindTLS, client.KindTimeout, client.KindDeadline,
-		client.KindCanceled, client.KindRedirect, client.KindCredentials, client.KindForbidden, client.KindNotFound, client.KindRejected,
-		client.KindRateLimited, client.KindServer, client.KindNotJSON, client.KindBrokenBody, client.KindTooLarge, client.KindShape,
-		client.KindLoop, client.KindEndless, client.KindIncomplete, client.KindClock,
-	} {
-		cause, next := causeAndNext(&client.Error{Kind: kind, Err: context.Canceled}, cloudscale.Info())
-		if next == "Try again." || !oneSentence.MatchString(cause) || !oneSentence.MatchString(next) {
-			t.Errorf("%s: %q %q", kind, cause, next)
-		}
-	}
-}
-
-var oneSentence = regexp.MustCompile(`^[A-Z][^\n]*[^.]\.$`)
-
 // TestSummariesAreShort reads them off the source, since not each can be provoked.
 func TestSummariesAreShort(t *testing.T) {
 	t.Parallel()
 
 	for _, summary := range []string{
-		lookUpSummary, filterOptionsSummary, exportSummary, configureProvider, checkQuery, checkConfiguration,
-		retentionWarning(upcloud.Info(), auditlog.Completeness{}).summary, driftProblem("x", "").summary, driftErrorProblem("x", "").summary,
-		driftProblem(driftPermission, "").summary, leftWarning("").summary, changedWarning(nil).Summary(), shrinkProblem(&export.ShrinkError{}, upcloud.Info()).summary,
+		task.LookUpLogs, filterOptionsSummary, explain.ExportLogs, explain.ConfigureProvider, explain.CheckQuery, explain.CheckConfiguration,
+		explain.Retention(upcloud.Info(), auditlog.Completeness{}).Summary, driftProblem("x", "").Summary, driftErrorProblem("x", "").Summary,
+		driftProblem(driftPermission, "").Summary, leftWarning("").Summary, changedWarning(nil).Summary, explain.Export(&export.ShrinkError{}, upcloud.Info(), auditlog.Window{}).Summary,
 	} {
 		if len(summary) > 60 || strings.HasSuffix(summary, ".") {
 			t.Errorf("%q", summary)
@@ -246,12 +227,12 @@ func TestSchemasAreDescribed(t *testing.T) {
 	}
 
 	// One query drives every type: the arguments must not drift apart.
-	for _, a := range queryArguments("0s") {
-		_, inExport := exportSchema(t.Context()).Attributes[a.name]
-		_, inLogs := auditLogsSchema(t.Context()).Attributes[a.name]
+	for _, a := range slices.Concat(source.Table(), query.Table("0s")) {
+		_, inExport := exportSchema(t.Context()).Attributes[a.Name]
+		_, inLogs := auditLogsSchema(t.Context()).Attributes[a.Name]
 
 		if !inExport || !inLogs {
-			t.Errorf("%s is not an argument of every type", a.name)
+			t.Errorf("%s is not an argument of every type", a.Name)
 		}
 	}
 }

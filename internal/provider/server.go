@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/retries"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
@@ -95,17 +95,9 @@ func (s *server) waited(w retries.Waits) []*tfprotov6.Diagnostic {
 	}
 
 	s.reported = s.waits.Total
-	d := waitsProblem(s.waits).warning()
+	p := explain.Waits(s.waits)
 
-	return []*tfprotov6.Diagnostic{{Severity: tfprotov6.DiagnosticSeverityWarning, Summary: d.Summary(), Detail: d.Detail()}}
-}
-
-func waitsProblem(w retries.Waits) problem {
-	return problem{
-		summary: "Retries made this run wait",
-		cause:   "Requests had to be made again, since they failed or were told to slow down, and there were waits in between.",
-		next:    "Nothing needs to be done. If it happens often, ask for shorter windows or lower max_concurrency in the provider configuration.",
-	}.with("Retries", strconv.Itoa(w.Count)).with("Waited", w.Total.Round(time.Second).String()).with("Last reason", w.Reason)
+	return []*tfprotov6.Diagnostic{{Severity: tfprotov6.DiagnosticSeverityWarning, Summary: p.Summary, Detail: p.Detail()}}
 }
 
 // GetMetadata implements tfprotov6.ProviderServer.

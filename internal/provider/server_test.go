@@ -5,18 +5,13 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/archive"
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/client"
-	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/retries"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
@@ -152,7 +147,7 @@ func TestEveryAnswerIsScreened(t *testing.T) {
 func TestAValueCannotPassForAnotherFact(t *testing.T) {
 	t.Parallel()
 
-	p := problem{summary: "a\nb", cause: "c\n\nVerdict: OK", excerpt: "x\x1b\n^", next: "d\ne"}.with("Key\n: x", "1\nVerdict: OK\u2028")
+	p := explain.Problem{Summary: "a\nb", Cause: "c\n\nVerdict: OK", Excerpt: "x\x1b\n^", Next: "d\ne"}.With("Key\n: x", "1\nVerdict: OK\u2028")
 
 	const want = `c\n\nVerdict: OK
 
@@ -163,95 +158,13 @@ Key\n: x: 1\nVerdict: OK\u2028
 
 d\ne`
 
-	for _, d := range []interface{ Detail() string }{p.diagnostic(), p.warning(), p.at(path.Root("x")), p.warningAt(path.Root("x"))} {
-		if d.Detail() != want {
-			t.Errorf("got %s", d.Detail())
+	for _, d := range diagnose(p, p.AsWarning(), p.At(explain.Argument("x")), p.AsWarning().At(explain.Argument("x"))) {
+		if d.Summary() != `a\nb` || d.Detail() != want {
+			t.Errorf("got %s: %s", d.Summary(), d.Detail())
 		}
 	}
 
-	if p.diagnostic().Summary() != `a\nb` || p.warning().Summary() != `a\nb` || p.onArgument(0).Text != want || p.onCall().Text != want {
-		t.Error(p.onCall().Text)
-	}
-}
-
-func TestSentences(t *testing.T) {
-	t.Parallel()
-
-	for in, want := range map[string]string{
-		"read s3://evidence/a: it is gone": "Read s3://evidence/a: it is gone.",
-		"s3://evidence ignores it":         "s3://evidence ignores it.",
-		"manifests/00000001.json is gone":  "manifests/00000001.json is gone.",
-		"max_entries is too small.":        "max_entries is too small.",
-		"über":                             "Über.",
-		"the archive's end...":             "The archive's end.",
-		"":                                 "The reason is unknown.",
-		"...":                              "The reason is unknown.",
-	} {
-		if got := sentence(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
-// TestADeadlineIsExplained: everywhere that one can strike.
-func TestADeadlineIsExplained(t *testing.T) {
-	t.Parallel()
-
-	last := &client.Error{Kind: client.KindRateLimited, Status: 429}
-	stored := &durable.S3Error{
-		Op: "list", Bucket: "evidence", Key: "audit/", Code: "SlowDown", Status: 503, Attempts: 4, Ended: true,
-		Last: "the service is overloaded", Err: context.DeadlineExceeded,
-	}
-
-	const storedText = `The time for the whole operation ran out before the object storage had done what it was asked for.
-
-Service: archive
-Destination: s3://evidence/audit
-Request: list s3://evidence/audit/
-Status: 503 Service Unavailable
-Code: SlowDown
-Last error: the service is overloaded
-Attempts: 4
-
-Raise the value in the timeouts block, or ask for a shorter window.`
-
-	in := circumstances{summary: "Read", info: auditlog.Info{Name: auditlog.ServiceArchive}}
-
-	for name, tt := range map[string]struct{ got, want string }{
-		"a request that failed": {
-			explain(&client.Error{Kind: client.KindDeadline, Method: "GET", Path: "/v1", Status: 429, RetryAfter: "60", Attempts: 1, Page: 3, Last: last, Err: context.DeadlineExceeded}, circumstances{}).detail(),
-			`The time for the whole operation ran out before the service answered a request that had failed before.
-
-Request: GET /v1
-Status: 429 Too Many Requests
-Retry-After: 1m0s
-Last error: The service kept asking to slow down.
-Attempts: 1
-Page: 3
-
-Raise the value in the timeouts block, or ask for a shorter window.`,
-		},
-		"no answer": {
-			explain(&client.Error{Kind: client.KindDeadline, Method: "GET", Path: "/v1", Attempts: 1, Err: context.DeadlineExceeded}, circumstances{}).detail(),
-			"The time for the whole operation ran out before the service had answered in full.\n\nRequest: GET /v1\nAttempts: 1\n\nRaise the value in the timeouts block, or ask for a shorter window.",
-		},
-		"no request": {
-			explain(&client.Error{Kind: client.KindDeadline, Method: "GET", Path: "/v1", Err: context.DeadlineExceeded}, circumstances{}).detail(),
-			"The time for the whole operation ran out before the next request could be made.\n\nRequest: GET /v1\n\nRaise the value in the timeouts block, or ask for a shorter window.",
-		},
-		"an archive that is read":    {explain(&archive.ReadError{Destination: "s3://evidence/audit", Err: stored}, in).detail(), storedText},
-		"an archive that is written": {archiveProblem(stored, "s3://evidence/audit", in.info).Detail(), storedText},
-		"an export":                  {exportProblem(fmt.Errorf("write: %w", context.DeadlineExceeded), auditlog.Info{}, auditlog.Window{}).Detail(), "The time for the whole operation ran out.\n\nRaise the value in the timeouts block, or ask for a shorter window."},
-		"a disk":                     {explain(context.DeadlineExceeded, circumstances{}).detail(), "The time for the whole operation ran out.\n\nRaise the value in the timeouts block, or ask for a shorter window."},
-	} {
-		if tt.got != tt.want {
-			t.Errorf("%s:\n got %s\nwant %s", name, tt.got, tt.want)
-		}
-	}
-
-	// One attempt took too long, and the operation had time left.
-	late := &durable.S3Error{Op: "list", Bucket: "evidence", Attempts: 4, Err: context.DeadlineExceeded}
-	if got := archiveProblem(late, "s3://evidence", in.info).Detail(); strings.Contains(got, "whole operation") || !strings.HasPrefix(got, "List s3://evidence: no answer in time (4 attempts).") {
-		t.Errorf("got %s", got)
+	if onArgument(0, p).Text != want || onCall(p).Text != want {
+		t.Error(onCall(p).Text)
 	}
 }

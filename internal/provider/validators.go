@@ -15,116 +15,53 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
-	"github.com/auditlogs/terraform-provider-audit/internal/screen"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
-// stringForm checks a string by a function and reports in the provider's own
-// form, which the framework's stock validators do not. No validator says what the
-// value is, and neither does what the function returns: it may come from a variable
-// that is sensitive, which only Terraform knows. Terraform shows it where it may.
-type stringForm struct {
-	description string
-	check       func(value string) error
-}
+// form has a value checked, and says what is wrong in the provider's own words, which
+// the framework's stock validators do not.
+type form struct{ explain.Form }
 
 // Description implements validator.Describer.
-func (v stringForm) Description(context.Context) string { return v.description }
+func (f form) Description(context.Context) string { return f.Form.Description }
 
 // MarkdownDescription implements validator.Describer.
-func (v stringForm) MarkdownDescription(context.Context) string { return v.description }
+func (f form) MarkdownDescription(context.Context) string { return f.Form.Description }
 
 // ValidateString implements validator.String.
-func (v stringForm) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+func (f form) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
 
-	if err := v.check(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   fmt.Sprintf("The value of %s cannot be used: it is %s.", req.Path, err),
-			next:    "Give " + v.description + ".",
-		}.at(req.Path))
+	if p, wrong := f.Problem(req.Path.String(), req.ConfigValue.ValueString()); wrong {
+		resp.Diagnostics.Append(diagnose(p.At(placeOf(req.Path)))...)
 	}
 }
 
-// shown quotes a text of a log or of a file, no more of it than is bearable.
-func shown(value string) string {
-	const limit = 80
-
-	value = screen.Lines(value) // Nothing is cut before secrets are removed.
-	if runes := []rune(value); len(runes) > limit {
-		value = string(runes[:limit]) + "…"
-	}
-
-	return strconv.Quote(value)
+// formOf is a form that is Terraform's alone.
+func formOf(description string, check func(value string) error) form {
+	return form{explain.Form{Description: description, Check: check}}
 }
 
-func oneOf(values ...string) validator.String {
-	return oneOfOr(func(value string) string { return auditlog.Nearest(value, values) }, values)
-}
+// texts are the validators of a string argument.
+func texts(f explain.Form) []validator.String { return []validator.String{form{f}} }
 
-// oneOfOr is oneOf that is told what a value may have been meant to be, "" where
-// that cannot be told.
-func oneOfOr(meant func(value string) string, values []string) validator.String {
-	return stringForm{"one of " + strings.Join(values, ", "), func(value string) error {
-		switch {
-		case slices.Contains(values, value):
-			return nil
-		case meant(value) != "":
-			return fmt.Errorf("unknown (did you mean %s?)", meant(value))
-		default:
-			return errors.New("unknown")
-		}
-	}}
-}
-
-// operationForm knows the words that clouds have for an operation, such as removed.
-func operationForm(operations []string) validator.String {
-	return oneOfOr(func(value string) string {
-		if op, ok := auditlog.Verbs[strings.ToLower(value)]; ok {
-			return string(op)
-		}
-
-		return auditlog.Nearest(value, operations)
-	}, operations)
-}
-
-func spanForm() validator.String {
-	return stringForm{auditlog.SpanForms, func(value string) error {
-		_, err := auditlog.ParseSpan(value)
-
-		return err
-	}}
-}
-
-func positiveSpanForm() validator.String {
-	return stringForm{auditlog.SpanForms, func(value string) error {
-		d, err := auditlog.ParseSpan(value)
-		if err == nil && d == 0 {
-			return errors.New("no length of time at all")
-		}
-
-		return err
-	}}
-}
-
-func durationForm() validator.String {
-	return stringForm{`a length of time such as "500ms", "30s" or "2m"`, func(value string) error {
+func durationForm() form {
+	return formOf(`a length of time such as "500ms", "30s" or "2m"`, func(value string) error {
 		if d, err := time.ParseDuration(value); err != nil || d <= 0 {
 			return errors.New("no length of time")
 		}
 
 		return nil
-	}}
+	})
 }
 
-func clockSkewForm() validator.String {
-	return stringForm{`a length of time up to 24h, such as "30s" or "2m"`, func(value string) error {
+func clockSkewForm() form {
+	return formOf(`a length of time up to 24h, such as "30s" or "2m"`, func(value string) error {
 		switch d, err := time.ParseDuration(value); {
 		case err != nil || d <= 0:
 			return errors.New("no length of time")
@@ -133,49 +70,20 @@ func clockSkewForm() validator.String {
 		default:
 			return nil
 		}
-	}}
+	})
 }
 
-func timeForm() validator.String {
-	return stringForm{`a time as in RFC 3339, such as "2026-01-31T00:00:00Z"`, func(value string) error {
-		t, err := time.Parse(time.RFC3339Nano, value)
-
-		switch {
-		case err != nil:
-			return errors.New("not a time as in RFC 3339")
-		case t.Before(time.Unix(0, 0)):
-			// One of these would also stand for no time at all.
-			return errors.New("before any audit log")
-		default:
-			return nil
-		}
-	}}
-}
-
-func addressForm() validator.String {
-	return stringForm{`an address or a CIDR block, such as "203.0.113.7" or "2001:db8::/32"`, func(value string) error {
-		switch _, err := auditlog.ParseAddress(value); {
-		case errors.Is(err, auditlog.ErrZone):
-			return auditlog.ErrZone
-		case err != nil:
-			return errors.New("neither an IP address nor a CIDR block")
-		default:
-			return nil
-		}
-	}}
-}
-
-func endpointForm() validator.String {
-	return stringForm{`the root of the API, such as "https://api.example.com"; plain http is only for this machine itself`, func(value string) error {
+func endpointForm() form {
+	return formOf(`the root of the API, such as "https://api.example.com"; plain http is only for this machine itself`, func(value string) error {
 		_, err := client.ParseEndpoint(value, "")
 
 		return err
-	}}
+	})
 }
 
 // filePathForm checks the path of a file to write.
-func filePathForm() validator.String {
-	return stringForm{`the path of a file on this machine, such as "evidence/audit.ndjson"; for "~" write pathexpand("~/audit.ndjson")`, func(value string) error {
+func filePathForm() form {
+	return formOf(`the path of a file on this machine, such as "evidence/audit.ndjson"; for "~" write pathexpand("~/audit.ndjson")`, func(value string) error {
 		if err := durable.CheckPath(value); err != nil {
 			return err
 		}
@@ -185,75 +93,75 @@ func filePathForm() validator.String {
 		}
 
 		return nil
+	})
+}
+
+// accountForm refuses names that cannot be told from another one by looking at them.
+// Terraform would show the line that the name is written in, and a token may stand
+// there as well.
+func accountForm() form {
+	const description = "a name without spaces around it and without control characters"
+
+	return form{explain.Form{
+		Description: description,
+		Check: func(name string) error {
+			if name == "" || name != strings.TrimSpace(name) || strings.ContainsFunc(name, unicode.IsControl) {
+				return errors.New("no name for an account")
+			}
+
+			return nil
+		},
+		Explain: func(at string, err error) explain.Problem {
+			return explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   explain.Textf("The value of %s is %s.", at, err),
+				Next:    "Give " + description + ", or leave the argument out.",
+			}.OfSecret()
+		},
 	}}
 }
 
-func notEmpty() validator.String {
-	return stringForm{"a value of at least one character, or leave the argument out", func(value string) error {
-		if value == "" {
-			return errors.New("empty")
+// permissionForm checks an octal permission that gives the owner at least what
+// is needed.
+func permissionForm(needed uint64, example string) form {
+	return formOf("an octal permission that lets the owner use it, such as \""+example+"\"", func(value string) error {
+		n, err := strconv.ParseUint(value, 8, 32)
+		if err != nil || n > 0o777 || n&needed != needed {
+			return errors.New("no such permission")
 		}
 
 		return nil
-	}}
-}
-
-// accountForm refuses names that cannot be told from another one by looking at
-// them. It is no stringForm, since Terraform would show the line that the name is
-// written in, and a token may stand there as well.
-type accountForm struct{}
-
-// Description implements validator.Describer.
-func (accountForm) Description(context.Context) string {
-	return "a name without spaces around it and without control characters"
-}
-
-// MarkdownDescription implements validator.Describer.
-func (v accountForm) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (v accountForm) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	name := req.ConfigValue.ValueString()
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() ||
-		name != "" && name == strings.TrimSpace(name) && !strings.ContainsFunc(name, unicode.IsControl) {
-		return
-	}
-
-	resp.Diagnostics.Append(problem{
-		summary: checkConfiguration,
-		cause:   fmt.Sprintf("The value of %s is no name for an account.", req.Path),
-		next:    "Give " + v.Description(ctx) + ", or leave the argument out.",
-	}.diagnostic())
+	})
 }
 
 // filterList checks a list of filter values: each by its own form, none empty,
 // and at least one, since an empty list could mean "all" as well as "none".
-type filterList struct{ element validator.String }
+type filterList struct{ element explain.Form }
 
 // Description implements validator.Describer.
-func (v filterList) Description(ctx context.Context) string { return v.element.Description(ctx) }
+func (v filterList) Description(context.Context) string { return v.element.Description }
 
 // MarkdownDescription implements validator.Describer.
-func (v filterList) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+func (v filterList) MarkdownDescription(context.Context) string { return v.element.Description }
 
 // ValidateList implements validator.List.
-func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest, resp *validator.ListResponse) {
+func (v filterList) ValidateList(_ context.Context, req validator.ListRequest, resp *validator.ListResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
 
 	elements := req.ConfigValue.Elements()
 	if len(elements) == 0 {
-		without := "read everything"
-		if e, ok := v.element.(interface{ without() string }); ok {
-			without = e.without()
+		without := v.element.Without
+		if without == "" {
+			without = "read everything"
 		}
 
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   fmt.Sprintf("The list %s is empty, which could mean everything as well as nothing.", req.Path),
-			next:    "Leave the argument out (or set it to null) to " + without + ", or give at least one value.",
-		}.at(req.Path))
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   explain.Textf("The list %s is empty, which could mean everything as well as nothing.", req.Path),
+			Next:    "Leave the argument out (or set it to null) to " + explain.Plain(without) + ", or give at least one value.",
+		}.At(placeOf(req.Path)))...)
 	}
 
 	for i, e := range elements {
@@ -265,74 +173,62 @@ func (v filterList) ValidateList(ctx context.Context, req validator.ListRequest,
 		}
 
 		if e.IsNull() {
-			resp.Diagnostics.Append(problem{
-				summary: checkConfiguration,
-				cause:   fmt.Sprintf("The value of %s is null.", at),
-				next:    "Remove it from the list, for example with compact().",
-			}.at(at))
+			resp.Diagnostics.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   explain.Textf("The value of %s is null.", at),
+				Next:    "Remove it from the list, for example with compact().",
+			}.At(placeOf(at)))...)
 
 			continue
 		}
 
-		sub := &validator.StringResponse{}
-		v.element.ValidateString(ctx, validator.StringRequest{Path: at, Config: req.Config, ConfigValue: stringValue(s.ValueString())}, sub)
-		resp.Diagnostics.Append(sub.Diagnostics...)
+		if p, wrong := v.element.Problem(at.String(), s.ValueString()); wrong {
+			resp.Diagnostics.Append(diagnose(p.At(placeOf(at)))...)
+		}
 	}
 }
 
 // exportPaths checks the list of files to read: at least one, none empty.
-type exportPaths struct{}
+type exportPaths struct{ filterList }
 
-// Description implements validator.Describer.
-func (exportPaths) Description(context.Context) string {
-	return "at least one path or pattern, such as \"exports/*.csv\""
+func exportPathsForm() exportPaths {
+	return exportPaths{filterList{explain.Form{Description: "a path or a pattern, such as \"exports/*.csv\"", Check: durable.CheckPath}}}
 }
-
-// MarkdownDescription implements validator.Describer.
-func (v exportPaths) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
 // ValidateList implements validator.List.
 func (v exportPaths) ValidateList(ctx context.Context, req validator.ListRequest, resp *validator.ListResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-
-	if len(req.ConfigValue.Elements()) == 0 {
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   fmt.Sprintf("The list %s is empty, so there is nothing to read.", req.Path),
-			next:    "Give " + v.Description(ctx) + ".",
-		}.at(req.Path))
+	if !req.ConfigValue.IsNull() && !req.ConfigValue.IsUnknown() && len(req.ConfigValue.Elements()) == 0 {
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   explain.Textf("The list %s is empty, so there is nothing to read.", req.Path),
+			Next:    "Give at least one path or pattern, such as \"exports/*.csv\".",
+		}.At(placeOf(req.Path)))...)
 
 		return
 	}
 
-	filterList{stringForm{"a path or a pattern, such as \"exports/*.csv\"", durable.CheckPath}}.ValidateList(ctx, req, resp)
+	v.filterList.ValidateList(ctx, req, resp)
 }
 
 // ignoredHeaders checks a list of headers. It may be empty, as a variable is by
 // default, since that says no more than no list.
-type ignoredHeaders struct{}
+type ignoredHeaders struct{ filterList }
 
-// Description implements validator.Describer.
-func (ignoredHeaders) Description(context.Context) string { return "headers of the exports" }
-
-// MarkdownDescription implements validator.Describer.
-func (v ignoredHeaders) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateList implements validator.List.
-func (ignoredHeaders) ValidateList(ctx context.Context, req validator.ListRequest, resp *validator.ListResponse) {
-	if len(req.ConfigValue.Elements()) == 0 {
-		return
-	}
-
-	filterList{stringForm{"a header of the exports as it is spelled there", func(value string) error {
+func ignoredHeadersForm() ignoredHeaders {
+	return ignoredHeaders{filterList{formOf("a header of the exports as it is spelled there", func(value string) error {
 		if strings.TrimSpace(value) == "" {
 			return errors.New("empty")
 		}
 
 		return nil
-	}}}.ValidateList(ctx, req, resp)
+	}).Form}}
+}
+
+// ValidateList implements validator.List.
+func (v ignoredHeaders) ValidateList(ctx context.Context, req validator.ListRequest, resp *validator.ListResponse) {
+	if len(req.ConfigValue.Elements()) > 0 {
+		v.filterList.ValidateList(ctx, req, resp)
+	}
 }
 
 // columnMapping checks which header is which field.
@@ -350,20 +246,20 @@ func (columnMapping) ValidateMap(_ context.Context, req validator.MapRequest, re
 		at := req.Path.AtMapKey(key)
 
 		if !slices.Contains(podstack.ColumnNames(), key) {
-			resp.Diagnostics.Append(problem{
-				summary: checkConfiguration,
-				cause:   fmt.Sprintf("No column can become what %s names.", at),
-				next:    "Give one of " + strings.Join(podstack.ColumnNames(), ", ") + ".",
-			}.at(at))
+			resp.Diagnostics.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   explain.Textf("No column can become what %s names.", at),
+				Next:    "Give one of " + explain.Plain(strings.Join(podstack.ColumnNames(), ", ")) + ".",
+			}.At(placeOf(at)))...)
 		}
 
 		header, ok := req.ConfigValue.Elements()[key].(interface{ ValueString() string })
 		if ok && !req.ConfigValue.Elements()[key].IsUnknown() && strings.TrimSpace(header.ValueString()) == "" {
-			resp.Diagnostics.Append(problem{
-				summary: checkConfiguration,
-				cause:   fmt.Sprintf("The value of %s is empty or null.", at),
-				next:    "Give a header of the exports as it is spelled there, or leave the key out.",
-			}.at(at))
+			resp.Diagnostics.Append(diagnose(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   explain.Textf("The value of %s is empty or null.", at),
+				Next:    "Give a header of the exports as it is spelled there, or leave the key out.",
+			}.At(placeOf(at)))...)
 		}
 	}
 }
@@ -387,23 +283,10 @@ func (v intRange) ValidateInt64(ctx context.Context, req validator.Int64Request,
 	}
 
 	if n := req.ConfigValue.ValueInt64(); n < v.low || n > v.high {
-		resp.Diagnostics.Append(problem{
-			summary: checkConfiguration,
-			cause:   fmt.Sprintf("The value of %s is out of range.", req.Path),
-			next:    "Give " + v.Description(ctx) + ".",
-		}.at(req.Path))
+		resp.Diagnostics.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   explain.Textf("The value of %s is out of range.", req.Path),
+			Next:    "Give " + explain.Plain(v.Description(ctx)) + ".",
+		}.At(placeOf(req.Path)))...)
 	}
-}
-
-// permissionForm checks an octal permission that gives the owner at least what
-// is needed.
-func permissionForm(needed uint64, example string) validator.String {
-	return stringForm{"an octal permission that lets the owner use it, such as \"" + example + "\"", func(value string) error {
-		n, err := strconv.ParseUint(value, 8, 32)
-		if err != nil || n > 0o777 || n&needed != needed {
-			return errors.New("no such permission")
-		}
-
-		return nil
-	}}
 }

@@ -86,7 +86,7 @@ func Info() auditlog.Info {
 
 			return err == nil && a.Address == e.Actor && e.ActorType == auditlog.ActorUser && !displayed(e)
 		},
-		CredentialsHint: "Export the log from the PodStack console and name the files in the provider block: podstack = { exports = [\"exports/*.csv\"] }.",
+		CredentialsHint: "Export the log from the PodStack console and name the files in the provider block: podstack = {{ exports = [\"exports/*.csv\"] }}.",
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package provider
+package explain
 
 import (
 	"context"
@@ -71,8 +71,8 @@ Nothing of the archive was used; try again once the cause is removed.`},
 	} {
 		err := fmt.Errorf("wrapped: %w", &archive.ReadError{Destination: "evidence", Err: tt.err})
 
-		p := explain(err, circumstances{summary: "Read the archive", info: auditlog.Info{Name: auditlog.ServiceArchive}})
-		if diff := cmp.Diff(tt.want, p.detail()); diff != "" {
+		p := Error(err, Circumstances{Summary: "Read the archive", Info: auditlog.Info{Name: auditlog.ServiceArchive}})
+		if diff := cmp.Diff(tt.want, p.Detail()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -90,8 +90,8 @@ func TestWarningsOfArchives(t *testing.T) {
 	}
 
 	var got strings.Builder
-	for _, d := range append(completenessWarnings(info, c), openGapsWarning(auditlog.Info{Name: "podstack", Title: "PodStack"}, c.Gaps, archive.Head{Sequence: 7})...) {
-		fmt.Fprintf(&got, "%s: %s\n\n%s\n\n", d.Severity(), d.Summary(), d.Detail())
+	for _, d := range append(Completeness(info, c), OpenGaps(auditlog.Info{Name: "podstack", Title: "PodStack"}, c.Gaps, archive.Head{Sequence: 7})...) {
+		fmt.Fprintf(&got, "%s: %s\n\n%s\n\n", severity(d), d.Summary, d.Detail())
 	}
 
 	if diff := cmp.Diff(`Warning: The window is not covered throughout

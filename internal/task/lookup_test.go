@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package provider
+package task
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"maps"
 	"testing"
@@ -42,12 +43,14 @@ func TestCountsAddUp(t *testing.T) {
 		log = append(log, auditlog.Entry{ID: name, Action: name, Operation: auditlog.OperationOther, Actor: name, ResourceType: name})
 	}
 
-	found, err := lookUp(t.Context(), log, auditlog.Query{Window: auditlog.Window{End: time.Unix(1, 0)}}, lookUpOptions{entries: true, maxEntries: 100})
+	l := LookUp{Entries: true, MaxEntries: 100}
+
+	found, err := l.read(t.Context(), log, auditlog.Query{Window: auditlog.Window{End: time.Unix(1, 0)}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	for field, counts := range map[string]map[string]int64{"action": found.byAction, "actor": found.byActor, "resource type": found.byResourceType} {
+	for field, counts := range map[string]map[string]int64{"action": found.ByAction, "actor": found.ByActor, "resource type": found.ByResourceType} {
 		if diff := cmp.Diff(want, counts); diff != "" {
 			t.Errorf("by %s: %s", field, diff)
 		}
@@ -57,18 +60,35 @@ func TestCountsAddUp(t *testing.T) {
 			sum += n
 		}
 
-		if sum != found.total {
-			t.Errorf("by %s: the sum is %d, the total %d", field, sum, found.total)
+		if sum != found.Total {
+			t.Errorf("by %s: the sum is %d, the total %d", field, sum, found.Total)
 		}
 	}
 
 	// Rows are as the cloud recorded them.
 	kept := map[string]bool{}
-	for _, e := range found.entries {
+	for _, e := range found.Entries {
 		kept[e.Actor] = true
 	}
 
 	if len(kept) != 10 {
 		t.Errorf("the rows have %d different names", len(kept))
+	}
+}
+
+// unproven is a log whose readings end without a proof.
+type unproven struct{ shownLog }
+
+func (u unproven) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	return func(func(auditlog.Entry, error) bool) { *c = auditlog.Completeness{Window: q.Window} }
+}
+
+// TestNothingIsFoundWithoutAProof: that nothing came is no answer by itself.
+func TestNothingIsFoundWithoutAProof(t *testing.T) {
+	t.Parallel()
+
+	l := LookUp{MaxEntries: 1}
+	if found, err := l.read(t.Context(), unproven{}, auditlog.Query{}, nil); found != nil || !errors.Is(err, auditlog.ErrUnproven) {
+		t.Errorf("got %v, %v", found, err)
 	}
 }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package explain
+
+import (
+	"regexp"
+	"strings"
+)
+
+var argumentSlot = regexp.MustCompile(`^([a-z][a-z0-9_]*)(?: = (.*))?$`)
+
+// Flags are the words of a command line. An argument is a flag, and what only Terraform
+// knows of is left out or said in another way.
+func Flags(slot string) string {
+	if words, ok := flagWords[slot]; ok {
+		return words
+	}
+
+	if strings.HasPrefix(slot, " in the provider") {
+		return "" // A flag and a variable have no place.
+	}
+
+	m := argumentSlot.FindStringSubmatch(slot)
+
+	switch {
+	case m == nil:
+		return slot
+	case m[2] == "", m[2] == "true":
+		return "--" + strings.ReplaceAll(m[1], "_", "-")
+	default:
+		return "--" + strings.ReplaceAll(m[1], "_", "-") + "=" + strings.Trim(m[2], `"`)
+	}
+}
+
+var flagWords = map[string]string{
+	"the value in the timeouts block":                 "--timeout",
+	"Terraform's state":                               "the result",
+	"audit_log_export":                                "auditlog export",
+	"audit_log_filter_options":                        "the service's documentation",
+	"an audit_log_archive":                            "an archive",
+	"the next apply":                                  "the next run",
+	"forget the resource with \"terraform state rm\"": "leave it",
+	"a file read with file() often ends in a line break, which trimspace() removes": "a file often ends in a line break",
+	"let a postcondition look at completeness.gaps":                                 "look at completeness.gaps of the result",
+	"let a postcondition look at completeness.caveats":                              "look at completeness.caveats of the result",
+}
