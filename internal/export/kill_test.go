@@ -41,8 +41,6 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 
-	// The race detector slows property tests; make simulate runs them in full.
-	raceflag.Shorten()
 	os.Exit(m.Run())
 }
 
