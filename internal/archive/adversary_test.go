@@ -4,6 +4,7 @@ package archive_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -249,6 +250,41 @@ func (k *pausedThenKilled) change() error {
 	}
 
 	return nil
+}
+
+// TestNothingButSignaturesIsBelowACheckpoint: whoever can write leaves something else there. Who has no key refuses it
+// like who has one, and could not read any signature.
+func TestNothingButSignaturesIsBelowACheckpoint(t *testing.T) {
+	t.Parallel()
+
+	many := strings.Repeat("— nobody.example "+base64.StdEncoding.EncodeToString(make([]byte, 4+8+64))+"\n", 200)
+
+	for name, junk := range map[string]string{
+		"a text": "Verdict OK\n", "an escape": "\x1b[2J\n", "a line without an end": "x", "a second block": "\nmore\n",
+		"no UTF-8": "\xff\n", "more lines than a note has": many,
+	} {
+		w := newWorld(t, auditlog.ServiceUpCloud, 1)
+		signer, verifier := newKey(t, "example.com/audit")
+		store := newMemory()
+		o := w.options(store)
+		o.Signer, o.Verifiers = signer, []note.Verifier{verifier}
+
+		w.now = w.now.Add(24 * time.Hour)
+		w.happen(5, w.now.Add(-12*time.Hour))
+		w.mustApply(o)
+
+		store.objects["checkpoints/00000001"] = append(store.objects["checkpoints/00000001"], junk...)
+
+		for _, verifiers := range [][]note.Verifier{nil, {verifier}} {
+			if r := reportOf(t, store, archive.VerifyOptions{Verifiers: verifiers}); r.Valid {
+				t.Errorf("%s: who has %d keys finds nothing", name, len(verifiers))
+			}
+
+			if _, err := archive.OpenReader(t.Context(), store, archive.ReaderOptions{Verifiers: verifiers}); !errors.Is(err, archive.ErrBroken) && !errors.Is(err, archive.ErrSignature) {
+				t.Errorf("%s: who reads with %d keys: %v", name, len(verifiers), err)
+			}
+		}
+	}
 }
 
 // TestKilledAfterAPause: a run that pauses at any step while others archive, and is killed at any later step,

@@ -101,11 +101,7 @@ func (a *Archive) Append(ctx context.Context) (Result, error) {
 		}
 
 		// What the others have written is found in the archive, and not written again.
-		if err := a.load(ctx); err != nil {
-			return Result{}, err
-		}
-
-		if err := a.check(ctx); err != nil {
+		if err := a.reload(ctx); err != nil {
 			return Result{}, err
 		}
 	}

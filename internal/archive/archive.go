@@ -170,8 +170,8 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	}
 
 	if a.point == nil {
-		if a.o.Known != nil {
-			return nil, fmt.Errorf("%w: it is gone, but a log of size %d is remembered", ErrBroken, a.o.Known.Tree.N)
+		if err := a.checkNone(); err != nil {
+			return nil, err
 		}
 
 		err := a.checkEmpty(ctx)
@@ -190,6 +190,33 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	}
 
 	return a, nil
+}
+
+// reload looks at the destination once more. The log must have grown from what this run has seen of it: what was rolled
+// back meanwhile would be signed once more, in another way.
+func (a *Archive) reload(ctx context.Context) error {
+	if a.point != nil {
+		a.o.Known, a.point = &a.point.Checkpoint, nil
+	}
+
+	if err := a.load(ctx); err != nil {
+		return err
+	}
+
+	if a.point == nil {
+		return a.checkNone()
+	}
+
+	return a.check(ctx)
+}
+
+// checkNone makes sure that nobody remembers an archive where there is none.
+func (a *Archive) checkNone() error {
+	if a.o.Known == nil {
+		return nil
+	}
+
+	return fmt.Errorf("%w: it is gone, but a log of size %d is remembered", ErrBroken, a.o.Known.Tree.N)
 }
 
 func (a *Archive) points() points { return points{a.o.Store, a.o.Verifiers} }

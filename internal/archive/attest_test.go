@@ -5,14 +5,18 @@ package archive_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -865,5 +869,57 @@ func TestRunsThatKeepCosignaturesAtTheSameTime(t *testing.T) {
 	got := string(a.store.objects[key])
 	if !strings.Contains(got, lines[0]) || !strings.Contains(got, lines[1]) || string(a.store.objects["checkpoint"]) != got {
 		t.Errorf("a cosignature is gone:\n%s\n%s", got, a.store.objects["checkpoint"])
+	}
+}
+
+// TestTimesOfWitnessesCanBeWrittenDown has a witness sign times that no report can hold. They do not count as times, and
+// the report is one all the same.
+func TestTimesOfWitnessesCanBeWrittenDown(t *testing.T) {
+	t.Parallel()
+
+	const name = "witness.example"
+
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	typed := append([]byte{4}, public...)
+	sum := sha256.Sum256(append([]byte(name+"\n"), typed...))
+
+	key, err := witness.ParseKey(fmt.Sprintf("%s+%x+%s", name, sum[:4], base64.StdEncoding.EncodeToString(typed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for at, valid := range map[uint64]bool{1 << 30: true, 1 << 40: false, math.MaxInt64: false, 1 << 63: false, math.MaxUint64: false} {
+		a := newAttested(t, 0, 1)
+		a.attesters.Authority = nil
+		a.mustRun(t)
+
+		point := string(a.store.objects["checkpoints/00000001"])
+		body, _, _ := strings.Cut(point, "\n\n")
+		signature := ed25519.Sign(private, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s\n", at, body))
+		data := append(binary.BigEndian.AppendUint64(slices.Clone(sum[:4]), at), signature...)
+		line := "— " + name + " " + base64.StdEncoding.EncodeToString(data) + "\n"
+		a.store.objects["cosigned/00000001"] = []byte(point + line)
+
+		r := a.report(t, archive.VerifyOptions{Witnesses: []note.Verifier{key}})
+		if _, err := json.Marshal(r); err != nil || r.Valid != valid {
+			t.Errorf("%d: %v\n%s", at, err, problemsOf(r))
+		}
+
+		w := witnesstest.NewWitness(t, name)
+		w.Key = key
+		w.Answer = func(rw http.ResponseWriter, _ *http.Request) bool {
+			_, _ = io.WriteString(rw, line)
+
+			return true
+		}
+
+		_, err := w.Cosign(t.Context(), &witness.Client{Retries: -1}, witness.Checkpoint{Note: point, Size: 1})
+		if (err == nil) != valid {
+			t.Errorf("%d: the error of who asks is %v", at, err)
+		}
 	}
 }

@@ -217,6 +217,11 @@ func openPoint(data []byte, verifiers []note.Verifier) (*point, error) {
 		}
 
 		body, p.by = n.Text, n.Sigs
+	} else if unverified := (*note.UnverifiedNoteError)(nil); signed {
+		// Whoever knows the key could not read the others either.
+		if _, err := note.Open(data, nil); !errors.As(err, &unverified) {
+			return p, fmt.Errorf("%w: there is something else than signatures below it", errNoCheckpoint)
+		}
 	}
 
 	var err error

@@ -249,6 +249,15 @@ func VerifyProof(data []byte, o VerifyOptions) (*Proven, error) {
 		return nil, fmt.Errorf("%w: %w", ErrProof, err)
 	}
 
+	// The counting of an impossible number of entries would not end.
+	if what := m.wrong(); what != "" {
+		return nil, fmt.Errorf("%w: %s %s", ErrProof, manifestName(m.Sequence), what)
+	}
+
+	if m.Service != p.service() {
+		return nil, fmt.Errorf("%w: %s is of %s, not of %s", ErrProof, manifestName(m.Sequence), m.Service, p.service())
+	}
+
 	if err := t.check(m); err != nil {
 		return nil, err
 	}

@@ -8,11 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -229,4 +231,63 @@ func FuzzVerifyProof(f *testing.F) {
 			t.Errorf("%q proves %s", text, p.Entry)
 		}
 	})
+}
+
+// TestProofsOfImpossibleManifests: anybody can make a proof that nobody has signed. Its manifest is held to what those
+// of an archive are, and verifying it ends, however many entries it counts.
+func TestProofsOfImpossibleManifests(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, auditlog.ServiceUpCloud, 1)
+	store := newMemory()
+	w.now = w.now.Add(24 * time.Hour)
+	w.happen(5, w.now.Add(-12*time.Hour))
+	w.mustApply(w.options(store))
+
+	for _, change := range []func(*archive.Manifest){
+		func(m *archive.Manifest) { m.Segment.EntryCount = 1<<62 + 1 },
+		func(m *archive.Manifest) { m.Segment.EntryCount = math.MaxInt64 },
+		func(m *archive.Manifest) { m.Segment.EntryCount = -1 },
+		func(m *archive.Manifest) { m.Segment.Key = "entries/cloud=upcloud/date=2026-01-01/00000002-0.ndjson" },
+		func(m *archive.Manifest) { m.Service = auditlog.ServiceCloudscale },
+	} {
+		for id := range archived(t, store) {
+			proof, err := archive.Prove(t.Context(), store, nil, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			head, point, _ := strings.Cut(string(proof), "\n\n")
+			lines, of := strings.Split(head, "\n"), strings.Split(point, "\n")
+			extra, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(lines[1], "extra "))
+
+			var (
+				inside map[string]any
+				m      archive.Manifest
+			)
+
+			if err := errors.Join(json.Unmarshal(extra, &inside), json.Unmarshal([]byte(inside["manifest"].(string)), &m)); err != nil {
+				t.Fatal(err)
+			}
+
+			change(&m)
+
+			manifest, errManifest := json.Marshal(m)
+			inside["manifest"] = string(manifest)
+			extra, err = json.Marshal(inside)
+
+			if err := errors.Join(errManifest, err); err != nil {
+				t.Fatal(err)
+			}
+
+			lines[1] = "extra " + base64.StdEncoding.EncodeToString(extra)
+			of[2] = tlog.RecordHash(manifest).String()
+
+			if _, err := archive.VerifyProof([]byte(strings.Join(lines, "\n")+"\n\n"+strings.Join(of, "\n")), archive.VerifyOptions{}); !errors.Is(err, archive.ErrProof) {
+				t.Errorf("%+v: the error is %v", m.Segment, err)
+			}
+
+			break
+		}
+	}
 }

@@ -58,7 +58,7 @@ func newSegment(day time.Time, f format.Format, compression format.Compression) 
 }
 
 func (s *segment) add(e *auditlog.Entry) error {
-	ref := EntryRef{ID: e.ID, Time: auditlog.FormatTime(e.Time)}
+	ref := refOf(e)
 
 	if s.supplement.First == nil || before(ref, *s.supplement.First) {
 		s.supplement.First, s.oldest = &ref, e.Time
@@ -73,6 +73,14 @@ func (s *segment) add(e *auditlog.Entry) error {
 	}
 
 	return s.encoder.Encode(e)
+}
+
+func refOf(e *auditlog.Entry) EntryRef { return EntryRef{ID: e.ID, Time: auditlog.FormatTime(e.Time)} }
+
+// spans says that the supplement names the first and the last of entries in order.
+func (s *Supplement) spans(entries []auditlog.Entry) bool {
+	return len(entries) > 0 && s.First != nil && s.Last != nil &&
+		*s.First == refOf(&entries[0]) && *s.Last == refOf(&entries[len(entries)-1])
 }
 
 // before compares times as text, which the layout allows, ties by id.

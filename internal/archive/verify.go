@@ -158,10 +158,10 @@ type verification struct {
 	checkpoints map[int64]*point
 	last        *point
 	// leaves are the manifests of the log as far as they were found, manifests what they say, nil where one cannot be
-	// read, and secrets those of their supplements.
-	leaves    [][]byte
-	manifests []*Manifest
-	secrets   [][]byte
+	// read, and supplements what lies beside their segments, without what can grow.
+	leaves      [][]byte
+	manifests   []*Manifest
+	supplements []Supplement
 	// chain has the log of all leaves, and of the manifests those up to the first that does
 	// not fit.
 	chain *chain
@@ -667,7 +667,7 @@ func (v *verification) checkManifests() error {
 			s.supplement = &Supplement{}
 		}
 
-		v.secrets = append(v.secrets, s.supplement.Secret)
+		v.supplements = append(v.supplements, Supplement{Secret: s.supplement.Secret, First: s.supplement.First, Last: s.supplement.Last})
 		i++
 	}
 
@@ -700,8 +700,8 @@ func (v *verification) checkSegments() error {
 // readSegment reads a segment and makes sure that it is as its manifest says. Of its entries it returns what it takes
 // to find out whether others of the same ids say the same.
 func (v *verification) readSegment(ctx context.Context, of *link) ([]auditlog.Entry, error) {
-	secret := v.secrets[of.sequence-1]
-	l := newLeaves(secret)
+	supplement := v.supplements[of.sequence-1]
+	l := newLeaves(supplement.Secret)
 
 	var entries []auditlog.Entry
 
@@ -718,11 +718,22 @@ func (v *verification) readSegment(ctx context.Context, of *link) ([]auditlog.En
 		entries = append(entries, auditlog.Entry{ID: e.ID, Time: e.Time, Raw: says[:]})
 	}
 
-	if secret == nil {
-		return sorted(entries), nil
+	entries = sorted(entries)
+	if supplement.Secret == nil {
+		return entries, nil
 	}
 
-	return sorted(entries), l.check(of.segment, of.sequence)
+	if err := l.check(of.segment, of.sequence); err != nil {
+		return nil, err
+	}
+
+	if !supplement.spans(entries) {
+		key := v.manifests[of.sequence-1].Supplement.Key
+
+		return nil, &Problem{FindingAltered, key, of.sequence, "it names other entries than the oldest and the newest of the segment"}
+	}
+
+	return entries, nil
 }
 
 func (v *verification) count(m *Manifest, supplement *Supplement) {

@@ -983,3 +983,42 @@ func TestDirectoriesInTheWay(t *testing.T) {
 		}
 	}
 }
+
+// TestTheSpanOfASupplementIsThatOfTheSegment: a report says from when to when entries are, which supplements say.
+func TestTheSpanOfASupplementIsThatOfTheSegment(t *testing.T) {
+	t.Parallel()
+
+	f := built(t, format.NDJSON, format.Uncompressed)
+	key := f.store.keyOf(t, "supplements/", 1)
+
+	for name, change := range map[string]func(*archive.Supplement){
+		"another oldest":  func(s *archive.Supplement) { s.First.Time = "\x1b[2J" },
+		"another newest":  func(s *archive.Supplement) { s.Last.Time = "9999-12-31T23:59:59.999999Z" },
+		"another entry":   func(s *archive.Supplement) { s.First.ID = "x" },
+		"no newest":       func(s *archive.Supplement) { s.Last = nil },
+		"neither of them": func(s *archive.Supplement) { s.First, s.Last = nil, nil },
+	} {
+		var s archive.Supplement
+		if err := json.Unmarshal(f.store.objects[key], &s); err != nil {
+			t.Fatal(err)
+		}
+
+		change(&s)
+
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		store := f.store.copied()
+		delete(store.objects, key)
+
+		as := archive.Object{Key: "supplements/00000001-" + hash(data)[:16] + ".json", Bytes: int64(len(data)), SHA256: hash(data)}
+		store.objects[as.Key] = data
+
+		r := reportOf(t, forged(t, store, 1, func(m *archive.Manifest) { m.Supplement = as }), archive.VerifyOptions{})
+		if len(r.Problems) != 1 || r.Problems[0].Finding != archive.FindingAltered || r.Problems[0].Key != as.Key {
+			t.Errorf("%s: %s", name, problemsOf(r))
+		}
+	}
+}

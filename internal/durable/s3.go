@@ -189,10 +189,33 @@ func (o StoreOptions) httpClient(cfg aws.Config) *http.Client {
 	}
 
 	return &http.Client{
-		Transport:     transport,
+		Transport:     bounded{transport},
 		Timeout:       o.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// longestAnswer bounds answers that are no object: a page of a listing has a thousand keys, of which each byte can take
+// six.
+const longestAnswer = 16 << 20
+
+// bounded ends answers that never end. The SDK holds all of them in memory but for objects, whose length bucketStore
+// looks at before it reads them.
+type bounded struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := b.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+
+	isObject := r.Method == http.MethodGet && answer.StatusCode == http.StatusOK && !r.URL.Query().Has("list-type")
+	if !isObject {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, longestAnswer)
+	}
+
+	return answer, nil
 }
 
 // retryer says what is worth repeating, and when.

@@ -835,3 +835,58 @@ func TestProxyPasswordIsHeldForBuckets(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestEndlessAnswersEnd has a server go on for ever with a page of a listing, a key in it, or an error. It neither fills
+// the memory nor takes until the time runs out.
+func TestEndlessAnswersEnd(t *testing.T) {
+	t.Parallel()
+
+	const (
+		page = `<ListBucketResult><Name>evidence</Name><IsTruncated>false</IsTruncated><Contents><Key>audit/`
+		key  = `a</Key></Contents><Contents><Key>audit/`
+	)
+
+	for name, begin := range map[string]struct {
+		status      int
+		first, rest string
+	}{
+		"a page":   {http.StatusOK, page, strings.Repeat(key, 1<<10)},
+		"a key":    {http.StatusOK, page, strings.Repeat("a", 1<<16)},
+		"an error": {http.StatusForbidden, "<Error><Code>AccessDenied</Code><Message>", strings.Repeat("a", 1<<16)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			var sent atomic.Int64
+
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(begin.status)
+
+				_, err := io.WriteString(w, begin.first)
+				for err == nil && sent.Load() < 1<<30 {
+					var n int
+					n, err = io.WriteString(w, begin.rest)
+					sent.Add(int64(n))
+				}
+			}))
+			t.Cleanup(server.Close)
+
+			var keys *storetest.S3
+
+			s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint="+server.URL, durable.StoreOptions{LookupEnv: keys.LookupEnv, MaxRetries: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			for _, err := range s.List(t.Context(), "") {
+				if err == nil {
+					t.Error("it was read as if it had ended")
+				}
+			}
+
+			if most := int64(64 << 20); sent.Load() > most {
+				t.Errorf("%d bytes were taken", sent.Load())
+			}
+		})
+	}
+}

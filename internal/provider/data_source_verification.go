@@ -280,7 +280,7 @@ func (m *verificationModel) set(r *archive.Report) {
 
 	m.Head, m.HeadSHA256 = types.Int64Value(r.Head.Sequence), nullable(r.Head.SHA256)
 	m.EntryCount, m.Bytes = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes)
-	m.FirstTime, m.LastTime, m.CoveredUntil = nullable(r.FirstTime), nullable(r.LastTime), nullable(r.CoveredUntil)
+	m.FirstTime, m.LastTime, m.CoveredUntil = nullable(screen.Text(r.FirstTime)), nullable(screen.Text(r.LastTime)), nullable(r.CoveredUntil)
 	m.Problems = types.ListValueMust(types.ObjectType{AttrTypes: kinds}, problems)
 }
 

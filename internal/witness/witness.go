@@ -195,17 +195,24 @@ func (w *Witness) cosignature(p Checkpoint, body []byte) (string, error) {
 	n, err := note.Open([]byte(text+"\n\n"+string(body)), note.VerifierList(w.Key))
 
 	// An empty line in the answer makes it part of the text that is signed.
-	if !ok || err != nil || n.Text != text+"\n" || len(n.Sigs) != 1 {
+	if ok = ok && err == nil && n.Text == text+"\n" && len(n.Sigs) == 1; ok {
+		_, err = CosignedAt(n.Sigs[0])
+	}
+
+	if !ok || err != nil {
 		return "", w.fail(fmt.Errorf("%w: it is no cosignature by the key of the witness", ErrAnswer))
 	}
 
 	return fmt.Sprintf("— %s %s\n", n.Sigs[0].Name, n.Sigs[0].Base64), nil
 }
 
-// CosignedAt returns when a witness has cosigned, by its own clock.
+// CosignedAt returns when a witness has cosigned, by its own clock. It is a time that can be written down: a witness can
+// sign any number of seconds.
 func CosignedAt(s note.Signature) (time.Time, error) {
+	const lastYear = 9999
+
 	at, err := formats.CoSigV1Timestamp(s)
-	if err != nil {
+	if err != nil || at.Unix() < 0 || at.UTC().Year() > lastYear {
 		return time.Time{}, errors.New("no time of a cosignature")
 	}
 
