@@ -101,7 +101,8 @@ func (c *mockCommand) Run(ctx context.Context, env environment) error {
 
 func (c *mockCommand) fake(env environment) (*fakeapi.Server, error) {
 	options := fakeapi.Options{
-		Entries: c.Entries, Seed: c.Seed, Latency: c.Latency, Clock: env.now, ClockSkew: c.Skew, UpCloudMaxLimit: c.UpCloudMaxLimit,
+		Entries: c.Entries, Seed: c.Seed, Latency: c.Latency, Clock: env.now, ClockSkew: c.Skew,
+		UpCloudMaxLimit: c.UpCloudMaxLimit,
 	}
 	if c.UpCloudMaxLimit < 1 {
 		return nil, fmt.Errorf("--upcloud-max-limit must be at least 1, not %d", c.UpCloudMaxLimit)

@@ -29,7 +29,8 @@ func mock(t *testing.T, args ...string) (announcement, *bytes.Buffer, func() int
 	stderr := &bytes.Buffer{} // read only after the command has ended
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, append([]string{"mock"}, args...), environment{stdout: writer, stderr: stderr, now: fakeapi.DefaultNow})
+		code <- run(ctx, append([]string{"mock"}, args...),
+			environment{stdout: writer, stderr: stderr, now: fakeapi.DefaultNow})
 		_ = writer.Close()
 	}()
 	stopped := -1
@@ -136,7 +137,8 @@ func TestMockAnnouncesItselfAndStopsGracefully(t *testing.T) {
 			t.Errorf("announced %q", address)
 		}
 	}
-	if hello.Token != fakeapi.DefaultToken || hello.Username != fakeapi.DefaultUsername || hello.Password != fakeapi.DefaultPassword {
+	if hello.Token != fakeapi.DefaultToken || hello.Username != fakeapi.DefaultUsername ||
+		hello.Password != fakeapi.DefaultPassword {
 		t.Errorf("announced %+v", hello)
 	}
 	if code := stop(); code != 0 {
@@ -160,13 +162,16 @@ func TestMockFlags(t *testing.T) {
 	record := `{"cloud_event_id":"X1", "extra":1,"time":"2026-01-02T03:04:05Z"}`
 	writeFile(t, file, `{"service":"upcloud","record":`+record+"}\n")
 
-	hello, _, _ := mock(t, "--load", file, "--upcloud-order", "oldest", "--upcloud-offset", "page", "--upcloud-max-limit", "1",
+	hello, _, _ := mock(t, "--load", file, "--upcloud-order", "oldest", "--upcloud-offset", "page", "--upcloud-max-limit",
+		"1",
 		"--latency", "1ms", "--cloudscale-end", "first-page", "--now", "now")
 	first, header := get(t, hello, hello.UpCloud+"/1.3/audit-logs?limit=50&offset=1")
-	if header.Get("UpCloud-Total-Count") != "2" || !strings.Contains(first, "01HQXYZ123456789ABCDEFGHJK") || strings.Contains(first, "X1") {
+	if header.Get("UpCloud-Total-Count") != "2" || !strings.Contains(first, "01HQXYZ123456789ABCDEFGHJK") ||
+		strings.Contains(first, "X1") {
 		t.Errorf("first page: total %s, %s", header.Get("UpCloud-Total-Count"), first)
 	}
-	if second, _ := get(t, hello, hello.UpCloud+"/1.3/audit-logs?limit=50&offset=2"); second != `{"audit_logs":[`+record+`]}` {
+	if second, _ := get(t, hello, hello.UpCloud+"/1.3/audit-logs?limit=50&offset=2"); second != `{"audit_logs":[`+record+
+		`]}` {
 		t.Errorf("second page: %s", second)
 	}
 }
@@ -177,7 +182,8 @@ func TestMockListensWhereItIsTold(t *testing.T) {
 	port := func(address string) string { u, _ := url.Parse(address); return u.Port() }
 	taken := port(probe.UpCloud)
 	var stderr bytes.Buffer
-	code := run(t.Context(), []string{"mock", "--listen", "127.0.0.1:" + taken}, environment{io.Discard, &stderr, fakeapi.DefaultNow})
+	code := run(t.Context(), []string{"mock", "--listen", "127.0.0.1:" + taken},
+		environment{io.Discard, &stderr, fakeapi.DefaultNow})
 	if code != 1 || !strings.Contains(stderr.String(), "cannot listen for UpCloud requests") {
 		t.Errorf("a taken port: exit code %d, %s", code, &stderr)
 	}

@@ -118,7 +118,8 @@ func (c *verifyCommand) checkProof() error {
 	case c.Head != "", c.Since != "":
 		return errors.New("--head and --since are for archives, and " + quoted + " is a proof")
 	case c.TimestampCertificates != "":
-		return errors.New("--timestamp-certificates is for archives, and " + quoted + " is a proof, which holds no time stamp")
+		return errors.New("--timestamp-certificates is for archives, and " + quoted +
+			" is a proof, which holds no time stamp")
 	default:
 		return nil
 	}
@@ -151,7 +152,10 @@ func (c *verifyCommand) verifyProof(data []byte, env environment) error {
 		return err
 	}
 
-	r := proofReport{Proof: c.Destination, Cosigned: []archive.Cosignature{}, NotChecked: []string{"The archive: this is a proof of one entry that was in it."}}
+	r := proofReport{
+		Proof: c.Destination, Cosigned: []archive.Cosignature{},
+		NotChecked: []string{"The archive: this is a proof of one entry that was in it."},
+	}
 
 	proven, err := archive.VerifyProof(data, o)
 	if err != nil {

@@ -249,7 +249,8 @@ func printReport(w io.Writer, r *archive.Report) {
 	}
 
 	if s := r.Timestamp; s != nil {
-		line("Time stamp", fmt.Sprintf("%s, of checkpoint %d, by %s; %d in all", s.Time.Format(forPeople), s.Sequence, s.By, r.Timestamps))
+		line("Time stamp", fmt.Sprintf("%s, of checkpoint %d, by %s; %d in all", s.Time.Format(forPeople), s.Sequence, s.By,
+			r.Timestamps))
 	}
 
 	for _, p := range r.Protection {

@@ -57,7 +57,8 @@ func (c *verifyCommand) checkKind() error {
 	for _, e := range entries {
 		below := filepath.Join(c.Destination, e.Name())
 		if e.IsDir() && isArchive(below) {
-			return fmt.Errorf("%s is no archive, but there is one below it: type auditlog verify %s", quoted, strconv.Quote(below))
+			return fmt.Errorf("%s is no archive, but there is one below it: type auditlog verify %s", quoted,
+				strconv.Quote(below))
 		}
 	}
 

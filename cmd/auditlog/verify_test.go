@@ -47,7 +47,10 @@ func (single) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness
 	c.RowsFetched, c.Proof = 1, auditlog.ProofTotal
 
 	return func(yield func(auditlog.Entry, error) bool) {
-		yield(auditlog.Entry{ID: "01HQXYZ123456789ABCDEFGHJK", Time: q.Window.Start, Service: auditlog.ServiceUpCloud, Action: "delete", Raw: []byte(`{}`)}, nil)
+		yield(auditlog.Entry{
+			ID: "01HQXYZ123456789ABCDEFGHJK", Time: q.Window.Start, Service: auditlog.ServiceUpCloud,
+			Action: "delete", Raw: []byte(`{}`),
+		}, nil)
 	}
 }
 
@@ -102,11 +105,13 @@ Verdict        OK
 		t.Fatal(err)
 	}
 
-	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", public, "--since", since, "--origin", origin); code != 0 || strings.Contains(out, "Not checked") {
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", public, "--since", since, "--origin",
+		origin); code != 0 || strings.Contains(out, "Not checked") {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
-	if code, out, _ := auditlogRun(t, "verify", dir, "--origin", origin+"x"); code != 1 || !strings.Contains(out, "FOREIGN        checkpoint: it is the archive "+origin) {
+	if code, out, _ := auditlogRun(t, "verify", dir, "--origin", origin+"x"); code != 1 ||
+		!strings.Contains(out, "FOREIGN        checkpoint: it is the archive "+origin) {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
@@ -115,7 +120,8 @@ Verdict        OK
 		t.Fatal(err)
 	}
 
-	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 0 || !strings.Contains(out, "Not checked    Whether the end was cut off: ") {
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 0 ||
+		!strings.Contains(out, "Not checked    Whether the end was cut off: ") {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
@@ -131,7 +137,8 @@ Verdict        OK
 		t.Fatal(err)
 	}
 
-	if code, _, errs := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 2 || !strings.Contains(errs, "holds a private key") || strings.Contains(errs, private) {
+	if code, _, errs := auditlogRun(t, "verify", dir, "--public-key", keyFile); code != 2 ||
+		!strings.Contains(errs, "holds a private key") || strings.Contains(errs, private) {
 		t.Errorf("exit code %d, %s", code, errs)
 	}
 
@@ -144,7 +151,8 @@ Verdict        OK
 	}
 
 	name := strings.Join(strings.SplitN(other, "+", 3)[:2], "+") //nolint:mnd // Of a name, a hash and a key.
-	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", other); code != 1 || !strings.Contains(out, "SIGNATURE      checkpoint: it is not signed by "+name+"\n") {
+	if code, out, _ := auditlogRun(t, "verify", dir, "--public-key", other); code != 1 ||
+		!strings.Contains(out, "SIGNATURE      checkpoint: it is not signed by "+name+"\n") {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
@@ -155,7 +163,8 @@ Verdict        OK
 	code, out, errs = auditlogRun(t, "verify", dir, "--json")
 
 	var report archive.Report
-	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 1 || report.Valid || len(report.Problems) != 1 || report.Problems[0].Key != "README" {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 1 || report.Valid || len(report.Problems) != 1 ||
+		report.Problems[0].Key != "README" {
 		t.Errorf("exit code %d, %v, %s", code, err, out)
 	}
 
@@ -163,7 +172,12 @@ Verdict        OK
 		t.Errorf("standard error is %q", errs)
 	}
 
-	for _, args := range [][]string{{"verify", dir, "--head", "1"}, {"verify", dir, "--since", "x"}, {"verify", dir, "--public-key", "x"}, {"verify", "s3://"}} {
+	for _, args := range [][]string{
+		{"verify", dir, "--head", "1"},
+		{"verify", dir, "--since", "x"},
+		{"verify", dir, "--public-key", "x"},
+		{"verify", "s3://"},
+	} {
 		if code, _, errs := auditlogRun(t, args...); code != 2 || errs == "" {
 			t.Errorf("%v: exit code %d, %q", args, code, errs)
 		}
@@ -192,8 +206,9 @@ func TestVerifySaysWhatIsThere(t *testing.T) {
 	}
 
 	for name, want := range map[string]string{
-		"parent": "there is one below it: type auditlog verify " + strconv.Quote(filepath.Join(dir, "parent", "archive")), "empty": "is empty",
-		"other": "holds no archive and no export", "nothing": "there is nothing at",
+		"parent": "there is one below it: type auditlog verify " + strconv.Quote(filepath.Join(dir, "parent", "archive")),
+		"empty":  "is empty",
+		"other":  "holds no archive and no export", "nothing": "there is nothing at",
 	} {
 		if code, _, errs := auditlogRun(t, "verify", filepath.Join(dir, name)); code != 2 || !strings.Contains(errs, want) {
 			t.Errorf("%s: exit code %d, %s", name, code, errs)
@@ -214,7 +229,8 @@ func TestProveCommand(t *testing.T) {
 
 	proof := filepath.Join(t.TempDir(), "deletion.tlog-proof")
 
-	if code, _, errs := auditlogRun(t, "prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", public, "-o", proof); code != 0 {
+	if code, _, errs := auditlogRun(t, "prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", public, "-o",
+		proof); code != 0 {
 		t.Fatalf("exit code %d, %s", code, errs)
 	}
 
@@ -235,19 +251,23 @@ func TestProveCommand(t *testing.T) {
 	}
 
 	_, out, _ = auditlogRun(t, "verify", proof, "--json")
-	if err := json.Unmarshal([]byte(out), &report); err != nil || !report.Valid || !strings.Contains(report.Entry, `"id":"01HQXYZ123456789ABCDEFGHJK"`) || len(report.NotChecked) != 2 {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || !report.Valid ||
+		!strings.Contains(report.Entry, `"id":"01HQXYZ123456789ABCDEFGHJK"`) || len(report.NotChecked) != 2 {
 		t.Errorf("%v: %s", err, out)
 	}
 
 	_, other, _ := auditlogRun(t, "keygen", "example.com/audit")
 	_, other, _ = strings.Cut(other, "\npublic key: ")
 
-	if code, out, _ := auditlogRun(t, "verify", proof, "--public-key", other); code != 1 || !strings.Contains(out, "not signed by the expected key") {
+	if code, out, _ := auditlogRun(t, "verify", proof, "--public-key", other); code != 1 ||
+		!strings.Contains(out, "not signed by the expected key") {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
 	for _, args := range [][]string{
-		{"prove", dir, "--id", "b"}, {"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "-o", proof}, {"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", other},
+		{"prove", dir, "--id", "b"},
+		{"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "-o", proof},
+		{"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", other},
 	} {
 		if code, _, errs := auditlogRun(t, args...); code != 1 || errs == "" {
 			t.Errorf("%v: exit code %d", args, code)
@@ -358,16 +378,19 @@ Origin         not checked: compare the line above with manifest_sha256 in Terra
 
 	code, out, errs := auditlogRun(t, "verify", path)
 	if want += "ALTERED        " + path + ": it is not what the manifest says; it matches after line endings are restored, which programs such as Git change\n" +
-		"Verdict        NOT OK: 1 finding\n"; code != 1 || out != want || errs != "auditlog: the export is not what it should be\n" {
+		"Verdict        NOT OK: 1 finding\n"; code != 1 || out != want ||
+		errs != "auditlog: the export is not what it should be\n" {
 		t.Errorf("exit code %d, %s\n%s\nwant\n%s", code, errs, out, want)
 	}
 
 	var report export.Report
-	if code, out, _ := auditlogRun(t, "verify", path, "--json"); json.Unmarshal([]byte(out), &report) != nil || code != 1 || report.Valid || len(report.Problems) != 1 {
+	if code, out, _ := auditlogRun(t, "verify", path, "--json"); json.Unmarshal([]byte(out), &report) != nil ||
+		code != 1 || report.Valid || len(report.Problems) != 1 {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
-	if code, _, errs := auditlogRun(t, "verify", path, "--head", "1:x"); code != 2 || !strings.Contains(errs, "are for archives") {
+	if code, _, errs := auditlogRun(t, "verify", path, "--head", "1:x"); code != 2 ||
+		!strings.Contains(errs, "are for archives") {
 		t.Errorf("exit code %d, %s", code, errs)
 	}
 
@@ -409,7 +432,10 @@ func TestVerifyPaintsNothing(t *testing.T) {
 		root := tlog.RecordHash([]byte(manifest))
 		point := "auditlogs.audit/upcloud/0123456789abcdef\n1\n" + base64.StdEncoding.EncodeToString(root[:]) + "\n"
 
-		for file, text := range map[string]string{name + ".txt": "", "manifests/00000001-x.json": manifest, "checkpoints/00000001": point, "checkpoint": evil} {
+		for file, text := range map[string]string{
+			name + ".txt": "", "manifests/00000001-x.json": manifest,
+			"checkpoints/00000001": point, "checkpoint": evil,
+		} {
 			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -419,14 +445,27 @@ func TestVerifyPaintsNothing(t *testing.T) {
 			}
 		}
 
-		for _, args := range [][]string{{"verify", dir}, {"verify", dir, "--json"}, {"verify", dir + "/" + evil}, {"verify", dir, "--head", evil}, {"verify", evil + "://"}, {evil}, {"verify", dir, "--" + evil}, {"mock", "--fault", evil}, {"mock", "--load", evil}, {"mock", "--now", evil}} {
+		for _, args := range [][]string{
+			{"verify", dir},
+			{"verify", dir, "--json"},
+			{"verify", dir + "/" + evil},
+			{"verify", dir, "--head", evil},
+			{"verify", evil + "://"},
+			{evil},
+			{"verify", dir, "--" + evil},
+			{"mock", "--fault", evil},
+			{"mock", "--load", evil},
+			{"mock", "--now", evil},
+		} {
 			code, out, errs := auditlogRun(t, args...)
 			if code == 0 {
 				t.Errorf("%q: exit code %d", args, code)
 			}
 
 			for _, text := range []string{out, errs} {
-				if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) || r == utf8.RuneError && name != "\xff" }) || !utf8.ValidString(text) {
+				if strings.ContainsFunc(text,
+					func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) || r == utf8.RuneError && name != "\xff" }) ||
+					!utf8.ValidString(text) {
 					t.Errorf("%q: a terminal would obey %q", args, text)
 				}
 
@@ -514,7 +553,8 @@ func TestAFileNamedLikeTheKey(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	m["files"] = append(m["files"].([]any), map[string]any{"key": public, "bytes": len(evilPublic) + 1, "sha256": sum([]byte(evilPublic + "\n"))})
+	m["files"] = append(m["files"].([]any),
+		map[string]any{"key": public, "bytes": len(evilPublic) + 1, "sha256": sum([]byte(evilPublic + "\n"))})
 
 	if data, err = json.Marshal(m); err != nil {
 		t.Fatal(err)
@@ -573,9 +613,13 @@ func TestOptionsAreNotEmpty(t *testing.T) {
 	dir := t.TempDir()
 	archived(t, dir, private)
 
-	for _, option := range []string{"--head", "--since", "--origin", "--timestamp-certificates", "--public-key", "--witness", "--quorum"} {
+	for _, option := range []string{
+		"--head", "--since", "--origin", "--timestamp-certificates", "--public-key",
+		"--witness", "--quorum",
+	} {
 		for _, args := range [][]string{{option, ""}, {option + "="}} {
-			if code, out, errs := auditlogRun(t, append([]string{"verify", dir, "--public-key", public}, args...)...); code != 2 || out != "" || errs == "" {
+			if code, out, errs := auditlogRun(t,
+				append([]string{"verify", dir, "--public-key", public}, args...)...); code != 2 || out != "" || errs == "" {
 				t.Errorf("%q: exit code %d, %s%s", args, code, out, errs)
 			}
 		}
@@ -587,7 +631,15 @@ func TestMisuseIsNoFinding(t *testing.T) {
 	t.Parallel()
 
 	dir := t.TempDir()
-	for _, args := range [][]string{{"verify", dir, "--sine", "x"}, {"verify"}, {"verify", dir, "--quorum", "many"}, {"prove", dir}, {"prove", dir, "--id", "x", "--public-key", "x"}, {"keygen", "example.com/audit", "-o", ""}, {"prov", dir}} {
+	for _, args := range [][]string{
+		{"verify", dir, "--sine", "x"},
+		{"verify"},
+		{"verify", dir, "--quorum", "many"},
+		{"prove", dir},
+		{"prove", dir, "--id", "x", "--public-key", "x"},
+		{"keygen", "example.com/audit", "-o", ""},
+		{"prov", dir},
+	} {
 		if code, _, errs := auditlogRun(t, args...); code != 2 {
 			t.Errorf("%v: exit code %d, %s", args, code, errs)
 		}
@@ -602,7 +654,8 @@ func TestTheSameKeyTwice(t *testing.T) {
 	dir := t.TempDir()
 	archived(t, dir, private)
 
-	if code, out, errs := auditlogRun(t, "verify", dir, "--public-key", public, "--public-key", "public key: "+public+"\n"); code != 0 {
+	if code, out, errs := auditlogRun(t, "verify", dir, "--public-key", public, "--public-key", "public key: "+public+
+		"\n"); code != 0 {
 		t.Errorf("an archive that nobody has touched, exit code %d:\n%s%s", code, out, errs)
 	}
 }
@@ -637,7 +690,8 @@ func TestAProofInPlaceOfTheArchive(t *testing.T) {
 		t.Errorf("the archive is gone, exit code %d, %s%s", code, out, errs)
 	}
 
-	if code, out, errs := auditlogRun(t, append(verify, "--proof")...); code != 0 || !strings.HasPrefix(out, "Proof of entry "+dir+"\n") {
+	if code, out, errs := auditlogRun(t, append(verify, "--proof")...); code != 0 ||
+		!strings.HasPrefix(out, "Proof of entry "+dir+"\n") {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
 
@@ -645,7 +699,10 @@ func TestAProofInPlaceOfTheArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for place, want := range map[string]string{dir: "is no proof", filepath.Dir(dir): "read the proof", dir + "x": "read the proof", "s3://bucket": "read the proof"} {
+	for place, want := range map[string]string{
+		dir: "is no proof", filepath.Dir(dir): "read the proof",
+		dir + "x": "read the proof", "s3://bucket": "read the proof",
+	} {
 		if code, _, errs := auditlogRun(t, "verify", "--proof", place); code != 2 || !strings.Contains(errs, want) {
 			t.Errorf("%s: exit code %d, %s", place, code, errs)
 		}

@@ -115,7 +115,8 @@ var built = sync.OnceValues(func() (provider, error) {
 
 	return p, errors.Join(
 		os.WriteFile(p.direct, fmt.Appendf(nil, "provider_installation {\n  dev_overrides {\n    \"auditlogs/audit\" = %q\n  }\n  direct {}\n}\n", dir), 0o600),
-		os.WriteFile(p.mirrored, fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", dir), 0o600),
+		os.WriteFile(p.mirrored, fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n",
+			dir), 0o600),
 	)
 })
 
@@ -230,7 +231,8 @@ func commands() map[string][]string {
 	}
 }
 
-var row = regexp.MustCompile(`^\| \[([a-z-]+)\]\([a-z-]+\) \| (` + unexpected + `|` + clean + `|` + unreadable + `) \|(.*)\|$`)
+var row = regexp.MustCompile(`^\| \[([a-z-]+)\]\([a-z-]+\) \| (` + unexpected + `|` + clean + `|` + unreadable +
+	`) \|(.*)\|$`)
 
 // TestExitCodes runs every row and column of README.md's table.
 func TestExitCodes(t *testing.T) {
@@ -309,7 +311,8 @@ func withJQ(t *testing.T, g *gate) {
 	}
 
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-modfile=tools/go.mod", "-o", filepath.Join(bin, executable("jq")), "github.com/itchyny/gojq/cmd/gojq")
+	build := exec.CommandContext(t.Context(), "go", "build", "-modfile=tools/go.mod", "-o",
+		filepath.Join(bin, executable("jq")), "github.com/itchyny/gojq/cmd/gojq")
 	build.Dir = "../.."
 
 	if out, err := build.CombinedOutput(); err != nil {
@@ -380,7 +383,8 @@ func TestVerdicts(t *testing.T) {
 		"plan-policy":    {"plan-policy", []string{"sh gate.sh"}},
 		"github-actions": {"counts", steps(t)},
 	} {
-		line := regexp.MustCompile(`(?m)^\| \[` + recipe + `\]\([^|]*\| [^|]* \| ([0-9*]+) \| ([0-9*]+) \| ([0-9*]+) \|$`).FindStringSubmatch(string(text))
+		line := regexp.MustCompile(`(?m)^\| \[` + recipe +
+			`\]\([^|]*\| [^|]* \| ([0-9*]+) \| ([0-9*]+) \| ([0-9*]+) \|$`).FindStringSubmatch(string(text))
 		if line == nil {
 			t.Fatalf("README.md lacks %s", recipe)
 		}
@@ -457,16 +461,37 @@ func TestPolicyFailsClosed(t *testing.T) {
 		plan, want string
 		code       int
 	}{
-		"nothing":    {`{}`, "No audit log was read.\n", 1},
-		"put off":    {`{"resource_changes":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs"}]}`, "No audit log was read.\ndata.audit_logs.x is only read during the apply.\n", 1},
-		"a module":   {planned(`"child_modules":[{"resources":[` + lookUp("module.m.data.audit_logs.x", 25, 0, `"completeness":{"conclusive":false,"unknown_actions":["a","b"]}`) + `]}]`), "module.m.data.audit_logs.x does not show everything that happened.\nmodule.m.data.audit_logs.x holds actions that nobody knows: a, b.\n", 1},
-		"clean":      {planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"operations":null,"where":null`) + `]`), "No violation in 1 look-up(s).\n", 0},
-		"deletions":  {planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"operations":["delete","create"]`) + `]`), "No violation in 1 look-up(s).\n", 0},
-		"operations": {planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"operations":["create"]`) + `]`), leavesOut + "operations.\n", 1},
-		"filters":    {planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"actors":["mia"],"where":"true"`) + `]`), leavesOut + "actors, where.\n", 1},
-		"short":      {planned(`"resources":[` + lookUp("data.audit_logs.x", 23, 0, `"search":null`) + `]`), "data.audit_logs.x covers less than the last 24 hours.\n", 1},
-		"long ago":   {planned(`"resources":[` + lookUp("data.audit_logs.x", 100, 2, `"search":null`) + `]`), "data.audit_logs.x covers less than the last 24 hours.\n", 1},
-		"unsaid":     {planned(`"resources":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs","values":{}}]`), "", 5},
+		"nothing": {`{}`, "No audit log was read.\n", 1},
+		"put off": {
+			`{"resource_changes":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs"}]}`,
+			"No audit log was read.\ndata.audit_logs.x is only read during the apply.\n", 1,
+		},
+		"a module": {planned(`"child_modules":[{"resources":[` +
+			lookUp("module.m.data.audit_logs.x", 25, 0, `"completeness":{"conclusive":false,"unknown_actions":["a","b"]}`) +
+			`]}]`), "module.m.data.audit_logs.x does not show everything that happened.\nmodule.m.data.audit_logs.x holds actions that nobody knows: a, b.\n", 1},
+		"clean": {
+			planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"operations":null,"where":null`) + `]`),
+			"No violation in 1 look-up(s).\n", 0,
+		},
+		"deletions": {planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"operations":["delete","create"]`) +
+			`]`), "No violation in 1 look-up(s).\n", 0},
+		"operations": {
+			planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"operations":["create"]`) + `]`),
+			leavesOut + "operations.\n", 1,
+		},
+		"filters": {
+			planned(`"resources":[` + lookUp("data.audit_logs.x", 25, 0, `"actors":["mia"],"where":"true"`) + `]`),
+			leavesOut + "actors, where.\n", 1,
+		},
+		"short": {
+			planned(`"resources":[` + lookUp("data.audit_logs.x", 23, 0, `"search":null`) + `]`),
+			"data.audit_logs.x covers less than the last 24 hours.\n", 1,
+		},
+		"long ago": {
+			planned(`"resources":[` + lookUp("data.audit_logs.x", 100, 2, `"search":null`) + `]`),
+			"data.audit_logs.x covers less than the last 24 hours.\n", 1,
+		},
+		"unsaid": {planned(`"resources":[{"address":"data.audit_logs.x","mode":"data","type":"audit_logs","values":{}}]`), "", 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -511,14 +536,18 @@ func TestExpectedIsTakenAsItIsGiven(t *testing.T) {
 			expected, want string
 			code           int
 		}{
-			"as it is": {`[{ actors = ["` + culprit + `"] }, { resource_types = ["storage"], rules = ["control_panel"] }]`, "You can apply this plan", 0},
+			"as it is": {
+				`[{ actors = ["` + culprit + `"] }, { resource_types = ["storage"], rules = ["control_panel"] }]`,
+				"You can apply this plan", 0,
+			},
 			"rules":    {`[{ actors = ["` + culprit + `"], rules = ["control_panel"] }]`, "medium: deletion: 1 deletion", 1},
 			"misspelt": {`[{ actors = ["` + culprit + `"], resource_type = ["storage"] }]`, "Invalid value for variable", 1},
 		} {
 			t.Run(filepath.Base(tool)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 
-				code, out := newGate(t, "findings", unexpected, tool).run(tool, "plan", "-no-color", "-input=false", "-var=expected="+tt.expected)
+				code, out := newGate(t, "findings", unexpected, tool).run(tool, "plan", "-no-color", "-input=false",
+					"-var=expected="+tt.expected)
 				if code != tt.code || !strings.Contains(out, tt.want) {
 					t.Errorf("exit code %d: %s", code, out)
 				}
@@ -539,11 +568,13 @@ func TestNothingIsStored(t *testing.T) {
 
 				g := newGate(t, recipe, unexpected, tool)
 
-				if code, out := g.run(tool, "apply", "-no-color", "-auto-approve", "-input=false", `-var=allowed_actors=["`+culprit+`"]`); code != 0 {
+				if code, out := g.run(tool, "apply", "-no-color", "-auto-approve", "-input=false", `-var=allowed_actors=["`+culprit+
+					`"]`); code != 0 {
 					t.Fatalf("exit code %d: %s", code, out)
 				}
 
-				if code, out := g.run(tool, "plan", "-no-color", "-input=false", "-out=saved.tfplan", `-var=allowed_actors=[]`); code != 1 {
+				if code, out := g.run(tool, "plan", "-no-color", "-input=false", "-out=saved.tfplan",
+					`-var=allowed_actors=[]`); code != 1 {
 					t.Fatalf("exit code %d: %s", code, out)
 				}
 

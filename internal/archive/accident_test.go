@@ -30,7 +30,9 @@ func TestVerifyTellsChangedLineEndings(t *testing.T) {
 	for _, compression := range []format.Compression{format.Uncompressed, format.Gzip} {
 		f := built(t, format.NDJSON, compression)
 
-		for name, o := range map[string]archive.VerifyOptions{"all that is known": {Verifiers: []note.Verifier{f.verifier}, Head: &f.head}, "nothing": {}} {
+		for name, o := range map[string]archive.VerifyOptions{
+			"all that is known": {Verifiers: []note.Verifier{f.verifier}, Head: &f.head}, "nothing": {},
+		} {
 			changed := newMemory()
 			want := []string{}
 
@@ -42,7 +44,8 @@ func TestVerifyTellsChangedLineEndings(t *testing.T) {
 					continue
 				}
 
-				if changed.objects[key] = bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n")); !bytes.Equal(changed.objects[key], data) {
+				if changed.objects[key] = bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n")); !bytes.Equal(changed.objects[key],
+					data) {
 					want = append(want, key)
 				}
 			}
@@ -65,7 +68,8 @@ func TestVerifyTellsChangedLineEndings(t *testing.T) {
 			slices.Sort(got)
 			slices.Sort(want)
 
-			if report.Valid || !slices.Equal(got, want) || report.Head != f.head || (report.SignedBy == "") != (o.Verifiers == nil) {
+			if report.Valid || !slices.Equal(got, want) || report.Head != f.head ||
+				(report.SignedBy == "") != (o.Verifiers == nil) {
 				t.Errorf("%s: got %v, want %v, head %v", name, got, want, report.Head)
 			}
 
@@ -86,7 +90,9 @@ func TestVerifyTellsChangedLineEndings(t *testing.T) {
 					t.Fatal(err)
 				}
 
-				if report.Valid || !slices.ContainsFunc(report.Problems, func(p archive.Problem) bool { return p.Key == key && !strings.Contains(p.Detail, "restored") }) {
+				if report.Valid ||
+					!slices.ContainsFunc(report.Problems,
+						func(p archive.Problem) bool { return p.Key == key && !strings.Contains(p.Detail, "restored") }) {
 					t.Errorf("%s: %s is excused in %+v", name, key, report.Problems)
 				}
 			}
@@ -101,15 +107,18 @@ func TestVerifyNamesWhatSystemsLeave(t *testing.T) {
 	f := built(t, format.NDJSON, format.Zstd)
 
 	for key, system := range map[string]string{
-		".DS_Store": "macOS", "entries/cloud=upcloud/.DS_Store": "macOS", "manifests/._00000001-0123456789abcdef.json": "macOS", "__MACOSX/._checkpoint": "macOS",
-		"Thumbs.db": "Windows", "entries/desktop.ini": "Windows", "$RECYCLE.BIN/desktop.ini": "Windows", ".Trash-1000/files/a": "Linux", ".directory": "Linux",
+		".DS_Store": "macOS", "entries/cloud=upcloud/.DS_Store": "macOS",
+		"manifests/._00000001-0123456789abcdef.json": "macOS", "__MACOSX/._checkpoint": "macOS",
+		"Thumbs.db": "Windows", "entries/desktop.ini": "Windows", "$RECYCLE.BIN/desktop.ini": "Windows",
+		".Trash-1000/files/a": "Linux", ".directory": "Linux",
 		"README": "", "entries/x": "", "entries/.DS_Store.ndjson": "",
 	} {
 		m := newMemory()
 		m.objects = maps.Clone(f.store.objects)
 		m.objects[key] = nil
 
-		report, err := archive.Verify(t.Context(), m, archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &f.head})
+		report, err := archive.Verify(t.Context(), m,
+			archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &f.head})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +187,9 @@ func TestAttributesOfDirectories(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		if want := (archive.Problem{Finding: archive.FindingAltered, Key: ".gitattributes", Sequence: 1, Detail: want}); len(report.Problems) != 1 || report.Problems[0] != want {
+		if want := (archive.Problem{Finding: archive.FindingAltered, Key: ".gitattributes", Sequence: 1, Detail: want}); len(
+			report.Problems,
+		) != 1 || report.Problems[0] != want {
 			t.Errorf("%q: got %+v", text, report.Problems)
 		}
 	}
@@ -189,7 +200,8 @@ func TestAttributesOfDirectories(t *testing.T) {
 	}
 
 	report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{})
-	if err != nil || len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingMissing || report.Problems[0].Key != ".gitattributes" {
+	if err != nil || len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingMissing ||
+		report.Problems[0].Key != ".gitattributes" {
 		t.Errorf("got %+v, %v", report, err)
 	}
 
@@ -197,7 +209,8 @@ func TestAttributesOfDirectories(t *testing.T) {
 	other := newMemory()
 	other.objects[".gitattributes"] = []byte("* text\n")
 
-	if _, err := w.apply(w.options(other)); err == nil || !strings.Contains(err.Error(), "the destination holds something else: .gitattributes") {
+	if _, err := w.apply(w.options(other)); err == nil ||
+		!strings.Contains(err.Error(), "the destination holds something else: .gitattributes") {
 		t.Errorf("got %v", err)
 	}
 
@@ -234,7 +247,8 @@ func TestGitKeepsArchives(t *testing.T) {
 		}
 
 		// Every file that has lines: all of them, as nothing is compressed.
-		names := slices.DeleteFunc(onDisk(t, filepath.Join(dir, "log")), func(name string) bool { return strings.HasPrefix(name, "tile/0/") })
+		names := slices.DeleteFunc(onDisk(t, filepath.Join(dir, "log")),
+			func(name string) bool { return strings.HasPrefix(name, "tile/0/") })
 		missing := 0
 
 		if !told {
@@ -248,7 +262,11 @@ func TestGitKeepsArchives(t *testing.T) {
 		git := func(in string, args ...string) {
 			t.Helper()
 
-			c := exec.CommandContext(t.Context(), "git", append([]string{"-c", "core.autocrlf=true", "-c", "core.safecrlf=false", "-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
+			c := exec.CommandContext(t.Context(), "git",
+				append([]string{
+					"-c", "core.autocrlf=true", "-c", "core.safecrlf=false", "-c", "user.name=t", "-c",
+					"user.email=t@example.com",
+				}, args...)...)
 			c.Dir = in
 			c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_SYSTEM="+os.DevNull)
 

@@ -116,7 +116,10 @@ func TestTilesBeyondCounting(t *testing.T) {
 	first := manifestsOf(t, f.store)[0]
 	bundle := append([]byte{byte(len(first) >> 8), byte(len(first))}, first...)
 
-	for name, n := range map[string]string{"2^56": "x072/x057/x594/x037/x927/936", "2^55": "x036/x028/x797/x018/x963/968"} {
+	for name, n := range map[string]string{
+		"2^56": "x072/x057/x594/x037/x927/936",
+		"2^55": "x036/x028/x797/x018/x963/968",
+	} {
 		for _, prefix := range []string{"tile/entries/", "tile/0/", "tile/1/"} {
 			store := f.store.copied()
 			key := prefix + n + ".p/1"
@@ -195,7 +198,8 @@ func TestTheRememberedBeginning(t *testing.T) {
 
 	text := string(store.objects["checkpoints/00000000"])
 	before, _, _ := strings.Cut(text, "covered ")
-	moved := before + "covered " + auditlog.FormatTime(w.now.Add(-time.Hour)) + " " + auditlog.FormatTime(w.now.Add(-time.Hour)) + "\n"
+	moved := before + "covered " + auditlog.FormatTime(w.now.Add(-time.Hour)) + " " +
+		auditlog.FormatTime(w.now.Add(-time.Hour)) + "\n"
 	store.objects["checkpoints/00000000"], store.objects["checkpoint"] = []byte(moved), []byte(moved)
 
 	if r := reportOf(t, store, archive.VerifyOptions{Since: known}); r.Valid {
@@ -280,7 +284,8 @@ func TestNothingButSignaturesIsBelowACheckpoint(t *testing.T) {
 				t.Errorf("%s: who has %d keys finds nothing", name, len(verifiers))
 			}
 
-			if _, err := archive.OpenReader(t.Context(), store, archive.ReaderOptions{Verifiers: verifiers}); !errors.Is(err, archive.ErrBroken) && !errors.Is(err, archive.ErrSignature) {
+			if _, err := archive.OpenReader(t.Context(), store, archive.ReaderOptions{Verifiers: verifiers}); !errors.Is(err,
+				archive.ErrBroken) && !errors.Is(err, archive.ErrSignature) {
 				t.Errorf("%s: who reads with %d keys: %v", name, len(verifiers), err)
 			}
 		}
@@ -317,7 +322,10 @@ func TestKilledAfterAPause(t *testing.T) {
 					}
 				}
 
-				killed := &pausedStore{pausedThenKilled{memory: store, pause: pause, kill: kill, meanwhile: func() { more(others) }}}
+				killed := &pausedStore{pausedThenKilled{
+					memory: store, pause: pause, kill: kill,
+					meanwhile: func() { more(others) },
+				}}
 				if _, err := w.apply(w.options(killed)); !errors.Is(err, errCrash) {
 					continue
 				}
@@ -326,7 +334,8 @@ func TestKilledAfterAPause(t *testing.T) {
 
 				r := reportOf(t, store, archive.VerifyOptions{})
 				for _, p := range r.Problems {
-					if what := fmt.Sprintf("%s %s", p.Finding, strings.Split(p.Key, "/")[0]); p.Finding != archive.FindingUnfinished && !seen[what] {
+					if what := fmt.Sprintf("%s %s", p.Finding, strings.Split(p.Key, "/")[0]); p.Finding != archive.FindingUnfinished &&
+						!seen[what] {
 						seen[what] = true
 						t.Errorf("paused before change %d while others archive %d times, killed before change %d, and three runs later: %s %s", pause, others, kill, p.Finding, p.Key)
 					}
@@ -498,7 +507,10 @@ func TestTilesOfLevelsBeyondCounting(t *testing.T) {
 
 	f := built(t, format.NDJSON, format.Uncompressed)
 
-	for _, key := range []string{"tile/1152921504606846976/000.p/1", "tile/2305843009213693952/000.p/6", "tile/2305843009213693952/000.p/1", "tile/2305843009213693953/000.p/1"} {
+	for _, key := range []string{
+		"tile/1152921504606846976/000.p/1", "tile/2305843009213693952/000.p/6",
+		"tile/2305843009213693952/000.p/1", "tile/2305843009213693953/000.p/1",
+	} {
 		store := f.store.copied()
 		store.objects[key] = f.store.objects["tile/0/000.p/6"][:32]
 
@@ -513,7 +525,8 @@ func TestTilesOfLevelsBeyondCounting(t *testing.T) {
 				}
 			}()
 
-			r, err := archive.Verify(t.Context(), store, archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &f.head})
+			r, err := archive.Verify(t.Context(), store,
+				archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &f.head})
 
 			switch {
 			case err != nil:
@@ -594,7 +607,8 @@ func TestARetiredKeyGoesOn(t *testing.T) {
 		t.Error("verify takes it")
 	}
 
-	if _, err := archive.OpenReader(t.Context(), r.store, archive.ReaderOptions{Verifiers: keys, InfoOf: infoOf(r.w.service.Info())}); err == nil {
+	if _, err := archive.OpenReader(t.Context(), r.store,
+		archive.ReaderOptions{Verifiers: keys, InfoOf: infoOf(r.w.service.Info())}); err == nil {
 		t.Error("a reader with both keys takes a checkpoint that no key hands over to, which verify refuses")
 	}
 
@@ -679,8 +693,8 @@ func TestKeysChangeInAnEmptyArchive(t *testing.T) {
 }
 
 // TestAHoleAmongCheckpoints: whoever can delete removes the copy and one checkpoint in the middle. Three newer
-// checkpoints, signed by the key, are there still. A run takes the one before the hole for the newest, signs another log
-// of the same origin, and removes the manifest and the segment that were archived under the number of the hole.
+// checkpoints, signed by the key, are there still. A run takes the one before the hole for the newest, signs another
+// log of the same origin, and removes the manifest and the segment that were archived under the number of the hole.
 func TestAHoleAmongCheckpoints(t *testing.T) {
 	t.Parallel()
 
@@ -700,7 +714,8 @@ func TestAHoleAmongCheckpoints(t *testing.T) {
 
 	f.store.objects["tile/entries/000.p/2"] = bundle
 
-	if _, err := archive.OpenReader(t.Context(), f.store, archive.ReaderOptions{Verifiers: []note.Verifier{f.verifier}, InfoOf: infoOf(f.w.service.Info())}); err == nil {
+	if _, err := archive.OpenReader(t.Context(), f.store,
+		archive.ReaderOptions{Verifiers: []note.Verifier{f.verifier}, InfoOf: infoOf(f.w.service.Info())}); err == nil {
 		t.Error("a reader takes the log for one of 2 manifests, where checkpoints/00000006 is there")
 	}
 
@@ -760,7 +775,8 @@ func TestTheOldKeyRightAfterTheChange(t *testing.T) {
 		t.Error("a run with the old key alone goes on after the change")
 	}
 
-	if v := reportOf(t, r.store, archive.VerifyOptions{Verifiers: []note.Verifier{r.newKey, r.oldKey}}); v.Valid && v.SignedBy == "example.com/old" {
+	if v := reportOf(t, r.store, archive.VerifyOptions{Verifiers: []note.Verifier{r.newKey, r.oldKey}}); v.Valid &&
+		v.SignedBy == "example.com/old" {
 		t.Error("verify says OK, signed by the key that was changed")
 	}
 

@@ -72,13 +72,15 @@ func TestAllHoldToTheSameRules(t *testing.T) {
 
 		switch name {
 		case "more in a bundle":
-			tt.store.objects[bundle] = slices.Concat(tt.store.objects[bundle], binary.BigEndian.AppendUint16(nil, 2), []byte("{}"))
+			tt.store.objects[bundle] = slices.Concat(tt.store.objects[bundle], binary.BigEndian.AppendUint16(nil, 2),
+				[]byte("{}"))
 		case "nothing in a bundle":
 			tt.store.objects[bundle] = nil
 		}
 
 		report, err := archive.Verify(t.Context(), tt.store, archive.VerifyOptions{})
-		if err != nil || report.Valid != (tt.key == "") || !report.Valid && !strings.HasPrefix(report.Problems[0].Key, tt.key) {
+		if err != nil || report.Valid != (tt.key == "") || !report.Valid &&
+			!strings.HasPrefix(report.Problems[0].Key, tt.key) {
 			t.Errorf("verify, %s: %+v, %v", name, report, err)
 		}
 
@@ -108,7 +110,8 @@ func TestAllHoldToTheSameRules(t *testing.T) {
 				return err
 			},
 		} {
-			if err := try(); strings.Contains(tt.unread, who) != (err == nil) || err != nil && !errors.Is(err, archive.ErrBroken) {
+			if err := try(); strings.Contains(tt.unread, who) != (err == nil) || err != nil &&
+				!errors.Is(err, archive.ErrBroken) {
 				t.Errorf("%s, %s: %v", who, name, err)
 			}
 		}
@@ -172,7 +175,10 @@ func TestOldTilesThatAreMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for key, want := range map[string]archive.Finding{"tile/1/000.p/1": archive.FindingMissing, "tile/0/001.p/2": archive.FindingUnfinished} {
+	for key, want := range map[string]archive.Finding{
+		"tile/1/000.p/1": archive.FindingMissing,
+		"tile/0/001.p/2": archive.FindingUnfinished,
+	} {
 		if !slices.ContainsFunc(report.Problems, func(p archive.Problem) bool { return p.Key == key && p.Finding == want }) {
 			t.Errorf("%s is not %s", key, want)
 		}

@@ -11,7 +11,9 @@ import (
 // ahead calls read for 0 to n-1, up to depth of them at the same time, and yields
 // what they return in order. No more than depth results are held at once. It goes on
 // after an error, as long as the caller does.
-func ahead[T any](ctx context.Context, n, depth int, read func(ctx context.Context, i int) (T, error)) iter.Seq2[T, error] {
+func ahead[T any](
+	ctx context.Context, n, depth int, read func(ctx context.Context, i int) (T, error),
+) iter.Seq2[T, error] {
 	type result struct {
 		value T
 		err   error

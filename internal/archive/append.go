@@ -139,8 +139,10 @@ func (a *Archive) append(ctx context.Context) (Result, error) {
 	}
 
 	return Result{
-		Head: a.Head(), Checkpoint: a.Checkpoint(), Added: r.added, Segments: r.segments, CoveredUntil: r.reached(), Gaps: r.unfilled(), Lost: r.lost,
-		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed, Named: r.scrubber.InQuery(a.o.Filters),
+		Head: a.Head(), Checkpoint: a.Checkpoint(), Added: r.added, Segments: r.segments, CoveredUntil: r.reached(),
+		Gaps: r.unfilled(), Lost: r.lost,
+		ResumedBy: r.resumedBy, Completeness: r.c, Source: r.source(), Confirmed: r.confirmed,
+		Named: r.scrubber.InQuery(a.o.Filters),
 	}, nil
 }
 
@@ -519,7 +521,8 @@ const orderMargin = time.Minute
 func (r *run) add(ctx context.Context, e auditlog.Entry) error {
 	day := e.Time.UTC().Truncate(24 * time.Hour)
 
-	if r.current != nil && (!r.current.day.Equal(day) || r.current.leaves.N >= segmentEntries || r.current.data.Len() >= segmentBytes) {
+	if r.current != nil &&
+		(!r.current.day.Equal(day) || r.current.leaves.N >= segmentEntries || r.current.data.Len() >= segmentBytes) {
 		if err := r.write(ctx, false); err != nil {
 			return err
 		}
@@ -591,7 +594,8 @@ func (r *run) end() error {
 	}
 
 	if r.a.point != nil && r.covered.After(now.Add(futureMargin)) {
-		return fmt.Errorf("%w: it covers until %s, and the clock shows %s", ErrFuture, auditlog.FormatTime(r.covered), auditlog.FormatTime(now))
+		return fmt.Errorf("%w: it covers until %s, and the clock shows %s", ErrFuture, auditlog.FormatTime(r.covered),
+			auditlog.FormatTime(now))
 	}
 
 	return r.settleGaps()
@@ -640,10 +644,12 @@ func (r *run) draft(ctx context.Context, last bool) (*draft, error) {
 	a := r.a
 
 	m := &Manifest{
-		Version: manifestVersion, Sequence: a.log.N + 1, Service: a.o.Service.Info().Name, Source: r.source(), Previous: a.Head().SHA256,
-		Tool: a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()),
+		Version: manifestVersion, Sequence: a.log.N + 1, Service: a.o.Service.Info().Name, Source: r.source(),
+		Previous: a.Head().SHA256,
+		Tool:     a.o.Tool, WrittenAt: auditlog.FormatTime(a.o.Clock()),
 		CoveredUntil: r.target(), ReadUntil: r.c.Window.End, OpenGaps: gapsOf(r.open), ResumedBy: r.resumedBy, Gap: r.gap,
-		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, Filters: a.filters(), Redaction: a.o.Redactor.Statement(),
+		Start: a.o.Start, ClockSkewSeconds: export.NewStatement(r.c).ClockSkewSeconds, Filters: a.filters(),
+		Redaction: a.o.Redactor.Statement(),
 	}
 	d := &draft{manifest: m}
 	supplement := Supplement{Secret: newSecret()}

@@ -263,7 +263,8 @@ func openLog(ctx context.Context, points points, p *point) (log *merkle, complet
 
 	log, err = openMerkle(ctx, points.store, before.Tree)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: the tiles of %s are missing, and so are some of those before: %s", ErrBroken, checkpointKeyOf(p.Tree.N), err.Error())
+		err = fmt.Errorf("%w: the tiles of %s are missing, and so are some of those before: %s", ErrBroken,
+			checkpointKeyOf(p.Tree.N), err.Error())
 	}
 
 	if err != nil {
@@ -286,7 +287,8 @@ func openLog(ctx context.Context, points points, p *point) (log *merkle, complet
 		}
 	}
 
-	return nil, false, fmt.Errorf("%w: the %s of %s is missing", ErrBroken, manifestName(p.Tree.N), checkpointKeyOf(p.Tree.N))
+	return nil, false, fmt.Errorf("%w: the %s of %s is missing", ErrBroken, manifestName(p.Tree.N),
+		checkpointKeyOf(p.Tree.N))
 }
 
 func (o Options) withDefaults() Options {
@@ -374,7 +376,8 @@ func (a *Archive) checkKnown(ctx context.Context) error {
 
 	switch finding {
 	case FindingForeign:
-		return fmt.Errorf("%w: it is another archive than the one that is remembered: %s, not %s", ErrBroken, a.point.Origin, known.Origin)
+		return fmt.Errorf("%w: it is another archive than the one that is remembered: %s, not %s", ErrBroken, a.point.Origin,
+			known.Origin)
 	case FindingTruncated:
 		return fmt.Errorf("%w: it was rolled back: its log has %d manifests, and %d are remembered", ErrBroken, a.log.N, known.Tree.N)
 	case FindingForked:

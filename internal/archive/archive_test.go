@@ -578,7 +578,8 @@ func TestRedacted(t *testing.T) {
 		w := newWorld(t, service, 1)
 		store := newMemory()
 
-		redactor, err := redact.New(map[string]string{"actor": redact.Hash, "ip_address": redact.Mask}, []byte("a random text of some length"))
+		redactor, err := redact.New(map[string]string{"actor": redact.Hash, "ip_address": redact.Mask},
+			[]byte("a random text of some length"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -604,7 +605,8 @@ func TestRedacted(t *testing.T) {
 		}
 
 		for key, data := range store.objects {
-			if strings.Contains(string(data), "ci@example.com") || strings.Contains(string(data), `"ci"`) || strings.Contains(string(data), `"192.0.2.1"`) {
+			if strings.Contains(string(data), "ci@example.com") || strings.Contains(string(data), `"ci"`) ||
+				strings.Contains(string(data), `"192.0.2.1"`) {
 				t.Errorf("%s: %s holds what was to be taken out", service, key)
 			}
 		}
@@ -632,7 +634,8 @@ func TestRedactedInEverySegment(t *testing.T) {
 			at := last().AddDate(0, 0, day-2)
 			w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
 				Time: at, CloudEventID: fmt.Sprintf("01HQXYZ123456789ABCDEFGH%02d", day), Action: "update", ResourceType: "server",
-				ResourceID: fmt.Sprintf("of-mia.%d", 2-day), AccountUsername: fmt.Sprintf("mia.%d", day), Origin: "api", AuthType: "api",
+				ResourceID: fmt.Sprintf("of-mia.%d", 2-day), AccountUsername: fmt.Sprintf("mia.%d", day), Origin: "api",
+				AuthType: "api",
 			})
 			w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{
 				Action: "server_update", Message: fmt.Sprintf("Server 'of-mia.%d' has been updated", 2-day), Timestamp: at,

@@ -177,7 +177,8 @@ func (a *Archive) cosign(ctx context.Context) error {
 		return err
 	}
 
-	return fmt.Errorf("%w of %s: %d of %d witnesses have cosigned it, and %d have to: %w", ErrAttest, a.point.Origin, cosigned, len(o.Witnesses), o.Quorum, together(errs))
+	return fmt.Errorf("%w of %s: %d of %d witnesses have cosigned it, and %d have to: %w", ErrAttest, a.point.Origin,
+		cosigned, len(o.Witnesses), o.Quorum, together(errs))
 }
 
 // keepCosigned adds lines to those of a cosigned checkpoint and returns how many of the

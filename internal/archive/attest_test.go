@@ -96,7 +96,10 @@ func (a *attested) mustRun(t *testing.T) archive.Result {
 
 // asked are the options of a verifier who asks for everything.
 func (a *attested) asked() archive.VerifyOptions {
-	o := archive.VerifyOptions{Verifiers: []note.Verifier{a.verifier}, Quorum: a.attesters.Quorum, TimestampRoots: a.authority.Roots}
+	o := archive.VerifyOptions{
+		Verifiers: []note.Verifier{a.verifier}, Quorum: a.attesters.Quorum,
+		TimestampRoots: a.authority.Roots,
+	}
 	for _, w := range a.witnesses {
 		o.Witnesses = append(o.Witnesses, w.Key)
 	}
@@ -125,11 +128,13 @@ func TestCheckpointsAreAttested(t *testing.T) {
 		result := a.mustRun(t)
 		r := a.report(t, a.asked())
 
-		if !r.Valid || len(r.Cosigned) != 2 || r.Timestamp == nil || r.Timestamp.Sequence != size || r.Timestamps != size+1 || !r.Timestamp.Time.Equal(a.now.Truncate(time.Second)) {
+		if !r.Valid || len(r.Cosigned) != 2 || r.Timestamp == nil || r.Timestamp.Sequence != size || r.Timestamps != size+1 ||
+			!r.Timestamp.Time.Equal(a.now.Truncate(time.Second)) {
 			t.Fatalf("the report is %+v", r)
 		}
 
-		if string(a.store.objects["checkpoint"]) != string(a.store.objects[fmt.Sprintf("cosigned/%08d", size)]) || !strings.HasPrefix(string(a.store.objects["checkpoint"]), result.Checkpoint) {
+		if string(a.store.objects["checkpoint"]) != string(a.store.objects[fmt.Sprintf("cosigned/%08d", size)]) ||
+			!strings.HasPrefix(string(a.store.objects["checkpoint"]), result.Checkpoint) {
 			t.Errorf("the copy is %q", a.store.objects["checkpoint"])
 		}
 
@@ -183,7 +188,8 @@ func TestAProofShowsWhoHasCosigned(t *testing.T) {
 	}
 
 	other := witnesstest.NewWitness(t, "witness0.example")
-	if p, err := archive.VerifyProof(proof, archive.VerifyOptions{Witnesses: []note.Verifier{other.Key}}); !errors.Is(err, archive.ErrProof) {
+	if p, err := archive.VerifyProof(proof, archive.VerifyOptions{Witnesses: []note.Verifier{other.Key}}); !errors.Is(err,
+		archive.ErrProof) {
 		t.Errorf("another witness of the same name is believed: %+v, %v", p, err)
 	}
 }
@@ -266,7 +272,8 @@ func TestNobodyAttests(t *testing.T) {
 			}
 
 			// It is committed, and not published.
-			if _, there := a.store.objects["checkpoints/00000002"]; !there || strings.Contains(string(a.store.objects["checkpoint"]), "\n2\n") {
+			if _, there := a.store.objects["checkpoints/00000002"]; !there ||
+				strings.Contains(string(a.store.objects["checkpoint"]), "\n2\n") {
 				t.Error("the checkpoint is published, or not there")
 			}
 
@@ -410,19 +417,43 @@ func TestForgedAttestations(t *testing.T) {
 		do   func(map[string][]byte)
 		want archive.Finding
 	}{
-		"no time stamp":            {func(o map[string][]byte) { delete(o, stamps) }, archive.FindingMissing},
-		"that of another":          {func(o map[string][]byte) { o[stamps] = o["timestamps/00000002.tsr"] }, archive.FindingSignature},
-		"that of another, earlier": {func(o map[string][]byte) { o["timestamps/00000001.tsr"] = o[stamps] }, archive.FindingSignature},
-		"a byte of it":             {func(o map[string][]byte) { o[stamps] = flipped(o[stamps], len(o[stamps])-3) }, archive.FindingSignature},
+		"no time stamp": {func(o map[string][]byte) { delete(o, stamps) }, archive.FindingMissing},
+		"that of another": {
+			func(o map[string][]byte) { o[stamps] = o["timestamps/00000002.tsr"] },
+			archive.FindingSignature,
+		},
+		"that of another, earlier": {
+			func(o map[string][]byte) { o["timestamps/00000001.tsr"] = o[stamps] },
+			archive.FindingSignature,
+		},
+		"a byte of it": {
+			func(o map[string][]byte) { o[stamps] = flipped(o[stamps], len(o[stamps])-3) },
+			archive.FindingSignature,
+		},
 		"eleven bytes": {func(o map[string][]byte) {
 			o[stamps] = []byte{0x30, 9, 0x30, 3, 2, 1, 0, 0x30, 2, 0x30, 0x82}
 		}, archive.FindingSignature},
-		"a stamp of nothing":      {func(o map[string][]byte) { o["timestamps/00000009.tsr"] = o[stamps] }, archive.FindingForeign},
-		"another stamp of it":     {func(o map[string][]byte) { o["timestamps/00000003.TSR"] = o[stamps] }, archive.FindingForeign},
-		"not cosigned":            {func(o map[string][]byte) { delete(o, cosigned) }, archive.FindingSignature},
-		"cosigned by nobody":      {func(o map[string][]byte) { o[cosigned] = o["checkpoints/00000003"] }, archive.FindingAltered},
-		"another cosigned":        {func(o map[string][]byte) { o[cosigned] = o["cosigned/00000002"] }, archive.FindingAltered},
-		"a byte of a cosignature": {func(o map[string][]byte) { o[cosigned] = flipped(o[cosigned], len(o[cosigned])-20) }, archive.FindingSignature},
+		"a stamp of nothing": {
+			func(o map[string][]byte) { o["timestamps/00000009.tsr"] = o[stamps] },
+			archive.FindingForeign,
+		},
+		"another stamp of it": {
+			func(o map[string][]byte) { o["timestamps/00000003.TSR"] = o[stamps] },
+			archive.FindingForeign,
+		},
+		"not cosigned": {func(o map[string][]byte) { delete(o, cosigned) }, archive.FindingSignature},
+		"cosigned by nobody": {
+			func(o map[string][]byte) { o[cosigned] = o["checkpoints/00000003"] },
+			archive.FindingAltered,
+		},
+		"another cosigned": {
+			func(o map[string][]byte) { o[cosigned] = o["cosigned/00000002"] },
+			archive.FindingAltered,
+		},
+		"a byte of a cosignature": {
+			func(o map[string][]byte) { o[cosigned] = flipped(o[cosigned], len(o[cosigned])-20) },
+			archive.FindingSignature,
+		},
 		"an earlier cosignature": {func(o map[string][]byte) {
 			o["cosigned/00000001"] = flipped(o["cosigned/00000001"], len(o[cosigned])-20)
 		}, archive.FindingSignature},
@@ -468,7 +499,8 @@ func TestTimeStampsAreVerifiedByOpenSSL(t *testing.T) {
 	}
 
 	verify := func(data string) ([]byte, error) {
-		command := exec.CommandContext(t.Context(), openssl, "ts", "-verify", "-in", "tsr", "-data", data, "-CAfile", "roots.pem")
+		command := exec.CommandContext(t.Context(), openssl, "ts", "-verify", "-in", "tsr", "-data", data, "-CAfile",
+			"roots.pem")
 		command.Dir = dir
 
 		return command.CombinedOutput()
@@ -651,8 +683,8 @@ func TestRunnersWithOtherAuthorities(t *testing.T) {
 	}
 }
 
-// TestRunsAskAWitnessAtTheSameTime has two runs of ours ask a witness at the same time. It answers the later checkpoint with the
-// size that it knows, and by the time that it is asked again it has cosigned the other one.
+// TestRunsAskAWitnessAtTheSameTime has two runs of ours ask a witness at the same time. It answers the later
+// checkpoint with the size that it knows, and by the time that it is asked again it has cosigned the other one.
 func TestRunsAskAWitnessAtTheSameTime(t *testing.T) {
 	t.Parallel()
 
@@ -697,7 +729,8 @@ func TestNobodyCosignsAnEmptyLog(t *testing.T) {
 	a.store.objects["checkpoint"] = a.store.objects["checkpoints/00000000"]
 
 	r := a.report(t, a.asked())
-	if !slices.ContainsFunc(r.NotChecked, func(s string) bool { return strings.HasPrefix(s, "Whether witnesses have cosigned the archive: ") }) {
+	if !slices.ContainsFunc(r.NotChecked,
+		func(s string) bool { return strings.HasPrefix(s, "Whether witnesses have cosigned the archive: ") }) {
 		t.Errorf("a witness has to have cosigned, none has, and that is not said: %q", r.NotChecked)
 	}
 }
@@ -720,7 +753,10 @@ func TestLinesInTheNameOfTheLog(t *testing.T) {
 
 	good := string(a.store.objects[key])
 	asked := a.witnesses[0].Key
-	lines := []string{line(a.verifier.Name(), a.verifier.KeyHash()), line(a.verifier.Name(), 1), line(asked.Name(), asked.KeyHash())}
+	lines := []string{
+		line(a.verifier.Name(), a.verifier.KeyHash()), line(a.verifier.Name(), 1),
+		line(asked.Name(), asked.KeyHash()),
+	}
 
 	for i := range 30 {
 		lines = append(lines, line(fmt.Sprintf("nobody%d.example", i), 1))
@@ -734,7 +770,8 @@ func TestLinesInTheNameOfTheLog(t *testing.T) {
 	}
 
 	got := string(a.store.objects[key])
-	if strings.Count(got, "\n— ") != 1+16+1 || strings.Count(got, "— "+a.verifier.Name()+" ") != 1 || strings.Count(got, "— "+asked.Name()+" ") != 1 {
+	if strings.Count(got, "\n— ") != 1+16+1 || strings.Count(got, "— "+a.verifier.Name()+" ") != 1 ||
+		strings.Count(got, "— "+asked.Name()+" ") != 1 {
 		t.Errorf("it is\n%s", got)
 	}
 
@@ -867,13 +904,14 @@ func TestRunsThatKeepCosignaturesAtTheSameTime(t *testing.T) {
 	}
 
 	got := string(a.store.objects[key])
-	if !strings.Contains(got, lines[0]) || !strings.Contains(got, lines[1]) || string(a.store.objects["checkpoint"]) != got {
+	if !strings.Contains(got, lines[0]) || !strings.Contains(got, lines[1]) ||
+		string(a.store.objects["checkpoint"]) != got {
 		t.Errorf("a cosignature is gone:\n%s\n%s", got, a.store.objects["checkpoint"])
 	}
 }
 
-// TestTimesOfWitnessesCanBeWrittenDown has a witness sign times that no report can hold. They do not count as times, and
-// the report is one all the same.
+// TestTimesOfWitnessesCanBeWrittenDown has a witness sign times that no report can hold. They do not count as times,
+// and the report is one all the same.
 func TestTimesOfWitnessesCanBeWrittenDown(t *testing.T) {
 	t.Parallel()
 
@@ -892,7 +930,10 @@ func TestTimesOfWitnessesCanBeWrittenDown(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for at, valid := range map[uint64]bool{1 << 30: true, 1 << 40: false, math.MaxInt64: false, 1 << 63: false, math.MaxUint64: false} {
+	for at, valid := range map[uint64]bool{
+		1 << 30: true, 1 << 40: false, math.MaxInt64: false, 1 << 63: false,
+		math.MaxUint64: false,
+	} {
 		a := newAttested(t, 0, 1)
 		a.attesters.Authority = nil
 		a.mustRun(t)

@@ -203,7 +203,8 @@ func (c *chain) add(m *Manifest) error {
 	}
 
 	// The last segments of a run can be of late entries, which cover less.
-	c.links = append(c.links, link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, t})
+	c.links = append(c.links,
+		link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, t})
 	c.source = c.source.Then(source)
 	c.last = m
 

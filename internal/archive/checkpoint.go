@@ -181,7 +181,8 @@ func (k keyID) String() string { return fmt.Sprintf("%s+%08x", k.name, k.hash) }
 func signatureOf(line string) (by keyID, data []byte, ok bool) {
 	// Of which text it is does not matter.
 	unverified := (*note.UnverifiedNoteError)(nil)
-	if _, err := note.Open([]byte("\n\n"+line), nil); !errors.As(err, &unverified) || len(unverified.Note.UnverifiedSigs) != 1 {
+	if _, err := note.Open([]byte("\n\n"+line), nil); !errors.As(err, &unverified) ||
+		len(unverified.Note.UnverifiedSigs) != 1 {
 		return keyID{}, nil, false
 	}
 

@@ -41,7 +41,10 @@ func (a *Archive) found(ctx context.Context, covered auditlog.Window) error {
 		return err
 	}
 
-	c := Checkpoint{Origin: originOf(a.o.Service.Info().Name, hex.EncodeToString(random)), Tree: tlog.Tree{Hash: empty.Hash}, Covered: covered}
+	c := Checkpoint{
+		Origin: originOf(a.o.Service.Info().Name, hex.EncodeToString(random)),
+		Tree:   tlog.Tree{Hash: empty.Hash}, Covered: covered,
+	}
 	if err := a.sign(ctx, c, empty); err != nil {
 		return err
 	}
@@ -149,7 +152,8 @@ func (a *Archive) commit(ctx context.Context, d *draft) (err error) {
 		return err
 	}
 
-	if err := a.sign(ctx, Checkpoint{Origin: a.point.Origin, Tree: tlog.Tree{N: next.N, Hash: next.Hash}}, next); err != nil {
+	if err := a.sign(ctx, Checkpoint{Origin: a.point.Origin, Tree: tlog.Tree{N: next.N, Hash: next.Hash}},
+		next); err != nil {
 		return err
 	}
 

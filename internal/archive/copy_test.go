@@ -35,7 +35,8 @@ type copies struct {
 func (s *copies) Info() auditlog.Info {
 	return auditlog.Info{
 		Name: auditlog.ServicePodStack, Title: "PodStack", FilledLater: true, Retention: 24 * time.Hour,
-		Operations: auditlog.Operations(), OperationOf: func(action string) auditlog.Operation { return auditlog.Operation(action) },
+		Operations:  auditlog.Operations(),
+		OperationOf: func(action string) auditlog.Operation { return auditlog.Operation(action) },
 	}
 }
 
@@ -100,7 +101,8 @@ func (s *copies) Read(_ context.Context, q auditlog.Query, c *auditlog.Completen
 	}
 
 	return func(yield func(auditlog.Entry, error) bool) {
-		for e, err := range auditlog.Select(q, s.Info(), c, auditlog.ProofExports, func(yield func([]auditlog.Entry, error) bool) { yield(page, nil) }) {
+		for e, err := range auditlog.Select(q, s.Info(), c, auditlog.ProofExports,
+			func(yield func([]auditlog.Entry, error) bool) { yield(page, nil) }) {
 			if !yield(e, err) {
 				return
 			}
@@ -118,10 +120,13 @@ func copiesOf(seed uint64, days, entries, files int) *copies {
 
 	for i := range entries {
 		s.log = append(s.log, auditlog.Entry{
-			ID: fmt.Sprintf("%06d", i), Time: begin.Add(time.Duration(random.Int64N(int64(length)))).Truncate(time.Microsecond), Service: auditlog.ServicePodStack,
-			Action: []string{"create", "delete", "login"}[random.IntN(3)], ActorType: auditlog.ActorUser, Actor: fmt.Sprintf("user-%d", random.IntN(4)),
-			ResourceType: []string{"pod", "token"}[random.IntN(2)], ResourceID: fmt.Sprintf("r-%d", random.IntN(9)), IPAddress: fmt.Sprintf("192.0.2.%d", random.IntN(9)),
-			Raw: fmt.Appendf(nil, `{"n":%d}`, i),
+			ID: fmt.Sprintf("%06d", i), Time: begin.Add(time.Duration(random.Int64N(int64(length)))).Truncate(time.Microsecond),
+			Service: auditlog.ServicePodStack,
+			Action:  []string{"create", "delete", "login"}[random.IntN(3)], ActorType: auditlog.ActorUser,
+			Actor:        fmt.Sprintf("user-%d", random.IntN(4)),
+			ResourceType: []string{"pod", "token"}[random.IntN(2)], ResourceID: fmt.Sprintf("r-%d", random.IntN(9)),
+			IPAddress: fmt.Sprintf("192.0.2.%d", random.IntN(9)),
+			Raw:       fmt.Appendf(nil, `{"n":%d}`, i),
 		})
 		s.log[i].Operation = auditlog.Operation(s.log[i].Action)
 	}
@@ -271,7 +276,8 @@ func TestCopiesArriveInAnyOrder(t *testing.T) {
 				t.Fatalf("right after a run %+v is pending, %s was covered", p, covered)
 			}
 
-			if again, err := run(o); err != nil || again.Head != r.Head || again.Checkpoint != r.Checkpoint || !again.CoveredUntil.Equal(covered) {
+			if again, err := run(o); err != nil || again.Head != r.Head || again.Checkpoint != r.Checkpoint ||
+				!again.CoveredUntil.Equal(covered) {
 				t.Fatalf("a run with nothing new: %+v, %v", again, err)
 			}
 		}
@@ -340,10 +346,22 @@ func TestGapsOfCopies(t *testing.T) {
 	t.Parallel()
 
 	day := func(n int) time.Time { return begin.AddDate(0, 0, n) }
-	s := &copies{now: day(20), present: make([]bool, 4), spans: []auditlog.Window{{Start: day(1), End: day(3)}, {Start: day(3), End: day(5)}, {Start: day(5), End: day(7)}, {Start: day(9), End: day(11)}}}
+	s := &copies{
+		now: day(20), present: make([]bool, 4),
+		spans: []auditlog.Window{
+			{Start: day(1), End: day(3)},
+			{Start: day(3), End: day(5)},
+			{Start: day(5), End: day(7)},
+			{Start: day(9), End: day(11)},
+		},
+	}
 
 	for i := range 12 {
-		s.log = append(s.log, auditlog.Entry{ID: fmt.Sprint(i), Time: day(i).Add(time.Hour), Service: auditlog.ServicePodStack, Action: "create", Operation: auditlog.OperationCreate, ActorType: auditlog.ActorUser})
+		s.log = append(s.log, auditlog.Entry{
+			ID: fmt.Sprint(i), Time: day(i).Add(time.Hour),
+			Service: auditlog.ServicePodStack, Action: "create", Operation: auditlog.OperationCreate,
+			ActorType: auditlog.ActorUser,
+		})
 	}
 
 	store := newMemory()

@@ -17,7 +17,9 @@ import (
 // WriteLog writes the log of manifests into a store that holds none: their files, the
 // tiles and the checkpoints, which are signed only if there is a signer. It is what
 // somebody can do who may write to an archive and holds any key or none.
-func WriteLog(ctx context.Context, store durable.Store, first Checkpoint, manifests [][]byte, signer note.Signer) error {
+func WriteLog(
+	ctx context.Context, store durable.Store, first Checkpoint, manifests [][]byte, signer note.Signer,
+) error {
 	log, err := openMerkle(ctx, store, tlog.Tree{Hash: emptyRoot()})
 	if err != nil {
 		return err
@@ -37,7 +39,9 @@ func WriteLog(ctx context.Context, store durable.Store, first Checkpoint, manife
 			return err
 		}
 
-		if text, err = (Checkpoint{Origin: first.Origin, Tree: tlog.Tree{N: log.N, Hash: log.Hash}}).signed(signer); err != nil {
+		if text, err = (Checkpoint{Origin: first.Origin, Tree: tlog.Tree{N: log.N, Hash: log.Hash}}).signed(
+			signer,
+		); err != nil {
 			return err
 		}
 

@@ -268,7 +268,8 @@ func (w *world) happen(n int, at time.Time) {
 		ip := fmt.Sprintf("192.0.2.%d", w.serial%250)
 
 		w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
-			Time: at, CloudEventID: fmt.Sprintf("01HQXYZ%019d", w.serial), Action: []string{"create", "delete", "update"}[w.serial%3],
+			Time: at, CloudEventID: fmt.Sprintf("01HQXYZ%019d", w.serial),
+			Action:       []string{"create", "delete", "update"}[w.serial%3],
 			ResourceType: "server", ResourceID: fmt.Sprint(w.serial), Origin: "api", AuthType: "api", CorrelationID: "c",
 			AccountUsername: "ci", IPAddress: ip,
 		})
@@ -276,8 +277,9 @@ func (w *world) happen(n int, at time.Time) {
 		// Every tenth record has a twin, which only its place tells apart.
 		for range 1 + max(0, w.serial%10-8) {
 			w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{
-				Timestamp: at, Action: "server_create", Message: fmt.Sprintf("Server 's%d' has been created", w.serial), IPAddress: &ip,
-				Actor: fakeapi.CloudscaleActor{User: &fakeapi.CloudscaleUser{Email: "ci@example.com"}},
+				Timestamp: at, Action: "server_create", Message: fmt.Sprintf("Server 's%d' has been created", w.serial),
+				IPAddress: &ip,
+				Actor:     fakeapi.CloudscaleActor{User: &fakeapi.CloudscaleUser{Email: "ci@example.com"}},
 			})
 		}
 	}
@@ -389,7 +391,9 @@ func (w *world) checkExactlyOnce(store durable.Store, until time.Time) {
 }
 
 // checkVerifies runs the verifier and fails on any finding but the allowed ones.
-func checkVerifies(tb testing.TB, store durable.Store, o archive.VerifyOptions, allowed ...archive.Finding) *archive.Report {
+func checkVerifies(
+	tb testing.TB, store durable.Store, o archive.VerifyOptions, allowed ...archive.Finding,
+) *archive.Report {
 	tb.Helper()
 
 	report, err := archive.Verify(tb.Context(), store, o)
@@ -519,7 +523,8 @@ func rebuilt(tb testing.TB, store *memory, manifests [][]byte, signer note.Signe
 	other := newMemory()
 
 	for key, data := range store.objects {
-		if !strings.HasPrefix(key, "checkpoint") && !strings.HasPrefix(key, "manifests/") && !strings.HasPrefix(key, "tile/") {
+		if !strings.HasPrefix(key, "checkpoint") && !strings.HasPrefix(key, "manifests/") &&
+			!strings.HasPrefix(key, "tile/") {
 			other.objects[key] = data
 		}
 	}

@@ -86,7 +86,8 @@ func TestKilledRunsLeaveNothing(t *testing.T) {
 		w.now = begin
 		root := filepath.Join(t.TempDir(), "archive")
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-		cmd.Env = append(os.Environ(), envRoot+"="+root, envStep+"="+strconv.Itoa(step), envEndpoint+"="+w.service.Info().Source.Endpoint)
+		cmd.Env = append(os.Environ(), envRoot+"="+root, envStep+"="+strconv.Itoa(step), envEndpoint+"="+
+			w.service.Info().Source.Endpoint)
 
 		out, err := cmd.CombinedOutput()
 		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.Exited() {

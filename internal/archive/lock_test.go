@@ -88,7 +88,8 @@ func TestProtectionIsReported(t *testing.T) {
 		{durable.Protection{Mode: durable.Governance, Until: until, LegalHold: true}, until, "legal-hold", ""},
 	} {
 		r := checkVerifies(t, locking{store, c.Protection}, archive.VerifyOptions{Now: c.now})
-		if len(r.Protection) != 1 || r.Protection[0].Mode != c.mode || r.Protection[0].Until != c.until || len(r.Protection[0].Objects) != objects {
+		if len(r.Protection) != 1 || r.Protection[0].Mode != c.mode || r.Protection[0].Until != c.until ||
+			len(r.Protection[0].Objects) != objects {
 			t.Errorf("%+v is reported as %+v", c, r.Protection)
 		}
 	}

@@ -142,7 +142,8 @@ func (l *merkle) checkLeaves(first int64, manifests [][]byte) error {
 
 	for i, manifest := range manifests {
 		if tlog.RecordHash(manifest) != hashes[i] {
-			return fmt.Errorf("%w: the bundle %s does not hold manifest %d of the log", ErrBroken, bundleKey(first/bundleWidth, len(manifests)), first+int64(i)+1)
+			return fmt.Errorf("%w: the bundle %s does not hold manifest %d of the log", ErrBroken,
+				bundleKey(first/bundleWidth, len(manifests)), first+int64(i)+1)
 		}
 	}
 
@@ -355,7 +356,8 @@ func readTile(ctx context.Context, store durable.Store, t tlog.Tile) ([]byte, er
 		full := t
 		full.W = bundleWidth
 
-		if whole, fullErr := store.Read(ctx, tileKey(full), bundleWidth*tlog.HashSize); fullErr == nil && len(whole) == bundleWidth*tlog.HashSize {
+		if whole, fullErr := store.Read(ctx, tileKey(full), bundleWidth*tlog.HashSize); fullErr == nil &&
+			len(whole) == bundleWidth*tlog.HashSize {
 			return whole[:size], nil
 		}
 	}

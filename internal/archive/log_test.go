@@ -106,12 +106,15 @@ func hourly(tb testing.TB, n int64) *shelf {
 		sha256 := strings.Repeat("0123456789abcdef", 4)
 
 		m := &Manifest{
-			Version: manifestVersion, Sequence: sequence, Service: auditlog.ServiceUpCloud, Previous: previous, Tool: "test", WrittenAt: auditlog.FormatTime(at),
+			Version: manifestVersion, Sequence: sequence, Service: auditlog.ServiceUpCloud, Previous: previous, Tool: "test",
+			WrittenAt:  auditlog.FormatTime(at),
 			Supplement: Object{Key: supplementsPrefix + hashedName(sequence, sha256) + ".json", Bytes: 400, SHA256: sha256},
-			TotalCount: sequence * 10, Start: begin, CoveredUntil: at.Add(time.Hour), ReadUntil: at.Add(time.Hour), ResumedBy: ResumedByOverlap,
-			Filters: map[string][]string{},
+			TotalCount: sequence * 10, Start: begin, CoveredUntil: at.Add(time.Hour), ReadUntil: at.Add(time.Hour),
+			ResumedBy: ResumedByOverlap,
+			Filters:   map[string][]string{},
 			Segment: &Segment{
-				Format: format.NDJSON, Compression: format.Zstd, EntryCount: 10, From: at, Until: at.Add(time.Hour), EntriesRoot: sha256,
+				Format: format.NDJSON, Compression: format.Zstd, EntryCount: 10, From: at, Until: at.Add(time.Hour),
+				EntriesRoot: sha256,
 			},
 		}
 		m.Segment.Object = Object{Key: segmentKey(m, at, sha256, ".ndjson.zst"), Bytes: 5000, SHA256: sha256}
@@ -166,7 +169,11 @@ func TestSevenYearsAreOpenedWithFewRequests(t *testing.T) {
 
 	s := hourly(t, n)
 
-	r, err := OpenReader(t.Context(), s, ReaderOptions{InfoOf: func(string) (auditlog.Info, bool) { return auditlog.Info{Name: auditlog.ServiceUpCloud}, true }})
+	r, err := OpenReader(t.Context(), s,
+		ReaderOptions{InfoOf: func(string) (auditlog.Info, bool) {
+			return auditlog.Info{Name: auditlog.ServiceUpCloud},
+				true
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

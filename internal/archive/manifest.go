@@ -290,7 +290,8 @@ func (m *Manifest) wrong() string {
 		return ""
 	case !isSegmentOf(s.Key, m.Sequence), durable.CheckKey(s.Key) != nil:
 		return "names a segment that is not its own"
-	case !s.From.Before(s.Until), !strings.HasPrefix(s.Key, partition(m.Service, s.From)), !strings.HasPrefix(s.Key, partition(m.Service, s.Until.Add(-1))):
+	case !s.From.Before(s.Until), !strings.HasPrefix(s.Key, partition(m.Service, s.From)),
+		!strings.HasPrefix(s.Key, partition(m.Service, s.Until.Add(-1))):
 		return "names times that are not of its segment's day"
 	case s.EntryCount < 1, s.EntryCount > segmentEntries:
 		return "counts entries as no segment can hold them"

@@ -124,7 +124,10 @@ func TestMixedRunners(t *testing.T) {
 			}
 
 			if random.IntN(2) == 0 {
-				o.Attesters = archive.Attesters{Client: witness.Client{Retries: -1}, Witnesses: witnesses, Quorum: 1 + random.IntN(2), Tolerant: random.IntN(2) == 0}
+				o.Attesters = archive.Attesters{
+					Client: witness.Client{Retries: -1}, Witnesses: witnesses,
+					Quorum: 1 + random.IntN(2), Tolerant: random.IntN(2) == 0,
+				}
 			}
 
 			if random.IntN(2) == 0 {
@@ -164,7 +167,8 @@ func TestMixedRunners(t *testing.T) {
 					_, err := w.apply(o)
 
 					switch {
-					case err == nil, errors.Is(err, errCrash), errors.Is(err, archive.ErrSignature), errors.Is(err, archive.ErrAttest), errors.Is(err, archive.ErrLost):
+					case err == nil, errors.Is(err, errCrash), errors.Is(err, archive.ErrSignature), errors.Is(err, archive.ErrAttest),
+						errors.Is(err, archive.ErrLost):
 					case errors.Is(err, witness.ErrForked): // TestWitnessRace.
 					default:
 						t.Errorf("seed %d, round %d: %v", seed, round, err)
@@ -177,7 +181,10 @@ func TestMixedRunners(t *testing.T) {
 
 		o := w.options(store)
 		o.Signer, o.PreviousSigner, o.Verifiers = newSigner, oldSigner, []note.Verifier{newVerifier, oldKey}
-		o.Attesters = archive.Attesters{Client: witness.Client{Retries: -1}, Witnesses: witnesses, Quorum: 2, Authority: &authority.Authority}
+		o.Attesters = archive.Attesters{
+			Client: witness.Client{Retries: -1}, Witnesses: witnesses, Quorum: 2,
+			Authority: &authority.Authority,
+		}
 
 		for range 2 {
 			w.now = w.now.Add(time.Hour)
@@ -191,7 +198,8 @@ func TestMixedRunners(t *testing.T) {
 		w.checkExactlyOnce(store, w.now.Add(-10*time.Minute))
 
 		r := reportOf(t, store, archive.VerifyOptions{
-			Verifiers: []note.Verifier{newVerifier, oldKey}, Witnesses: []note.Verifier{witnesses[0].Key, witnesses[1].Key}, TimestampRoots: authority.Roots,
+			Verifiers: []note.Verifier{newVerifier, oldKey}, Witnesses: []note.Verifier{witnesses[0].Key, witnesses[1].Key},
+			TimestampRoots: authority.Roots,
 		})
 		for _, p := range r.Problems {
 			what := string(p.Finding) + " " + p.Key[:min(len(p.Key), 8)]

@@ -16,8 +16,8 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 )
 
-// noLinks is a file system without hard links (FAT, some network shares), whose user is killed right before an object gets
-// its name.
+// noLinks is a file system without hard links (FAT, some network shares), whose user is killed right before an object
+// gets its name.
 type noLinks struct {
 	durable.System
 
@@ -61,17 +61,21 @@ func (s *noLinks) Create(path string, permission fs.FileMode) (durable.Handle, e
 	return s.System.Create(path, permission)
 }
 
-// TestKilledWhereThereAreNoLinks: the guide says that a directory can be on any file system, and that a crash at any step
-// loses and repeats nothing.
+// TestKilledWhereThereAreNoLinks: the guide says that a directory can be on any file system, and that a crash at any
+// step loses and repeats nothing.
 func TestKilledWhereThereAreNoLinks(t *testing.T) {
 	t.Parallel()
 
-	for _, at := range []string{"checkpoints/00000000", "checkpoints/00000001", "checkpoints/00000002", "README.txt", "tile/0/000.p/1"} {
+	for _, at := range []string{
+		"checkpoints/00000000", "checkpoints/00000001", "checkpoints/00000002", "README.txt",
+		"tile/0/000.p/1",
+	} {
 		w := newWorld(t, auditlog.ServiceUpCloud, 1)
 		dir := t.TempDir()
 
 		open := func(killAt string) durable.Store {
-			s, err := durable.OpenStore(t.Context(), dir, durable.StoreOptions{Options: durable.Options{System: &noLinks{System: durable.OS(), killAt: killAt}}})
+			s, err := durable.OpenStore(t.Context(), dir,
+				durable.StoreOptions{Options: durable.Options{System: &noLinks{System: durable.OS(), killAt: killAt}}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -233,7 +233,8 @@ func VerifyProof(data []byte, o VerifyOptions) (*Proven, error) {
 
 	cosigned, err := cosignaturesOn(t.checkpoint, o.Witnesses)
 	if err != nil || len(cosigned) < o.quorum() {
-		return nil, fmt.Errorf("%w: %d of the witnesses have cosigned its checkpoint, and %d have to", ErrProof, len(cosigned), o.quorum())
+		return nil, fmt.Errorf("%w: %d of the witnesses have cosigned its checkpoint, and %d have to", ErrProof,
+			len(cosigned), o.quorum())
 	}
 
 	if o.Origin != "" && p.Origin != o.Origin {
@@ -262,7 +263,10 @@ func VerifyProof(data []byte, o VerifyOptions) (*Proven, error) {
 		return nil, err
 	}
 
-	return &Proven{Entry: t.Entry, Manifest: m, Checkpoint: p.Checkpoint, Signed: p.signed, SignedBy: p.signedBy(), Cosigned: cosigned}, nil
+	return &Proven{
+		Entry: t.Entry, Manifest: m, Checkpoint: p.Checkpoint, Signed: p.signed, SignedBy: p.signedBy(),
+		Cosigned: cosigned,
+	}, nil
 }
 
 // check makes sure that the entry is in the segment that the manifest describes.

@@ -126,7 +126,9 @@ func TestForgedProofs(t *testing.T) {
 		t.Error(err)
 	}
 
-	if _, err := archive.VerifyProof([]byte(good), archive.VerifyOptions{Verifiers: verifiers, Origin: "auditlogs.audit/upcloud/0000000000000000"}); !errors.Is(err, archive.ErrProof) {
+	if _, err := archive.VerifyProof([]byte(good),
+		archive.VerifyOptions{Verifiers: verifiers, Origin: "auditlogs.audit/upcloud/0000000000000000"}); !errors.Is(err,
+		archive.ErrProof) {
 		t.Errorf("another origin: %v", err)
 	}
 
@@ -163,7 +165,9 @@ func TestForgedProofs(t *testing.T) {
 		"another log's checkpoint": strings.Replace(good, checkpoint, otherCheckpoint, 1),
 		"a key of the same name":   theirs,
 		"no signature":             strings.Replace(good, checkpoint, unsigned+"\n", 1),
-		"another entry":            edit(func(i map[string]any) { i["entry"] = strings.ReplaceAll(i["entry"].(string), id, "another") }),
+		"another entry": edit(
+			func(i map[string]any) { i["entry"] = strings.ReplaceAll(i["entry"].(string), id, "another") },
+		),
 		"another action": edit(func(i map[string]any) {
 			i["entry"] = strings.Replace(i["entry"].(string), `"action":"`, `"action":"un`, 1)
 		}),
@@ -171,10 +175,15 @@ func TestForgedProofs(t *testing.T) {
 		"a huge place":     edit(func(i map[string]any) { i["entry_index"] = 1 << 62 }),
 		"a negative place": edit(func(i map[string]any) { i["entry_index"] = -1 }),
 		"a shorter path":   edit(func(i map[string]any) { i["entry_path"] = i["entry_path"].([]any)[1:] }),
-		"a longer path":    edit(func(i map[string]any) { i["entry_path"] = append(i["entry_path"].([]any), strings.Repeat("0", 64)) }),
-		"no path":          edit(func(i map[string]any) { i["entry_path"] = nil }),
-		"another salt":     edit(func(i map[string]any) { i["salt"] = strings.Repeat("0", 64) }),
-		"a longer salt":    edit(func(i map[string]any) { i["salt"], i["entry"] = i["salt"].(string)+"7b", i["entry"].(string)[1:] }),
+		"a longer path": edit(
+			func(i map[string]any) { i["entry_path"] = append(i["entry_path"].([]any), strings.Repeat("0", 64)) },
+		),
+		"no path":      edit(func(i map[string]any) { i["entry_path"] = nil }),
+		"another salt": edit(func(i map[string]any) { i["salt"] = strings.Repeat("0", 64) }),
+		"a longer salt": edit(func(i map[string]any) {
+			i["salt"], i["entry"] = i["salt"].(string)+"7b",
+				i["entry"].(string)[1:]
+		}),
 		"another manifest": edit(func(i map[string]any) {
 			i["manifest"] = strings.Replace(i["manifest"].(string), "upcloud", "cloudscale", 1)
 		}),
@@ -190,7 +199,8 @@ func TestForgedProofs(t *testing.T) {
 	} {
 		if p, err := archive.VerifyProof([]byte(text), archive.VerifyOptions{Verifiers: verifiers}); err == nil {
 			t.Errorf("%s: %+v", name, p)
-		} else if !errors.Is(err, archive.ErrNoProof) && !errors.Is(err, archive.ErrProof) && !errors.Is(err, archive.ErrSignature) {
+		} else if !errors.Is(err, archive.ErrNoProof) && !errors.Is(err, archive.ErrProof) &&
+			!errors.Is(err, archive.ErrSignature) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -227,7 +237,8 @@ func FuzzVerifyProof(f *testing.F) {
 
 	f.Add(string(proof))
 	f.Fuzz(func(t *testing.T, text string) {
-		if p, err := archive.VerifyProof([]byte(text), archive.VerifyOptions{Verifiers: verifiers}); err == nil && p.Entry != want.Entry {
+		if p, err := archive.VerifyProof([]byte(text), archive.VerifyOptions{Verifiers: verifiers}); err == nil &&
+			p.Entry != want.Entry {
 			t.Errorf("%q proves %s", text, p.Entry)
 		}
 	})
@@ -266,7 +277,8 @@ func TestProofsOfImpossibleManifests(t *testing.T) {
 				m      archive.Manifest
 			)
 
-			if err := errors.Join(json.Unmarshal(extra, &inside), json.Unmarshal([]byte(inside["manifest"].(string)), &m)); err != nil {
+			if err := errors.Join(json.Unmarshal(extra, &inside),
+				json.Unmarshal([]byte(inside["manifest"].(string)), &m)); err != nil {
 				t.Fatal(err)
 			}
 
@@ -283,7 +295,8 @@ func TestProofsOfImpossibleManifests(t *testing.T) {
 			lines[1] = "extra " + base64.StdEncoding.EncodeToString(extra)
 			of[2] = tlog.RecordHash(manifest).String()
 
-			if _, err := archive.VerifyProof([]byte(strings.Join(lines, "\n")+"\n\n"+strings.Join(of, "\n")), archive.VerifyOptions{}); !errors.Is(err, archive.ErrProof) {
+			if _, err := archive.VerifyProof([]byte(strings.Join(lines, "\n")+"\n\n"+strings.Join(of, "\n")),
+				archive.VerifyOptions{}); !errors.Is(err, archive.ErrProof) {
 				t.Errorf("%+v: the error is %v", m.Segment, err)
 			}
 

@@ -84,7 +84,8 @@ func TestReadersAreOvertaken(t *testing.T) {
 		}
 
 		store = &overtaken{memory: f.store, at: at, meanwhile: grow}
-		if _, err := archive.OpenReader(t.Context(), store, archive.ReaderOptions{InfoOf: infoOf(f.w.service.Info())}); err != nil {
+		if _, err := archive.OpenReader(t.Context(), store,
+			archive.ReaderOptions{InfoOf: infoOf(f.w.service.Info())}); err != nil {
 			t.Errorf("read, before step %d: %v", at, err)
 		}
 

@@ -77,7 +77,10 @@ func OpenReader(ctx context.Context, store durable.Store, o ReaderOptions) (*Rea
 
 	archived, ok := o.InfoOf(c.point.service())
 	if !ok {
-		return nil, &ReadError{Destination: store.String(), Err: fmt.Errorf("%w: an archive of %s", ErrForeign, c.point.service())}
+		return nil, &ReadError{
+			Destination: store.String(),
+			Err:         fmt.Errorf("%w: an archive of %s", ErrForeign, c.point.service()),
+		}
 	}
 
 	return &Reader{store: store, chain: c, archived: archived}, nil
@@ -175,7 +178,9 @@ func (r *Reader) caveats(q auditlog.Query) []string {
 // An entry that is archived twice counts once, and as a duplicate dropped; two
 // different ones with the same id and time are an error, since which of them is
 // true is not for a reader to say.
-func (r *Reader) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+func (r *Reader) Read(
+	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
+) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.Completeness{Window: q.Window, Source: r.chain.source.Source}
 
 	return func(yield func(auditlog.Entry, error) bool) {
@@ -199,7 +204,9 @@ func (r *Reader) fail(err error) error { return &ReadError{Destination: r.store.
 
 // pages yields the entries of the segments that can hold some of the window, one
 // by one in order.
-func (r *Reader) pages(ctx context.Context, w auditlog.Window, c *auditlog.Completeness) iter.Seq2[[]auditlog.Entry, error] {
+func (r *Reader) pages(
+	ctx context.Context, w auditlog.Window, c *auditlog.Completeness,
+) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
 		links := r.chain.within(w)
 		page := make([]auditlog.Entry, 1)

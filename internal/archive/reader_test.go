@@ -47,11 +47,14 @@ func (n *noted) Read(ctx context.Context, key string, limit int64) ([]byte, erro
 // drawnArchive is an archive of files that arrived in any order, with runs that
 // crashed in between, in segments of any format.
 func drawnArchive(t *rapid.T) (*copies, *memory) {
-	s := copiesOf(rapid.Uint64Max(1<<40).Draw(t, "log"), 8, rapid.IntRange(1, 80).Draw(t, "entries"), rapid.IntRange(1, 5).Draw(t, "files"))
+	s := copiesOf(rapid.Uint64Max(1<<40).Draw(t, "log"), 8, rapid.IntRange(1, 80).Draw(t, "entries"),
+		rapid.IntRange(1, 5).Draw(t, "files"))
 	s.disorder = true
 	store := newMemory()
 
-	for _, file := range rapid.Permutation(slices.Collect(maps.Keys(map[int]bool{0: true, 1: true, 2: true, 3: true, 4: true}))).Draw(t, "order") {
+	for _, file := range rapid.Permutation(
+		slices.Collect(maps.Keys(map[int]bool{0: true, 1: true, 2: true, 3: true, 4: true})),
+	).Draw(t, "order") {
 		if file >= len(s.spans) {
 			continue
 		}
@@ -92,7 +95,10 @@ func drawnQuery(t *rapid.T, s *copies) auditlog.Query {
 	q := auditlog.Query{Window: auditlog.Window{Start: start, End: end}}
 
 	if rapid.Bool().Draw(t, "by operation") {
-		q.Operations = []auditlog.Operation{auditlog.OperationDelete, auditlog.OperationLogin}[:rapid.IntRange(1, 2).Draw(t, "operations")]
+		q.Operations = []auditlog.Operation{
+			auditlog.OperationDelete,
+			auditlog.OperationLogin,
+		}[:rapid.IntRange(1, 2).Draw(t, "operations")]
 	}
 
 	if rapid.Bool().Draw(t, "by actor") {
@@ -159,7 +165,8 @@ func TestReaderIsAFilterOverTheArchive(t *testing.T) {
 			t.Fatal(diff)
 		}
 
-		if c.RowsFetched != c.DuplicatesDropped+c.RowsFilteredOut+int64(len(got)) || c.ClaimedTotal == nil || *c.ClaimedTotal != c.RowsFetched ||
+		if c.RowsFetched != c.DuplicatesDropped+c.RowsFilteredOut+int64(len(got)) || c.ClaimedTotal == nil ||
+			*c.ClaimedTotal != c.RowsFetched ||
 			c.Proof != auditlog.ProofChain || c.DuplicatesDropped != 0 || c.BeyondRetention || c.Window != q.Window {
 			t.Fatalf("the statement is %+v", c)
 		}
@@ -191,7 +198,9 @@ func TestReaderRefusesEveryMutation(t *testing.T) {
 		// What was read and is there.
 		keys := slices.DeleteFunc(watched.keys, func(key string) bool { return store.objects[key] == nil })
 
-		if segments := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !strings.HasPrefix(key, "entries/") }); len(segments) > 0 && rapid.Bool().Draw(t, "a segment") {
+		if segments := slices.DeleteFunc(slices.Clone(keys),
+			func(key string) bool { return !strings.HasPrefix(key, "entries/") }); len(segments) > 0 &&
+			rapid.Bool().Draw(t, "a segment") {
 			keys = segments
 		}
 
@@ -250,7 +259,8 @@ func TestReaderRefusesEveryMutation(t *testing.T) {
 			t.Fatalf("%s was changed, and nobody noticed", key)
 		case !errors.Is(err, archive.ErrBroken):
 			t.Fatalf("%s: %v", key, err)
-		case checkpoint && !strings.Contains(err.Error(), "checkpoint"), bundle && !strings.Contains(err.Error(), "manifest") && !strings.Contains(err.Error(), "tile"):
+		case checkpoint && !strings.Contains(err.Error(), "checkpoint"), bundle &&
+			!strings.Contains(err.Error(), "manifest") && !strings.Contains(err.Error(), "tile"):
 			t.Fatalf("%s was changed, but the error is %v", key, err)
 		case !checkpoint && !bundle && !strings.Contains(err.Error(), name):
 			t.Fatalf("%s was changed, but the error is %v", key, err)
@@ -302,27 +312,54 @@ func TestReaderRefusesForgeries(t *testing.T) {
 		change   func(*archive.Manifest)
 		want     string
 	}{
-		"fewer entries":      {3, func(m *archive.Manifest) { m.Segment.EntryCount--; m.TotalCount-- }, "manifest 4 counts entries that are not there"},
-		"fewer at the end":   {6, func(m *archive.Manifest) { m.Segment.EntryCount--; m.TotalCount-- }, segment(6) + " holds more than the 3 entries that manifest 6 says"},
-		"more at the end":    {6, func(m *archive.Manifest) { m.Segment.EntryCount++; m.TotalCount++ }, segment(6) + " holds 4 entries where manifest 6 says 5"},
-		"another total":      {3, func(m *archive.Manifest) { m.TotalCount++ }, "manifest 3 counts entries that are not there"},
-		"no entries":         {6, func(m *archive.Manifest) { m.Segment.EntryCount, m.TotalCount = 0, m.TotalCount-4 }, "manifest 6 counts entries as no segment can hold them"},
-		"no segment":         {3, func(m *archive.Manifest) { m.Segment = nil }, "manifest 3 counts entries that are not there"},
-		"many entries":       {6, func(m *archive.Manifest) { m.Segment.EntryCount, m.TotalCount = 50_001, m.TotalCount-4+50_001 }, "manifest 6 counts entries as no segment can hold them"},
-		"a later begin":      {3, func(m *archive.Manifest) { m.Segment.From, m.Segment.Until = day("23:10:00"), day("23:20:00") }, segment(3) + " holds entries of other times than manifest 3 says"},
-		"an earlier end":     {3, func(m *archive.Manifest) { m.Segment.From, m.Segment.Until = day("00:00:00"), day("22:50:00") }, segment(3) + " holds entries of other times than manifest 3 says"},
-		"another day":        {3, func(m *archive.Manifest) { m.Segment.From = day("23:00:00").AddDate(0, 0, -1) }, "manifest 3 names times that are not of its segment's day"},
-		"back to front":      {3, func(m *archive.Manifest) { m.Segment.From, m.Segment.Until = m.Segment.Until, m.Segment.From }, "manifest 3 names times that are not of its segment's day"},
-		"no time":            {3, func(m *archive.Manifest) { m.Segment.Until = time.Time{} }, "manifest 3 names times that are not of its segment's day"},
-		"another service":    {3, func(m *archive.Manifest) { m.Service = "cloudscale" }, "manifest 3 is of cloudscale, not of upcloud"},
-		"another segment":    {3, func(m *archive.Manifest) { m.Segment.Key = segment(2) }, "manifest 3 names a segment that is not its own"},
-		"a segment outside":  {3, func(m *archive.Manifest) { m.Segment.Key = "entries/../" + segment(3) }, "manifest 3 names a segment that is not its own"},
+		"fewer entries":    {3, func(m *archive.Manifest) { m.Segment.EntryCount--; m.TotalCount-- }, "manifest 4 counts entries that are not there"},
+		"fewer at the end": {6, func(m *archive.Manifest) { m.Segment.EntryCount--; m.TotalCount-- }, segment(6) + " holds more than the 3 entries that manifest 6 says"},
+		"more at the end":  {6, func(m *archive.Manifest) { m.Segment.EntryCount++; m.TotalCount++ }, segment(6) + " holds 4 entries where manifest 6 says 5"},
+		"another total": {
+			3, func(m *archive.Manifest) { m.TotalCount++ },
+			"manifest 3 counts entries that are not there",
+		},
+		"no entries": {6, func(m *archive.Manifest) { m.Segment.EntryCount, m.TotalCount = 0, m.TotalCount-4 }, "manifest 6 counts entries as no segment can hold them"},
+		"no segment": {
+			3, func(m *archive.Manifest) { m.Segment = nil },
+			"manifest 3 counts entries that are not there",
+		},
+		"many entries":   {6, func(m *archive.Manifest) { m.Segment.EntryCount, m.TotalCount = 50_001, m.TotalCount-4+50_001 }, "manifest 6 counts entries as no segment can hold them"},
+		"a later begin":  {3, func(m *archive.Manifest) { m.Segment.From, m.Segment.Until = day("23:10:00"), day("23:20:00") }, segment(3) + " holds entries of other times than manifest 3 says"},
+		"an earlier end": {3, func(m *archive.Manifest) { m.Segment.From, m.Segment.Until = day("00:00:00"), day("22:50:00") }, segment(3) + " holds entries of other times than manifest 3 says"},
+		"another day": {
+			3, func(m *archive.Manifest) { m.Segment.From = day("23:00:00").AddDate(0, 0, -1) },
+			"manifest 3 names times that are not of its segment's day",
+		},
+		"back to front": {3, func(m *archive.Manifest) { m.Segment.From, m.Segment.Until = m.Segment.Until, m.Segment.From }, "manifest 3 names times that are not of its segment's day"},
+		"no time":       {3, func(m *archive.Manifest) { m.Segment.Until = time.Time{} }, "manifest 3 names times that are not of its segment's day"},
+		"another service": {
+			3, func(m *archive.Manifest) { m.Service = "cloudscale" },
+			"manifest 3 is of cloudscale, not of upcloud",
+		},
+		"another segment": {
+			3, func(m *archive.Manifest) { m.Segment.Key = segment(2) },
+			"manifest 3 names a segment that is not its own",
+		},
+		"a segment outside": {
+			3, func(m *archive.Manifest) { m.Segment.Key = "entries/../" + segment(3) },
+			"manifest 3 names a segment that is not its own",
+		},
 		"another supplement": {3, func(m *archive.Manifest) { m.Supplement.Key = f.store.keyOf(t, "supplements/", 2) }, "manifest 3 names a supplement that is not its own"},
 		"another hash":       {3, func(m *archive.Manifest) { m.Segment.SHA256 = strings.Repeat("0", 64) }, segment(3) + " is not what manifest 3 says"},
 		"another number":     {3, func(m *archive.Manifest) { m.Sequence = 4 }, "manifest 3 says that it is manifest 4"},
-		"another version":    {3, func(m *archive.Manifest) { m.Version++ }, "manifest 3 is of version 3, which is not known"},
-		"another before":     {3, func(m *archive.Manifest) { m.Previous = strings.Repeat("0", 64) }, "manifest 3 does not follow the one before"},
-		"a chain before it":  {1, func(m *archive.Manifest) { m.Previous = strings.Repeat("0", 64) }, "manifest 1 does not follow the one before"},
+		"another version": {
+			3, func(m *archive.Manifest) { m.Version++ },
+			"manifest 3 is of version 3, which is not known",
+		},
+		"another before": {
+			3, func(m *archive.Manifest) { m.Previous = strings.Repeat("0", 64) },
+			"manifest 3 does not follow the one before",
+		},
+		"a chain before it": {
+			1, func(m *archive.Manifest) { m.Previous = strings.Repeat("0", 64) },
+			"manifest 1 does not follow the one before",
+		},
 	} {
 		if err := read(forged(t, f.store, tt.sequence, tt.change)); err == nil || err.Error() != at+tt.want {
 			t.Errorf("%s: got %v", name, err)
@@ -348,9 +385,12 @@ func TestReaderReadsOnlyWhatTheWindowNeeds(t *testing.T) {
 		window   auditlog.Window
 		segments []string
 	}{
-		"one day":                {auditlog.Window{Start: begin.AddDate(0, 0, 2).Add(-2 * time.Hour), End: begin.AddDate(0, 0, 2)}, []string{"00000002"}},
-		"two days":               {auditlog.Window{Start: begin.AddDate(0, 0, 2).Add(-2 * time.Hour), End: begin.AddDate(0, 0, 3)}, []string{"00000002", "00000003"}},
-		"between entries":        {auditlog.Window{Start: begin.AddDate(0, 0, 2), End: begin.AddDate(0, 0, 2).Add(time.Hour)}, nil},
+		"one day":  {auditlog.Window{Start: begin.AddDate(0, 0, 2).Add(-2 * time.Hour), End: begin.AddDate(0, 0, 2)}, []string{"00000002"}},
+		"two days": {auditlog.Window{Start: begin.AddDate(0, 0, 2).Add(-2 * time.Hour), End: begin.AddDate(0, 0, 3)}, []string{"00000002", "00000003"}},
+		"between entries": {
+			auditlog.Window{Start: begin.AddDate(0, 0, 2), End: begin.AddDate(0, 0, 2).Add(time.Hour)},
+			nil,
+		},
 		"before the first":       {auditlog.Window{Start: begin.AddDate(0, 0, -9), End: begin.AddDate(0, 0, -8)}, nil},
 		"everything, and beyond": {auditlog.Window{Start: begin.AddDate(0, 0, -9), End: begin.AddDate(1, 0, 0)}, []string{"00000001", "00000002", "00000003", "00000004", "00000005", "00000006"}},
 	} {
@@ -380,7 +420,8 @@ func TestReaderReadsOnlyWhatTheWindowNeeds(t *testing.T) {
 
 		slices.Sort(segments)
 
-		if diff := cmp.Diff(tt.segments, segments); diff != "" || c.Pages != int64(len(tt.segments)) || c.RowsFetched != int64(4*len(tt.segments)) {
+		if diff := cmp.Diff(tt.segments, segments); diff != "" || c.Pages != int64(len(tt.segments)) ||
+			c.RowsFetched != int64(4*len(tt.segments)) {
 			t.Errorf("%s: %s, %+v", name, diff, c)
 		}
 	}
@@ -399,11 +440,23 @@ func TestReaderGaps(t *testing.T) {
 		window auditlog.Window
 		gaps   []auditlog.Window
 	}{
-		"within":  {auditlog.Window{Start: start, End: end}, nil},
-		"across":  {auditlog.Window{Start: start.Add(-time.Hour), End: end.Add(time.Hour)}, []auditlog.Window{{Start: start.Add(-time.Hour), End: start}, {Start: end, End: end.Add(time.Hour)}}},
-		"before":  {auditlog.Window{Start: start.Add(-2 * time.Hour), End: start.Add(-time.Hour)}, []auditlog.Window{{Start: start.Add(-2 * time.Hour), End: start.Add(-time.Hour)}}},
-		"after":   {auditlog.Window{Start: end.Add(time.Hour), End: end.Add(2 * time.Hour)}, []auditlog.Window{{Start: end.Add(time.Hour), End: end.Add(2 * time.Hour)}}},
-		"one end": {auditlog.Window{Start: end.Add(-time.Hour), End: end.Add(time.Microsecond)}, []auditlog.Window{{Start: end, End: end.Add(time.Microsecond)}}},
+		"within": {auditlog.Window{Start: start, End: end}, nil},
+		"across": {
+			auditlog.Window{Start: start.Add(-time.Hour), End: end.Add(time.Hour)},
+			[]auditlog.Window{{Start: start.Add(-time.Hour), End: start}, {Start: end, End: end.Add(time.Hour)}},
+		},
+		"before": {
+			auditlog.Window{Start: start.Add(-2 * time.Hour), End: start.Add(-time.Hour)},
+			[]auditlog.Window{{Start: start.Add(-2 * time.Hour), End: start.Add(-time.Hour)}},
+		},
+		"after": {
+			auditlog.Window{Start: end.Add(time.Hour), End: end.Add(2 * time.Hour)},
+			[]auditlog.Window{{Start: end.Add(time.Hour), End: end.Add(2 * time.Hour)}},
+		},
+		"one end": {
+			auditlog.Window{Start: end.Add(-time.Hour), End: end.Add(time.Microsecond)},
+			[]auditlog.Window{{Start: end, End: end.Add(time.Microsecond)}},
+		},
 	} {
 		var c auditlog.Completeness
 		if _, err := collect(r.Read(t.Context(), auditlog.Query{Window: tt.window}, &c)); err != nil {
@@ -424,7 +477,10 @@ func TestReaderGaps(t *testing.T) {
 	f.w.mustApply(o)
 
 	gap := auditlog.Window{Start: end, End: f.w.now.AddDate(0, 0, -180)}
-	if diff := cmp.Diff([]auditlog.Window{gap}, openReader(t, f.store, f.w.service.Info()).Gaps(auditlog.Window{Start: start, End: f.w.now.Add(-time.Minute)})); diff != "" {
+	if diff := cmp.Diff([]auditlog.Window{gap},
+		openReader(t, f.store, f.w.service.Info()).Gaps(
+			auditlog.Window{Start: start, End: f.w.now.Add(-time.Minute)},
+		)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -437,7 +493,8 @@ func TestReaderSignature(t *testing.T) {
 	_, stranger := newKey(t, "example.com/other")
 
 	open := func(store durable.Store, verifiers ...note.Verifier) (*archive.Reader, error) {
-		return archive.OpenReader(t.Context(), store, archive.ReaderOptions{Verifiers: verifiers, InfoOf: infoOf(f.w.service.Info())})
+		return archive.OpenReader(t.Context(), store,
+			archive.ReaderOptions{Verifiers: verifiers, InfoOf: infoOf(f.w.service.Info())})
 	}
 
 	if r, err := open(f.store, f.verifier); err != nil || r.Head() != f.head {
@@ -479,7 +536,8 @@ func TestReaderSignature(t *testing.T) {
 	f.w.happen(4, f.w.now.Add(-time.Hour))
 
 	o := f.w.options(f.store)
-	o.Store, o.Signer, o.Verifiers = &crashing{Store: f.store, at: 5}, f.signer, []note.Verifier{f.verifier} // manifest, supplement, segment, the probe, checkpoint
+	// manifest, supplement, segment, the probe, checkpoint
+	o.Store, o.Signer, o.Verifiers = &crashing{Store: f.store, at: 5}, f.signer, []note.Verifier{f.verifier}
 
 	if _, err := f.w.apply(o); !errors.Is(err, errCrash) {
 		t.Fatal(err)
@@ -506,7 +564,8 @@ func TestReaderOfNothing(t *testing.T) {
 	s := copiesOf(1, 2, 9, 1)
 	_, err := archive.OpenReader(t.Context(), newMemory(), archive.ReaderOptions{InfoOf: infoOf(s.Info())})
 
-	if read := (*archive.ReadError)(nil); !errors.Is(err, archive.ErrNone) || !errors.As(err, &read) || read.Destination != "memory" {
+	if read := (*archive.ReadError)(nil); !errors.Is(err, archive.ErrNone) || !errors.As(err, &read) ||
+		read.Destination != "memory" {
 		t.Errorf("got %v", err)
 	}
 
@@ -517,7 +576,8 @@ func TestReaderOfNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	_, err = archive.OpenReader(t.Context(), store, archive.ReaderOptions{InfoOf: func(string) (auditlog.Info, bool) { return auditlog.Info{}, false }})
+	_, err = archive.OpenReader(t.Context(), store,
+		archive.ReaderOptions{InfoOf: func(string) (auditlog.Info, bool) { return auditlog.Info{}, false }})
 	if !errors.Is(err, archive.ErrForeign) || err.Error() != "read the archive at memory: the destination holds something else: an archive of podstack" {
 		t.Errorf("got %v", err)
 	}
@@ -528,7 +588,8 @@ func TestReaderOfNothing(t *testing.T) {
 func TestReaderKnowsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 
-	redactor, err := redact.New(map[string]string{"actor": redact.Hash, "resource_id": redact.Keep}, []byte("a random text of some length"))
+	redactor, err := redact.New(map[string]string{"actor": redact.Hash, "resource_id": redact.Keep},
+		[]byte("a random text of some length"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -541,7 +602,10 @@ func TestReaderKnowsWhatIsMissing(t *testing.T) {
 		func(*archive.Options) {},
 		func(o *archive.Options) { o.Redactor = redactor },
 		func(o *archive.Options) {
-			o.Filters = auditlog.Query{Operations: []auditlog.Operation{auditlog.OperationDelete}, IPAddresses: []string{"192.0.2.0/30"}}
+			o.Filters = auditlog.Query{
+				Operations:  []auditlog.Operation{auditlog.OperationDelete},
+				IPAddresses: []string{"192.0.2.0/30"},
+			}
 		},
 	} {
 		s.spans = []auditlog.Window{{Start: begin, End: begin.AddDate(0, 0, []int{3, 5, 7}[i])}}
@@ -570,20 +634,47 @@ func TestReaderKnowsWhatIsMissing(t *testing.T) {
 		query auditlog.Query
 		want  []string
 	}{
-		"an actor before redaction":         {auditlog.Query{Window: day(0, 2), Actors: []string{"user-1"}}, nil},
-		"an actor after":                    {auditlog.Query{Window: day(3, 4), Actors: []string{"user-1"}}, []string{"actors: " + redacted}},
-		"an actor before and after":         {auditlog.Query{Window: day(1, 4), Actors: []string{"user-1"}}, []string{"actors: " + redacted}},
-		"a search after":                    {auditlog.Query{Window: day(3, 4), Search: "x"}, []string{"search: " + redacted}},
-		"an address after":                  {auditlog.Query{Window: day(3, 4), IPAddresses: []string{"192.0.2.1"}}, []string{scrubbed}},
-		"a common kind after":               {auditlog.Query{Window: day(3, 4), ResourceTypes: []string{"server", "storage"}, Origins: []string{"api"}}, nil},
-		"another kind after":                {auditlog.Query{Window: day(3, 4), ResourceTypes: []string{"server", "gpu"}}, []string{strings.Replace(scrubbed, "ip_address", "resource_type", 1)}},
-		"a resource that was kept":          {auditlog.Query{Window: day(3, 4), ResourceIDs: []string{"r-1"}}, nil},
-		"everything, filtered":              {auditlog.Query{Window: day(6, 7)}, []string{kept}},
-		"an operation that was kept":        {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"delete", "login"}}, []string{kept}},
-		"an operation that was not":         {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"login"}}, []string{`operations: The archive keeps only entries with operations = ["delete"], so the filter would find nothing, whatever happened.`}},
-		"an address that was not":           {auditlog.Query{Window: day(0, 7), IPAddresses: []string{"192.0.2.4", "2001:db8::/32"}}, []string{`ip_addresses: The archive keeps only entries with ip_addresses = ["192.0.2.0/30"], so the filter would find nothing, whatever happened.`}},
-		"everywhere":                        {auditlog.Query{Window: day(6, 7), IPAddresses: []string{"::/0"}}, []string{kept}},
-		"an address in its mapped form":     {auditlog.Query{Window: day(6, 7), IPAddresses: []string{"::ffff:192.0.2.1"}}, []string{kept}},
+		"an actor before redaction": {auditlog.Query{Window: day(0, 2), Actors: []string{"user-1"}}, nil},
+		"an actor after": {
+			auditlog.Query{Window: day(3, 4), Actors: []string{"user-1"}},
+			[]string{"actors: " + redacted},
+		},
+		"an actor before and after": {
+			auditlog.Query{Window: day(1, 4), Actors: []string{"user-1"}},
+			[]string{"actors: " + redacted},
+		},
+		"a search after": {
+			auditlog.Query{Window: day(3, 4), Search: "x"},
+			[]string{"search: " + redacted},
+		},
+		"an address after": {
+			auditlog.Query{Window: day(3, 4), IPAddresses: []string{"192.0.2.1"}},
+			[]string{scrubbed},
+		},
+		"a common kind after": {auditlog.Query{
+			Window: day(3, 4), ResourceTypes: []string{"server", "storage"},
+			Origins: []string{"api"},
+		}, nil},
+		"another kind after": {
+			auditlog.Query{Window: day(3, 4), ResourceTypes: []string{"server", "gpu"}},
+			[]string{strings.Replace(scrubbed, "ip_address", "resource_type", 1)},
+		},
+		"a resource that was kept":   {auditlog.Query{Window: day(3, 4), ResourceIDs: []string{"r-1"}}, nil},
+		"everything, filtered":       {auditlog.Query{Window: day(6, 7)}, []string{kept}},
+		"an operation that was kept": {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"delete", "login"}}, []string{kept}},
+		"an operation that was not": {
+			auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"login"}},
+			[]string{`operations: The archive keeps only entries with operations = ["delete"], so the filter would find nothing, whatever happened.`},
+		},
+		"an address that was not": {
+			auditlog.Query{Window: day(0, 7), IPAddresses: []string{"192.0.2.4", "2001:db8::/32"}},
+			[]string{`ip_addresses: The archive keeps only entries with ip_addresses = ["192.0.2.0/30"], so the filter would find nothing, whatever happened.`},
+		},
+		"everywhere": {auditlog.Query{Window: day(6, 7), IPAddresses: []string{"::/0"}}, []string{kept}},
+		"an address in its mapped form": {
+			auditlog.Query{Window: day(6, 7), IPAddresses: []string{"::ffff:192.0.2.1"}},
+			[]string{kept},
+		},
 		"an address that was":               {auditlog.Query{Window: day(6, 7), IPAddresses: []string{"192.0.2.0/24"}}, []string{kept}},
 		"a window without a single segment": {auditlog.Query{Window: day(30, 31), Operations: []auditlog.Operation{"login"}}, nil},
 	} {
@@ -651,7 +742,8 @@ func TestReaderCountsOnce(t *testing.T) {
 	read := func() (int, auditlog.Completeness, error) {
 		var c auditlog.Completeness
 
-		entries, err := collect(openReader(t, store, s.Info()).Read(t.Context(), auditlog.Query{Window: auditlog.Window{Start: begin, End: s.now}}, &c))
+		entries, err := collect(openReader(t, store, s.Info()).Read(t.Context(),
+			auditlog.Query{Window: auditlog.Window{Start: begin, End: s.now}}, &c))
 
 		return len(entries), c, err
 	}
@@ -661,7 +753,8 @@ func TestReaderCountsOnce(t *testing.T) {
 		e.Raw = bytes.Replace(s.log[2].Raw, []byte(":"), []byte(" : "), 1)
 	})
 
-	if n, c, err := read(); n != 6 || c.DuplicatesDropped != 1 || c.RowsFetched != 7 || *c.ClaimedTotal != 7 || err != nil {
+	if n, c, err := read(); n != 6 || c.DuplicatesDropped != 1 || c.RowsFetched != 7 || *c.ClaimedTotal != 7 ||
+		err != nil {
 		t.Errorf("%d, %+v, %v", n, c, err)
 	}
 
@@ -692,13 +785,15 @@ func TestReaderFilterOptions(t *testing.T) {
 
 	f := built(t, format.NDJSON, format.Uncompressed)
 
-	got, err := openReader(t, f.store, f.w.service.Info()).FilterOptions(t.Context(), auditlog.Query{Window: auditlog.Window{Start: begin, End: begin.AddDate(0, 0, 2)}})
+	got, err := openReader(t, f.store, f.w.service.Info()).FilterOptions(t.Context(),
+		auditlog.Query{Window: auditlog.Window{Start: begin, End: begin.AddDate(0, 0, 2)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	if diff := cmp.Diff(auditlog.FilterOptions{
-		Actions: []string{"create", "delete", "update"}, Operations: []string{"create", "delete", "update"}, Origins: []string{"api"},
+		Actions: []string{"create", "delete", "update"}, Operations: []string{"create", "delete", "update"},
+		Origins:       []string{"api"},
 		ResourceTypes: []string{"server"}, OriginOfValues: auditlog.FromLog,
 	}, got); diff != "" {
 		t.Error(diff)
@@ -715,7 +810,8 @@ func TestReaderEndsEarly(t *testing.T) {
 
 	var c auditlog.Completeness
 
-	for _, err := range r.Read(t.Context(), auditlog.Query{Window: auditlog.Window{Start: begin, End: begin.AddDate(0, 0, 7)}}, &c) {
+	for _, err := range r.Read(t.Context(),
+		auditlog.Query{Window: auditlog.Window{Start: begin, End: begin.AddDate(0, 0, 7)}}, &c) {
 		if err != nil {
 			t.Error(err)
 		}
@@ -731,7 +827,8 @@ func TestReaderEndsEarly(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 
-	if _, err := collect(r.Read(ctx, auditlog.Query{Window: auditlog.Window{Start: begin, End: begin.AddDate(0, 0, 7)}}, &c)); err != nil && !errors.Is(err, context.Canceled) {
+	if _, err := collect(r.Read(ctx, auditlog.Query{Window: auditlog.Window{Start: begin, End: begin.AddDate(0, 0, 7)}},
+		&c)); err != nil && !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -40,7 +40,8 @@ func needProofTools(t *testing.T) {
 		}
 	}
 
-	if help, _ := exec.CommandContext(t.Context(), "openssl", "pkeyutl", "-help").CombinedOutput(); !bytes.Contains(help, []byte("-rawin")) {
+	if help, _ := exec.CommandContext(t.Context(), "openssl", "pkeyutl", "-help").CombinedOutput(); !bytes.Contains(help,
+		[]byte("-rawin")) {
 		t.Skip("openssl is too old to verify Ed25519")
 	}
 }
@@ -137,7 +138,8 @@ func (w *proofWorld) prove(t *testing.T, id string) (proof, want string) {
 	}
 
 	return string(data), fmt.Sprintf("OK: entry %v of manifest %d of %d of %s, signed by %s:\n%s\n",
-		extraOf(t, string(data))["entry_index"], p.Manifest.Sequence, p.Checkpoint.Tree.N, p.Checkpoint.Origin, p.SignedBy, p.Entry)
+		extraOf(t, string(data))["entry_index"], p.Manifest.Sequence, p.Checkpoint.Tree.N, p.Checkpoint.Origin, p.SignedBy,
+		p.Entry)
 }
 
 // extraOf is the JSON of a proof.
@@ -305,7 +307,8 @@ func TestProofRecipeIsNotFooled(t *testing.T) {
 
 	// Every line, in some places each. What is changed means the same or proves nothing.
 	for n, line := range lines[:len(lines)-1] {
-		check(fmt.Sprintf("line %d twice", n+1), strings.Join(slices.Insert(slices.Clone(lines), n, line), "\n"), map[bool]int{true: 0, false: 1}[n == len(lines)-2])
+		check(fmt.Sprintf("line %d twice", n+1), strings.Join(slices.Insert(slices.Clone(lines), n, line), "\n"),
+			map[bool]int{true: 0, false: 1}[n == len(lines)-2])
 		check(fmt.Sprintf("no line %d", n+1), cutLine(good, n), map[bool]int{true: 2, false: 1}[n == 0])
 
 		for _, at := range slices.Compact([]int{len(line) / 3, len(line) - 1}) {
@@ -315,64 +318,77 @@ func TestProofRecipeIsNotFooled(t *testing.T) {
 
 			changed := []byte(line)
 			changed[at] ^= 1
-			check(fmt.Sprintf("line %d, byte %d", n+1, at), replaced(n, string(changed)), map[bool]int{true: 2, false: 1}[n == 0])
+			check(fmt.Sprintf("line %d, byte %d", n+1, at), replaced(n, string(changed)),
+				map[bool]int{true: 2, false: 1}[n == 0])
 		}
 
 		check(fmt.Sprintf("line %d with a space", n+1), replaced(n, line+" "), map[bool]int{true: 2, false: 1}[n == 0])
 	}
 
 	for name, text := range map[string]string{
-		"another log":                   strings.Replace(good, checkpoint, otherCheckpoint, 1),
-		"the entry of another proof":    replaced(1, strings.Split(elsewhere, "\n")[1]),
-		"no signature":                  head + "\n\n" + body + "\n\n",
-		"no empty line":                 head + "\n\n" + body + "\n" + signature,
-		"unsigned":                      head + "\n\n" + body + "\n",
-		"text behind the signatures":    good + "\nx\n",
-		"cut":                           good[:len(good)/2],
-		"cut within the signature":      good[:len(good)-3],
-		"without the last line feed":    good[:len(good)-1],
-		"carriage returns":              strings.Replace(good, "\nindex", "\r\nindex", 1),
-		"zero bytes":                    strings.Replace(good, "\nindex", "\x00\nindex", 1),
-		"garbage in the entry":          replaced(1, lines[1][:100]+" \t"+lines[1][100:]),
-		"garbage in the path":           replaced(3, lines[3][:9]+"-"+lines[3][9:]),
-		"loose bits in the path":        replaced(3, lines[3][:42]+string(lines[3][42]+1)+"="),
-		"padding in the path":           replaced(3, lines[3]+"===="),
-		"a longer path":                 replaced(3, lines[3]+"\n"+lines[3]),
-		"an index with a zero":          replaced(2, "index 03"),
-		"an index with a sign":          replaced(2, "index +3"),
-		"an index of 2^64 more":         replaced(2, "index 18446744073709551619"),
-		"an index beyond the log":       replaced(2, "index 7"),
-		"an index of 8 more":            replaced(2, "index 11"),
-		"a huge log":                    strings.Replace(good, "\n7\n", "\n99999999999999999999\n", 1),
-		"a command as index":            replaced(2, "index $(touch x)"),
-		"a variable as index":           replaced(2, "index n"),
-		"no JSON":                       withExtra(good, "x"),
-		"no value":                      withExtra(good, ""),
-		"two values":                    withExtra(good, extra+extra),
-		"another value behind it":       withExtra(good, extra+"{}"),
-		"the entry twice":               withExtra(good, strings.Replace(extra, `{"entry":`, `{"entry":"another","entry":`, 1)),
+		"another log":                strings.Replace(good, checkpoint, otherCheckpoint, 1),
+		"the entry of another proof": replaced(1, strings.Split(elsewhere, "\n")[1]),
+		"no signature":               head + "\n\n" + body + "\n\n",
+		"no empty line":              head + "\n\n" + body + "\n" + signature,
+		"unsigned":                   head + "\n\n" + body + "\n",
+		"text behind the signatures": good + "\nx\n",
+		"cut":                        good[:len(good)/2],
+		"cut within the signature":   good[:len(good)-3],
+		"without the last line feed": good[:len(good)-1],
+		"carriage returns":           strings.Replace(good, "\nindex", "\r\nindex", 1),
+		"zero bytes":                 strings.Replace(good, "\nindex", "\x00\nindex", 1),
+		"garbage in the entry":       replaced(1, lines[1][:100]+" \t"+lines[1][100:]),
+		"garbage in the path":        replaced(3, lines[3][:9]+"-"+lines[3][9:]),
+		"loose bits in the path":     replaced(3, lines[3][:42]+string(lines[3][42]+1)+"="),
+		"padding in the path":        replaced(3, lines[3]+"===="),
+		"a longer path":              replaced(3, lines[3]+"\n"+lines[3]),
+		"an index with a zero":       replaced(2, "index 03"),
+		"an index with a sign":       replaced(2, "index +3"),
+		"an index of 2^64 more":      replaced(2, "index 18446744073709551619"),
+		"an index beyond the log":    replaced(2, "index 7"),
+		"an index of 8 more":         replaced(2, "index 11"),
+		"a huge log":                 strings.Replace(good, "\n7\n", "\n99999999999999999999\n", 1),
+		"a command as index":         replaced(2, "index $(touch x)"),
+		"a variable as index":        replaced(2, "index n"),
+		"no JSON":                    withExtra(good, "x"),
+		"no value":                   withExtra(good, ""),
+		"two values":                 withExtra(good, extra+extra),
+		"another value behind it":    withExtra(good, extra+"{}"),
+		"the entry twice": withExtra(good,
+			strings.Replace(extra, `{"entry":`, `{"entry":"another","entry":`, 1)),
 		"the entry twice, the last one": withExtra(good, strings.TrimSuffix(extra, "}")+`,"entry":"another"}`),
-		"the entry twice, as an object": withExtra(good, strings.Replace(extra, `{"entry":`, `{"entry":{"id":"another"},"entry":`, 1)),
-		"the entry twice, escaped":      withExtra(good, strings.Replace(extra, `{"entry":`, `{"\u0065ntry":"another","entry":`, 1)),
-		"the entry in capitals":         withExtra(good, strings.Replace(extra, `{"entry":`, `{"Entry":"another","entry":`, 1)),
-		"a zero byte in the entry":      withExtra(good, strings.Replace(extra, `"entry":"{`, `"entry":"\u0000{`, 1)),
-		"a line feed behind the entry":  edited(func(e map[string]any) { e["entry"] = first(e) + "\n" }),
-		"a lone surrogate":              withExtra(good, strings.Replace(extra, `"entry":"{`, `"entry":"\ud800{`, 1)),
-		"no UTF-8":                      withExtra(good, strings.Replace(extra, `"entry":"{`, "\"entry\":\"\xff{", 1)),
-		"another place":                 edited(func(e map[string]any) { e["entry_index"] = 3 }),
-		"a place of 2^53 more":          withExtra(good, strings.Replace(extra, `"entry_index":2`, `"entry_index":9007199254740994`, 1)),
-		"a place of 8 more":             edited(func(e map[string]any) { e["entry_index"] = 10 }),
-		"a place below zero":            edited(func(e map[string]any) { e["entry_index"] = -2 }),
-		"a place as text":               edited(func(e map[string]any) { e["entry_index"] = "2" }),
-		"a place between two":           edited(func(e map[string]any) { e["entry_index"] = 2.5 }),
-		"a shorter path of the entry":   edited(func(e map[string]any) { e["entry_path"] = e["entry_path"].([]any)[1:] }),
-		"a longer path of the entry":    edited(func(e map[string]any) { e["entry_path"] = append(e["entry_path"].([]any), strings.Repeat("0", 64)) }),
-		"no path of the entry":          edited(func(e map[string]any) { e["entry_path"] = nil }),
-		"a path of text":                edited(func(e map[string]any) { e["entry_path"].([]any)[0] = e["entry_path"].([]any)[0].(string) + "\n" }),
-		"a root as entry":               edited(func(e map[string]any) { e["entry_path"] = []any{} }),
-		"a longer salt":                 edited(func(e map[string]any) { e["salt"], e["entry"] = e["salt"].(string)+"7b", first(e)[1:] }),
-		"a salt in capitals":            edited(func(e map[string]any) { e["salt"] = strings.ToUpper(e["salt"].(string)) }),
-		"a salt with a line feed":       edited(func(e map[string]any) { e["salt"] = e["salt"].(string) + "\n" }),
+		"the entry twice, as an object": withExtra(good,
+			strings.Replace(extra, `{"entry":`, `{"entry":{"id":"another"},"entry":`, 1)),
+		"the entry twice, escaped": withExtra(good,
+			strings.Replace(extra, `{"entry":`, `{"\u0065ntry":"another","entry":`, 1)),
+		"the entry in capitals": withExtra(good,
+			strings.Replace(extra, `{"entry":`, `{"Entry":"another","entry":`, 1)),
+		"a zero byte in the entry":     withExtra(good, strings.Replace(extra, `"entry":"{`, `"entry":"\u0000{`, 1)),
+		"a line feed behind the entry": edited(func(e map[string]any) { e["entry"] = first(e) + "\n" }),
+		"a lone surrogate":             withExtra(good, strings.Replace(extra, `"entry":"{`, `"entry":"\ud800{`, 1)),
+		"no UTF-8":                     withExtra(good, strings.Replace(extra, `"entry":"{`, "\"entry\":\"\xff{", 1)),
+		"another place":                edited(func(e map[string]any) { e["entry_index"] = 3 }),
+		"a place of 2^53 more": withExtra(good,
+			strings.Replace(extra, `"entry_index":2`, `"entry_index":9007199254740994`, 1)),
+		"a place of 8 more":           edited(func(e map[string]any) { e["entry_index"] = 10 }),
+		"a place below zero":          edited(func(e map[string]any) { e["entry_index"] = -2 }),
+		"a place as text":             edited(func(e map[string]any) { e["entry_index"] = "2" }),
+		"a place between two":         edited(func(e map[string]any) { e["entry_index"] = 2.5 }),
+		"a shorter path of the entry": edited(func(e map[string]any) { e["entry_path"] = e["entry_path"].([]any)[1:] }),
+		"a longer path of the entry": edited(
+			func(e map[string]any) { e["entry_path"] = append(e["entry_path"].([]any), strings.Repeat("0", 64)) },
+		),
+		"no path of the entry": edited(func(e map[string]any) { e["entry_path"] = nil }),
+		"a path of text": edited(
+			func(e map[string]any) { e["entry_path"].([]any)[0] = e["entry_path"].([]any)[0].(string) + "\n" },
+		),
+		"a root as entry": edited(func(e map[string]any) { e["entry_path"] = []any{} }),
+		"a longer salt": edited(func(e map[string]any) {
+			e["salt"], e["entry"] = e["salt"].(string)+"7b",
+				first(e)[1:]
+		}),
+		"a salt in capitals":      edited(func(e map[string]any) { e["salt"] = strings.ToUpper(e["salt"].(string)) }),
+		"a salt with a line feed": edited(func(e map[string]any) { e["salt"] = e["salt"].(string) + "\n" }),
 		"a shorter salt": edited(func(e map[string]any) {
 			e["salt"], e["entry"] = e["salt"].(string)[:62], "\u0001"+first(e)
 		}),
@@ -406,15 +422,26 @@ func TestProofRecipeIsNotFooled(t *testing.T) {
 	check("their key", good, 1, impostor.public)
 	check("a key of another name", good, 1, strings.Replace(w.public, "example.com/audit", "example.com/other", 1))
 
-	for name, key := range map[string]string{"no key": "", "half a key": w.public[:40], "a private key": private, "another algorithm": w.public[:len(w.public)-44] + "Ag" + w.public[len(w.public)-42:]} {
+	for name, key := range map[string]string{
+		"no key": "", "half a key": w.public[:40], "a private key": private,
+		"another algorithm": w.public[:len(w.public)-44] + "Ag" + w.public[len(w.public)-42:],
+	} {
 		check(name, good, map[bool]int{true: 1, false: 2}[name == "another algorithm"], key)
 	}
 
-	for name, text := range map[string]string{"nothing": "", "a text": "hello\n", "an archive's checkpoint": checkpoint, "another version": strings.Replace(good, "@v1", "@v10", 1)} {
+	for name, text := range map[string]string{
+		"nothing": "", "a text": "hello\n", "an archive's checkpoint": checkpoint,
+		"another version": strings.Replace(good, "@v1", "@v10", 1),
+	} {
 		check(name, text, 2)
 	}
 
-	for _, args := range [][]string{{}, {filepath.Join(dir, "proof")}, {dir, w.public}, {filepath.Join(dir, "none"), w.public}} {
+	for _, args := range [][]string{
+		{},
+		{filepath.Join(dir, "proof")},
+		{dir, w.public},
+		{filepath.Join(dir, "none"), w.public},
+	} {
 		if code, out, _ := runProofRecipe(t, args...); code != 2 || out != "" {
 			t.Errorf("%q: %d, %s", args, code, out)
 		}
@@ -444,7 +471,10 @@ func TestProofRecipeWithoutTools(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	all := []string{"sha256sum", "xxd", "jq", "openssl", "mktemp", "rm", "cat", "cut", "tr", "wc", "tail", "head", "sed", "grep", "sort", "cmp"}
+	all := []string{
+		"sha256sum", "xxd", "jq", "openssl", "mktemp", "rm", "cat", "cut", "tr", "wc", "tail", "head", "sed",
+		"grep", "sort", "cmp",
+	}
 
 	for _, without := range append([]string{""}, all[:4]...) {
 		bin := t.TempDir()
@@ -466,7 +496,8 @@ func TestProofRecipeWithoutTools(t *testing.T) {
 		cmd.Env = []string{"PATH=" + bin}
 
 		out, _ := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); without == "" && code != 0 || without != "" && (code != 2 || string(out) != "NOT CHECKED: there is no "+without+"\n") {
+		if code := cmd.ProcessState.ExitCode(); without == "" && code != 0 || without != "" &&
+			(code != 2 || string(out) != "NOT CHECKED: there is no "+without+"\n") {
 			t.Errorf("without %q: %d, %s", without, code, out)
 		}
 	}

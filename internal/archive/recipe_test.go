@@ -132,20 +132,25 @@ func TestRecipe(t *testing.T) {
 	check("the last manifest", write(manifest(6), more), manifest(6)+" is not manifest 6, or was altered")
 	check("a missing manifest", remove(manifest(3)), "the checkpoint is of 6 manifests, and there are 5")
 	check("a missing segment", remove("entries/*/*/00000004-*"), "is missing")
-	check("an altered segment", write(store.keyOf(t, "entries/", 4), more), store.keyOf(t, "entries/", 4)+" is not what manifest 4 says")
+	check("an altered segment", write(store.keyOf(t, "entries/", 4), more), store.keyOf(t, "entries/", 4)+
+		" is not what manifest 4 says")
 	check("a missing supplement", remove("supplements/00000004-*"), "is missing")
-	check("an altered supplement", write(store.keyOf(t, "supplements/", 4), more), store.keyOf(t, "supplements/", 4)+" is not what manifest 4 says")
+	check("an altered supplement", write(store.keyOf(t, "supplements/", 4), more), store.keyOf(t, "supplements/", 4)+
+		" is not what manifest 4 says")
 	check("another text for people", write("README.txt", more), "README.txt is not what manifest 1 says")
-	check("a copy", write("checkpoint", func(s string) string { return strings.Replace(s, "\n6\n", "\n5\n", 1) }), "the checkpoint is not a copy")
+	check("a copy", write("checkpoint", func(s string) string { return strings.Replace(s, "\n6\n", "\n5\n", 1) }),
+		"the checkpoint is not a copy")
 	check("no copy", remove("checkpoint"), "there is no checkpoint")
 	check("no checkpoint", remove("checkpoints/00000006"), "the checkpoint is not a copy")
 	check("a checkpoint before", remove("checkpoints/00000002"), "other files than are there: checkpoints/00000002")
 	check("a checkpoint after", put("checkpoints/00000007", "x"), "other files than are there: checkpoints/00000007")
 
 	// The tail is gone, and an older checkpoint is in the place of the last.
-	cut := all(remove("checkpoints/00000006"), remove("manifests/00000006-*"), remove("supplements/00000006-*"), remove("entries/*/*/00000006-*"))
+	cut := all(remove("checkpoints/00000006"), remove("manifests/00000006-*"), remove("supplements/00000006-*"),
+		remove("entries/*/*/00000006-*"))
 	check("a cut tail", cut, "the checkpoint is not a copy")
-	check("a cut tail, and an older checkpoint", all(cut, put("checkpoint", string(store.objects["checkpoints/00000005"]))), "the archive ends before manifest 6")
+	check("a cut tail, and an older checkpoint",
+		all(cut, put("checkpoint", string(store.objects["checkpoints/00000005"]))), "the archive ends before manifest 6")
 
 	// One who recomputes all that holds no key.
 	rewritten := forged(t, store, 3, func(m *archive.Manifest) { m.Tool = "another" })
@@ -153,7 +158,8 @@ func TestRecipe(t *testing.T) {
 	store.objects = rewritten.objects
 	check("a rewritten history", func(string) {}, "is not the one remembered")
 
-	store.objects = forged(t, &memory{objects: whole}, 3, func(m *archive.Manifest) { m.Previous = strings.Repeat("0", 64) }).objects
+	store.objects = forged(t, &memory{objects: whole}, 3,
+		func(m *archive.Manifest) { m.Previous = strings.Repeat("0", 64) }).objects
 	check("another chain", func(string) {}, "does not follow the one before it")
 
 	manifests := manifestsOf(t, &memory{objects: whole})
@@ -163,17 +169,25 @@ func TestRecipe(t *testing.T) {
 	store.objects = whole
 
 	for _, name := range []string{
-		"entries/x", "x", ".x", "manifests/x", "manifests/.x.json", "manifests/00000007-0123456789abcdef.json", "supplements/00000006-0123456789abcdef.json", "claims/00000001.1.json",
-		".audit-part-ABCDEFGHIJKL", "tile/x", "tile/0/.x", "tile/000", "tile/0/000.p/x", "a b", "a\nb", "x/checkpoint", "x\ncheckpoint", "$(touch y)",
+		"entries/x", "x", ".x", "manifests/x", "manifests/.x.json", "manifests/00000007-0123456789abcdef.json",
+		"supplements/00000006-0123456789abcdef.json", "claims/00000001.1.json",
+		".audit-part-ABCDEFGHIJKL", "tile/x", "tile/0/.x", "tile/000", "tile/0/000.p/x", "a b", "a\nb", "x/checkpoint",
+		"x\ncheckpoint", "$(touch y)",
 	} {
 		check("another file: "+name, put(name, "x"), "NOT OK")
 	}
 
-	for _, name := range []string{"x", "manifests/00000007-0123456789abcdef.json", "tile/0/001", "entries/cloud=upcloud/x"} {
+	for _, name := range []string{
+		"x", "manifests/00000007-0123456789abcdef.json", "tile/0/001",
+		"entries/cloud=upcloud/x",
+	} {
 		check("a link: "+name, link(name, filepath.Join(t.TempDir(), "x")), "NOT OK")
 	}
 
-	for _, key := range []string{"checkpoint", "checkpoints/00000003", manifest(3), store.keyOf(t, "entries/", 3), store.keyOf(t, "supplements/", 3), "README.txt", "tile/0/000.p/6"} {
+	for _, key := range []string{
+		"checkpoint", "checkpoints/00000003", manifest(3), store.keyOf(t, "entries/", 3),
+		store.keyOf(t, "supplements/", 3), "README.txt", "tile/0/000.p/6",
+	} {
 		check("a link at "+key, func(dir string) {
 			elsewhere := filepath.Join(t.TempDir(), "x")
 			path := filepath.Join(dir, filepath.FromSlash(key))
@@ -249,7 +263,8 @@ func TestRecipeOfAttestedArchives(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		if out, err := exec.CommandContext(t.Context(), "sh", "../../examples/archive/verify.sh", strings.TrimSuffix(path, filepath.FromSlash(key))).CombinedOutput(); err == nil {
+		if out, err := exec.CommandContext(t.Context(), "sh", "../../examples/archive/verify.sh",
+			strings.TrimSuffix(path, filepath.FromSlash(key))).CombinedOutput(); err == nil {
 			t.Errorf("%s: %s", key, out)
 		}
 	}
@@ -266,7 +281,11 @@ func TestRecipeOfHeads(t *testing.T) {
 	f := built(t, format.NDJSON, format.Uncompressed)
 	dir := directoryOf(t, f.store)
 
-	for _, head := range []string{"", "x", "0:", "3:", "\n3:" + strings.Repeat("0", 64), fmt.Sprintf("6:%s\n", f.head.SHA256), "7:" + f.head.SHA256, "03:" + strings.Repeat("0", 64), " 3:" + strings.Repeat("0", 64), "+3:" + strings.Repeat("0", 64)} {
+	for _, head := range []string{
+		"", "x", "0:", "3:", "\n3:" + strings.Repeat("0", 64),
+		fmt.Sprintf("6:%s\n", f.head.SHA256), "7:" + f.head.SHA256, "03:" + strings.Repeat("0", 64),
+		" 3:" + strings.Repeat("0", 64), "+3:" + strings.Repeat("0", 64),
+	} {
 		out, err := exec.CommandContext(t.Context(), "sh", "../../examples/archive/verify.sh", dir, head).CombinedOutput()
 		if err == nil {
 			t.Errorf("%q is none of its heads, and verify.sh says %s", head, out)

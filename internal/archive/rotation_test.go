@@ -104,7 +104,8 @@ func TestKeysChange(t *testing.T) {
 	}
 
 	// Readers need the key that signs now.
-	if _, err := archive.OpenReader(t.Context(), store, archive.ReaderOptions{Verifiers: []note.Verifier{newVerifier}, InfoOf: infoOf(w.service.Info())}); err != nil {
+	if _, err := archive.OpenReader(t.Context(), store,
+		archive.ReaderOptions{Verifiers: []note.Verifier{newVerifier}, InfoOf: infoOf(w.service.Info())}); err != nil {
 		t.Error(err)
 	}
 
@@ -116,7 +117,8 @@ func TestKeysChange(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if r := verify(oldKey, newVerifier); r.Valid || r.Problems[0].Finding != archive.FindingSignature || !strings.Contains(r.Problems[0].Detail, "hand over") {
+	if r := verify(oldKey, newVerifier); r.Valid || r.Problems[0].Finding != archive.FindingSignature ||
+		!strings.Contains(r.Problems[0].Detail, "hand over") {
 		t.Errorf("the report is %+v", r)
 	}
 }
@@ -144,7 +146,8 @@ func TestCrashWhileKeysChange(t *testing.T) {
 
 	for at := 1; ; at++ {
 		store.objects = maps.Clone(before)
-		o.Store, o.Signer, o.PreviousSigner, o.Verifiers = &crashing{Store: store, at: at}, newSigner, oldSigner, []note.Verifier{newVerifier, oldKey}
+		o.Store, o.Signer, o.PreviousSigner, o.Verifiers = &crashing{Store: store, at: at}, newSigner, oldSigner,
+			[]note.Verifier{newVerifier, oldKey}
 
 		if _, err := w.apply(o); err == nil {
 			break
@@ -157,7 +160,8 @@ func TestCrashWhileKeysChange(t *testing.T) {
 
 		w.mustApply(o)
 
-		if r := checkVerifies(t, store, archive.VerifyOptions{Verifiers: []note.Verifier{oldKey, newVerifier}}); r.EntryCount != 6 {
+		if r := checkVerifies(t, store,
+			archive.VerifyOptions{Verifiers: []note.Verifier{oldKey, newVerifier}}); r.EntryCount != 6 {
 			t.Errorf("there are %d entries", r.EntryCount)
 		}
 	}

@@ -26,7 +26,8 @@ func TestSamples(t *testing.T) {
 
 	for _, kind := range []format.Format{format.Parquet, format.NDJSON} {
 		for _, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
-			store, err := durable.OpenStore(t.Context(), filepath.Join(dir, "archive", string(kind), service), durable.StoreOptions{})
+			store, err := durable.OpenStore(t.Context(), filepath.Join(dir, "archive", string(kind), service),
+				durable.StoreOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -39,8 +39,9 @@ func (s *endless) Read(_ context.Context, q auditlog.Query, c *auditlog.Complete
 
 		for i := range s.n {
 			e := auditlog.Entry{
-				ID: fmt.Sprintf("01HQXYZ%019d", i), Time: q.Window.Start.Add(time.Duration(i) * step).Truncate(time.Microsecond), Service: auditlog.ServiceUpCloud,
-				Action: "update", Operation: auditlog.OperationUpdate, ActorType: auditlog.ActorUser, Actor: fmt.Sprint("user-", i%50),
+				ID: fmt.Sprintf("01HQXYZ%019d", i), Time: q.Window.Start.Add(time.Duration(i) * step).Truncate(time.Microsecond),
+				Service: auditlog.ServiceUpCloud,
+				Action:  "update", Operation: auditlog.OperationUpdate, ActorType: auditlog.ActorUser, Actor: fmt.Sprint("user-", i%50),
 				ResourceType: "server", ResourceID: fmt.Sprint(i), Origin: "api", IPAddress: "192.0.2.1",
 				Raw: fmt.Appendf(nil, `{"cloud_event_id":"01HQXYZ%019d","resource_id":"%d","current_state":{"plan":"2xCPU-4GB","labels":["a","b"]}}`, i, i*7919),
 			}
@@ -128,7 +129,8 @@ func everyDay(tb testing.TB, store durable.Store, n int) durable.Store {
 	tb.Helper()
 
 	a, err := archive.Open(tb.Context(), archive.Options{
-		Store: store, Service: &endless{n: n}, Format: format.NDJSON, Compression: format.Zstd, Start: begin.AddDate(0, 0, -365),
+		Store: store, Service: &endless{n: n}, Format: format.NDJSON, Compression: format.Zstd,
+		Start: begin.AddDate(0, 0, -365),
 		Clock: func() time.Time { return begin }, Tool: "test",
 	})
 	if err != nil {
@@ -217,14 +219,15 @@ func BenchmarkReadMillion(b *testing.B) {
 			for b.Loop() {
 				var peak uint64
 
-				entries, objects := readBack(b, store, auditlog.Window{Start: begin.AddDate(0, 0, -days-10), End: begin.AddDate(0, 0, -10)}, func(i int) {
-					if i%50_000 == 0 {
-						var m runtime.MemStats
+				entries, objects := readBack(b, store,
+					auditlog.Window{Start: begin.AddDate(0, 0, -days-10), End: begin.AddDate(0, 0, -10)}, func(i int) {
+						if i%50_000 == 0 {
+							var m runtime.MemStats
 
-						runtime.ReadMemStats(&m)
-						peak = max(peak, m.HeapAlloc)
-					}
-				})
+							runtime.ReadMemStats(&m)
+							peak = max(peak, m.HeapAlloc)
+						}
+					})
 
 				b.ReportMetric(float64(entries), "entries")
 				b.ReportMetric(float64(objects), "objects")

@@ -122,7 +122,8 @@ func (s *Segment) decode(data []byte, sequence int64) iter.Seq2[auditlog.Entry, 
 			oldest, newest time.Time
 		)
 
-		for e, err := range format.Decode(bytes.NewReader(data), int64(len(data)), s.Format, format.DecoderOptions{Compression: s.Compression}) {
+		for e, err := range format.Decode(bytes.NewReader(data), int64(len(data)), s.Format,
+			format.DecoderOptions{Compression: s.Compression}) {
 			if err != nil {
 				fail(FindingUnreadable, err.Error())
 
@@ -130,7 +131,8 @@ func (s *Segment) decode(data []byte, sequence int64) iter.Seq2[auditlog.Entry, 
 			}
 
 			if n == s.EntryCount {
-				fail(FindingAltered, fmt.Sprintf("it holds more than the %d entries that %s says", s.EntryCount, manifestName(sequence)))
+				fail(FindingAltered, fmt.Sprintf("it holds more than the %d entries that %s says", s.EntryCount,
+					manifestName(sequence)))
 
 				return
 			}
@@ -208,7 +210,8 @@ func (l *leaves) rootText() (string, error) {
 // check makes sure that the entries of a segment have the root that its manifest says.
 func (l *leaves) check(s *Segment, sequence int64) error {
 	if root, err := l.rootText(); err != nil || root != s.EntriesRoot {
-		return &Problem{FindingAltered, s.Key, sequence, "its entries do not have the root that " + manifestName(sequence) + " says"}
+		return &Problem{FindingAltered, s.Key, sequence, "its entries do not have the root that " + manifestName(sequence) +
+			" says"}
 	}
 
 	return nil
@@ -220,7 +223,8 @@ func (l *leaves) check(s *Segment, sequence int64) error {
 func (l *leaves) canonical(e *auditlog.Entry) ([]byte, error) {
 	if l.lines == nil {
 		var err error
-		if l.lines, err = format.NewEncoder(&l.line, format.NDJSON, nil, format.EncoderOptions{Compression: format.Uncompressed}); err != nil {
+		if l.lines, err = format.NewEncoder(&l.line, format.NDJSON, nil,
+			format.EncoderOptions{Compression: format.Uncompressed}); err != nil {
 			return nil, err
 		}
 	}

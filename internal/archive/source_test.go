@@ -29,7 +29,9 @@ func (s anonymous) Info() auditlog.Info {
 	return info
 }
 
-func (s anonymous) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+func (s anonymous) Read(
+	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
+) iter.Seq2[auditlog.Entry, error] {
 	return func(yield func(auditlog.Entry, error) bool) {
 		for e, err := range s.Service.Read(ctx, q, c) {
 			c.Source, e.Endpoint, e.Account = auditlog.Source{}, "", ""
@@ -80,7 +82,8 @@ func TestAppendKeepsToItsLog(t *testing.T) {
 	o = more()
 	o.Service = w.calling("a")
 
-	if r := w.mustApply(o); r.Source.Account != "a" || r.Source.Endpoint != w.service.Info().Source.Endpoint || !r.Confirmed {
+	if r := w.mustApply(o); r.Source.Account != "a" || r.Source.Endpoint != w.service.Info().Source.Endpoint ||
+		!r.Confirmed {
 		t.Errorf("got %+v", r)
 	}
 
@@ -144,14 +147,16 @@ func TestAppendKeepsToItsLog(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if p, err := a.Pending(t.Context(), 10); err != nil || p.Confirmed || p.Count > 0 || !p.CoveredUntil.Equal(a.Last().CoveredUntil) {
+	if p, err := a.Pending(t.Context(), 10); err != nil || p.Confirmed || p.Count > 0 ||
+		!p.CoveredUntil.Equal(a.Last().CoveredUntil) {
 		t.Errorf("got %+v, %v", p, err)
 	}
 
 	o.Service = w.calling("a")
 	w.mustApply(o)
 
-	if report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{}); err != nil || !report.Valid || report.Source.Account != "a" {
+	if report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{}); err != nil || !report.Valid ||
+		report.Source.Account != "a" {
 		t.Errorf("got %+v, %v", report, err)
 	}
 }
@@ -167,8 +172,9 @@ func TestSourceIsLearnedOnTheWay(t *testing.T) {
 	day := func(n int, project string) {
 		for i := range 250 {
 			r := fakeapi.CloudscaleRecord{
-				Timestamp: begin.AddDate(0, 0, n).Add(time.Duration(i) * time.Second), Action: "server_create", Message: fmt.Sprintf("Server '%d' has been created", i),
-				Actor: fakeapi.CloudscaleActor{System: &struct{}{}},
+				Timestamp: begin.AddDate(0, 0, n).Add(time.Duration(i) * time.Second), Action: "server_create",
+				Message: fmt.Sprintf("Server '%d' has been created", i),
+				Actor:   fakeapi.CloudscaleActor{System: &struct{}{}},
 			}
 			if project != "" {
 				r.Subject = &fakeapi.CloudscaleSubject{Project: &fakeapi.CloudscaleProject{UUID: project, Name: "P"}}
@@ -234,7 +240,9 @@ func (s renamed) Info() auditlog.Info {
 	return info
 }
 
-func (s renamed) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+func (s renamed) Read(
+	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
+) iter.Seq2[auditlog.Entry, error] {
 	return func(yield func(auditlog.Entry, error) bool) {
 		for e, err := range s.Service.Read(ctx, q, c) {
 			c.Source.Endpoint, e.Endpoint = s.as.Endpoint, s.as.Endpoint
@@ -269,11 +277,14 @@ func TestManifestsNameOneLog(t *testing.T) {
 
 	report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{})
 	if err != nil || report.Valid || len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingAltered ||
-		report.Problems[0].Key != store.keyOf(t, "manifests/", 3) || !strings.Contains(report.Problems[0].Detail, `account "b", not of upcloud, `) {
+		report.Problems[0].Key != store.keyOf(t, "manifests/", 3) ||
+		!strings.Contains(report.Problems[0].Detail, `account "b", not of upcloud, `) {
 		t.Errorf("got %+v, %v", report, err)
 	}
 
-	if _, err := archive.OpenReader(t.Context(), store, archive.ReaderOptions{InfoOf: func(string) (auditlog.Info, bool) { return upcloud.Info(), true }}); !errors.Is(err, archive.ErrBroken) {
+	if _, err := archive.OpenReader(t.Context(), store,
+		archive.ReaderOptions{InfoOf: func(string) (auditlog.Info, bool) { return upcloud.Info(), true }}); !errors.Is(err,
+		archive.ErrBroken) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -85,7 +85,8 @@ func (t *terms) caveats(q auditlog.Query) []string {
 			kept = append(kept, written(name, t.filters[name]))
 		}
 
-		all = append(all, "The archive keeps only entries with "+strings.Join(kept, " and ")+"; whatever else happened is not in it.")
+		all = append(all, "The archive keeps only entries with "+strings.Join(kept, " and ")+
+			"; whatever else happened is not in it.")
 	}
 
 	if t.redaction == nil {
@@ -124,7 +125,8 @@ func (t *terms) caveats(q auditlog.Query) []string {
 func looksIntoTexts(c auditlog.Condition) bool {
 	kept := []string{"id", "time", "service", "action", "operation", "actor_type", "scope_type"}
 
-	return slices.ContainsFunc(auditlog.Fields(), func(f auditlog.Field) bool { return c.Uses(f.Name) && !slices.Contains(kept, f.Name) })
+	return slices.ContainsFunc(auditlog.Fields(),
+		func(f auditlog.Field) bool { return c.Uses(f.Name) && !slices.Contains(kept, f.Name) })
 }
 
 // written shows a filter as it is written in a configuration.

@@ -101,7 +101,11 @@ func Verify(ctx context.Context, store durable.Store, o VerifyOptions) (*Report,
 
 	for pass := 1; ; pass++ {
 		objects := map[string]durable.Object{}
-		v := &verification{ctx: ctx, store: &listed{Store: store, objects: objects, protections: map[string]durable.Protection{}}, o: o, objects: objects, named: map[string]bool{}}
+		v := &verification{
+			ctx:   ctx,
+			store: &listed{Store: store, objects: objects, protections: map[string]durable.Protection{}}, o: o, objects: objects,
+			named: map[string]bool{},
+		}
 
 		report, err := v.run()
 		if err != nil || report.Valid || pass == mostPasses {
@@ -109,7 +113,8 @@ func Verify(ctx context.Context, store durable.Store, o VerifyOptions) (*Report,
 		}
 
 		// A run that writes meanwhile has changed what was seen before.
-		if _, err := store.Read(ctx, checkpointKeyOf(v.size()+1), maxSmall); errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+		if _, err := store.Read(ctx, checkpointKeyOf(v.size()+1), maxSmall); errors.Is(err, fs.ErrNotExist) ||
+			ctx.Err() != nil {
 			return report, nil //nolint:nilerr // What was seen stands.
 		}
 	}
@@ -180,7 +185,10 @@ func (v *verification) found(f Finding, key string, sequence int64, detail strin
 }
 
 func (v *verification) run() (*Report, error) {
-	v.report = &Report{Destination: v.store.String(), Gaps: []Gap{}, Problems: []Problem{}, NotChecked: []string{}, Cosigned: []Cosignature{}, Protection: []Protected{}}
+	v.report = &Report{
+		Destination: v.store.String(), Gaps: []Gap{}, Problems: []Problem{}, NotChecked: []string{},
+		Cosigned: []Cosignature{}, Protection: []Protected{},
+	}
 
 	for object, err := range v.store.List(v.ctx, "") {
 		if err != nil {
@@ -306,7 +314,8 @@ func (v *verification) checkEveryKey() {
 	}
 
 	for _, k := range v.o.Verifiers {
-		if !slices.ContainsFunc(slices.Collect(maps.Values(v.checkpoints)), func(p *point) bool { return p.isSignedBy(keyOf(k)) }) {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(v.checkpoints)),
+			func(p *point) bool { return p.isSignedBy(keyOf(k)) }) {
 			v.found(FindingSignature, checkpointKey, 0, fmt.Sprintf("%s has signed no checkpoint: it is no key of this archive, or everything since the change to it was cut off", keyOf(k)))
 		}
 	}
@@ -364,7 +373,8 @@ func (v *verification) readCopy() error {
 	case there.Checkpoint != copied.Checkpoint, !v.isCopy(copied, there):
 		v.found(FindingAltered, checkpointKey, 0, "it is not a copy of "+checkpointKeyOf(copied.Tree.N))
 	case there.Tree.N < v.size():
-		v.found(FindingUnfinished, checkpointKey, 0, fmt.Sprintf("it is a copy of %s, and the newest is %s", checkpointKeyOf(copied.Tree.N), checkpointKeyOf(v.size())))
+		v.found(FindingUnfinished, checkpointKey, 0,
+			fmt.Sprintf("it is a copy of %s, and the newest is %s", checkpointKeyOf(copied.Tree.N), checkpointKeyOf(v.size())))
 	}
 
 	return nil
@@ -457,7 +467,8 @@ func (v *verification) findLeaves(yield func([]byte, error) bool) {
 		}
 
 		if err == nil && bundled != nil && !bytes.Equal(bundled, leaf) {
-			v.found(FindingAltered, bundleKey((number-1)/bundleWidth, len(bundle)), number, "it does not hold "+manifestName(number)+" as it is in the log")
+			v.found(FindingAltered, bundleKey((number-1)/bundleWidth, len(bundle)), number, "it does not hold "+
+				manifestName(number)+" as it is in the log")
 		}
 
 		v.leaves = append(v.leaves, leaf)
@@ -667,7 +678,8 @@ func (v *verification) checkManifests() error {
 			s.supplement = &Supplement{}
 		}
 
-		v.supplements = append(v.supplements, Supplement{Secret: s.supplement.Secret, First: s.supplement.First, Last: s.supplement.Last})
+		v.supplements = append(v.supplements,
+			Supplement{Secret: s.supplement.Secret, First: s.supplement.First, Last: s.supplement.Last})
 		i++
 	}
 
@@ -730,7 +742,10 @@ func (v *verification) readSegment(ctx context.Context, of *link) ([]auditlog.En
 	if !supplement.spans(entries) {
 		key := v.manifests[of.sequence-1].Supplement.Key
 
-		return nil, &Problem{FindingAltered, key, of.sequence, "it names other entries than the oldest and the newest of the segment"}
+		return nil, &Problem{
+			FindingAltered, key, of.sequence,
+			"it names other entries than the oldest and the newest of the segment",
+		}
 	}
 
 	return entries, nil
@@ -772,7 +787,8 @@ func (v *verification) checkBeginning() error {
 		return nil
 	}
 
-	if m := v.manifests[0]; !p.Covered.Start.Equal(m.Start.Truncate(time.Microsecond)) || p.Covered.End.After(m.ReadUntil) {
+	if m := v.manifests[0]; !p.Covered.Start.Equal(m.Start.Truncate(time.Microsecond)) ||
+		p.Covered.End.After(m.ReadUntil) {
 		v.found(FindingAltered, checkpointKeyOf(0), 0, "it covers another time than the first manifest goes on from")
 	}
 
@@ -828,9 +844,11 @@ func (v *verification) checkKnown() {
 
 	switch n := int64(len(v.leaves)); {
 	case known.Sequence > v.last.Tree.N:
-		v.found(FindingTruncated, checkpointKey, known.Sequence, fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Sequence))
+		v.found(FindingTruncated, checkpointKey, known.Sequence,
+			fmt.Sprintf("the log has %d manifests, and %d are remembered", v.last.Tree.N, known.Sequence))
 	case known.Sequence <= n && sum(v.leaves[known.Sequence-1]) != known.SHA256:
-		v.found(FindingForked, manifestKey(known.Sequence, v.leaves[known.Sequence-1]), known.Sequence, "it is not the one that is remembered")
+		v.found(FindingForked, manifestKey(known.Sequence, v.leaves[known.Sequence-1]), known.Sequence,
+			"it is not the one that is remembered")
 	}
 }
 
@@ -846,7 +864,8 @@ func (v *verification) checkSince(known *Checkpoint) {
 	case finding == FindingForked && known.Tree.N == 0:
 		v.found(finding, checkpointKeyOf(0), 0, "it is another beginning than the one that is remembered")
 	case finding == FindingForked, err != nil:
-		v.found(FindingForked, checkpointKeyOf(known.Tree.N), known.Tree.N, "the log is not a continuation of the one that is remembered")
+		v.found(FindingForked, checkpointKeyOf(known.Tree.N), known.Tree.N,
+			"the log is not a continuation of the one that is remembered")
 	}
 }
 
@@ -882,7 +901,8 @@ func (v *verification) checkForeign() {
 
 // isNumbered says that a run gives such keys.
 func isNumbered(key string) bool {
-	return strings.HasPrefix(key, manifestsPrefix) || strings.HasPrefix(key, supplementsPrefix) || strings.HasPrefix(key, entriesPrefix)
+	return strings.HasPrefix(key, manifestsPrefix) || strings.HasPrefix(key, supplementsPrefix) ||
+		strings.HasPrefix(key, entriesPrefix)
 }
 
 // summarise fills in what the checkpoint says, and what nobody could check.
@@ -891,7 +911,8 @@ func (v *verification) summarise() {
 	r.Head, r.Source = v.chain.last.head(), v.chain.source.Source
 
 	if v.last != nil {
-		r.Service, r.Origin, r.Checkpoint, r.Signed, r.SignedBy = v.last.service(), v.last.Origin, v.last.note, v.last.signed, v.last.signedBy()
+		r.Service, r.Origin, r.Checkpoint, r.Signed, r.SignedBy = v.last.service(), v.last.Origin, v.last.note, v.last.signed,
+			v.last.signedBy()
 		if v.last.Tree.N == 0 {
 			r.CoveredUntil = auditlog.FormatTime(v.last.Covered.End)
 		}

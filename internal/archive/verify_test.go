@@ -102,7 +102,8 @@ func TestVerifierCatchesEveryMutation(t *testing.T) {
 			store, head, verifier := f.store, f.head, f.verifier
 			options := archive.VerifyOptions{Verifiers: []note.Verifier{verifier}, Head: &head}
 
-			if r := checkVerifies(t, store, options); !r.Valid || r.EntryCount != 24 || r.Segments != 6 || r.SignedBy != "example.com/audit" || r.Head != head {
+			if r := checkVerifies(t, store, options); !r.Valid || r.EntryCount != 24 || r.Segments != 6 ||
+				r.SignedBy != "example.com/audit" || r.Head != head {
 				t.Fatalf("the report is %+v", r)
 			}
 
@@ -166,19 +167,25 @@ func TestVerifierCatchesEveryMutation(t *testing.T) {
 							swapped = other
 						}
 
-						mutate("swap "+key+" and "+other, func(o map[string][]byte) { o[key], o[other] = o[other], o[key] }, swapped, other)
+						mutate("swap "+key+" and "+other, func(o map[string][]byte) { o[key], o[other] = o[other], o[key] }, swapped,
+							other)
 					}
 				}
 			}
 
 			for _, key := range []string{
-				"entries/cloud=upcloud/date=2026-01-02/00000007-0123456789abcdef.ndjson", "entries/cloud=upcloud/date=2026-01-02/00000006-0123456789abcdef.ndjson",
-				"manifests/00000007-0123456789abcdef.json", "manifests/00000006-0123456789abcdef.json", "manifests/00000099-0123456789abcdef.json",
+				"entries/cloud=upcloud/date=2026-01-02/00000007-0123456789abcdef.ndjson",
+				"entries/cloud=upcloud/date=2026-01-02/00000006-0123456789abcdef.ndjson",
+				"manifests/00000007-0123456789abcdef.json", "manifests/00000006-0123456789abcdef.json",
+				"manifests/00000099-0123456789abcdef.json",
 				"manifests/00000001.json", "manifests/1.json", "supplements/00000006-0123456789abcdef.json", "supplements/x",
 				"claims/00000001.json", "claims/00000001.1.json", "claims/99999999.1.json", "README", "entries/x",
-				".x.audit-part-0123456789abcdef", "entries/.x.audit-part-0123456789abcdef", "tile/x", "tile/0/000.p/4", "tile/0/000.p/7", "tile/0/000", "tile/0/001", "tile/1/000.p/1",
-				"tile/9/000.p/6", "tile/entries/000.p/4", "tile/entries/000.p/7", "tile/entries/001.p/1", "tile/data/000.p/6", "tile/8/0/000.p/6",
-				"checkpoints/7", "checkpoints/00000007", "checkpoints/00000009", "checkpoints/99999999", "checkpoints/100000000", "checkpoints/9223372036854775807",
+				".x.audit-part-0123456789abcdef", "entries/.x.audit-part-0123456789abcdef", "tile/x", "tile/0/000.p/4",
+				"tile/0/000.p/7", "tile/0/000", "tile/0/001", "tile/1/000.p/1",
+				"tile/9/000.p/6", "tile/entries/000.p/4", "tile/entries/000.p/7", "tile/entries/001.p/1", "tile/data/000.p/6",
+				"tile/8/0/000.p/6",
+				"checkpoints/7", "checkpoints/00000007", "checkpoints/00000009", "checkpoints/99999999", "checkpoints/100000000",
+				"checkpoints/9223372036854775807",
 				"checkpoints/-0000001", "checkpoints/00000006.json", "checkpoint.old",
 			} {
 				mutate("add "+key, func(o map[string][]byte) { o[key] = []byte("{}") }, key)
@@ -208,12 +215,16 @@ func TestVerifierNamesTheFirstBadSegment(t *testing.T) {
 	key := store.keyOf(t, "manifests/", 3)
 	store.objects[key] = bytes.Replace(store.objects[key], []byte(`"tool": "test"`), []byte(`"tool": "tset"`), 1)
 
-	report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{Verifiers: []note.Verifier{verifier}, Head: &head})
+	report, err := archive.Verify(t.Context(), store,
+		archive.VerifyOptions{Verifiers: []note.Verifier{verifier}, Head: &head})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	want := archive.Problem{Finding: archive.FindingAltered, Key: key, Sequence: 3, Detail: "it is not the manifest of the log"}
+	want := archive.Problem{
+		Finding: archive.FindingAltered, Key: key, Sequence: 3,
+		Detail: "it is not the manifest of the log",
+	}
 	if len(report.Problems) != 1 || report.Problems[0] != want {
 		t.Errorf("problems are %+v", report.Problems)
 	}
@@ -247,7 +258,8 @@ func TestRollback(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		if len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingTruncated || report.Problems[0].Sequence != 7 {
+		if len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingTruncated ||
+			report.Problems[0].Sequence != 7 {
 			t.Errorf("problems are %+v", report.Problems)
 		}
 	}
@@ -256,7 +268,8 @@ func TestRollback(t *testing.T) {
 	o = w.options(old)
 	o.Signer, o.Verifiers, o.Known = signer, []note.Verifier{verifier}, since
 
-	if _, err := w.apply(o); err == nil || !strings.Contains(err.Error(), "it was rolled back: its log has 6 manifests, and 7 are remembered") {
+	if _, err := w.apply(o); err == nil ||
+		!strings.Contains(err.Error(), "it was rolled back: its log has 6 manifests, and 7 are remembered") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -337,14 +350,18 @@ func TestManifestsSpeakTheTruth(t *testing.T) {
 			m.Segment.From = m.Segment.From.Add(-time.Minute)
 		}, store.keyOf(t, "entries/", 6)},
 		"another length": {func(m *archive.Manifest) { m.Segment.Bytes++ }, store.keyOf(t, "entries/", 6)},
-		"another secret": {func(m *archive.Manifest) { m.Supplement.SHA256 = strings.Repeat("0", 64) }, store.keyOf(t, "supplements/", 6)},
+		"another secret": {
+			func(m *archive.Manifest) { m.Supplement.SHA256 = strings.Repeat("0", 64) },
+			store.keyOf(t, "supplements/", 6),
+		},
 	} {
 		report, err := archive.Verify(t.Context(), forged(t, store, 6, tt.change), archive.VerifyOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		if len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingAltered || report.Problems[0].Key != tt.key {
+		if len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingAltered ||
+			report.Problems[0].Key != tt.key {
 			t.Errorf("%s: problems are %+v", name, report.Problems)
 		}
 	}
@@ -362,7 +379,8 @@ func TestNoOtherFilesBesideTheLog(t *testing.T) {
 	store.objects["audit.pub"] = []byte("x")
 
 	report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{})
-	if err != nil || report.Valid || report.Problems[0].Finding != archive.FindingAltered || report.Problems[0].Key != store.keyOf(t, "manifests/", 1) {
+	if err != nil || report.Valid || report.Problems[0].Finding != archive.FindingAltered ||
+		report.Problems[0].Key != store.keyOf(t, "manifests/", 1) {
 		t.Errorf("%v, %+v", err, report)
 	}
 }
@@ -390,7 +408,8 @@ func (f fixture) judge(tb testing.TB, store *memory, known *archive.Checkpoint, 
 
 	var j judged
 
-	r, err := archive.OpenReader(tb.Context(), store, archive.ReaderOptions{Verifiers: verifiers, InfoOf: infoOf(f.w.service.Info())})
+	r, err := archive.OpenReader(tb.Context(), store,
+		archive.ReaderOptions{Verifiers: verifiers, InfoOf: infoOf(f.w.service.Info())})
 	if j.read = err; err == nil {
 		j.head = r.Head()
 
@@ -398,7 +417,8 @@ func (f fixture) judge(tb testing.TB, store *memory, known *archive.Checkpoint, 
 		_, j.read = collect(r.Read(tb.Context(), auditlog.Query{Window: auditlog.Window{Start: begin, End: f.w.now}}, &c))
 	}
 
-	if j.report, err = archive.Verify(tb.Context(), store, archive.VerifyOptions{Verifiers: verifiers, Since: known}); err != nil {
+	if j.report, err = archive.Verify(tb.Context(), store,
+		archive.VerifyOptions{Verifiers: verifiers, Since: known}); err != nil {
 		tb.Fatal(err)
 	}
 
@@ -423,7 +443,8 @@ func (f fixture) judge(tb testing.TB, store *memory, known *archive.Checkpoint, 
 
 // finds says whether there is such a problem.
 func (j judged) finds(finding archive.Finding, key string) bool {
-	return slices.ContainsFunc(j.report.Problems, func(p archive.Problem) bool { return p.Finding == finding && p.Key == key })
+	return slices.ContainsFunc(j.report.Problems,
+		func(p archive.Problem) bool { return p.Finding == finding && p.Key == key })
 }
 
 // longer is an archive with one manifest more, which says what somebody likes, under
@@ -478,7 +499,8 @@ func TestNothingIsAddedWithoutTheKey(t *testing.T) {
 	namesake, _ := newKey(t, "example.com/audit")
 
 	for name, signer := range map[string]note.Signer{
-		"nobody": nil, "another key": stranger, "a key of the same name": namesake, "a key of the same name and number": impostor{stranger, f.verifier},
+		"nobody": nil, "another key": stranger, "a key of the same name": namesake,
+		"a key of the same name and number": impostor{stranger, f.verifier},
 	} {
 		longer := f.longer(t, signer)
 
@@ -496,8 +518,10 @@ func TestNothingIsAddedWithoutTheKey(t *testing.T) {
 		}
 
 		// The report is of what the key has signed, and the rest is named.
-		if !j.finds(archive.FindingSignature, "checkpoints/00000007") || j.report.Head != f.head || j.report.SignedBy != "example.com/audit" ||
-			j.report.Checkpoint != string(f.store.objects["checkpoint"]) || j.report.Manifests != 6 || len(j.report.Problems) < 4 {
+		if !j.finds(archive.FindingSignature, "checkpoints/00000007") || j.report.Head != f.head ||
+			j.report.SignedBy != "example.com/audit" ||
+			j.report.Checkpoint != string(f.store.objects["checkpoint"]) || j.report.Manifests != 6 ||
+			len(j.report.Problems) < 4 {
 			t.Errorf("%s: got %+v", name, j.report)
 		}
 
@@ -550,21 +574,24 @@ func TestHistoryIsNotRewrittenWithoutTheKey(t *testing.T) {
 	rewritten := forged(t, f.store, 3, func(m *archive.Manifest) { m.Tool = "another" })
 
 	j := f.judge(t, rewritten.copied(), nil, f.verifier)
-	if !errors.Is(j.read, archive.ErrSignature) || !errors.Is(j.append, archive.ErrSignature) || !j.finds(archive.FindingSignature, "checkpoint") ||
+	if !errors.Is(j.read, archive.ErrSignature) || !errors.Is(j.append, archive.ErrSignature) ||
+		!j.finds(archive.FindingSignature, "checkpoint") ||
 		!j.finds(archive.FindingSignature, "checkpoints/00000003") || j.report.Signed || j.report.SignedBy != "" {
 		t.Errorf("unsigned: %v, %v, %+v", j.read, j.append, j.report)
 	}
 
 	// What is remembered tells, even without the key.
 	j = f.judge(t, rewritten.copied(), &known)
-	if !errors.Is(j.append, archive.ErrBroken) || !strings.Contains(j.append.Error(), "not a continuation") || !j.finds(archive.FindingForked, "checkpoints/00000006") {
+	if !errors.Is(j.append, archive.ErrBroken) || !strings.Contains(j.append.Error(), "not a continuation") ||
+		!j.finds(archive.FindingForked, "checkpoints/00000006") {
 		t.Errorf("remembered: %v, %+v", j.append, j.report)
 	}
 
 	maps.DeleteFunc(rewritten.objects, func(key string, _ []byte) bool { return strings.HasPrefix(key, "checkpoint") })
 
 	j = f.judge(t, rewritten.copied(), nil, f.verifier)
-	if !errors.Is(j.read, archive.ErrSignature) || !errors.Is(j.append, archive.ErrForeign) || j.report.Valid || !j.finds(archive.FindingMissing, "checkpoint") {
+	if !errors.Is(j.read, archive.ErrSignature) || !errors.Is(j.append, archive.ErrForeign) || j.report.Valid ||
+		!j.finds(archive.FindingMissing, "checkpoint") {
 		t.Errorf("no checkpoints: %v, %v, %+v", j.read, j.append, j.report)
 	}
 
@@ -602,16 +629,19 @@ func TestAnotherArchiveOfTheSameKey(t *testing.T) {
 	f.w.mustApply(o)
 
 	j := f.judge(t, store.copied(), &known, f.verifier)
-	if !errors.Is(j.append, archive.ErrBroken) || !strings.Contains(j.append.Error(), "another archive") || !j.finds(archive.FindingForked, "checkpoint") {
+	if !errors.Is(j.append, archive.ErrBroken) || !strings.Contains(j.append.Error(), "another archive") ||
+		!j.finds(archive.FindingForked, "checkpoint") {
 		t.Errorf("remembered: %v, %+v", j.append, j.report)
 	}
 
 	report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{Verifiers: o.Verifiers, Origin: known.Origin})
-	if err != nil || len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingForeign || !strings.Contains(report.Problems[0].Detail, known.Origin) {
+	if err != nil || len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingForeign ||
+		!strings.Contains(report.Problems[0].Detail, known.Origin) {
 		t.Errorf("by its origin: %+v, %v", report, err)
 	}
 
-	if report, err = archive.Verify(t.Context(), store, archive.VerifyOptions{Verifiers: o.Verifiers}); err != nil || !report.Valid {
+	if report, err = archive.Verify(t.Context(), store, archive.VerifyOptions{Verifiers: o.Verifiers}); err != nil ||
+		!report.Valid {
 		t.Errorf("by itself: %+v, %v", report, err)
 	}
 
@@ -629,7 +659,8 @@ func TestAnotherArchiveOfTheSameKey(t *testing.T) {
 
 		mixed.objects[size] = store.objects[size]
 
-		if j := f.judge(t, mixed, nil, f.verifier); !j.finds(archive.FindingForeign, size) || (size > "checkpoints/00000006") != errors.Is(j.read, archive.ErrBroken) || j.report.Head != f.head {
+		if j := f.judge(t, mixed, nil, f.verifier); !j.finds(archive.FindingForeign, size) ||
+			(size > "checkpoints/00000006") != errors.Is(j.read, archive.ErrBroken) || j.report.Head != f.head {
 			t.Errorf("%s: %v, %+v", size, j.read, j.report)
 		}
 	}
@@ -651,14 +682,18 @@ func TestAnOlderCheckpointPutBack(t *testing.T) {
 	r := f.w.mustApply(o)
 	known := remembered(t, r)
 
-	for _, text := range [][]byte{older, f.store.objects["checkpoints/00000000"], f.store.objects["checkpoints/00000002"], nil} {
+	for _, text := range [][]byte{
+		older, f.store.objects["checkpoints/00000000"], f.store.objects["checkpoints/00000002"],
+		nil,
+	} {
 		back := f.store.copied()
 		if back.objects["checkpoint"] = text; text == nil {
 			delete(back.objects, "checkpoint")
 		}
 
 		j := f.judge(t, back, known, f.verifier)
-		if j.read != nil || j.append != nil || j.head != r.Head || j.report.Head != r.Head || len(j.report.Problems) != 1 || j.report.Problems[0].Key != "checkpoint" {
+		if j.read != nil || j.append != nil || j.head != r.Head || j.report.Head != r.Head || len(j.report.Problems) != 1 ||
+			j.report.Problems[0].Key != "checkpoint" {
 			t.Errorf("%q: %v, %v, %v, %+v", text, j.read, j.append, j.head, j.report)
 		}
 
@@ -673,12 +708,14 @@ func TestAnOlderCheckpointPutBack(t *testing.T) {
 	delete(back.objects, "checkpoints/00000007")
 
 	j := f.judge(t, back.copied(), known, f.verifier)
-	if !errors.Is(j.append, archive.ErrBroken) || !strings.Contains(j.append.Error(), "rolled back") || !j.finds(archive.FindingTruncated, "checkpoint") {
+	if !errors.Is(j.append, archive.ErrBroken) || !strings.Contains(j.append.Error(), "rolled back") ||
+		!j.finds(archive.FindingTruncated, "checkpoint") {
 		t.Errorf("remembered: %v, %+v", j.append, j.report)
 	}
 
 	// Where nothing is remembered, what is left of the later ones is found.
-	if j = f.judge(t, back.copied(), nil, f.verifier); j.read != nil || j.append != nil || j.head != f.head || j.report.Valid || !j.finds(archive.FindingUnfinished, f.store.keyOf(t, "manifests/", 7)) {
+	if j = f.judge(t, back.copied(), nil, f.verifier); j.read != nil || j.append != nil || j.head != f.head ||
+		j.report.Valid || !j.finds(archive.FindingUnfinished, f.store.keyOf(t, "manifests/", 7)) {
 		t.Errorf("not remembered: %v, %+v", j.read, j.report)
 	}
 }
@@ -708,12 +745,14 @@ func TestTilesThatDisagree(t *testing.T) {
 			o.Signer, o.Verifiers = f.signer, verifiers
 			before := maps.Clone(store.objects)
 
-			if _, err := f.w.apply(o); !errors.Is(err, archive.ErrBroken) || !maps.EqualFunc(before, store.objects, bytes.Equal) {
+			if _, err := f.w.apply(o); !errors.Is(err, archive.ErrBroken) ||
+				!maps.EqualFunc(before, store.objects, bytes.Equal) {
 				t.Errorf("%s: %v", name, err)
 			}
 
 			j := f.judge(t, store, nil, verifiers...)
-			if slices.Contains(keys, bundle) != errors.Is(j.read, archive.ErrBroken) || j.report.Head != f.head || len(j.report.Problems) != len(keys) {
+			if slices.Contains(keys, bundle) != errors.Is(j.read, archive.ErrBroken) || j.report.Head != f.head ||
+				len(j.report.Problems) != len(keys) {
 				t.Errorf("%s: %v, %+v", name, j.read, j.report)
 			}
 
@@ -734,7 +773,8 @@ func TestTilesThatDisagree(t *testing.T) {
 		store.objects[bundle] = whole[:length]
 
 		j := f.judge(t, store, nil, f.verifier)
-		if !errors.Is(j.read, archive.ErrBroken) || !errors.Is(j.append, archive.ErrBroken) || len(j.report.Problems) != 1 || !j.finds(archive.FindingAltered, bundle) {
+		if !errors.Is(j.read, archive.ErrBroken) || !errors.Is(j.append, archive.ErrBroken) || len(j.report.Problems) != 1 ||
+			!j.finds(archive.FindingAltered, bundle) {
 			t.Errorf("cut to %d: %v, %v, %+v", length, j.read, j.append, j.report)
 		}
 	}
@@ -743,7 +783,8 @@ func TestTilesThatDisagree(t *testing.T) {
 	manifests = manifestsOf(t, f.store)
 	twice := rebuilt(t, f.store, slices.Insert(manifests, 3, manifests[2]), nil)
 
-	if j := f.judge(t, twice, nil); !errors.Is(j.read, archive.ErrBroken) || j.report.Valid || !j.finds(archive.FindingAltered, twice.keyOf(t, "manifests/", 4)) {
+	if j := f.judge(t, twice, nil); !errors.Is(j.read, archive.ErrBroken) || j.report.Valid ||
+		!j.finds(archive.FindingAltered, twice.keyOf(t, "manifests/", 4)) {
 		t.Errorf("twice: %v, %+v", j.read, j.report)
 	}
 }
@@ -756,7 +797,10 @@ func TestSizesThatCannotBe(t *testing.T) {
 	f.w.now = f.w.now.Add(time.Hour)
 	unsigned := rebuilt(t, f.store, manifestsOf(t, f.store), nil)
 
-	for _, size := range []string{"99999999", "99999998", "100000000", "4611686018427387904", "9223372036854775806", "9223372036854775807", "9223372036854775808", "18446744073709551616", "-1", "06", "+6", "6 ", "", "0"} {
+	for _, size := range []string{
+		"99999999", "99999998", "100000000", "4611686018427387904", "9223372036854775806",
+		"9223372036854775807", "9223372036854775808", "18446744073709551616", "-1", "06", "+6", "6 ", "", "0",
+	} {
 		text := bytes.Replace(unsigned.objects["checkpoint"], []byte("\n6\n"), []byte("\n"+size+"\n"), 1)
 		name := "checkpoints/" + fmt.Sprintf("%08s", size)
 
@@ -772,7 +816,8 @@ func TestSizesThatCannotBe(t *testing.T) {
 			},
 			"in steps": func(o map[string][]byte) {
 				for n := 14; n < 99999999; n = 2*n + 2 {
-					o[fmt.Sprintf("checkpoints/%08d", n)] = bytes.Replace(unsigned.objects["checkpoint"], []byte("\n6\n"), fmt.Appendf(nil, "\n%d\n", n), 1)
+					o[fmt.Sprintf("checkpoints/%08d", n)] = bytes.Replace(unsigned.objects["checkpoint"], []byte("\n6\n"),
+						fmt.Appendf(nil, "\n%d\n", n), 1)
 				}
 
 				o["checkpoint"], o[name] = text, text
@@ -826,7 +871,8 @@ func TestNothingIsHidden(t *testing.T) {
 		t.Helper()
 
 		report, err := archive.Verify(t.Context(), store, options)
-		if err != nil || report.Valid || !slices.ContainsFunc(report.Problems, func(p archive.Problem) bool { return p.Key == key }) {
+		if err != nil || report.Valid ||
+			!slices.ContainsFunc(report.Problems, func(p archive.Problem) bool { return p.Key == key }) {
 			t.Errorf("%s: got %+v, %v", name, report.Problems, err)
 		}
 	}
@@ -835,8 +881,10 @@ func TestNothingIsHidden(t *testing.T) {
 	checkVerifies(t, store, options)
 
 	for _, name := range []string{
-		".x.audit-part-0123456789abcdef", ".audit-part-ABCDEFGHIJKLMNOP", ".audit-part-ABCDEFGHIJKL", "entries/.audit-part-ABCDEFGHIJKLMNOP", ".hidden", "tile/.hidden", "manifests/a:b", "checkpoints/00000003~",
-		"claims/00000001.1.json", "claims/00000001.json", "manifests/00000003-0123456789abcdef.json", "checkpoints/00000006.json", "entries/CON", "COM1", "a ",
+		".x.audit-part-0123456789abcdef", ".audit-part-ABCDEFGHIJKLMNOP", ".audit-part-ABCDEFGHIJKL",
+		"entries/.audit-part-ABCDEFGHIJKLMNOP", ".hidden", "tile/.hidden", "manifests/a:b", "checkpoints/00000003~",
+		"claims/00000001.1.json", "claims/00000001.json", "manifests/00000003-0123456789abcdef.json",
+		"checkpoints/00000006.json", "entries/CON", "COM1", "a ",
 	} {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -868,7 +916,11 @@ func TestNothingIsHidden(t *testing.T) {
 	}
 
 	for _, to := range []string{elsewhere, filepath.Dir(elsewhere), "nowhere", filepath.Join(dir, "checkpoint")} {
-		for _, name := range []string{"link", "manifests/link", "manifests/00000007-0123456789abcdef.json", "manifests/00000006-0123456789abcdef.json", "checkpoints/00000007", "tile/0/000.p/7", "entries/link", ".audit-part-ABCDEFGHIJKLMNOP"} {
+		for _, name := range []string{
+			"link", "manifests/link", "manifests/00000007-0123456789abcdef.json",
+			"manifests/00000006-0123456789abcdef.json", "checkpoints/00000007", "tile/0/000.p/7", "entries/link",
+			".audit-part-ABCDEFGHIJKLMNOP",
+		} {
 			path := filepath.Join(dir, filepath.FromSlash(name))
 			if err := os.Symlink(to, path); err != nil {
 				t.Skip(err)
@@ -885,7 +937,8 @@ func TestNothingIsHidden(t *testing.T) {
 	// In the place of a file that belongs there, its bytes lying elsewhere.
 	for key, data := range f.store.objects {
 		path := filepath.Join(dir, filepath.FromSlash(key))
-		if err := errors.Join(os.WriteFile(elsewhere, data, 0o600), os.Remove(path), os.Symlink(elsewhere, path)); err != nil {
+		if err := errors.Join(os.WriteFile(elsewhere, data, 0o600), os.Remove(path),
+			os.Symlink(elsewhere, path)); err != nil {
 			t.Fatal(err)
 		}
 
@@ -932,7 +985,11 @@ func TestHeadsOfNoNumber(t *testing.T) {
 	f := built(t, format.NDJSON, format.Uncompressed)
 
 	for _, n := range []int64{0, -1} {
-		r, err := archive.Verify(t.Context(), f.store, archive.VerifyOptions{Verifiers: []note.Verifier{f.verifier}, Head: &archive.Head{Sequence: n, SHA256: strings.Repeat("0", 64)}})
+		r, err := archive.Verify(t.Context(), f.store,
+			archive.VerifyOptions{
+				Verifiers: []note.Verifier{f.verifier},
+				Head:      &archive.Head{Sequence: n, SHA256: strings.Repeat("0", 64)},
+			})
 		if !errors.Is(err, archive.ErrHead) {
 			t.Errorf("head %d: %v, %+v", n, err, r)
 		}
@@ -947,9 +1004,11 @@ func TestDirectoriesInTheWay(t *testing.T) {
 	f := built(t, format.NDJSON, format.Uncompressed)
 
 	for key, foreign := range map[string]bool{
-		"checkpoints/00000007": true, "checkpoints/00000009": true, "manifests/00000007-0123456789abcdef.json": true, "tile/0/001": true, "tile/0/000.p/7": true,
+		"checkpoints/00000007": true, "checkpoints/00000009": true, "manifests/00000007-0123456789abcdef.json": true,
+		"tile/0/001": true, "tile/0/000.p/7": true,
 		"other": true, "entries/x": true, "cosigned/00000007": true,
-		"cosigned": false, "timestamps": false, "entries/cloud=upcloud/date=2026-01-01": false, "tile/0/x001": false, "tile/1/000.p": false, "tile/entries/001.p": false,
+		"cosigned": false, "timestamps": false, "entries/cloud=upcloud/date=2026-01-01": false, "tile/0/x001": false,
+		"tile/1/000.p": false, "tile/entries/001.p": false,
 	} {
 		dir := directoryOf(t, f.store)
 		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(key)), 0o700); err != nil {
@@ -966,7 +1025,9 @@ func TestDirectoriesInTheWay(t *testing.T) {
 		switch {
 		case err != nil:
 			t.Fatal(err)
-		case foreign && (len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingForeign || report.Problems[0].Key != key+"/"), !foreign && !report.Valid:
+		case foreign &&
+			(len(report.Problems) != 1 || report.Problems[0].Finding != archive.FindingForeign || report.Problems[0].Key != key+
+				"/"), !foreign && !report.Valid:
 			t.Errorf("%s: %+v", key, report.Problems)
 		}
 
@@ -1013,7 +1074,10 @@ func TestTheSpanOfASupplementIsThatOfTheSegment(t *testing.T) {
 		store := f.store.copied()
 		delete(store.objects, key)
 
-		as := archive.Object{Key: "supplements/00000001-" + hash(data)[:16] + ".json", Bytes: int64(len(data)), SHA256: hash(data)}
+		as := archive.Object{
+			Key: "supplements/00000001-" + hash(data)[:16] + ".json", Bytes: int64(len(data)),
+			SHA256: hash(data),
+		}
 		store.objects[as.Key] = data
 
 		r := reportOf(t, forged(t, store, 1, func(m *archive.Manifest) { m.Supplement = as }), archive.VerifyOptions{})

@@ -319,7 +319,8 @@ func yearOfTrouble(t *testing.T, service string, store durable.Store, versions f
 
 	t.Logf("%d entries in %d manifests, %+v", len(book.ids), book.last, seen)
 
-	if each := steps / 20; seen.crashed < each || seen.slept < each || seen.together < each || seen.fast < each || seen.slow < each || seen.future < each || seen.refused < steps/20 {
+	if each := steps / 20; seen.crashed < each || seen.slept < each || seen.together < each || seen.fast < each ||
+		seen.slow < each || seen.future < each || seen.refused < steps/20 {
 		t.Errorf("the test has lost its grip: %+v", seen)
 	}
 }

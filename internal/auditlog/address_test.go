@@ -67,7 +67,10 @@ func TestAddressesHaveSeveralForms(t *testing.T) {
 		}
 	}
 
-	for _, filter := range []string{"fe80::1%eth0", "fe80::%eth0/10", "10.0.0.1/33", "::ffff:10.0.0.0/129", "10.0.0.0/-1", "010.0.0.1", "10.0.0.1/08", " 10.0.0.1"} {
+	for _, filter := range []string{
+		"fe80::1%eth0", "fe80::%eth0/10", "10.0.0.1/33", "::ffff:10.0.0.0/129", "10.0.0.0/-1",
+		"010.0.0.1", "10.0.0.1/08", " 10.0.0.1",
+	} {
 		if p, err := auditlog.ParseAddress(filter); err == nil {
 			t.Errorf("%q is read as %v", filter, p)
 		}

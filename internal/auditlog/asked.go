@@ -103,7 +103,9 @@ type UnknownValue struct {
 // at most once. It returns the values that no entry has, and those of which
 // nothing confirms that entries have them: the values of an open set, and all that
 // had to be looked up when list failed, whose error comes with them.
-func CheckValues(info Info, asked []Asked, list func() (FilterOptions, error)) (unknown []UnknownValue, unconfirmed []Asked, err error) {
+func CheckValues(
+	info Info, asked []Asked, list func() (FilterOptions, error),
+) (unknown []UnknownValue, unconfirmed []Asked, err error) {
 	var (
 		options *FilterOptions
 		failed  error
@@ -112,7 +114,8 @@ func CheckValues(info Info, asked []Asked, list func() (FilterOptions, error)) (
 	for _, a := range asked {
 		known, ok := info.Values[a.Field]
 		// An absent value is "".
-		if !ok || known.Closed || a.Value == "" || a.Matches != nil && a.Matches("") || !info.Records(a.Field) || slices.ContainsFunc(known.Documented, a.matches) {
+		if !ok || known.Closed || a.Value == "" || a.Matches != nil && a.Matches("") || !info.Records(a.Field) ||
+			slices.ContainsFunc(known.Documented, a.matches) {
 			continue
 		}
 

@@ -18,7 +18,10 @@ func TestHeedDrawsTheEndBack(t *testing.T) {
 
 	noon := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
 	at := func(seconds int) *auditlog.ServiceClock {
-		return &auditlog.ServiceClock{Now: noon.Add(time.Duration(seconds) * time.Second), Skew: time.Duration(seconds) * time.Second}
+		return &auditlog.ServiceClock{
+			Now:  noon.Add(time.Duration(seconds) * time.Second),
+			Skew: time.Duration(seconds) * time.Second,
+		}
 	}
 
 	for name, tt := range map[string]struct {
@@ -27,15 +30,27 @@ func TestHeedDrawsTheEndBack(t *testing.T) {
 		end    time.Duration
 		skew   *time.Duration
 	}{
-		"no clock":              {[]*auditlog.ServiceClock{nil, nil}, time.Minute, 0, nil},
-		"ahead":                 {[]*auditlog.ServiceClock{at(40)}, 0, 0, new(40 * time.Second)},
-		"behind":                {[]*auditlog.ServiceClock{at(-40)}, 0, -40 * time.Second, new(-40 * time.Second)},
-		"ahead, with a delay":   {[]*auditlog.ServiceClock{at(40)}, time.Minute, -20 * time.Second, new(40 * time.Second)},
-		"the earliest of all":   {[]*auditlog.ServiceClock{at(3), at(-7), nil, at(5)}, 0, -7 * time.Second, new(-7 * time.Second)},
-		"the largest skew":      {[]*auditlog.ServiceClock{at(3), at(-7), at(9), at(0)}, 0, -7 * time.Second, new(9 * time.Second)},
-		"one that agrees":       {[]*auditlog.ServiceClock{at(0)}, 0, 0, new(time.Duration)},
-		"none after one":        {[]*auditlog.ServiceClock{at(-2), nil}, 0, -2 * time.Second, new(-2 * time.Second)},
-		"a year ago, all empty": {[]*auditlog.ServiceClock{at(-31_536_000)}, 0, -31_536_000 * time.Second, new(-31_536_000 * time.Second)},
+		"no clock":            {[]*auditlog.ServiceClock{nil, nil}, time.Minute, 0, nil},
+		"ahead":               {[]*auditlog.ServiceClock{at(40)}, 0, 0, new(40 * time.Second)},
+		"behind":              {[]*auditlog.ServiceClock{at(-40)}, 0, -40 * time.Second, new(-40 * time.Second)},
+		"ahead, with a delay": {[]*auditlog.ServiceClock{at(40)}, time.Minute, -20 * time.Second, new(40 * time.Second)},
+		"the earliest of all": {
+			[]*auditlog.ServiceClock{at(3), at(-7), nil, at(5)},
+			0, -7 * time.Second,
+			new(-7 * time.Second),
+		},
+		"the largest skew": {
+			[]*auditlog.ServiceClock{at(3), at(-7), at(9), at(0)},
+			0, -7 * time.Second,
+			new(9 * time.Second),
+		},
+		"one that agrees": {[]*auditlog.ServiceClock{at(0)}, 0, 0, new(time.Duration)},
+		"none after one":  {[]*auditlog.ServiceClock{at(-2), nil}, 0, -2 * time.Second, new(-2 * time.Second)},
+		"a year ago, all empty": {
+			[]*auditlog.ServiceClock{at(-31_536_000)},
+			0, -31_536_000 * time.Second,
+			new(-31_536_000 * time.Second),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +80,10 @@ func TestHeedGoesByTheServicesRetention(t *testing.T) {
 
 	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
 
-	for ahead, beyond := range map[time.Duration]bool{-time.Hour: false, 0: false, 30 * time.Second: false, time.Hour: true} {
+	for ahead, beyond := range map[time.Duration]bool{
+		-time.Hour: false, 0: false, 30 * time.Second: false,
+		time.Hour: true,
+	} {
 		c := auditlog.NewCompleteness(auditlog.Window{Start: now.Add(-24 * time.Hour), End: now}, 24*time.Hour, now)
 
 		if c.Heed(&auditlog.ServiceClock{Now: now.Add(ahead), Skew: ahead}, 0); c.BeyondRetention != beyond {

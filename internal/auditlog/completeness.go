@@ -120,5 +120,8 @@ const retentionSlack = time.Minute
 
 // NewCompleteness begins the statement of a reading that begins now.
 func NewCompleteness(w Window, retention time.Duration, now time.Time) Completeness {
-	return Completeness{Window: w, Retention: retention, BeyondRetention: w.Start.Before(now.Add(-retention - retentionSlack))}
+	return Completeness{
+		Window: w, Retention: retention,
+		BeyondRetention: w.Start.Before(now.Add(-retention - retentionSlack)),
+	}
 }

@@ -24,8 +24,10 @@ func TestDifferentQueries(t *testing.T) {
 	}{
 		"itself": {base, nil},
 		"another spelling": {auditlog.Query{
-			Actions: []string{"b", "a", "b"}, Operations: []auditlog.Operation{auditlog.OperationCreate, auditlog.OperationDelete},
-			ResourceTypes: []string{}, Actors: []string{"mu\u0308lle"}, IPAddresses: []string{"::ffff:203.0.113.7", "2001:db8::/32"}, Search: "STRASSE",
+			Actions:       []string{"b", "a", "b"},
+			Operations:    []auditlog.Operation{auditlog.OperationCreate, auditlog.OperationDelete},
+			ResourceTypes: []string{}, Actors: []string{"mu\u0308lle"},
+			IPAddresses: []string{"::ffff:203.0.113.7", "2001:db8::/32"}, Search: "STRASSE",
 		}, nil},
 		"nothing": {auditlog.Query{}, []string{"actions", "operations", "actors", "ip_addresses", "search"}},
 		"another": {auditlog.Query{

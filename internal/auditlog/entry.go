@@ -153,27 +153,78 @@ func FieldByName(name string) (Field, bool) {
 // fields is the one list that schema, JSON, CSV and documentation share.
 var fields = []Field{
 	{Name: "id", Required: true, Description: "The cloud's own id of the entry, or a fingerprint of the record where the cloud gives none.", at: func(e *Entry) *string { return &e.ID }},
-	{Name: "time", Kind: KindTime, Required: true, Description: "When it happened, in UTC, RFC 3339 with microseconds.", text: func(e *Entry) string { return FormatTime(e.Time) }},
-	{Name: "service", Required: true, Description: "The cloud that recorded it.", at: func(e *Entry) *string { return &e.Service }},
+	{
+		Name: "time", Kind: KindTime, Required: true, Description: "When it happened, in UTC, RFC 3339 with microseconds.",
+		text: func(e *Entry) string { return FormatTime(e.Time) },
+	},
+	{
+		Name: "service", Required: true, Description: "The cloud that recorded it.",
+		at: func(e *Entry) *string { return &e.Service },
+	},
 	{Name: "endpoint", Description: "The origin of the API that it was read from, such as `https://api.upcloud.com`.", at: func(e *Entry) *string { return &e.Endpoint }},
 	{Name: FieldAccount, Description: "Whose log it is in: what `account` of the provider's block for the service says, else the user name that UpCloud knows the credential by, or the UUID of cloudscale's project.", at: func(e *Entry) *string { return &e.Account }},
-	{Name: "action", Required: true, Description: "What was done, as the cloud spells it.", at: func(e *Entry) *string { return &e.Action }},
-	{Name: "operation", Required: true, Description: "What was done, in the vocabulary shared by every cloud.", at: func(e *Entry) *string { return (*string)(&e.Operation) }},
+	{
+		Name: "action", Required: true, Description: "What was done, as the cloud spells it.",
+		at: func(e *Entry) *string { return &e.Action },
+	},
+	{
+		Name: "operation", Required: true, Description: "What was done, in the vocabulary shared by every cloud.",
+		at: func(e *Entry) *string { return (*string)(&e.Operation) },
+	},
 	{Name: "actor_type", Required: true, Description: "What kind of actor did it: `user`, `api_token`, `system`, `staff` (people of the cloud) or `unknown`.", at: func(e *Entry) *string { return (*string)(&e.ActorType) }},
-	{Name: "actor_id", Description: "What identifies the actor, such as the UUID of an API token.", at: func(e *Entry) *string { return &e.ActorID }},
+	{
+		Name: "actor_id", Description: "What identifies the actor, such as the UUID of an API token.",
+		at: func(e *Entry) *string { return &e.ActorID },
+	},
 	{Name: "actor", Description: "The actor as people know it: a user name, an e-mail address, the description of an API token.", at: func(e *Entry) *string { return &e.Actor }},
-	{Name: "resource_type", Description: "The type of the resource it was done to.", at: func(e *Entry) *string { return &e.ResourceType }},
-	{Name: FieldResourceID, Description: "The id of the resource it was done to.", at: func(e *Entry) *string { return &e.ResourceID }},
-	{Name: "resource_name", Description: "The name of the resource it was done to.", at: func(e *Entry) *string { return &e.ResourceName }},
-	{Name: "scope_type", Description: "What holds the resource: `project`, `organization` or `user`.", at: func(e *Entry) *string { return &e.ScopeType }},
-	{Name: "scope_id", Description: "The id of what holds the resource.", at: func(e *Entry) *string { return &e.ScopeID }},
-	{Name: "scope_name", Description: "The name of what holds the resource.", at: func(e *Entry) *string { return &e.ScopeName }},
+	{
+		Name: "resource_type", Description: "The type of the resource it was done to.",
+		at: func(e *Entry) *string { return &e.ResourceType },
+	},
+	{
+		Name: FieldResourceID, Description: "The id of the resource it was done to.",
+		at: func(e *Entry) *string { return &e.ResourceID },
+	},
+	{
+		Name: "resource_name", Description: "The name of the resource it was done to.",
+		at: func(e *Entry) *string { return &e.ResourceName },
+	},
+	{
+		Name: "scope_type", Description: "What holds the resource: `project`, `organization` or `user`.",
+		at: func(e *Entry) *string { return &e.ScopeType },
+	},
+	{
+		Name: "scope_id", Description: "The id of what holds the resource.",
+		at: func(e *Entry) *string { return &e.ScopeID },
+	},
+	{
+		Name: "scope_name", Description: "The name of what holds the resource.",
+		at: func(e *Entry) *string { return &e.ScopeName },
+	},
 	{Name: FieldOrigin, Description: "Where the request came from, as the cloud spells it, such as `api` or `gui`.", at: func(e *Entry) *string { return &e.Origin }},
-	{Name: "auth_type", Description: "How the actor was authenticated, as the cloud spells it.", at: func(e *Entry) *string { return &e.AuthType }},
-	{Name: FieldIPAddress, Description: "The address the request came from.", at: func(e *Entry) *string { return &e.IPAddress }},
-	{Name: "user_agent", Description: "The program that made the request.", at: func(e *Entry) *string { return &e.UserAgent }},
-	{Name: "correlation_id", Description: "The cloud's id of the request that caused the entry.", at: func(e *Entry) *string { return &e.CorrelationID }},
-	{Name: "message", Description: "What happened, in the cloud's words.", at: func(e *Entry) *string { return &e.Message }},
+	{
+		Name: "auth_type", Description: "How the actor was authenticated, as the cloud spells it.",
+		at: func(e *Entry) *string { return &e.AuthType },
+	},
+	{
+		Name: FieldIPAddress, Description: "The address the request came from.",
+		at: func(e *Entry) *string { return &e.IPAddress },
+	},
+	{
+		Name: "user_agent", Description: "The program that made the request.",
+		at: func(e *Entry) *string { return &e.UserAgent },
+	},
+	{
+		Name: "correlation_id", Description: "The cloud's id of the request that caused the entry.",
+		at: func(e *Entry) *string { return &e.CorrelationID },
+	},
+	{
+		Name: "message", Description: "What happened, in the cloud's words.",
+		at: func(e *Entry) *string { return &e.Message },
+	},
 	{Name: FieldChanges, Kind: KindChanges, Description: "The fields that differ between the states before and after, sorted by field.", text: changesText},
-	{Name: FieldRaw, Kind: KindRaw, Description: "The cloud's record as it came.", text: func(e *Entry) string { return string(e.Raw) }},
+	{
+		Name: FieldRaw, Kind: KindRaw, Description: "The cloud's record as it came.",
+		text: func(e *Entry) string { return string(e.Raw) },
+	},
 }

@@ -46,10 +46,12 @@ func TestFieldsShowEveryPartOfAnEntry(t *testing.T) {
 
 	after := `"b"`
 	e := auditlog.Entry{
-		ID: "1", Time: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600)), Service: "2", Endpoint: "2a", Account: "2b", Action: "3", Operation: "4",
+		ID: "1", Time: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600)), Service: "2", Endpoint: "2a",
+		Account: "2b", Action: "3", Operation: "4",
 		ActorType: "5", ActorID: "6", Actor: "7", ResourceType: "8", ResourceID: "9", ResourceName: "10",
 		ScopeType: "11", ScopeID: "12", ScopeName: "13", Origin: "14", AuthType: "15", IPAddress: "16", UserAgent: "17",
-		CorrelationID: "18", Message: "19", Changes: []auditlog.Change{{Field: "a", After: &after}}, Raw: json.RawMessage(`{"<": 1.0}`),
+		CorrelationID: "18", Message: "19", Changes: []auditlog.Change{{Field: "a", After: &after}},
+		Raw: json.RawMessage(`{"<": 1.0}`),
 	}
 
 	var texts []string
@@ -58,7 +60,8 @@ func TestFieldsShowEveryPartOfAnEntry(t *testing.T) {
 	}
 
 	want := []string{
-		"1", "2026-01-02T02:04:05.000006Z", "2", "2a", "2b", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19",
+		"1", "2026-01-02T02:04:05.000006Z", "2", "2a", "2b", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14",
+		"15", "16", "17", "18", "19",
 		`[{"field":"a","before":null,"after":"\"b\""}]`, `{"<": 1.0}`,
 	}
 	if diff := cmp.Diff(want, texts); diff != "" {
@@ -82,24 +85,63 @@ func TestChanges(t *testing.T) {
 		before, after string
 		want          []auditlog.Change
 	}{
-		"nothing at all":           {},
-		"null states":              {before: "null", after: "null"},
-		"equal":                    {before: `{"a": [1, {"b": null}]}`, after: `{"a":[1,{"b":null}]}`},
-		"created":                  {after: `{"b":1,"a":"x"}`, want: []auditlog.Change{{Field: "a", After: text(`"x"`)}, {Field: "b", After: text("1")}}},
-		"deleted":                  {before: `{"a":true}`, want: []auditlog.Change{{Field: "a", Before: text("true")}}},
-		"null is a value":          {before: `{"a":null}`, after: `{}`, want: []auditlog.Change{{Field: "a", Before: text("null")}}},
-		"numbers as written":       {before: `{"a":10000000000000000001}`, after: `{"a":10000000000000000002}`, want: []auditlog.Change{{Field: "a", Before: text("10000000000000000001"), After: text("10000000000000000002")}}},
-		"nested":                   {before: `{"a":{"b":[{"c":1}]}}`, after: `{"a":{"b":[{"c":2},3]}}`, want: []auditlog.Change{{Field: "a.b.0.c", Before: text("1"), After: text("2")}, {Field: "a.b.1", After: text("3")}}},
-		"empty containers":         {before: `{"a":{},"b":[]}`, after: `{"a":[],"b":[]}`, want: []auditlog.Change{{Field: "a", Before: text("{}"), After: text("[]")}}},
-		"a key that has dots":      {before: `{"a.b":1}`, after: `{"a":{"b":1}}`, want: []auditlog.Change{{Field: `"a.b"`, Before: text("1")}, {Field: "a.b", After: text("1")}}},
-		"null becomes an object":   {before: `{"a":null}`, after: `{"a":{"b":1}}`, want: []auditlog.Change{{Field: "a", Before: text("null")}, {Field: "a.b", After: text("1")}}},
-		"a number, written anew":   {before: `{"a":1,"b":[1.50,-0,1E+2,0.0e7,12.0]}`, after: `{"a":1.0,"b":[15e-1,0,100.0,0,0.0012e4]}`},
-		"the text of a number":     {before: `{"a":1}`, after: `{"a":"1"}`, want: []auditlog.Change{{Field: "a", Before: text("1"), After: text(`"1"`)}}},
-		"a number, hardly changed": {before: `{"a":1}`, after: `{"a":1.0000000000000000000001}`, want: []auditlog.Change{{Field: "a", Before: text("1"), After: text("1.0000000000000000000001")}}},
+		"nothing at all": {},
+		"null states":    {before: "null", after: "null"},
+		"equal":          {before: `{"a": [1, {"b": null}]}`, after: `{"a":[1,{"b":null}]}`},
+		"created": {
+			after: `{"b":1,"a":"x"}`,
+			want:  []auditlog.Change{{Field: "a", After: text(`"x"`)}, {Field: "b", After: text("1")}},
+		},
+		"deleted": {before: `{"a":true}`, want: []auditlog.Change{{Field: "a", Before: text("true")}}},
+		"null is a value": {
+			before: `{"a":null}`, after: `{}`,
+			want: []auditlog.Change{{Field: "a", Before: text("null")}},
+		},
+		"numbers as written": {
+			before: `{"a":10000000000000000001}`, after: `{"a":10000000000000000002}`,
+			want: []auditlog.Change{{Field: "a", Before: text("10000000000000000001"), After: text("10000000000000000002")}},
+		},
+		"nested": {
+			before: `{"a":{"b":[{"c":1}]}}`, after: `{"a":{"b":[{"c":2},3]}}`,
+			want: []auditlog.Change{
+				{Field: "a.b.0.c", Before: text("1"), After: text("2")},
+				{Field: "a.b.1", After: text("3")},
+			},
+		},
+		"empty containers": {
+			before: `{"a":{},"b":[]}`, after: `{"a":[],"b":[]}`,
+			want: []auditlog.Change{{Field: "a", Before: text("{}"), After: text("[]")}},
+		},
+		"a key that has dots": {
+			before: `{"a.b":1}`, after: `{"a":{"b":1}}`,
+			want: []auditlog.Change{{Field: `"a.b"`, Before: text("1")}, {Field: "a.b", After: text("1")}},
+		},
+		"null becomes an object": {
+			before: `{"a":null}`, after: `{"a":{"b":1}}`,
+			want: []auditlog.Change{{Field: "a", Before: text("null")}, {Field: "a.b", After: text("1")}},
+		},
+		"a number, written anew": {
+			before: `{"a":1,"b":[1.50,-0,1E+2,0.0e7,12.0]}`,
+			after:  `{"a":1.0,"b":[15e-1,0,100.0,0,0.0012e4]}`,
+		},
+		"the text of a number": {before: `{"a":1}`, after: `{"a":"1"}`, want: []auditlog.Change{{Field: "a", Before: text("1"), After: text(`"1"`)}}},
+		"a number, hardly changed": {
+			before: `{"a":1}`, after: `{"a":1.0000000000000000000001}`,
+			want: []auditlog.Change{{Field: "a", Before: text("1"), After: text("1.0000000000000000000001")}},
+		},
 		"a list becomes an object": {before: `{"a":[1,2]}`, after: `{"a":{"0":1,"1":2}}`, want: []auditlog.Change{{Field: "a", Before: text("[1,2]"), After: text(`{"0":1,"1":2}`)}}},
-		"an object becomes a list": {before: `{"a":{"b":{"0":{}}}}`, after: `{"a":{"b":[{}]}}`, want: []auditlog.Change{{Field: "a.b", Before: text(`{"0":{}}`), After: text(`[{}]`)}}},
-		"a list, and more":         {before: `{"a":[1,[2]]}`, after: `{"a":{"0":3,"1":{"0":2}}}`, want: []auditlog.Change{{Field: "a", Before: text("[1,[2]]"), After: text(`{"0":3,"1":{"0":2}}`)}, {Field: "a.0", Before: text("1"), After: text("3")}}},
-		"no escapes for HTML":      {after: `{"a":"<&>"}`, want: []auditlog.Change{{Field: "a", After: text(`"<&>"`)}}},
+		"an object becomes a list": {
+			before: `{"a":{"b":{"0":{}}}}`, after: `{"a":{"b":[{}]}}`,
+			want: []auditlog.Change{{Field: "a.b", Before: text(`{"0":{}}`), After: text(`[{}]`)}},
+		},
+		"a list, and more": {
+			before: `{"a":[1,[2]]}`, after: `{"a":{"0":3,"1":{"0":2}}}`,
+			want: []auditlog.Change{
+				{Field: "a", Before: text("[1,[2]]"), After: text(`{"0":3,"1":{"0":2}}`)},
+				{Field: "a.0", Before: text("1"), After: text("3")},
+			},
+		},
+		"no escapes for HTML": {after: `{"a":"<&>"}`, want: []auditlog.Change{{Field: "a", After: text(`"<&>"`)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -159,7 +201,10 @@ func TestChangesAreSymmetric(t *testing.T) {
 }
 
 // kinds are the forms that a value can have.
-var kinds = []string{`null`, `1`, `"x"`, `{}`, `[]`, `[1]`, `{"0":1}`, `[{"0":1}]`, `{"0":[1]}`, `{"0":{"0":1}}`, `[[1]]`, `{"x":1}`}
+var kinds = []string{
+	`null`, `1`, `"x"`, `{}`, `[]`, `[1]`, `{"0":1}`, `[{"0":1}]`, `{"0":[1]}`, `{"0":{"0":1}}`,
+	`[[1]]`, `{"x":1}`,
+}
 
 // TestChangesOfAnyKind: two states that are not the same differ, wherever in them
 // the difference is.

@@ -29,13 +29,31 @@ func TestNamesCompareInNFC(t *testing.T) {
 		q func(value string) auditlog.Query
 		e func(value string) auditlog.Entry
 	}{
-		"actions":        {func(v string) auditlog.Query { return auditlog.Query{Actions: []string{v}} }, func(v string) auditlog.Entry { return auditlog.Entry{Action: v} }},
-		"resource types": {func(v string) auditlog.Query { return auditlog.Query{ResourceTypes: []string{v}} }, func(v string) auditlog.Entry { return auditlog.Entry{ResourceType: v} }},
-		"resource ids":   {func(v string) auditlog.Query { return auditlog.Query{ResourceIDs: []string{v}} }, func(v string) auditlog.Entry { return auditlog.Entry{ResourceID: v} }},
-		"actor":          {func(v string) auditlog.Query { return auditlog.Query{Actors: []string{v}} }, func(v string) auditlog.Entry { return auditlog.Entry{Actor: v} }},
-		"actor by id":    {func(v string) auditlog.Query { return auditlog.Query{Actors: []string{v}} }, func(v string) auditlog.Entry { return auditlog.Entry{ActorID: v} }},
-		"origins":        {func(v string) auditlog.Query { return auditlog.Query{Origins: []string{v}} }, func(v string) auditlog.Entry { return auditlog.Entry{Origin: v} }},
-		"search":         {func(v string) auditlog.Query { return auditlog.Query{Search: v} }, func(v string) auditlog.Entry { return auditlog.Entry{Message: "<" + v + ">"} }},
+		"actions": {
+			func(v string) auditlog.Query { return auditlog.Query{Actions: []string{v}} },
+			func(v string) auditlog.Entry { return auditlog.Entry{Action: v} },
+		},
+		"resource types": {
+			func(v string) auditlog.Query { return auditlog.Query{ResourceTypes: []string{v}} },
+			func(v string) auditlog.Entry { return auditlog.Entry{ResourceType: v} },
+		},
+		"resource ids": {
+			func(v string) auditlog.Query { return auditlog.Query{ResourceIDs: []string{v}} },
+			func(v string) auditlog.Entry { return auditlog.Entry{ResourceID: v} },
+		},
+		"actor": {
+			func(v string) auditlog.Query { return auditlog.Query{Actors: []string{v}} },
+			func(v string) auditlog.Entry { return auditlog.Entry{Actor: v} },
+		},
+		"actor by id": {
+			func(v string) auditlog.Query { return auditlog.Query{Actors: []string{v}} },
+			func(v string) auditlog.Entry { return auditlog.Entry{ActorID: v} },
+		},
+		"origins": {
+			func(v string) auditlog.Query { return auditlog.Query{Origins: []string{v}} },
+			func(v string) auditlog.Entry { return auditlog.Entry{Origin: v} },
+		},
+		"search": {func(v string) auditlog.Query { return auditlog.Query{Search: v} }, func(v string) auditlog.Entry { return auditlog.Entry{Message: "<" + v + ">"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +92,12 @@ func TestNamesCompareInNFC(t *testing.T) {
 func TestNormalIsWhatTerraformHolds(t *testing.T) {
 	t.Parallel()
 
-	letters := rapid.SliceOf(rapid.SampledFrom([]string{"e", "\u0308", "\u0323", "\u00eb", "\u212b", "\xff", "\xc3", "\u1100", "\u1161", "\u0345", " ", "\"", "<"}))
+	letters := rapid.SliceOf(
+		rapid.SampledFrom([]string{
+			"e", "\u0308", "\u0323", "\u00eb", "\u212b", "\xff", "\xc3", "\u1100", "\u1161", "\u0345",
+			" ", "\"", "<",
+		}),
+	)
 
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := strings.Join(letters.Draw(t, "a"), ""), strings.Join(letters.Draw(t, "b"), "")

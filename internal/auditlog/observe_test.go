@@ -43,7 +43,10 @@ func TestObserveInNFC(t *testing.T) {
 	}
 
 	values := []string{"x", composed}
-	want := auditlog.FilterOptions{Actions: values, Operations: []string{"other"}, Origins: values, ResourceTypes: values, OriginOfValues: auditlog.FromLog}
+	want := auditlog.FilterOptions{
+		Actions: values, Operations: []string{"other"}, Origins: values, ResourceTypes: values,
+		OriginOfValues: auditlog.FromLog,
+	}
 
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -66,7 +66,8 @@ var verbLists = map[Operation]string{
 	OperationUpdate: `update updated modify modified modification change changed edit edited alter altered rename renamed resize resized
 		configure configured reconfigure reconfigured patch patched scale scaled rescale rescaled upgrade upgraded downgrade downgraded`,
 	OperationDelete: `delete deleted deletion destroy destroyed destruction remove removed removal terminate terminated termination
-		purge purged release released deprovision deprovisioned unprovision unprovisioned erase erased erasure wipe wiped drop dropped
+		purge purged release released deprovision deprovisioned unprovision unprovisioned
+		erase erased erasure wipe wiped drop dropped
 		deallocate deallocated deallocation unregister unregistered deregister deregistered deregistration
 		decommission decommissioned discard discarded prune pruned expunge expunged`,
 	OperationStart: "start started boot booted resume resumed unpause unpaused poweron poweredon bootup startup",

@@ -43,9 +43,12 @@ func TestLastVerb(t *testing.T) {
 		n  int
 	}{
 		"": {}, "server": {}, "server create": {auditlog.OperationCreate, 1}, "create": {auditlog.OperationCreate, 1},
-		"power on": {auditlog.OperationStart, 2}, "server power on": {auditlog.OperationStart, 2}, "user login failed": {auditlog.OperationLoginFailed, 2},
-		"delete": {auditlog.OperationRevoke, 1}, "failed create": {}, "failed server create": {auditlog.OperationCreate, 1},
-		"removal stopped": {}, "removal of server stopped": {}, "server stopped": {auditlog.OperationStop, 1}, "copy removed": {auditlog.OperationDelete, 1},
+		"power on": {auditlog.OperationStart, 2}, "server power on": {auditlog.OperationStart, 2},
+		"user login failed": {auditlog.OperationLoginFailed, 2},
+		"delete":            {auditlog.OperationRevoke, 1}, "failed create": {},
+		"failed server create": {auditlog.OperationCreate, 1},
+		"removal stopped":      {}, "removal of server stopped": {}, "server stopped": {auditlog.OperationStop, 1},
+		"copy removed": {auditlog.OperationDelete, 1},
 	} {
 		if op, n := auditlog.LastVerb(strings.Fields(words), own, auditlog.Verbs); op != want.op || n != want.n {
 			t.Errorf("%q ends with %q of %d words", words, op, n)
@@ -88,12 +91,16 @@ func TestUnknownAction_olderTable(t *testing.T) {
 	info := auditlog.Info{
 		KnowsAction: func(action string) bool { return action != "frobnicate" },
 		OperationOf: func(action string) auditlog.Operation {
-			return map[string]auditlog.Operation{"destroy": auditlog.OperationDelete, "maintenance-start": auditlog.OperationOther}[action]
+			return map[string]auditlog.Operation{
+				"destroy":           auditlog.OperationDelete,
+				"maintenance-start": auditlog.OperationOther,
+			}[action]
 		},
 	}
 
 	for e, want := range map[[2]string]bool{
-		{"destroy", "other"}: true, {"destroy", "delete"}: false, {"maintenance-start", "other"}: false, {"frobnicate", "other"}: true,
+		{"destroy", "other"}: true, {"destroy", "delete"}: false, {"maintenance-start", "other"}: false,
+		{"frobnicate", "other"}: true,
 	} {
 		if got := info.UnknownAction(&auditlog.Entry{Action: e[0], Operation: auditlog.Operation(e[1])}); got != want {
 			t.Errorf("%v is unknown: %v", e, got)

@@ -143,7 +143,8 @@ func (m *Matcher) matchWithin(w Window, e *Entry) (bool, error) {
 // depends says whether it depends on the entry's operation whether the entry
 // answers the query.
 func (m *Matcher) depends(e *Entry, operations []Operation) bool {
-	return (len(m.q.Operations) > 0 || m.q.Where != nil && m.q.Where.Uses("operation")) && DependsOnOperation(e, operations, m.Match)
+	return (len(m.q.Operations) > 0 || m.q.Where != nil && m.q.Where.Uses("operation")) &&
+		DependsOnOperation(e, operations, m.Match)
 }
 
 // DependsOnOperation says whether something would be decided otherwise if the
@@ -383,7 +384,10 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 	for i, op := range q.Operations {
 		// A word outside of the vocabulary is the business of whoever reads it.
 		if slices.Contains(Operations(), op) && !slices.Contains(info.Operations, op) {
-			all = append(all, &UnanswerableError{Argument: "operations", Index: i, Reason: strings.TrimSuffix(info.neverMeans(op), ".") + ", so the filter would find nothing, whatever happened."})
+			all = append(all, &UnanswerableError{
+				Argument: "operations", Index: i,
+				Reason: strings.TrimSuffix(info.neverMeans(op), ".") + ", so the filter would find nothing, whatever happened.",
+			})
 		}
 	}
 
@@ -405,7 +409,8 @@ func (q Query) Unanswerable(info Info) []*UnanswerableError {
 	case !q.Where.Possible(Scope{}):
 		impossible.Reason = "No entry of " + info.Title + " can meet the condition, whatever happened: it is false of every entry of every cloud."
 	case !q.Where.Possible(Query{}.Scope(info)):
-		impossible.Reason, impossible.Never = "No entry of "+info.Title+" can meet the condition, whatever happened.", info.neverIn(q.Where)
+		impossible.Reason, impossible.Never = "No entry of "+info.Title+" can meet the condition, whatever happened.",
+			info.neverIn(q.Where)
 	case !q.Where.Possible(ever.Scope(info)):
 		impossible.Reason = "No entry that passes the other filters can meet the condition, whatever happened."
 	case !q.Where.Possible(q.Scope(info)):

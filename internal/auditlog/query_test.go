@@ -17,14 +17,18 @@ func TestParseSpan(t *testing.T) {
 	t.Parallel()
 
 	for text, want := range map[string]time.Duration{
-		"0s": 0, "90s": 90 * time.Second, "30m": 30 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "2w": 336 * time.Hour,
+		"0s": 0, "90s": 90 * time.Second, "30m": 30 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour,
+		"2w": 336 * time.Hour,
 	} {
 		if got, err := auditlog.ParseSpan(text); err != nil || got != want {
 			t.Errorf("ParseSpan(%q) = %v, %v; want %v", text, got, err, want)
 		}
 	}
 
-	for _, text := range []string{"", "1", "d", "1 month", "1M", "-1d", "1.5h", "1h30m", " 1h", "1h ", "9999999d", "999999w", "٣d"} {
+	for _, text := range []string{
+		"", "1", "d", "1 month", "1M", "-1d", "1.5h", "1h30m", " 1h", "1h ", "9999999d",
+		"999999w", "٣d",
+	} {
 		if got, err := auditlog.ParseSpan(text); err == nil {
 			t.Errorf("ParseSpan(%q) = %v; want an error", text, got)
 		}
@@ -48,14 +52,35 @@ func TestWindowSpecResolve(t *testing.T) {
 		spec auditlog.WindowSpec
 		want string
 	}{
-		"nothing given":          {auditlog.WindowSpec{}, "[2026-06-29T12:00:00.123456Z, 2026-06-30T12:00:00.123456Z)"},
-		"last":                   {auditlog.WindowSpec{Last: time.Hour}, "[2026-06-30T11:00:00.123456Z, 2026-06-30T12:00:00.123456Z)"},
-		"settled":                {auditlog.WindowSpec{Last: time.Hour, SettleDelay: time.Minute}, "[2026-06-30T10:59:00.123456Z, 2026-06-30T11:59:00.123456Z)"},
-		"start only":             {auditlog.WindowSpec{Start: at("2026-06-01T00:00:00+02:00")}, "[2026-05-31T22:00:00.000000Z, 2026-06-30T12:00:00.123456Z)"},
-		"end only":               {auditlog.WindowSpec{End: at("2026-06-02T00:00:00Z")}, "[2026-06-01T00:00:00.000000Z, 2026-06-02T00:00:00.000000Z)"},
-		"end in the future":      {auditlog.WindowSpec{Start: at("2026-06-30T00:00:00Z"), End: at("2027-01-01T00:00:00Z")}, "[2026-06-30T00:00:00.000000Z, 2026-06-30T12:00:00.123456Z)"},
-		"end not yet settled":    {auditlog.WindowSpec{Start: at("2026-06-30T00:00:00Z"), End: at("2026-06-30T11:59:30Z"), SettleDelay: time.Minute}, "[2026-06-30T00:00:00.000000Z, 2026-06-30T11:59:00.123456Z)"},
-		"end long since settled": {auditlog.WindowSpec{Start: at("2026-06-01T00:00:00Z"), End: at("2026-06-02T00:00:00Z"), SettleDelay: time.Minute}, "[2026-06-01T00:00:00.000000Z, 2026-06-02T00:00:00.000000Z)"},
+		"nothing given": {auditlog.WindowSpec{}, "[2026-06-29T12:00:00.123456Z, 2026-06-30T12:00:00.123456Z)"},
+		"last": {
+			auditlog.WindowSpec{Last: time.Hour},
+			"[2026-06-30T11:00:00.123456Z, 2026-06-30T12:00:00.123456Z)",
+		},
+		"settled": {
+			auditlog.WindowSpec{Last: time.Hour, SettleDelay: time.Minute},
+			"[2026-06-30T10:59:00.123456Z, 2026-06-30T11:59:00.123456Z)",
+		},
+		"start only": {
+			auditlog.WindowSpec{Start: at("2026-06-01T00:00:00+02:00")},
+			"[2026-05-31T22:00:00.000000Z, 2026-06-30T12:00:00.123456Z)",
+		},
+		"end only": {
+			auditlog.WindowSpec{End: at("2026-06-02T00:00:00Z")},
+			"[2026-06-01T00:00:00.000000Z, 2026-06-02T00:00:00.000000Z)",
+		},
+		"end in the future": {
+			auditlog.WindowSpec{Start: at("2026-06-30T00:00:00Z"), End: at("2027-01-01T00:00:00Z")},
+			"[2026-06-30T00:00:00.000000Z, 2026-06-30T12:00:00.123456Z)",
+		},
+		"end not yet settled": {auditlog.WindowSpec{
+			Start: at("2026-06-30T00:00:00Z"), End: at("2026-06-30T11:59:30Z"),
+			SettleDelay: time.Minute,
+		}, "[2026-06-30T00:00:00.000000Z, 2026-06-30T11:59:00.123456Z)"},
+		"end long since settled": {auditlog.WindowSpec{
+			Start: at("2026-06-01T00:00:00Z"), End: at("2026-06-02T00:00:00Z"),
+			SettleDelay: time.Minute,
+		}, "[2026-06-01T00:00:00.000000Z, 2026-06-02T00:00:00.000000Z)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,15 +98,36 @@ func TestWindowSpecResolve(t *testing.T) {
 		spec auditlog.WindowSpec
 		want error
 	}{
-		"starts in the future":       {auditlog.WindowSpec{Start: now.Add(time.Hour)}, auditlog.ErrWindowNotSettled},
-		"starts now":                 {auditlog.WindowSpec{Start: now}, auditlog.ErrWindowNotSettled},
-		"starts and ends later":      {auditlog.WindowSpec{Start: now.Add(time.Hour), End: now.Add(2 * time.Hour)}, auditlog.ErrWindowNotSettled},
-		"shorter than settling":      {auditlog.WindowSpec{Start: now.Add(-time.Second), SettleDelay: time.Minute}, auditlog.ErrWindowNotSettled},
-		"ends before it begins":      {auditlog.WindowSpec{Start: moment, End: moment.Add(-time.Hour)}, auditlog.ErrWindowReversed},
-		"so in the future":           {auditlog.WindowSpec{Start: now.Add(2 * time.Hour), End: now.Add(time.Hour)}, auditlog.ErrWindowReversed},
-		"ends when it begins":        {auditlog.WindowSpec{Start: moment, End: moment.In(time.FixedZone("", 3600))}, auditlog.ErrWindowNoLength},
-		"so in the future, too":      {auditlog.WindowSpec{Start: now.Add(time.Hour), End: now.Add(time.Hour)}, auditlog.ErrWindowNoLength},
-		"shorter than a microsecond": {auditlog.WindowSpec{Start: moment.Add(100), End: moment.Add(900)}, auditlog.ErrWindowNoLength},
+		"starts in the future": {auditlog.WindowSpec{Start: now.Add(time.Hour)}, auditlog.ErrWindowNotSettled},
+		"starts now":           {auditlog.WindowSpec{Start: now}, auditlog.ErrWindowNotSettled},
+		"starts and ends later": {
+			auditlog.WindowSpec{Start: now.Add(time.Hour), End: now.Add(2 * time.Hour)},
+			auditlog.ErrWindowNotSettled,
+		},
+		"shorter than settling": {
+			auditlog.WindowSpec{Start: now.Add(-time.Second), SettleDelay: time.Minute},
+			auditlog.ErrWindowNotSettled,
+		},
+		"ends before it begins": {
+			auditlog.WindowSpec{Start: moment, End: moment.Add(-time.Hour)},
+			auditlog.ErrWindowReversed,
+		},
+		"so in the future": {
+			auditlog.WindowSpec{Start: now.Add(2 * time.Hour), End: now.Add(time.Hour)},
+			auditlog.ErrWindowReversed,
+		},
+		"ends when it begins": {
+			auditlog.WindowSpec{Start: moment, End: moment.In(time.FixedZone("", 3600))},
+			auditlog.ErrWindowNoLength,
+		},
+		"so in the future, too": {
+			auditlog.WindowSpec{Start: now.Add(time.Hour), End: now.Add(time.Hour)},
+			auditlog.ErrWindowNoLength,
+		},
+		"shorter than a microsecond": {
+			auditlog.WindowSpec{Start: moment.Add(100), End: moment.Add(900)},
+			auditlog.ErrWindowNoLength,
+		},
 	} {
 		if got, err := tt.spec.Resolve(now); !errors.Is(err, tt.want) {
 			t.Errorf("%s: got %v, %v; want %v", name, got, err, tt.want)
@@ -136,7 +182,8 @@ func TestMatch(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	e := auditlog.Entry{
 		ID: "01HQ", Time: now, Action: "server_delete", Operation: auditlog.OperationDelete, ActorID: "t-1", Actor: "Jörg",
-		ResourceType: "server", ResourceID: "r-1", ResourceName: "Web", Origin: "api", IPAddress: "2001:0db8:0000::f", Message: "ÄRGER gelöscht",
+		ResourceType: "server", ResourceID: "r-1", ResourceName: "Web", Origin: "api", IPAddress: "2001:0db8:0000::f",
+		Message: "ÄRGER gelöscht",
 	}
 	window := auditlog.Window{Start: now, End: now.Add(1)}
 
@@ -208,7 +255,10 @@ func TestMatchAddressesMappedToIPv6(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for address, want := range map[string]bool{"::ffff:192.0.2.1": true, "192.0.2.1": true, "192.0.2.x": false, "": false} {
+	for address, want := range map[string]bool{
+		"::ffff:192.0.2.1": true, "192.0.2.1": true, "192.0.2.x": false,
+		"": false,
+	} {
 		if got := matches(t, m, &auditlog.Entry{IPAddress: address}); got != want {
 			t.Errorf("%q matches: %v", address, got)
 		}
@@ -219,7 +269,10 @@ func TestOperationsOf(t *testing.T) {
 	t.Parallel()
 
 	got := auditlog.OperationsOf([]string{"b", "a", "c"}, func(a string) auditlog.Operation {
-		return map[string]auditlog.Operation{"a": auditlog.OperationDelete, "b": auditlog.OperationOther, "c": auditlog.OperationDelete}[a]
+		return map[string]auditlog.Operation{
+			"a": auditlog.OperationDelete, "b": auditlog.OperationOther,
+			"c": auditlog.OperationDelete,
+		}[a]
 	})
 	if !slices.Equal(got, []string{"delete", "other"}) {
 		t.Errorf("got %v", got)

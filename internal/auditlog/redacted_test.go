@@ -15,7 +15,10 @@ import (
 func TestFiltersOnRedactedFields(t *testing.T) {
 	t.Parallel()
 
-	info := auditlog.Info{Title: "X's archive", NeverRecorded: []string{"origin"}, Redacted: []string{"actor_id", "message"}, Operations: auditlog.Operations()}
+	info := auditlog.Info{
+		Title: "X's archive", NeverRecorded: []string{"origin"},
+		Redacted: []string{"actor_id", "message"}, Operations: auditlog.Operations(),
+	}
 
 	if info.Records("actor_id") || info.Records("origin") || !info.Records("actor") {
 		t.Error("a field that was redacted counts as recorded")
@@ -36,7 +39,8 @@ func TestFiltersOnRedactedFields(t *testing.T) {
 		t.Error(diff)
 	}
 
-	if diff := cmp.Diff([]string{"actor", "actor_id", "ip_address", "message", "origin", "resource_id", "resource_name"}, q.LooksInto()); diff != "" {
+	if diff := cmp.Diff([]string{"actor", "actor_id", "ip_address", "message", "origin", "resource_id", "resource_name"},
+		q.LooksInto()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -36,7 +36,10 @@ func (k Known) Can(field, want string) bool {
 }
 
 // RelatedFields are those whose values say something of each other's.
-var RelatedFields = []string{"action", "operation", "resource_type", FieldOrigin, "actor_type", "actor", "actor_id", "scope_type", "scope_id"}
+var RelatedFields = []string{
+	"action", "operation", "resource_type", FieldOrigin, "actor_type", "actor", "actor_id",
+	"scope_type", "scope_id",
+}
 
 // Consistent says whether one entry can have all the values that are known.
 func (s Scope) Consistent(known Known) bool {
@@ -44,7 +47,8 @@ func (s Scope) Consistent(known Known) bool {
 	hasAction = hasAction && action != SomeText
 	operation, hasOperation := known("operation")
 
-	return (!hasAction || !hasOperation || s.OperationsOf == nil || slices.Contains(s.OperationsOf(action), Operation(operation))) &&
+	return (!hasAction || !hasOperation || s.OperationsOf == nil ||
+		slices.Contains(s.OperationsOf(action), Operation(operation))) &&
 		(s.Coherent == nil || s.Coherent(known))
 }
 

@@ -27,7 +27,10 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 			return
 		}
 
-		w := watch{q: q, info: info, matcher: matcher, unseen: slices.Clone(q.Unconfirmed), unknown: map[string]bool{}, had: map[string]bool{}}
+		w := watch{
+			q: q, info: info, matcher: matcher, unseen: slices.Clone(q.Unconfirmed), unknown: map[string]bool{},
+			had: map[string]bool{},
+		}
 
 		var newest time.Time
 
@@ -110,7 +113,8 @@ func (w *watch) see(e *Entry, matches bool, c *Completeness) {
 
 	if w.info.Varies {
 		for _, f := range fields {
-			w.had[f.Name] = w.had[f.Name] || f.Text(e) != "" || f.Kind == KindRaw && len(e.Raw) > 0 || f.Kind == KindChanges && len(e.Changes) > 0
+			w.had[f.Name] = w.had[f.Name] || f.Text(e) != "" || f.Kind == KindRaw && len(e.Raw) > 0 || f.Kind == KindChanges &&
+				len(e.Changes) > 0
 		}
 	}
 

@@ -30,7 +30,8 @@ func (s Source) Differs(o Source) bool {
 // Or returns s with what is not known of it taken from o.
 func (s Source) Or(o Source) Source {
 	return Source{
-		Service: cmp.Or(s.Service, o.Service), Endpoint: cmp.Or(s.Endpoint, o.Endpoint), Account: cmp.Or(s.Account, o.Account),
+		Service: cmp.Or(s.Service, o.Service), Endpoint: cmp.Or(s.Endpoint, o.Endpoint),
+		Account: cmp.Or(s.Account, o.Account),
 	}
 }
 

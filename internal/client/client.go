@@ -330,7 +330,8 @@ func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 	}
 
 	if len(body) > MaxBody {
-		return nil, c.located(resp, &Error{Kind: KindTooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", MaxBody)})
+		return nil, c.located(resp,
+			&Error{Kind: KindTooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", MaxBody)})
 	}
 
 	return body, nil

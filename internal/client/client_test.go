@@ -90,11 +90,12 @@ func get(t *testing.T, o client.Options) (doc, error) {
 
 	var d doc
 
-	err := client.New(o).Get(t.Context(), "v1/logs", url.Values{"q": {"jane.doe"}}, func(body []byte, _ func(string) string) error {
-		d = doc{}
+	err := client.New(o).Get(t.Context(), "v1/logs", url.Values{"q": {"jane.doe"}},
+		func(body []byte, _ func(string) string) error {
+			d = doc{}
 
-		return json.Unmarshal(body, &d)
-	})
+			return json.Unmarshal(body, &d)
+		})
 
 	return d, err
 }
@@ -141,7 +142,10 @@ func TestGetReportsErrors(t *testing.T) {
 	}{
 		"problem": {
 			answer(400, "application/problem+json; charset=utf-8", problem),
-			client.Error{Kind: client.KindRejected, Status: 400, Code: "INVALID_REQUEST", Title: "Validation error. See below.", Correlation: "01FY", Params: []client.InvalidParam{{Name: "limit", Reason: "Too large."}}},
+			client.Error{
+				Kind: client.KindRejected, Status: 400, Code: "INVALID_REQUEST", Title: "Validation error. See below.",
+				Correlation: "01FY", Params: []client.InvalidParam{{Name: "limit", Reason: "Too large."}},
+			},
 			1,
 		},
 		"problem with a bare code": {
@@ -161,27 +165,66 @@ func TestGetReportsErrors(t *testing.T) {
 		},
 		"field lists": {
 			answer(400, "application/json", `{"start":["Bad.","Worse."],"end":["Bad."],"x":1}`),
-			client.Error{Kind: client.KindRejected, Status: 400, Params: []client.InvalidParam{{Name: "end", Reason: "Bad."}, {Name: "start", Reason: "Bad. Worse."}}},
+			client.Error{
+				Kind: client.KindRejected, Status: 400,
+				Params: []client.InvalidParam{{Name: "end", Reason: "Bad."}, {Name: "start", Reason: "Bad. Worse."}},
+			},
 			1,
 		},
-		"422 in HTML":             {answer(422, "text/html", "<p>no"), client.Error{Kind: client.KindRejected, Status: 422, Title: "the answer is text/html, not JSON"}, 1},
-		"501":                     {answer(501, "", ""), client.Error{Kind: client.KindServer, Status: 501}, 1},
-		"429 for ever":            {answer(429, "", "", "Retry-After", "3600"), client.Error{Kind: client.KindRateLimited, Status: 429, RetryAfter: "3600"}, 4},
-		"500 for ever":            {answer(500, "application/json", `{"detail":"Oops."}`), client.Error{Kind: client.KindServer, Status: 500, Title: "Oops."}, 4},
-		"reset for ever":          {reset, client.Error{Kind: client.KindUnreachable}, 4},
-		"broken off for ever":     {broken(`{`), client.Error{Kind: client.KindBrokenBody, Status: 200}, 4},
-		"empty for ever":          {ok(" \n"), client.Error{Kind: client.KindBrokenBody, Status: 200}, 4},
-		"malformed for ever":      {ok(`{"A":`), client.Error{Kind: client.KindBrokenBody, Status: 200}, 4},
-		"another encoding":        {answer(200, "application/json; charset=ISO-8859-1", "{\"a\":\"Zo\xeb\"}"), client.Error{Kind: client.KindShape, Status: 200}, 1},
-		"a login page":            {answer(200, "text/html; charset=utf-8", "<!doctype html>"), client.Error{Kind: client.KindNotJSON, Status: 200}, 1},
-		"a redirect":              {answer(302, "", "", "Location", "https://login.example.com/?next=secret"), client.Error{Kind: client.KindRedirect, Status: 302}, 1},
-		"JSON of another shape":   {ok(`[]`), client.Error{Kind: client.KindShape, Status: 200}, 1},
-		"JSON of another type":    {ok(`{"A":"jane.doe"}`), client.Error{Kind: client.KindShape, Status: 200}, 1},
-		"no content":              {answer(204, "", ""), client.Error{Kind: client.KindShape, Status: 204}, 1},
-		"an echo of the secret":   {answer(400, "application/json", `{"detail":"Bad token `+secret+`."}`), client.Error{Kind: client.KindRejected, Status: 400, Title: "Bad token (secret)."}, 1},
-		"too large":               {ok(strings.Repeat(" ", client.MaxBody) + `{}`), client.Error{Kind: client.KindTooLarge, Status: 200}, 1},
-		"control characters":      {answer(400, "application/json", `{"detail":"a\u001b[31mb\u0000c"}`), client.Error{Kind: client.KindRejected, Status: 400, Title: `a\u001b[31mb\u0000c`}, 1},
-		"a very long explanation": {answer(400, "application/json", `{"detail":"`+strings.Repeat("x", 1000)+`"}`), client.Error{Kind: client.KindRejected, Status: 400, Title: strings.Repeat("x", 300) + "…"}, 1},
+		"422 in HTML": {
+			answer(422, "text/html", "<p>no"),
+			client.Error{Kind: client.KindRejected, Status: 422, Title: "the answer is text/html, not JSON"},
+			1,
+		},
+		"501":          {answer(501, "", ""), client.Error{Kind: client.KindServer, Status: 501}, 1},
+		"429 for ever": {answer(429, "", "", "Retry-After", "3600"), client.Error{Kind: client.KindRateLimited, Status: 429, RetryAfter: "3600"}, 4},
+		"500 for ever": {
+			answer(500, "application/json", `{"detail":"Oops."}`),
+			client.Error{Kind: client.KindServer, Status: 500, Title: "Oops."},
+			4,
+		},
+		"reset for ever":      {reset, client.Error{Kind: client.KindUnreachable}, 4},
+		"broken off for ever": {broken(`{`), client.Error{Kind: client.KindBrokenBody, Status: 200}, 4},
+		"empty for ever":      {ok(" \n"), client.Error{Kind: client.KindBrokenBody, Status: 200}, 4},
+		"malformed for ever":  {ok(`{"A":`), client.Error{Kind: client.KindBrokenBody, Status: 200}, 4},
+		"another encoding": {
+			answer(200, "application/json; charset=ISO-8859-1", "{\"a\":\"Zo\xeb\"}"),
+			client.Error{Kind: client.KindShape, Status: 200},
+			1,
+		},
+		"a login page": {
+			answer(200, "text/html; charset=utf-8", "<!doctype html>"),
+			client.Error{Kind: client.KindNotJSON, Status: 200},
+			1,
+		},
+		"a redirect": {
+			answer(302, "", "", "Location", "https://login.example.com/?next=secret"),
+			client.Error{Kind: client.KindRedirect, Status: 302},
+			1,
+		},
+		"JSON of another shape": {ok(`[]`), client.Error{Kind: client.KindShape, Status: 200}, 1},
+		"JSON of another type":  {ok(`{"A":"jane.doe"}`), client.Error{Kind: client.KindShape, Status: 200}, 1},
+		"no content":            {answer(204, "", ""), client.Error{Kind: client.KindShape, Status: 204}, 1},
+		"an echo of the secret": {
+			answer(400, "application/json", `{"detail":"Bad token `+secret+`."}`),
+			client.Error{Kind: client.KindRejected, Status: 400, Title: "Bad token (secret)."},
+			1,
+		},
+		"too large": {
+			ok(strings.Repeat(" ", client.MaxBody) + `{}`),
+			client.Error{Kind: client.KindTooLarge, Status: 200},
+			1,
+		},
+		"control characters": {
+			answer(400, "application/json", `{"detail":"a\u001b[31mb\u0000c"}`),
+			client.Error{Kind: client.KindRejected, Status: 400, Title: `a\u001b[31mb\u0000c`},
+			1,
+		},
+		"a very long explanation": {
+			answer(400, "application/json", `{"detail":"`+strings.Repeat("x", 1000)+`"}`),
+			client.Error{Kind: client.KindRejected, Status: 400, Title: strings.Repeat("x", 300) + "…"},
+			1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -255,7 +298,8 @@ func TestGetSendsWhatIsNeeded(t *testing.T) {
 	t.Parallel()
 
 	s, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+secret || r.Header.Get("User-Agent") != "test/1" || r.Header.Get("Accept-Encoding") != "gzip" {
+		if r.Header.Get("Authorization") != "Bearer "+secret || r.Header.Get("User-Agent") != "test/1" ||
+			r.Header.Get("Accept-Encoding") != "gzip" {
 			t.Errorf("headers are %v", r.Header)
 		}
 
@@ -283,8 +327,10 @@ func TestGetRefusesOtherOrigins(t *testing.T) {
 	c := client.New(options(t, home.URL))
 
 	for _, ref := range []string{
-		foreign.URL + "/v1/logs", strings.Replace(home.URL, "http:", "https:", 1), "http://user:pass@" + strings.TrimPrefix(home.URL, "http://"),
-		"//" + strings.TrimPrefix(foreign.URL, "http://") + "/v1", "http://localhost.example.com/", "file:///etc/passwd", "ftp://127.0.0.1/",
+		foreign.URL + "/v1/logs", strings.Replace(home.URL, "http:", "https:", 1), "http://user:pass@" +
+			strings.TrimPrefix(home.URL, "http://"),
+		"//" + strings.TrimPrefix(foreign.URL, "http://") + "/v1", "http://localhost.example.com/", "file:///etc/passwd",
+		"ftp://127.0.0.1/",
 	} {
 		err := c.Get(t.Context(), ref, nil, func([]byte, func(string) string) error { return nil })
 
@@ -439,7 +485,8 @@ func TestLogsNameNoOne(t *testing.T) {
 	o := options(t, s.URL)
 	o.Log = func(_ context.Context, _ string, fields map[string]any) { lines = append(lines, fields) }
 
-	err := client.New(o).Get(t.Context(), "v1/logs", url.Values{"q": {"jane.doe"}}, func([]byte, func(string) string) error { return nil })
+	err := client.New(o).Get(t.Context(), "v1/logs", url.Values{"q": {"jane.doe"}},
+		func([]byte, func(string) string) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -474,7 +521,8 @@ func TestProxyPasswordIsNotRepeated(t *testing.T) {
 
 	o := options(t, "https://api.example.com")
 	o.Transport = failing(func() error {
-		return errors.New("no puser:ClientProxyPw9 / Basic " + base64.StdEncoding.EncodeToString([]byte("puser:ClientProxyPw9")))
+		return errors.New("no puser:ClientProxyPw9 / Basic " +
+			base64.StdEncoding.EncodeToString([]byte("puser:ClientProxyPw9")))
 	})
 
 	_, err := get(t, o)

@@ -27,7 +27,8 @@ type ClockError struct {
 }
 
 func (e *ClockError) Error() string {
-	return fmt.Sprintf("the answer is of %s, when this machine's clock showed %s", auditlog.FormatTime(e.Service), auditlog.FormatTime(e.Machine))
+	return fmt.Sprintf("the answer is of %s, when this machine's clock showed %s", auditlog.FormatTime(e.Service),
+		auditlog.FormatTime(e.Machine))
 }
 
 // Difference is how far the service's clock is ahead of ours.

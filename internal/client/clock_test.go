@@ -68,34 +68,110 @@ func TestClockOfAnAnswer(t *testing.T) {
 		want           *auditlog.ServiceClock
 		fails          bool
 	}{
-		"the same second":                     {[]string{"Date", date(noon)}, noon, noon, &auditlog.ServiceClock{Now: noon}, false},
-		"the end of the same second":          {[]string{"Date", date(noon)}, noon.Add(time.Second - 1), noon.Add(time.Second - 1), &auditlog.ServiceClock{Now: noon}, false},
-		"ahead":                               {[]string{"Date", date(noon.Add(40 * time.Second))}, noon, noon.Add(half), &auditlog.ServiceClock{Now: noon.Add(40 * time.Second), Skew: 40*time.Second - half}, false},
-		"ahead by the limit":                  {[]string{"Date", date(noon.Add(time.Minute))}, noon, noon, &auditlog.ServiceClock{Now: noon.Add(time.Minute), Skew: time.Minute}, false},
-		"ahead by more":                       {[]string{"Date", date(noon.Add(time.Minute))}, noon.Add(-1), noon.Add(-1), nil, true},
-		"behind":                              {[]string{"Date", date(noon.Add(-40 * time.Second))}, noon.Add(half), noon.Add(half), &auditlog.ServiceClock{Now: noon.Add(-40 * time.Second), Skew: -39*time.Second - half}, false},
-		"behind by the limit":                 {[]string{"Date", date(noon.Add(-61 * time.Second))}, noon, noon, &auditlog.ServiceClock{Now: noon.Add(-61 * time.Second), Skew: -time.Minute}, false},
-		"behind by more":                      {[]string{"Date", date(noon.Add(-61 * time.Second))}, noon.Add(1), noon.Add(1), nil, true},
-		"an hour ahead":                       {[]string{"Date", date(noon.Add(time.Hour))}, noon, noon, nil, true},
-		"an hour behind":                      {[]string{"Date", date(noon.Add(-time.Hour))}, noon, noon, nil, true},
-		"a thousand years":                    {[]string{"Date", "Mon, 01 Jan 0001 00:00:00 GMT"}, noon, noon, nil, true},
-		"ten slow minutes, made at the begin": {[]string{"Date", date(noon)}, noon, noon.Add(10 * time.Minute), &auditlog.ServiceClock{Now: noon}, false},
-		"ten slow minutes, made at the end":   {[]string{"Date", date(noon.Add(10 * time.Minute))}, noon, noon.Add(10 * time.Minute), &auditlog.ServiceClock{Now: noon.Add(10 * time.Minute)}, false},
-		"ten slow minutes, and ahead":         {[]string{"Date", date(noon.Add(12 * time.Minute))}, noon, noon.Add(10 * time.Minute), nil, true},
-		"our clock was set back meanwhile":    {[]string{"Date", date(noon)}, noon.Add(time.Hour), noon, nil, true},
-		"another zone's spelling":             {[]string{"Date", "Tuesday, 30-Jun-26 12:00:00 GMT"}, noon, noon, &auditlog.ServiceClock{Now: noon}, false},
-		"nonsense":                            {[]string{"Date", "soon"}, noon, noon, nil, true},
-		"nonsense that is hours off":          {[]string{"Date", "2026-06-30T15:00:00Z"}, noon, noon, nil, true},
-		"two times":                           {[]string{"Date", date(noon), "Date", date(noon.Add(time.Second))}, noon, noon.Add(time.Second), nil, true},
-		"no time":                             {[]string{"Date", ""}, noon, noon, nil, false},
-		"a fresh answer of a cache":           {[]string{"Date", date(noon), "Age", "0"}, noon, noon, &auditlog.ServiceClock{Now: noon}, false},
-		"a copy":                              {[]string{"Date", date(noon.Add(-30 * time.Second)), "Age", "30"}, noon, noon, &auditlog.ServiceClock{Now: noon.Add(-30 * time.Second), Skew: -29 * time.Second}, false},
-		"a copy with a new Date":              {[]string{"Date", date(noon), "Age", "30"}, noon, noon, &auditlog.ServiceClock{Now: noon.Add(-30 * time.Second), Skew: -29 * time.Second}, false},
-		"an old copy":                         {[]string{"Date", date(noon.Add(-time.Hour)), "Age", "3600"}, noon, noon, nil, true},
-		"an old copy with a new Date":         {[]string{"Date", date(noon), "Age", "3600"}, noon, noon, nil, true},
-		"an old copy without a Date":          {[]string{"Date", "", "Age", "3600"}, noon, noon, nil, true},
-		"an age beyond all":                   {[]string{"Date", date(noon), "Age", "99999999999999999999999"}, noon, noon, nil, true},
-		"an age that is none":                 {[]string{"Date", date(noon), "Age", "-5"}, noon, noon, &auditlog.ServiceClock{Now: noon}, false},
+		"the same second": {
+			[]string{"Date", date(noon)},
+			noon, noon, &auditlog.ServiceClock{Now: noon},
+			false,
+		},
+		"the end of the same second": {
+			[]string{"Date", date(noon)},
+			noon.Add(time.Second - 1),
+			noon.Add(time.Second - 1), &auditlog.ServiceClock{Now: noon}, false,
+		},
+		"ahead": {
+			[]string{"Date", date(noon.Add(40 * time.Second))},
+			noon, noon.Add(half),
+			&auditlog.ServiceClock{Now: noon.Add(40 * time.Second), Skew: 40*time.Second - half}, false,
+		},
+		"ahead by the limit": {
+			[]string{"Date", date(noon.Add(time.Minute))},
+			noon, noon,
+			&auditlog.ServiceClock{Now: noon.Add(time.Minute), Skew: time.Minute}, false,
+		},
+		"ahead by more": {
+			[]string{"Date", date(noon.Add(time.Minute))},
+			noon.Add(-1), noon.Add(-1),
+			nil, true,
+		},
+		"behind": {
+			[]string{"Date", date(noon.Add(-40 * time.Second))},
+			noon.Add(half),
+			noon.Add(half), &auditlog.ServiceClock{Now: noon.Add(-40 * time.Second), Skew: -39*time.Second - half}, false,
+		},
+		"behind by the limit": {
+			[]string{"Date", date(noon.Add(-61 * time.Second))},
+			noon, noon,
+			&auditlog.ServiceClock{Now: noon.Add(-61 * time.Second), Skew: -time.Minute}, false,
+		},
+		"behind by more": {
+			[]string{"Date", date(noon.Add(-61 * time.Second))},
+			noon.Add(1), noon.Add(1),
+			nil, true,
+		},
+		"an hour ahead":    {[]string{"Date", date(noon.Add(time.Hour))}, noon, noon, nil, true},
+		"an hour behind":   {[]string{"Date", date(noon.Add(-time.Hour))}, noon, noon, nil, true},
+		"a thousand years": {[]string{"Date", "Mon, 01 Jan 0001 00:00:00 GMT"}, noon, noon, nil, true},
+		"ten slow minutes, made at the begin": {
+			[]string{"Date", date(noon)},
+			noon, noon.Add(10 * time.Minute),
+			&auditlog.ServiceClock{Now: noon}, false,
+		},
+		"ten slow minutes, made at the end": {
+			[]string{"Date", date(noon.Add(10 * time.Minute))},
+			noon,
+			noon.Add(10 * time.Minute), &auditlog.ServiceClock{Now: noon.Add(10 * time.Minute)}, false,
+		},
+		"ten slow minutes, and ahead": {
+			[]string{"Date", date(noon.Add(12 * time.Minute))},
+			noon,
+			noon.Add(10 * time.Minute), nil, true,
+		},
+		"our clock was set back meanwhile": {[]string{"Date", date(noon)}, noon.Add(time.Hour), noon, nil, true},
+		"another zone's spelling": {
+			[]string{"Date", "Tuesday, 30-Jun-26 12:00:00 GMT"},
+			noon, noon,
+			&auditlog.ServiceClock{Now: noon}, false,
+		},
+		"nonsense":                   {[]string{"Date", "soon"}, noon, noon, nil, true},
+		"nonsense that is hours off": {[]string{"Date", "2026-06-30T15:00:00Z"}, noon, noon, nil, true},
+		"two times": {
+			[]string{"Date", date(noon), "Date", date(noon.Add(time.Second))},
+			noon,
+			noon.Add(time.Second), nil, true,
+		},
+		"no time": {[]string{"Date", ""}, noon, noon, nil, false},
+		"a fresh answer of a cache": {
+			[]string{"Date", date(noon), "Age", "0"},
+			noon, noon,
+			&auditlog.ServiceClock{Now: noon}, false,
+		},
+		"a copy": {
+			[]string{"Date", date(noon.Add(-30 * time.Second)), "Age", "30"},
+			noon, noon,
+			&auditlog.ServiceClock{Now: noon.Add(-30 * time.Second), Skew: -29 * time.Second}, false,
+		},
+		"a copy with a new Date": {
+			[]string{"Date", date(noon), "Age", "30"},
+			noon, noon,
+			&auditlog.ServiceClock{Now: noon.Add(-30 * time.Second), Skew: -29 * time.Second}, false,
+		},
+		"an old copy": {
+			[]string{"Date", date(noon.Add(-time.Hour)), "Age", "3600"},
+			noon, noon, nil,
+			true,
+		},
+		"an old copy with a new Date": {[]string{"Date", date(noon), "Age", "3600"}, noon, noon, nil, true},
+		"an old copy without a Date":  {[]string{"Date", "", "Age", "3600"}, noon, noon, nil, true},
+		"an age beyond all": {
+			[]string{"Date", date(noon), "Age", "99999999999999999999999"},
+			noon, noon,
+			nil, true,
+		},
+		"an age that is none": {
+			[]string{"Date", date(noon), "Age", "-5"},
+			noon, noon,
+			&auditlog.ServiceClock{Now: noon}, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -104,14 +180,16 @@ func TestClockOfAnAnswer(t *testing.T) {
 
 			apiErr := (*client.Error)(nil)
 			if tt.fails {
-				if !errors.As(err, &apiErr) || !slices.Contains([]client.Kind{client.KindClock, client.KindShape}, apiErr.Kind) || apiErr.Page != 1 || apiErr.Path != "/v1/logs" || apiErr.Attempts != 1 {
+				if !errors.As(err, &apiErr) || !slices.Contains([]client.Kind{client.KindClock, client.KindShape}, apiErr.Kind) ||
+					apiErr.Page != 1 || apiErr.Path != "/v1/logs" || apiErr.Attempts != 1 {
 					t.Fatalf("got %+v, %v", got, err)
 				}
 
 				return
 			}
 
-			if err != nil || (got == nil) != (tt.want == nil) || (got != nil && (!got.Now.Equal(tt.want.Now) || got.Skew != tt.want.Skew)) {
+			if err != nil || (got == nil) != (tt.want == nil) ||
+				(got != nil && (!got.Now.Equal(tt.want.Now) || got.Skew != tt.want.Skew)) {
 				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
 			}
 		})
@@ -127,9 +205,21 @@ func TestClockErrorTellsBothClocks(t *testing.T) {
 		want    client.ClockError
 		differs time.Duration
 	}{
-		"ahead":  {[]string{"Date", date(noon.Add(time.Hour))}, client.ClockError{Service: noon.Add(time.Hour), Machine: noon.Add(2 * time.Second), Limit: time.Minute}, time.Hour - 2*time.Second},
-		"behind": {[]string{"Date", date(noon.Add(-time.Hour))}, client.ClockError{Service: noon.Add(-time.Hour), Machine: noon, Limit: time.Minute}, -time.Hour},
-		"a copy": {[]string{"Date", date(noon), "Age", "3602"}, client.ClockError{Service: noon.Add(-time.Hour), Machine: noon, Limit: time.Minute, Age: 3602 * time.Second}, -time.Hour},
+		"ahead": {
+			[]string{"Date", date(noon.Add(time.Hour))},
+			client.ClockError{Service: noon.Add(time.Hour), Machine: noon.Add(2 * time.Second), Limit: time.Minute},
+			time.Hour - 2*time.Second,
+		},
+		"behind": {
+			[]string{"Date", date(noon.Add(-time.Hour))},
+			client.ClockError{Service: noon.Add(-time.Hour), Machine: noon, Limit: time.Minute},
+			-time.Hour,
+		},
+		"a copy": {
+			[]string{"Date", date(noon), "Age", "3602"},
+			client.ClockError{Service: noon.Add(-time.Hour), Machine: noon, Limit: time.Minute, Age: 3602 * time.Second},
+			-time.Hour,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -171,7 +261,8 @@ func TestClockOfEveryRequest(t *testing.T) {
 	}
 
 	apiErr := (*client.Error)(nil)
-	if !errors.As(last, &apiErr) || !slices.Contains([]client.Kind{client.KindClock, client.KindShape}, apiErr.Kind) || apiErr.Page != 3 || pages != 2 || count.Load() != 3 {
+	if !errors.As(last, &apiErr) || !slices.Contains([]client.Kind{client.KindClock, client.KindShape}, apiErr.Kind) ||
+		apiErr.Page != 3 || pages != 2 || count.Load() != 3 {
 		t.Errorf("%d pages in %d requests, then %v", pages, count.Load(), last)
 	}
 

@@ -26,7 +26,10 @@ type inMemory func(*http.Request) (*http.Response, error)
 func (f inMemory) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func reply(r *http.Request, status int, body string, headers ...string) *http.Response {
-	resp := &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+	resp := &http.Response{
+		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(body)), Request: r,
+	}
 
 	for i := 0; i < len(headers); i += 2 {
 		resp.Header.Set(headers[i], headers[i+1])
@@ -107,7 +110,8 @@ func TestADeadlineTellsWhatItWaitedFor(t *testing.T) {
 					last = e.Last.Kind
 				}
 
-				if e.Status != tt.status || e.Title != tt.title || last != tt.last || tt.attempts > 0 && e.Attempts != tt.attempts || e.Attempts < 1 || e.Method != http.MethodGet || e.Path != "/v1/logs" {
+				if e.Status != tt.status || e.Title != tt.title || last != tt.last || tt.attempts > 0 &&
+					e.Attempts != tt.attempts || e.Attempts < 1 || e.Method != http.MethodGet || e.Path != "/v1/logs" {
 					t.Errorf("%+v, last %v", e, e.Last)
 				}
 			})
@@ -145,7 +149,9 @@ func TestWaitsAreCounted(t *testing.T) {
 			}
 		}
 
-		if got, want := tally.Waits(), (retries.Waits{Count: 2, Total: 15 * time.Second, Reason: "503 Service Unavailable"}); got != want {
+		if got, want := tally.Waits(), (retries.Waits{
+			Count: 2, Total: 15 * time.Second, Reason: "503 Service Unavailable",
+		}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})
@@ -178,7 +184,8 @@ func TestErrorsTellNoSecret(t *testing.T) {
 
 		for _, text := range []string{err.Error(), e.Err.Error()} {
 			lower := strings.ToLower(text)
-			if strings.Contains(lower, "pass-word") || strings.Contains(text, pair[:12]) || strings.Contains(text, "\x1b") || !strings.Contains(lower, "(secret)") {
+			if strings.Contains(lower, "pass-word") || strings.Contains(text, pair[:12]) || strings.Contains(text, "\x1b") ||
+				!strings.Contains(lower, "(secret)") {
 				t.Errorf("%s: %q", name, text)
 			}
 		}

@@ -281,7 +281,8 @@ func checkJSON(body []byte, header http.Header) *Error {
 	isJSON := err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
 
 	// Read as UTF-8, a name in another encoding would become another one.
-	if charset := params["charset"]; charset != "" && !slices.Contains([]string{"utf-8", "utf8", "us-ascii"}, strings.ToLower(charset)) {
+	if charset := params["charset"]; charset != "" &&
+		!slices.Contains([]string{"utf-8", "utf8", "us-ascii"}, strings.ToLower(charset)) {
 		return &Error{Kind: KindShape, Err: errors.New("the answer is not in UTF-8, as JSON has to be")}
 	}
 

@@ -21,13 +21,16 @@ type trip func(r *http.Request) string
 
 func (f trip) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{
-		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(f(r))), Request: r,
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(f(r))), Request: r,
 	}, nil
 }
 
 // follow walks from a page that is asked for with a query, below a root that has a
 // path, and returns the URLs that were requested.
-func follow(t *testing.T, w client.CursorWalk[int], answer func(n int) string) (asked []string, last client.Page[int], err error) {
+func follow(
+	t *testing.T, w client.CursorWalk[int], answer func(n int) string,
+) (asked []string, last client.Page[int], err error) {
 	t.Helper()
 
 	o := options(t, "https://api.example.com/root")
@@ -104,7 +107,10 @@ func TestCursorWalkGivesWholeLinks(t *testing.T) {
 
 	var polls []string
 
-	w := client.CursorWalk[int]{First: "v1/logs", Decode: func([]byte) ([]int, string, string, error) { return nil, "", "?cursor=9#x", nil }}
+	w := client.CursorWalk[int]{
+		First:  "v1/logs",
+		Decode: func([]byte) ([]int, string, string, error) { return nil, "", "?cursor=9#x", nil },
+	}
 	o := options(t, "https://api.example.com")
 	o.Transport = trip(func(*http.Request) string { return `{}` })
 
@@ -139,7 +145,8 @@ func TestCursorWalkRefusesLinks(t *testing.T) {
 		"?cursor=" + strings.Repeat("7", 8<<10):           client.KindEndless,
 		"https://" + strings.Repeat("a", 10<<20) + "/v1/": client.KindEndless,
 	} {
-		asked, _, err := follow(t, client.CursorWalk[int]{}, func(int) string { return fmt.Sprintf(`{"Next":%q,"Rows":[1]}`, link) })
+		asked, _, err := follow(t, client.CursorWalk[int]{},
+			func(int) string { return fmt.Sprintf(`{"Next":%q,"Rows":[1]}`, link) })
 
 		got := (*client.Error)(nil)
 		if !errors.As(err, &got) || got.Kind != want || len(asked) > 2 {
@@ -171,7 +178,10 @@ func TestCursorWalkEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It me
 		"rows on every page": {`[1]`, "?cursor=%d&pad=" + pad, "20000 pages lead to yet another one", 20_000},
 		"nothing":            {`[]`, "?cursor=%d", "100 empty pages in a row lead to yet another one", 100},
 		"a fresh fragment":   {`[]`, "?cursor=7#%d", "the next page is one that was read before", 3},
-		"a long poll_more":   {`[]`, "?cursor=%d" + strings.Repeat(pad, 9), "a link has 9009 bytes, and 8192 is the most that is followed", 1},
+		"a long poll_more": {
+			`[]`, "?cursor=%d" + strings.Repeat(pad, 9),
+			"a link has 9009 bytes, and 8192 is the most that is followed", 1,
+		},
 	} {
 		var before, after runtime.MemStats
 
@@ -213,9 +223,13 @@ func TestCursorWalkEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It me
 func TestLinksWithSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 
-	for _, token := range []string{"pieceOne/pieceTwo", "pieceOne?pieceTwo", "pieceOne#pieceTwo", "pieceOne:pieceTwo", "pieceOne@pieceTwo", "pieceOne\\pieceTwo", "pieceOne;pieceTwo", "pieceOne+pieceTwo"} {
+	for _, token := range []string{
+		"pieceOne/pieceTwo", "pieceOne?pieceTwo", "pieceOne#pieceTwo", "pieceOne:pieceTwo",
+		"pieceOne@pieceTwo", "pieceOne\\pieceTwo", "pieceOne;pieceTwo", "pieceOne+pieceTwo",
+	} {
 		for _, address := range []string{
-			"https://" + token + ".example.com/", "https://" + strings.ToLower(token) + ".example.com/", "https://example.com:" + token,
+			"https://" + token + ".example.com/", "https://" + strings.ToLower(token) + ".example.com/", "https://example.com:" +
+				token,
 			"https://" + url.PathEscape(token) + ".example.com/", "/" + token, "?a=" + token, "https://x@" + token,
 		} {
 			for name, respond := range map[string]http.HandlerFunc{
@@ -229,7 +243,8 @@ func TestLinksWithSecretsAreNotShown(t *testing.T) {
 				o.Authorization, o.MaxRetries = "Bearer "+token, 0
 
 				var err error
-				for _, err = range (client.CursorWalk[int]{First: "v1/logs", Decode: decodeCursor}).Pages(t.Context(), client.New(o)) {
+				for _, err = range (client.CursorWalk[int]{First: "v1/logs", Decode: decodeCursor}).Pages(t.Context(),
+					client.New(o)) {
 					if err != nil {
 						break
 					}
@@ -237,7 +252,8 @@ func TestLinksWithSecretsAreNotShown(t *testing.T) {
 
 				if err == nil {
 					t.Errorf("%s of %s: no error", name, address)
-				} else if got := strings.ToLower(err.Error()); strings.Contains(got, "pieceone") || strings.Contains(got, "piecetwo") {
+				} else if got := strings.ToLower(err.Error()); strings.Contains(got, "pieceone") ||
+					strings.Contains(got, "piecetwo") {
 					t.Errorf("%s of %s: %v", name, address, err)
 				}
 			}

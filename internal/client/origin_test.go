@@ -40,11 +40,12 @@ func TestOnce(t *testing.T) {
 	} {
 		s, count := serve(t, answer)
 
-		err := client.New(options(t, s.URL)).Get(client.Once(t.Context()), "v1/x", nil, func(body []byte, _ func(string) string) error {
-			var v any
+		err := client.New(options(t, s.URL)).Get(client.Once(t.Context()), "v1/x", nil,
+			func(body []byte, _ func(string) string) error {
+				var v any
 
-			return json.Unmarshal(body, &v)
-		})
+				return json.Unmarshal(body, &v)
+			})
 		if err == nil || count.Load() != 1 {
 			t.Errorf("%s: %v after %d requests", name, err, count.Load())
 		}

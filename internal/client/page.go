@@ -204,7 +204,10 @@ func (w CursorWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], 
 			switch {
 			case err != nil:
 			case leadsBack(next):
-				err = &Error{Kind: KindLoop, Method: Method, Path: clean(next.Path), Err: errors.New("the next page is one that was read before")}
+				err = &Error{
+					Kind: KindLoop, Method: Method, Path: clean(next.Path),
+					Err: errors.New("the next page is one that was read before"),
+				}
 			case next != nil && number == maxPages:
 				err = endless(at, "%d pages lead to yet another one", maxPages)
 			case next != nil && empty == maxEmptyPages:
@@ -240,7 +243,9 @@ func (w CursorWalk[T]) start(c *Client) (*url.URL, error) {
 	return at, c.checkOrigin(at)
 }
 
-func (w CursorWalk[T]) page(ctx context.Context, c *Client, at *url.URL, number int) (page Page[T], next *url.URL, err error) {
+func (w CursorWalk[T]) page(
+	ctx context.Context, c *Client, at *url.URL, number int,
+) (page Page[T], next *url.URL, err error) {
 	page.Number = number
 
 	page.Clock, err = c.get(ctx, at, func(body []byte, _ func(string) string) error {

@@ -124,7 +124,8 @@ func TestOffsetWalkDoesNotBelieveATotalThatEndsWithAPage(t *testing.T) {
 	}
 
 	// A page of a size at which the service cuts may have been cut, the first as well.
-	s, count := serve(t, answer(200, "application/json", rows(3), "Total", "3"), answer(200, "application/json", rows(0), "Total", "3"))
+	s, count := serve(t, answer(200, "application/json", rows(3), "Total", "3"),
+		answer(200, "application/json", rows(0), "Total", "3"))
 
 	w := client.OffsetWalk[int]{Path: "v1/logs", Limit: 10, Sizes: []int{3}, TotalHeader: "Total", Decode: decodeInts}
 	for _, err := range w.Pages(t.Context(), client.New(options(t, s.URL))) {
@@ -198,7 +199,10 @@ func walkCursor(t *testing.T, handlers func(base func() string) []http.HandlerFu
 
 	var rows []int
 
-	w := client.CursorWalk[int]{First: "v1/logs", Query: url.Values{"start": {"2026-01-01T00:00:00+02:00"}}, Decode: decodeCursor}
+	w := client.CursorWalk[int]{
+		First: "v1/logs", Query: url.Values{"start": {"2026-01-01T00:00:00+02:00"}},
+		Decode: decodeCursor,
+	}
 	for page, err := range w.Pages(t.Context(), client.New(options(t, s.URL))) {
 		if err != nil {
 			return rows, asked, err
@@ -281,7 +285,8 @@ func TestCursorWalkKeepsTheTokenAtHome(t *testing.T) {
 	})
 
 	got := (*client.Error)(nil)
-	if !errors.As(err, &got) || got.Kind != client.KindForeignOrigin || got.Page != 2 || len(rows) != 1 || asked.Load() != 0 {
+	if !errors.As(err, &got) || got.Kind != client.KindForeignOrigin || got.Page != 2 || len(rows) != 1 ||
+		asked.Load() != 0 {
 		t.Errorf("got %v, %v; the other origin was asked %d times", rows, err, asked.Load())
 	}
 }

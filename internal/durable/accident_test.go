@@ -104,13 +104,17 @@ func TestLeftBySystem(t *testing.T) {
 	t.Parallel()
 
 	for key, want := range map[string]string{
-		".DS_Store": "macOS", "entries/cloud=upcloud/.DS_Store": "macOS", "entries/._00000001-x.ndjson": "macOS", "__MACOSX/entries/._x": "macOS",
+		".DS_Store": "macOS", "entries/cloud=upcloud/.DS_Store": "macOS", "entries/._00000001-x.ndjson": "macOS",
+		"__MACOSX/entries/._x":       "macOS",
 		".Spotlight-V100/Store-V2/x": "macOS", ".fseventsd/0000": "macOS", "Icon\r": "macOS", "a/.AppleDouble/x": "macOS",
-		"Thumbs.db": "Windows", "manifests/thumbs.db": "Windows", "desktop.ini": "Windows", "Desktop.ini": "Windows", "$RECYCLE.BIN/S-1/x": "Windows",
-		"System Volume Information/x": "Windows", ".directory": "Linux", "claims/.directory": "Linux", ".Trash-1000/files/x": "Linux", ".nfs000000000001": "Linux",
+		"Thumbs.db": "Windows", "manifests/thumbs.db": "Windows", "desktop.ini": "Windows", "Desktop.ini": "Windows",
+		"$RECYCLE.BIN/S-1/x":          "Windows",
+		"System Volume Information/x": "Windows", ".directory": "Linux", "claims/.directory": "Linux",
+		".Trash-1000/files/x": "Linux", ".nfs000000000001": "Linux",
 		"lost+found/#12": "Linux", "@eaDir/x": "a NAS",
 
-		"": "", "README": "", "DS_Store": "", ".DS_Store.ndjson": "", "entries/x.DS_Store": "", "my-desktop.ini": "", "desktop.ini.json": "", "__MACOSX": "",
+		"": "", "README": "", "DS_Store": "", ".DS_Store.ndjson": "", "entries/x.DS_Store": "", "my-desktop.ini": "",
+		"desktop.ini.json": "", "__MACOSX": "",
 		".git/config": "", "entries/00000001-x.ndjson": "", "_x": "", "._x/y": "",
 	} {
 		if got := durable.LeftBySystem(key); got != want {

@@ -131,7 +131,8 @@ func checkPart(part string) string {
 	switch {
 	case len(part) > longestPart:
 		return "has a part that is too long"
-	case strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`\:*?"<>|`, r) }):
+	case strings.ContainsFunc(part,
+		func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`\:*?"<>|`, r) }):
 		return badCharacter
 	case strings.HasSuffix(part, "."), strings.HasSuffix(part, " "):
 		return "has a part whose end Windows drops"

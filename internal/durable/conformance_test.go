@@ -87,5 +87,6 @@ func TestBucketStoreWholeBucket(t *testing.T) {
 	}
 
 	wantObjects(t, part, durable.Object{Key: "a", Size: 1})
-	wantObjects(t, whole, durable.Object{Key: "b", Size: 1}, durable.Object{Key: "some/prefix/a", Size: 1}, durable.Object{Key: "some/prefixed", Size: 13})
+	wantObjects(t, whole, durable.Object{Key: "b", Size: 1}, durable.Object{Key: "some/prefix/a", Size: 1},
+		durable.Object{Key: "some/prefixed", Size: 13})
 }

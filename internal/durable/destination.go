@@ -224,7 +224,8 @@ func (d Destination) String() string {
 	if d.Endpoint != "" {
 		// A reader shall recognise the endpoint: only what would end the value is
 		// escaped.
-		settings = append(settings, "endpoint="+strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B", ";", "%3B", "#", "%23", " ", "%20").Replace(d.Endpoint))
+		settings = append(settings, "endpoint="+
+			strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B", ";", "%3B", "#", "%23", " ", "%20").Replace(d.Endpoint))
 	}
 
 	if d.Region != "" {

@@ -38,11 +38,23 @@ func TestParseDestination(t *testing.T) {
 		"s3://evidence?endpoint=https%3A%2F%2Fobjects.example.com&region=RegionOne&path_style=false": {
 			Bucket: "evidence", Endpoint: "https://objects.example.com", Region: "RegionOne",
 		},
-		"s3://evidence?path_style=true":                              {Bucket: "evidence", PathStyle: true},
-		"s3://evidence?endpoint=http://127.0.0.1:9000":               {Bucket: "evidence", Endpoint: "http://127.0.0.1:9000", PathStyle: true},
-		"s3://evidence?endpoint=http://[::1]:9000":                   {Bucket: "evidence", Endpoint: "http://[::1]:9000", PathStyle: true},
-		"s3://evidence?endpoint=http://localhost":                    {Bucket: "evidence", Endpoint: "http://localhost", PathStyle: true},
-		"s3://evidence?endpoint=https://example.com/storage/v1%2Bs3": {Bucket: "evidence", Endpoint: "https://example.com/storage/v1+s3", PathStyle: true},
+		"s3://evidence?path_style=true": {Bucket: "evidence", PathStyle: true},
+		"s3://evidence?endpoint=http://127.0.0.1:9000": {
+			Bucket: "evidence", Endpoint: "http://127.0.0.1:9000",
+			PathStyle: true,
+		},
+		"s3://evidence?endpoint=http://[::1]:9000": {
+			Bucket: "evidence", Endpoint: "http://[::1]:9000",
+			PathStyle: true,
+		},
+		"s3://evidence?endpoint=http://localhost": {
+			Bucket: "evidence", Endpoint: "http://localhost",
+			PathStyle: true,
+		},
+		"s3://evidence?endpoint=https://example.com/storage/v1%2Bs3": {
+			Bucket:   "evidence",
+			Endpoint: "https://example.com/storage/v1+s3", PathStyle: true,
+		},
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
@@ -165,7 +177,8 @@ func TestParseDestinationErrors(t *testing.T) {
 				t.Error("the error repeats a secret")
 			}
 
-			if _, openErr := durable.OpenStore(t.Context(), text, durable.StoreOptions{}); openErr == nil || openErr.Error() != want {
+			if _, openErr := durable.OpenStore(t.Context(), text, durable.StoreOptions{}); openErr == nil ||
+				openErr.Error() != want {
 				t.Errorf("OpenStore: %v", openErr)
 			}
 		})

@@ -266,7 +266,9 @@ func (d *directoryStore) Read(ctx context.Context, key string, limit int64) ([]b
 }
 
 // ReadProtected is what the function of that name asks for.
-func (d *directoryStore) ReadProtected(ctx context.Context, key string, limit int64) (data []byte, p Protection, err error) {
+func (d *directoryStore) ReadProtected(
+	ctx context.Context, key string, limit int64,
+) (data []byte, p Protection, err error) {
 	data, err = d.readIf(ctx, key, limit, func(h Handle) error {
 		if info, err := h.Stat(); err == nil && info.Mode()&anybodyWrites == 0 {
 			p.Mode = ReadOnly

@@ -56,7 +56,8 @@ func TestDirectoryStoreIrregular(t *testing.T) {
 	}
 
 	for path, text := range map[string]string{
-		filepath.Join(outside, "secret"): "secret", filepath.Join(root, "foreign"): "foreign", filepath.Join(root, "a") + `/b\c`: "",
+		filepath.Join(outside, "secret"): "secret", filepath.Join(root, "foreign"): "foreign", filepath.Join(root, "a") +
+			`/b\c`: "",
 		filepath.Join(root, "NUL"): "text", filepath.Join(root, ".audit-part-ABCDEFGHIJKLMNOP"): "left over",
 		// Ours are directly below the root, so this is a segment that somebody smuggles in.
 		filepath.Join(root, "a", ".audit-part-ABCDEFGHIJKLMNOP"): "smuggled",
@@ -101,7 +102,8 @@ func TestDirectoryStoreIrregular(t *testing.T) {
 		}
 
 		for what, err := range map[string]error{
-			"create": s.Create(t.Context(), key, nil), "replace": s.Replace(t.Context(), key, nil), "delete": s.Delete(t.Context(), key),
+			"create": s.Create(t.Context(), key, nil), "replace": s.Replace(t.Context(), key, nil),
+			"delete": s.Delete(t.Context(), key),
 		} {
 			if !errors.Is(err, want) {
 				t.Errorf("%s %s: got %v, want %v", what, key, err, want)
@@ -177,7 +179,8 @@ func TestDirectoryStorePermissions(t *testing.T) {
 	}
 
 	for path, want := range map[string]fs.FileMode{
-		filepath.Dir(root): 0o757, root: 0o757, root + "/a": 0o757, root + "/a/b": 0o444, root + "/a/c": 0o464, // What is created stays as it is.
+		// What is created stays as it is.
+		filepath.Dir(root): 0o757, root: 0o757, root + "/a": 0o757, root + "/a/b": 0o444, root + "/a/c": 0o464,
 	} {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -446,18 +449,22 @@ func failsAtEveryStep(t *testing.T, base durabletest.Fault) {
 		t.Fatal(err)
 	}
 
-	for name, fault := range map[string]func(int, error) durabletest.Fault{"before": durabletest.FailAt, "after": durabletest.FailAfter} {
+	for name, fault := range map[string]func(int, error) durabletest.Fault{
+		"before": durabletest.FailAt,
+		"after":  durabletest.FailAfter,
+	} {
 		for n, step := range calm.Steps() {
 			root := prepareStore(t)
 			broken := fault(n, syscall.EIO)
 
-			err := storeWork(t.Context(), openDirectory(t, root, durabletest.New(func(i int, s durabletest.Step, done bool) error {
-				if err := broken(i, s, done); err != nil {
-					return err
-				}
+			err := storeWork(t.Context(),
+				openDirectory(t, root, durabletest.New(func(i int, s durabletest.Step, done bool) error {
+					if err := broken(i, s, done); err != nil {
+						return err
+					}
 
-				return base(i, s, done)
-			})))
+					return base(i, s, done)
+				})))
 
 			tolerated := step.Op == "remove" || (step.Op == "link" || step.Op == "rename new") && name == "after"
 			if (err == nil) != tolerated || err != nil && !errors.Is(err, syscall.EIO) {
@@ -565,7 +572,8 @@ func TestDirectoryStoreWithoutExclusion(t *testing.T) {
 	}))
 
 	err := s.Create(t.Context(), "a", []byte("ours"))
-	if want := "create " + filepath.Join(root, "a") + ": the file system has no hard links, and does not refuse to create what exists already"; !errors.Is(err, durable.ErrNotConditional) || err.Error() != want {
+	if want := "create " + filepath.Join(root, "a") +
+		": the file system has no hard links, and does not refuse to create what exists already"; !errors.Is(err, durable.ErrNotConditional) || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 
@@ -660,7 +668,8 @@ func TestSweep(t *testing.T) {
 			}
 
 			kept := []string{
-				".audit-part-", ".audit-part-ABCDEFGHIJKLMNOp", ".b.audit-part-ABCDEFGHIJKLMNOP", ".out.csv.audit-tmp-ABCDEFGHIJKLMNOP",
+				".audit-part-", ".audit-part-ABCDEFGHIJKLMNOp", ".b.audit-part-ABCDEFGHIJKLMNOP",
+				".out.csv.audit-tmp-ABCDEFGHIJKLMNOP",
 				"a/.audit-part-ABCDEFGHIJKLMNOP", "a/b", "not.audit-part-ABCDEFGHIJKLMNOP",
 			}
 			mtimes := map[string]time.Time{part: now, ".audit-part-BBBBBBBBBBBBBBBB": old}
@@ -692,7 +701,8 @@ func TestSweep(t *testing.T) {
 		})
 	}
 
-	if n, err := durable.Sweep(t.Context(), openDirectory(t, filepath.Join(t.TempDir(), "missing"), nil), now); n != 0 || err != nil {
+	if n, err := durable.Sweep(t.Context(), openDirectory(t, filepath.Join(t.TempDir(), "missing"), nil), now); n != 0 ||
+		err != nil {
 		t.Errorf("missing: got %d, %v", n, err)
 	}
 }

@@ -64,9 +64,11 @@ func TestUnreadableForeignJournalNamesItsOwner(t *testing.T) {
 		_, interrupted := durable.Interrupted(h.path(target))
 
 		for verb, err := range map[string]error{
-			"Interrupted": interrupted, "Recover": durable.Recover(h.path(target)), "Begin": replaceSet(h.path(target), newText, durable.Options{}),
+			"Interrupted": interrupted, "Recover": durable.Recover(h.path(target)),
+			"Begin": replaceSet(h.path(target), newText, durable.Options{}),
 		} {
-			if !errors.Is(err, durable.ErrForeign) || !strings.Contains(err.Error(), h.journal) || !strings.Contains(err.Error(), "uid 54321") {
+			if !errors.Is(err, durable.ErrForeign) || !strings.Contains(err.Error(), h.journal) ||
+				!strings.Contains(err.Error(), "uid 54321") {
 				t.Errorf("%s: %v", verb, err)
 			}
 		}

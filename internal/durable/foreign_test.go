@@ -226,7 +226,8 @@ func TestForeignJournalIsRefused(t *testing.T) {
 				"Begin": replaceSet(path, oldText, durable.Options{}),
 			} {
 				var named *fs.PathError
-				if !errors.Is(err, c.want) || !errors.As(err, &named) || named.Path != h.path(h.journal) || !strings.Contains(err.Error(), c.text) {
+				if !errors.Is(err, c.want) || !errors.As(err, &named) || named.Path != h.path(h.journal) ||
+					!strings.Contains(err.Error(), c.text) {
 					t.Errorf("%s: got %v, want %v %q", verb, err, c.want, c.text)
 				}
 			}
@@ -256,8 +257,11 @@ func TestForeignFileTakesNoPlace(t *testing.T) {
 			h.must(os.Remove(h.path(planted)))
 			h.must(syscall.Mkfifo(h.path(planted), 0o600))
 		}, durable.ErrUnsettled},
-		"a link where the member goes": {func(h hostile) { h.must(os.Symlink(important, h.path(target))) }, durable.ErrNotRegular},
-		"a directory where it goes":    {func(h hostile) { h.must(os.Mkdir(h.path(target), 0o700)) }, durable.ErrDirectory},
+		"a link where the member goes": {
+			func(h hostile) { h.must(os.Symlink(important, h.path(target))) },
+			durable.ErrNotRegular,
+		},
+		"a directory where it goes": {func(h hostile) { h.must(os.Mkdir(h.path(target), 0o700)) }, durable.ErrDirectory},
 		"the same bytes of another user": {func(h hostile) {
 			h.put(target, newText)
 			h.giveAway(target)
@@ -303,11 +307,20 @@ func TestForeignTemporaryFilesAreLeftAlone(t *testing.T) {
 		plant func(h hostile)
 		left  bool
 	}{
-		"ours":               {func(hostile) {}, false},
-		"of another user":    {func(h hostile) { h.giveAway(planted) }, true},
-		"an empty directory": {func(h hostile) { h.must(os.Remove(h.path(planted))); h.must(os.Mkdir(h.path(planted), 0o700)) }, true},
-		"a pipe":             {func(h hostile) { h.must(os.Remove(h.path(planted))); h.must(syscall.Mkfifo(h.path(planted), 0o600)) }, true},
-		"a link":             {func(h hostile) { h.must(os.Remove(h.path(planted))); h.must(os.Symlink(important, h.path(planted))) }, true},
+		"ours":            {func(hostile) {}, false},
+		"of another user": {func(h hostile) { h.giveAway(planted) }, true},
+		"an empty directory": {func(h hostile) {
+			h.must(os.Remove(h.path(planted)))
+			h.must(os.Mkdir(h.path(planted), 0o700))
+		}, true},
+		"a pipe": {func(h hostile) {
+			h.must(os.Remove(h.path(planted)))
+			h.must(syscall.Mkfifo(h.path(planted), 0o600))
+		}, true},
+		"a link": {func(h hostile) {
+			h.must(os.Remove(h.path(planted)))
+			h.must(os.Symlink(important, h.path(planted)))
+		}, true},
 		"a directory, not ours": {func(h hostile) {
 			h.must(os.Remove(h.path(planted)))
 			h.must(os.MkdirAll(h.path(planted+"/full"), 0o700))
@@ -433,7 +446,8 @@ func TestPermissionBehindLinkedDirectory(t *testing.T) {
 	t.Parallel()
 
 	dir := t.TempDir()
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "real"), 0o700), os.Symlink("real", filepath.Join(dir, "link"))); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "real"), 0o700),
+		os.Symlink("real", filepath.Join(dir, "link"))); err != nil {
 		t.Fatal(err)
 	}
 

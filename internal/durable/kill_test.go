@@ -172,7 +172,8 @@ func TestBusyInAnotherProcess(t *testing.T) {
 	before := files(t, filepath.Dir(path))
 
 	for verb, err := range map[string]error{
-		"Begin": replaceSet(path, newText, durable.Options{}), "Recover": durable.Recover(path), "Remove": durable.Remove(path, suffixes()...),
+		"Begin": replaceSet(path, newText, durable.Options{}), "Recover": durable.Recover(path),
+		"Remove": durable.Remove(path, suffixes()...),
 	} {
 		if !errors.Is(err, durable.ErrBusy) {
 			t.Errorf("%s: got %v, want %v", verb, err, durable.ErrBusy)

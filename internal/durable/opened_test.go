@@ -46,7 +46,8 @@ func TestDirectoryIsOpenedFirst(t *testing.T) {
 
 	opening := func(s durabletest.Step) bool { return s.Op == "open directory" }
 	moves := func(s durabletest.Step) bool {
-		return slices.Contains([]string{"mkdir", "rename", "remove", "link"}, s.Op) && !strings.HasSuffix(s.Name, durabletest.AnyTemp)
+		return slices.Contains([]string{"mkdir", "rename", "remove", "link"}, s.Op) &&
+			!strings.HasSuffix(s.Name, durabletest.AnyTemp)
 	}
 
 	for name, work := range changesOfNames(t) {
@@ -107,7 +108,8 @@ func TestDirectoryIsMovedMeanwhile(t *testing.T) {
 	}
 
 	for name, last := range map[string]durabletest.Step{
-		"removal": {Op: "remove", Name: "out.csv.sha256"}, "delete": {Op: "remove", Name: "out.csv"}, "replace": {Op: "rename", Name: "out.csv"},
+		"removal": {Op: "remove", Name: "out.csv.sha256"}, "delete": {Op: "remove", Name: "out.csv"},
+		"replace": {Op: "rename", Name: "out.csv"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

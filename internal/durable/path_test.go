@@ -69,11 +69,14 @@ func TestPathsOnThisMachine(t *testing.T) {
 	t.Parallel()
 
 	for path, fine := range map[string]bool{
-		"x": true, "./~/x": true, "a~/b": true, "~x/..": false, "a/~/x": true, "/var/x": true, "../x": true, `C:\x`: true, "c:/x": true, "s3": true,
+		"x": true, "./~/x": true, "a~/b": true, "~x/..": false, "a/~/x": true, "/var/x": true, "../x": true, `C:\x`: true,
+		"c:/x": true, "s3": true,
 		"a:b": true, "./s3:/x": true, "out/$HOME": true, "ä b/x": true,
-		"": false, "~": false, "~/x": false, "~root/x": false, `~\x`: false, "$HOME/x": false, "${HOME}/x": false, `%APPDATA%\x`: false,
-		"s3://b/x": false, "S3://b/x": false, "s3:/b": false, "s3:b": false, "file:///x": false, "File:x": false, "https://a/x": false,
-		"gs://b/x": false, "abfss:/b": false, " x": false, "x\n": false, "x\x00": false, "\u00a0x": false,
+		"": false, "~": false, "~/x": false, "~root/x": false, `~\x`: false, "$HOME/x": false, "${HOME}/x": false,
+		`%APPDATA%\x`: false,
+		"s3://b/x":    false, "S3://b/x": false, "s3:/b": false, "s3:b": false, "file:///x": false, "File:x": false,
+		"https://a/x": false,
+		"gs://b/x":    false, "abfss:/b": false, " x": false, "x\n": false, "x\x00": false, "\u00a0x": false,
 	} {
 		if err := durable.CheckPath(path); (err == nil) != fine {
 			t.Errorf("%q: got %v", path, err)
@@ -93,7 +96,10 @@ func TestSamePlace(t *testing.T) {
 		{"arch", "x/../arch", true},
 		{"arch", "arch/x", false},
 		{"s3://bucket/a", "S3://bucket/a/", true},
-		{"s3://bucket/a?endpoint=https://e.example.com", "s3://bucket/a?path_style=true&endpoint=https%3A%2F%2Fe.example.com/", true},
+		{
+			"s3://bucket/a?endpoint=https://e.example.com",
+			"s3://bucket/a?path_style=true&endpoint=https%3A%2F%2Fe.example.com/", true,
+		},
 		{"s3://bucket/a", "s3://bucket/b", false},
 		{"s3://bucket/a", "bucket/a", false},
 		{"s3://bucket/a?region=de", "s3://bucket/a", false},

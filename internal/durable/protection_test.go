@@ -38,13 +38,20 @@ func TestObjectLockRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if err := errors.Join(s.Create(t.Context(), "a", []byte("text")), s.Replace(t.Context(), "b", []byte("text"))); err != nil {
+	if err := errors.Join(s.Create(t.Context(), "a", []byte("text")),
+		s.Replace(t.Context(), "b", []byte("text"))); err != nil {
 		t.Fatal(err)
 	}
 
 	want := []map[string]string{
-		{"X-Amz-Object-Lock-Mode": "COMPLIANCE", "X-Amz-Object-Lock-Retain-Until-Date": "2028-03-02T00:30:15Z", "X-Amz-Object-Lock-Legal-Hold": "", "If-None-Match": "*"},
-		{"X-Amz-Object-Lock-Mode": "", "X-Amz-Object-Lock-Retain-Until-Date": "", "X-Amz-Object-Lock-Legal-Hold": "", "If-None-Match": ""},
+		{
+			"X-Amz-Object-Lock-Mode": "COMPLIANCE", "X-Amz-Object-Lock-Retain-Until-Date": "2028-03-02T00:30:15Z",
+			"X-Amz-Object-Lock-Legal-Hold": "", "If-None-Match": "*",
+		},
+		{
+			"X-Amz-Object-Lock-Mode": "", "X-Amz-Object-Lock-Retain-Until-Date": "", "X-Amz-Object-Lock-Legal-Hold": "",
+			"If-None-Match": "",
+		},
 	}
 
 	var got []map[string]string
@@ -91,16 +98,30 @@ func TestObjectLockRefused(t *testing.T) {
 		want   error
 		text   string
 	}{
-		"Amazon":     {refusal(400, "InvalidRequest", "Bucket is missing Object Lock Configuration"), lockFor("governance", 1), durable.ErrNoObjectLock, noLock + badReq},
-		"MinIO":      {refusal(400, "InvalidRequest", "Bucket is missing ObjectLockConfiguration"), lockFor("governance", 1), durable.ErrNoObjectLock, noLock + badReq},
-		"Ceph":       {refusal(400, "InvalidRequest", ""), lockFor("governance", 1), durable.ErrNoObjectLock, noLock + badReq},
-		"Cloudflare": {refusal(501, "NotImplemented", "Header 'x-amz-object-lock-mode' with value 'COMPLIANCE' not implemented"), lockFor("compliance", 1), durable.ErrNoObjectLock, noLock + noImpl},
+		"Amazon": {
+			refusal(400, "InvalidRequest", "Bucket is missing Object Lock Configuration"),
+			lockFor("governance", 1), durable.ErrNoObjectLock, noLock + badReq,
+		},
+		"MinIO": {
+			refusal(400, "InvalidRequest", "Bucket is missing ObjectLockConfiguration"), lockFor("governance", 1),
+			durable.ErrNoObjectLock, noLock + badReq,
+		},
+		"Ceph": {
+			refusal(400, "InvalidRequest", ""), lockFor("governance", 1), durable.ErrNoObjectLock,
+			noLock + badReq,
+		},
+		"Cloudflare": {refusal(501, "NotImplemented",
+			"Header 'x-amz-object-lock-mode' with value 'COMPLIANCE' not implemented"), lockFor("compliance", 1), durable.ErrNoObjectLock, noLock + noImpl},
 		"other": {
 			refusal(400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"),
 			lockFor("governance", 1), nil, at + "the service refused the request (" + badReq,
 		},
 		"not asked for": {refusal(400, "InvalidRequest", ""), nil, nil, at + "the service refused the request (" + badReq},
-		"no conditions": {refusal(501, "NotImplemented", "A header you provided implies functionality that is not implemented"), lockFor("governance", 1), durable.ErrNotConditional, at + "the service does not refuse to create what exists already (" + noImpl},
+		"no conditions": {
+			refusal(501, "NotImplemented",
+				"A header you provided implies functionality that is not implemented"), lockFor("governance", 1),
+			durable.ErrNotConditional, at + "the service does not refuse to create what exists already (" + noImpl,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,10 +146,22 @@ func TestObjectLockOptions(t *testing.T) {
 		lock        *durable.ObjectLock
 		want        durable.ObjectLockError
 	}{
-		"directory": {t.TempDir(), lockFor("governance", 1), durable.ObjectLockError{Part: "", Problem: "only a bucket has object lock, and a directory has not"}},
-		"mode":      {"s3://evidence", lockFor("COMPLIANCE", 1), durable.ObjectLockError{Part: "mode", Problem: `the mode of an object lock is "governance" or "compliance"`}},
-		"no days":   {"s3://evidence", lockFor("governance", 0), durable.ObjectLockError{Part: "days", Problem: "an object lock is for 1 to 36500 days"}},
-		"too long":  {"s3://evidence", lockFor("governance", 36501), durable.ObjectLockError{Part: "days", Problem: "an object lock is for 1 to 36500 days"}},
+		"directory": {
+			t.TempDir(), lockFor("governance", 1),
+			durable.ObjectLockError{Part: "", Problem: "only a bucket has object lock, and a directory has not"},
+		},
+		"mode": {
+			"s3://evidence", lockFor("COMPLIANCE", 1),
+			durable.ObjectLockError{Part: "mode", Problem: `the mode of an object lock is "governance" or "compliance"`},
+		},
+		"no days": {
+			"s3://evidence", lockFor("governance", 0),
+			durable.ObjectLockError{Part: "days", Problem: "an object lock is for 1 to 36500 days"},
+		},
+		"too long": {
+			"s3://evidence", lockFor("governance", 36501),
+			durable.ObjectLockError{Part: "days", Problem: "an object lock is for 1 to 36500 days"},
+		},
 	} {
 		_, err := durable.OpenStore(t.Context(), test.destination, durable.StoreOptions{ObjectLock: test.lock})
 
@@ -151,11 +184,17 @@ func TestReadProtectedFromBucket(t *testing.T) {
 	}{
 		"none, or not permitted to know": {nil, durable.Protection{}},
 		"governance": {
-			map[string]string{"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-object-lock-retain-until-date": "2030-01-02T03:04:05Z"},
+			map[string]string{
+				"x-amz-object-lock-mode":              "GOVERNANCE",
+				"x-amz-object-lock-retain-until-date": "2030-01-02T03:04:05Z",
+			},
 			durable.Protection{Mode: durable.Governance, Until: until},
 		},
 		"compliance": {
-			map[string]string{"x-amz-object-lock-mode": "COMPLIANCE", "x-amz-object-lock-retain-until-date": "2030-01-02T03:04:05.000Z", "x-amz-object-lock-legal-hold": "OFF"},
+			map[string]string{
+				"x-amz-object-lock-mode":              "COMPLIANCE",
+				"x-amz-object-lock-retain-until-date": "2030-01-02T03:04:05.000Z", "x-amz-object-lock-legal-hold": "OFF",
+			},
 			durable.Protection{Mode: durable.Compliance, Until: until},
 		},
 		"legal hold":   {map[string]string{"x-amz-object-lock-legal-hold": "ON"}, durable.Protection{LegalHold: true}},
@@ -184,7 +223,8 @@ func TestReadProtectedFromDirectory(t *testing.T) {
 	root := t.TempDir()
 	s := storetest.NewFaulty(openDirectory(t, root, nil), nil)
 
-	if err := errors.Join(s.Create(t.Context(), "created", []byte("text")), s.Replace(t.Context(), "replaced", []byte("text")), os.Chmod(filepath.Join(root, "created"), 0o444)); err != nil {
+	if err := errors.Join(s.Create(t.Context(), "created", []byte("text")),
+		s.Replace(t.Context(), "replaced", []byte("text")), os.Chmod(filepath.Join(root, "created"), 0o444)); err != nil {
 		t.Fatal(err)
 	}
 

@@ -581,7 +581,10 @@ func TestConcurrent(t *testing.T) {
 	t.Parallel()
 
 	dir := t.TempDir()
-	bases := []string{"out", "out.csv", "out.csv.audit-tmp-", ".out", "out.csv.audit-commit", "o", strings.Repeat("o", 240), strings.Repeat("o", 239)}
+	bases := []string{
+		"out", "out.csv", "out.csv.audit-tmp-", ".out", "out.csv.audit-commit", "o",
+		strings.Repeat("o", 240), strings.Repeat("o", 239),
+	}
 
 	var wg sync.WaitGroup
 
@@ -679,7 +682,10 @@ func TestNameTooLong(t *testing.T) {
 func TestTempNamesBelongToOneTarget(t *testing.T) {
 	t.Parallel()
 
-	part := rapid.SampledFrom([]string{"a", ".", "-", "A", "audit", "tmp", ".audit-tmp-", "AAAAAAAAAAAAAAAA", "~", "é", strings.Repeat("y", 97)})
+	part := rapid.SampledFrom([]string{
+		"a", ".", "-", "A", "audit", "tmp", ".audit-tmp-", "AAAAAAAAAAAAAAAA", "~", "é",
+		strings.Repeat("y", 97),
+	})
 	base := rapid.Custom(func(t *rapid.T) string { return strings.Join(rapid.SliceOfN(part, 1, 5).Draw(t, "parts"), "") })
 
 	rapid.Check(t, func(t *rapid.T) {
@@ -710,12 +716,25 @@ func TestRefusedTargets(t *testing.T) {
 		"trailing separator": {func(string) error { return nil }, "out" + string(filepath.Separator), durable.ErrDirectory},
 		"dots":               {func(string) error { return nil }, "out/..", durable.ErrDirectory},
 		"link": {func(dir string) error {
-			return errors.Join(os.WriteFile(filepath.Join(dir, "else"), nil, 0o600), os.Symlink("else", filepath.Join(dir, "out")))
+			return errors.Join(os.WriteFile(filepath.Join(dir, "else"), nil, 0o600),
+				os.Symlink("else", filepath.Join(dir, "out")))
 		}, "out", durable.ErrNotRegular},
-		"dangling link":        {func(dir string) error { return os.Symlink("nowhere", filepath.Join(dir, "out")) }, "out", durable.ErrNotRegular},
-		"parent is a file":     {func(dir string) error { return os.WriteFile(filepath.Join(dir, "out"), nil, 0o600) }, "out/x", durable.ErrNotDirectory},
-		"ancestor is a file":   {func(dir string) error { return os.WriteFile(filepath.Join(dir, "out"), nil, 0o600) }, "out/x/y/z", durable.ErrNotDirectory},
-		"parent leads nowhere": {func(dir string) error { return os.Symlink("nowhere", filepath.Join(dir, "out")) }, "out/x/y", durable.ErrNotDirectory},
+		"dangling link": {
+			func(dir string) error { return os.Symlink("nowhere", filepath.Join(dir, "out")) }, "out",
+			durable.ErrNotRegular,
+		},
+		"parent is a file": {
+			func(dir string) error { return os.WriteFile(filepath.Join(dir, "out"), nil, 0o600) }, "out/x",
+			durable.ErrNotDirectory,
+		},
+		"ancestor is a file": {
+			func(dir string) error { return os.WriteFile(filepath.Join(dir, "out"), nil, 0o600) },
+			"out/x/y/z", durable.ErrNotDirectory,
+		},
+		"parent leads nowhere": {
+			func(dir string) error { return os.Symlink("nowhere", filepath.Join(dir, "out")) },
+			"out/x/y", durable.ErrNotDirectory,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -429,7 +429,8 @@ func (s *bucketStore) read(ctx context.Context, name string, limit int64) (data 
 			return ErrTooLarge
 		}
 
-		data, p = make([]byte, *out.ContentLength), protection(out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.ObjectLockLegalHoldStatus)
+		data, p = make([]byte, *out.ContentLength),
+			protection(out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.ObjectLockLegalHoldStatus)
 		if _, err := io.ReadFull(out.Body, data); err != nil {
 			return fmt.Errorf("%w: %w", errCut, err)
 		}
@@ -505,7 +506,9 @@ func (s *bucketStore) object(name string, size int64) (Object, bool) {
 
 // page returns a part of the listing that is what it claims to be. Any XML, such
 // as a proxy's page of its own, reads as an empty listing otherwise.
-func (s *bucketStore) page(ctx context.Context, prefix string, token *string) (page *s3.ListObjectsV2Output, err error) {
+func (s *bucketStore) page(
+	ctx context.Context, prefix string, token *string,
+) (page *s3.ListObjectsV2Output, err error) {
 	name := s.prefix + prefix
 
 	if err := ctx.Err(); err != nil {
@@ -513,7 +516,8 @@ func (s *bucketStore) page(ctx context.Context, prefix string, token *string) (p
 	}
 
 	err = s.try(ctx, "list", name, func() (err error) {
-		page, err = s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.at.Bucket, Prefix: &name, ContinuationToken: token})
+		page, err = s.client.ListObjectsV2(ctx,
+			&s3.ListObjectsV2Input{Bucket: &s.at.Bucket, Prefix: &name, ContinuationToken: token})
 		if err != nil {
 			return err
 		}

@@ -134,14 +134,17 @@ func mustSay(t *testing.T, err, want error, text string) {
 }
 
 var (
-	ok        = answer{header: map[string]string{"ETag": `"x"`}}
-	exists    = answer{status: 412, code: "PreconditionFailed"}
-	conflict  = answer{status: 409, code: "ConditionalRequestConflict"}
-	slowDown  = answer{status: 503, code: "SlowDown"}
-	broken    = answer{status: 500, code: "InternalError"}
-	noAnswer  = answer{cut: true, header: map[string]string{"Content-Length": "100"}}
-	notFound  = answer{status: 404}
-	portal    = answer{status: 200, body: "<html><body>Log in</body></html>", header: map[string]string{"Content-Type": "text/html"}}
+	ok       = answer{header: map[string]string{"ETag": `"x"`}}
+	exists   = answer{status: 412, code: "PreconditionFailed"}
+	conflict = answer{status: 409, code: "ConditionalRequestConflict"}
+	slowDown = answer{status: 503, code: "SlowDown"}
+	broken   = answer{status: 500, code: "InternalError"}
+	noAnswer = answer{cut: true, header: map[string]string{"Content-Length": "100"}}
+	notFound = answer{status: 404}
+	portal   = answer{
+		status: 200, body: "<html><body>Log in</body></html>",
+		header: map[string]string{"Content-Type": "text/html"},
+	}
 	otherText = answer{body: "theirs"}
 	ownText   = answer{body: "ours"}
 	longText  = answer{body: "ours and more"}
@@ -158,25 +161,54 @@ func TestBucketStoreCreateAnswers(t *testing.T) {
 		text     string
 		requests int64
 	}{
-		"made":                      {[]answer{ok}, nil, "<nil>", 1},
-		"exists":                    {[]answer{exists, ownText}, durable.ErrExists, at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ")", 1},
-		"overloaded, then made":     {[]answer{slowDown, ok}, nil, "<nil>", 2},
-		"overloaded for ever":       {[]answer{slowDown}, nil, at + "the service is overloaded (SlowDown, 503 Service Unavailable, request " + ownRequestID + ", 3 attempts)", 3},
-		"failed for ever":           {[]answer{broken}, nil, at + "the service failed (InternalError, 500 Internal Server Error, request " + ownRequestID + ", 3 attempts)", 3},
-		"answer lost, ours":         {[]answer{noAnswer, exists, ownText}, nil, "<nil>", 3},
-		"failed, ours":              {[]answer{broken, exists, ownText}, nil, "<nil>", 3},
-		"answer lost, theirs":       {[]answer{noAnswer, exists, otherText}, durable.ErrExists, at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ", 2 attempts)", 3},
-		"answer lost, longer":       {[]answer{noAnswer, exists, longText}, durable.ErrExists, at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ", 2 attempts)", 3},
-		"answer lost, gone since":   {[]answer{noAnswer, exists, {status: 404, code: "NoSuchKey"}}, durable.ErrExists, at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ", 2 attempts)", 3},
-		"answer lost, cannot look":  {[]answer{noAnswer, exists, {status: 403, code: "AccessDenied"}}, fs.ErrPermission, "read s3://evidence/audit/claim: access is denied, or there is no such object and listing is denied (AccessDenied, 403 Forbidden, request " + ownRequestID + ")", 3},
-		"conflict, then made":       {[]answer{conflict, ok}, nil, "<nil>", 2},
-		"conflict, then exists":     {[]answer{conflict, exists, ownText}, durable.ErrExists, at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ", 2 attempts)", 2},
-		"conflict for ever, there":  {[]answer{conflict, conflict, conflict, {status: 200}}, durable.ErrExists, at + "the object exists already (ConditionalRequestConflict, 409 Conflict, request " + ownRequestID + ", 3 attempts)", 4},
-		"conflict for ever, absent": {[]answer{conflict, conflict, conflict, notFound}, nil, at + "somebody else is writing the same object (ConditionalRequestConflict, 409 Conflict, request " + ownRequestID + ", 3 attempts)", 4},
-		"no conditions":             {[]answer{{status: 501, code: "NotImplemented"}}, durable.ErrNotConditional, at + "the service does not refuse to create what exists already (NotImplemented, 501 Not Implemented, request " + ownRequestID + ")", 1},
-		"no answer for ever":        {[]answer{noAnswer}, io.EOF, at + "no answer: EOF (3 attempts)", 3},
-		"portal":                    {[]answer{portal}, nil, at + "the answer is not that of an S3 service", 1},
-		"cut on its way":            {[]answer{{status: 400, code: "BadDigest"}}, nil, at + "the object was cut or changed on its way (BadDigest, 400 Bad Request, request " + ownRequestID + ")", 1},
+		"made":                  {[]answer{ok}, nil, "<nil>", 1},
+		"exists":                {[]answer{exists, ownText}, durable.ErrExists, at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ")", 1},
+		"overloaded, then made": {[]answer{slowDown, ok}, nil, "<nil>", 2},
+		"overloaded for ever":   {[]answer{slowDown}, nil, at + "the service is overloaded (SlowDown, 503 Service Unavailable, request " + ownRequestID + ", 3 attempts)", 3},
+		"failed for ever":       {[]answer{broken}, nil, at + "the service failed (InternalError, 500 Internal Server Error, request " + ownRequestID + ", 3 attempts)", 3},
+		"answer lost, ours":     {[]answer{noAnswer, exists, ownText}, nil, "<nil>", 3},
+		"failed, ours":          {[]answer{broken, exists, ownText}, nil, "<nil>", 3},
+		"answer lost, theirs": {
+			[]answer{noAnswer, exists, otherText},
+			durable.ErrExists,
+			at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ", 2 attempts)", 3,
+		},
+		"answer lost, longer": {
+			[]answer{noAnswer, exists, longText},
+			durable.ErrExists,
+			at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ", 2 attempts)", 3,
+		},
+		"answer lost, gone since": {
+			[]answer{noAnswer, exists, {status: 404, code: "NoSuchKey"}},
+			durable.ErrExists,
+			at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ", 2 attempts)", 3,
+		},
+		"answer lost, cannot look": {
+			[]answer{noAnswer, exists, {status: 403, code: "AccessDenied"}},
+			fs.ErrPermission,
+			"read s3://evidence/audit/claim: access is denied, or there is no such object and listing is denied (AccessDenied, 403 Forbidden, request " + ownRequestID + ")", 3,
+		},
+		"conflict, then made": {[]answer{conflict, ok}, nil, "<nil>", 2},
+		"conflict, then exists": {
+			[]answer{conflict, exists, ownText},
+			durable.ErrExists,
+			at + "the object exists already (PreconditionFailed, 412 Precondition Failed, request " + ownRequestID + ", 2 attempts)", 2,
+		},
+		"conflict for ever, there": {[]answer{conflict, conflict, conflict, {status: 200}}, durable.ErrExists, at +
+			"the object exists already (ConditionalRequestConflict, 409 Conflict, request " + ownRequestID + ", 3 attempts)", 4},
+		"conflict for ever, absent": {
+			[]answer{conflict, conflict, conflict, notFound},
+			nil,
+			at + "somebody else is writing the same object (ConditionalRequestConflict, 409 Conflict, request " + ownRequestID + ", 3 attempts)", 4,
+		},
+		"no conditions": {
+			[]answer{{status: 501, code: "NotImplemented"}},
+			durable.ErrNotConditional,
+			at + "the service does not refuse to create what exists already (NotImplemented, 501 Not Implemented, request " + ownRequestID + ")", 1,
+		},
+		"no answer for ever": {[]answer{noAnswer}, io.EOF, at + "no answer: EOF (3 attempts)", 3},
+		"portal":             {[]answer{portal}, nil, at + "the answer is not that of an S3 service", 1},
+		"cut on its way":     {[]answer{{status: 400, code: "BadDigest"}}, nil, at + "the object was cut or changed on its way (BadDigest, 400 Bad Request, request " + ownRequestID + ")", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -206,24 +238,62 @@ func TestBucketStoreErrors(t *testing.T) {
 		want   error
 		text   string
 	}{
-		"no such key":     {answer{status: 404, code: "NoSuchKey"}, fs.ErrNotExist, at + "there is no such object (NoSuchKey, 404 Not Found" + end},
-		"no such bucket":  {answer{status: 404, code: "NoSuchBucket"}, fs.ErrNotExist, at + "there is no such bucket (NoSuchBucket, 404 Not Found" + end},
-		"denied":          {answer{status: 403, code: "AccessDenied"}, fs.ErrPermission, at + "access is denied, or there is no such object and listing is denied (AccessDenied, 403 Forbidden" + end},
-		"unknown key":     {answer{status: 403, code: "InvalidAccessKeyId"}, fs.ErrPermission, at + "the service does not know the access key (InvalidAccessKeyId, 403 Forbidden" + end},
-		"wrong secret":    {answer{status: 403, code: "SignatureDoesNotMatch"}, fs.ErrPermission, at + "the secret key does not belong to the access key (SignatureDoesNotMatch, 403 Forbidden" + end},
-		"expired":         {answer{status: 400, code: "ExpiredToken"}, fs.ErrPermission, at + "the session token has expired (ExpiredToken, 400 Bad Request" + end},
-		"unauthorized":    {answer{status: 401, code: "Whatever"}, fs.ErrPermission, at + "the service refused the request (Whatever, 401 Unauthorized" + end},
-		"cold":            {answer{status: 403, code: "InvalidObjectState"}, nil, at + "the object is in cold storage and has to be restored first (InvalidObjectState, 403 Forbidden" + end},
-		"wrong region":    {answer{status: 301, code: "PermanentRedirect", header: map[string]string{"x-amz-bucket-region": "eu-west-1"}}, nil, at + "the bucket is in region eu-west-1 (PermanentRedirect, 301 Moved Permanently" + end},
-		"wrong signature": {answer{status: 400, code: "AuthorizationHeaderMalformed", header: map[string]string{"x-amz-bucket-region": "eu-west-1"}}, nil, at + "the bucket is in region eu-west-1 (AuthorizationHeaderMalformed, 400 Bad Request" + end},
-		"redirect":        {answer{status: 307, code: "TemporaryRedirect", header: map[string]string{"Location": "http://127.0.0.1:1/"}}, nil, at + "the service is elsewhere; check the endpoint and the region (TemporaryRedirect, 307 Temporary Redirect" + end},
-		"hostile region":  {answer{status: 301, code: "PermanentRedirect", header: map[string]string{"x-amz-bucket-region": "a b\tc"}}, nil, at + "the service is elsewhere; check the endpoint and the region (PermanentRedirect, 301 Moved Permanently" + end},
-		"hostile code":    {answer{status: 400, code: "Line one two " + storetest.SecretKey}, nil, at + "the service refused the request (400 Bad Request" + end},
-		"overloaded":      {slowDown, nil, at + "the service is overloaded (SlowDown, 503 Service Unavailable, request " + ownRequestID + ", 3 attempts)"},
-		"failed":          {broken, nil, at + "the service failed (InternalError, 500 Internal Server Error, request " + ownRequestID + ", 3 attempts)"},
-		"cut":             {answer{body: "ab", cut: true, header: map[string]string{"Content-Length": "9"}}, io.ErrUnexpectedEOF, at + "the answer was cut: unexpected EOF (3 attempts)"},
-		"too large":       {answer{body: "more than ten bytes"}, durable.ErrTooLarge, at + "the object is too large"},
-		"no length":       {answer{body: strings.Repeat("x", 10_000), header: map[string]string{"Transfer-Encoding": "chunked"}}, nil, at + "the answer is not that of an S3 service"},
+		"no such key": {
+			answer{status: 404, code: "NoSuchKey"},
+			fs.ErrNotExist,
+			at + "there is no such object (NoSuchKey, 404 Not Found" + end,
+		},
+		"no such bucket": {
+			answer{status: 404, code: "NoSuchBucket"},
+			fs.ErrNotExist,
+			at + "there is no such bucket (NoSuchBucket, 404 Not Found" + end,
+		},
+		"denied":       {answer{status: 403, code: "AccessDenied"}, fs.ErrPermission, at + "access is denied, or there is no such object and listing is denied (AccessDenied, 403 Forbidden" + end},
+		"unknown key":  {answer{status: 403, code: "InvalidAccessKeyId"}, fs.ErrPermission, at + "the service does not know the access key (InvalidAccessKeyId, 403 Forbidden" + end},
+		"wrong secret": {answer{status: 403, code: "SignatureDoesNotMatch"}, fs.ErrPermission, at + "the secret key does not belong to the access key (SignatureDoesNotMatch, 403 Forbidden" + end},
+		"expired": {
+			answer{status: 400, code: "ExpiredToken"},
+			fs.ErrPermission,
+			at + "the session token has expired (ExpiredToken, 400 Bad Request" + end,
+		},
+		"unauthorized": {
+			answer{status: 401, code: "Whatever"},
+			fs.ErrPermission,
+			at + "the service refused the request (Whatever, 401 Unauthorized" + end,
+		},
+		"cold": {answer{status: 403, code: "InvalidObjectState"}, nil, at + "the object is in cold storage and has to be restored first (InvalidObjectState, 403 Forbidden" + end},
+		"wrong region": {answer{
+			status: 301, code: "PermanentRedirect",
+			header: map[string]string{"x-amz-bucket-region": "eu-west-1"},
+		}, nil, at + "the bucket is in region eu-west-1 (PermanentRedirect, 301 Moved Permanently" + end},
+		"wrong signature": {answer{
+			status: 400, code: "AuthorizationHeaderMalformed",
+			header: map[string]string{"x-amz-bucket-region": "eu-west-1"},
+		}, nil, at + "the bucket is in region eu-west-1 (AuthorizationHeaderMalformed, 400 Bad Request" + end},
+		"redirect": {answer{
+			status: 307, code: "TemporaryRedirect",
+			header: map[string]string{"Location": "http://127.0.0.1:1/"},
+		}, nil, at + "the service is elsewhere; check the endpoint and the region (TemporaryRedirect, 307 Temporary Redirect" + end},
+		"hostile region": {answer{
+			status: 301, code: "PermanentRedirect",
+			header: map[string]string{"x-amz-bucket-region": "a b\tc"},
+		}, nil, at + "the service is elsewhere; check the endpoint and the region (PermanentRedirect, 301 Moved Permanently" + end},
+		"hostile code": {
+			answer{status: 400, code: "Line one two " + storetest.SecretKey},
+			nil,
+			at + "the service refused the request (400 Bad Request" + end,
+		},
+		"overloaded": {slowDown, nil, at + "the service is overloaded (SlowDown, 503 Service Unavailable, request " + ownRequestID + ", 3 attempts)"},
+		"failed":     {broken, nil, at + "the service failed (InternalError, 500 Internal Server Error, request " + ownRequestID + ", 3 attempts)"},
+		"cut": {
+			answer{body: "ab", cut: true, header: map[string]string{"Content-Length": "9"}},
+			io.ErrUnexpectedEOF, at + "the answer was cut: unexpected EOF (3 attempts)",
+		},
+		"too large": {answer{body: "more than ten bytes"}, durable.ErrTooLarge, at + "the object is too large"},
+		"no length": {answer{
+			body:   strings.Repeat("x", 10_000),
+			header: map[string]string{"Transfer-Encoding": "chunked"},
+		}, nil, at + "the answer is not that of an S3 service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -293,7 +363,10 @@ func TestBucketStoreFollowsTheClockOfTheService(t *testing.T) {
 
 		a := ok
 		if len(signed) == 1 {
-			a = answer{status: 403, code: "RequestTimeTooSkewed", header: map[string]string{"Date": at.Add(ahead).Format(http.TimeFormat)}}
+			a = answer{
+				status: 403, code: "RequestTimeTooSkewed",
+				header: map[string]string{"Date": at.Add(ahead).Format(http.TimeFormat)},
+			}
 		}
 
 		a.write(w, r)
@@ -302,7 +375,8 @@ func TestBucketStoreFollowsTheClockOfTheService(t *testing.T) {
 
 	var keys *storetest.S3
 
-	s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint="+server.URL, durable.StoreOptions{LookupEnv: keys.LookupEnv, RetryWaitMax: time.Millisecond})
+	s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint="+server.URL,
+		durable.StoreOptions{LookupEnv: keys.LookupEnv, RetryWaitMax: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +400,8 @@ func TestBucketStoreNoObjectWhereNoneWasAskedFor(t *testing.T) {
 	s, _ := serve(t, durable.StoreOptions{}, answer{status: 404, code: "NoSuchKey"})
 
 	failures := map[string]error{
-		"create s3://evidence/audit/a: ": s.Create(t.Context(), "a", nil), "replace s3://evidence/audit/a: ": s.Replace(t.Context(), "a", nil),
+		"create s3://evidence/audit/a: ":  s.Create(t.Context(), "a", nil),
+		"replace s3://evidence/audit/a: ": s.Replace(t.Context(), "a", nil),
 	}
 
 	for _, err := range s.List(t.Context(), "") {
@@ -368,22 +443,24 @@ func TestBucketStoreTellsWhatADeadlineWaitedFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var keys *storetest.S3
 
-				s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint=http://127.0.0.1:1", durable.StoreOptions{
-					LookupEnv: keys.LookupEnv, MaxRetries: 50, RetryWaitMax: 3 * time.Second, Timeout: test.timeout,
-					Transport: inMemory(func(r *http.Request) (*http.Response, error) {
-						if test.hang {
-							<-r.Context().Done()
+				s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint=http://127.0.0.1:1",
+					durable.StoreOptions{
+						LookupEnv: keys.LookupEnv, MaxRetries: 50, RetryWaitMax: 3 * time.Second, Timeout: test.timeout,
+						Transport: inMemory(func(r *http.Request) (*http.Response, error) {
+							if test.hang {
+								<-r.Context().Done()
 
-							return nil, r.Context().Err()
-						}
+								return nil, r.Context().Err()
+							}
 
-						body := "<Error><Code>SlowDown</Code></Error>"
+							body := "<Error><Code>SlowDown</Code></Error>"
 
-						return &http.Response{
-							StatusCode: test.status, Header: http.Header{"Content-Type": {"application/xml"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r,
-						}, nil
-					}),
-				})
+							return &http.Response{
+								StatusCode: test.status, Header: http.Header{"Content-Type": {"application/xml"}},
+								Body: io.NopCloser(strings.NewReader(body)), Request: r,
+							}, nil
+						}),
+					})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -396,11 +473,13 @@ func TestBucketStoreTellsWhatADeadlineWaitedFor(t *testing.T) {
 				_, err = s.Read(ctx, "a", 10)
 
 				failed := (*durable.S3Error)(nil)
-				if !errors.As(err, &failed) || !failed.Ended || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), test.text) {
+				if !errors.As(err, &failed) || !failed.Ended || !errors.Is(err, context.DeadlineExceeded) ||
+					!strings.Contains(err.Error(), test.text) {
 					t.Fatalf("\n got %v\nwant %s", err, test.text)
 				}
 
-				if w := tally.Waits(); test.status != 0 && (w.Count != failed.Attempts-1 || w.Total <= 0 || w.Reason != "503 Service Unavailable") {
+				if w := tally.Waits(); test.status != 0 &&
+					(w.Count != failed.Attempts-1 || w.Total <= 0 || w.Reason != "503 Service Unavailable") {
 					t.Errorf("%d attempts, and %+v", failed.Attempts, w)
 				}
 			})
@@ -448,7 +527,8 @@ func TestBucketStoreNobodyListens(t *testing.T) {
 	}
 
 	err = s.Replace(t.Context(), "a", nil)
-	if want := "replace s3://evidence/a: no answer: dial tcp " + strings.TrimPrefix(url, "http://"); err == nil || !strings.HasPrefix(err.Error(), want) {
+	if want := "replace s3://evidence/a: no answer: dial tcp " + strings.TrimPrefix(url, "http://"); err == nil ||
+		!strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -479,7 +559,11 @@ func TestBucketStoreListings(t *testing.T) {
 	}{
 		"empty":     {[]answer{page(last + "<KeyCount>0</KeyCount>")}, nil, ""},
 		"no counts": {[]answer{page(last + object("audit/a"))}, []durable.Object{{Key: "a", Size: 3}}, ""},
-		"two pages": {[]answer{page(more + object("audit/a")), page(last + object("audit/b"))}, []durable.Object{{Key: "a", Size: 3}, {Key: "b", Size: 3}}, ""},
+		"two pages": {
+			[]answer{page(more + object("audit/a")), page(last + object("audit/b"))},
+			[]durable.Object{{Key: "a", Size: 3}, {Key: "b", Size: 3}},
+			"",
+		},
 		"foreign": {
 			[]answer{page(last + "<Contents><Key>audit/</Key><Size>0</Size></Contents>" +
 				object("audit/..") + object("audit/.audit-part-ABCDEFGHIJKLMNOP") +
@@ -493,19 +577,39 @@ func TestBucketStoreListings(t *testing.T) {
 			},
 			"",
 		},
-		"portal":             {[]answer{portal}, nil, notS3},
-		"other XML":          {[]answer{{body: "<welcome/>"}}, nil, notS3},
-		"nothing":            {[]answer{{}}, nil, notS3},
-		"cut XML":            {[]answer{{body: "<ListBucketResult><Name>evidence</Name><IsTruncated>false</IsTruncated><Contents><Key>aud"}}, nil, notS3 + " (200 OK, request " + ownRequestID + ")"},
-		"no name":            {[]answer{{body: "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"}}, nil, notS3},
-		"no end":             {[]answer{page(object("audit/a"))}, nil, notS3},
-		"wrong count":        {[]answer{page(last + "<KeyCount>2</KeyCount>" + object("audit/a"))}, nil, notS3},
-		"no token":           {[]answer{page("<IsTruncated>true</IsTruncated>" + object("audit/a"))}, nil, notS3},
-		"same token":         {[]answer{page(more + object("audit/a")), page(more + object("audit/b"))}, []durable.Object{{Key: "a", Size: 3}}, notS3},
-		"repeated key":       {[]answer{page(more + object("audit/a")), page(last + object("audit/a"))}, []durable.Object{{Key: "a", Size: 3}}, order},
-		"out of order":       {[]answer{page(last + object("audit/b") + object("audit/a"))}, []durable.Object{{Key: "b", Size: 3}}, order},
-		"beside the prefix":  {[]answer{page(last + object("other/a"))}, nil, order},
-		"second page denied": {[]answer{page(more + object("audit/a")), {status: 403, code: "AccessDenied"}}, []durable.Object{{Key: "a", Size: 3}}, "list s3://evidence/audit/: access is denied (AccessDenied, 403 Forbidden, request " + ownRequestID + ")"},
+		"portal":    {[]answer{portal}, nil, notS3},
+		"other XML": {[]answer{{body: "<welcome/>"}}, nil, notS3},
+		"nothing":   {[]answer{{}}, nil, notS3},
+		"cut XML":   {[]answer{{body: "<ListBucketResult><Name>evidence</Name><IsTruncated>false</IsTruncated><Contents><Key>aud"}}, nil, notS3 + " (200 OK, request " + ownRequestID + ")"},
+		"no name": {
+			[]answer{{body: "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"}},
+			nil,
+			notS3,
+		},
+		"no end":      {[]answer{page(object("audit/a"))}, nil, notS3},
+		"wrong count": {[]answer{page(last + "<KeyCount>2</KeyCount>" + object("audit/a"))}, nil, notS3},
+		"no token":    {[]answer{page("<IsTruncated>true</IsTruncated>" + object("audit/a"))}, nil, notS3},
+		"same token": {
+			[]answer{page(more + object("audit/a")), page(more + object("audit/b"))},
+			[]durable.Object{{Key: "a", Size: 3}},
+			notS3,
+		},
+		"repeated key": {
+			[]answer{page(more + object("audit/a")), page(last + object("audit/a"))},
+			[]durable.Object{{Key: "a", Size: 3}},
+			order,
+		},
+		"out of order": {
+			[]answer{page(last + object("audit/b") + object("audit/a"))},
+			[]durable.Object{{Key: "b", Size: 3}},
+			order,
+		},
+		"beside the prefix": {[]answer{page(last + object("other/a"))}, nil, order},
+		"second page denied": {
+			[]answer{page(more + object("audit/a")), {status: 403, code: "AccessDenied"}},
+			[]durable.Object{{Key: "a", Size: 3}},
+			"list s3://evidence/audit/: access is denied (AccessDenied, 403 Forbidden, request " + ownRequestID + ")",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -563,7 +667,10 @@ func TestBucketStoreRequests(t *testing.T) {
 
 	for i, r := range requests {
 		got := map[string]string{"request": r.Method + " " + r.Key, "bytes": strconv.FormatInt(r.Bytes, 10)}
-		for _, name := range []string{"Content-MD5", "X-Amz-Content-Sha256", "If-None-Match", "Content-Encoding", "X-Amz-Trailer", "X-Amz-Sdk-Checksum-Algorithm"} {
+		for _, name := range []string{
+			"Content-MD5", "X-Amz-Content-Sha256", "If-None-Match", "Content-Encoding",
+			"X-Amz-Trailer", "X-Amz-Sdk-Checksum-Algorithm",
+		} {
 			got[name] = r.Header.Get(name)
 		}
 
@@ -690,7 +797,8 @@ func TestInsist(t *testing.T) {
 
 		server.Intercept(c.change)
 
-		if err := durable.Insist(t.Context(), s, "a/b", []byte("text")); !errors.Is(err, c.want) || c.want == nil && err != nil {
+		if err := durable.Insist(t.Context(), s, "a/b", []byte("text")); !errors.Is(err, c.want) || c.want == nil &&
+			err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 
@@ -758,7 +866,8 @@ func TestOpenStoreEnvironment(t *testing.T) {
 		t.Setenv("AWS_ENDPOINT_URL_S3", "http://objects.example.com")
 
 		var typed *durable.DestinationError
-		if err := use(t, "s3://evidence/a?region=test-1", server.Options()); !errors.As(err, &typed) || typed.Part != "endpoint" {
+		if err := use(t, "s3://evidence/a?region=test-1", server.Options()); !errors.As(err, &typed) ||
+			typed.Part != "endpoint" {
 			t.Errorf("in the clear: %v", err)
 		}
 	})
@@ -784,7 +893,8 @@ func TestOpenStoreEnvironment(t *testing.T) {
 
 		env["AWS_PROFILE"] = "missing"
 
-		if err := use(t, bare, durable.StoreOptions{LookupEnv: lookup}); err == nil || !strings.HasPrefix(err.Error(), "read the AWS configuration: ") {
+		if err := use(t, bare, durable.StoreOptions{LookupEnv: lookup}); err == nil ||
+			!strings.HasPrefix(err.Error(), "read the AWS configuration: ") {
 			t.Errorf("missing profile: %v", err)
 		}
 	})
@@ -822,10 +932,14 @@ func TestProxyPasswordIsHeldForBuckets(t *testing.T) {
 
 	var keys *storetest.S3
 
-	s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint=http://127.0.0.1:1", durable.StoreOptions{
-		LookupEnv: keys.LookupEnv, RetryWaitMax: time.Millisecond,
-		Transport: inMemory(func(*http.Request) (*http.Response, error) { return nil, errors.New("no puser:BucketProxyPw9") }),
-	})
+	s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint=http://127.0.0.1:1",
+		durable.StoreOptions{
+			LookupEnv: keys.LookupEnv, RetryWaitMax: time.Millisecond,
+			Transport: inMemory(func(*http.Request) (*http.Response, error) {
+				return nil,
+					errors.New("no puser:BucketProxyPw9")
+			}),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -836,8 +950,8 @@ func TestProxyPasswordIsHeldForBuckets(t *testing.T) {
 	}
 }
 
-// TestEndlessAnswersEnd has a server go on for ever with a page of a listing, a key in it, or an error. It neither fills
-// the memory nor takes until the time runs out.
+// TestEndlessAnswersEnd has a server go on for ever with a page of a listing, a key in it, or an error. It neither
+// fills the memory nor takes until the time runs out.
 func TestEndlessAnswersEnd(t *testing.T) {
 	t.Parallel()
 
@@ -873,7 +987,8 @@ func TestEndlessAnswersEnd(t *testing.T) {
 
 			var keys *storetest.S3
 
-			s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint="+server.URL, durable.StoreOptions{LookupEnv: keys.LookupEnv, MaxRetries: -1})
+			s, err := durable.OpenStore(t.Context(), "s3://evidence/audit?region=test-1&endpoint="+server.URL,
+				durable.StoreOptions{LookupEnv: keys.LookupEnv, MaxRetries: -1})
 			if err != nil {
 				t.Fatal(err)
 			}

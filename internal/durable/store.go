@@ -229,7 +229,8 @@ func (s store) removeOwn(path string) (bool, error) {
 	}
 
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, ErrNotRegular), errors.Is(err, ErrForeign):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, ErrNotRegular),
+		errors.Is(err, ErrForeign):
 		return false, nil
 	default:
 		return err == nil, err

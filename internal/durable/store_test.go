@@ -129,7 +129,8 @@ func TestRemove(t *testing.T) {
 
 	removed := changing(sys.Steps(), 0)
 
-	if diff := cmp.Diff([]string{"remove out.csv.sha256", "remove out.csv", "remove out.csv.absent", "sync directory dir"}, removed); diff != "" {
+	if diff := cmp.Diff([]string{"remove out.csv.sha256", "remove out.csv", "remove out.csv.absent", "sync directory dir"},
+		removed); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 
@@ -225,7 +226,8 @@ func TestCheckWritableForReal(t *testing.T) {
 	}
 
 	var unwritable *durable.UnwritableError
-	if err := durable.CheckWritable(filepath.Join(dir, "a", "out.csv")); !errors.As(err, &unwritable) || unwritable.Directory != dir {
+	if err := durable.CheckWritable(filepath.Join(dir, "a", "out.csv")); !errors.As(err, &unwritable) ||
+		unwritable.Directory != dir {
 		t.Errorf("got %v", err)
 	}
 }

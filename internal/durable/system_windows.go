@@ -23,7 +23,8 @@ func originOf(f *os.File) (Origin, error) {
 		return Origin{}, pathError("stat", f.Name(), err)
 	}
 
-	security, err := windows.GetSecurityInfo(windows.Handle(f.Fd()), windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	security, err := windows.GetSecurityInfo(windows.Handle(f.Fd()), windows.SE_FILE_OBJECT,
+		windows.OWNER_SECURITY_INFORMATION)
 	if err != nil {
 		return Origin{}, pathError("stat", f.Name(), err)
 	}

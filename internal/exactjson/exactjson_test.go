@@ -80,7 +80,8 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 		}
 	}
 
-	if err := exactjson.UnmarshalKnown([]byte(`{"name":"a","Name":"b"}`), &document{}); err == nil || err.Error() != `"Name" is not known` {
+	if err := exactjson.UnmarshalKnown([]byte(`{"name":"a","Name":"b"}`), &document{}); err == nil ||
+		err.Error() != `"Name" is not known` {
 		t.Errorf("got %v", err)
 	}
 
@@ -108,8 +109,10 @@ func TestValueKeepsNumbers(t *testing.T) {
 func FuzzAgainstEncodingJSON(f *testing.F) {
 	for _, text := range []string{
 		`{"name":"a","note":null,"count":7,"time":"2026-06-30T12:00:00.5Z","raw":{"a": [1.0,{}]},"list":[1,"x",null],"texts":["a"],"inside":{"name":"b","deep":{}},"map":{"k":1}}`,
-		"{\"name\":\"\xff\xc0\x80 \\ud800\\u0041 \\udc00\"}", `{"name":null,"inside":null,"list":null,"raw":null}`, `null`, `[]`, `"x"`, `1e5`, ``, `{"name":"a"`, "\ufeff{}",
-		`{"name":"a","name":"b"}`, `{"NAME":"a"}`, "{\"\xff\":1,\"\xfe\":2}", ` { "count" : -0 } `, `{"count":1.0}`, `{"count":9223372036854775808}`,
+		"{\"name\":\"\xff\xc0\x80 \\ud800\\u0041 \\udc00\"}", `{"name":null,"inside":null,"list":null,"raw":null}`, `null`,
+		`[]`, `"x"`, `1e5`, ``, `{"name":"a"`, "\ufeff{}",
+		`{"name":"a","name":"b"}`, `{"NAME":"a"}`, "{\"\xff\":1,\"\xfe\":2}", ` { "count" : -0 } `, `{"count":1.0}`,
+		`{"count":9223372036854775808}`,
 	} {
 		f.Add([]byte(text))
 	}
@@ -121,7 +124,8 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 		var ours, theirs document
 		oursErr, theirsErr := exactjson.Unmarshal(text, &ours), json.Unmarshal(text, &theirs)
 
-		if errors.Is(err, exactjson.ErrSyntax) != (stdErr != nil) || errors.Is(oursErr, exactjson.ErrSyntax) != !json.Valid(text) {
+		if errors.Is(err, exactjson.ErrSyntax) != (stdErr != nil) ||
+			errors.Is(oursErr, exactjson.ErrSyntax) != !json.Valid(text) {
 			t.Fatalf("%q: %v against %v, %v against %v", text, err, stdErr, oursErr, theirsErr)
 		}
 
@@ -189,7 +193,8 @@ func plainKeys(text []byte) bool {
 		case string:
 			if inObject && name {
 				folded := strings.ToUpper(v)
-				if keys[len(keys)-1][folded] || v != strings.ToLower(v) || strings.ContainsFunc(v, func(r rune) bool { return r > 'z' }) {
+				if keys[len(keys)-1][folded] || v != strings.ToLower(v) ||
+					strings.ContainsFunc(v, func(r rune) bool { return r > 'z' }) {
 					return false
 				}
 
@@ -204,7 +209,10 @@ func plainKeys(text []byte) bool {
 func BenchmarkUnmarshal(b *testing.B) {
 	text := []byte(`{"name":"a","note":null,"count":7,"time":"2026-06-30T12:00:00.5Z","raw":{"plan":"1xCPU-1GB","tags":["a","b"],"size":10},"list":[1,"x",null],"texts":["a"],"inside":{"name":"b","deep":{}},"other":"key"}`)
 
-	for name, unmarshal := range map[string]func([]byte, any) error{"exact": exactjson.Unmarshal, "encoding": json.Unmarshal} {
+	for name, unmarshal := range map[string]func([]byte, any) error{
+		"exact":    exactjson.Unmarshal,
+		"encoding": json.Unmarshal,
+	} {
 		b.Run("struct/"+name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(text)))

@@ -90,7 +90,8 @@ func TestWarningsOfArchives(t *testing.T) {
 	}
 
 	var got strings.Builder
-	for _, d := range append(Completeness(info, c), OpenGaps(auditlog.Info{Name: "podstack", Title: "PodStack"}, c.Gaps, archive.Head{Sequence: 7})...) {
+	for _, d := range append(Completeness(info, c),
+		OpenGaps(auditlog.Info{Name: "podstack", Title: "PodStack"}, c.Gaps, archive.Head{Sequence: 7})...) {
 		fmt.Fprintf(&got, "%s: %s\n\n%s\n\n", severity(d), d.Summary, d.Detail())
 	}
 

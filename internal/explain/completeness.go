@@ -74,7 +74,8 @@ func Unread(info auditlog.Info, columns []auditlog.UnreadColumn) Problems {
 	}.With("Service", info.Name)
 
 	for _, c := range columns[:min(most, len(columns))] {
-		p = p.With("Column", Shown(c.Header)).With("Mapping", fmt.Sprintf("columns = { %s = %s }", cmp.Or(c.Field, "…"), quotedHeader(c.Header)))
+		p = p.With("Column", Shown(c.Header)).With("Mapping",
+			fmt.Sprintf("columns = { %s = %s }", cmp.Or(c.Field, "…"), quotedHeader(c.Header)))
 	}
 
 	if more := len(columns) - most; more > 0 {
@@ -95,7 +96,8 @@ func clockWarning(info auditlog.Info, skew time.Duration, c auditlog.Completenes
 		Summary: "This machine's clock and the service's differ",
 		Cause:   "This machine's clock is ahead of the service's, so the window ends at the service's time.",
 		Next:    clockNext,
-	}.With("Service", info.Name).With("Difference", skew.Abs().Round(time.Second).String()).With("Window", c.Window.String())
+	}.With("Service", info.Name).With("Difference", skew.Abs().Round(time.Second).String()).With("Window",
+		c.Window.String())
 
 	if skew > 0 {
 		p.Cause = "This machine's clock is behind the service's, so the newest entries may not have been asked for."
@@ -129,8 +131,9 @@ func caveatsWarning(info auditlog.Info, c auditlog.Completeness) Problem {
 func gapsWarning(info auditlog.Info, c auditlog.Completeness) Problem {
 	p := Problem{
 		Summary: "The window is not covered throughout",
-		Cause:   "There are parts of the window that " + Plain(info.Title) + " holds nothing about, so what happened there is not known.",
-		Next:    "Fill the gaps, or ask for a window that is covered; to make gaps fail, {let a postcondition look at completeness.gaps}.",
+		Cause: "There are parts of the window that " + Plain(info.Title) +
+			" holds nothing about, so what happened there is not known.",
+		Next: "Fill the gaps, or ask for a window that is covered; to make gaps fail, {let a postcondition look at completeness.gaps}.",
 	}.With("Service", info.Name).With("Window", c.Window.String())
 
 	if info.Name == auditlog.ServiceArchive {
@@ -158,7 +161,8 @@ func (p Problem) withGaps(gaps []auditlog.Window) Problem {
 func Retention(info auditlog.Info, c auditlog.Completeness) Problem {
 	return Problem{
 		Summary: "The window begins before the service's retention",
-		Cause:   Plain(info.Title) + " keeps entries for " + Plain(strconv.FormatInt(export.NewStatement(c).RetentionDays, 10)) + " days, so what lies further back is gone and its absence proves nothing.",
-		Next:    "Let the window begin later, or set {retention}{ in the provider configuration} if your account keeps entries longer.",
+		Cause: Plain(info.Title) + " keeps entries for " +
+			Plain(strconv.FormatInt(export.NewStatement(c).RetentionDays, 10)) + " days, so what lies further back is gone and its absence proves nothing.",
+		Next: "Let the window begin later, or set {retention}{ in the provider configuration} if your account keeps entries longer.",
 	}.With("Service", info.Name).With("Window", c.Window.String())
 }

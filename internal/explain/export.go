@@ -28,7 +28,8 @@ func Export(err error, info auditlog.Info, w auditlog.Window) Problem {
 	if changed := (*export.ChangedError)(nil); errors.As(err, &changed) {
 		p := Changed("a file differs from what was written", changed.Changes[0].Path)
 
-		return p.With("Expected SHA-256", changed.Changes[0].Expected).With("Found SHA-256", changed.Changes[0].Found).At(Argument("path"))
+		return p.With("Expected SHA-256", changed.Changes[0].Expected).With("Found SHA-256",
+			changed.Changes[0].Found).At(Argument("path"))
 	}
 
 	if shrink := (*export.ShrinkError)(nil); errors.As(err, &shrink) {
@@ -59,7 +60,8 @@ func shrinkProblem(e *export.ShrinkError, info auditlog.Info) Problem {
 		Summary: ExportLogs,
 		Cause:   "The new export would hold fewer entries than the one that it replaces, so nothing was written.",
 		Next:    "Find out what is missing; to replace the export all the same, set {allow_shrink = true}, or write to another path to keep both.",
-	}.With("Service", info.Name).With("Entries kept so far", number(e.Kept.EntryCount)).With("Entries read now", number(e.Count)).
+	}.With("Service", info.Name).With("Entries kept so far", number(e.Kept.EntryCount)).With("Entries read now",
+		number(e.Count)).
 		With("Window kept so far", e.Kept.Window.String()).With("Window read now", e.Window.String())
 
 	if e.Retention > 0 {
@@ -85,7 +87,10 @@ func Remove(err error) Problem {
 
 // File explains what is in the way of a file.
 func File(err error, summary string) Problem {
-	p := Problem{Summary: summary, Cause: Sentence(err.Error()), Next: "Nothing was changed; try again once the cause is removed."}
+	p := Problem{
+		Summary: summary, Cause: Sentence(err.Error()),
+		Next: "Nothing was changed; try again once the cause is removed.",
+	}
 
 	var (
 		foreign    *export.ForeignFileError
@@ -132,9 +137,11 @@ func causeOfPath(e *fs.PathError, next Text) (cause, then Text) {
 	case errors.Is(e.Err, durable.ErrNotDirectory):
 		return "A part of the path is a file where a directory would have to be.", "Choose another path."
 	case errors.Is(e.Err, durable.ErrNotRegular):
-		return "What is at the path is not a regular file.", "Choose another path; symbolic links and devices are never replaced."
+		return "What is at the path is not a regular file.",
+			"Choose another path; symbolic links and devices are never replaced."
 	case errors.Is(e.Err, durable.ErrBusy):
-		return "Another resource or run is writing to the same path.", "Give each export a path of its own, and lock the state."
+		return "Another resource or run is writing to the same path.",
+			"Give each export a path of its own, and lock the state."
 	case errors.Is(e.Err, durable.ErrUnsettled):
 		return "An interrupted export left files that can be neither finished nor undone.", "Look at the file named here, keep what you need, and remove it."
 	case errors.Is(e.Err, export.ErrLineBreak):

@@ -29,7 +29,8 @@ First: entry "01H\x1b", column raw
 The file itself is complete. Leave the column out with columns, or use NDJSON
 or Parquet where every character counts.`
 
-	if len(d) != 1 || !d[0].Warning || strings.Join(strings.Fields(d[0].Detail()), " ") != strings.Join(strings.Fields(want), " ") {
+	if len(d) != 1 || !d[0].Warning ||
+		strings.Join(strings.Fields(d[0].Detail()), " ") != strings.Join(strings.Fields(want), " ") {
 		t.Errorf("got %+v", d)
 	}
 }

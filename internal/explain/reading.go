@@ -138,7 +138,8 @@ func (p Problem) withClocks(e *client.ClockError) Problem {
 		age = e.Age.String()
 	}
 
-	return p.With("Age", age).With("Service's clock", auditlog.FormatTime(e.Service)).With("This machine's clock", auditlog.FormatTime(e.Machine)).
+	return p.With("Age", age).With("Service's clock", auditlog.FormatTime(e.Service)).With("This machine's clock",
+		auditlog.FormatTime(e.Machine)).
 		With("Difference", e.Difference().Abs().Round(time.Second).String()).With("{max_clock_skew}", e.Limit.String())
 }
 
@@ -233,7 +234,8 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next Text) {
 	case client.KindTLS:
 		return "The connection is not trusted: " + Plain(reason) + ".", "Check the endpoint, the machine's certificate authorities and any proxy between them."
 	case client.KindUnreachable:
-		return "The service cannot be reached: " + Plain(reason) + ".", "Check the endpoint, the network and any proxy between them."
+		return "The service cannot be reached: " + Plain(reason) + ".",
+			"Check the endpoint, the network and any proxy between them."
 	case client.KindTimeout:
 		return "The service took too long to answer.", "Try again, or raise {request_timeout}{ in the provider configuration}."
 	case client.KindDeadline:
@@ -249,7 +251,8 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next Text) {
 	case client.KindForeignOrigin:
 		return Sentence(reason), "Nothing was sent there; check the endpoint in the provider configuration."
 	case client.KindLoop:
-		return "The service's pages lead back to a page that was read before.", "Try again; if it stays so, report it to the service."
+		return "The service's pages lead back to a page that was read before.",
+			"Try again; if it stays so, report it to the service."
 	case client.KindEndless:
 		return "The service's answer is larger than what is read at most: " + Plain(reason) + ".", "Ask for a shorter window; if that does not help, report it to the service."
 	case client.KindIncomplete:
@@ -379,5 +382,6 @@ func Waits(w retries.Waits) Problem {
 		Summary: "Retries made this run wait",
 		Cause:   "Requests had to be made again, since they failed or were told to slow down, and there were waits in between.",
 		Next:    "Nothing needs to be done. If it happens often, ask for shorter windows or lower {max_concurrency}{ in the provider configuration}.",
-	}.With("Retries", strconv.Itoa(w.Count)).With("Waited", w.Total.Round(time.Second).String()).With("Last reason", w.Reason)
+	}.With("Retries", strconv.Itoa(w.Count)).With("Waited", w.Total.Round(time.Second).String()).With("Last reason",
+		w.Reason)
 }

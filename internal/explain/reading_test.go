@@ -25,7 +25,10 @@ func TestClockErrorsAreExplained(t *testing.T) {
 	t.Parallel()
 
 	noon := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
-	in := Circumstances{Summary: "Look up audit logs", Info: upcloud.Info(), Window: auditlog.Window{Start: noon.Add(-time.Hour), End: noon}}
+	in := Circumstances{
+		Summary: "Look up audit logs", Info: upcloud.Info(),
+		Window: auditlog.Window{Start: noon.Add(-time.Hour), End: noon},
+	}
 
 	const window = "[2026-06-30T11:00:00.000000Z, 2026-06-30T12:00:00.000000Z)"
 
@@ -45,7 +48,10 @@ max_clock_skew: 1m0s
 
 Let no proxy keep the service's answers, then try again.`: &client.Error{
 			Kind: client.KindClock, Method: client.Method, Path: "/1.3/audit-logs", Status: 200, Page: 2, Attempts: 1,
-			Err: &client.ClockError{Service: noon.Add(-time.Hour), Machine: noon.Add(time.Second / 2), Limit: time.Minute, Age: time.Hour},
+			Err: &client.ClockError{
+				Service: noon.Add(-time.Hour), Machine: noon.Add(time.Second / 2), Limit: time.Minute,
+				Age: time.Hour,
+			},
 		},
 		`The service's clock went back while it was read.
 
@@ -69,13 +75,17 @@ func TestEveryKindOfErrorIsExplained(t *testing.T) {
 	t.Parallel()
 
 	for _, kind := range []client.Kind{
-		client.KindRequest, client.KindForeignOrigin, client.KindUnreachable, client.KindTLS, client.KindTimeout, client.KindDeadline,
-		client.KindCanceled, client.KindRedirect, client.KindCredentials, client.KindForbidden, client.KindNotFound, client.KindRejected,
-		client.KindRateLimited, client.KindServer, client.KindNotJSON, client.KindBrokenBody, client.KindTooLarge, client.KindShape,
+		client.KindRequest, client.KindForeignOrigin, client.KindUnreachable, client.KindTLS, client.KindTimeout,
+		client.KindDeadline,
+		client.KindCanceled, client.KindRedirect, client.KindCredentials, client.KindForbidden, client.KindNotFound,
+		client.KindRejected,
+		client.KindRateLimited, client.KindServer, client.KindNotJSON, client.KindBrokenBody, client.KindTooLarge,
+		client.KindShape,
 		client.KindLoop, client.KindEndless, client.KindIncomplete, client.KindClock,
 	} {
 		cause, next := causeAndNext(&client.Error{Kind: kind, Err: context.Canceled}, cloudscale.Info())
-		if next == "Try again." || !oneSentence.MatchString(cause.In(Terraform)) || !oneSentence.MatchString(next.In(Terraform)) {
+		if next == "Try again." || !oneSentence.MatchString(cause.In(Terraform)) ||
+			!oneSentence.MatchString(next.In(Terraform)) {
 			t.Errorf("%s: %q %q", kind, cause, next)
 		}
 	}
@@ -109,7 +119,10 @@ Raise the value in the timeouts block, or ask for a shorter window.`
 
 	for name, tt := range map[string]struct{ got, want string }{
 		"a request that failed": {
-			Error(&client.Error{Kind: client.KindDeadline, Method: "GET", Path: "/v1", Status: 429, RetryAfter: "60", Attempts: 1, Page: 3, Last: last, Err: context.DeadlineExceeded}, Circumstances{}).Detail(),
+			Error(&client.Error{
+				Kind: client.KindDeadline, Method: "GET", Path: "/v1", Status: 429, RetryAfter: "60",
+				Attempts: 1, Page: 3, Last: last, Err: context.DeadlineExceeded,
+			}, Circumstances{}).Detail(),
 			`The time for the whole operation ran out before the service answered a request that had failed before.
 
 Request: GET /v1
@@ -122,17 +135,26 @@ Page: 3
 Raise the value in the timeouts block, or ask for a shorter window.`,
 		},
 		"no answer": {
-			Error(&client.Error{Kind: client.KindDeadline, Method: "GET", Path: "/v1", Attempts: 1, Err: context.DeadlineExceeded}, Circumstances{}).Detail(),
+			Error(&client.Error{
+				Kind: client.KindDeadline, Method: "GET", Path: "/v1", Attempts: 1,
+				Err: context.DeadlineExceeded,
+			}, Circumstances{}).Detail(),
 			"The time for the whole operation ran out before the service had answered in full.\n\nRequest: GET /v1\nAttempts: 1\n\nRaise the value in the timeouts block, or ask for a shorter window.",
 		},
 		"no request": {
-			Error(&client.Error{Kind: client.KindDeadline, Method: "GET", Path: "/v1", Err: context.DeadlineExceeded}, Circumstances{}).Detail(),
+			Error(&client.Error{Kind: client.KindDeadline, Method: "GET", Path: "/v1", Err: context.DeadlineExceeded},
+				Circumstances{}).Detail(),
 			"The time for the whole operation ran out before the next request could be made.\n\nRequest: GET /v1\n\nRaise the value in the timeouts block, or ask for a shorter window.",
 		},
-		"an archive that is read":    {Error(&archive.ReadError{Destination: "s3://evidence/audit", Err: stored}, in).Detail(), storedText},
+		"an archive that is read": {Error(&archive.ReadError{Destination: "s3://evidence/audit", Err: stored},
+			in).Detail(), storedText},
 		"an archive that is written": {Archive(stored, "s3://evidence/audit", in.Info).Detail(), storedText},
-		"an export":                  {Export(fmt.Errorf("write: %w", context.DeadlineExceeded), auditlog.Info{}, auditlog.Window{}).Detail(), "The time for the whole operation ran out.\n\nRaise the value in the timeouts block, or ask for a shorter window."},
-		"a disk":                     {Error(context.DeadlineExceeded, Circumstances{}).Detail(), "The time for the whole operation ran out.\n\nRaise the value in the timeouts block, or ask for a shorter window."},
+		"an export": {Export(fmt.Errorf("write: %w", context.DeadlineExceeded), auditlog.Info{},
+			auditlog.Window{}).Detail(), "The time for the whole operation ran out.\n\nRaise the value in the timeouts block, or ask for a shorter window."},
+		"a disk": {
+			Error(context.DeadlineExceeded, Circumstances{}).Detail(),
+			"The time for the whole operation ran out.\n\nRaise the value in the timeouts block, or ask for a shorter window.",
+		},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, tt.got, tt.want)
@@ -141,7 +163,8 @@ Raise the value in the timeouts block, or ask for a shorter window.`,
 
 	// One attempt took too long, and the operation had time left.
 	late := &durable.S3Error{Op: "list", Bucket: "evidence", Attempts: 4, Err: context.DeadlineExceeded}
-	if got := Archive(late, "s3://evidence", in.Info).Detail(); strings.Contains(got, "whole operation") || !strings.HasPrefix(got, "List s3://evidence: no answer in time (4 attempts).") {
+	if got := Archive(late, "s3://evidence", in.Info).Detail(); strings.Contains(got, "whole operation") ||
+		!strings.HasPrefix(got, "List s3://evidence: no answer in time (4 attempts).") {
 		t.Errorf("got %s", got)
 	}
 }

@@ -41,10 +41,12 @@ func RedactionRule(err error) Problem {
 		p.Cause = Textf("The field %s cannot be redacted: %s.", rule.Field, rule.Reason)
 		p.Next = "Remove it from redact."
 	case errors.Is(err, redact.ErrNoMask):
-		p.Cause = Textf("The field %s has no masked form; only %s have.", rule.Field, strings.Join(redact.MaskableFields(), ", "))
+		p.Cause = Textf("The field %s has no masked form; only %s have.", rule.Field,
+			strings.Join(redact.MaskableFields(), ", "))
 		p.Next = "Drop or keep it instead, or hash it if it is text."
 	case errors.Is(err, redact.ErrNoHash):
-		p.Cause, p.Next = Textf("The field %s is no text and has no pseudonym.", rule.Field), "Give "+redact.Keep+" or "+redact.Drop+"."
+		p.Cause, p.Next = Textf("The field %s is no text and has no pseudonym.", rule.Field), "Give "+redact.Keep+" or "+
+			redact.Drop+"."
 	case errors.Is(err, redact.ErrNoKey):
 		p.Cause = "Hashing needs a key, without which pseudonyms could be guessed."
 		p.Next = Textf("Set {redaction_key}{ in the provider configuration}, or %s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", RedactionKeyEnv, redact.MinKey) + "."

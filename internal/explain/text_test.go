@@ -20,7 +20,10 @@ func TestTextsAreInAFrontEndsWords(t *testing.T) {
 		text             Text
 		terraform, flags string
 	}{
-		{"Raise {max_retries}{ in the provider configuration}.", "Raise max_retries in the provider configuration.", "Raise --max-retries."},
+		{
+			"Raise {max_retries}{ in the provider configuration}.", "Raise max_retries in the provider configuration.",
+			"Raise --max-retries.",
+		},
 		{"Set {overwrite = true}.", "Set overwrite = true.", "Set --overwrite."},
 		{Textf("Set {accept_gap_after = %d}.", 7), "Set accept_gap_after = 7.", "Set --accept-gap-after=7."},
 		{Textf("Set {account = %q}.", "a{b}"), `Set account = "a{b}".`, ""},

@@ -106,7 +106,10 @@ func (s *Spec) manifestQuery() manifestQuery {
 }
 
 // hideable are the arguments whose values a redaction may show in another form.
-var hideable = []string{"actions", "actors", "resource_ids", "resource_types", "origins", "ip_addresses", "search", "where"}
+var hideable = []string{
+	"actions", "actors", "resource_ids", "resource_types", "origins", "ip_addresses", "search",
+	"where",
+}
 
 // hidden lists the arguments of which a manifest does not say what they were, so that
 // nothing can be compared with them.
@@ -122,7 +125,8 @@ func (a Asked) hidden() []string {
 func (a Asked) texts() map[string][]string {
 	q := a.Query
 	texts := map[string][]string{
-		"actions": q.Actions, "actors": q.Actors, "resource_ids": q.ResourceIDs, "resource_types": q.ResourceTypes, "origins": q.Origins,
+		"actions": q.Actions, "actors": q.Actors, "resource_ids": q.ResourceIDs, "resource_types": q.ResourceTypes,
+		"origins":      q.Origins,
 		"ip_addresses": q.IPAddresses, "search": {q.Search},
 	}
 
@@ -145,7 +149,10 @@ func (m *manifest) asked() Asked {
 func askedOf(service string, q manifestQuery, condition auditlog.Condition, f format.Format, columns []string) Asked {
 	return Asked{
 		Service: service, Format: f, Columns: columns,
-		AsWritten: QueryAsWritten{Last: said(q.Last), Start: said(q.Start), End: said(q.End), SettleDelay: said(q.SettleDelay)},
+		AsWritten: QueryAsWritten{
+			Last: said(q.Last), Start: said(q.Start), End: said(q.End),
+			SettleDelay: said(q.SettleDelay),
+		},
 		Query: auditlog.Query{
 			Actions: q.Actions, Operations: q.Operations, ResourceTypes: q.ResourceTypes, ResourceIDs: q.ResourceIDs,
 			Actors: q.Actors, Origins: q.Origins, IPAddresses: q.IPAddresses, Search: said(q.Search), Where: condition,
@@ -155,7 +162,10 @@ func askedOf(service string, q manifestQuery, condition auditlog.Condition, f fo
 
 // normal returns the bounds in one spelling, defaults included.
 func (w QueryAsWritten) normal() QueryAsWritten {
-	n := QueryAsWritten{Last: normalSpan(w.Last), Start: normalTime(w.Start), End: normalTime(w.End), SettleDelay: normalSpan(w.SettleDelay)}
+	n := QueryAsWritten{
+		Last: normalSpan(w.Last), Start: normalTime(w.Start), End: normalTime(w.End),
+		SettleDelay: normalSpan(w.SettleDelay),
+	}
 	if n.Last == "" && n.Start == "" && n.End == "" {
 		n.Last = auditlog.DefaultLast.String()
 	}

@@ -40,12 +40,15 @@ func TestReplacesOnlyTheSameExport(t *testing.T) {
 		change  func(s *export.Spec)
 		differs []string
 	}{
-		"the same":          {func(*export.Spec) {}, nil},
-		"span":              {func(s *export.Spec) { s.QueryAsWritten.SettleDelay = "60s" }, nil},
-		"time":              {func(s *export.Spec) { s.QueryAsWritten.Start = "2026-03-13T09:26:53.000Z" }, nil},
-		"white space":       {func(s *export.Spec) { s.Query.Where = compiled(t, " entry.actor\n!=\"a b\" ") }, nil},
-		"order":             {func(s *export.Spec) { slices.Reverse(s.Query.Operations) }, nil},
-		"address":           {func(s *export.Spec) { s.Query.IPAddresses = []string{"2001:DB8::/32", "2001:db8:0::/32"} }, nil},
+		"the same":    {func(*export.Spec) {}, nil},
+		"span":        {func(s *export.Spec) { s.QueryAsWritten.SettleDelay = "60s" }, nil},
+		"time":        {func(s *export.Spec) { s.QueryAsWritten.Start = "2026-03-13T09:26:53.000Z" }, nil},
+		"white space": {func(s *export.Spec) { s.Query.Where = compiled(t, " entry.actor\n!=\"a b\" ") }, nil},
+		"order":       {func(s *export.Spec) { slices.Reverse(s.Query.Operations) }, nil},
+		"address": {
+			func(s *export.Spec) { s.Query.IPAddresses = []string{"2001:DB8::/32", "2001:db8:0::/32"} },
+			nil,
+		},
 		"default columns":   {func(s *export.Spec) { s.Columns = fieldNames() }, nil},
 		"redaction":         {func(s *export.Spec) { s.SpreadsheetSafe = false }, nil},
 		"another time":      {func(s *export.Spec) { s.ExportedAt = s.ExportedAt.Add(time.Hour) }, nil},
@@ -176,7 +179,10 @@ func TestExportsDoNotShrink(t *testing.T) {
 		"more beyond":     {6, func(_ *export.Spec, c *auditlog.Completeness) { c.BeyondRetention = true }, true},
 		"fewer are asked": {4, func(s *export.Spec, _ *auditlog.Completeness) { s.Query.Actors = []string{"a"} }, false},
 		"another format":  {4, func(s *export.Spec, _ *auditlog.Completeness) { s.Format = format.JSON }, true},
-		"a longer window": {4, func(_ *export.Spec, c *auditlog.Completeness) { c.Window.Start = c.Window.Start.Add(-day) }, true},
+		"a longer window": {
+			4, func(_ *export.Spec, c *auditlog.Completeness) { c.Window.Start = c.Window.Start.Add(-day) },
+			true,
+		},
 		"a shorter window": {4, func(s *export.Spec, c *auditlog.Completeness) {
 			c.Window.Start = c.Window.Start.Add(day)
 			s.QueryAsWritten.Start = auditlog.FormatTime(c.Window.Start)
@@ -184,7 +190,10 @@ func TestExportsDoNotShrink(t *testing.T) {
 		"a less settled one": {4, func(s *export.Spec, c *auditlog.Completeness) {
 			s.QueryAsWritten.SettleDelay, c.Window.End = "2m", c.Window.End.Add(-time.Minute)
 		}, false},
-		"an open end that is earlier": {4, func(_ *export.Spec, c *auditlog.Completeness) { c.Window.End = c.Window.End.Add(-day) }, true},
+		"an open end that is earlier": {
+			4,
+			func(_ *export.Spec, c *auditlog.Completeness) { c.Window.End = c.Window.End.Add(-day) }, true,
+		},
 		"another window": {0, func(_ *export.Spec, c *auditlog.Completeness) {
 			c.Window.Start, c.BeyondRetention = c.Window.Start.Add(day), true
 		}, true},
@@ -341,7 +350,8 @@ func TestChangesNameFileAndValues(t *testing.T) {
 	}
 
 	s := export.State{Exists: true, SHA256: "a", ManifestSHA256: "b", Permissions: map[string]fs.FileMode{"": 0o666}}
-	if got := s.Changes("x", "a", "b", 0o600); runtime.GOOS != "windows" && (len(got) != 2 || got[0] != export.Change{Path: "x", Permission: true, Expected: "0600", Found: "0666"}) {
+	if got := s.Changes("x", "a", "b", 0o600); runtime.GOOS != "windows" &&
+		(len(got) != 2 || got[0] != export.Change{Path: "x", Permission: true, Expected: "0600", Found: "0666"}) {
 		t.Errorf("got %v", got)
 	}
 }

@@ -167,7 +167,8 @@ func (s State) Changes(path, sum, manifestSum string, permission fs.FileMode) []
 		}
 
 		if mode, ok := s.Permissions[f.suffix]; ok && mode != permission && runtime.GOOS != "windows" {
-			changes = append(changes, Change{Path: path + f.suffix, Permission: true, Expected: octal(permission), Found: octal(mode)})
+			changes = append(changes,
+				Change{Path: path + f.suffix, Permission: true, Expected: octal(permission), Found: octal(mode)})
 		}
 	}
 
@@ -337,8 +338,10 @@ func before(path string) (*Before, error) {
 	}
 
 	return &Before{
-		Asked: m.asked(), SHA256: file.SHA256, ManifestSHA256: sum, ExportedAt: timeOf(m.ExportedAt), EntryCount: m.EntryCount,
-		FirstTime: m.firstTime(), Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention, redaction: m.Redaction,
+		Asked: m.asked(), SHA256: file.SHA256, ManifestSHA256: sum, ExportedAt: timeOf(m.ExportedAt),
+		EntryCount: m.EntryCount,
+		FirstTime:  m.firstTime(), Window: m.window(), BeyondRetention: m.Completeness.BeyondRetention,
+		redaction: m.Redaction,
 	}, nil
 }
 
@@ -409,7 +412,8 @@ func SourceAt(path string) (redact.KeptSource, error) {
 func Remove(path, manifestSum string) error {
 	path = filepath.Clean(path)
 
-	return durable.RemoveIf(path, func() error { return checkWritten(path, manifestSum) }, "", ChecksumSuffix, ManifestSuffix)
+	return durable.RemoveIf(path, func() error { return checkWritten(path, manifestSum) }, "", ChecksumSuffix,
+		ManifestSuffix)
 }
 
 func checkWritten(path, manifestSum string) error {

@@ -50,12 +50,19 @@ func TestOwnership(t *testing.T) {
 		"manifest not JSON":           {func(f folder) { f.put(manifestName, "\x00") }, dataName},
 		"manifest names another file": {func(f folder) { f.replace(manifestName, `"out.csv"`, `"other.csv"`) }, dataName},
 		"manifest names another sum":  {func(f folder) { f.replace(manifestName, data, sum("x")) }, dataName},
-		"manifest has a name twice":   {func(f folder) { f.replace(manifestName, `"name"`, `"name": "other.csv", "name"`) }, dataName},
-		"manifest in another case":    {func(f folder) { f.replace(manifestName, `"name"`, `"Name"`) }, dataName},
-		"manifest without a tool":     {func(f folder) { f.replace(manifestName, `"tool": "t`, `"tool": "", "x": "t`) }, dataName},
+		"manifest has a name twice": {
+			func(f folder) { f.replace(manifestName, `"name"`, `"name": "other.csv", "name"`) },
+			dataName,
+		},
+		"manifest in another case": {func(f folder) { f.replace(manifestName, `"name"`, `"Name"`) }, dataName},
+		"manifest without a tool": {
+			func(f folder) { f.replace(manifestName, `"tool": "t`, `"tool": "", "x": "t`) },
+			dataName,
+		},
 		"manifest of a later version": {func(f folder) {
 			f.replace(manifestName, `version": 1`, `version": 2`)
-			f.put(checksumName, strings.Replace(text[checksumName], sum(text[manifestName]), sum(files(t, f.dir)[manifestName]), 1))
+			f.put(checksumName, strings.Replace(text[checksumName], sum(text[manifestName]), sum(files(t, f.dir)[manifestName]),
+				1))
 		}, ""},
 		"foreign manifest without data": {func(f folder) {
 			f.remove(dataName)
@@ -155,7 +162,8 @@ func TestWriteRefusesWhatWasChangedMeanwhile(t *testing.T) {
 		}
 
 		var changed *export.ChangedError
-		if _, err := export.Write(t.Context(), s, entries, complete(len(month()))); !errors.As(err, &changed) || filepath.Base(changed.Changes[0].Path) != name {
+		if _, err := export.Write(t.Context(), s, entries, complete(len(month()))); !errors.As(err, &changed) ||
+			filepath.Base(changed.Changes[0].Path) != name {
 			t.Errorf("%s: got %v", name, err)
 		}
 
@@ -176,7 +184,8 @@ func TestRemoveLeavesChangedChecksums(t *testing.T) {
 	before := files(t, f.dir)
 
 	var foreign *export.ForeignFileError
-	if err := export.Remove(filepath.Join(f.dir, dataName), sum(before[manifestName])); !errors.As(err, &foreign) || filepath.Base(foreign.Path) != checksumName {
+	if err := export.Remove(filepath.Join(f.dir, dataName), sum(before[manifestName])); !errors.As(err, &foreign) ||
+		filepath.Base(foreign.Path) != checksumName {
 		t.Errorf("got %v", err)
 	}
 
@@ -228,13 +237,19 @@ func TestCheckTarget(t *testing.T) {
 		path    string
 		want    error
 	}{
-		"missing":               {nil, "out.csv", nil},
-		"missing directories":   {nil, "a/b/out.csv", nil},
-		"directory":             {func(dir string) error { return os.Mkdir(filepath.Join(dir, "out.csv"), 0o700) }, "out.csv", durable.ErrDirectory},
-		"trailing slash":        {nil, "out.csv/", durable.ErrDirectory},
-		"parent is a file":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), nil, 0o600) }, "a/out.csv", durable.ErrNotDirectory},
-		"link":                  {func(dir string) error { return os.Symlink("x", filepath.Join(dir, "out.csv")) }, "out.csv", durable.ErrNotRegular},
-		"manifest is a link":    {func(dir string) error { return os.Symlink("x", filepath.Join(dir, manifestName)) }, "out.csv", durable.ErrNotRegular},
+		"missing":             {nil, "out.csv", nil},
+		"missing directories": {nil, "a/b/out.csv", nil},
+		"directory":           {func(dir string) error { return os.Mkdir(filepath.Join(dir, "out.csv"), 0o700) }, "out.csv", durable.ErrDirectory},
+		"trailing slash":      {nil, "out.csv/", durable.ErrDirectory},
+		"parent is a file":    {func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), nil, 0o600) }, "a/out.csv", durable.ErrNotDirectory},
+		"link": {
+			func(dir string) error { return os.Symlink("x", filepath.Join(dir, "out.csv")) }, "out.csv",
+			durable.ErrNotRegular,
+		},
+		"manifest is a link": {
+			func(dir string) error { return os.Symlink("x", filepath.Join(dir, manifestName)) },
+			"out.csv", durable.ErrNotRegular,
+		},
 		"checksums a directory": {func(dir string) error { return os.Mkdir(filepath.Join(dir, checksumName), 0o700) }, "out.csv", durable.ErrNotRegular},
 		"line break":            {nil, "out\n.csv", export.ErrLineBreak},
 		"carriage return":       {nil, "out.csv\r", export.ErrLineBreak},

@@ -179,7 +179,8 @@ func (v *verification) readManifest() error {
 	}
 
 	r := v.report
-	r.Service, r.Format, r.EntryCount, r.WindowStart, r.WindowEnd = m.Service, m.Format, m.EntryCount, m.Window.Start, m.Window.End
+	r.Service, r.Format, r.EntryCount, r.WindowStart, r.WindowEnd = m.Service, m.Format, m.EntryCount, m.Window.Start,
+		m.Window.End
 	v.named = named
 
 	return nil

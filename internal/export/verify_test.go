@@ -48,9 +48,12 @@ func TestVerifyTellsAccidentsFromChanges(t *testing.T) {
 		s.Compression = as.compression
 
 		// Cells with line feeds, as names and records have them.
-		list := []auditlog.Entry{auditlogtest.Hostile()[1], auditlogtest.Hostile()[4], auditlogtest.Entry("lines", func(e *auditlog.Entry) {
-			e.ScopeID, e.Message, e.Raw = "", "a\n\"b\"\n", []byte("{\n  \"a\": 1\n}")
-		})}
+		list := []auditlog.Entry{
+			auditlogtest.Hostile()[1], auditlogtest.Hostile()[4],
+			auditlogtest.Entry("lines", func(e *auditlog.Entry) {
+				e.ScopeID, e.Message, e.Raw = "", "a\n\"b\"\n", []byte("{\n  \"a\": 1\n}")
+			}),
+		}
 		list[0].ScopeID = ""
 
 		result := mustWrite(t, s, list)
@@ -93,7 +96,8 @@ func TestVerifyTellsAccidentsFromChanges(t *testing.T) {
 
 		expect("untouched", nil)
 
-		if r, err := export.Verify(path); err != nil || r.SHA256 != result.SHA256 || r.ManifestSHA256 != result.ManifestSHA256 || r.EntryCount != 3 || r.Service != "upcloud" || r.Format != as.format {
+		if r, err := export.Verify(path); err != nil || r.SHA256 != result.SHA256 ||
+			r.ManifestSHA256 != result.ManifestSHA256 || r.EntryCount != 3 || r.Service != "upcloud" || r.Format != as.format {
 			t.Errorf("got %+v, %v", r, err)
 		}
 
@@ -107,13 +111,17 @@ func TestVerifyTellsAccidentsFromChanges(t *testing.T) {
 
 			for _, file := range []string{sums, manifest, name} {
 				// A compressed file may have both kinds of line endings by chance.
-				if all[file] = change(written[file]); all[file] == written[file] || file == name && unix(all[file]) != unix(written[file]) {
+				if all[file] = change(written[file]); all[file] == written[file] || file == name &&
+					unix(all[file]) != unix(written[file]) {
 					all[file] = written[file]
 
 					continue
 				}
 
-				detail := map[string]string{sums: restored[2:], manifest: "it is not what the checksum file says" + restored, name: data.Detail + restored}[file]
+				detail := map[string]string{
+					sums: restored[2:], manifest: "it is not what the checksum file says" + restored,
+					name: data.Detail + restored,
+				}[file]
 				want = append(want, export.Problem{Finding: export.FindingAltered, Path: filepath.Join(dir, file), Detail: detail})
 			}
 
@@ -123,22 +131,39 @@ func TestVerifyTellsAccidentsFromChanges(t *testing.T) {
 			}
 		}
 
-		expect("a byte", map[string]string{name: written[name][:len(written[name])/2] + "~" + written[name][len(written[name])/2+1:]}, data)
+		expect("a byte", map[string]string{name: written[name][:len(written[name])/2] + "~" +
+			written[name][len(written[name])/2+1:]}, data)
 		expect("a line", map[string]string{name: written[name] + "x\n"}, data)
 		expect("cut off", map[string]string{name: written[name][:len(written[name])-1]}, data)
 		expect("no data", map[string]string{name: ""}, export.Problem{Finding: export.FindingMissing, Path: path, Detail: "it is not there"})
 		expect("no manifest", map[string]string{manifest: ""}, export.Problem{Finding: export.FindingMissing, Path: path + export.ManifestSuffix, Detail: "it is not there"})
 		expect("no sums", map[string]string{sums: ""}, export.Problem{Finding: export.FindingMissing, Path: path + export.ChecksumSuffix, Detail: "it is not there"})
 		expect("a manifest of nothing", map[string]string{manifest: "{}"},
-			export.Problem{Finding: export.FindingAltered, Path: path + export.ManifestSuffix, Detail: "it is not what the checksum file says"},
-			export.Problem{Finding: export.FindingAltered, Path: path + export.ManifestSuffix, Detail: "it says nothing of " + name})
+			export.Problem{
+				Finding: export.FindingAltered, Path: path + export.ManifestSuffix,
+				Detail: "it is not what the checksum file says",
+			},
+			export.Problem{Finding: export.FindingAltered, Path: path + export.ManifestSuffix, Detail: "it says nothing of " +
+				name})
 		expect("a manifest that is none", map[string]string{manifest: "x"},
-			export.Problem{Finding: export.FindingAltered, Path: path + export.ManifestSuffix, Detail: "it is not what the checksum file says"},
-			export.Problem{Finding: export.FindingUnreadable, Path: path + export.ManifestSuffix, Detail: "it is not a manifest"})
+			export.Problem{
+				Finding: export.FindingAltered, Path: path + export.ManifestSuffix,
+				Detail: "it is not what the checksum file says",
+			},
+			export.Problem{
+				Finding: export.FindingUnreadable, Path: path + export.ManifestSuffix,
+				Detail: "it is not a manifest",
+			})
 		expect("other sums", map[string]string{sums: strings.Repeat("0", 64) + written[sums][64:]},
-			export.Problem{Finding: export.FindingAltered, Path: path + export.ChecksumSuffix, Detail: "it names another SHA-256 of the data than the manifest"})
+			export.Problem{
+				Finding: export.FindingAltered, Path: path + export.ChecksumSuffix,
+				Detail: "it names another SHA-256 of the data than the manifest",
+			})
 		expect("sums and more", map[string]string{sums: written[sums] + "x"},
-			export.Problem{Finding: export.FindingUnreadable, Path: path + export.ChecksumSuffix, Detail: "it is not a checksum file of " + name + " and its manifest"})
+			export.Problem{
+				Finding: export.FindingUnreadable, Path: path + export.ChecksumSuffix,
+				Detail: "it is not a checksum file of " + name + " and its manifest",
+			})
 	}
 }
 

@@ -44,15 +44,17 @@ func TestManifestsNameNobodyWhoIsRedacted(t *testing.T) {
 	for _, mode := range []string{redact.Hash, redact.Mask, redact.Drop} {
 		r := redactorOf(t, map[string]string{"actor": mode})
 		for name, change := range map[string]func(*auditlog.Query){
-			"actors":            func(q *auditlog.Query) { q.Actors = []string{"someone else", jane} },
-			"search":            func(q *auditlog.Query) { q.Search = jane },
-			"resource ids":      func(q *auditlog.Query) { q.ResourceIDs = []string{"web-1", jane} },
-			"resource types":    func(q *auditlog.Query) { q.ResourceTypes = []string{"server", jane} },
-			"origins":           func(q *auditlog.Query) { q.Origins = []string{"gui", jane} },
-			"actions":           func(q *auditlog.Query) { q.Actions = []string{"x", jane} },
-			"a part":            func(q *auditlog.Query) { q.ResourceIDs = []string{"user:" + jane} },
-			"a link":            func(q *auditlog.Query) { q.ResourceIDs = []string{"mailto:jane@example.com?subject=x"} },
-			"an encoded part":   func(q *auditlog.Query) { q.ResourceIDs = []string{"https://example.com/users/jane%40example.com/keys"} },
+			"actors":         func(q *auditlog.Query) { q.Actors = []string{"someone else", jane} },
+			"search":         func(q *auditlog.Query) { q.Search = jane },
+			"resource ids":   func(q *auditlog.Query) { q.ResourceIDs = []string{"web-1", jane} },
+			"resource types": func(q *auditlog.Query) { q.ResourceTypes = []string{"server", jane} },
+			"origins":        func(q *auditlog.Query) { q.Origins = []string{"gui", jane} },
+			"actions":        func(q *auditlog.Query) { q.Actions = []string{"x", jane} },
+			"a part":         func(q *auditlog.Query) { q.ResourceIDs = []string{"user:" + jane} },
+			"a link":         func(q *auditlog.Query) { q.ResourceIDs = []string{"mailto:jane@example.com?subject=x"} },
+			"an encoded part": func(q *auditlog.Query) {
+				q.ResourceIDs = []string{"https://example.com/users/jane%40example.com/keys"}
+			},
 			"where, a resource": func(q *auditlog.Query) { q.Where = compiled(t, `entry.resource_id == "jane@example.com"`) },
 			"where, a part of another field": func(q *auditlog.Query) {
 				q.Where = compiled(t, `entry.resource_name.contains("user/jane@example.com")`)
@@ -104,7 +106,10 @@ func TestManifestsNameNobodyWhoIsRedacted(t *testing.T) {
 				t.Errorf("%s, %s: it names her: %s", mode, name, manifest)
 			}
 
-			whole := !slices.Contains([]string{"where, a comment", "where, a part", "where, a pattern", "where, put together", "where, a message", "where, a key"}, name)
+			whole := !slices.Contains([]string{
+				"where, a comment", "where, a part", "where, a pattern", "where, put together",
+				"where, a message", "where, a key",
+			}, name)
 			if want := pseudonym(r, jane); mode == redact.Hash && whole && !strings.Contains(string(manifest), want) {
 				t.Errorf("%s, %s: it lacks %s: %s", mode, name, want, manifest)
 			}
@@ -122,7 +127,10 @@ func TestManifestsNameNobodyWhoWasRead(t *testing.T) {
 	s.Redactor, s.Scrubber = r, r.Scrubber()
 	s.Query = auditlog.Query{ResourceIDs: []string{"web-1", "jane"}, Where: compiled(t, `entry.resource_name == "jane"`)}
 
-	e := auditlog.Entry{ID: "a", Time: auditlogtest.At, Service: auditlog.ServiceUpCloud, Action: "x", Actor: "jane", ResourceName: "jane"}
+	e := auditlog.Entry{
+		ID: "a", Time: auditlogtest.At, Service: auditlog.ServiceUpCloud, Action: "x", Actor: "jane",
+		ResourceName: "jane",
+	}
 	if err := s.Scrubber.Learn(&e); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +148,8 @@ func TestManifestsNameNobodyWhoWasRead(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if strings.Contains(string(manifest), "jane") || !strings.Contains(string(manifest), `resource_ids = [\"web-1\", \"***\"]`) ||
+	if strings.Contains(string(manifest), "jane") ||
+		!strings.Contains(string(manifest), `resource_ids = [\"web-1\", \"***\"]`) ||
 		strings.Count(string(manifest), pseudonym(r, "jane")) != 4 {
 		t.Errorf("it names her:\n%s", manifest)
 	}
@@ -180,7 +189,10 @@ func TestStatementsNameNobodyWhoIsRedacted(t *testing.T) {
 	c.Caveats = []string{`The archive keeps only entries with actions = ["x"] and actors = ["jane", "jo\"e", "]jane"] and search = "jane" and where = "entry.actor == \"jane\""; whatever else happened is not in it.`}
 	c.Caveats = append(c.Caveats, `The archive keeps only entries with resource_ids = ["user:jane@example.com"]; whatever else happened is not in it.`,
 		"The export of-jane@example.com.csv has no column for actor, so what is asked of that finds nothing in it, whatever happened.")
-	c.UnverifiedValues = []string{"origins: janes-tool", "where: janes-tool", "actions: x", "actions: jane@example.com", "resource_types: user-jane@example.com"}
+	c.UnverifiedValues = []string{
+		"origins: janes-tool", "where: janes-tool", "actions: x", "actions: jane@example.com",
+		"resource_types: user-jane@example.com",
+	}
 
 	if _, err := export.Write(t.Context(), s, all(nil), c); err != nil {
 		t.Fatal(err)
@@ -191,8 +203,12 @@ func TestStatementsNameNobodyWhoIsRedacted(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for _, want := range []string{`actions = [\"x\"] and actors = [\"` + pseudonym(r, "jane") + `\", \"hmac:`, `where = \"***\"`, `"actions: x"`, `"origins: hmac:`} {
-		if !strings.Contains(string(manifest), want) || strings.Contains(string(manifest), "jane") || strings.Contains(string(manifest), "jo\\") {
+	for _, want := range []string{
+		`actions = [\"x\"] and actors = [\"` + pseudonym(r, "jane") + `\", \"hmac:`,
+		`where = \"***\"`, `"actions: x"`, `"origins: hmac:`,
+	} {
+		if !strings.Contains(string(manifest), want) || strings.Contains(string(manifest), "jane") ||
+			strings.Contains(string(manifest), "jo\\") {
 			t.Errorf("want %s:\n%s", want, manifest)
 		}
 	}
@@ -224,7 +240,8 @@ func TestWriteKeepsToItsLog(t *testing.T) {
 	}
 
 	other := (*auditlog.SourceError)(nil)
-	if _, err := write("eve", nil); !errors.As(err, &other) || other.Known.Account != "mia" || other.Found.Account != "eve" {
+	if _, err := write("eve", nil); !errors.As(err, &other) || other.Known.Account != "mia" ||
+		other.Found.Account != "eve" {
 		t.Errorf("got %v", err)
 	}
 
@@ -253,7 +270,10 @@ func TestWriteRefusesLateValues(t *testing.T) {
 	t.Parallel()
 
 	path := filepath.Join(t.TempDir(), "out.ndjson")
-	entries := []auditlog.Entry{auditlogtest.Entry("1", func(e *auditlog.Entry) { e.ResourceID = "mia.ops" }), auditlogtest.Entry("2", func(e *auditlog.Entry) { e.Actor = "mia.ops" })}
+	entries := []auditlog.Entry{
+		auditlogtest.Entry("1", func(e *auditlog.Entry) { e.ResourceID = "mia.ops" }),
+		auditlogtest.Entry("2", func(e *auditlog.Entry) { e.Actor = "mia.ops" }),
+	}
 
 	s := spec(path, format.NDJSON)
 	s.Scrubber = redactorOf(t, map[string]string{"actor": "hash"}).Scrubber()
@@ -274,7 +294,8 @@ func TestWriteRefusesLateValues(t *testing.T) {
 		t.Error(err)
 	}
 
-	if text, _ := os.ReadFile(path); strings.Contains(string(text), "mia.ops") || strings.Count(string(text), "hmac:TRFWFFZKBFTMKIZN7FA4FXM5V5") != 2 {
+	if text, _ := os.ReadFile(path); strings.Contains(string(text), "mia.ops") ||
+		strings.Count(string(text), "hmac:TRFWFFZKBFTMKIZN7FA4FXM5V5") != 2 {
 		t.Errorf("got %s", text)
 	}
 }

@@ -178,7 +178,10 @@ func TestWriteTwice(t *testing.T) {
 func TestChecksumFile(t *testing.T) {
 	t.Parallel()
 
-	for _, name := range []string{"out.csv", "-", "-c", "with space.csv", " *leading", `back\slash`, "日本語🔥.csv", "tab\t", "'\"$(x)"} {
+	for _, name := range []string{
+		"out.csv", "-", "-c", "with space.csv", " *leading", `back\slash`, "日本語🔥.csv", "tab\t",
+		"'\"$(x)",
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
@@ -264,7 +267,10 @@ func TestWriteFails(t *testing.T) {
 		"unknown format":      func(_ *testing.T, a *attempt) { a.spec.Format = "xml" },
 		"unknown compression": func(_ *testing.T, a *attempt) { a.spec.Compression = "lz4" },
 		"unknown column":      func(_ *testing.T, a *attempt) { a.spec.Columns = []string{"nope"} },
-		"no statement":        func(_ *testing.T, a *attempt) { a.c, a.want = &auditlog.Completeness{}, auditlog.ErrIncomplete },
+		"no statement": func(_ *testing.T, a *attempt) {
+			a.c, a.want = &auditlog.Completeness{},
+				auditlog.ErrIncomplete
+		},
 		"no statement at all": func(_ *testing.T, a *attempt) { a.c, a.want = nil, auditlog.ErrIncomplete },
 		"no proof":            func(_ *testing.T, a *attempt) { a.c.Proof, a.want = "", auditlog.ErrIncomplete },
 		"one entry too few":   func(_ *testing.T, a *attempt) { a.c, a.want = complete(6), auditlog.ErrIncomplete },
@@ -390,7 +396,8 @@ func TestDiskFailsAtEveryStep(t *testing.T) {
 			after := files(t, filepath.Dir(path))
 
 			if err == nil {
-				if state, err := export.Inspect(path); err != nil || !state.ChecksumsMatch || len(after) != 3 || cmp.Equal(before, after) {
+				if state, err := export.Inspect(path); err != nil || !state.ChecksumsMatch || len(after) != 3 ||
+					cmp.Equal(before, after) {
 					t.Errorf("%d, %v: no error, but not the new export: %+v, %v", n, sys.Steps()[n], state, err)
 				}
 
@@ -448,7 +455,8 @@ func TestBusy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.csv")
 
 	entries := func(yield func(auditlog.Entry, error) bool) {
-		if _, err := export.Write(t.Context(), spec(path, format.JSON), all(nil), complete(0)); !errors.Is(err, durable.ErrBusy) {
+		if _, err := export.Write(t.Context(), spec(path, format.JSON), all(nil), complete(0)); !errors.Is(err,
+			durable.ErrBusy) {
 			t.Errorf("got %v, want %v", err, durable.ErrBusy)
 		}
 
@@ -626,7 +634,8 @@ func TestManifestSaysHowCSVIsDivided(t *testing.T) {
 		o.CSV = s.CSV
 		mustWrite(t, o, auditlogtest.Hostile())
 
-		if m := strings.Join(strings.Fields(files(t, dir)["out.manifest.json"]), " "); !strings.Contains(strings.NewReplacer("{ ", "{", " }", "}").Replace(m), want) {
+		if m := strings.Join(strings.Fields(files(t, dir)["out.manifest.json"]),
+			" "); !strings.Contains(strings.NewReplacer("{ ", "{", " }", "}").Replace(m), want) {
 			t.Errorf("%s is not in %s", want, m)
 		}
 	}
@@ -646,7 +655,10 @@ func TestManifestCountsCellsBeyondASpreadsheet(t *testing.T) {
 	}
 
 	r := mustWrite(t, spec(dir+"/out.csv", format.CSV), list)
-	if want := (format.Notes{CellsTooLong: 3, FirstTooLong: format.Cell{EntryID: "first", Column: "message"}}); r.Notes != want {
+	if want := (format.Notes{
+		CellsTooLong: 3,
+		FirstTooLong: format.Cell{EntryID: "first", Column: "message"},
+	}); r.Notes != want {
 		t.Errorf("notes are %+v", r.Notes)
 	}
 

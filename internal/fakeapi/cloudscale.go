@@ -137,7 +137,8 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 	before := s.issued[r.URL.RawQuery]
 	page := s.cloudscalePage(w)
 	hit := s.faults.next(s.options.Seed, serviceCloudscale, func(k FaultKind) bool {
-		return k.Only != serviceUpCloud && (!k.later || w.later) && (!k.earlier || page.more) && (!k.rows || len(page.rows) > 0) &&
+		return k.Only != serviceUpCloud && (!k.later || w.later) && (!k.earlier || page.more) &&
+			(!k.rows || len(page.rows) > 0) &&
 			(k.Name != "repeat-page" || before != nil)
 	})
 	switch hit.fault {
@@ -148,7 +149,8 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 		s.shrinkCloudscale(w)
 		page = s.cloudscalePage(w)
 	case "expire":
-		s.cloudscale.rows = slices.DeleteFunc(s.cloudscale.rows, func(row cloudscaleRow) bool { return !row.exempt && row.id <= w.cursor })
+		s.cloudscale.rows = slices.DeleteFunc(s.cloudscale.rows,
+			func(row cloudscaleRow) bool { return !row.exempt && row.id <= w.cursor })
 		page = s.cloudscalePage(w)
 	case "no-filter":
 		w.start, w.end = math.MinInt64, math.MaxInt64
@@ -173,7 +175,8 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 	switch hit.fault {
 	case "next-relative":
 		_, query, _ := strings.Cut(next, "?")
-		next = []string{cloudscalePath + "?" + query, "?" + query, "//" + r.Host + cloudscalePath + "?" + query}[hit.variant(3)]
+		next = []string{cloudscalePath + "?" + query, "?" + query, "//" + r.Host + cloudscalePath + "?" +
+			query}[hit.variant(3)]
 	case "next-foreign":
 		next = s.foreignNext(r, next, hit)
 	case "next-loop":

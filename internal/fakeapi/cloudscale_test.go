@@ -38,11 +38,14 @@ func TestCloudscaleErrors(t *testing.T) {
 			"/v1/project-logs", func(r *http.Request) { r.Method = http.MethodDelete }, 405,
 			`{"detail":"Method \"DELETE\" not allowed."}`,
 		},
-		"start":           {"/v1/project-logs?start=yesterday", nil, 400, `{"start":` + format + `}`},
-		"no zone":         {"/v1/project-logs?start=2025-09-03T11:00", nil, 400, `{"start":` + format + `}`},
-		"literal plus":    {"/v1/project-logs?start=2025-09-03T11:00+02:00", nil, 400, `{"start":` + format + `}`},
-		"both":            {"/v1/project-logs?start=&end=x", nil, 400, `{"end":` + format + `,"start":` + format + `}`},
-		"twice":           {"/v1/project-logs?end=2025-09-03T11:00Z&end=2025-09-03T11:00Z", nil, 400, `{"end":["Must be given once."]}`},
+		"start":        {"/v1/project-logs?start=yesterday", nil, 400, `{"start":` + format + `}`},
+		"no zone":      {"/v1/project-logs?start=2025-09-03T11:00", nil, 400, `{"start":` + format + `}`},
+		"literal plus": {"/v1/project-logs?start=2025-09-03T11:00+02:00", nil, 400, `{"start":` + format + `}`},
+		"both":         {"/v1/project-logs?start=&end=x", nil, 400, `{"end":` + format + `,"start":` + format + `}`},
+		"twice": {
+			"/v1/project-logs?end=2025-09-03T11:00Z&end=2025-09-03T11:00Z", nil, 400,
+			`{"end":["Must be given once."]}`,
+		},
 		"cursor":          {"/v1/project-logs?cursor=abc", nil, 400, `{"cursor":["Invalid cursor."]}`},
 		"negative cursor": {"/v1/project-logs?cursor=-1", nil, 400, `{"cursor":["Invalid cursor."]}`},
 		"empty cursor":    {"/v1/project-logs?cursor=", nil, 400, `{"cursor":["Invalid cursor."]}`},
@@ -59,7 +62,10 @@ func TestCloudscaleErrors(t *testing.T) {
 			}
 		})
 	}
-	for _, good := range []string{"2025-09-03T11%3A00%2B02%3A00", "2025-09-03T11:00:00.123456Z", "2025-09-03T11:00:00-05:00"} {
+	for _, good := range []string{
+		"2025-09-03T11%3A00%2B02%3A00", "2025-09-03T11:00:00.123456Z",
+		"2025-09-03T11:00:00-05:00",
+	} {
 		if got := s.logs("start=" + good); got.status != 200 {
 			t.Errorf("%s: %d %s", good, got.status, got.body)
 		}
@@ -83,7 +89,10 @@ func TestCloudscaleWalk(t *testing.T) {
 			if page := s.get(poll).page(t); len(page.Results) != 0 || page.Next != nil || *page.PollMore != poll {
 				t.Errorf("a poll without news: %+v", page)
 			}
-			s.AppendCloudscale(CloudscaleRecord{Action: "a", Message: "m", Timestamp: at(1, 0), Actor: CloudscaleActor{Admin: &struct{}{}}})
+			s.AppendCloudscale(CloudscaleRecord{
+				Action: "a", Message: "m", Timestamp: at(1, 0),
+				Actor: CloudscaleActor{Admin: &struct{}{}},
+			})
 			if page := s.get(poll).page(t); len(page.Results) != 1 {
 				t.Errorf("a poll with news: %+v", page)
 			}
@@ -144,7 +153,8 @@ func TestCloudscaleBoundsAndScopeOfEnd(t *testing.T) {
 			if err != nil || !cursor.Query().Has("cursor") {
 				t.Errorf("poll_more %s", *page.PollMore)
 			}
-			if carried := strings.Contains(tc.query, "end=") && tc.scope == EndEveryPage; cursor.Query().Has("end") != carried || cursor.Query().Has("start") {
+			if carried := strings.Contains(tc.query, "end=") && tc.scope == EndEveryPage; cursor.Query().Has("end") != carried ||
+				cursor.Query().Has("start") {
 				t.Errorf("%d %q: poll_more %s", tc.scope, tc.query, *page.PollMore)
 			}
 		}
@@ -165,7 +175,8 @@ func TestCloudscaleCursorNamesTheLastRecord(t *testing.T) {
 	}
 	// An empty first page polls from the newest record on.
 	page = s.logs("start=2030-01-01T00:00Z").page(t)
-	if want := fmt.Sprintf("%s/v1/project-logs?cursor=%d", s.cloudscale.URL, all[449].ID); page.Next != nil || *page.PollMore != want {
+	if want := fmt.Sprintf("%s/v1/project-logs?cursor=%d", s.cloudscale.URL, all[449].ID); page.Next != nil ||
+		*page.PollMore != want {
 		t.Errorf("%+v, want poll_more %s", page, want)
 	}
 	// A cursor takes the place of start.
@@ -174,7 +185,8 @@ func TestCloudscaleCursorNamesTheLastRecord(t *testing.T) {
 		t.Errorf("%d records behind the cursor, want 2", len(page.Results))
 	}
 	// The place of a cursor outlives its record, and links follow the name under which the server was reached.
-	page = s.logs(fmt.Sprintf("cursor=%d", all[448].ID+1), func(r *http.Request) { r.Host = "logs.example.net:99" }).page(t)
+	page = s.logs(fmt.Sprintf("cursor=%d", all[448].ID+1),
+		func(r *http.Request) { r.Host = "logs.example.net:99" }).page(t)
 	if !strings.HasPrefix(*page.PollMore, "http://logs.example.net:99/v1/project-logs?cursor=") {
 		t.Errorf("poll_more %s", *page.PollMore)
 	}

@@ -11,9 +11,9 @@
 // contradicts itself, the fake either has an option for each reading ([OffsetReading], [Order], [EndScope]) or takes
 // the strictest one, so that code which passes here does not depend on a guess; such places are marked "undocumented".
 //
-// Faults ([Fault]) strike requests for lists and for filter options that are otherwise in order. Which ones is decided by
-// the seed, the fault's name and the ordinal of the request on its service, never by the clock, so a sequential client
-// meets the same faults on every run.
+// Faults ([Fault]) strike requests for lists and for filter options that are otherwise in order. Which ones is decided
+// by the seed, the fault's name and the ordinal of the request on its service, never by the clock, so a sequential
+// client meets the same faults on every run.
 //
 // Retention is not modelled: nothing ages out of a fake, and a request without a lower bound reaches all of it.
 package fakeapi

@@ -17,8 +17,8 @@ const DefaultFaultRate = 0.2
 // Fault makes list requests go wrong, and those for filter options where it is not about pages of records. [Faults]
 // lists what each does.
 //
-// Some faults need a page before or behind the one they strike, or a record on it; until there is one, they neither fire
-// nor count towards Times.
+// Some faults need a page before or behind the one they strike, or a record on it; until there is one, they neither
+// fire nor count towards Times.
 type Fault struct {
 	Name string
 	// Rate is the share of requests that are struck, above 0 and up to 1; 0 stands for DefaultFaultRate.
@@ -126,17 +126,38 @@ var faultKinds = []FaultKind{
 	{Name: "duplicate", Text: "what offset paging over a moving log does: a later page begins with the last row of the page before, which pushes its own last row out of sight", Remedy: Reread, Only: serviceUpCloud, lists: true, later: true},
 	{Name: "short-page", Text: "a page has half of its records; on cloudscale `next` leads to the others", Remedy: Reread, lists: true, rows: true},
 	{Name: "mixed-order", Text: "the records of a page are in no order", Remedy: Reread, lists: true, rows: true},
-	{Name: "no-total", Text: "the header UpCloud-Total-Count is missing", Remedy: Refuse, Only: serviceUpCloud, lists: true},
-	{Name: "total-garbage", Text: "the header UpCloud-Total-Count is there and holds no count", Remedy: Refuse, Only: serviceUpCloud, lists: true},
-	{Name: "total-low", Text: "the total stops at the end of a page that is not the last", Remedy: Reread, Only: serviceUpCloud, lists: true, rows: true},
-	{Name: "total-high", Text: "the total counts one record more than there is", Remedy: Reread, Only: serviceUpCloud, lists: true},
+	{
+		Name: "no-total", Text: "the header UpCloud-Total-Count is missing", Remedy: Refuse, Only: serviceUpCloud,
+		lists: true,
+	},
+	{
+		Name: "total-garbage", Text: "the header UpCloud-Total-Count is there and holds no count", Remedy: Refuse,
+		Only: serviceUpCloud, lists: true,
+	},
+	{
+		Name: "total-low", Text: "the total stops at the end of a page that is not the last", Remedy: Reread,
+		Only: serviceUpCloud, lists: true, rows: true,
+	},
+	{
+		Name: "total-high", Text: "the total counts one record more than there is", Remedy: Reread, Only: serviceUpCloud,
+		lists: true,
+	},
 	{Name: "endless", Text: "pages never end: on UpCloud the total is a billion and rows come again, on cloudscale `next` always leads to yet another empty page", Remedy: Reread, lists: true},
 	{Name: "no-filter", Text: "what the request asks for is ignored, and records of all times are served", Remedy: Reread, lists: true, rows: true},
 	{Name: "rounded-seconds", Text: "the times in records are rounded to whole seconds, while filters compare the exact ones", Remedy: Accept, lists: true, rows: true},
-	{Name: "next-relative", Text: "`next` and `poll_more` are relative", Remedy: Accept, Only: serviceCloudscale, lists: true, earlier: true},
-	{Name: "next-foreign", Text: "`next` and `poll_more` lead to another origin", Remedy: Refuse, Only: serviceCloudscale, lists: true, earlier: true},
+	{
+		Name: "next-relative", Text: "`next` and `poll_more` are relative", Remedy: Accept, Only: serviceCloudscale,
+		lists: true, earlier: true,
+	},
+	{
+		Name: "next-foreign", Text: "`next` and `poll_more` lead to another origin", Remedy: Refuse, Only: serviceCloudscale,
+		lists: true, earlier: true,
+	},
 	{Name: "next-loop", Text: "`next` leads back to the page that has it", Only: serviceCloudscale, lists: true},
-	{Name: "cursor-lost", Text: "the cursor of a later page is no longer known", Remedy: Reread, Only: serviceCloudscale, lists: true, later: true},
+	{
+		Name: "cursor-lost", Text: "the cursor of a later page is no longer known", Remedy: Reread, Only: serviceCloudscale,
+		lists: true, later: true,
+	},
 
 	// The log moves.
 	{Name: "grow", Text: "before a later page is served, a record joins the log: sometimes newer than everything, sometimes late, with a time inside the log (on cloudscale, whose order is that of the commits, late by at most two seconds)", Remedy: Reread, lists: true, later: true},

@@ -107,7 +107,8 @@ func TestFaultsThatSpoilAnAnswer(t *testing.T) {
 			return ""
 		},
 		"truncate-silent": func(_ *testing.T, _ string, a answer) string {
-			if a.status != 200 || a.err != nil || a.body == "" || json.Valid([]byte(a.body)) || a.header.Get("Content-Length") != "" {
+			if a.status != 200 || a.err != nil || a.body == "" || json.Valid([]byte(a.body)) ||
+				a.header.Get("Content-Length") != "" {
 				return fmt.Sprintf("status %d, error %v, length %q", a.status, a.err, a.header.Get("Content-Length"))
 			}
 			return ""
@@ -125,7 +126,8 @@ func TestFaultsThatSpoilAnAnswer(t *testing.T) {
 			return ""
 		},
 		"html": func(_ *testing.T, _ string, a answer) string {
-			if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, "password") {
+			if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") ||
+				!strings.Contains(a.body, "password") {
 				return fmt.Sprintf("status %d, %s", a.status, a.header.Get("Content-Type"))
 			}
 			return ""
@@ -136,7 +138,8 @@ func TestFaultsThatSpoilAnAnswer(t *testing.T) {
 			}
 			var cs logPage
 			upErr, csErr := json.Unmarshal([]byte(a.body), &up), json.Unmarshal([]byte(a.body), &cs)
-			if a.status != 200 || !json.Valid([]byte(a.body)) || upErr == nil && up.AuditLogs != nil || csErr == nil && cs.Results != nil {
+			if a.status != 200 || !json.Valid([]byte(a.body)) || upErr == nil && up.AuditLogs != nil || csErr == nil &&
+				cs.Results != nil {
 				return a.body
 			}
 			return ""
@@ -192,12 +195,15 @@ func TestFaultsThatSpoilAnAnswer(t *testing.T) {
 		}
 	}
 	maps.Copy(checks, map[string]check{
-		"401": code(401), "502": code(502), "retry-after": status(429, true), "204": code(204), "206": code(206), "304": code(304),
+		"401": code(401), "502": code(502), "retry-after": status(429, true), "204": code(204), "206": code(206),
+		"304":        code(304),
 		"clock-fast": skew(5 * time.Minute), "clock-slow": skew(-5 * time.Minute),
 		"bom": notJSON, "utf-16": notJSON, "trailing": notJSON, "length-short": notJSON, "drip": whole, "1xx": whole,
-		"rounded-seconds": whole, "mixed-order": whole, "next-loop": whole, "next-foreign": whole, "next-relative": whole, "duplicate-keys": whole,
+		"rounded-seconds": whole, "mixed-order": whole, "next-loop": whole, "next-foreign": whole, "next-relative": whole,
+		"duplicate-keys": whole,
 		"cut": func(_ *testing.T, _ string, a answer) string {
-			if a.status != 200 || a.err != nil || a.body == "" || json.Valid([]byte(a.body)) || a.header.Get("Content-Length") != "" {
+			if a.status != 200 || a.err != nil || a.body == "" || json.Valid([]byte(a.body)) ||
+				a.header.Get("Content-Length") != "" {
 				return fmt.Sprintf("status %d, error %v", a.status, a.err)
 			}
 			return ""
@@ -222,7 +228,8 @@ func TestFaultsThatSpoilAnAnswer(t *testing.T) {
 		},
 		"bad-record": func(t *testing.T, service string, a answer) string {
 			t.Helper()
-			if n := len(slices.DeleteFunc(a.records(t, service), func(raw string) bool { return strings.HasPrefix(raw, "{") })); n != 1 {
+			if n := len(slices.DeleteFunc(a.records(t, service),
+				func(raw string) bool { return strings.HasPrefix(raw, "{") })); n != 1 {
 				return fmt.Sprintf("%d bad records", n)
 			}
 			return ""
@@ -300,7 +307,10 @@ func TestFaultsThatSpoilAnAnswer(t *testing.T) {
 				t.Parallel()
 				// Several seeds, since some faults show in more than one way.
 				for seed := range seeds {
-					s := serve(t, Options{Entries: 30, Seed: seed, CloudscalePageSize: 10, Drip: time.Millisecond, Faults: []Fault{{Name: name, Rate: 1, Times: 1}}})
+					s := serve(t, Options{
+						Entries: 30, Seed: seed, CloudscalePageSize: 10, Drip: time.Millisecond,
+						Faults: []Fault{{Name: name, Rate: 1, Times: 1}},
+					})
 					if wrong := check(t, service, s.pageOf(service, 0)); wrong != "" {
 						t.Errorf("seed %d: %s", seed, wrong)
 					}
@@ -373,7 +383,10 @@ func TestRepeatPage(t *testing.T) {
 	t.Parallel()
 	for _, service := range []string{serviceUpCloud, serviceCloudscale} {
 		for _, reading := range []OffsetReading{OffsetRow, OffsetPage} {
-			s := serve(t, Options{Entries: 40, CloudscalePageSize: 10, UpCloudOffset: reading, Faults: []Fault{{Name: "repeat-page", Rate: 1, Times: 1}}})
+			s := serve(t, Options{
+				Entries: 40, CloudscalePageSize: 10, UpCloudOffset: reading,
+				Faults: []Fault{{Name: "repeat-page", Rate: 1, Times: 1}},
+			})
 			page := func(n int) answer {
 				if reading == OffsetPage && service == serviceUpCloud {
 					return s.list(fmt.Sprintf("limit=10&offset=%d", n+1))
@@ -396,7 +409,10 @@ func TestRepeatPage(t *testing.T) {
 
 func TestDuplicate(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Options{Entries: 40, NoExamples: true, CloudscalePageSize: 10, Faults: []Fault{{Name: "duplicate", Rate: 1, Times: 1}}})
+	s := serve(t, Options{
+		Entries: 40, NoExamples: true, CloudscalePageSize: 10,
+		Faults: []Fault{{Name: "duplicate", Rate: 1, Times: 1}},
+	})
 	all := s.allUpCloud(NewestFirst)
 	for i, want := range [][]string{all[:10], all[9:19], all[20:30], all[30:40]} {
 		if diff := cmp.Diff(want, s.pageOf(serviceUpCloud, i).rows(t)); diff != "" {
@@ -412,7 +428,10 @@ func TestGrow(t *testing.T) {
 	t.Parallel()
 	newest, inside := 0, 0
 	for seed := range uint64(12) {
-		s := serve(t, Options{Entries: 40, NoExamples: true, Seed: seed, CloudscalePageSize: 10, Faults: []Fault{{Name: "grow", Rate: 1, Times: 1}}})
+		s := serve(t, Options{
+			Entries: 40, NoExamples: true, Seed: seed, CloudscalePageSize: 10,
+			Faults: []Fault{{Name: "grow", Rate: 1, Times: 1}},
+		})
 		before := s.UpCloudRecords()
 		if got := s.pageOf(serviceUpCloud, 0).total(t); got != 40 {
 			t.Fatalf("grown before the walk: %d", got)
@@ -623,7 +642,8 @@ func TestCutBehindTLS(t *testing.T) {
 func TestExpire(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{Entries: 40, CloudscalePageSize: 10, Faults: []Fault{{Name: "expire", Rate: 1, Times: 1}}})
-	oldest := slices.IndexFunc(s.UpCloudRecords(), func(r UpCloudRecord) bool { return r.Time.After(DefaultNow().Add(-DefaultSpan - time.Hour)) })
+	oldest := slices.IndexFunc(s.UpCloudRecords(),
+		func(r UpCloudRecord) bool { return r.Time.After(DefaultNow().Add(-DefaultSpan - time.Hour)) })
 	all := s.allUpCloud(OldestFirst)
 	s.pageOf(serviceUpCloud, 0)
 	s.pageOf(serviceUpCloud, 1)

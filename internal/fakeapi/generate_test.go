@@ -106,7 +106,8 @@ func isAddress(v any) error {
 var (
 	upCloudSchema = object{
 		required: map[string]func(any) error{
-			"time": matches(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$`), "auth_type": among([]string{"api", "gui", "basic_auth"}),
+			"time":           matches(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$`),
+			"auth_type":      among([]string{"api", "gui", "basic_auth"}),
 			"cloud_event_id": matches(ulidPattern.String()), "upcloud_correlation_id": isText,
 			"resource_type": among(upCloudResourceTypes), "action": among(upCloudActions),
 			"origin": among(upCloudOrigins), "account_username": isText,
@@ -128,9 +129,12 @@ var (
 			}),
 		},
 		optional: map[string]func(any) error{"subject": oneKey(map[string]func(any) error{
-			"user":         userSchema,
-			"project":      object{required: map[string]func(any) error{"uuid": isText, "name": isText}}.check,
-			"organization": object{required: map[string]func(any) error{"href": orNull(isText), "uuid": isText, "name": isText}}.check,
+			"user":    userSchema,
+			"project": object{required: map[string]func(any) error{"uuid": isText, "name": isText}}.check,
+			"organization": object{required: map[string]func(any) error{
+				"href": orNull(isText), "uuid": isText,
+				"name": isText,
+			}}.check,
 		})},
 	}
 )
@@ -457,7 +461,11 @@ func TestExamplesAreAlwaysServed(t *testing.T) {
 		`{"ip_address":null,"action":"server_pause","message":"paused","timestamp":"2025-09-03T17:20:11.435287Z","actor":{"admin":{}},"subject":{"project":{"uuid":"p-1","name":"My Project"}}}`,
 		`{"ip_address":"172.30.244.1","action":"server_create","message":"Server 'hello' has been created","timestamp":"2025-12-11T12:23:17.460366Z","actor":{"user":{"email":"johanna@example.com"}}}`,
 	}
-	for _, o := range []Options{{}, {Entries: 500, Seed: 3}, {Entries: 10, Now: time.Date(2025, 9, 20, 0, 0, 0, 0, time.UTC)}} {
+	for _, o := range []Options{
+		{},
+		{Entries: 500, Seed: 3},
+		{Entries: 10, Now: time.Date(2025, 9, 20, 0, 0, 0, 0, time.UTC)},
+	} {
 		s := serve(t, o)
 		for range 2 {
 			checkUpCloud(t, json.RawMessage(upcloud))

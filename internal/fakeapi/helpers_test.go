@@ -25,7 +25,10 @@ func serve(t *testing.T, o Options) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &served{Server: fake, t: t, upcloud: httptest.NewServer(fake.UpCloud()), cloudscale: httptest.NewServer(fake.Cloudscale())}
+	s := &served{
+		Server: fake, t: t, upcloud: httptest.NewServer(fake.UpCloud()),
+		cloudscale: httptest.NewServer(fake.Cloudscale()),
+	}
 	t.Cleanup(s.upcloud.Close)
 	t.Cleanup(s.cloudscale.Close)
 	return s

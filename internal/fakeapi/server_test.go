@@ -66,7 +66,8 @@ func TestLoadNamesTheLineAndLeavesEverything(t *testing.T) {
 		`{"service":"upcloud","record":{"cloud_event_id":1,"time":"2026-03-04T08:00:00Z"}}`: `line 1: "cloud_event_id" is not a string`,
 		`{"service":"cloudscale","record":{"timestamp":"noon"}}`:                            `line 1: "timestamp" is not an RFC 3339 time: "noon"`,
 		`{"service":"cloudscale","record":{"timestamp":"2026-03-04T08:00:00Z","actor":7}}`:  `line 1: "actor" has another shape than documented`,
-		good + strings.Repeat("x", maxLine+1):                                               `line 2: bufio.Scanner: token too long`,
+		good + strings.Repeat("x",
+			maxLine+1): `line 2: bufio.Scanner: token too long`,
 	} {
 		fake, err := New(Options{Entries: 20})
 		if err != nil {
@@ -94,7 +95,12 @@ func TestRequestLog(t *testing.T) {
 	s.get(s.upcloud.URL+"/1.3/audit-logs/"+DefaultPassword, noAuth, agent)
 	want := []Request{
 		{serviceUpCloud, "GET", "/1.3/audit-logs", url.Values{"actions": {"a", "b"}}, "tester/1", "br", 500, "500"},
-		{serviceCloudscale, "GET", "/v1/project-logs", url.Values{"start": {"x"}, "leak": {"[credential]"}}, "tester/1", "br", 400, ""},
+		{
+			serviceCloudscale, "GET", "/v1/project-logs",
+			url.Values{"start": {"x"}, "leak": {"[credential]"}},
+			"tester/1", "br",
+			400, "",
+		},
 		{serviceUpCloud, "GET", "/1.3/audit-logs/[credential]", url.Values{}, "tester/1", "br", 401, ""},
 	}
 	if diff := cmp.Diff(want, s.Requests()); diff != "" {
@@ -122,7 +128,8 @@ func TestGzip(t *testing.T) {
 		} {
 			plain := s.get(address).body
 			got := s.get(address, func(r *http.Request) { r.Header.Set("Accept-Encoding", accept) })
-			if zipped := got.header.Get("Content-Encoding") == "gzip"; zipped != want || got.header.Get("Vary") != "Accept-Encoding" {
+			if zipped := got.header.Get("Content-Encoding") == "gzip"; zipped != want ||
+				got.header.Get("Vary") != "Accept-Encoding" {
 				t.Errorf("%q: %v", accept, got.header)
 				continue
 			}
@@ -150,7 +157,8 @@ func TestOwnCredentials(t *testing.T) {
 		status int
 	}{
 		"token": {authorization("Bearer t"), 200}, "basic": {basic("u", "p"), 200},
-		"default token": {authorization("Bearer " + DefaultToken), 401}, "default basic": {basic(DefaultUsername, DefaultPassword), 401},
+		"default token": {authorization("Bearer " + DefaultToken), 401},
+		"default basic": {basic(DefaultUsername, DefaultPassword), 401},
 	} {
 		if got := s.list("", tc.edit).status; got != tc.status {
 			t.Errorf("%s: %d", name, got)
@@ -213,7 +221,10 @@ func TestAppendRaw(t *testing.T) {
 // Everything at once, for the race detector.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Options{Entries: 300, Faults: []Fault{{Name: "grow"}, {Name: "shrink"}, {Name: "429"}, {Name: "bad-time"}, {Name: "repeat-page"}}})
+	s := serve(t, Options{
+		Entries: 300,
+		Faults:  []Fault{{Name: "grow"}, {Name: "shrink"}, {Name: "429"}, {Name: "bad-time"}, {Name: "repeat-page"}},
+	})
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
@@ -275,7 +286,10 @@ func TestDateIsTheClocks(t *testing.T) {
 		"":                              {Clock: clock, NoDate: true},
 	} {
 		s := serve(t, o)
-		for _, a := range []answer{s.list(""), s.logs(""), s.list("limit=0"), s.get(s.upcloud.URL + "/nowhere"), s.get(s.upcloud.URL + "/1.3/audit-logs/export?format=csv")} {
+		for _, a := range []answer{
+			s.list(""), s.logs(""), s.list("limit=0"), s.get(s.upcloud.URL + "/nowhere"),
+			s.get(s.upcloud.URL + "/1.3/audit-logs/export?format=csv"),
+		} {
 			if a.err != nil || strings.Join(a.header.Values("Date"), "|") != want {
 				t.Errorf("status %d: Date %q, want %q, %v", a.status, a.header.Values("Date"), want, a.err)
 			}

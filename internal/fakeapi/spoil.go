@@ -143,7 +143,10 @@ func inUTF16(text []byte) []byte {
 // otherStatus is an answer that is neither one nor an error.
 func (s *Server) otherStatus(r *http.Request, hit strike, p *response) *response {
 	to := func(location string) *response {
-		status := []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect}[hit.variant(5)]
+		status := []int{
+			http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
+			http.StatusPermanentRedirect,
+		}[hit.variant(5)]
 		moved := newResponse(status, "text/html; charset=utf-8", []byte("<a href=\"#\">Moved</a>.\n"))
 		moved.header.Set("Location", location)
 		return moved

@@ -39,7 +39,8 @@ func (a answer) problem(t *testing.T) problemBody {
 	t.Helper()
 	var p problemBody
 	a.decode(t, &p)
-	if a.header.Get("Content-Type") != "application/problem+json" || p.Status != a.status || p.Title == "" || !ulidPattern.MatchString(p.CorrelationID) {
+	if a.header.Get("Content-Type") != "application/problem+json" || p.Status != a.status || p.Title == "" ||
+		!ulidPattern.MatchString(p.CorrelationID) {
 		t.Errorf("not a whole problem: %d %s %s", a.status, a.header.Get("Content-Type"), a.body)
 	}
 	return p
@@ -337,7 +338,8 @@ func TestUpCloudGetOneFilterOptionsAndExport(t *testing.T) {
 	}
 	s.get(s.upcloud.URL+"/1.3/audit-logs/filter-options").decode(t, &options)
 	if !slices.Equal(options.ResourceTypes, append(slices.Clone(upCloudResourceTypes), "network")) ||
-		!slices.Equal(options.Actions, append(slices.Clone(upCloudActions), "teleport")) || !slices.Equal(options.Origins, upCloudOrigins) {
+		!slices.Equal(options.Actions, append(slices.Clone(upCloudActions), "teleport")) ||
+		!slices.Equal(options.Origins, upCloudOrigins) {
 		t.Errorf("filter options: %+v", options)
 	}
 

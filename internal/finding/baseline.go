@@ -47,8 +47,14 @@ type newLogin struct {
 func (known logins) kinds(b *Builtin) []newLogin {
 	return []newLogin{
 		{func(l login) bool { return l.placed() && l.named() && !known[l] }, b.one, b.many},
-		{func(l login) bool { return l.placed() && !l.named() }, "login by nobody who is named", "logins by nobody who is named"},
-		{func(l login) bool { return !l.placed() }, "login from an address that is not recorded", "logins from an address that is not recorded"},
+		{
+			func(l login) bool { return l.placed() && !l.named() }, "login by nobody who is named",
+			"logins by nobody who is named",
+		},
+		{
+			func(l login) bool { return !l.placed() }, "login from an address that is not recorded",
+			"logins from an address that is not recorded",
+		},
 	}
 }
 

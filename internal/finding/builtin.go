@@ -100,8 +100,11 @@ func Builtins() []Builtin {
 			Severity: SeverityMedium, Threshold: 1, GroupBy: []string{fieldActor},
 			Impossible: map[string]string{auditlog.ServiceCloudscale: "cloudscale's project log records changes to the project only; API tokens are in the logs of the organization and its users, which the API does not give."},
 			operations: []auditlog.Operation{auditlog.OperationCreate},
-			needs:      map[string][]string{auditlog.ServiceUpCloud: {auditlog.FieldRaw}, auditlog.ServicePodStack: {"resource_type"}},
-			one:        "new API token", many: "new API tokens",
+			needs: map[string][]string{
+				auditlog.ServiceUpCloud:  {auditlog.FieldRaw},
+				auditlog.ServicePodStack: {"resource_type"},
+			},
+			one: "new API token", many: "new API tokens",
 		},
 		{
 			Name: RuleLoginFromNewAddress,

@@ -74,7 +74,10 @@ func (m *mistakes) optionf(field string, index int, format string, args ...any) 
 }
 
 func (m *mistakes) rulef(r *Rule, field string, index int, format string, args ...any) {
-	*m = append(*m, &OptionError{Rule: r.Name, Expectation: -1, Field: field, Index: index, Reason: fmt.Sprintf(format, args...)})
+	*m = append(*m, &OptionError{
+		Rule: r.Name, Expectation: -1, Field: field, Index: index,
+		Reason: fmt.Sprintf(format, args...),
+	})
 }
 
 func (m *mistakes) expectationf(i int, field string, index int, format string, args ...any) {
@@ -181,7 +184,8 @@ func (o Options) CheckAgainst(info auditlog.Info, w auditlog.Window) []*OptionEr
 	for i := range o.Rules {
 		r := &o.Rules[i]
 		if length := w.End.Sub(w.Start); r.Within != nil && *r.Within > length {
-			found.rulef(r, "within", -1, "The span of %s is longer than the window, which is %s long.", spanText(*r.Within), spanText(length))
+			found.rulef(r, "within", -1, "The span of %s is longer than the window, which is %s long.", spanText(*r.Within),
+				spanText(length))
 		}
 	}
 
@@ -193,7 +197,10 @@ func (o Options) CheckAgainst(info auditlog.Info, w auditlog.Window) []*OptionEr
 	found = slices.Grow(found, len(malformed))
 
 	for _, u := range malformed {
-		found = append(found, &OptionError{Rule: u.Rule, Expectation: u.Expectation, Field: u.Argument, Index: u.Index, Reason: u.Reason})
+		found = append(found, &OptionError{
+			Rule: u.Rule, Expectation: u.Expectation, Field: u.Argument, Index: u.Index,
+			Reason: u.Reason,
+		})
 	}
 
 	return found

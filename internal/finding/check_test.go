@@ -41,38 +41,88 @@ func TestMistakes(t *testing.T) {
 		"nothing":             {own(ok), ""},
 		"no rule":             {finding.Options{}, "rules: There is no rule, so nothing would be found, whatever happened."},
 		"an unknown built-in": {finding.Options{Builtins: []string{"deletion", "x"}}, `builtin_rules: No such rule is built in; there are deletion, mass_deletion, repeated_failed_logins, permission_change, new_api_token, login_from_new_address.`},
-		"a built-in twice":    {finding.Options{Builtins: []string{"deletion", "deletion"}}, "builtin_rules: The rule is named twice."},
-		"a negative baseline": {finding.Options{Builtins: []string{"deletion"}, Baseline: -1}, "baseline: The baseline is shorter than nothing."},
-		"fewer than none":     {finding.Options{Builtins: []string{"deletion"}, MaxFindings: -1}, "max_findings: Fewer findings than none cannot be listed."},
-		"no name":             {own(func(r *finding.Rule) { r.Name = "" }), "name: A rule needs a name."},
-		"a built-in's name":   {own(func(r *finding.Rule) { r.Name = "deletion" }), "rule deletion: name: A rule of that name is built in; choose another name."},
-		"one name twice":      {finding.Options{Rules: append(own(ok).Rules, own(ok).Rules...)}, "rule own: name: Two rules have this name."},
-		"no condition":        {own(func(r *finding.Rule) { r.Condition = nil }), "rule own: where: The rule has no condition."},
-		"a severity":          {own(func(r *finding.Rule) { r.Severity = "urgent" }), `rule own: severity: This is not a severity; there are info, low, medium, high and critical.`},
-		"a threshold":         {own(func(r *finding.Rule) { r.Threshold = 0 }), "rule own: threshold: The threshold is 0, and the least that makes sense is 1."},
-		"no span":             {own(func(r *finding.Rule) { r.Within = new(time.Duration(0)) }), "rule own: within: The span has no length."},
-		"a negative span":     {own(func(r *finding.Rule) { r.Within = new(-time.Second) }), "rule own: within: The span has no length."},
-		"as long as it gets":  {own(func(r *finding.Rule) { r.Within = new(24 * time.Hour) }), ""},
-		"a span too long":     {own(func(r *finding.Rule) { r.Within = new(25 * time.Hour) }), "rule own: within: The span of 25h is longer than the window, which is 1d long."},
-		"an unknown field":    {own(func(r *finding.Rule) { r.GroupBy = []string{"actor", "actr"} }), `rule own: group_by: An entry has no such field.`},
-		"by id":               {own(func(r *finding.Rule) { r.GroupBy = []string{"id"} }), "rule own: group_by: Entries cannot be grouped by id."},
-		"by time":             {own(func(r *finding.Rule) { r.GroupBy = []string{"time"} }), "rule own: group_by: Entries cannot be grouped by time."},
-		"by changes":          {own(func(r *finding.Rule) { r.GroupBy = []string{"changes"} }), "rule own: group_by: Entries cannot be grouped by changes."},
-		"by raw":              {own(func(r *finding.Rule) { r.GroupBy = []string{"raw"} }), "rule own: group_by: Entries cannot be grouped by raw."},
-		"a field twice":       {own(func(r *finding.Rule) { r.GroupBy = []string{"actor", "actor"} }), "rule own: group_by: actor is named twice."},
-		"several mistakes":    {own(func(r *finding.Rule) { r.Threshold, r.Severity = -1, "" }), "rule own: severity: This is not a severity; there are info, low, medium, high and critical.\nrule own: threshold: The threshold is -1, and the least that makes sense is 1."},
+		"a built-in twice": {
+			finding.Options{Builtins: []string{"deletion", "deletion"}},
+			"builtin_rules: The rule is named twice.",
+		},
+		"a negative baseline": {
+			finding.Options{Builtins: []string{"deletion"}, Baseline: -1},
+			"baseline: The baseline is shorter than nothing.",
+		},
+		"fewer than none": {
+			finding.Options{Builtins: []string{"deletion"}, MaxFindings: -1},
+			"max_findings: Fewer findings than none cannot be listed.",
+		},
+		"no name":           {own(func(r *finding.Rule) { r.Name = "" }), "name: A rule needs a name."},
+		"a built-in's name": {own(func(r *finding.Rule) { r.Name = "deletion" }), "rule deletion: name: A rule of that name is built in; choose another name."},
+		"one name twice":    {finding.Options{Rules: append(own(ok).Rules, own(ok).Rules...)}, "rule own: name: Two rules have this name."},
+		"no condition": {
+			own(func(r *finding.Rule) { r.Condition = nil }),
+			"rule own: where: The rule has no condition.",
+		},
+		"a severity":  {own(func(r *finding.Rule) { r.Severity = "urgent" }), `rule own: severity: This is not a severity; there are info, low, medium, high and critical.`},
+		"a threshold": {own(func(r *finding.Rule) { r.Threshold = 0 }), "rule own: threshold: The threshold is 0, and the least that makes sense is 1."},
+		"no span":     {own(func(r *finding.Rule) { r.Within = new(time.Duration(0)) }), "rule own: within: The span has no length."},
+		"a negative span": {
+			own(func(r *finding.Rule) { r.Within = new(-time.Second) }),
+			"rule own: within: The span has no length.",
+		},
+		"as long as it gets": {own(func(r *finding.Rule) { r.Within = new(24 * time.Hour) }), ""},
+		"a span too long":    {own(func(r *finding.Rule) { r.Within = new(25 * time.Hour) }), "rule own: within: The span of 25h is longer than the window, which is 1d long."},
+		"an unknown field": {
+			own(func(r *finding.Rule) { r.GroupBy = []string{"actor", "actr"} }),
+			`rule own: group_by: An entry has no such field.`,
+		},
+		"by id": {
+			own(func(r *finding.Rule) { r.GroupBy = []string{"id"} }),
+			"rule own: group_by: Entries cannot be grouped by id.",
+		},
+		"by time": {
+			own(func(r *finding.Rule) { r.GroupBy = []string{"time"} }),
+			"rule own: group_by: Entries cannot be grouped by time.",
+		},
+		"by changes": {
+			own(func(r *finding.Rule) { r.GroupBy = []string{"changes"} }),
+			"rule own: group_by: Entries cannot be grouped by changes.",
+		},
+		"by raw": {
+			own(func(r *finding.Rule) { r.GroupBy = []string{"raw"} }),
+			"rule own: group_by: Entries cannot be grouped by raw.",
+		},
+		"a field twice": {
+			own(func(r *finding.Rule) { r.GroupBy = []string{"actor", "actor"} }),
+			"rule own: group_by: actor is named twice.",
+		},
+		"several mistakes": {own(func(r *finding.Rule) { r.Threshold, r.Severity = -1, "" }), "rule own: severity: This is not a severity; there are info, low, medium, high and critical.\nrule own: threshold: The threshold is -1, and the least that makes sense is 1."},
 
-		"nothing expected":        {expected(finding.Expectation{}), "expected[0]: actors: The expectation leaves nothing out: give actors, resource_types or resource_names."},
-		"everything expected":     {expected(finding.Expectation{Actors: []string{"a", "**"}}), `expected[0]: actors: "**" is made of wildcards alone, so the expectation leaves nothing out: write more into actors, resource_types or resource_names.`},
-		"all types expected":      {expected(finding.Expectation{ResourceTypes: []string{"?*"}}), `expected[0]: resource_types: "?*" is made of wildcards alone, so the expectation leaves nothing out: write more into actors, resource_types or resource_names.`},
-		"everybody's servers":     {expected(finding.Expectation{Actors: []string{"*"}, ResourceTypes: []string{"server"}}), ""},
-		"a bracket as it is":      {expected(finding.Expectation{Actors: []string{"a", "[a"}}), ""},
-		"an empty pattern":        {expected(finding.Expectation{Actors: actor, ResourceNames: []string{""}}), `expected[0]: resource_names: An empty text is not a pattern, such as "ci-*".`},
-		"an unknown rule":         {expected(finding.Expectation{Actors: actor, Rules: []string{"x"}}), `expected[0]: rules: There is no such rule among those to evaluate.`},
-		"a rule not asked for":    {expected(finding.Expectation{Actors: actor, Rules: []string{"mass_deletion"}}), `expected[0]: rules: There is no such rule among those to evaluate.`},
-		"a rule that is":          {expected(finding.Expectation{Actors: actor, Rules: []string{"new_api_token"}}), ""},
-		"no rule to expect it of": {finding.Options{Builtins: []string{"new_api_token"}, Expected: []finding.Expectation{{Actors: actor}}}, "expected[0]: rules: Neither deletion nor mass_deletion is evaluated, so name the rules that the expectation is about."},
-		"what is never recorded":  {expected(finding.Expectation{Actors: actor, ResourceNames: []string{"web-*"}}), "expected[0]: resource_names: UpCloud never records resource_name, so the expectation would never be met."},
+		"nothing expected":    {expected(finding.Expectation{}), "expected[0]: actors: The expectation leaves nothing out: give actors, resource_types or resource_names."},
+		"everything expected": {expected(finding.Expectation{Actors: []string{"a", "**"}}), `expected[0]: actors: "**" is made of wildcards alone, so the expectation leaves nothing out: write more into actors, resource_types or resource_names.`},
+		"all types expected":  {expected(finding.Expectation{ResourceTypes: []string{"?*"}}), `expected[0]: resource_types: "?*" is made of wildcards alone, so the expectation leaves nothing out: write more into actors, resource_types or resource_names.`},
+		"everybody's servers": {
+			expected(finding.Expectation{Actors: []string{"*"}, ResourceTypes: []string{"server"}}),
+			"",
+		},
+		"a bracket as it is": {expected(finding.Expectation{Actors: []string{"a", "[a"}}), ""},
+		"an empty pattern": {
+			expected(finding.Expectation{Actors: actor, ResourceNames: []string{""}}),
+			`expected[0]: resource_names: An empty text is not a pattern, such as "ci-*".`,
+		},
+		"an unknown rule": {
+			expected(finding.Expectation{Actors: actor, Rules: []string{"x"}}),
+			`expected[0]: rules: There is no such rule among those to evaluate.`,
+		},
+		"a rule not asked for": {
+			expected(finding.Expectation{Actors: actor, Rules: []string{"mass_deletion"}}),
+			`expected[0]: rules: There is no such rule among those to evaluate.`,
+		},
+		"a rule that is": {expected(finding.Expectation{Actors: actor, Rules: []string{"new_api_token"}}), ""},
+		"no rule to expect it of": {
+			finding.Options{Builtins: []string{"new_api_token"}, Expected: []finding.Expectation{{Actors: actor}}}, "expected[0]: rules: Neither deletion nor mass_deletion is evaluated, so name the rules that the expectation is about.",
+		},
+		"what is never recorded": {
+			expected(finding.Expectation{Actors: actor, ResourceNames: []string{"web-*"}}),
+			"expected[0]: resource_names: UpCloud never records resource_name, so the expectation would never be met.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -104,8 +154,12 @@ func TestMistakesPointAtTheValue(t *testing.T) {
 	t.Parallel()
 
 	o := finding.Options{
-		Builtins: []string{"deletion", "x"}, Expected: []finding.Expectation{{Actors: []string{"a"}}, {Actors: []string{"a", ""}}},
-		Rules: []finding.Rule{{Name: "own", Severity: "low", Condition: condition(t, "true"), Threshold: 1, GroupBy: []string{"actor", "x"}}},
+		Builtins: []string{"deletion", "x"},
+		Expected: []finding.Expectation{{Actors: []string{"a"}}, {Actors: []string{"a", ""}}},
+		Rules: []finding.Rule{{
+			Name: "own", Severity: "low", Condition: condition(t, "true"), Threshold: 1,
+			GroupBy: []string{"actor", "x"},
+		}},
 	}
 
 	type place struct {
@@ -160,10 +214,14 @@ func TestNotEvaluable(t *testing.T) {
 			"repeated_failed_logins: " + scope + "failed logins" + other, "permission_change: " + scope + "permissions" + other,
 			"new_api_token: " + scope + "API tokens" + other, "login_from_new_address: " + scope + "logins" + other,
 		}},
-		"PodStack":              {info: everything()},
-		"an archive of UpCloud": {info: archiveOf("upcloud"), want: []string{"repeated_failed_logins: UpCloud records successful logins only."}},
+		"PodStack": {info: everything()},
+		"an archive of UpCloud": {
+			info: archiveOf("upcloud"),
+			want: []string{"repeated_failed_logins: UpCloud records successful logins only."},
+		},
 		"an archive of it without records": {info: archiveOf("upcloud", "raw"), want: []string{
-			"repeated_failed_logins: UpCloud records successful logins only.", "new_api_token: The archive never records raw, which the rule needs.",
+			"repeated_failed_logins: UpCloud records successful logins only.",
+			"new_api_token: The archive never records raw, which the rule needs.",
 		}},
 		"an archive of PodStack without addresses": {info: archiveOf("podstack", "raw", "ip_address"), want: []string{
 			"login_from_new_address: The archive never records ip_address, which the rule needs.",
@@ -179,17 +237,30 @@ func TestNotEvaluable(t *testing.T) {
 			"permission_change: The query leaves out grant or revoke, which is what the rule looks for.",
 			"new_api_token: The query leaves out create, which is what the rule looks for.",
 		}},
-		"an own rule": {info: upcloud.Info(), own: []finding.Rule{own(`entry.operation == "delete"`, "actor", "ip_address")}, want: []string{
-			"repeated_failed_logins: UpCloud records successful logins only.",
-		}},
-		"an own group": {info: upcloud.Info(), own: []finding.Rule{own(`entry.operation == "delete"`, "actor", "user_agent")}, want: []string{
-			"repeated_failed_logins: UpCloud records successful logins only.",
-		}},
-		"an own condition": {info: upcloud.Info(), own: []finding.Rule{own(`entry.operation == "login_failed"`)}, want: []string{
-			"repeated_failed_logins: UpCloud records successful logins only.", "own: No entry of UpCloud can meet the condition, whatever happened.",
-		}},
+		"an own rule": {
+			info: upcloud.Info(), own: []finding.Rule{own(`entry.operation == "delete"`, "actor", "ip_address")},
+			want: []string{
+				"repeated_failed_logins: UpCloud records successful logins only.",
+			},
+		},
+		"an own group": {
+			info: upcloud.Info(), own: []finding.Rule{own(`entry.operation == "delete"`, "actor", "user_agent")},
+			want: []string{
+				"repeated_failed_logins: UpCloud records successful logins only.",
+			},
+		},
+		"an own condition": {
+			info: upcloud.Info(), own: []finding.Rule{own(`entry.operation == "login_failed"`)},
+			want: []string{
+				"repeated_failed_logins: UpCloud records successful logins only.",
+				"own: No entry of UpCloud can meet the condition, whatever happened.",
+			},
+		},
 		"an own condition and a query": {
-			info: everything(), q: auditlog.Query{Operations: []auditlog.Operation{"delete", "create", "login", "grant", "login_failed"}},
+			info: everything(), q: auditlog.Query{Operations: []auditlog.Operation{
+				"delete", "create", "login", "grant",
+				"login_failed",
+			}},
 			own: []finding.Rule{own(`entry.operation == "export" && entry.actor != "x"`)}, want: []string{
 				"own: No entry that the query asks for can meet the condition, whatever happened.",
 			},
@@ -257,9 +328,24 @@ func TestARuleThatMayHaveMissedSomethingHasNoZero(t *testing.T) {
 		bySeverity map[finding.Severity]int64
 		conclusive bool
 	}{
-		"nothing":        {nil, map[string]int64{"deletion": 0, "mass_deletion": 0, "certain": 0}, map[finding.Severity]int64{"medium": 0, "high": 0, "low": 0}, true},
-		"unknown":        {[]auditlog.Entry{obliterate}, map[string]int64{"certain": 0}, map[finding.Severity]int64{"low": 0}, false},
-		"unknown beside": {append(deletions("a", 1, 0), obliterate), map[string]int64{"deletion": 1, "certain": 0}, map[finding.Severity]int64{"medium": 1, "low": 0}, false},
+		"nothing": {
+			nil,
+			map[string]int64{"deletion": 0, "mass_deletion": 0, "certain": 0},
+			map[finding.Severity]int64{"medium": 0, "high": 0, "low": 0},
+			true,
+		},
+		"unknown": {
+			[]auditlog.Entry{obliterate},
+			map[string]int64{"certain": 0},
+			map[finding.Severity]int64{"low": 0},
+			false,
+		},
+		"unknown beside": {
+			append(deletions("a", 1, 0), obliterate),
+			map[string]int64{"deletion": 1, "certain": 0},
+			map[finding.Severity]int64{"medium": 1, "low": 0},
+			false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -316,11 +402,14 @@ func (archived) Unanswerable(q auditlog.Query) []*auditlog.UnanswerableError {
 func TestNotEvaluableByTheSource(t *testing.T) {
 	t.Parallel()
 
-	o := finding.Options{Builtins: []string{"deletion", "permission_change", "login_from_new_address"}, Rules: []finding.Rule{
-		{Name: "agents", Severity: "low", Threshold: 1, Condition: condition(t, `entry.user_agent.contains("curl")`)},
-		{Name: "creations", Severity: "low", Threshold: 1, Condition: condition(t, `entry.operation == "create"`)},
-		{Name: "either", Severity: "low", Threshold: 1, Condition: condition(t, `entry.operation in ["create", "delete"]`)},
-	}}
+	o := finding.Options{
+		Builtins: []string{"deletion", "permission_change", "login_from_new_address"},
+		Rules: []finding.Rule{
+			{Name: "agents", Severity: "low", Threshold: 1, Condition: condition(t, `entry.user_agent.contains("curl")`)},
+			{Name: "creations", Severity: "low", Threshold: 1, Condition: condition(t, `entry.operation == "create"`)},
+			{Name: "either", Severity: "low", Threshold: 1, Condition: condition(t, `entry.operation in ["create", "delete"]`)},
+		},
+	}
 
 	const kept = "The archive keeps deletions, so the rule would find nothing, whatever happened."
 
@@ -329,9 +418,13 @@ func TestNotEvaluableByTheSource(t *testing.T) {
 		want []finding.NotEvaluable
 	}{
 		{newLog(), nil},
-		{exported{newLog()}, []finding.NotEvaluable{{Rule: "agents", Reason: "No entry of PodStack can meet the condition, whatever happened."}}},
+		{exported{newLog()}, []finding.NotEvaluable{
+			{Rule: "agents", Reason: "No entry of PodStack can meet the condition, whatever happened."},
+		}},
 		{archived{newLog()}, []finding.NotEvaluable{
-			{Rule: "permission_change", Reason: kept}, {Rule: "login_from_new_address", Reason: kept}, {Rule: "creations", Reason: kept},
+			{Rule: "permission_change", Reason: kept},
+			{Rule: "login_from_new_address", Reason: kept},
+			{Rule: "creations", Reason: kept},
 		}},
 	} {
 		r := evaluate(t, tt.s, theDay(), o)
@@ -358,7 +451,10 @@ func TestBuiltins(t *testing.T) {
 	t.Parallel()
 
 	for _, b := range finding.Builtins() {
-		rule := finding.Rule{Name: "own", Severity: b.Severity, Threshold: b.Threshold, GroupBy: b.GroupBy, Condition: condition(t, b.Where)}
+		rule := finding.Rule{
+			Name: "own", Severity: b.Severity, Threshold: b.Threshold, GroupBy: b.GroupBy,
+			Condition: condition(t, b.Where),
+		}
 		if b.Within > 0 {
 			rule.Within = &b.Within
 		}
@@ -367,7 +463,10 @@ func TestBuiltins(t *testing.T) {
 			t.Errorf("%s cannot be copied: %v", b.Name, m[0])
 		}
 
-		for _, text := range []string{b.Description, b.Never(upcloud.Info()), b.Never(cloudscale.Info()), b.Never(everything()), b.Caveats["podstack"]} {
+		for _, text := range []string{
+			b.Description, b.Never(upcloud.Info()), b.Never(cloudscale.Info()),
+			b.Never(everything()), b.Caveats["podstack"],
+		} {
 			if text != "" && !strings.HasSuffix(text, ".") {
 				t.Errorf("%s: %q is no sentence", b.Name, text)
 			}
@@ -375,7 +474,8 @@ func TestBuiltins(t *testing.T) {
 
 		// The operations that it says it needs are all that meet the condition.
 		other := everything()
-		other.Operations = slices.DeleteFunc(auditlog.Operations(), func(op auditlog.Operation) bool { return slices.Contains(finding.OperationsOf(b), op) })
+		other.Operations = slices.DeleteFunc(auditlog.Operations(),
+			func(op auditlog.Operation) bool { return slices.Contains(finding.OperationsOf(b), op) })
 
 		if rule.Condition.Possible(auditlog.Query{}.Scope(other)) {
 			t.Errorf("%s can be met by other operations", b.Name)
@@ -396,9 +496,16 @@ func TestNewAPITokenWhateverTheRecordLacks(t *testing.T) {
 
 	for raw, want := range map[string]int64{
 		``: 0, `{}`: 0, `{"resource_sub_type":null}`: 0, `{"resource_sub_type":7}`: 0, `{"resource_sub_type":""}`: 0,
-		`{"resource_sub_type":"session-api-token"}`: 1, `{"resource_sub_type":"subaccount-api-token"}`: 1, `{"resource_sub_type":"some-new-token"}`: 1,
+		`{"resource_sub_type":"session-api-token"}`: 1, `{"resource_sub_type":"subaccount-api-token"}`: 1,
+		`{"resource_sub_type":"some-new-token"}`: 1,
 	} {
-		s := &log{info: upcloud.Info(), entries: []auditlog.Entry{{ID: "1", Time: noon, Operation: "create", Action: "create", Actor: "a", Raw: []byte(raw)}}}
+		s := &log{
+			info: upcloud.Info(),
+			entries: []auditlog.Entry{{
+				ID: "1", Time: noon, Operation: "create", Action: "create", Actor: "a",
+				Raw: []byte(raw),
+			}},
+		}
 
 		if n := evaluate(t, s, theDay(), finding.Options{Builtins: []string{"new_api_token"}}).TotalCount; n != want {
 			t.Errorf("%s: %d findings, want %d", raw, n, want)

@@ -80,7 +80,10 @@ func (o Options) NotEvaluable(info auditlog.Info, q auditlog.Query) []NotEvaluab
 func impossible(rule string, condition auditlog.Condition, info auditlog.Info, q auditlog.Query) *NotEvaluable {
 	switch {
 	case !condition.Possible(auditlog.Query{}.Scope(info)):
-		return &NotEvaluable{Rule: rule, Reason: fmt.Sprintf("No entry of %s can meet the condition, whatever happened.", info.Title)}
+		return &NotEvaluable{
+			Rule:   rule,
+			Reason: fmt.Sprintf("No entry of %s can meet the condition, whatever happened.", info.Title),
+		}
 	case !condition.Possible(q.Scope(info), q.Where):
 		return &NotEvaluable{Rule: rule, Reason: "No entry that the query asks for can meet the condition, whatever happened."}
 	default:

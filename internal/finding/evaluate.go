@@ -20,7 +20,9 @@ import (
 // entries, but with that of groups and of what is in one span. When it returns
 // without an error, c holds the reading's statement. Options that cannot be meant
 // are an *OptionError each; a condition that cannot be decided is a *RuleError.
-func Evaluate(ctx context.Context, s auditlog.Service, q auditlog.Query, o Options, c *auditlog.Completeness) (*Result, error) {
+func Evaluate(
+	ctx context.Context, s auditlog.Service, q auditlog.Query, o Options, c *auditlog.Completeness,
+) (*Result, error) {
 	if err := joined(o.Check()); err != nil {
 		return nil, err
 	}
@@ -208,8 +210,9 @@ func (v *evaluation) prepare(ctx context.Context, s auditlog.Service, info audit
 		}
 
 		r := &rule{
-			name: own.Name, severity: own.Severity, match: own.Condition.Match, condition: own.Condition, threshold: own.Threshold,
-			groupBy: own.GroupBy, message: own.Message, one: "matching entry", many: "matching entries",
+			name: own.Name, severity: own.Severity, match: own.Condition.Match, condition: own.Condition,
+			threshold: own.Threshold,
+			groupBy:   own.GroupBy, message: own.Message, one: "matching entry", many: "matching entries",
 		}
 		if own.Within != nil {
 			r.within = *own.Within

@@ -22,7 +22,8 @@ func deletions(actor string, n int, step time.Duration) []auditlog.Entry {
 	entries := make([]auditlog.Entry, n)
 	for i := range entries {
 		entries[i] = auditlog.Entry{
-			ID: fmt.Sprintf("%s-%04d", actor, i), Time: noon.Add(time.Duration(i) * step), Operation: "delete", ActorType: "user", Actor: actor,
+			ID: fmt.Sprintf("%s-%04d", actor, i), Time: noon.Add(time.Duration(i) * step), Operation: "delete",
+			ActorType: "user", Actor: actor,
 			ResourceType: "server", ResourceName: fmt.Sprint("web-", i), IPAddress: "192.0.2.1",
 		}
 	}
@@ -31,7 +32,10 @@ func deletions(actor string, n int, step time.Duration) []auditlog.Entry {
 }
 
 func login(at time.Time, actor, address string) auditlog.Entry {
-	return auditlog.Entry{ID: fmt.Sprint(actor, address, at.Unix()), Time: at, Operation: "login", ActorType: "user", Actor: actor, IPAddress: address}
+	return auditlog.Entry{
+		ID: fmt.Sprint(actor, address, at.Unix()), Time: at, Operation: "login", ActorType: "user",
+		Actor: actor, IPAddress: address,
+	}
 }
 
 func TestMessages(t *testing.T) {
@@ -46,17 +50,64 @@ func TestMessages(t *testing.T) {
 		o    finding.Options
 		want []string
 	}{
-		"one":              {1, 0, finding.Options{Builtins: []string{"deletion"}}, []string{"1 deletion"}},
-		"several":          {3, time.Hour, finding.Options{Builtins: []string{"deletion"}}, []string{"3 deletions"}},
-		"a burst":          {12, time.Second, finding.Options{Builtins: []string{"mass_deletion"}}, []string{"12 deletions within 10m"}},
-		"a longer burst":   {30, time.Minute, finding.Options{Builtins: []string{"mass_deletion"}}, []string{"30 deletions, at times 10 or more within 10m"}},
-		"hardly longer":    {11, time.Minute, finding.Options{Builtins: []string{"mass_deletion"}}, []string{"11 deletions, at times 10 or more within 10m"}},
-		"an own rule":      {2, time.Minute, finding.Options{Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 2, Condition: all}}}, []string{"2 matching entries"}},
-		"an own message":   {2, time.Minute, finding.Options{Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 2, Condition: all, Message: "Look here."}}}, []string{"Look here."}},
-		"none alone":       {3, time.Minute, finding.Options{Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 1, Condition: all, Within: within(2 * time.Minute)}}}, []string{"3 matching entries, each less than 2m after the one before"}},
-		"each alone":       {2, time.Minute, finding.Options{Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 1, Condition: all, Within: within(time.Minute)}}}, []string{"1 matching entry", "1 matching entry"}},
-		"an odd span":      {2, time.Second, finding.Options{Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 2, Condition: all, Within: within(1500 * time.Millisecond)}}}, []string{"2 matching entries within 1.5s"}},
-		"a span of a day":  {2, time.Second, finding.Options{Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 2, Condition: all, Within: within(24 * time.Hour)}}}, []string{"2 matching entries within 1d"}},
+		"one":     {1, 0, finding.Options{Builtins: []string{"deletion"}}, []string{"1 deletion"}},
+		"several": {3, time.Hour, finding.Options{Builtins: []string{"deletion"}}, []string{"3 deletions"}},
+		"a burst": {
+			12, time.Second,
+			finding.Options{Builtins: []string{"mass_deletion"}},
+			[]string{"12 deletions within 10m"},
+		},
+		"a longer burst": {
+			30, time.Minute,
+			finding.Options{Builtins: []string{"mass_deletion"}},
+			[]string{"30 deletions, at times 10 or more within 10m"},
+		},
+		"hardly longer": {
+			11, time.Minute,
+			finding.Options{Builtins: []string{"mass_deletion"}},
+			[]string{"11 deletions, at times 10 or more within 10m"},
+		},
+		"an own rule": {
+			2, time.Minute,
+			finding.Options{Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 2, Condition: all}}},
+			[]string{"2 matching entries"},
+		},
+		"an own message": {
+			2, time.Minute,
+			finding.Options{Rules: []finding.Rule{
+				{Name: "x", Severity: "low", Threshold: 2, Condition: all, Message: "Look here."},
+			}},
+			[]string{"Look here."},
+		},
+		"none alone": {
+			3, time.Minute,
+			finding.Options{Rules: []finding.Rule{{
+				Name: "x", Severity: "low", Threshold: 1, Condition: all,
+				Within: within(2 * time.Minute),
+			}}},
+			[]string{"3 matching entries, each less than 2m after the one before"},
+		},
+		"each alone": {
+			2, time.Minute,
+			finding.Options{Rules: []finding.Rule{{
+				Name: "x", Severity: "low", Threshold: 1, Condition: all, Within: within(time.Minute),
+			}}},
+			[]string{"1 matching entry", "1 matching entry"},
+		},
+		"an odd span": {
+			2, time.Second,
+			finding.Options{Rules: []finding.Rule{{
+				Name: "x", Severity: "low", Threshold: 2, Condition: all, Within: within(1500 * time.Millisecond),
+			}}},
+			[]string{"2 matching entries within 1.5s"},
+		},
+		"a span of a day": {
+			2, time.Second,
+			finding.Options{Rules: []finding.Rule{{
+				Name: "x", Severity: "low", Threshold: 2, Condition: all, Within: within(24 * time.Hour),
+			}}},
+			[]string{"2 matching entries within 1d"},
+		},
 		"nothing to speak": {1, 0, finding.Options{Builtins: []string{"mass_deletion"}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +133,10 @@ func TestFindingsInOrderAndBounded(t *testing.T) {
 		entries = append(entries, deletions(fmt.Sprint("actor-", i), 1, 0)...)
 	}
 
-	each := finding.Rule{Name: "each", Severity: "low", Threshold: 1, Condition: condition(t, `entry.operation == "delete"`), GroupBy: []string{"resource_name", "actor"}}
+	each := finding.Rule{
+		Name: "each", Severity: "low", Threshold: 1,
+		Condition: condition(t, `entry.operation == "delete"`), GroupBy: []string{"resource_name", "actor"},
+	}
 	worst, also := each, each
 	worst.Name, worst.Severity, also.Name = "worst", "critical", "also"
 
@@ -93,7 +147,10 @@ func TestFindingsInOrderAndBounded(t *testing.T) {
 		t.Fatalf("%d findings, %d listed", full.TotalCount, len(full.Findings))
 	}
 
-	for i, want := range map[int]string{0: "worst actor-0", 49: "worst actor-9", 50: "deletion actor-0", 100: "also actor-0", 150: "each actor-0"} {
+	for i, want := range map[int]string{
+		0: "worst actor-0", 49: "worst actor-9", 50: "deletion actor-0",
+		100: "also actor-0", 150: "each actor-0",
+	} {
 		f := full.Findings[i]
 		if got := f.Rule + " " + f.Group[len(f.Group)-1].Value; got != want {
 			t.Errorf("%d: got %s, want %s", i, got, want)
@@ -104,7 +161,8 @@ func TestFindingsInOrderAndBounded(t *testing.T) {
 		o.MaxFindings = limit
 
 		r := evaluate(t, newLog(entries...), theDay(), o)
-		if r.TotalCount != 200 || r.Truncated != (limit < 200) || r.CountsByRule["each"] != 50 || r.CountsBySeverity["critical"] != 50 {
+		if r.TotalCount != 200 || r.Truncated != (limit < 200) || r.CountsByRule["each"] != 50 ||
+			r.CountsBySeverity["critical"] != 50 {
 			t.Errorf("%d: %+v", limit, r)
 		}
 
@@ -166,7 +224,10 @@ func TestRedactedEntriesAreEvaluatedAsTheyAre(t *testing.T) {
 	t.Parallel()
 
 	r := evaluate(t, newLog(append(deletions("ann", 2, 0), deletions("bob", 1, 0)...)...), theDay(), finding.Options{
-		Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 1, Condition: condition(t, `entry.actor in ["ann", "bob"]`), GroupBy: []string{"actor"}}},
+		Rules: []finding.Rule{{
+			Name: "x", Severity: "low", Threshold: 1,
+			Condition: condition(t, `entry.actor in ["ann", "bob"]`), GroupBy: []string{"actor"},
+		}},
 		Redact: func(e auditlog.Entry) auditlog.Entry {
 			e.Actor, e.ActorID = "***", ""
 
@@ -176,11 +237,13 @@ func TestRedactedEntriesAreEvaluatedAsTheyAre(t *testing.T) {
 
 	want := []finding.Finding{
 		{
-			Rule: "x", Severity: "low", Group: []finding.GroupValue{{Field: "actor", Value: "***"}}, Count: 1, FirstTime: noon, LastTime: noon,
+			Rule: "x", Severity: "low", Group: []finding.GroupValue{{Field: "actor", Value: "***"}}, Count: 1, FirstTime: noon,
+			LastTime: noon,
 			EntryIDs: []string{"bob-0000"}, Message: "1 matching entry",
 		},
 		{
-			Rule: "x", Severity: "low", Group: []finding.GroupValue{{Field: "actor", Value: "***"}}, Count: 2, FirstTime: noon, LastTime: noon,
+			Rule: "x", Severity: "low", Group: []finding.GroupValue{{Field: "actor", Value: "***"}}, Count: 2, FirstTime: noon,
+			LastTime: noon,
 			EntryIDs: []string{"ann-0000", "ann-0001"}, Message: "2 matching entries",
 		},
 	}
@@ -200,7 +263,10 @@ func TestRedactionWaitsForEveryEntry(t *testing.T) {
 	learned := 0
 
 	r := evaluate(t, newLog(deletions("ann", 5, time.Hour)...), theDay(), finding.Options{
-		Rules: []finding.Rule{{Name: "x", Severity: "low", Threshold: 1, Condition: condition(t, `entry.resource_name != "web-4"`), GroupBy: []string{"resource_name"}}},
+		Rules: []finding.Rule{{
+			Name: "x", Severity: "low", Threshold: 1,
+			Condition: condition(t, `entry.resource_name != "web-4"`), GroupBy: []string{"resource_name"},
+		}},
 		Learn: func(*auditlog.Entry) error { learned++; return nil },
 		Redact: func(e auditlog.Entry) auditlog.Entry {
 			e.ResourceName = fmt.Sprintf("after %d", learned)
@@ -287,20 +353,60 @@ func TestExpectedEntriesDoNotCount(t *testing.T) {
 		expected []finding.Expectation
 		want     string
 	}{
-		"none":                   {nil, "map[deletion:4 mass_deletion:2 own:1] 0 []"},
-		"an actor or its id":     {[]finding.Expectation{{Actors: []string{"ci*"}}}, "map[deletion:2 mass_deletion:1 own:1] 13 [13]"},
-		"nobody is no *":         {[]finding.Expectation{{Actors: []string{"*"}, ResourceTypes: []string{"server"}}}, "map[deletion:1 mass_deletion:0 own:1] 25 [25]"},
-		"case":                   {[]finding.Expectation{{Actors: []string{"Ann"}}}, "map[deletion:4 mass_deletion:2 own:1] 0 [0]"},
-		"one character":          {[]finding.Expectation{{Actors: []string{"an?"}}}, "map[deletion:3 mass_deletion:1 own:1] 12 [12]"},
-		"not one":                {[]finding.Expectation{{Actors: []string{"a?"}}}, "map[deletion:4 mass_deletion:2 own:1] 0 [0]"},
-		"a slash is one too":     {[]finding.Expectation{{Actors: []string{"ci?one"}}}, "map[deletion:3 mass_deletion:1 own:1] 12 [12]"},
-		"a class is none":        {[]finding.Expectation{{ResourceNames: []string{"web-[0-5]"}}}, "map[deletion:4 mass_deletion:2 own:1] 0 [0]"},
-		"all must match":         {[]finding.Expectation{{Actors: []string{"ann"}, ResourceTypes: []string{"disk"}}}, "map[deletion:4 mass_deletion:2 own:1] 0 [0]"},
-		"one of several":         {[]finding.Expectation{{Actors: []string{"bob", "ann"}}}, "map[deletion:3 mass_deletion:1 own:1] 12 [12]"},
-		"for one rule":           {[]finding.Expectation{{Actors: []string{"ann"}, Rules: []string{"mass_deletion"}}}, "map[deletion:4 mass_deletion:1 own:1] 12 [12]"},
-		"for an own rule":        {[]finding.Expectation{{ResourceNames: []string{"*web*"}, Rules: []string{"own"}}}, "map[deletion:4 mass_deletion:2 own:1] 24 [24]"},
-		"twice and never":        {[]finding.Expectation{{Actors: []string{"ann"}}, {ResourceNames: []string{"web-1"}}, {Actors: []string{"x"}}}, "map[deletion:3 mass_deletion:1 own:1] 13 [12 2 0]"},
-		"what no rule counts on": {[]finding.Expectation{{Actors: []string{"ann"}}, {Actors: []string{"ann"}}}, "map[deletion:3 mass_deletion:1 own:1] 12 [12 12]"},
+		"none": {nil, "map[deletion:4 mass_deletion:2 own:1] 0 []"},
+		"an actor or its id": {
+			[]finding.Expectation{{Actors: []string{"ci*"}}},
+			"map[deletion:2 mass_deletion:1 own:1] 13 [13]",
+		},
+		"nobody is no *": {
+			[]finding.Expectation{{Actors: []string{"*"}, ResourceTypes: []string{"server"}}},
+			"map[deletion:1 mass_deletion:0 own:1] 25 [25]",
+		},
+		"case": {
+			[]finding.Expectation{{Actors: []string{"Ann"}}},
+			"map[deletion:4 mass_deletion:2 own:1] 0 [0]",
+		},
+		"one character": {
+			[]finding.Expectation{{Actors: []string{"an?"}}},
+			"map[deletion:3 mass_deletion:1 own:1] 12 [12]",
+		},
+		"not one": {
+			[]finding.Expectation{{Actors: []string{"a?"}}},
+			"map[deletion:4 mass_deletion:2 own:1] 0 [0]",
+		},
+		"a slash is one too": {
+			[]finding.Expectation{{Actors: []string{"ci?one"}}},
+			"map[deletion:3 mass_deletion:1 own:1] 12 [12]",
+		},
+		"a class is none": {
+			[]finding.Expectation{{ResourceNames: []string{"web-[0-5]"}}},
+			"map[deletion:4 mass_deletion:2 own:1] 0 [0]",
+		},
+		"all must match": {
+			[]finding.Expectation{{Actors: []string{"ann"}, ResourceTypes: []string{"disk"}}},
+			"map[deletion:4 mass_deletion:2 own:1] 0 [0]",
+		},
+		"one of several": {
+			[]finding.Expectation{{Actors: []string{"bob", "ann"}}},
+			"map[deletion:3 mass_deletion:1 own:1] 12 [12]",
+		},
+		"for one rule": {
+			[]finding.Expectation{{Actors: []string{"ann"}, Rules: []string{"mass_deletion"}}},
+			"map[deletion:4 mass_deletion:1 own:1] 12 [12]",
+		},
+		"for an own rule": {
+			[]finding.Expectation{{ResourceNames: []string{"*web*"}, Rules: []string{"own"}}},
+			"map[deletion:4 mass_deletion:2 own:1] 24 [24]",
+		},
+		"twice and never": {[]finding.Expectation{
+			{Actors: []string{"ann"}},
+			{ResourceNames: []string{"web-1"}},
+			{Actors: []string{"x"}},
+		}, "map[deletion:3 mass_deletion:1 own:1] 13 [12 2 0]"},
+		"what no rule counts on": {
+			[]finding.Expectation{{Actors: []string{"ann"}}, {Actors: []string{"ann"}}},
+			"map[deletion:3 mass_deletion:1 own:1] 12 [12 12]",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -321,8 +427,10 @@ func TestLoginFromNewAddress(t *testing.T) {
 
 	before := noon.AddDate(0, 0, -14)
 	s := newLog(
-		login(before.Add(-1), "too-early", "192.0.2.1"), login(before, "ann", "192.0.2.1"), login(noon.Add(-1), "ann", "masked"), login(noon.Add(-1), "", "192.0.2.9"),
-		login(noon, "ann", "192.0.2.1"), login(noon, "too-early", "192.0.2.1"), login(noon, "ann", "masked"), login(noon, "ann", ""), login(noon, "", "192.0.2.9"),
+		login(before.Add(-1), "too-early", "192.0.2.1"), login(before, "ann", "192.0.2.1"),
+		login(noon.Add(-1), "ann", "masked"), login(noon.Add(-1), "", "192.0.2.9"),
+		login(noon, "ann", "192.0.2.1"), login(noon, "too-early", "192.0.2.1"), login(noon, "ann", "masked"),
+		login(noon, "ann", ""), login(noon, "", "192.0.2.9"),
 		login(noon, "bob", "192.0.2.1"), login(noon.Add(1), "bob", "192.0.2.1"),
 	)
 
@@ -338,7 +446,8 @@ func TestLoginFromNewAddress(t *testing.T) {
 	}
 
 	want := []string{
-		`ann from "": 1 login from an address that is not recorded`, `ann from "masked": 1 login from an address that is not recorded`,
+		`ann from "": 1 login from an address that is not recorded`,
+		`ann from "masked": 1 login from an address that is not recorded`,
 		`bob from "192.0.2.1": 2 logins from a new address`, `too-early from "192.0.2.1": 1 login from a new address`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -359,14 +468,16 @@ func TestLoginFromNewAddress(t *testing.T) {
 
 	// Nobody in particular is never known.
 	q.Actors = nil
-	if n := evaluate(t, newLog(s.entries...), q, finding.Options{Builtins: []string{"login_from_new_address"}}).TotalCount; n != 5 {
+	if n := evaluate(t, newLog(s.entries...), q,
+		finding.Options{Builtins: []string{"login_from_new_address"}}).TotalCount; n != 5 {
 		t.Errorf("%d findings, want 5", n)
 	}
 
 	// A longer baseline knows more, and no other rule reads one.
 	s.queries = nil
 
-	if n := evaluate(t, s, q, finding.Options{Builtins: []string{"login_from_new_address"}, Baseline: 15 * 24 * time.Hour}).TotalCount; n != 4 {
+	if n := evaluate(t, s, q,
+		finding.Options{Builtins: []string{"login_from_new_address"}, Baseline: 15 * 24 * time.Hour}).TotalCount; n != 4 {
 		t.Errorf("%d findings, want 4", n)
 	}
 
@@ -382,13 +493,14 @@ func TestNamesAreOneInNFC(t *testing.T) {
 
 	const composed, decomposed = "zo\u00eb", "zoe\u0308"
 
-	r := evaluate(t, newLog(slices.Concat(deletions(composed, 4, 0), deletions(decomposed, 6, 0))...), theDay(), finding.Options{
-		Builtins: []string{"deletion", "mass_deletion"},
-		Rules: []finding.Rule{{
-			Name: "own", Severity: "low", Threshold: 10, GroupBy: []string{"actor", "resource_type"},
-			Condition: condition(t, `entry.actor == "`+composed+`" && entry.actor == "`+decomposed+`"`),
-		}},
-	})
+	r := evaluate(t, newLog(slices.Concat(deletions(composed, 4, 0), deletions(decomposed, 6, 0))...), theDay(),
+		finding.Options{
+			Builtins: []string{"deletion", "mass_deletion"},
+			Rules: []finding.Rule{{
+				Name: "own", Severity: "low", Threshold: 10, GroupBy: []string{"actor", "resource_type"},
+				Condition: condition(t, `entry.actor == "`+composed+`" && entry.actor == "`+decomposed+`"`),
+			}},
+		})
 
 	if len(r.Findings) != 3 {
 		t.Fatalf("%d findings: %+v", len(r.Findings), r.Findings)
@@ -400,14 +512,16 @@ func TestNamesAreOneInNFC(t *testing.T) {
 		}
 	}
 
-	r = evaluate(t, newLog(slices.Concat(deletions(composed, 4, 0), deletions(decomposed, 6, 0))...), theDay(), finding.Options{
-		Builtins: []string{"deletion"}, Expected: []finding.Expectation{{Actors: []string{decomposed}}},
-	})
+	r = evaluate(t, newLog(slices.Concat(deletions(composed, 4, 0), deletions(decomposed, 6, 0))...), theDay(),
+		finding.Options{
+			Builtins: []string{"deletion"}, Expected: []finding.Expectation{{Actors: []string{decomposed}}},
+		})
 	if r.TotalCount != 0 || r.ExpectedCount != 10 {
 		t.Errorf("%d findings, %d expected", r.TotalCount, r.ExpectedCount)
 	}
 
-	r = evaluate(t, newLog(login(noon.Add(-1), decomposed, "192.0.2.1"), login(noon, composed, "::ffff:192.0.2.1"), login(noon.Add(1), decomposed, "192.0.2.1")), theDay(),
+	r = evaluate(t, newLog(login(noon.Add(-1), decomposed, "192.0.2.1"), login(noon, composed, "::ffff:192.0.2.1"),
+		login(noon.Add(1), decomposed, "192.0.2.1")), theDay(),
 		finding.Options{Builtins: []string{"login_from_new_address"}})
 	if r.TotalCount != 0 {
 		t.Errorf("%+v", r.Findings)
@@ -419,12 +533,19 @@ func TestNamesAreOneInNFC(t *testing.T) {
 func TestBurstsOfOne(t *testing.T) {
 	t.Parallel()
 
-	one := finding.Rule{Name: "one", Severity: "low", Threshold: 1, Within: new(10 * time.Minute), GroupBy: []string{"actor"}, Condition: condition(t, `entry.operation == "delete"`)}
+	one := finding.Rule{
+		Name: "one", Severity: "low", Threshold: 1, Within: new(10 * time.Minute),
+		GroupBy: []string{"actor"}, Condition: condition(t, `entry.operation == "delete"`),
+	}
 
 	at := func(actor string, seconds ...int) []auditlog.Entry {
 		var entries []auditlog.Entry
 		for _, s := range seconds {
-			entries = append(entries, auditlog.Entry{ID: fmt.Sprint(actor, s), Time: noon.Add(time.Duration(s) * time.Second), Operation: "delete", Actor: actor})
+			entries = append(entries,
+				auditlog.Entry{
+					ID: fmt.Sprint(actor, s), Time: noon.Add(time.Duration(s) * time.Second), Operation: "delete",
+					Actor: actor,
+				})
 		}
 
 		return entries
@@ -434,14 +555,29 @@ func TestBurstsOfOne(t *testing.T) {
 		entries []auditlog.Entry
 		want    []string
 	}{
-		"none":             {nil, nil},
-		"one":              {at("a", 0), []string{"a 12:00:00-12:00:00 1 matching entry"}},
-		"nearer":           {at("a", 0, 599), []string{"a 12:00:00-12:09:59 2 matching entries within 10m"}},
-		"exactly apart":    {at("a", 0, 600), []string{"a 12:00:00-12:00:00 1 matching entry", "a 12:10:00-12:10:00 1 matching entry"}},
-		"a chain":          {at("a", 0, 599, 1198, 1797), []string{"a 12:00:00-12:29:57 4 matching entries, each less than 10m after the one before"}},
-		"a chain, a break": {at("a", 0, 599, 1199), []string{"a 12:00:00-12:09:59 2 matching entries within 10m", "a 12:19:59-12:19:59 1 matching entry"}},
-		"two actors":       {slices.Concat(at("a", 0), at("b", 1), at("a", 599), at("b", 602)), []string{"a 12:00:00-12:09:59 2 matching entries within 10m", "b 12:00:01-12:00:01 1 matching entry", "b 12:10:02-12:10:02 1 matching entry"}},
-		"at one time":      {append(at("a", 0, 0), at("a", 0)...), []string{"a 12:00:00-12:00:00 3 matching entries within 10m"}},
+		"none":   {nil, nil},
+		"one":    {at("a", 0), []string{"a 12:00:00-12:00:00 1 matching entry"}},
+		"nearer": {at("a", 0, 599), []string{"a 12:00:00-12:09:59 2 matching entries within 10m"}},
+		"exactly apart": {
+			at("a", 0, 600),
+			[]string{"a 12:00:00-12:00:00 1 matching entry", "a 12:10:00-12:10:00 1 matching entry"},
+		},
+		"a chain": {at("a", 0, 599, 1198, 1797), []string{"a 12:00:00-12:29:57 4 matching entries, each less than 10m after the one before"}},
+		"a chain, a break": {
+			at("a", 0, 599, 1199),
+			[]string{"a 12:00:00-12:09:59 2 matching entries within 10m", "a 12:19:59-12:19:59 1 matching entry"},
+		},
+		"two actors": {
+			slices.Concat(at("a", 0), at("b", 1), at("a", 599), at("b", 602)),
+			[]string{
+				"a 12:00:00-12:09:59 2 matching entries within 10m", "b 12:00:01-12:00:01 1 matching entry",
+				"b 12:10:02-12:10:02 1 matching entry",
+			},
+		},
+		"at one time": {
+			append(at("a", 0, 0), at("a", 0)...),
+			[]string{"a 12:00:00-12:00:00 3 matching entries within 10m"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -455,7 +591,8 @@ func TestBurstsOfOne(t *testing.T) {
 			)
 
 			for _, f := range r.Findings {
-				got = append(got, fmt.Sprintf("%s %s-%s %s", f.Group[0].Value, f.FirstTime.Format(time.TimeOnly), f.LastTime.Format(time.TimeOnly), f.Message))
+				got = append(got, fmt.Sprintf("%s %s-%s %s", f.Group[0].Value, f.FirstTime.Format(time.TimeOnly),
+					f.LastTime.Format(time.TimeOnly), f.Message))
 				count += f.Count
 			}
 
@@ -479,7 +616,8 @@ func TestLoginByNobodyInParticular(t *testing.T) {
 	t.Parallel()
 
 	s := newLog(
-		login(noon.Add(-2), "", "192.0.2.9"), login(noon.Add(-1), "ann", "192.0.2.9"), login(noon.Add(-1), "ann", "fe80::1%eth0"),
+		login(noon.Add(-2), "", "192.0.2.9"), login(noon.Add(-1), "ann", "192.0.2.9"),
+		login(noon.Add(-1), "ann", "fe80::1%eth0"),
 		login(noon, "", "192.0.2.9"), login(noon.Add(1), "", "192.0.2.9"), login(noon.Add(2), "", "masked"),
 		login(noon.Add(3), "ann", "192.0.2.9"), login(noon.Add(4), "ann", "fe80::1%eth1"),
 	)
@@ -516,7 +654,10 @@ func TestEvaluateFailsClosed(t *testing.T) {
 			"the service gave an entry that is older than one before it by more than a minute, so that bursts cannot be counted",
 		},
 		"an error at the end": {&log{info: everything(), entries: deletions("a", 20, 0), err: broken}, "broken"},
-		"no proof":            {&log{info: everything(), entries: deletions("a", 20, 0), unproven: true}, "the reading ended without a proof that it is complete"},
+		"no proof": {
+			&log{info: everything(), entries: deletions("a", 20, 0), unproven: true},
+			"the reading ended without a proof that it is complete",
+		},
 		"no decision": {
 			newLog(auditlog.Entry{ID: "x", Time: noon, Operation: "update", Raw: []byte(`{}`)}),
 			"rule own: ",
@@ -526,7 +667,8 @@ func TestEvaluateFailsClosed(t *testing.T) {
 			t.Parallel()
 
 			o := finding.Options{Builtins: finding.BuiltinNames(), Rules: []finding.Rule{{
-				Name: "own", Severity: "info", Threshold: 1, Condition: condition(t, `entry.operation == "update" && entry.raw.plan == "x"`),
+				Name: "own", Severity: "info", Threshold: 1,
+				Condition: condition(t, `entry.operation == "update" && entry.raw.plan == "x"`),
 			}}}
 
 			var c auditlog.Completeness
@@ -538,7 +680,8 @@ func TestEvaluateFailsClosed(t *testing.T) {
 				t.Fatalf("got %v, %v", r, err)
 			case name == "no decision":
 				ruleErr, evalErr := (*finding.RuleError)(nil), (*where.EvalError)(nil)
-				if !errors.As(err, &ruleErr) || !errors.As(err, &evalErr) || ruleErr.Rule != "own" || !strings.HasPrefix(err.Error(), tt.want) {
+				if !errors.As(err, &ruleErr) || !errors.As(err, &evalErr) || ruleErr.Rule != "own" ||
+					!strings.HasPrefix(err.Error(), tt.want) {
 					t.Errorf("got %v", err)
 				}
 			case err != nil && err.Error() != tt.want:

@@ -109,7 +109,8 @@ func (x *Expectation) check(found *mistakes, i int, o Options) {
 func (x *Expectation) checkAgainst(found *mistakes, i int, info auditlog.Info) {
 	for _, c := range x.criteria() {
 		if len(c.patterns) > 0 && !slices.ContainsFunc(c.fields, info.Records) {
-			found.expectationf(i, c.name, -1, "%s never records %s, so the expectation would never be met.", info.Title, c.fields[0])
+			found.expectationf(i, c.name, -1, "%s never records %s, so the expectation would never be met.", info.Title,
+				c.fields[0])
 		}
 	}
 }

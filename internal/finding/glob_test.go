@@ -69,13 +69,20 @@ func TestGlobs(t *testing.T) {
 func TestGlobsAreRegularExpressions(t *testing.T) {
 	t.Parallel()
 
-	words := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "\u00eb", "\u20ac", "\\", "[", "]", "-", ".", "\n", "e", "\u0308", "\xff"}), 1, 8)
-	wild := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "\u00eb", "\u20ac", "\\", "[", "]", "-", ".", "\n", "*", "*", "*", "?", "?"}), 1, 8)
+	words := rapid.SliceOfN(rapid.SampledFrom([]string{
+		"a", "b", "\u00eb", "\u20ac", "\\", "[", "]", "-", ".", "\n", "e",
+		"\u0308", "\xff",
+	}), 1, 8)
+	wild := rapid.SliceOfN(rapid.SampledFrom([]string{
+		"a", "b", "\u00eb", "\u20ac", "\\", "[", "]", "-", ".", "\n", "*",
+		"*", "*", "?", "?",
+	}), 1, 8)
 
 	rapid.Check(t, func(t *rapid.T) {
 		pattern, text := strings.Join(wild.Draw(t, "pattern"), ""), strings.Join(words.Draw(t, "text"), "")
 
-		translated := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(strings.ReplaceAll(pattern, `\`, "\x00")))
+		translated := strings.NewReplacer(`\*`, `.*`, `\?`,
+			`.`).Replace(regexp.QuoteMeta(strings.ReplaceAll(pattern, `\`, "\x00")))
 		translated = `(?s)^(?:` + strings.ReplaceAll(translated, "\x00", `\\`) + `)$`
 
 		want := regexp.MustCompile(translated).MatchString(auditlog.Normal(text))
@@ -90,7 +97,8 @@ func TestGlobsTakeNoTime(t *testing.T) {
 	t.Parallel()
 
 	// Otherwise this would not end.
-	for _, pattern := range []string{"*a*a*a*a*a*a*a*a*a*a*b", strings.Repeat("a*", 50) + "b", strings.Repeat("*?", 50) + "b", strings.Repeat("?", 1000) + "*b"} {
+	for _, pattern := range []string{"*a*a*a*a*a*a*a*a*a*a*b", strings.Repeat("a*", 50) + "b", strings.Repeat("*?", 50) +
+		"b", strings.Repeat("?", 1000) + "*b"} {
 		if finding.GlobMatch(pattern, strings.Repeat("a", 100_000)) {
 			t.Errorf("%.30s matches", pattern)
 		}
@@ -102,15 +110,18 @@ func TestExpectationsThatLeaveNothingOut(t *testing.T) {
 	t.Parallel()
 
 	for pattern, refused := range map[string]bool{
-		"*": true, "?*": true, "*?": true, "**": true, "??": true, "?": true, "a*": false, `\*`: false, "[*]": false, "*-*": false,
+		"*": true, "?*": true, "*?": true, "**": true, "??": true, "?": true, "a*": false, `\*`: false, "[*]": false,
+		"*-*": false,
 	} {
 		for name, x := range map[string]finding.Expectation{
-			"actors": {Actors: []string{"ci", pattern}}, "resource_types": {ResourceTypes: []string{pattern}}, "resource_names": {ResourceNames: []string{pattern}},
-			"all of them": {Actors: []string{pattern}, ResourceTypes: []string{"?*"}, ResourceNames: []string{"*"}},
+			"actors": {Actors: []string{"ci", pattern}}, "resource_types": {ResourceTypes: []string{pattern}},
+			"resource_names": {ResourceNames: []string{pattern}},
+			"all of them":    {Actors: []string{pattern}, ResourceTypes: []string{"?*"}, ResourceNames: []string{"*"}},
 		} {
 			found := finding.Options{Builtins: []string{"deletion"}, Expected: []finding.Expectation{x}}.Check()
 
-			if (len(found) > 0) != refused || refused && !strings.Contains(found[0].Reason, "the expectation leaves nothing out") {
+			if (len(found) > 0) != refused || refused &&
+				!strings.Contains(found[0].Reason, "the expectation leaves nothing out") {
 				t.Errorf("%s of %q: %v", name, pattern, found)
 			}
 		}

@@ -98,7 +98,10 @@ func makeMonth(service string, seed uint64, noise int) *month {
 	case auditlog.ServiceUpCloud:
 		m.label.NotEvaluable = []string{finding.RuleRepeatedFailedLogins}
 	case auditlog.ServiceCloudscale:
-		m.label.NotEvaluable = []string{finding.RuleRepeatedFailedLogins, finding.RulePermissionChange, finding.RuleNewAPIToken, finding.RuleLoginFromNewAddress}
+		m.label.NotEvaluable = []string{
+			finding.RuleRepeatedFailedLogins, finding.RulePermissionChange,
+			finding.RuleNewAPIToken, finding.RuleLoginFromNewAddress,
+		}
 		m.nameless()
 	case auditlog.ServicePodStack:
 		m.bursts(auditlog.OperationLoginFailed, finding.RuleRepeatedFailedLogins, 5, 10*time.Minute, "guess-")
@@ -112,7 +115,8 @@ func makeMonth(service string, seed uint64, noise int) *month {
 
 	slices.SortStableFunc(m.events, func(a, b happening) int { return a.at.Add(a.late).Compare(b.at.Add(b.late)) })
 	slices.SortFunc(m.label.Incidents, func(a, b incident) int {
-		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.First, b.First), cmp.Compare(a.Group["actor"], b.Group["actor"]), cmp.Compare(a.Group["ip_address"], b.Group["ip_address"]))
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.First, b.First),
+			cmp.Compare(a.Group["actor"], b.Group["actor"]), cmp.Compare(a.Group["ip_address"], b.Group["ip_address"]))
 	})
 
 	return m
@@ -135,7 +139,8 @@ func (m *month) add(h happening) {
 }
 
 func (m *month) find(rule string, group map[string]string, count int, first, last time.Time) {
-	m.label.Incidents = append(m.label.Incidents, incident{rule, group, int64(count), auditlog.FormatTime(first), auditlog.FormatTime(last)})
+	m.label.Incidents = append(m.label.Incidents,
+		incident{rule, group, int64(count), auditlog.FormatTime(first), auditlog.FormatTime(last)})
 }
 
 // anytime is a moment of the month at microseconds.
@@ -145,7 +150,8 @@ func (m *month) anytime() time.Time {
 
 // staff are people about whom nothing is to be found, and where they log in from.
 var staff = map[string][]string{
-	"mia": {"198.51.100.23", "2001:db8:10::23"}, "jonas": {"203.0.113.8"}, "zoë": {"2001:db8:20:1::5"}, "葵": {"192.0.2.77"},
+	"mia": {"198.51.100.23", "2001:db8:10::23"}, "jonas": {"203.0.113.8"}, "zoë": {"2001:db8:20:1::5"},
+	"葵": {"192.0.2.77"},
 }
 
 // noise is a month in which there is nothing to find: deletions only by CI, logins
@@ -155,17 +161,24 @@ func (m *month) noise(n int) {
 
 	for _, name := range people {
 		for i, address := range staff[name] {
-			m.add(happening{at: may.Start.AddDate(0, 0, -1-3*i), op: "login", actor: m.who(name), address: address, kind: "auth"})
+			m.add(happening{
+				at: may.Start.AddDate(0, 0, -1-3*i), op: "login", actor: m.who(name), address: address,
+				kind: "auth",
+			})
 		}
 	}
 
-	operations := []auditlog.Operation{"create", "update", "update", "start", "stop", "attach", "detach", "login", "logout", "read"}
+	operations := []auditlog.Operation{
+		"create", "update", "update", "start", "stop", "attach", "detach", "login",
+		"logout", "read",
+	}
 	kinds := []string{"server", "storage", "network", "uks"}
 
 	for range n {
 		name := people[m.rng.IntN(len(people))]
 		h := happening{
-			at: m.anytime(), op: operations[m.rng.IntN(len(operations))], actor: m.who(name), kind: kinds[m.rng.IntN(len(kinds))],
+			at: m.anytime(), op: operations[m.rng.IntN(len(operations))], actor: m.who(name),
+			kind:    kinds[m.rng.IntN(len(kinds))],
 			address: staff[name][m.rng.IntN(len(staff[name]))],
 		}
 
@@ -254,18 +267,24 @@ func (m *month) bursts(op auditlog.Operation, rule string, threshold int, within
 	plant("interleaved", happening{}, every(on(10, 9, 0), k, 20*time.Second), k)
 	plant("interleaved-below", happening{}, every(on(10, 9, 0).Add(10*time.Second), k-1, 20*time.Second))
 	plant("chain", happening{}, every(on(11, 9, 0), 3*k, within/time.Duration(k)), 3*k)
-	plant("twice", happening{}, slices.Concat(every(on(12, 9, 0), k, time.Second), every(on(12, 9, 15), k+1, time.Second)), k, k+1)
-	plant("window-begins", happening{}, slices.Concat(every(may.Start.Add(-time.Microsecond), 1, 0), every(may.Start, k, time.Second)), k)
-	plant("window-begins-below", happening{}, slices.Concat(every(may.Start.Add(-time.Microsecond), 1, 0), every(may.Start, k-1, time.Second)))
+	plant("twice", happening{}, slices.Concat(every(on(12, 9, 0), k, time.Second), every(on(12, 9, 15), k+1, time.Second)),
+		k, k+1)
+	plant("window-begins", happening{},
+		slices.Concat(every(may.Start.Add(-time.Microsecond), 1, 0), every(may.Start, k, time.Second)), k)
+	plant("window-begins-below", happening{},
+		slices.Concat(every(may.Start.Add(-time.Microsecond), 1, 0), every(may.Start, k-1, time.Second)))
 	plant("window-ends", happening{}, slices.Concat(every(may.End.Add(-time.Microsecond), k, 0), every(may.End, 3, 0)), k)
-	plant("window-ends-below", happening{}, slices.Concat(every(may.End.Add(-time.Microsecond), k-1, 0), every(may.End, 3, 0)))
+	plant("window-ends-below", happening{},
+		slices.Concat(every(may.End.Add(-time.Microsecond), k-1, 0), every(may.End, 3, 0)))
 
 	// The log shows the earliest ones last.
 	late := every(on(13, 9, 0), k, 400*time.Millisecond)
 	plant("overtaken", happening{late: 3 * time.Second}, late[:k/2])
-	m.label.Incidents = slices.DeleteFunc(m.label.Incidents, func(i incident) bool { return strings.HasPrefix(i.Group["actor"], prefix+"overtaken") })
+	m.label.Incidents = slices.DeleteFunc(m.label.Incidents,
+		func(i incident) bool { return strings.HasPrefix(i.Group["actor"], prefix+"overtaken") })
 	plant("overtaken", happening{}, late[k/2:])
-	m.label.Incidents = slices.DeleteFunc(m.label.Incidents, func(i incident) bool { return strings.HasPrefix(i.Group["actor"], prefix+"overtaken") })
+	m.label.Incidents = slices.DeleteFunc(m.label.Incidents,
+		func(i incident) bool { return strings.HasPrefix(i.Group["actor"], prefix+"overtaken") })
 
 	group := map[string]string{"actor": m.who(prefix + "overtaken")}
 	m.find(rule, group, k, late[0], late[k-1])
@@ -296,14 +315,18 @@ func (m *month) expected() {
 		m.add(h)
 	}
 
-	m.find(finding.RuleDeletion, map[string]string{"actor": m.who("nora")}, 9, at.Add(2*time.Second), at.Add(14*time.Second))
+	m.find(finding.RuleDeletion, map[string]string{"actor": m.who("nora")}, 9, at.Add(2*time.Second),
+		at.Add(14*time.Second))
 
 	if m.service == auditlog.ServiceUpCloud {
 		return // It shows no names.
 	}
 
 	for i := range 12 {
-		m.add(happening{at: at.Add(time.Duration(i) * time.Minute), op: "delete", actor: m.who("olaf"), name: fmt.Sprint("tmp/build/", i)})
+		m.add(happening{
+			at: at.Add(time.Duration(i) * time.Minute), op: "delete", actor: m.who("olaf"),
+			name: fmt.Sprint("tmp/build/", i),
+		})
 		m.label.ExpectedCounts[2]++
 	}
 
@@ -342,7 +365,8 @@ func (m *month) permissions() {
 	}
 
 	m.find(finding.RulePermissionChange, map[string]string{"actor": m.who("root")}, 2, at, at.Add(48*time.Hour))
-	m.find(finding.RulePermissionChange, map[string]string{"actor": m.who("admin")}, 1, at.Add(96*time.Hour), at.Add(96*time.Hour))
+	m.find(finding.RulePermissionChange, map[string]string{"actor": m.who("admin")}, 1, at.Add(96*time.Hour),
+		at.Add(96*time.Hour))
 
 	if m.service == auditlog.ServicePodStack {
 		m.add(happening{at: at, op: "revoke", actor: m.who("remover"), kind: "member"})
@@ -358,7 +382,8 @@ func (m *month) tokens() {
 	at := time.Date(2026, time.May, 23, 3, 0, 0, 0, time.UTC)
 
 	plants := map[string]happening{
-		"token-gui": {kind: "auth", sub: new("session-api-token")}, "token-sub": {kind: "auth", sub: new("subaccount-api-token")}, "token-type": {kind: "api-token"},
+		"token-gui": {kind: "auth", sub: new("session-api-token")},
+		"token-sub": {kind: "auth", sub: new("subaccount-api-token")}, "token-type": {kind: "api-token"},
 	}
 	for _, name := range []string{"token-gui", "token-sub", "token-type"} {
 		h := plants[name]
@@ -382,7 +407,8 @@ func (m *month) logins() {
 		m.add(happening{at: at, op: "login", actor: m.who(name), address: address, kind: "auth"})
 	}
 	find := func(name, address string, count int, last time.Time) {
-		m.find(finding.RuleLoginFromNewAddress, map[string]string{"actor": m.who(name), "ip_address": address}, count, at, last)
+		m.find(finding.RuleLoginFromNewAddress, map[string]string{"actor": m.who(name), "ip_address": address}, count, at,
+			last)
 	}
 
 	// From a new address, twice.
@@ -422,7 +448,8 @@ func (m *month) logins() {
 
 	// The window itself makes nothing familiar.
 	login(may.Start, "first-instant", "203.0.113.70")
-	m.find(finding.RuleLoginFromNewAddress, map[string]string{"actor": m.who("first-instant"), "ip_address": "203.0.113.70"}, 1, may.Start, may.Start)
+	m.find(finding.RuleLoginFromNewAddress,
+		map[string]string{"actor": m.who("first-instant"), "ip_address": "203.0.113.70"}, 1, may.Start, may.Start)
 }
 
 // record returns the event as the cloud shows it: a line of a file that the fakes
@@ -447,8 +474,10 @@ func (m *month) upcloud(h happening, number int) map[string]any {
 	r := map[string]any{
 		"time": h.at.Format(time.RFC3339Nano), "auth_type": "api", "origin": "api",
 		// Ids are in no order of time.
-		"cloud_event_id": fmt.Sprintf("01HZ%012d%010d", m.rng.Int64N(1e12), number), "upcloud_correlation_id": fmt.Sprint("c-", number),
-		"resource_type": h.kind, "action": action, "account_username": h.actor, "ip_address": h.address, "resource_id": h.name,
+		"cloud_event_id":         fmt.Sprintf("01HZ%012d%010d", m.rng.Int64N(1e12), number),
+		"upcloud_correlation_id": fmt.Sprint("c-", number),
+		"resource_type":          h.kind, "action": action, "account_username": h.actor, "ip_address": h.address,
+		"resource_id": h.name,
 	}
 
 	switch {
@@ -474,15 +503,17 @@ func (m *month) cloudscale(h happening) map[string]any {
 	}
 
 	return map[string]any{
-		"timestamp": auditlog.FormatTime(h.at), "action": h.kind + "_" + string(h.op), "actor": actor, "ip_address": h.address,
-		"message": fmt.Sprintf("Thing '%s' has been handled", h.name),
+		"timestamp": auditlog.FormatTime(h.at), "action": h.kind + "_" + string(h.op), "actor": actor,
+		"ip_address": h.address,
+		"message":    fmt.Sprintf("Thing '%s' has been handled", h.name),
 	}
 }
 
 // podstackActions spells operations as PodStack's documentation does, where it
 // lists them.
 var podstackActions = map[auditlog.Operation]string{
-	"create": "Create", "update": "Update", "delete": "Delete", "start": "Start", "stop": "Stop", "login": "Login", "logout": "Logout",
+	"create": "Create", "update": "Update", "delete": "Delete", "start": "Start", "stop": "Stop", "login": "Login",
+	"logout":       "Logout",
 	"login_failed": "Login Failed", "grant": "Permissions Changed", "revoke": "Member Removed",
 }
 
@@ -493,7 +524,8 @@ func (m *month) podstack(h happening, number int) map[string]any {
 	}
 
 	return map[string]any{
-		"id": fmt.Sprintf("P%05d-%d", m.rng.IntN(1e5), number), "time": auditlog.FormatTime(h.at), "service": m.service, "action": action, "operation": h.op,
+		"id": fmt.Sprintf("P%05d-%d", m.rng.IntN(1e5), number), "time": auditlog.FormatTime(h.at), "service": m.service,
+		"action": action, "operation": h.op,
 		"actor_type": "user", "actor": h.actor, "resource_type": h.kind, "resource_name": h.name, "ip_address": h.address,
 	}
 }

@@ -31,7 +31,8 @@ const monthDir = "testdata/month/"
 // months are those that are checked in.
 func months() []*month {
 	return []*month{
-		makeMonth(auditlog.ServiceUpCloud, 1, 3000), makeMonth(auditlog.ServiceCloudscale, 2, 3000), makeMonth(auditlog.ServicePodStack, 3, 2000),
+		makeMonth(auditlog.ServiceUpCloud, 1, 3000), makeMonth(auditlog.ServiceCloudscale, 2, 3000),
+		makeMonth(auditlog.ServicePodStack, 3, 2000),
 	}
 }
 
@@ -175,7 +176,8 @@ func TestMonth(t *testing.T) {
 			t.Parallel()
 
 			fake := load(t, auditlog.ServiceCloudscale, fakeapi.Options{CloudscalePageSize: size})
-			checkMonth(t, auditlog.ServiceCloudscale, cloudscale.New(servicetest.Client(t, fake.Cloudscale()), fakeapi.DefaultNow, 0))
+			checkMonth(t, auditlog.ServiceCloudscale,
+				cloudscale.New(servicetest.Client(t, fake.Cloudscale()), fakeapi.DefaultNow, 0))
 		})
 	}
 
@@ -201,7 +203,10 @@ func podstackExports(t *testing.T) string {
 			t.Fatal(err)
 		}
 
-		rows = append(rows, []string{e["time"], e["actor"], e["action"], e["resource_type"], e["resource_name"], e["ip_address"]})
+		rows = append(rows, []string{
+			e["time"], e["actor"], e["action"], e["resource_type"], e["resource_name"],
+			e["ip_address"],
+		})
 	}
 
 	dir := t.TempDir()
@@ -213,7 +218,10 @@ func podstackExports(t *testing.T) string {
 		newestFirst := slices.Clone(part)
 		slices.Reverse(newestFirst)
 
-		if err := w.Write([]string{"Timestamp", "User", "Action", "Resource Type", "Resource Name", "IP Address"}); err != nil {
+		if err := w.Write([]string{
+			"Timestamp", "User", "Action", "Resource Type", "Resource Name",
+			"IP Address",
+		}); err != nil {
 			t.Fatal(err)
 		}
 
@@ -234,7 +242,8 @@ func checkMonth(t *testing.T, service string, s auditlog.Service) {
 
 	want := labels(t)[service]
 
-	r := evaluate(t, s, auditlog.Query{Window: may}, finding.Options{Builtins: finding.BuiltinNames(), Expected: want.Expected})
+	r := evaluate(t, s, auditlog.Query{Window: may},
+		finding.Options{Builtins: finding.BuiltinNames(), Expected: want.Expected})
 
 	var got []incident
 
@@ -252,7 +261,8 @@ func checkMonth(t *testing.T, service string, s auditlog.Service) {
 	}
 
 	slices.SortFunc(got, func(a, b incident) int {
-		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.First, b.First), cmp.Compare(a.Group["actor"], b.Group["actor"]), cmp.Compare(a.Group["ip_address"], b.Group["ip_address"]))
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.First, b.First),
+			cmp.Compare(a.Group["actor"], b.Group["actor"]), cmp.Compare(a.Group["ip_address"], b.Group["ip_address"]))
 	})
 
 	if diff := gocmp.Diff(want.Incidents, got); diff != "" {

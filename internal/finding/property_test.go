@@ -38,10 +38,14 @@ func drawEntries(t *rapid.T, grain time.Duration) []auditlog.Entry {
 
 	for i := range commits {
 		at := noon.Add(time.Duration(rng.IntN(width)) * grain)
-		late := []time.Duration{0, 0, time.Second, time.Duration(rng.Int64N(int64(auditlog.OrderMargin))), auditlog.OrderMargin}[rng.IntN(5)]
+		late := []time.Duration{
+			0, 0, time.Second, time.Duration(rng.Int64N(int64(auditlog.OrderMargin))),
+			auditlog.OrderMargin,
+		}[rng.IntN(5)]
 
 		commits[i] = commit{at.Add(late), auditlog.Entry{
-			ID: fmt.Sprintf("%08x-%d", rng.Uint32(), i), Time: at, Service: auditlog.ServicePodStack, ActorType: auditlog.ActorUser,
+			ID: fmt.Sprintf("%08x-%d", rng.Uint32(), i), Time: at, Service: auditlog.ServicePodStack,
+			ActorType:    auditlog.ActorUser,
 			Operation:    []auditlog.Operation{"delete", "delete", "create"}[rng.IntN(3)],
 			Actor:        []string{"", "a", "zo\u00eb", "zoe\u0308"}[rng.IntN(4)],
 			ResourceType: []string{"", "server", "disk"}[rng.IntN(3)],
@@ -104,7 +108,10 @@ func recount(r finding.Rule, entries []auditlog.Entry) []finding.Finding {
 			}
 
 			if !tied[i] {
-				all = append(all, finding.Finding{Rule: r.Name, Severity: r.Severity, Message: r.Message, FirstTime: group[i].Time, Group: groupOf(r, group[i])})
+				all = append(all, finding.Finding{
+					Rule: r.Name, Severity: r.Severity, Message: r.Message, FirstTime: group[i].Time,
+					Group: groupOf(r, group[i]),
+				})
 			}
 
 			f := &all[len(all)-1]
@@ -144,7 +151,8 @@ func TestEvaluateIsARecount(t *testing.T) {
 
 	rapid.Check(t, func(t *rapid.T) {
 		// Times and spans have one grain, so that spans often end on an entry.
-		grain := rapid.SampledFrom([]time.Duration{time.Nanosecond, time.Second, time.Second, 20 * time.Second}).Draw(t, "grain")
+		grain := rapid.SampledFrom([]time.Duration{time.Nanosecond, time.Second, time.Second, 20 * time.Second}).Draw(t,
+			"grain")
 		entries := drawEntries(t, grain)
 
 		rules := make([]finding.Rule, 6)

@@ -59,8 +59,9 @@ func (s *endless) Read(_ context.Context, q auditlog.Query, c *auditlog.Complete
 
 			e := auditlog.Entry{
 				ID: fmt.Sprintf("01HQXYZ%019d", i), Time: at, Service: auditlog.ServicePodStack, Action: string(op), Operation: op,
-				ActorType: auditlog.ActorUser, Actor: fmt.Sprint("user-", i%20), ResourceType: "server", ResourceID: fmt.Sprint(i), ResourceName: fmt.Sprint("web-", i),
-				Origin: "api", IPAddress: fmt.Sprintf("192.0.2.%d", i%250),
+				ActorType: auditlog.ActorUser, Actor: fmt.Sprint("user-", i%20), ResourceType: "server", ResourceID: fmt.Sprint(i),
+				ResourceName: fmt.Sprint("web-", i),
+				Origin:       "api", IPAddress: fmt.Sprintf("192.0.2.%d", i%250),
 				Raw: fmt.Appendf(nil, `{"id":"%d","plan":"2xCPU-4GB","labels":["a","b"]}`, i),
 			}
 
@@ -87,10 +88,19 @@ func evaluateEndless(tb testing.TB, s *endless) *finding.Result {
 	tb.Helper()
 
 	rules := []finding.Rule{
-		{Condition: condition(tb, `entry.operation == "delete" && entry.actor != "ci"`), Threshold: 3, Within: new(time.Minute), GroupBy: []string{"actor"}},
+		{
+			Condition: condition(tb, `entry.operation == "delete" && entry.actor != "ci"`), Threshold: 3,
+			Within: new(time.Minute), GroupBy: []string{"actor"},
+		},
 		{Condition: condition(tb, `entry.resource_type == "server" && entry.resource_name.startsWith("prod-")`), Threshold: 1},
-		{Condition: condition(tb, `ip_in(entry.ip_address, "192.0.2.0/28")`), Threshold: 5, Within: new(time.Hour), GroupBy: []string{"ip_address", "resource_type"}},
-		{Condition: condition(tb, `entry.time.getHours() < 6 && entry.operation in ["grant", "revoke"]`), Threshold: 5, Within: new(24 * time.Hour), GroupBy: []string{"actor"}},
+		{
+			Condition: condition(tb, `ip_in(entry.ip_address, "192.0.2.0/28")`), Threshold: 5, Within: new(time.Hour),
+			GroupBy: []string{"ip_address", "resource_type"},
+		},
+		{
+			Condition: condition(tb, `entry.time.getHours() < 6 && entry.operation in ["grant", "revoke"]`), Threshold: 5,
+			Within: new(24 * time.Hour), GroupBy: []string{"actor"},
+		},
 		{Condition: condition(tb, `entry.action.matches("^log(in|out)") && entry.actor.endsWith("-7")`), Threshold: 1000},
 	}
 	for i := range rules {
@@ -98,7 +108,8 @@ func evaluateEndless(tb testing.TB, s *endless) *finding.Result {
 	}
 
 	return evaluate(tb, s, auditlog.Query{Window: may}, finding.Options{
-		Builtins: finding.BuiltinNames(), Rules: rules, Expected: []finding.Expectation{{Actors: []string{"user-1*"}, ResourceNames: []string{"web-*"}}},
+		Builtins: finding.BuiltinNames(), Rules: rules,
+		Expected: []finding.Expectation{{Actors: []string{"user-1*"}, ResourceNames: []string{"web-*"}}},
 	})
 }
 

@@ -63,13 +63,16 @@ func TestCSVNeutralisesFormulasWhereverACellMayBegin(t *testing.T) {
 		"=1+1": `"'=1+1"`, "+1": `"'+1"`, "-1": `"'-1"`, "@SUM(A1)": `"'@SUM(A1)"`, "-": `"'-"`,
 		"x;=1+1": `"x;'=1+1"`, "x;y;-1;@z": `"x;y;'-1;'@z"`, "x|+1": `"x|'+1"`,
 		"x\t=1": "\"x\t'=1\"", "x\n=1": "\"x\n'=1\"", "x\r=1": "\"x\r'=1\"", "x\r\n=1": "\"x\r\n'=1\"",
-		"\n=1": "\"'\n'=1\"", "\r\n=1": "\"'\r\n'=1\"", "\t=1": "\"'\t'=1\"", "\n\n\n=1": "\"'\n\n\n'=1\"", "\nx": "\"'\nx\"", "\tx": "\"'\tx\"", "\rx": "\"'\rx\"",
+		"\n=1": "\"'\n'=1\"", "\r\n=1": "\"'\r\n'=1\"", "\t=1": "\"'\t'=1\"", "\n\n\n=1": "\"'\n\n\n'=1\"", "\nx": "\"'\nx\"",
+		"\tx": "\"'\tx\"", "\rx": "\"'\rx\"",
 		"＝1+1": `"'＝1+1"`, "＋1": `"'＋1"`, "－1": `"'－1"`, "＠x": `"'＠x"`, "x;＝1": `"x;'＝1"`, "﹦1": `"'﹦1"`, "−1": `"'−1"`,
-		" =1": `" '=1"`, "\u00a0=1": "\"\u00a0'=1\"", "\u200b=1": "\"\u200b'=1\"", "\ufeff=1": "\"\ufeff'=1\"", "\x01=1": "\"\x01'=1\"", "x; \t =1": "\"x; \t '=1\"",
+		" =1": `" '=1"`, "\u00a0=1": "\"\u00a0'=1\"", "\u200b=1": "\"\u200b'=1\"", "\ufeff=1": "\"\ufeff'=1\"",
+		"\x01=1": "\"\x01'=1\"", "x; \t =1": "\"x; \t '=1\"",
 		`"=1"`: `"""'=1"""`, `x;"=1";y`: `"x;""'=1"";y"`, ";=1": `";'=1"`, ";;=1;": `";;'=1;"`,
 
 		// Nothing begins here.
-		"1=1": "1=1", "a-b": "a-b", "x@example.com": "x@example.com", "'=1": "'=1", "a, -b": `"a, -b"`, "a =b": "a =b", "x;y": `"x;y"`,
+		"1=1": "1=1", "a-b": "a-b", "x@example.com": "x@example.com", "'=1": "'=1", "a, -b": `"a, -b"`, "a =b": "a =b",
+		"x;y":                 `"x;y"`,
 		`{"a":-1,"b":[1,-2]}`: `"{""a"":-1,""b"":[1,-2]}"`, "": "", "\x00=1": "\ufffd=1",
 	} {
 		got, notes := csvCell(t, format.EncoderOptions{SpreadsheetSafe: true}, value)
@@ -83,7 +86,8 @@ func TestCSVNeutralisesFormulasWhereverACellMayBegin(t *testing.T) {
 		}
 
 		// Who asks for exact cells gets them, in quotes where needed.
-		if exact, notes := csvCell(t, format.EncoderOptions{}, value); notes.CellsNeutralised != 0 || unquoted(exact) != strings.ReplaceAll(value, "\x00", "\ufffd") {
+		if exact, notes := csvCell(t, format.EncoderOptions{}, value); notes.CellsNeutralised != 0 ||
+			unquoted(exact) != strings.ReplaceAll(value, "\x00", "\ufffd") {
 			t.Errorf("%q: got %q, %+v", value, exact, notes)
 		}
 	}
@@ -111,7 +115,10 @@ func unquoted(cell string) string {
 func TestCSVHoldsNoFormulaForAnyReader(t *testing.T) {
 	t.Parallel()
 
-	pieces := rapid.SampledFrom([]string{"=", "+", "-", "@", "＝", "\t", "\r", "\n", "\r\n", `"`, ",", ";", "|", "'", " ", "\u00a0", "\x01", "a", "1"})
+	pieces := rapid.SampledFrom([]string{
+		"=", "+", "-", "@", "＝", "\t", "\r", "\n", "\r\n", `"`, ",", ";", "|", "'", " ",
+		"\u00a0", "\x01", "a", "1",
+	})
 
 	rapid.Check(t, func(t *rapid.T) {
 		value := strings.Join(rapid.SliceOfN(pieces, 0, 10).Draw(t, "pieces"), "")
@@ -125,9 +132,12 @@ func TestCSVHoldsNoFormulaForAnyReader(t *testing.T) {
 				text = unquoted(cell) // A reader that divides as the file is divided reads it right.
 			}
 
-			for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == '\r' || r == '\n' || strings.ContainsRune(other, r) && other != d }) {
-				bare := strings.TrimLeftFunc(part, func(r rune) bool { return r == '"' || unicode.IsSpace(r) || unicode.IsControl(r) })
-				if strings.HasPrefix(bare, "=") || strings.HasPrefix(bare, "+") || strings.HasPrefix(bare, "-") || strings.HasPrefix(bare, "@") || strings.HasPrefix(bare, "＝") {
+			for _, part := range strings.FieldsFunc(text,
+				func(r rune) bool { return r == '\r' || r == '\n' || strings.ContainsRune(other, r) && other != d }) {
+				bare := strings.TrimLeftFunc(part,
+					func(r rune) bool { return r == '"' || unicode.IsSpace(r) || unicode.IsControl(r) })
+				if strings.HasPrefix(bare, "=") || strings.HasPrefix(bare, "+") || strings.HasPrefix(bare, "-") ||
+					strings.HasPrefix(bare, "@") || strings.HasPrefix(bare, "＝") {
 					t.Fatalf("%q is written as %q, in which %q divides off %q", value, cell, other, part)
 				}
 			}
@@ -169,7 +179,8 @@ func TestCSVDelimiterAndByteOrderMark(t *testing.T) {
 	}
 
 	for _, d := range []string{" ", ":", ";;", "x"} {
-		_, err := format.NewEncoder(&strings.Builder{}, format.CSV, nil, format.EncoderOptions{CSV: format.CSVOptions{Delimiter: d}})
+		_, err := format.NewEncoder(&strings.Builder{}, format.CSV, nil,
+			format.EncoderOptions{CSV: format.CSVOptions{Delimiter: d}})
 		if err == nil || !strings.HasPrefix(err.Error(), "unknown delimiter ") {
 			t.Errorf("%q: got %v", d, err)
 		}

@@ -334,7 +334,8 @@ func (p *parquetReader) header(at, end int64) (*parquetformat.PageHeader, int, e
 		return nil, 0, err
 	}
 
-	if header.CompressedPageSize < 0 || int64(header.CompressedPageSize) > end-at-int64(n) || header.UncompressedPageSize < 0 {
+	if header.CompressedPageSize < 0 || int64(header.CompressedPageSize) > end-at-int64(n) ||
+		header.UncompressedPageSize < 0 {
 		return nil, 0, errors.New("it says to be longer than its column")
 	}
 
@@ -388,7 +389,8 @@ func (p *parquetReader) decompress(compressed io.Reader) (io.Reader, error) {
 		p.plain = z
 	case p.codec == parquetformat.Zstd:
 		// A page may be one window.
-		z, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxGroup), zstd.WithDecoderLowmem(true))
+		z, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxGroup),
+			zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, err //nolint:wrapcheck // The caller says what failed.
 		}
@@ -422,7 +424,8 @@ func (c *parquetValues) check(at int64, h *parquetformat.PageHeader) error {
 	switch h.Type {
 	case parquetformat.DictionaryPage:
 		d := h.DictionaryPageHeader
-		if c.meta.DictionaryPageOffset == 0 || !first || c.field.Kind == auditlog.KindTime || !d.Valid || d.V.Encoding != parquetformat.Plain ||
+		if c.meta.DictionaryPageOffset == 0 || !first || c.field.Kind == auditlog.KindTime || !d.Valid ||
+			d.V.Encoding != parquetformat.Plain ||
 			d.V.NumValues < 0 || d.V.NumValues > h.UncompressedPageSize/4 {
 			return errors.New("it is not the dictionary that is written")
 		}

@@ -36,7 +36,9 @@ func encodeWith(
 	return encodeAs(f, columns, format.EncoderOptions{Compression: c}, entries...)
 }
 
-func encodeAs(f format.Format, columns []string, o format.EncoderOptions, entries ...auditlog.Entry) (string, format.Notes, error) {
+func encodeAs(
+	f format.Format, columns []string, o format.EncoderOptions, entries ...auditlog.Entry,
+) (string, format.Notes, error) {
 	var b bytes.Buffer
 
 	enc, err := format.NewEncoder(&b, f, columns, o)
@@ -58,7 +60,8 @@ func encodeAs(f format.Format, columns []string, o format.EncoderOptions, entrie
 func decode(text string, f format.Format, c format.Compression, columns []string) ([]auditlog.Entry, error) {
 	var entries []auditlog.Entry
 
-	for e, err := range format.Decode(strings.NewReader(text), int64(len(text)), f, format.DecoderOptions{Compression: c, Columns: columns}) {
+	for e, err := range format.Decode(strings.NewReader(text), int64(len(text)), f,
+		format.DecoderOptions{Compression: c, Columns: columns}) {
 		if err != nil {
 			return entries, err
 		}
@@ -78,12 +81,17 @@ func kept(t require, f format.Format, columns []string, e auditlog.Entry) auditl
 	for name, p := range map[string][2]*string{
 		"id": {&k.ID, &e.ID}, "service": {&k.Service, &e.Service},
 		"endpoint": {&k.Endpoint, &e.Endpoint}, "account": {&k.Account, &e.Account}, "action": {&k.Action, &e.Action},
-		"operation": {(*string)(&k.Operation), (*string)(&e.Operation)}, "actor_type": {(*string)(&k.ActorType), (*string)(&e.ActorType)},
-		"actor_id": {&k.ActorID, &e.ActorID}, "actor": {&k.Actor, &e.Actor}, "resource_type": {&k.ResourceType, &e.ResourceType},
-		"resource_id": {&k.ResourceID, &e.ResourceID}, "resource_name": {&k.ResourceName, &e.ResourceName},
-		"scope_type": {&k.ScopeType, &e.ScopeType}, "scope_id": {&k.ScopeID, &e.ScopeID}, "scope_name": {&k.ScopeName, &e.ScopeName},
-		"origin": {&k.Origin, &e.Origin}, "auth_type": {&k.AuthType, &e.AuthType}, "ip_address": {&k.IPAddress, &e.IPAddress},
-		"user_agent": {&k.UserAgent, &e.UserAgent}, "correlation_id": {&k.CorrelationID, &e.CorrelationID}, "message": {&k.Message, &e.Message},
+		"operation":  {(*string)(&k.Operation), (*string)(&e.Operation)},
+		"actor_type": {(*string)(&k.ActorType), (*string)(&e.ActorType)},
+		"actor_id":   {&k.ActorID, &e.ActorID}, "actor": {&k.Actor, &e.Actor},
+		"resource_type": {&k.ResourceType, &e.ResourceType},
+		"resource_id":   {&k.ResourceID, &e.ResourceID}, "resource_name": {&k.ResourceName, &e.ResourceName},
+		"scope_type": {&k.ScopeType, &e.ScopeType}, "scope_id": {&k.ScopeID, &e.ScopeID},
+		"scope_name": {&k.ScopeName, &e.ScopeName},
+		"origin":     {&k.Origin, &e.Origin}, "auth_type": {&k.AuthType, &e.AuthType},
+		"ip_address": {&k.IPAddress, &e.IPAddress},
+		"user_agent": {&k.UserAgent, &e.UserAgent}, "correlation_id": {&k.CorrelationID, &e.CorrelationID},
+		"message": {&k.Message, &e.Message},
 	} {
 		if has(name) {
 			*p[0] = valid(*p[1])
@@ -168,7 +176,8 @@ func TestRoundTrip(t *testing.T) {
 				checkRoundTrip(t, f, c, nil, auditlogtest.Hostile())
 				checkRoundTrip(t, f, c, []string{"raw"}, auditlogtest.Hostile())
 
-				times := rapid.Int64Range(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).UnixMicro())
+				times := rapid.Int64Range(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro(),
+					time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).UnixMicro())
 				zones := rapid.IntRange(-12*3600, 14*3600)
 
 				rapid.Check(t, func(t *rapid.T) {
@@ -292,18 +301,19 @@ func TestDecodeRefusesLines(t *testing.T) {
 		`{"id": is not where it has to be (white space)`: " " + good,
 		`,"time": is not where it has to be`:             change(`"x",`, `"x", `),
 		`,"time": is not where it has to be (twice)`:     change(`,"time"`, `,"id":"y","time"`),
-		`id: not a text`:                                                  change(`"x"`, `1`),
-		`id: not a text (escape)`:                                         change(`"x"`, `"\x"`),
-		`id: not a text (control character)`:                              change(`"x"`, "\"\t\""),
-		`time: there is none`:                                             change(`"2026-03-14T09:26:53.589793Z"`, `null`),
-		`time: not a time in UTC with microseconds`:                       change(`793Z`, `7930Z`),
-		`time: not a time in UTC with microseconds (zone)`:                change(`793Z`, `793+00:00`),
-		`time: not a time in UTC with microseconds (day)`:                 change(`03-14`, `02-30`),
-		`it is not UTF-8`:                                                 change(`"x"`, "\"\xff\""),
-		`} is not where it has to be`:                                     change(`]}}`, `]},"more":1}`),
-		`there is more than belongs there`:                                good + good,
-		`there is more than belongs there (CR)`:                           good + "\r",
-		`changes: {"field": is not where it has to be`:                    change(`[{"field":"f","before":null,"after":"1"}]`, `[]`),
+		`id: not a text`:                                   change(`"x"`, `1`),
+		`id: not a text (escape)`:                          change(`"x"`, `"\x"`),
+		`id: not a text (control character)`:               change(`"x"`, "\"\t\""),
+		`time: there is none`:                              change(`"2026-03-14T09:26:53.589793Z"`, `null`),
+		`time: not a time in UTC with microseconds`:        change(`793Z`, `7930Z`),
+		`time: not a time in UTC with microseconds (zone)`: change(`793Z`, `793+00:00`),
+		`time: not a time in UTC with microseconds (day)`:  change(`03-14`, `02-30`),
+		`it is not UTF-8`:                                  change(`"x"`, "\"\xff\""),
+		`} is not where it has to be`:                      change(`]}}`, `]},"more":1}`),
+		`there is more than belongs there`:                 good + good,
+		`there is more than belongs there (CR)`:            good + "\r",
+		`changes: {"field": is not where it has to be`: change(`[{"field":"f","before":null,"after":"1"}]`,
+			`[]`),
 		`changes: ,"after": is not where it has to be`:                    change(`,"after":"1"`, ``),
 		`changes: , is not where it has to be`:                            change(`"1"}]`, `"1"}}`),
 		`raw: the raw record is not a JSON object`:                        change(`{"a":["{",1]}`, `[1]`),
@@ -333,15 +343,21 @@ func TestDecodeRefuses(t *testing.T) {
 		format format.Format
 		o      format.DecoderOptions
 	}{
-		`format "csv" cannot be read back`:                              {format.CSV, format.DecoderOptions{}},
-		`format "json" cannot be read back`:                             {format.JSON, format.DecoderOptions{}},
-		`unknown format "xml"`:                                          {"xml", format.DecoderOptions{}},
-		`unknown compression "lz4"`:                                     {format.NDJSON, format.DecoderOptions{Compression: "lz4"}},
-		`unknown column "nope"`:                                         {format.NDJSON, format.DecoderOptions{Columns: []string{"nope"}}},
-		`the file is not what was written: begin: gzip: invalid header`: {format.NDJSON, format.DecoderOptions{Compression: "gzip"}},
+		`format "csv" cannot be read back`:  {format.CSV, format.DecoderOptions{}},
+		`format "json" cannot be read back`: {format.JSON, format.DecoderOptions{}},
+		`unknown format "xml"`:              {"xml", format.DecoderOptions{}},
+		`unknown compression "lz4"`:         {format.NDJSON, format.DecoderOptions{Compression: "lz4"}},
+		`unknown column "nope"`:             {format.NDJSON, format.DecoderOptions{Columns: []string{"nope"}}},
+		`the file is not what was written: begin: gzip: invalid header`: {
+			format.NDJSON,
+			format.DecoderOptions{Compression: "gzip"},
+		},
 		`the file is not what was written: line 1: invalid input: magic number mismatch`: {format.NDJSON, format.DecoderOptions{Compression: "zstd"}},
-		`the file is not what was written: there is no footer`:                           {format.Parquet, format.DecoderOptions{}},
-		`the file is not what was written: line 1: {"time": is not where it has to be`:   {format.NDJSON, format.DecoderOptions{Columns: []string{"time"}}},
+		`the file is not what was written: there is no footer`: {
+			format.Parquet,
+			format.DecoderOptions{},
+		},
+		`the file is not what was written: line 1: {"time": is not where it has to be`: {format.NDJSON, format.DecoderOptions{Columns: []string{"time"}}},
 	} {
 		calls := 0
 
@@ -366,7 +382,8 @@ func TestDecodeStops(t *testing.T) {
 		}
 
 		n := 0
-		for _, err := range format.Decode(strings.NewReader(text), int64(len(text)), f, format.DecoderOptions{Compression: format.Zstd}) {
+		for _, err := range format.Decode(strings.NewReader(text), int64(len(text)), f,
+			format.DecoderOptions{Compression: format.Zstd}) {
 			if n++; err != nil || n == 2 {
 				break
 			}

@@ -262,7 +262,8 @@ func TestEncoderPassesWriteErrorsOn(t *testing.T) {
 	} {
 		for n := range c.writes {
 			err := func() error {
-				enc, err := format.NewEncoder(&brokenWriter{left: n}, c.format, nil, format.EncoderOptions{Compression: c.compression})
+				enc, err := format.NewEncoder(&brokenWriter{left: n}, c.format, nil,
+					format.EncoderOptions{Compression: c.compression})
 				if err != nil {
 					return err
 				}
@@ -288,7 +289,8 @@ func valid(text string) string { return string([]rune(text)) }
 
 func texts() *rapid.Generator[string] {
 	pieces := rapid.SampledFrom([]string{
-		"=", "+", "-", "@", "＝", "\u00a0", "|", "\t", "\r", "\n", "\r\n", `"`, `""`, ",", ";", "'", " ", "\x00", "\xff", "\xc3", "\ufffd", "\ufeff",
+		"=", "+", "-", "@", "＝", "\u00a0", "|", "\t", "\r", "\n", "\r\n", `"`, `""`, ",", ";", "'", " ", "\x00", "\xff",
+		"\xc3", "\ufffd", "\ufeff",
 		"\u2028", "é", "🔥", "a", "1", `\`, "</script>", "\x1b",
 	})
 
@@ -639,7 +641,8 @@ func BenchmarkEncoder(b *testing.B) {
 	for _, f := range format.All() {
 		for _, compression := range format.Compressions() {
 			b.Run(fmt.Sprintf("%s/%s", f, compression), func(b *testing.B) {
-				enc, err := format.NewEncoder(io.Discard, f, nil, format.EncoderOptions{SpreadsheetSafe: true, Compression: compression})
+				enc, err := format.NewEncoder(io.Discard, f, nil,
+					format.EncoderOptions{SpreadsheetSafe: true, Compression: compression})
 				if err != nil {
 					b.Fatal(err)
 				}

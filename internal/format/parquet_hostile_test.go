@@ -22,7 +22,10 @@ import (
 // forge rewrites a Parquet file without compression: pages and footer as they
 // are made to be, and everything else so that it fits: checksums, lengths,
 // offsets. Whoever wants to harm a reader does that.
-func forge(text []byte, page func(n int, h *parquetformat.PageHeader, body []byte) []byte, footer func(*parquetformat.FileMetaData)) ([]byte, error) {
+func forge(
+	text []byte, page func(n int, h *parquetformat.PageHeader, body []byte) []byte,
+	footer func(*parquetformat.FileMetaData),
+) ([]byte, error) {
 	var (
 		protocol thrift.CompactProtocol
 		meta     parquetformat.FileMetaData
@@ -115,16 +118,22 @@ func TestForgedParquet(t *testing.T) {
 		footer func(*parquetformat.FileMetaData)
 	}{
 		"": {},
-		"row group 1: it says to have 1099511627776 rows and 24 columns": {footer: func(m *parquetformat.FileMetaData) { m.RowGroups[0].NumRows = 1 << 40 }},
+		"row group 1: it says to have 1099511627776 rows and 24 columns": {
+			footer: func(m *parquetformat.FileMetaData) { m.RowGroups[0].NumRows = 1 << 40 },
+		},
 		"row group 1: it says to have 5 rows and 23 columns": {footer: func(m *parquetformat.FileMetaData) {
 			m.RowGroups[0].Columns = m.RowGroups[0].Columns[1:]
 		}},
 		"it says to have 6 rows, but its groups have 5": {footer: func(m *parquetformat.FileMetaData) { m.NumRows = 6 }},
-		"it has 25 columns, not 24":                     {footer: func(m *parquetformat.FileMetaData) { m.Schema = append(m.Schema, m.Schema[1]) }},
+		"it has 25 columns, not 24": {
+			footer: func(m *parquetformat.FileMetaData) { m.Schema = append(m.Schema, m.Schema[1]) },
+		},
 		"row group 2: id: it says to be where it cannot be": {footer: func(m *parquetformat.FileMetaData) {
 			m.RowGroups = append(m.RowGroups, m.RowGroups[0])
 		}},
-		"row group 1: id: it says to be where it cannot be": {footer: func(m *parquetformat.FileMetaData) { m.RowGroups[0].Columns[0].MetaData.TotalCompressedSize = 1 << 62 }},
+		"row group 1: id: it says to be where it cannot be": {
+			footer: func(m *parquetformat.FileMetaData) { m.RowGroups[0].Columns[0].MetaData.TotalCompressedSize = 1 << 62 },
+		},
 		"row group 1: time: it says to have 5 values in UNCOMPRESSED in file \"/etc/passwd\"": {footer: func(m *parquetformat.FileMetaData) {
 			m.RowGroups[0].Columns[1].FilePath = "/etc/passwd"
 		}},
@@ -180,9 +189,11 @@ func TestForgedParquet(t *testing.T) {
 		"5 rows before the end of a group: raw: the raw record is not a JSON object": {page: func(_ int, _ *parquetformat.PageHeader, body []byte) []byte {
 			return bytes.Replace(body, []byte("1.50e+3"), []byte("1.50e+e"), 1)
 		}},
-		"5 rows before the end of a group: actor: it is not UTF-8": {page: func(_ int, _ *parquetformat.PageHeader, body []byte) []byte {
-			return bytes.Replace(body, []byte("ci-token"), []byte("ci-\xff\xfe\xfden"), 1)
-		}},
+		"5 rows before the end of a group: actor: it is not UTF-8": {
+			page: func(_ int, _ *parquetformat.PageHeader, body []byte) []byte {
+				return bytes.Replace(body, []byte("ci-token"), []byte("ci-\xff\xfe\xfden"), 1)
+			},
+		},
 		"5 rows before the end of a group: changes: {\"field\": is not where it has to be": {page: func(_ int, _ *parquetformat.PageHeader, body []byte) []byte {
 			return bytes.Replace(body, []byte(`[{"field"`), []byte(`[{"Field"`), 1)
 		}},
@@ -289,7 +300,8 @@ func TestForgedLists(t *testing.T) {
 		text := "PAR1" + footer + string(binary.LittleEndian.AppendUint32(nil, uint32(len(footer)))) + "PAR1"
 
 		got, err := decode(text, format.Parquet, "", nil)
-		if !errors.Is(err, format.ErrUnreadable) || fmt.Sprint(err) != "the file is not what was written: the footer is not one" || len(got) > 0 {
+		if !errors.Is(err, format.ErrUnreadable) ||
+			fmt.Sprint(err) != "the file is not what was written: the footer is not one" || len(got) > 0 {
 			t.Errorf("%x: got %d entries and %v", footer[:min(10, len(footer))], len(got), err)
 		}
 	}

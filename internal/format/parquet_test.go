@@ -265,14 +265,26 @@ func TestParquetOrder(t *testing.T) {
 		times   []time.Duration
 		want    string
 	}{
-		"ascending":           {nil, []time.Duration{0, second, second, 5 * second}, "[{ColumnIdx:1 Descending:false NullsFirst:false}]"},
-		"descending":          {nil, []time.Duration{second, 0, 0, -second}, "[{ColumnIdx:1 Descending:true NullsFirst:false}]"},
+		"ascending": {
+			nil,
+			[]time.Duration{0, second, second, 5 * second},
+			"[{ColumnIdx:1 Descending:false NullsFirst:false}]",
+		},
+		"descending": {
+			nil,
+			[]time.Duration{second, 0, 0, -second},
+			"[{ColumnIdx:1 Descending:true NullsFirst:false}]",
+		},
 		"one":                 {nil, []time.Duration{0}, "[{ColumnIdx:1 Descending:false NullsFirst:false}]"},
 		"neither":             {nil, []time.Duration{0, second, 0}, "[]"},
 		"below a microsecond": {nil, []time.Duration{5, 3}, "[{ColumnIdx:1 Descending:false NullsFirst:false}]"},
 		"by a microsecond":    {nil, []time.Duration{0, time.Microsecond, 0}, "[]"},
-		"another column":      {[]string{"id", "actor", "time"}, []time.Duration{0, second}, "[{ColumnIdx:2 Descending:false NullsFirst:false}]"},
-		"no such column":      {[]string{"id"}, []time.Duration{0, second}, "[]"},
+		"another column": {
+			[]string{"id", "actor", "time"},
+			[]time.Duration{0, second},
+			"[{ColumnIdx:2 Descending:false NullsFirst:false}]",
+		},
+		"no such column": {[]string{"id"}, []time.Duration{0, second}, "[]"},
 	} {
 		list := make([]auditlog.Entry, 0, len(c.times))
 		for _, d := range c.times {
@@ -303,7 +315,8 @@ func TestParquetRowGroups(t *testing.T) {
 	short := func(n int) []auditlog.Entry {
 		list := make([]auditlog.Entry, n)
 		for i := range list {
-			list[i] = auditlogtest.Entry(fmt.Sprintf("%08d", i), func(e *auditlog.Entry) { e.Time = auditlogtest.At.Add(time.Duration(i) * time.Microsecond) })
+			list[i] = auditlogtest.Entry(fmt.Sprintf("%08d", i),
+				func(e *auditlog.Entry) { e.Time = auditlogtest.At.Add(time.Duration(i) * time.Microsecond) })
 		}
 
 		return list
@@ -343,7 +356,8 @@ func TestParquetRowGroups(t *testing.T) {
 
 			i := 0
 
-			for e, err := range format.Decode(strings.NewReader(text), int64(len(text)), format.Parquet, format.DecoderOptions{}) {
+			for e, err := range format.Decode(strings.NewReader(text), int64(len(text)), format.Parquet,
+				format.DecoderOptions{}) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -448,8 +462,10 @@ func TestParquetRefusesForeignFiles(t *testing.T) {
 		"row group 1: it says to have 100001 rows and 24 columns":                 write(100_001, zstdPages),
 		"row group 1: id: it says to have 3 values in UNCOMPRESSED in file \"\"":  write(3),
 		"row group 1: id: page at 4: it is a page of values of type DATA_PAGE_V2": write(3, zstdPages, parquet.DataPageVersion(2)),
-		"row group 1: id: page at 4: its encoding is DELTA_LENGTH_BYTE_ARRAY":     write(3, zstdPages, parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.DeltaLengthByteArray)),
-		"column 3 is not service as it is written":                                strings.ReplaceAll(good, "\x07service", "\x07serviCe"),
+		"row group 1: id: page at 4: its encoding is DELTA_LENGTH_BYTE_ARRAY": write(3, zstdPages,
+			parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.DeltaLengthByteArray)),
+		"column 3 is not service as it is written": strings.ReplaceAll(good, "\x07service",
+			"\x07serviCe"),
 		"there is no footer":     good + "x",
 		"the footer is too long": good[:len(good)-8] + "\xff\xff\xff\xffPAR1",
 		"the footer is not one":  good[:len(good)-8] + "\x00\x00\x00\x00PAR1",

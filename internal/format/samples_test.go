@@ -112,6 +112,7 @@ func TestSamples(t *testing.T) {
 
 	for _, f := range []format.Format{format.NDJSON, format.Parquet} {
 		tool := ocsf.Product{Name: "terraform-provider-audit", Version: "0.1.0"}
-		writeAs("ocsf/all", f, format.EncoderOptions{Shape: format.ShapeOCSF, Product: tool}, sampleLog(auditlog.ServiceUpCloud, 100))
+		writeAs("ocsf/all", f, format.EncoderOptions{Shape: format.ShapeOCSF, Product: tool},
+			sampleLog(auditlog.ServiceUpCloud, 100))
 	}
 }

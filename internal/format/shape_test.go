@@ -21,8 +21,14 @@ func TestOCSFFormatsSayTheSame(t *testing.T) {
 
 	tool := ocsf.Product{Name: "tool", Version: "1"}
 	entries := []auditlog.Entry{
-		{ID: "1", Time: time.Unix(1, 0), Service: "upcloud", Action: "delete", Operation: "delete", ActorType: "user", Actor: "jane", ResourceType: "server", IPAddress: "192.0.2.1", Raw: []byte(`{"a":1}`)},
-		{ID: "2", Time: time.Unix(2, 0), Service: "cloudscale", Action: "server_create", Operation: "create", ActorType: "staff", Message: "Server 'x' has been created"},
+		{
+			ID: "1", Time: time.Unix(1, 0), Service: "upcloud", Action: "delete", Operation: "delete", ActorType: "user",
+			Actor: "jane", ResourceType: "server", IPAddress: "192.0.2.1", Raw: []byte(`{"a":1}`),
+		},
+		{
+			ID: "2", Time: time.Unix(2, 0), Service: "cloudscale", Action: "server_create", Operation: "create",
+			ActorType: "staff", Message: "Server 'x' has been created",
+		},
 	}
 
 	write := func(f format.Format) []byte {
@@ -30,7 +36,8 @@ func TestOCSFFormatsSayTheSame(t *testing.T) {
 
 		var b bytes.Buffer
 
-		e, err := format.NewEncoder(&b, f, nil, format.EncoderOptions{Shape: format.ShapeOCSF, Product: tool, Compression: format.Uncompressed})
+		e, err := format.NewEncoder(&b, f, nil,
+			format.EncoderOptions{Shape: format.ShapeOCSF, Product: tool, Compression: format.Uncompressed})
 		if err != nil {
 			t.Fatal(err)
 		}

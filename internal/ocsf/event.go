@@ -135,7 +135,8 @@ func classOf(e *auditlog.Entry) *class {
 	}
 
 	words := strings.FieldsFunc(e.ResourceType, func(r rune) bool { return r == '_' || r == '-' })
-	if len(words) > 0 && slices.Contains(accountWords, words[len(words)-1]) && slices.Contains(accountOperations, e.Operation) {
+	if len(words) > 0 && slices.Contains(accountWords, words[len(words)-1]) &&
+		slices.Contains(accountOperations, e.Operation) {
 		return &accountChange
 	}
 
@@ -305,7 +306,8 @@ func newEvent(e *auditlog.Entry, tool Product) *event {
 		Actor:   actor{User: actorOf(e)},
 		RawData: string(e.Raw),
 		Unmapped: unmapped{
-			Endpoint: e.Endpoint, Operation: e.Operation, ActorType: e.ActorType, Origin: e.Origin, AuthType: e.AuthType, Changes: e.Changes,
+			Endpoint: e.Endpoint, Operation: e.Operation, ActorType: e.ActorType, Origin: e.Origin, AuthType: e.AuthType,
+			Changes: e.Changes,
 		},
 	}
 

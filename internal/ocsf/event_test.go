@@ -279,11 +279,14 @@ func knownActions() []known {
 	var all []known
 
 	for _, action := range []string{
-		"create", "clone", "read", "update", "writes-enable", "delete", "start", "stop", "attach", "detach", "login", "logout",
-		"access-granted", "access-granted-kubeconfig", "access-modified", "access-update", "owner-change", "maintenance-start", "teleport",
+		"create", "clone", "read", "update", "writes-enable", "delete", "start", "stop", "attach", "detach", "login",
+		"logout",
+		"access-granted", "access-granted-kubeconfig", "access-modified", "access-update", "owner-change",
+		"maintenance-start", "teleport",
 	} {
 		for _, kind := range []string{
-			"account", "auth", "init-script", "managed-database", "managed-loadbalancer", "managed-loadbalancer-certificate-bundle",
+			"account", "auth", "init-script", "managed-database", "managed-loadbalancer",
+			"managed-loadbalancer-certificate-bundle",
 			"managed-object-storage", "network-gateway", "server", "storage", "uks", "ssh-key", "network", "",
 		} {
 			all = append(all, known{auditlog.ServiceUpCloud, action, kind, upcloud.OperationOf(action)})
@@ -291,12 +294,18 @@ func knownActions() []known {
 	}
 
 	for _, action := range []string{
-		"api_token_create", "api_token_delete", "api_token_update", "floating_ip_create", "floating_ip_delete", "floating_ip_update",
-		"network_create", "network_delete", "network_update", "objects_user_create", "objects_user_delete", "objects_user_update",
-		"organization_user_invite", "organization_update", "organization_user_revoke", "project_update", "project_create", "project_delete", "project_rename",
-		"server_create", "server_delete", "server_group_create", "server_migrate", "server_pause", "server_reboot", "server_start", "server_stop",
-		"server_update", "server_volume_attach", "server_volume_detach", "user_login", "user_logout", "user_login_failed", "volume_create",
-		"volume_delete", "volume_snapshot_create", "volume_snapshot_delete", "volume_update", "project_user_grant", "project_log_export", "teleport",
+		"api_token_create", "api_token_delete", "api_token_update", "floating_ip_create", "floating_ip_delete",
+		"floating_ip_update",
+		"network_create", "network_delete", "network_update", "objects_user_create", "objects_user_delete",
+		"objects_user_update",
+		"organization_user_invite", "organization_update", "organization_user_revoke", "project_update", "project_create",
+		"project_delete", "project_rename",
+		"server_create", "server_delete", "server_group_create", "server_migrate", "server_pause", "server_reboot",
+		"server_start", "server_stop",
+		"server_update", "server_volume_attach", "server_volume_detach", "user_login", "user_logout", "user_login_failed",
+		"volume_create",
+		"volume_delete", "volume_snapshot_create", "volume_snapshot_delete", "volume_update", "project_user_grant",
+		"project_log_export", "teleport",
 	} {
 		kind := ""
 		if i := strings.LastIndexByte(action, '_'); i > 0 {
@@ -320,9 +329,13 @@ func knownActions() []known {
 func variants(k known) []auditlog.Entry {
 	var all []auditlog.Entry
 
-	for _, actor := range []auditlog.ActorType{auditlog.ActorUser, auditlog.ActorAPIToken, auditlog.ActorSystem, auditlog.ActorStaff, auditlog.ActorUnknown} {
+	for _, actor := range []auditlog.ActorType{
+		auditlog.ActorUser, auditlog.ActorAPIToken, auditlog.ActorSystem,
+		auditlog.ActorStaff, auditlog.ActorUnknown,
+	} {
 		least := auditlog.Entry{
-			ID: "01J9", Time: auditlogtest.At, Service: k.service, Action: k.action, Operation: k.operation, ActorType: actor, ResourceType: k.resourceType,
+			ID: "01J9", Time: auditlogtest.At, Service: k.service, Action: k.action, Operation: k.operation, ActorType: actor,
+			ResourceType: k.resourceType,
 		}
 		most := auditlogtest.Full(least)
 		all = append(all, least, most)
@@ -439,21 +452,46 @@ func TestOCSFValidatorCatches(t *testing.T) {
 	schema := readSchema(t)
 
 	for want, change := range map[string]func(event, actor, endpoint map[string]any){
-		"event.time is missing":                                               func(e, _, _ map[string]any) { delete(e, "time") },
-		"event.api is missing":                                                func(e, _, _ map[string]any) { delete(e, "api") },
-		"event.cloud is missing":                                              func(e, _, _ map[string]any) { delete(e, "cloud") },
-		"event.severity_id may not be 7":                                      func(e, _, _ map[string]any) { e["severity_id"] = json.Number("7") },
-		"event.severity_id is 1 and its caption Unknown":                      func(e, _, _ map[string]any) { e["severity_id"] = json.Number("1") },
-		"event.time is 2026":                                                  func(e, _, _ map[string]any) { e["time"] = "2026" },
-		"event.scope is no attribute":                                         func(e, _, _ map[string]any) { e["scope"] = "x" },
-		"event.user is no attribute":                                          func(e, _, _ map[string]any) { e["user"] = map[string]any{"name": "x"} },
-		"event.resources is no list of resource_details":                      func(e, _, _ map[string]any) { e["resources"] = []any{} },
-		"event.actor.user has none of account, name, uid":                     func(_, a, _ map[string]any) { delete(a, "name"); delete(a, "uid") },
-		"event.actor.user.email_addr is jane":                                 func(_, a, _ map[string]any) { a["email_addr"] = "jane" },
-		"event.src_endpoint.ip is 192.0.2.0/24":                               func(_, _, s map[string]any) { s["ip"] = "192.0.2.0/24" },
-		"type_uid is 600303, not 600399":                                      func(e, _, _ map[string]any) { e["activity_id"] = json.Number("99") },
-		"activity_name is Update, not Create; type_uid is 600303, not 600301": func(e, _, _ map[string]any) { e["activity_id"] = json.Number("1") },
-		"class_uid is 1":                                                      func(e, _, _ map[string]any) { e["class_uid"] = 1 },
+		"event.time is missing":          func(e, _, _ map[string]any) { delete(e, "time") },
+		"event.api is missing":           func(e, _, _ map[string]any) { delete(e, "api") },
+		"event.cloud is missing":         func(e, _, _ map[string]any) { delete(e, "cloud") },
+		"event.severity_id may not be 7": func(e, _, _ map[string]any) { e["severity_id"] = json.Number("7") },
+		"event.severity_id is 1 and its caption Unknown": func(e, _,
+			_ map[string]any,
+		) {
+			e["severity_id"] = json.Number("1")
+		},
+		"event.time is 2026":          func(e, _, _ map[string]any) { e["time"] = "2026" },
+		"event.scope is no attribute": func(e, _, _ map[string]any) { e["scope"] = "x" },
+		"event.user is no attribute":  func(e, _, _ map[string]any) { e["user"] = map[string]any{"name": "x"} },
+		"event.resources is no list of resource_details": func(e, _,
+			_ map[string]any,
+		) {
+			e["resources"] = []any{}
+		},
+		"event.actor.user has none of account, name, uid": func(_, a,
+			_ map[string]any,
+		) {
+			delete(a, "name")
+			delete(a, "uid")
+		},
+		"event.actor.user.email_addr is jane": func(_, a,
+			_ map[string]any,
+		) {
+			a["email_addr"] = "jane"
+		},
+		"event.src_endpoint.ip is 192.0.2.0/24": func(_, _,
+			s map[string]any,
+		) {
+			s["ip"] = "192.0.2.0/24"
+		},
+		"type_uid is 600303, not 600399": func(e, _, _ map[string]any) { e["activity_id"] = json.Number("99") },
+		"activity_name is Update, not Create; type_uid is 600303, not 600301": func(e, _,
+			_ map[string]any,
+		) {
+			e["activity_id"] = json.Number("1")
+		},
+		"class_uid is 1": func(e, _, _ map[string]any) { e["class_uid"] = 1 },
 	} {
 		e := auditlogtest.Full(auditlogtest.Entry("1", func(e *auditlog.Entry) { e.Operation, e.ResourceType = auditlog.OperationUpdate, "server" }))
 
@@ -496,7 +534,10 @@ func TestOCSFClasses(t *testing.T) {
 		{"access-granted", "account", auditlog.OperationGrant, "300107 Account Change: Attach Policy, Unknown"},
 		{"access-modified", "account", auditlog.OperationGrant, "300199 Account Change: access-modified, Unknown"},
 		{"user_revoke", "user", auditlog.OperationRevoke, "300108 Account Change: Detach Policy, Unknown"},
-		{"organization_user_invite", "organization_user", auditlog.OperationInvite, "300199 Account Change: organization_user_invite, Unknown"},
+		{
+			"organization_user_invite", "organization_user", auditlog.OperationInvite,
+			"300199 Account Change: organization_user_invite, Unknown",
+		},
 		{"read", "account", auditlog.OperationRead, "600302 API Activity: Read, Unknown"},
 		{"project_update", "project", auditlog.OperationUpdate, "300403 Entity Management: Update, Unknown"},
 		{"project_grant", "project", auditlog.OperationGrant, "300499 Entity Management: project_grant, Unknown"},
@@ -527,21 +568,28 @@ func TestOCSFClasses(t *testing.T) {
 
 func ocsfExamples() []auditlog.Entry {
 	mapped := func(service, action, kind string, operation auditlog.Operation, actor auditlog.ActorType) auditlog.Entry {
-		return auditlog.Entry{ID: "01J9", Time: auditlogtest.At, Service: service, Action: action, ResourceType: kind, Operation: operation, ActorType: actor}
+		return auditlog.Entry{
+			ID: "01J9", Time: auditlogtest.At, Service: service, Action: action, ResourceType: kind,
+			Operation: operation, ActorType: actor,
+		}
 	}
-	project := auditlogtest.Full(mapped(auditlog.ServiceCloudscale, "project_update", "project", auditlog.OperationUpdate, auditlog.ActorAPIToken))
+	project := auditlogtest.Full(mapped(auditlog.ServiceCloudscale, "project_update", "project", auditlog.OperationUpdate,
+		auditlog.ActorAPIToken))
 	project.ScopeType, project.ResourceID, project.ResourceName = "project", "", ""
 
 	login := mapped(auditlog.ServiceCloudscale, "user_login", "user", auditlog.OperationLogin, auditlog.ActorUser)
-	login.Actor, login.ScopeType, login.ScopeName, login.IPAddress = "jane@example.com", "user", "jane@example.com", "192.0.2.7"
+	login.Actor, login.ScopeType, login.ScopeName, login.IPAddress = "jane@example.com", "user", "jane@example.com",
+		"192.0.2.7"
 
-	organization := auditlogtest.Full(mapped(auditlog.ServiceCloudscale, "organization_update", "organization", auditlog.OperationUpdate, auditlog.ActorStaff))
+	organization := auditlogtest.Full(mapped(auditlog.ServiceCloudscale, "organization_update", "organization",
+		auditlog.OperationUpdate, auditlog.ActorStaff))
 	organization.ScopeType = "organization"
 
 	return []auditlog.Entry{
 		auditlogtest.Full(mapped(auditlog.ServiceUpCloud, "update", "server", auditlog.OperationUpdate, auditlog.ActorUser)),
 		mapped(auditlog.ServiceUpCloud, "maintenance-start", "server", auditlog.OperationOther, auditlog.ActorSystem),
-		auditlogtest.Full(mapped(auditlog.ServiceUpCloud, "access-granted", "account", auditlog.OperationGrant, auditlog.ActorUser)),
+		auditlogtest.Full(mapped(auditlog.ServiceUpCloud, "access-granted", "account", auditlog.OperationGrant,
+			auditlog.ActorUser)),
 		login, project, organization,
 	}
 }
@@ -710,7 +758,8 @@ func TestOCSFHostile(t *testing.T) {
 	}
 
 	// A redacted entry is an event like any other.
-	r, err := redact.New(map[string]string{"actor": "hash", "ip_address": "hash", "resource_id": "hash"}, []byte("0123456789abcdef"))
+	r, err := redact.New(map[string]string{"actor": "hash", "ip_address": "hash", "resource_id": "hash"},
+		[]byte("0123456789abcdef"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,10 @@ func (m *attestersModel) validate() diag.Diagnostics {
 	var diags diag.Diagnostics
 
 	wrong := func(name string, cause, next explain.Text) {
-		diags.Append(diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: cause, Next: next}.At(explain.Argument(name)))...)
+		diags.Append(diagnose(explain.Problem{
+			Summary: explain.CheckConfiguration, Cause: cause,
+			Next: next,
+		}.At(explain.Argument(name)))...)
 	}
 
 	if given(m.Certificates) && m.Authority.IsNull() {
@@ -43,11 +46,13 @@ func (m *attestersModel) validate() diag.Diagnostics {
 	}
 
 	if given(m.Quorum) && m.Witnesses.IsNull() {
-		wrong("witness_quorum", "There is a quorum of witnesses, but no witness is asked.", "Set witnesses, or remove the argument.")
+		wrong("witness_quorum", "There is a quorum of witnesses, but no witness is asked.",
+			"Set witnesses, or remove the argument.")
 	}
 
 	if given(m.Required) && m.Witnesses.IsNull() && m.Authority.IsNull() {
-		wrong("attestation_required", "Nobody is asked to attest the checkpoint.", "Set witnesses or timestamp_authority, or remove the argument.")
+		wrong("attestation_required", "Nobody is asked to attest the checkpoint.",
+			"Set witnesses or timestamp_authority, or remove the argument.")
 	}
 
 	if m.Witnesses.IsNull() || m.Witnesses.IsUnknown() {
@@ -91,7 +96,8 @@ func (m *attestersModel) validate() diag.Diagnostics {
 // missingOf names what a witness has to have and has not.
 func missingOf(o types.Object, at path.Path) diag.Diagnostics {
 	if o.IsNull() {
-		return diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: "The value of " + explain.Plain(at.String()) + " is null.", Next: "Give the url and the public_key of a witness."}.At(placeOf(at)))
+		return diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: "The value of " +
+			explain.Plain(at.String()) + " is null.", Next: "Give the url and the public_key of a witness."}.At(placeOf(at)))
 	}
 
 	var diags diag.Diagnostics
@@ -168,8 +174,9 @@ func (m *attestersModel) attesters() (archive.Attesters, error) {
 func quorumProblem(witnesses int64) explain.Problem {
 	return explain.Problem{
 		Summary: explain.CheckConfiguration,
-		Cause:   "The quorum does not go with the number of witnesses, which is " + explain.Plain(strconv.FormatInt(witnesses, 10)) + ".",
-		Next:    "Give at least one witness, and a number from 1 to how many there are.",
+		Cause: "The quorum does not go with the number of witnesses, which is " +
+			explain.Plain(strconv.FormatInt(witnesses, 10)) + ".",
+		Next: "Give at least one witness, and a number from 1 to how many there are.",
 	}
 }
 

@@ -133,7 +133,10 @@ func (c *claims) take(file string, free func(key string) bool, take func(key str
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 
-	keys := []string{durable.Key(file), durable.Key(file + export.ManifestSuffix), durable.Key(file + export.ChecksumSuffix)}
+	keys := []string{
+		durable.Key(file), durable.Key(file + export.ManifestSuffix),
+		durable.Key(file + export.ChecksumSuffix),
+	}
 
 	for _, key := range keys {
 		if !free(key) {

@@ -65,11 +65,19 @@ Set the clock that is wrong, such as by NTP; max_clock_skew in the provider conf
 		gate := "lifecycle {\n postcondition {\n condition = self.total_count == 0\n error_message = \"Found.\"\n }\n }\n"
 
 		for name, step := range map[string]struct{ config, summary string }{
-			"look-up":   {"data \"audit_logs\" \"test\" {\n" + arguments + "operations = [\"delete\"]\n" + gate + "}", "Read " + tt.title + " audit logs"},
-			"ephemeral": {"ephemeral \"audit_logs\" \"test\" {\n" + arguments + "operations = [\"delete\"]\n" + gate + "}", "Read " + tt.title + " audit logs"},
-			"findings":  {"data \"audit_log_findings\" \"test\" {\n" + arguments + "builtin_rules = [\"deletion\"]\n" + gate + "}", "Read " + tt.title + " audit logs"},
-			"export":    {fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n path = %q\n format = \"csv\"\n", w.file(cloud+".csv")) + arguments + "}", "Export " + tt.title + " audit logs"},
-			"archive":   {fmt.Sprintf("resource \"audit_log_archive\" \"test\" {\n destination = %q\n service = %q\n}", w.file(cloud), cloud), "Archive audit logs"},
+			"look-up": {
+				"data \"audit_logs\" \"test\" {\n" + arguments + "operations = [\"delete\"]\n" + gate + "}",
+				"Read " + tt.title + " audit logs",
+			},
+			"ephemeral": {
+				"ephemeral \"audit_logs\" \"test\" {\n" + arguments + "operations = [\"delete\"]\n" + gate + "}",
+				"Read " + tt.title + " audit logs",
+			},
+			"findings": {"data \"audit_log_findings\" \"test\" {\n" + arguments + "builtin_rules = [\"deletion\"]\n" + gate +
+				"}", "Read " + tt.title + " audit logs"},
+			"export": {fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n path = %q\n format = \"csv\"\n",
+				w.file(cloud+".csv")) + arguments + "}", "Export " + tt.title + " audit logs"},
+			"archive": {fmt.Sprintf("resource \"audit_log_archive\" \"test\" {\n destination = %q\n service = %q\n}", w.file(cloud), cloud), "Archive audit logs"},
 		} {
 			if cloud == "cloudscale" && name != "look-up" && name != "archive" {
 				continue // They read as for the other cloud.
@@ -144,7 +152,8 @@ func TestAccClock_withinTheLimit(t *testing.T) {
 				Config: skewed +
 					"data \"audit_logs\" \"test\" {\n" + arguments + "}\n" +
 					"data \"audit_log_findings\" \"test\" {\n" + arguments + "builtin_rules = [\"deletion\"]\n}\n" +
-					fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n path = %q\n format = \"ndjson\"\n", w.file("a.ndjson")) + arguments + "}\n" +
+					fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n path = %q\n format = \"ndjson\"\n", w.file("a.ndjson")) +
+					arguments + "}\n" +
 					fmt.Sprintf("resource \"audit_log_archive\" \"test\" {\n destination = %q\n service = %q\n}", w.file("archive"), cloud),
 				ConfigStateChecks: []statecheck.StateCheck{
 					expect("total_count", knownvalue.Int64Exact(2)),
@@ -163,8 +172,14 @@ func TestAccClock_withinTheLimit(t *testing.T) {
 			})
 
 			for file, wants := range map[string][]string{
-				"a.ndjson.manifest.json": {`"end": "` + settled + `"`, `"window_end": "` + settled + `"`, `"clock_skew_seconds": -3599`},
-				w.manifest("archive", 2): {`"covered_until": "2026-06-30T10:59:00Z"`, `"read_until": "2026-06-30T10:59:00Z"`, `"clock_skew_seconds": -3599`},
+				"a.ndjson.manifest.json": {
+					`"end": "` + settled + `"`, `"window_end": "` + settled + `"`,
+					`"clock_skew_seconds": -3599`,
+				},
+				w.manifest("archive", 2): {
+					`"covered_until": "2026-06-30T10:59:00Z"`, `"read_until": "2026-06-30T10:59:00Z"`,
+					`"clock_skew_seconds": -3599`,
+				},
 			} {
 				for _, want := range wants {
 					if !strings.Contains(strings.ReplaceAll(w.read(file), `":"`, `": "`), want) {
@@ -222,7 +237,8 @@ func TestAccClock_badLimit(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{})
 
 	for value, reason := range map[string]string{
-		"0s": "no length of time", "-1m": "no length of time", "a while": "no length of time", "": "no length of time", "60": "no length of time",
+		"0s": "no length of time", "-1m": "no length of time", "a while": "no length of time", "": "no length of time",
+		"60":      "no length of time",
 		"24h0m1s": "longer than a day, which no clock should be off",
 	} {
 		t.Run(value, func(t *testing.T) {

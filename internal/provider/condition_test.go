@@ -57,10 +57,16 @@ output %[1]q {
 	checks := []statecheck.StateCheck{}
 
 	for name, c := range map[string]struct{ service, arguments, where string }{
-		"operations":     {"upcloud", `operations = ["delete", "update"]`, `entry.operation in ["delete", "update"]`},
-		"types":          {"upcloud", `resource_types = ["server"]`, `entry.resource_type == "server" && has(entry.resource_type)`},
-		"origins":        {"upcloud", `origins = ["api"]`, `entry.origin == "api"`},
-		"addresses":      {"upcloud", `ip_addresses = ["198.51.100.0/24", "2001:db8::/32"]`, `ip_in(entry.ip_address, ["198.51.100.0/24", "2001:db8::/32"])`},
+		"operations": {"upcloud", `operations = ["delete", "update"]`, `entry.operation in ["delete", "update"]`},
+		"types": {
+			"upcloud", `resource_types = ["server"]`,
+			`entry.resource_type == "server" && has(entry.resource_type)`,
+		},
+		"origins": {"upcloud", `origins = ["api"]`, `entry.origin == "api"`},
+		"addresses": {
+			"upcloud", `ip_addresses = ["198.51.100.0/24", "2001:db8::/32"]`,
+			`ip_in(entry.ip_address, ["198.51.100.0/24", "2001:db8::/32"])`,
+		},
 		"search":         {"upcloud", `search = "DEL"`, `[entry.id, entry.actor, entry.resource_id, entry.resource_name, entry.ip_address, entry.action, entry.message].exists(s, s.lowerAscii().contains("del"))`},
 		"raw":            {"upcloud", `actions = ["delete"]`, `entry.raw.action == "delete"`},
 		"cloudscale_ops": {"cloudscale", `operations = ["create"]`, `entry.operation == "create"`},
@@ -96,7 +102,8 @@ func TestAccWhere_export(t *testing.T) {
 					} `json:"query"`
 				}
 
-				if err := json.Unmarshal([]byte(w.read("a.ndjson.manifest.json")), &manifest); err != nil || manifest.Query.Where != where {
+				if err := json.Unmarshal([]byte(w.read("a.ndjson.manifest.json")), &manifest); err != nil ||
+					manifest.Query.Where != where {
 					return fmt.Errorf("the manifest says %q, %w", manifest.Query.Where, err)
 				}
 
@@ -162,7 +169,8 @@ func TestAccWhere_archive(t *testing.T) {
 			ConfigPlanChecks: archiveAction(plancheck.ResourceActionUpdate),
 			Check: func(*terraform.State) error {
 				filters := w.archivedFilters()
-				if last := filters[len(filters)-1]; filters[0] != `entry.operation == "delete"` || last != `entry.operation in ["delete", "create"]` {
+				if last := filters[len(filters)-1]; filters[0] != `entry.operation == "delete"` ||
+					last != `entry.operation in ["delete", "create"]` {
 					return fmt.Errorf("the manifests say %q", filters)
 				}
 

@@ -20,13 +20,33 @@ func TestRejectedCredentialsAreNamedWhereTheyCameFrom(t *testing.T) {
 		env     map[string]string
 		want    string
 	}{
-		"a token of the environment":       {"upcloud", args{}, map[string]string{"UPCLOUD_TOKEN": "x"}, "Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with API access."},
-		"a token of the block":             {"upcloud", args{"token": "x"}, map[string]string{"UPCLOUD_TOKEN": fakeapi.DefaultToken}, "Set token in the provider's upcloud block, for an account with API access."},
-		"a user of the block":              {"upcloud", args{"username": "x", "password": "y"}, nil, "Set username and password in the provider's upcloud block, for an account with API access."},
-		"a user of both":                   {"upcloud", args{"username": "x"}, map[string]string{"UPCLOUD_PASSWORD": "y"}, "Set username in the provider's upcloud block and UPCLOUD_PASSWORD, for an account with API access."},
-		"a password of the block":          {"upcloud", args{"password": "x"}, map[string]string{"UPCLOUD_USERNAME": "y"}, "Set UPCLOUD_USERNAME and password in the provider's upcloud block, for an account with API access."},
-		"cloudscale by the environment":    {"cloudscale", args{}, map[string]string{"CLOUDSCALE_API_TOKEN": "x"}, "Set CLOUDSCALE_API_TOKEN to a token of the project; read access is enough."},
-		"cloudscale by a token of a block": {"cloudscale", args{"token": "x"}, map[string]string{"CLOUDSCALE_API_TOKEN": fakeapi.DefaultToken}, "Set token in the provider's cloudscale block to a token of the project; read access is enough."},
+		"a token of the environment": {"upcloud", args{}, map[string]string{"UPCLOUD_TOKEN": "x"}, "Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with API access."},
+		"a token of the block": {
+			"upcloud",
+			args{"token": "x"},
+			map[string]string{"UPCLOUD_TOKEN": fakeapi.DefaultToken},
+			"Set token in the provider's upcloud block, for an account with API access.",
+		},
+		"a user of the block": {"upcloud", args{"username": "x", "password": "y"}, nil, "Set username and password in the provider's upcloud block, for an account with API access."},
+		"a user of both": {
+			"upcloud",
+			args{"username": "x"},
+			map[string]string{"UPCLOUD_PASSWORD": "y"},
+			"Set username in the provider's upcloud block and UPCLOUD_PASSWORD, for an account with API access.",
+		},
+		"a password of the block": {
+			"upcloud",
+			args{"password": "x"},
+			map[string]string{"UPCLOUD_USERNAME": "y"},
+			"Set UPCLOUD_USERNAME and password in the provider's upcloud block, for an account with API access.",
+		},
+		"cloudscale by the environment": {"cloudscale", args{}, map[string]string{"CLOUDSCALE_API_TOKEN": "x"}, "Set CLOUDSCALE_API_TOKEN to a token of the project; read access is enough."},
+		"cloudscale by a token of a block": {
+			"cloudscale",
+			args{"token": "x"},
+			map[string]string{"CLOUDSCALE_API_TOKEN": fakeapi.DefaultToken},
+			"Set token in the provider's cloudscale block to a token of the project; read access is enough.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,12 +75,27 @@ func TestHalfOfALoginIsNamed(t *testing.T) {
 		env             map[string]string
 		want            string
 	}{
-		"a name in the block":         {args{"upcloud": args{"username": "x"}}, args{}, nil, noPassword},
-		"a password in the block":     {args{"upcloud": args{"password": "x"}}, args{}, nil, noName},
-		"beside a token of elsewhere": {args{"upcloud": args{"username": "x"}}, args{}, map[string]string{"UPCLOUD_TOKEN": "y"}, noPassword},
-		"a name in the environment":   {args{}, args{}, map[string]string{"UPCLOUD_USERNAME": "x"}, noPassword},
-		"an empty password":           {args{}, args{}, map[string]string{"UPCLOUD_USERNAME": "x", "UPCLOUD_PASSWORD": ""}, noPassword},
-		"named by its service":        {args{"cloudscale": args{"token": "x"}}, args{"service": "upcloud"}, map[string]string{"UPCLOUD_PASSWORD": "x"}, noName},
+		"a name in the block":     {args{"upcloud": args{"username": "x"}}, args{}, nil, noPassword},
+		"a password in the block": {args{"upcloud": args{"password": "x"}}, args{}, nil, noName},
+		"beside a token of elsewhere": {
+			args{"upcloud": args{"username": "x"}},
+			args{},
+			map[string]string{"UPCLOUD_TOKEN": "y"},
+			noPassword,
+		},
+		"a name in the environment": {args{}, args{}, map[string]string{"UPCLOUD_USERNAME": "x"}, noPassword},
+		"an empty password": {
+			args{},
+			args{},
+			map[string]string{"UPCLOUD_USERNAME": "x", "UPCLOUD_PASSWORD": ""},
+			noPassword,
+		},
+		"named by its service": {
+			args{"cloudscale": args{"token": "x"}},
+			args{"service": "upcloud"},
+			map[string]string{"UPCLOUD_PASSWORD": "x"},
+			noName,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,5 +112,6 @@ func TestHalfOfALoginIsNamed(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{NoExamples: true})
 	w.env["UPCLOUD_USERNAME"] = "x"
 
-	w.provider(t, args{"cloudscale": args{"token": fakeapi.DefaultToken, "endpoint": w.cloudscale}}).read("audit_logs", args{}).quiet()
+	w.provider(t, args{"cloudscale": args{"token": fakeapi.DefaultToken, "endpoint": w.cloudscale}}).read("audit_logs",
+		args{}).quiet()
 }

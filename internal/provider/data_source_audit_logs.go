@@ -27,7 +27,9 @@ func NewAuditLogsDataSource() datasource.DataSource { return &auditLogsDataSourc
 type auditLogsDataSource struct{ c *configured }
 
 // Metadata implements datasource.DataSource.
-func (d *auditLogsDataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+func (d *auditLogsDataSource) Metadata(
+	_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse,
+) {
 	resp.TypeName = AuditLogsType
 }
 
@@ -37,13 +39,17 @@ func (d *auditLogsDataSource) Schema(ctx context.Context, _ datasource.SchemaReq
 }
 
 // Configure is called with what the provider made of its configuration.
-func (d *auditLogsDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+func (d *auditLogsDataSource) Configure(
+	_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse,
+) {
 	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
 }
 
 // ValidateConfig is called at validation and before each plan; values may still
 // be unknown.
-func (d *auditLogsDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
+func (d *auditLogsDataSource) ValidateConfig(
+	ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse,
+) {
 	var m auditLogsModel
 
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
@@ -82,7 +88,9 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 
 // lookUp does what the configuration asks for and takes the result but for the
 // rows.
-func (m *lookUpModel) lookUp(ctx context.Context, c *configured, timeout time.Duration) (*task.Found, diag.Diagnostics) {
+func (m *lookUpModel) lookUp(
+	ctx context.Context, c *configured, timeout time.Duration,
+) (*task.Found, diag.Diagnostics) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 

@@ -33,7 +33,9 @@ type stateHolds struct {
 }
 
 // CheckState implements statecheck.StateCheck.
-func (c stateHolds) CheckState(_ context.Context, req statecheck.CheckStateRequest, resp *statecheck.CheckStateResponse) {
+func (c stateHolds) CheckState(
+	_ context.Context, req statecheck.CheckStateRequest, resp *statecheck.CheckStateResponse,
+) {
 	text, err := json.Marshal(req.State)
 	if err != nil {
 		resp.Error = err
@@ -68,8 +70,9 @@ func redactWorld(t *testing.T) *world {
 	address := "2001:db8:1:2::7"
 
 	w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
-		Time: at, CloudEventID: "01HQXYZ123456789ABCDEFGHJK", CorrelationID: "corr", Action: "update", ResourceType: "account",
-		ResourceID: jane, AccountUsername: jane, Origin: "gui", AuthType: "gui", IPAddress: "192.0.2.7",
+		Time: at, CloudEventID: "01HQXYZ123456789ABCDEFGHJK", CorrelationID: "corr", Action: "update",
+		ResourceType: "account",
+		ResourceID:   jane, AccountUsername: jane, Origin: "gui", AuthType: "gui", IPAddress: "192.0.2.7",
 		PreviousState: []byte(`{"email":"jane@example.com"}`), CurrentState: []byte(`{"email":"jane.doe@example.com"}`),
 	})
 	w.fake.AppendCloudscale(
@@ -110,8 +113,10 @@ func TestAccAuditLogs_redact(t *testing.T) {
 	w.test(
 		// What was to be redacted is in the state without it: the test can fail.
 		resource.TestStep{
-			Config:            logsOf("upcloud", "{}", ""),
-			ConfigStateChecks: []statecheck.StateCheck{stateHolds{all: []string{jane, "jane.doe", "192.0.2.7", "account_username"}}},
+			Config: logsOf("upcloud", "{}", ""),
+			ConfigStateChecks: []statecheck.StateCheck{
+				stateHolds{all: []string{jane, "jane.doe", "192.0.2.7", "account_username"}},
+			},
 		},
 		resource.TestStep{
 			Config: keyed(logsOf("upcloud", `{ actor = "hash", ip_address = "mask" }`, ""), redactionKey),
@@ -134,7 +139,8 @@ func TestAccAuditLogs_redact(t *testing.T) {
 				counts(janePseudonym), counts("system"),
 			},
 			Check: func(s *terraform.State) error {
-				if rows(s, "actor")[0] != first[0] || rows(s, "scope_name")[0] != first[0] || rows(s, "resource_name")[0] != first[0] {
+				if rows(s, "actor")[0] != first[0] || rows(s, "scope_name")[0] != first[0] ||
+					rows(s, "resource_name")[0] != first[0] {
 					return fmt.Errorf("pseudonyms are %v, %v and %v", first, rows(s, "actor"), rows(s, "scope_name"))
 				}
 
@@ -161,7 +167,8 @@ func TestAccAuditLogs_redact(t *testing.T) {
 			ConfigStateChecks: []statecheck.StateCheck{expect("total_count", knownvalue.Int64Exact(1)), counts(janePseudonym)},
 		},
 		resource.TestStep{
-			Config:            keyed(logsOf("upcloud", `{ actor = "hash" }`, "  actors = [\""+janePseudonym+"\"]"), redactionKey),
+			Config: keyed(logsOf("upcloud", `{ actor = "hash" }`, "  actors = [\""+janePseudonym+"\"]"),
+				redactionKey),
 			ConfigStateChecks: []statecheck.StateCheck{expect("total_count", knownvalue.Int64Exact(0))},
 		},
 		// No key is needed to mask and to drop. What is kept by name stays.
@@ -176,9 +183,11 @@ func TestAccAuditLogs_redact(t *testing.T) {
 			Config: logsOf("cloudscale", `{ actor = "drop", raw = "keep" }`, ""),
 			ConfigStateChecks: []statecheck.StateCheck{
 				counts("user"),
-				expect("entries", knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.ObjectPartial(map[string]knownvalue.Check{
-					"actor": knownvalue.Null(), "message": knownvalue.Null(), "raw": knownvalue.StringExact(string(w.fake.CloudscaleRecords()[0].Raw)),
-				})})),
+				expect("entries", knownvalue.ListPartial(
+					map[int]knownvalue.Check{0: knownvalue.ObjectPartial(map[string]knownvalue.Check{
+						"actor": knownvalue.Null(), "message": knownvalue.Null(),
+						"raw": knownvalue.StringExact(string(w.fake.CloudscaleRecords()[0].Raw)),
+					})})),
 			},
 		},
 	)
@@ -195,7 +204,12 @@ func TestAccAuditLogs_redactionKeyFromEnvironment(t *testing.T) {
 }`)
 
 	w.test(
-		resource.TestStep{Config: config, ConfigStateChecks: []statecheck.StateCheck{stateHolds{not: []string{jane, redactionKey}, all: []string{janePseudonym}}}},
+		resource.TestStep{
+			Config: config,
+			ConfigStateChecks: []statecheck.StateCheck{
+				stateHolds{not: []string{jane, redactionKey}, all: []string{janePseudonym}},
+			},
+		},
 		// The configuration wins.
 		resource.TestStep{Config: keyed(config, "fedcba9876543210"), ConfigStateChecks: []statecheck.StateCheck{stateHolds{not: []string{janePseudonym}, all: []string{"hmac:"}}}},
 	)

@@ -21,7 +21,8 @@ func TestRedactIsOneArgument(t *testing.T) {
 	d := redactAttribute()
 
 	r, ok := exportSchema(t.Context()).Attributes[redactName].(schema.MapAttribute)
-	if !ok || d.MarkdownDescription != r.MarkdownDescription || !d.ElementType.Equal(r.ElementType) || d.Optional != r.Optional || len(d.Validators) != len(r.Validators) {
+	if !ok || d.MarkdownDescription != r.MarkdownDescription || !d.ElementType.Equal(r.ElementType) ||
+		d.Optional != r.Optional || len(d.Validators) != len(r.Validators) {
 		t.Errorf("%+v\n%+v", d, r)
 	}
 }
@@ -51,7 +52,8 @@ func TestRedactorFailsClosed(t *testing.T) {
 			t.Parallel()
 
 			r, diags := keyed(test.key).redactor(test.rules)
-			if r != nil || len(diags) != 1 || len(diags[0].Detail()) < len(test.want) || diags[0].Detail()[:len(test.want)] != test.want {
+			if r != nil || len(diags) != 1 || len(diags[0].Detail()) < len(test.want) ||
+				diags[0].Detail()[:len(test.want)] != test.want {
 				t.Errorf("got %v", diags)
 			}
 		})

@@ -64,9 +64,15 @@ func auditLogsSchema(ctx context.Context) schema.Schema {
 		"counts_by_operation":     countsAttribute("operation"),
 		"counts_by_actor":         countsAttribute("actor as redacted; by its id where it has no name, by its kind where it has neither"),
 		"counts_by_resource_type": countsAttribute("resource type"),
-		"window_start":            schema.StringAttribute{MarkdownDescription: "Begin of the window that was read, included.", Computed: true},
-		"window_end":              schema.StringAttribute{MarkdownDescription: "End of the window that was read, excluded.", Computed: true},
-		"completeness":            completenessAttribute(),
+		"window_start": schema.StringAttribute{
+			MarkdownDescription: "Begin of the window that was read, included.",
+			Computed:            true,
+		},
+		"window_end": schema.StringAttribute{
+			MarkdownDescription: "End of the window that was read, excluded.",
+			Computed:            true,
+		},
+		"completeness": completenessAttribute(),
 	})
 
 	return schema.Schema{
@@ -86,9 +92,18 @@ func entryAttributes() map[string]schema.Attribute {
 				MarkdownDescription: f.Description,
 				Computed:            true,
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"field":  schema.StringAttribute{MarkdownDescription: "Path to the value, its steps joined by dots.", Computed: true},
-					"before": schema.StringAttribute{MarkdownDescription: "JSON value before; null where the field was absent.", Computed: true},
-					"after":  schema.StringAttribute{MarkdownDescription: "JSON value after; null where the field was absent.", Computed: true},
+					"field": schema.StringAttribute{
+						MarkdownDescription: "Path to the value, its steps joined by dots.",
+						Computed:            true,
+					},
+					"before": schema.StringAttribute{
+						MarkdownDescription: "JSON value before; null where the field was absent.",
+						Computed:            true,
+					},
+					"after": schema.StringAttribute{
+						MarkdownDescription: "JSON value after; null where the field was absent.",
+						Computed:            true,
+					},
 				}},
 			}
 		}
@@ -117,7 +132,10 @@ func completenessAttribute() schema.SingleNestedAttribute {
 		case types.StringType:
 			attributes[f.name] = schema.StringAttribute{MarkdownDescription: f.description, Computed: true}
 		default:
-			attributes[f.name] = schema.ListAttribute{MarkdownDescription: f.description, Computed: true, ElementType: elementOf(f.kind)}
+			attributes[f.name] = schema.ListAttribute{
+				MarkdownDescription: f.description, Computed: true,
+				ElementType: elementOf(f.kind),
+			}
 		}
 	}
 

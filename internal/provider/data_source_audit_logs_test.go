@@ -69,7 +69,8 @@ func TestAccAuditLogs_upcloud(t *testing.T) {
 			expect("entries", knownvalue.ListSizeExact(total)),
 			expect("window_start", knownvalue.StringExact("2026-06-23T12:00:00.000000Z")),
 			expect("window_end", knownvalue.StringExact("2026-06-30T12:00:00.000000Z")),
-			expect("counts_by_operation", knownvalue.MapPartial(map[string]knownvalue.Check{"delete": knownvalue.Int64Exact(int64(deleted))})),
+			expect("counts_by_operation",
+				knownvalue.MapPartial(map[string]knownvalue.Check{"delete": knownvalue.Int64Exact(int64(deleted))})),
 			expect("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{
 				"proof":            knownvalue.StringExact("total_matches"),
 				"second_pass":      knownvalue.Bool(false),
@@ -93,7 +94,8 @@ func TestAccAuditLogs_rows(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{NoExamples: true})
 	w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
 		Time: w.now().Add(-time.Hour), CloudEventID: "01HQXYZ123456789ABCDEFGHJK", CorrelationID: "corr", Action: "update",
-		ResourceType: "server", ResourceID: "r-1", Origin: "gui", AuthType: "gui", AccountUsername: "jörg ✓", IPAddress: "2001:db8::1",
+		ResourceType: "server", ResourceID: "r-1", Origin: "gui", AuthType: "gui", AccountUsername: "jörg ✓",
+		IPAddress:     "2001:db8::1",
 		PreviousState: []byte(`{"plan":"1x","size":10}`), CurrentState: []byte(`{"plan":"2x","tags":[]}`),
 	})
 
@@ -103,8 +105,9 @@ func TestAccAuditLogs_rows(t *testing.T) {
 	}
 
 	for name, value := range map[string]string{
-		"id": "01HQXYZ123456789ABCDEFGHJK", "time": "2026-06-30T11:00:00.000000Z", "service": "upcloud", "endpoint": w.upcloud,
-		"account": fakeapi.DefaultUsername, "action": "update",
+		"id": "01HQXYZ123456789ABCDEFGHJK", "time": "2026-06-30T11:00:00.000000Z", "service": "upcloud",
+		"endpoint": w.upcloud,
+		"account":  fakeapi.DefaultUsername, "action": "update",
 		"operation": "update", "actor_type": "user", "actor": "jörg ✓", "resource_type": "server", "resource_id": "r-1",
 		"origin": "gui", "auth_type": "gui", "ip_address": "2001:db8::1", "correlation_id": "corr",
 	} {
@@ -112,7 +115,10 @@ func TestAccAuditLogs_rows(t *testing.T) {
 	}
 
 	change := func(field string, before, after knownvalue.Check) knownvalue.Check {
-		return knownvalue.ObjectExact(map[string]knownvalue.Check{"field": knownvalue.StringExact(field), "before": before, "after": after})
+		return knownvalue.ObjectExact(map[string]knownvalue.Check{
+			"field": knownvalue.StringExact(field), "before": before,
+			"after": after,
+		})
 	}
 	row["changes"] = knownvalue.ListExact([]knownvalue.Check{
 		change("plan", knownvalue.StringExact(`"1x"`), knownvalue.StringExact(`"2x"`)),
@@ -135,7 +141,9 @@ func TestAccAuditLogs_rows(t *testing.T) {
   service     = "upcloud"
   include_raw = true
 }`),
-			ConfigStateChecks: []statecheck.StateCheck{expect("entries", knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectExact(withRaw)}))},
+			ConfigStateChecks: []statecheck.StateCheck{
+				expect("entries", knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectExact(withRaw)})),
+			},
 		},
 		resource.TestStep{
 			Config: w.config(`data "audit_logs" "test" {
@@ -147,7 +155,8 @@ func TestAccAuditLogs_rows(t *testing.T) {
 				expect("total_count", knownvalue.Int64Exact(1)),
 				expect("counts_by_actor", knownvalue.MapExact(map[string]knownvalue.Check{"jörg ✓": knownvalue.Int64Exact(1)})),
 				expect("counts_by_action", knownvalue.MapExact(map[string]knownvalue.Check{"update": knownvalue.Int64Exact(1)})),
-				expect("counts_by_resource_type", knownvalue.MapExact(map[string]knownvalue.Check{"server": knownvalue.Int64Exact(1)})),
+				expect("counts_by_resource_type",
+					knownvalue.MapExact(map[string]knownvalue.Check{"server": knownvalue.Int64Exact(1)})),
 			},
 		},
 		resource.TestStep{
@@ -361,7 +370,9 @@ func TestAccAuditLogs_beyondRetention(t *testing.T) {
   last    = "91d"
 }`),
 		ConfigStateChecks: []statecheck.StateCheck{
-			expect("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"beyond_retention": knownvalue.Bool(true)})),
+			expect("completeness", knownvalue.ObjectPartial(
+				map[string]knownvalue.Check{"beyond_retention": knownvalue.Bool(true)},
+			)),
 		},
 	})
 }
@@ -408,7 +419,10 @@ func TestAccFilterOptions(t *testing.T) {
 			ConfigStateChecks: []statecheck.StateCheck{
 				check("origin_of_values", knownvalue.StringExact("api")),
 				check("actions", knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.StringExact("access-granted")})),
-				check("origins", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("api"), knownvalue.StringExact("gui"), knownvalue.StringExact("upcloud_internal")})),
+				check("origins", knownvalue.ListExact([]knownvalue.Check{
+					knownvalue.StringExact("api"),
+					knownvalue.StringExact("gui"), knownvalue.StringExact("upcloud_internal"),
+				})),
 				check("operations", knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.StringExact("attach")})),
 			},
 			ConfigPlanChecks: expectNoChanges(),

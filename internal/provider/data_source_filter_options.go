@@ -47,12 +47,16 @@ type filterOptionsModel struct {
 }
 
 // Metadata implements datasource.DataSource.
-func (d *filterOptionsDataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+func (d *filterOptionsDataSource) Metadata(
+	_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse,
+) {
 	resp.TypeName = FilterOptionsType
 }
 
 // Schema implements datasource.DataSource.
-func (d *filterOptionsDataSource) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+func (d *filterOptionsDataSource) Schema(
+	ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse,
+) {
 	list := func(description string) schema.ListAttribute {
 		return schema.ListAttribute{MarkdownDescription: description, ElementType: types.StringType, Computed: true}
 	}
@@ -96,13 +100,17 @@ func (d *filterOptionsDataSource) Schema(ctx context.Context, _ datasource.Schem
 }
 
 // Configure is called with what the provider made of its configuration.
-func (d *filterOptionsDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+func (d *filterOptionsDataSource) Configure(
+	_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse,
+) {
 	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
 }
 
 // ValidateConfig is called at validation and before each plan; values may still
 // be unknown.
-func (d *filterOptionsDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
+func (d *filterOptionsDataSource) ValidateConfig(
+	ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse,
+) {
 	var m queryModel
 
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("service"), &m.Service)...)
@@ -136,7 +144,8 @@ func (d *filterOptionsDataSource) Read(ctx context.Context, req datasource.ReadR
 	defer cancel()
 
 	service, picked, _ := d.c.Open(ctx, filterOptionsSummary, source.Log{
-		Service: m.Service.ValueString(), Destination: m.Destination.ValueString(), PublicKeys: stringsOf[string](m.PublicKeys),
+		Service: m.Service.ValueString(), Destination: m.Destination.ValueString(),
+		PublicKeys: stringsOf[string](m.PublicKeys),
 	})
 	resp.Diagnostics.Append(diagnose(picked...)...)
 

@@ -35,7 +35,9 @@ type findingsModel struct {
 }
 
 // Metadata implements datasource.DataSource.
-func (d *findingsDataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+func (d *findingsDataSource) Metadata(
+	_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse,
+) {
 	resp.TypeName = FindingsType
 }
 
@@ -45,13 +47,17 @@ func (d *findingsDataSource) Schema(ctx context.Context, _ datasource.SchemaRequ
 }
 
 // Configure is called with what the provider made of its configuration.
-func (d *findingsDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+func (d *findingsDataSource) Configure(
+	_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse,
+) {
 	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
 }
 
 // ValidateConfig is called at validation and before each plan; values may still
 // be unknown.
-func (d *findingsDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
+func (d *findingsDataSource) ValidateConfig(
+	ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse,
+) {
 	var m findingsModel
 
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)

@@ -189,7 +189,8 @@ func expectationOf(v attr.Value) finding.Expectation {
 	}
 
 	return finding.Expectation{
-		Rules: list("rules"), Actors: list("actors"), ResourceTypes: list("resource_types"), ResourceNames: list("resource_names"),
+		Rules: list("rules"), Actors: list("actors"), ResourceTypes: list("resource_types"),
+		ResourceNames: list("resource_names"),
 	}
 }
 

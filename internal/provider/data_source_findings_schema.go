@@ -126,7 +126,8 @@ func expectationAttributes() map[string]schema.Attribute {
 	}
 
 	return map[string]schema.Attribute{
-		"rules":          list("Rules that the expectation is about, by name. Default: `" + finding.RuleDeletion + "` and `" + finding.RuleMassDeletion + "`."),
+		"rules": list("Rules that the expectation is about, by name. Default: `" + finding.RuleDeletion + "` and `" +
+			finding.RuleMassDeletion + "`."),
 		"actors":         list("Actors by id, or by a name that the cloud keeps unique: a user name of UpCloud, the e-mail address of a user. The description of an API token, which anybody can choose, matches nothing and is a warning that gives the ids."),
 		"resource_types": list("Types of resources."),
 		"resource_names": list("Names of resources."),

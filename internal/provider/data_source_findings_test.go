@@ -70,9 +70,12 @@ func TestAccFindings(t *testing.T) {
 		return knownvalue.ListExact(checks)
 	}
 
-	one := func(rule, severity string, group map[string]knownvalue.Check, count int64, first, last time.Duration, message string, ids ...string) knownvalue.Check {
+	one := func(rule, severity string, group map[string]knownvalue.Check, count int64, first, last time.Duration,
+		message string, ids ...string,
+	) knownvalue.Check {
 		return knownvalue.ObjectExact(map[string]knownvalue.Check{
-			"rule": knownvalue.StringExact(rule), "severity": knownvalue.StringExact(severity), "group": knownvalue.MapExact(group),
+			"rule": knownvalue.StringExact(rule), "severity": knownvalue.StringExact(severity),
+			"group": knownvalue.MapExact(group),
 			"count": knownvalue.Int64Exact(count), "message": knownvalue.StringExact(message), "entry_ids": text(ids...),
 			"first_time": knownvalue.StringExact(w.now().Add(-first).Format("2006-01-02T15:04:05.000000Z")),
 			"last_time":  knownvalue.StringExact(w.now().Add(-last).Format("2006-01-02T15:04:05.000000Z")),
@@ -131,9 +134,13 @@ func TestAccFindings(t *testing.T) {
 				})})),
 				found("entry_count", knownvalue.Int64Exact(6)),
 				found("expected_count", knownvalue.Int64Exact(1)),
-				found("expected_counts", knownvalue.ListExact([]knownvalue.Check{knownvalue.Int64Exact(1), knownvalue.Int64Exact(0)})),
+				found("expected_counts", knownvalue.ListExact(
+					[]knownvalue.Check{knownvalue.Int64Exact(1), knownvalue.Int64Exact(0)},
+				)),
 				found("window_start", knownvalue.StringExact("2026-06-29T12:00:00.000000Z")),
-				found("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("total_matches")})),
+				found("completeness", knownvalue.ObjectPartial(
+					map[string]knownvalue.Check{"proof": knownvalue.StringExact("total_matches")},
+				)),
 				found("baseline_completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{
 					"window_start": knownvalue.StringExact("2026-06-15T12:00:00.000000Z"),
 					"window_end":   knownvalue.StringExact("2026-06-29T12:00:00.000000Z"),
@@ -345,10 +352,14 @@ output "same" {
 `),
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownOutputValue("same", knownvalue.TupleExact([]knownvalue.Check{
-					knownvalue.StringExact("same"), knownvalue.StringExact("same"), knownvalue.StringExact("same"), knownvalue.StringExact("same"),
+					knownvalue.StringExact("same"), knownvalue.StringExact("same"), knownvalue.StringExact("same"),
+					knownvalue.StringExact("same"),
 				})),
-				found("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")})),
-				found("baseline_completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")})),
+				found("completeness", knownvalue.ObjectPartial(
+					map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")},
+				)),
+				found("baseline_completeness",
+					knownvalue.ObjectPartial(map[string]knownvalue.Check{"proof": knownvalue.StringExact("chain_verified")})),
 				found("counts_by_rule", knownvalue.MapPartial(map[string]knownvalue.Check{"deletion": knownvalue.Int64Exact(11)})),
 			},
 		},

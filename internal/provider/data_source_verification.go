@@ -69,12 +69,16 @@ type verificationModel struct {
 }
 
 // Metadata implements datasource.DataSource.
-func (d *verificationDataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+func (d *verificationDataSource) Metadata(
+	_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse,
+) {
 	resp.TypeName = VerificationType
 }
 
 // Schema implements datasource.DataSource.
-func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+func (d *verificationDataSource) Schema(
+	ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse,
+) {
 	text := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
 	}
@@ -131,11 +135,16 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 				Optional:            true,
 				Validators:          []validator.String{certificatesForm()},
 			},
-			"timeouts":  checkedTimeouts(timeouts.Attributes(ctx)),
-			"valid":     schema.BoolAttribute{MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.", Computed: true},
+			"timeouts": checkedTimeouts(timeouts.Attributes(ctx)),
+			"valid": schema.BoolAttribute{
+				MarkdownDescription: "Whether nothing is wrong. Let a `postcondition` look at it.",
+				Computed:            true,
+			},
 			"service":   text("The cloud whose log it is."),
 			"signed_by": text("Name of the key that signed the checkpoint; null where `public_keys` were not given."),
-			"signed":    schema.BoolAttribute{MarkdownDescription: "Whether the newest checkpoint has a signature, be it anybody's.", Computed: true},
+			"signed": schema.BoolAttribute{
+				MarkdownDescription: "Whether the newest checkpoint has a signature, be it anybody's.", Computed: true,
+			},
 			"cosigned_by": schema.ListAttribute{
 				MarkdownDescription: "Names of the witnesses that have cosigned the newest checkpoint, of those in `witness_keys`.",
 				ElementType:         types.StringType,
@@ -185,13 +194,17 @@ func (d *verificationDataSource) Schema(ctx context.Context, _ datasource.Schema
 }
 
 // Configure is called with what the provider made of its configuration.
-func (d *verificationDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+func (d *verificationDataSource) Configure(
+	_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse,
+) {
 	d.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
 }
 
 // ValidateConfig is called at validation and before each plan; values may still
 // be unknown.
-func (d *verificationDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
+func (d *verificationDataSource) ValidateConfig(
+	ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse,
+) {
 	var m verificationModel
 
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
@@ -239,9 +252,13 @@ func (d *verificationDataSource) Read(ctx context.Context, req datasource.ReadRe
 
 func (d *verificationDataSource) verify(ctx context.Context, m *verificationModel) (*archive.Report, error) {
 	v := task.Verification{
-		Destination: m.Destination.ValueString(), PublicKeys: stringsOf[string](m.PublicKeys), WitnessKeys: stringsOf[string](m.WitnessKeys),
+		Destination: m.Destination.ValueString(), PublicKeys: stringsOf[string](m.PublicKeys),
+		WitnessKeys:  stringsOf[string](m.WitnessKeys),
 		Certificates: m.Certificates.ValueString(), Since: m.Since.ValueString(),
-		VerifyOptions: archive.VerifyOptions{Origin: m.ExpectedOrigin.ValueString(), Now: d.c.options.Clock(), Quorum: int(m.Quorum.ValueInt64())},
+		VerifyOptions: archive.VerifyOptions{
+			Origin: m.ExpectedOrigin.ValueString(), Now: d.c.options.Clock(),
+			Quorum: int(m.Quorum.ValueInt64()),
+		},
 	}
 
 	if !m.Sequence.IsNull() {
@@ -252,7 +269,10 @@ func (d *verificationDataSource) verify(ctx context.Context, m *verificationMode
 }
 
 func (m *verificationModel) set(r *archive.Report) {
-	kinds := map[string]attr.Type{"finding": types.StringType, "key": types.StringType, "sequence": types.Int64Type, "detail": types.StringType}
+	kinds := map[string]attr.Type{
+		"finding": types.StringType, "key": types.StringType, "sequence": types.Int64Type,
+		"detail": types.StringType,
+	}
 	problems := make([]attr.Value, 0, len(r.Problems))
 
 	// They are for people, who put them into the messages of their gates.
@@ -280,13 +300,15 @@ func (m *verificationModel) set(r *archive.Report) {
 
 	m.Head, m.HeadSHA256 = types.Int64Value(r.Head.Sequence), nullable(r.Head.SHA256)
 	m.EntryCount, m.Bytes = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes)
-	m.FirstTime, m.LastTime, m.CoveredUntil = nullable(screen.Text(r.FirstTime)), nullable(screen.Text(r.LastTime)), nullable(r.CoveredUntil)
+	m.FirstTime, m.LastTime, m.CoveredUntil = nullable(screen.Text(r.FirstTime)), nullable(screen.Text(r.LastTime)),
+		nullable(r.CoveredUntil)
 	m.Problems = types.ListValueMust(types.ObjectType{AttrTypes: kinds}, problems)
 }
 
 func protectionValue(groups []archive.Protected) types.List {
 	kinds := map[string]attr.Type{
-		"mode": types.StringType, "object_count": types.Int64Type, "until": types.StringType, "objects": types.ListType{ElemType: types.StringType},
+		"mode": types.StringType, "object_count": types.Int64Type, "until": types.StringType,
+		"objects": types.ListType{ElemType: types.StringType},
 	}
 	values := make([]attr.Value, 0, len(groups))
 
@@ -303,7 +325,8 @@ func protectionValue(groups []archive.Protected) types.List {
 		}
 
 		values = append(values, types.ObjectValueMust(kinds, map[string]attr.Value{
-			"mode": types.StringValue(g.Mode), "object_count": types.Int64Value(int64(len(g.Objects))), "until": nullable(g.Until), "objects": objects,
+			"mode": types.StringValue(g.Mode), "object_count": types.Int64Value(int64(len(g.Objects))),
+			"until": nullable(g.Until), "objects": objects,
 		}))
 	}
 

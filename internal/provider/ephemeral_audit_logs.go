@@ -30,7 +30,9 @@ type auditLogsEphemeralModel struct {
 }
 
 // Metadata implements ephemeral.EphemeralResource.
-func (r *auditLogsEphemeral) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
+func (r *auditLogsEphemeral) Metadata(
+	_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse,
+) {
 	resp.TypeName = AuditLogsType
 }
 
@@ -50,13 +52,17 @@ func (r *auditLogsEphemeral) Schema(ctx context.Context, _ ephemeral.SchemaReque
 }
 
 // Configure is called with what the provider made of its configuration.
-func (r *auditLogsEphemeral) Configure(_ context.Context, req ephemeral.ConfigureRequest, resp *ephemeral.ConfigureResponse) {
+func (r *auditLogsEphemeral) Configure(
+	_ context.Context, req ephemeral.ConfigureRequest, resp *ephemeral.ConfigureResponse,
+) {
 	r.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
 }
 
 // ValidateConfig is called at validation and before each plan; values may still
 // be unknown.
-func (r *auditLogsEphemeral) ValidateConfig(ctx context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse) {
+func (r *auditLogsEphemeral) ValidateConfig(
+	ctx context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse,
+) {
 	var m auditLogsEphemeralModel
 
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)

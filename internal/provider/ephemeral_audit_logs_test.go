@@ -161,11 +161,17 @@ func TestEphemeralTwinHasEveryAttribute(t *testing.T) {
 	source, twin := map[string]attribute{}, map[string]attribute{}
 
 	for name, a := range d.Schema.Attributes {
-		source[name] = attribute{a.GetMarkdownDescription(), a.GetType().String(), a.IsRequired(), a.IsOptional(), a.IsComputed(), a.IsSensitive()}
+		source[name] = attribute{
+			a.GetMarkdownDescription(), a.GetType().String(), a.IsRequired(), a.IsOptional(),
+			a.IsComputed(), a.IsSensitive(),
+		}
 	}
 
 	for name, a := range e.Schema.Attributes {
-		twin[name] = attribute{a.GetMarkdownDescription(), a.GetType().String(), a.IsRequired(), a.IsOptional(), a.IsComputed(), a.IsSensitive()}
+		twin[name] = attribute{
+			a.GetMarkdownDescription(), a.GetType().String(), a.IsRequired(), a.IsOptional(),
+			a.IsComputed(), a.IsSensitive(),
+		}
 	}
 
 	delete(source, "timeouts") // Opened, not read.

@@ -25,7 +25,8 @@ func TestParseCSVReadsEveryLayout(t *testing.T) {
 	for i := range 5 {
 		list = append(list, auditlog.Entry{
 			ID: fmt.Sprint("id-", i), Time: time.Date(2026, 6, 1, 0, i, 0, 0, time.UTC), Service: auditlog.ServiceUpCloud, Action: "create",
-			Operation: auditlog.OperationCreate, ActorType: auditlog.ActorUser, Actor: "a,b;c\td|e", ResourceName: "x; y, z", Message: "say \"hi\",\nthen; go",
+			Operation: auditlog.OperationCreate, ActorType: auditlog.ActorUser, Actor: "a,b;c\td|e", ResourceName: "x; y, z",
+			Message: "say \"hi\",\nthen; go",
 			Changes: []auditlog.Change{{Field: "labels", Before: new(`"a;b"`), After: new(`"c,d"`)}},
 		})
 	}
@@ -54,8 +55,10 @@ func TestParseCSVReadsEveryLayout(t *testing.T) {
 				}
 
 				for i := range got {
-					if g, w := got[i], list[i]; g.ID != w.ID || !g.Time.Equal(w.Time) || g.Actor != w.Actor || g.ResourceName != w.ResourceName || g.Message != w.Message ||
-						len(g.Changes) != 1 || *g.Changes[0].Before != *w.Changes[0].Before || *g.Changes[0].After != *w.Changes[0].After {
+					if g, w := got[i], list[i]; g.ID != w.ID || !g.Time.Equal(w.Time) || g.Actor != w.Actor ||
+						g.ResourceName != w.ResourceName || g.Message != w.Message ||
+						len(g.Changes) != 1 || *g.Changes[0].Before != *w.Changes[0].Before ||
+						*g.Changes[0].After != *w.Changes[0].After {
 						t.Fatalf("%q, %t: got %+v, want %+v", delimiter, bom, g, w)
 					}
 				}
@@ -73,12 +76,14 @@ func TestCSVLayoutsAreCompared(t *testing.T) {
 	}
 
 	same := []types.Object{
-		types.ObjectNull(csvTypes()), layout(types.StringNull(), types.BoolNull()), layout(types.StringValue(","), types.BoolNull()),
+		types.ObjectNull(csvTypes()), layout(types.StringNull(), types.BoolNull()),
+		layout(types.StringValue(","), types.BoolNull()),
 		layout(types.StringNull(), types.BoolValue(false)), layout(types.StringValue(","), types.BoolValue(false)),
 	}
 	other := []types.Object{
 		layout(types.StringValue(";"), types.BoolNull()), layout(types.StringNull(), types.BoolValue(true)),
-		layout(types.StringUnknown(), types.BoolNull()), layout(types.StringNull(), types.BoolUnknown()), types.ObjectUnknown(csvTypes()),
+		layout(types.StringUnknown(), types.BoolNull()), layout(types.StringNull(), types.BoolUnknown()),
+		types.ObjectUnknown(csvTypes()),
 	}
 
 	for i, a := range same {

@@ -71,7 +71,8 @@ func TestConditionsToStartFromSayForWhichCloud(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	all := regexp.MustCompile("(?s)\\n[^\\n(]*\\(([^\\n]*)\\):\\n\\n```cel\\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	all := regexp.MustCompile("(?s)\\n[^\\n(]*\\(([^\\n]*)\\):\\n\\n```cel\\n(.*?)```").FindAllStringSubmatch(string(text),
+		-1)
 	if want := strings.Count(string(text), "```cel"); len(all) != want {
 		t.Fatalf("%d of %d conditions say which cloud they are for", len(all), want)
 	}

@@ -37,9 +37,12 @@ func (f *changesFunction) Metadata(_ context.Context, _ function.MetadataRequest
 }
 
 // Definition implements function.Function.
-func (f *changesFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+func (f *changesFunction) Definition(
+	_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse,
+) {
 	state := func(name, description string) function.Parameter {
-		return function.DynamicParameter{Name: name, AllowNullValue: true, MarkdownDescription: description + " An object or a map; `{}` for no state."}
+		return function.DynamicParameter{Name: name, AllowNullValue: true, MarkdownDescription: description +
+			" An object or a map; `{}` for no state."}
 	}
 
 	resp.Definition = function.Definition{
@@ -109,7 +112,8 @@ func changesList(changes []auditlog.Change) types.List {
 		}
 
 		values = append(values, types.ObjectValueMust(object.AttrTypes, map[string]attr.Value{
-			"field": types.StringValue(c.Field), "before": types.StringPointerValue(c.Before), "after": types.StringPointerValue(c.After),
+			"field": types.StringValue(c.Field), "before": types.StringPointerValue(c.Before),
+			"after": types.StringPointerValue(c.After),
 		}))
 	}
 
@@ -138,7 +142,10 @@ func stateOf(ctx context.Context, v types.Dynamic) (json.RawMessage, error) {
 	default:
 		p := explain.Problem{Cause: "A state is an object or a map.", Next: "Give an object, such as {{ size = 10 }}, or {{}} where there was no state."}
 		if value.Type().Is(tftypes.String) {
-			p = explain.Problem{Cause: "A state is an object or a map, and this is a string.", Next: "If it holds JSON, give jsondecode() of it."}
+			p = explain.Problem{
+				Cause: "A state is an object or a map, and this is a string.",
+				Next:  "If it holds JSON, give jsondecode() of it.",
+			}
 		}
 
 		return nil, p

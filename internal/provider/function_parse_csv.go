@@ -31,7 +31,9 @@ func (f *parseCSVFunction) Metadata(_ context.Context, _ function.MetadataReques
 }
 
 // Definition implements function.Function.
-func (f *parseCSVFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+func (f *parseCSVFunction) Definition(
+	_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse,
+) {
 	resp.Definition = function.Definition{
 		Summary: "Reads the entries of a console export",
 		MarkdownDescription: "Returns the entries of the CSV text that the console of PodStack exports, or that `audit_log_export` wrote, oldest first: " +

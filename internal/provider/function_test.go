@@ -45,29 +45,38 @@ func TestAccParseCSV(t *testing.T) {
 	}
 
 	for name, value := range map[string]string{
-		"time": "2026-06-01T09:15:00.000000Z", "service": "podstack", "action": "Login Failed", "operation": "login_failed", "actor_type": "unknown",
-		"raw": `{"Timestamp":"2026-06-01 09:15:00","User":"","Action":"Login Failed","Previous Values":"","New Values":""}`,
+		"time": "2026-06-01T09:15:00.000000Z", "service": "podstack", "action": "Login Failed", "operation": "login_failed",
+		"actor_type": "unknown",
+		"raw":        `{"Timestamp":"2026-06-01 09:15:00","User":"","Action":"Login Failed","Previous Values":"","New Values":""}`,
 	} {
 		failed[name] = knownvalue.StringExact(value)
 	}
 
 	failed["id"] = knownvalue.StringRegexp(regexp.MustCompile(`^[A-Z2-7]{26}$`))
 
-	updated := map[string]knownvalue.Check{"changes": knownvalue.ListExact([]knownvalue.Check{change("value", `"viewer"`, `"admin"`)})}
+	updated := map[string]knownvalue.Check{
+		"changes": knownvalue.ListExact([]knownvalue.Check{change("value", `"viewer"`, `"admin"`)}),
+	}
 
 	file := func(name string) string { return fmt.Sprintf("file(%q)", w.file(name)) }
 
 	w.test(resource.TestStep{
 		Config: used +
 			output("console", "provider::audit::parse_csv("+file("export.csv")+")") +
-			output("renamed", "provider::audit::parse_csv("+file("renamed.csv")+", { time = \"Quand\", action = \"Quoi\" })[0].operation") +
+			output("renamed", "provider::audit::parse_csv("+file("renamed.csv")+
+				", { time = \"Quand\", action = \"Quoi\" })[0].operation") +
 			output("own", "[for e in provider::audit::parse_csv("+file("own.csv")+") : \"${e.id} ${e.service} ${e.operation} ${e.actor} ${coalesce(e.raw, \"none\")}\"]") +
 			output("spaces", "[for e in provider::audit::parse_csv(\"Time,Action,Note\\n\\n2026-06-02 09:15:00, Server Delete , x \\n\"): \"${e.action} ${e.operation} ${e.raw}\"]") +
 			output("none", "provider::audit::parse_csv(\"Time,Action\")"),
 		ConfigStateChecks: []statecheck.StateCheck{
-			statecheck.ExpectKnownOutputValue("console", knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.ObjectExact(failed), 1: knownvalue.ObjectPartial(updated)})),
+			statecheck.ExpectKnownOutputValue("console",
+				knownvalue.ListPartial(map[int]knownvalue.Check{
+					0: knownvalue.ObjectExact(failed),
+					1: knownvalue.ObjectPartial(updated),
+				})),
 			statecheck.ExpectKnownOutputValue("renamed", knownvalue.StringExact("delete")),
-			statecheck.ExpectKnownOutputValue("own", knownvalue.TupleExact([]knownvalue.Check{knownvalue.StringExact("01X upcloud grant '=jane none")})),
+			statecheck.ExpectKnownOutputValue("own",
+				knownvalue.TupleExact([]knownvalue.Check{knownvalue.StringExact("01X upcloud grant '=jane none")})),
 			statecheck.ExpectKnownOutputValue("spaces", knownvalue.TupleExact([]knownvalue.Check{
 				knownvalue.StringExact(`Server Delete delete {"Time":"2026-06-02 09:15:00","Action":" Server Delete ","Note":" x "}`),
 			})),
@@ -101,7 +110,10 @@ Give one of id, time, …`},
 Invalid value for "columns" parameter: There is more than one mapping of columns.
 Put all of it into one map, for example with merge().`},
 	} {
-		w.test(resource.TestStep{Config: used + output("test", "provider::audit::"+tt.call), PlanOnly: true, ExpectError: diagnostic("Invalid function argument", tt.want)})
+		w.test(resource.TestStep{
+			Config: used + output("test", "provider::audit::"+tt.call), PlanOnly: true,
+			ExpectError: diagnostic("Invalid function argument", tt.want),
+		})
 	}
 }
 
@@ -114,7 +126,10 @@ func change(field, before, after string) knownvalue.Check {
 		return knownvalue.StringExact(s)
 	}
 
-	return knownvalue.ObjectExact(map[string]knownvalue.Check{"field": knownvalue.StringExact(field), "before": text(before), "after": text(after)})
+	return knownvalue.ObjectExact(map[string]knownvalue.Check{
+		"field":  knownvalue.StringExact(field),
+		"before": text(before), "after": text(after),
+	})
 }
 
 func TestAccChanges(t *testing.T) {
@@ -131,13 +146,17 @@ func TestAccChanges(t *testing.T) {
 		before, after string
 		want          knownvalue.Check
 	}{
-		{`{ size = 10, labels = { env = "dev" } }`, `{ size = 25, labels = { env = "dev" } }`, list(change("size", "10", "25"))},
+		{
+			`{ size = 10, labels = { env = "dev" } }`, `{ size = 25, labels = { env = "dev" } }`,
+			list(change("size", "10", "25")),
+		},
 		{`{ labels = { "a.b" = "<&>" } }`, `{ labels = {}, tags = [1, "x", null] }`, list(
 			change("labels", "", "{}"), change(`labels."a.b"`, `"<&>"`, ""),
 			change("tags.0", "", "1"), change("tags.1", "", `"x"`), change("tags.2", "", "null"))},
 		{`tomap({ a = 1 })`, `{ a = 1 }`, list()},
 		{`{}`, `{ big = 123456789012345678901234567890, small = 0.1, yes = true, none = null }`, list(
-			change("big", "", "123456789012345678901234567890"), change("none", "", "null"), change("small", "", "0.1"), change("yes", "", "true"))},
+			change("big", "", "123456789012345678901234567890"), change("none", "", "null"), change("small", "", "0.1"),
+			change("yes", "", "true"))},
 		{`jsondecode("{\"a\":1.5}")`, `{}`, list(change("a", "1.5", ""))},
 		{`{ a = toset(["y", "x"]) }`, `{ a = ["x", "y"] }`, list()},
 	} {
@@ -157,7 +176,10 @@ func TestAccChanges(t *testing.T) {
 		output("late", "provider::audit::changes({ a = \"w\" }, { a = terraform_data.late.output })"))
 	checks = append(checks, statecheck.ExpectKnownOutputValue("late", list(change("a", `"w"`, `"x"`))))
 
-	w.test(resource.TestStep{Config: strings.Join(config, ""), ConfigStateChecks: checks, ConfigPlanChecks: expectNoChanges()})
+	w.test(resource.TestStep{
+		Config: strings.Join(config, ""), ConfigStateChecks: checks,
+		ConfigPlanChecks: expectNoChanges(),
+	})
 
 	for _, tt := range []struct{ call, want string }{
 		{`changes("{}", {})`, `
@@ -167,7 +189,10 @@ If it holds JSON, give jsondecode() of it.`},
 Invalid value for "after" parameter: A state is an object or a map.
 Give an object, such as { size = 10 }, or {} where there was no state.`},
 	} {
-		w.test(resource.TestStep{Config: used + output("test", "provider::audit::"+tt.call), PlanOnly: true, ExpectError: diagnostic("Invalid function argument", tt.want)})
+		w.test(resource.TestStep{
+			Config: used + output("test", "provider::audit::"+tt.call), PlanOnly: true,
+			ExpectError: diagnostic("Invalid function argument", tt.want),
+		})
 	}
 }
 
@@ -195,9 +220,11 @@ func TestAccFunctions_examples(t *testing.T) {
 	w.test(resource.TestStep{
 		Config: strings.Join(config, "\n"),
 		ConfigStateChecks: []statecheck.StateCheck{
-			statecheck.ExpectKnownOutputValue("deletions", knownvalue.TupleExact([]knownvalue.Check{knownvalue.StringExact("2026-06-02T09:15:00.000000Z jane web-1")})),
+			statecheck.ExpectKnownOutputValue("deletions",
+				knownvalue.TupleExact([]knownvalue.Check{knownvalue.StringExact("2026-06-02T09:15:00.000000Z jane web-1")})),
 			statecheck.ExpectKnownOutputValue("renamed", knownvalue.Int64Exact(1)),
-			statecheck.ExpectKnownOutputValue("changes", knownvalue.ListExact([]knownvalue.Check{change("labels.env", `"dev"`, `"prod"`), change("size", "", "25")})),
+			statecheck.ExpectKnownOutputValue("changes",
+				knownvalue.ListExact([]knownvalue.Check{change("labels.env", `"dev"`, `"prod"`), change("size", "", "25")})),
 			statecheck.ExpectKnownOutputValue("decoded", knownvalue.ListExact([]knownvalue.Check{change("size", "", "25")})),
 		},
 	})

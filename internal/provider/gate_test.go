@@ -54,24 +54,57 @@ func TestAValueThatNoEntryHasIsAnError(t *testing.T) {
 		want   []string
 	}{
 		"a resource type": {"audit_logs", args{"resource_types": list("server", "managed_database")}, []string{
-			`AttributeName("resource_types").ElementKeyInt(1)`, `UpCloud knows no such resource type`, "Did you mean: managed-database", "allow_unknown_values = true",
+			`AttributeName("resource_types").ElementKeyInt(1)`, `UpCloud knows no such resource type`,
+			"Did you mean: managed-database", "allow_unknown_values = true",
 		}},
-		"an action": {"audit_logs", args{"actions": list("deleted")}, []string{`AttributeName("actions").ElementKeyInt(0)`, "Did you mean: delete"}},
-		"an origin": {"audit_logs", args{"origins": list("web")}, []string{`AttributeName("origins")`, "Known: api, gui, upcloud_internal"}},
+		"an action": {
+			"audit_logs",
+			args{"actions": list("deleted")},
+			[]string{`AttributeName("actions").ElementKeyInt(0)`, "Did you mean: delete"},
+		},
+		"an origin": {
+			"audit_logs",
+			args{"origins": list("web")},
+			[]string{`AttributeName("origins")`, "Known: api, gui, upcloud_internal"},
+		},
 		"a literal of a condition": {"audit_logs", args{"where": "entry.resource_type == 'servers'"}, []string{
 			`AttributeName("where")`, "Did you mean: server", "Column: 24", "entry.resource_type == '*******'",
 		}},
-		"a literal on the left":   {"audit_logs", args{"where": "'GUI' == entry.origin"}, []string{"Did you mean: gui"}},
-		"a literal of a list":     {"audit_logs", args{"where": "entry.action in ['create', 'deleet']"}, []string{"Did you mean: delete"}},
-		"a literal that excludes": {"audit_logs", args{"where": "!(entry.resource_type != 'storrage') || entry.actor == 'x'"}, []string{"Did you mean: storage"}},
-		"findings":                {"audit_log_findings", args{"resource_types": list("serverr")}, []string{`AttributeName("resource_types")`, "Did you mean: server"}},
-		"a rule": {"audit_log_findings", args{"builtin_rules": list(), "rules": rule("entry.resource_type == 'managed_database'")}, []string{
-			`AttributeName("rules").ElementKeyString("x")`, "Rule: x", "Did you mean: managed-database",
-		}},
-		"an expectation": {"audit_log_findings", args{"expected": list(args{"resource_types": list("server", "storages")})}, []string{
-			`AttributeName("expected").ElementKeyInt(0)`, "Argument: resource_types", "Did you mean: storage",
-		}},
-		"an expectation's pattern": {"audit_log_findings", args{"expected": list(args{"resource_types": list("managed_*")})}, []string{"Argument: resource_types[0]"}},
+		"a literal on the left": {"audit_logs", args{"where": "'GUI' == entry.origin"}, []string{"Did you mean: gui"}},
+		"a literal of a list": {
+			"audit_logs",
+			args{"where": "entry.action in ['create', 'deleet']"},
+			[]string{"Did you mean: delete"},
+		},
+		"a literal that excludes": {
+			"audit_logs",
+			args{"where": "!(entry.resource_type != 'storrage') || entry.actor == 'x'"},
+			[]string{"Did you mean: storage"},
+		},
+		"findings": {
+			"audit_log_findings",
+			args{"resource_types": list("serverr")},
+			[]string{`AttributeName("resource_types")`, "Did you mean: server"},
+		},
+		"a rule": {
+			"audit_log_findings",
+			args{"builtin_rules": list(), "rules": rule("entry.resource_type == 'managed_database'")},
+			[]string{
+				`AttributeName("rules").ElementKeyString("x")`, "Rule: x", "Did you mean: managed-database",
+			},
+		},
+		"an expectation": {
+			"audit_log_findings",
+			args{"expected": list(args{"resource_types": list("server", "storages")})},
+			[]string{
+				`AttributeName("expected").ElementKeyInt(0)`, "Argument: resource_types", "Did you mean: storage",
+			},
+		},
+		"an expectation's pattern": {
+			"audit_log_findings",
+			args{"expected": list(args{"resource_types": list("managed_*")})},
+			[]string{"Argument: resource_types[0]"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +135,8 @@ func TestAResourceRefusesAValueThatNoEntryHas(t *testing.T) {
 	} {
 		given["service"], given["resource_types"] = "upcloud", list("managed_database")
 
-		w.provider(t, w.settings()).apply(name, given).fails(`AttributeName("resource_types").ElementKeyInt(0)`, "Did you mean: managed-database")
+		w.provider(t, w.settings()).apply(name, given).fails(`AttributeName("resource_types").ElementKeyInt(0)`,
+			"Did you mean: managed-database")
 
 		given["allow_unknown_values"] = true
 
@@ -119,7 +153,10 @@ func TestAKnownValueCostsNoRequest(t *testing.T) {
 	w.history(deed{2 * time.Hour, "mia", "transmogrify", "teapot", "192.0.2.1"})
 
 	c := w.provider(t, w.settings())
-	c.read("audit_logs", args{"service": "upcloud", "resource_types": list("server", "network"), "origins": list("api"), "actions": list("delete")}).quiet()
+	c.read("audit_logs", args{
+		"service": "upcloud", "resource_types": list("server", "network"), "origins": list("api"),
+		"actions": list("delete"),
+	}).quiet()
 
 	if n := w.filterOptions(); n != 0 {
 		t.Errorf("asked %d times for documented values", n)
@@ -128,7 +165,10 @@ func TestAKnownValueCostsNoRequest(t *testing.T) {
 	// The service itself lists what the documentation lacks.
 	for range 3 {
 		c.read("audit_logs", args{"service": "upcloud", "resource_types": list("teapot")}).quiet()
-		c.read("audit_logs", args{"service": "upcloud", "actions": list("transmogrify"), "where": "entry.resource_type == 'teapot'"}).quiet()
+		c.read("audit_logs", args{
+			"service": "upcloud", "actions": list("transmogrify"),
+			"where": "entry.resource_type == 'teapot'",
+		}).quiet()
 		c.read("audit_logs", args{"service": "upcloud", "operations": list("delete")}).warns("transmogrify")
 	}
 
@@ -185,7 +225,10 @@ func (w *world) cloudscaleDeeds(deeds ...deed) {
 	for _, d := range deeds {
 		w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{
 			Timestamp: w.now().Add(-d.ago), Action: d.action, Message: "Something has been done.",
-			Actor: fakeapi.CloudscaleActor{APIToken: &fakeapi.CloudscaleToken{UUID: "3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0002", Description: &d.actor}},
+			Actor: fakeapi.CloudscaleActor{APIToken: &fakeapi.CloudscaleToken{
+				UUID:        "3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0002",
+				Description: &d.actor,
+			}},
 		})
 	}
 }
@@ -196,8 +239,10 @@ func TestAnOpenSetOfValues(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t, fakeapi.Options{NoExamples: true})
-	w.cloudscaleDeeds(deed{5 * time.Hour, "ci", "volume_delete", "", ""}, deed{4 * time.Hour, "ci", "server_create", "", ""})
-	w.write("a.csv", podstackHeaders+"2026-06-29 11:00:00,jane@example.com,Create,Pod,web-1,192.0.2.1\n2026-06-30 13:00:00,jane@example.com,Delete,Pod,web-1,192.0.2.1\n")
+	w.cloudscaleDeeds(deed{5 * time.Hour, "ci", "volume_delete", "", ""},
+		deed{4 * time.Hour, "ci", "server_create", "", ""})
+	w.write("a.csv", podstackHeaders+
+		"2026-06-29 11:00:00,jane@example.com,Create,Pod,web-1,192.0.2.1\n2026-06-30 13:00:00,jane@example.com,Delete,Pod,web-1,192.0.2.1\n")
 
 	for _, given := range []args{
 		{"actions": list("serverdelete")},
@@ -210,12 +255,15 @@ func TestAnOpenSetOfValues(t *testing.T) {
 		w.look(t, "audit_logs", given).fails("so looking for it would find nothing, whatever happened", "cloudscale")
 	}
 
-	w.look(t, "audit_log_findings", args{"service": "cloudscale", "rules": args{"x": args{"where": "entry.action != 'serverdelete'"}}}).
+	w.look(t, "audit_log_findings",
+		args{"service": "cloudscale", "rules": args{"x": args{"where": "entry.action != 'serverdelete'"}}}).
 		fails(`AttributeName("rules").ElementKeyString("x")`, "No action of cloudscale looks like this")
 
 	// Documented, or seen in the window, whoever else filters it away.
 	for _, given := range []args{
-		{"actions": list("server_delete")}, {"actions": list("volume_delete"), "search": "nothing has this"}, {"resource_types": list("volume"), "actors": list("x")},
+		{"actions": list("server_delete")},
+		{"actions": list("volume_delete"), "search": "nothing has this"},
+		{"resource_types": list("volume"), "actors": list("x")},
 	} {
 		given["service"] = "cloudscale"
 		a := w.look(t, "audit_logs", given)
@@ -223,9 +271,13 @@ func TestAnOpenSetOfValues(t *testing.T) {
 		a.is("completeness.conclusive", true)
 	}
 
-	unseen := args{"service": "cloudscale", "actions": list("volumme_delete", "server_delete"), "where": "entry.resource_type != 'floating_ip'"}
+	unseen := args{
+		"service": "cloudscale", "actions": list("volumme_delete", "server_delete"),
+		"where": "entry.resource_type != 'floating_ip'",
+	}
 	a := w.look(t, "audit_logs", unseen)
-	a.warns("Nothing in the window has a value that was asked for", "Value: actions: volumme_delete\nValue: where: floating_ip")
+	a.warns("Nothing in the window has a value that was asked for",
+		"Value: actions: volumme_delete\nValue: where: floating_ip")
 	a.is("completeness.conclusive", false)
 	a.is("completeness.unverified_values", "[actions: volumme_delete where: floating_ip]")
 
@@ -234,7 +286,11 @@ func TestAnOpenSetOfValues(t *testing.T) {
 	a.warns("Value: actions: volumme_delete")
 	a.is("completeness.conclusive", true)
 
-	a = w.look(t, "audit_log_findings", args{"service": "cloudscale", "builtin_rules": list("deletion"), "expected": list(args{"resource_types": list("volum")})})
+	a = w.look(t, "audit_log_findings",
+		args{
+			"service": "cloudscale", "builtin_rules": list("deletion"),
+			"expected": list(args{"resource_types": list("volum")}),
+		})
 	a.warns("Value: expected[0].resource_types: volum")
 	a.is("clean", false)
 
@@ -243,7 +299,8 @@ func TestAnOpenSetOfValues(t *testing.T) {
 	a.warns("Value: actions: deleted")
 	a.is("completeness.conclusive", false)
 	podstack.read("audit_logs", args{"actions": list(" Delete")}).fails(`labels without spaces around them`)
-	podstack.read("audit_logs", args{"actions": list("Create"), "end": "2026-06-30T11:30:00Z"}).warns("Value: actions: Create")
+	podstack.read("audit_logs",
+		args{"actions": list("Create"), "end": "2026-06-30T11:30:00Z"}).warns("Value: actions: Create")
 }
 
 // TestAnArchiveIsAskedForTheValuesThatItHasSeen.
@@ -252,10 +309,12 @@ func TestAnArchiveIsAskedForTheValuesThatItHasSeen(t *testing.T) {
 
 	w := deletions(t)
 	w.history(deed{50 * time.Hour, "mia", "delete", "teapot", "192.0.2.1"})
-	w.cloudscaleDeeds(deed{50 * time.Hour, "ci", "teapot_delete", "", ""}, deed{5 * time.Hour, "ci", "volume_delete", "", ""})
+	w.cloudscaleDeeds(deed{50 * time.Hour, "ci", "teapot_delete", "", ""},
+		deed{5 * time.Hour, "ci", "volume_delete", "", ""})
 
 	for _, service := range []string{"upcloud", "cloudscale"} {
-		w.provider(t, w.settings()).apply("audit_log_archive", args{"service": service, "destination": w.file(service)}).errors()
+		w.provider(t, w.settings()).apply("audit_log_archive",
+			args{"service": service, "destination": w.file(service)}).errors()
 	}
 
 	look := func(service string, given args) answer {
@@ -286,7 +345,8 @@ func TestAnActionThatNobodyKnowsHidesFromNoGate(t *testing.T) {
 
 	w := deletions(t)
 	w.history(deed{2 * time.Hour, "eve", "obliterate", "server", "192.0.2.1"})
-	w.cloudscaleDeeds(deed{5 * time.Hour, "eve", "server_obliterate", "", ""}, deed{4 * time.Hour, "ci", "server_create", "", ""})
+	w.cloudscaleDeeds(deed{5 * time.Hour, "eve", "server_obliterate", "", ""},
+		deed{4 * time.Hour, "ci", "server_create", "", ""})
 
 	for service, action := range map[string]string{"upcloud": "obliterate", "cloudscale": "server_obliterate"} {
 		for name, given := range map[string]args{
@@ -326,7 +386,10 @@ func TestAnActionThatNobodyKnowsHidesFromNoGate(t *testing.T) {
 
 			w.look(t, "audit_logs", args{"service": service, "fail_on_unknown_actions": true}).fails("Actions: " + action)
 
-			out := args{"service": service, "operations": list("delete"), "path": w.file(service + ".ndjson"), "format": "ndjson"}
+			out := args{
+				"service": service, "operations": list("delete"), "path": w.file(service + ".ndjson"),
+				"format": "ndjson",
+			}
 			w.provider(t, w.settings()).apply("audit_log_export", out).warns("Actions: " + action)
 
 			out["fail_on_unknown_actions"], out["path"] = true, w.file(service+"-2.ndjson")
@@ -343,9 +406,11 @@ func TestAnActionThatNobodyKnowsHidesFromNoGate(t *testing.T) {
 					"elsewhere": args{"where": "entry.operation == 'stop' && entry.actor == 'mia'"},
 				},
 			})
-			a.warns("A rule cannot be evaluated", "Rule deletion: The log holds actions that are not known to mean any operation, so that the rule may have missed what they did: "+action+".")
+			a.warns("A rule cannot be evaluated",
+				"Rule deletion: The log holds actions that are not known to mean any operation, so that the rule may have missed what they did: "+action+".")
 			a.is("counts_by_rule", map[string]string{
-				"upcloud": "map[certain:1 deletion:1 elsewhere:0]", "cloudscale": "map[certain:1 elsewhere:0]", // UpCloud's log holds deletions.
+				// UpCloud's log holds deletions.
+				"upcloud": "map[certain:1 deletion:1 elsewhere:0]", "cloudscale": "map[certain:1 elsewhere:0]",
 			}[service])
 			a.is("clean", false)
 			a.is("completeness.conclusive", false)
@@ -359,9 +424,11 @@ func TestAnActionThatNobodyKnowsHidesFromNoGate(t *testing.T) {
 				t.Errorf("not evaluable: %s", got)
 			}
 
-			w.look(t, "audit_log_findings", args{"service": service, "builtin_rules": list("deletion"), "fail_on_not_evaluable": true}).
+			w.look(t, "audit_log_findings",
+				args{"service": service, "builtin_rules": list("deletion"), "fail_on_not_evaluable": true}).
 				fails(`AttributeName("fail_on_not_evaluable")`, action)
-			w.look(t, "audit_log_findings", args{"service": service, "fail_on_unknown_actions": true}).fails("Actions: " + action)
+			w.look(t, "audit_log_findings", args{"service": service, "fail_on_unknown_actions": true}).fails("Actions: " +
+				action)
 
 			// By default as well, though nobody named a rule.
 			a = w.look(t, "audit_log_findings", args{"service": service, "expected": list(args{"actors": list("mia")})})
@@ -369,7 +436,8 @@ func TestAnActionThatNobodyKnowsHidesFromNoGate(t *testing.T) {
 			a.is("clean", false)
 
 			// One warning, about nothing that nobody asked for, and what it says to do works.
-			if said := a.warnings(); len(said) != 1 || strings.Contains(said[0], "repeated_failed_logins") || strings.Contains(said[0], "Remove") {
+			if said := a.warnings(); len(said) != 1 || strings.Contains(said[0], "repeated_failed_logins") ||
+				strings.Contains(said[0], "Remove") {
 				t.Errorf("it warns:\n%s", strings.Join(said, "\n\n"))
 			}
 
@@ -392,15 +460,18 @@ func TestAnAllowListIsNotMetByANameThatAnybodyCanChoose(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{NoExamples: true})
 	w.cloudscaleDeeds(deed{5 * time.Hour, "ci", "server_delete", "", ""})
 	w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{
-		Timestamp: w.now().Add(-4 * time.Hour), Action: "server_delete", Actor: fakeapi.CloudscaleActor{User: &fakeapi.CloudscaleUser{Email: "mia@example.com"}},
+		Timestamp: w.now().Add(-4 * time.Hour), Action: "server_delete",
+		Actor: fakeapi.CloudscaleActor{User: &fakeapi.CloudscaleUser{Email: "mia@example.com"}},
 	})
 
 	look := func(actors ...any) answer {
-		return w.look(t, "audit_log_findings", args{"service": "cloudscale", "builtin_rules": list("deletion"), "expected": list(args{"actors": list(actors...)})})
+		return w.look(t, "audit_log_findings",
+			args{"service": "cloudscale", "builtin_rules": list("deletion"), "expected": list(args{"actors": list(actors...)})})
 	}
 
 	a := look("c?", "mia@example.com")
-	a.warns("An expectation names what anybody can choose", `AttributeName("expected").ElementKeyInt(0)`, `Name: "ci"`, "Ids: "+token)
+	a.warns("An expectation names what anybody can choose", `AttributeName("expected").ElementKeyInt(0)`, `Name: "ci"`,
+		"Ids: "+token)
 	a.is("total_count", 1)
 	a.is("expected_count", 1)
 	a.is("clean", false)
@@ -419,7 +490,8 @@ func TestAnAllowListIsNotMetByANameThatAnybodyCanChoose(t *testing.T) {
 
 	// Redaction holds for the warning as well.
 	a = w.look(t, "audit_log_findings", args{
-		"service": "cloudscale", "builtin_rules": list("deletion"), "expected": list(args{"actors": list("ci")}), "redact": args{"actor": "drop", "actor_id": "drop"},
+		"service": "cloudscale", "builtin_rules": list("deletion"), "expected": list(args{"actors": list("ci")}),
+		"redact": args{"actor": "drop", "actor_id": "drop"},
 	})
 	if said := strings.Join(a.warnings(), ""); strings.Contains(said, token) || strings.Contains(said, `"ci"`) {
 		t.Errorf("the warning names whom redaction hides:\n%s", said)
@@ -427,7 +499,8 @@ func TestAnAllowListIsNotMetByANameThatAnybodyCanChoose(t *testing.T) {
 
 	// UpCloud's user names are unique; what filters or alerts matches names as ever.
 	w.history(deed{2 * time.Hour, "ci", "delete", "server", "192.0.2.1"})
-	a = w.look(t, "audit_log_findings", args{"service": "upcloud", "builtin_rules": list("deletion"), "expected": list(args{"actors": list("ci")})})
+	a = w.look(t, "audit_log_findings",
+		args{"service": "upcloud", "builtin_rules": list("deletion"), "expected": list(args{"actors": list("ci")})})
 	a.quiet()
 	a.is("clean", true)
 
@@ -435,9 +508,11 @@ func TestAnAllowListIsNotMetByANameThatAnybodyCanChoose(t *testing.T) {
 	a.is("total_count", 1)
 
 	// In PodStack's exports an address is a user's, a display name anybody's.
-	w.write("a.csv", podstackHeaders+"2026-06-29 11:00:00,jane@example.com,Delete,Pod,web-1,192.0.2.1\n2026-06-30 11:00:00,Jane,Delete,Pod,web-1,192.0.2.1\n2026-06-30 13:00:00,,Start,Pod,web-1,\n")
+	w.write("a.csv", podstackHeaders+
+		"2026-06-29 11:00:00,jane@example.com,Delete,Pod,web-1,192.0.2.1\n2026-06-30 11:00:00,Jane,Delete,Pod,web-1,192.0.2.1\n2026-06-30 13:00:00,,Start,Pod,web-1,\n")
 	a = w.provider(t, args{"podstack": args{"exports": list(w.file("*.csv"))}}).read("audit_log_findings", args{
-		"last": "2d", "builtin_rules": list("deletion"), "expected": list(args{"actors": list("[Jj]ane*", "jane@example.com", "Jane")}),
+		"last": "2d", "builtin_rules": list("deletion"),
+		"expected": list(args{"actors": list("[Jj]ane*", "jane@example.com", "Jane")}),
 	})
 	a.warns(`Name: "Jane"`, "The log records no id of the actor")
 	a.is("total_count", 1)
@@ -467,7 +542,8 @@ func TestOneFactSaysWhetherAnEmptyAnswerIsAnAnswer(t *testing.T) {
 		a.is("total_count", 0)
 
 		// By name: those.
-		a = w.look(t, "audit_log_findings", args{"service": service, "builtin_rules": list("deletion", "repeated_failed_logins")})
+		a = w.look(t, "audit_log_findings",
+			args{"service": service, "builtin_rules": list("deletion", "repeated_failed_logins")})
 		a.warns("Rule repeated_failed_logins")
 		a.is("clean", false)
 
@@ -486,10 +562,12 @@ func TestOneFactSaysWhetherAnEmptyAnswerIsAnAnswer(t *testing.T) {
 	a.is("not_evaluable", "[]")
 	a.is("clean", false)
 
-	a = podstack.read("audit_log_findings", args{"builtin_rules": list("deletion"), "start": "2026-06-30T00:00:00Z", "end": "2026-06-30T10:00:00Z"})
+	a = podstack.read("audit_log_findings",
+		args{"builtin_rules": list("deletion"), "start": "2026-06-30T00:00:00Z", "end": "2026-06-30T10:00:00Z"})
 	a.is("clean", true)
 
-	a = podstack.read("audit_log_findings", args{"builtin_rules": list("deletion"), "start": "2026-06-29T00:00:00Z", "end": "2026-06-29T12:00:00Z"})
+	a = podstack.read("audit_log_findings",
+		args{"builtin_rules": list("deletion"), "start": "2026-06-29T00:00:00Z", "end": "2026-06-29T12:00:00Z"})
 	a.is("total_count", 0)
 	a.is("completeness.conclusive", false) // A gap.
 	a.is("clean", false)
@@ -516,11 +594,16 @@ func TestAConditionThatNoKnownValueMeetsIsNamed(t *testing.T) {
 	w := deletions(t)
 
 	for _, condition := range []string{
-		`entry.action.startsWith("delted")`, `entry.action.contains("DELETE")`, `entry.action.endsWith("deleet")`, `entry.action.matches("^deleted$")`,
-		`entry.action.lowerAscii() == "deleted"`, `entry.action in {"deleted": true}`, `entry.action in ["deleted"] + ["removed"]`,
-		`["deleted"].exists(a, a == entry.action)`, `[entry.action] == ["deleted"]`, `entry.resource_type.startsWith("managed_database")`,
-		`entry.origin.contains("web")`, `size(entry.action) > 100`, `entry.operation == "delete" && entry.resource_type.endsWith("servers")`,
-		`entry.actor == "joe" || entry.action.startsWith("delted")`, `entry.actor == "joe" && !entry.action.startsWith("delted")`,
+		`entry.action.startsWith("delted")`, `entry.action.contains("DELETE")`, `entry.action.endsWith("deleet")`,
+		`entry.action.matches("^deleted$")`,
+		`entry.action.lowerAscii() == "deleted"`, `entry.action in {"deleted": true}`,
+		`entry.action in ["deleted"] + ["removed"]`,
+		`["deleted"].exists(a, a == entry.action)`, `[entry.action] == ["deleted"]`,
+		`entry.resource_type.startsWith("managed_database")`,
+		`entry.origin.contains("web")`, `size(entry.action) > 100`,
+		`entry.operation == "delete" && entry.resource_type.endsWith("servers")`,
+		`entry.actor == "joe" || entry.action.startsWith("delted")`,
+		`entry.actor == "joe" && !entry.action.startsWith("delted")`,
 	} {
 		t.Run(condition, func(t *testing.T) {
 			t.Parallel()
@@ -542,7 +625,8 @@ func TestAConditionThatNoKnownValueMeetsIsNamed(t *testing.T) {
 
 	// What some value meets is no mistake, and neither is what asks for absence.
 	for _, condition := range []string{
-		`entry.action.startsWith("del")`, `entry.action.matches("^(create|delete)$")`, `size(entry.origin) == 0`, `entry.resource_type.contains("-")`,
+		`entry.action.startsWith("del")`, `entry.action.matches("^(create|delete)$")`, `size(entry.origin) == 0`,
+		`entry.resource_type.contains("-")`,
 		`entry.raw.action == "anything"`, `entry.action in ["create"] + ["delete"]`, `entry.actor.startsWith("nobody")`,
 	} {
 		w.look(t, "audit_logs", args{"service": "upcloud", "where": condition}).quiet()
@@ -561,12 +645,16 @@ func TestEveryOperationThatEntriesHaveCanBeAskedFor(t *testing.T) {
 	t.Parallel()
 
 	w := deletions(t)
-	w.history(deed{3 * time.Hour, "mia", "revoke", "server", "192.0.2.1"}, deed{3 * time.Hour, "mia", "reboot", "server", "192.0.2.1"},
-		deed{3 * time.Hour, "mia", "export", "managed-database", "192.0.2.1"}, deed{3 * time.Hour, "mia", "invite", "account", "192.0.2.1"})
+	w.history(deed{3 * time.Hour, "mia", "revoke", "server", "192.0.2.1"},
+		deed{3 * time.Hour, "mia", "reboot", "server", "192.0.2.1"},
+		deed{3 * time.Hour, "mia", "export", "managed-database", "192.0.2.1"},
+		deed{3 * time.Hour, "mia", "invite", "account", "192.0.2.1"})
 
 	for _, operation := range []string{"revoke", "restart", "export", "invite"} {
 		w.look(t, "audit_logs", args{"service": "upcloud", "operations": list(operation)}).is("total_count", 1)
-		w.look(t, "audit_logs", args{"service": "upcloud", "where": "entry.operation == '" + operation + "'"}).is("total_count", 1)
+		w.look(t, "audit_logs", args{"service": "upcloud", "where": "entry.operation == '" + operation + "'"}).is(
+			"total_count", 1,
+		)
 	}
 
 	a := w.look(t, "audit_log_findings", args{"service": "upcloud", "builtin_rules": list("permission_change")})
@@ -591,34 +679,121 @@ func TestWhatCanNeverBeTrueIsRefused(t *testing.T) {
 		given args
 		want  string
 	}{
-		"never recorded":              {args{"service": "cloudscale", "operations": list("grant")}, "permissions are in the logs of the organization"},
-		"a kind of actor":             {args{"service": "upcloud", "where": "entry.actor_type == 'staff'"}, "No entry of UpCloud can meet the condition"},
-		"actions and operations":      {args{"service": "upcloud", "actions": list("create"), "operations": list("delete")}, "None of the actions means delete"},
-		"an unknown action":           {args{"service": "cloudscale", "actions": list("x_obliterate"), "operations": list("delete")}, "None of the actions means delete"},
-		"a condition and operations":  {args{"service": "upcloud", "operations": list("delete"), "where": "entry.operation == 'create'"}, "passes the other filters"},
-		"an action and operations":    {args{"service": "upcloud", "operations": list("delete"), "where": "entry.action == 'create'"}, "passes the other filters"},
-		"an action and its operation": {args{"service": "upcloud", "where": "entry.action == 'create' && entry.operation == 'delete'"}, "No entry of UpCloud can meet"},
-		"types":                       {args{"service": "upcloud", "resource_types": list("server"), "where": "entry.resource_type == 'storage'"}, "passes the other filters"},
-		"types by a prefix":           {args{"service": "upcloud", "resource_types": list("server"), "where": "entry.resource_type.startsWith('managed-')"}, "passes the other filters"},
-		"two values at once":          {args{"service": "upcloud", "where": "entry.actor == 'a' && entry.actor == 'b'"}, "No entry of UpCloud can meet"},
-		"actors":                      {args{"service": "upcloud", "actors": list("mia"), "where": "entry.actor != 'mia'"}, "passes the other filters"},
-		"ids":                         {args{"service": "upcloud", "resource_ids": list("1"), "where": "entry.resource_id in ['2', '3']"}, "passes the other filters"},
-		"origins":                     {args{"service": "upcloud", "origins": list("api"), "where": "entry.origin == 'gui' || entry.origin == 'upcloud_internal'"}, "passes the other filters"},
-		"a scope":                     {args{"service": "cloudscale", "where": "entry.scope_type == 'account'"}, "No entry of cloudscale can meet"},
-		"another service":             {args{"service": "upcloud", "where": "entry.service == 'cloudscale'"}, "No entry of UpCloud can meet"},
-		"what is absent":              {args{"service": "cloudscale", "where": "has(entry.origin)"}, "No entry of cloudscale can meet"},
-		"a prefix and a value":        {args{"service": "upcloud", "where": "entry.actor.startsWith('a') && entry.actor == 'b'"}, "No entry of UpCloud can meet"},
-		"a prefix and a filter":       {args{"service": "upcloud", "resource_ids": list("web"), "where": "entry.resource_id.startsWith('db')"}, "passes the other filters"},
-		"a time to come":              {args{"service": "upcloud", "where": "entry.time > timestamp('2030-01-01T00:00:00Z')"}, "No entry of the window can meet"},
-		"a time before the window":    {args{"service": "upcloud", "where": "entry.time < timestamp('2026-06-01T00:00:00Z') && entry.operation == 'delete'"}, "No entry of the window can meet"},
-		"two times":                   {args{"service": "upcloud", "where": "entry.time < timestamp('2026-06-01T00:00:00Z') && entry.time > timestamp('2026-06-02T00:00:00Z')"}, "No entry of UpCloud can meet"},
-		"many values":                 {args{"service": "upcloud", "where": "entry.actor in " + many("a") + " && !(entry.actor in " + many("a") + ") && entry.resource_id in " + many("r")}, "No entry of UpCloud can meet"},
-		"a type of another action":    {args{"service": "cloudscale", "actions": list("server_create"), "resource_types": list("volume")}, "No entry of cloudscale passes all of actions, resource_types"},
-		"the same in a condition":     {args{"service": "cloudscale", "where": "entry.action == 'server_delete' && entry.resource_type == 'volume'"}, "No entry of cloudscale can meet"},
-		"users have no id":            {args{"service": "cloudscale", "where": "entry.actor_type == 'user' && has(entry.actor_id)"}, "No entry of cloudscale can meet"},
-		"nobody in particular":        {args{"service": "upcloud", "actors": list("mia"), "where": "entry.actor_type == 'unknown'"}, "passes the other filters"},
-		"a system by hand":            {args{"service": "upcloud", "where": "entry.origin == 'gui' && entry.actor_type == 'system'"}, "No entry of UpCloud can meet"},
-		"internal users":              {args{"service": "upcloud", "origins": list("upcloud_internal"), "where": "entry.actor_type == 'user'"}, "passes the other filters"},
+		"never recorded": {
+			args{"service": "cloudscale", "operations": list("grant")},
+			"permissions are in the logs of the organization",
+		},
+		"a kind of actor": {
+			args{"service": "upcloud", "where": "entry.actor_type == 'staff'"},
+			"No entry of UpCloud can meet the condition",
+		},
+		"actions and operations": {
+			args{"service": "upcloud", "actions": list("create"), "operations": list("delete")},
+			"None of the actions means delete",
+		},
+		"an unknown action": {args{
+			"service": "cloudscale", "actions": list("x_obliterate"),
+			"operations": list("delete"),
+		}, "None of the actions means delete"},
+		"a condition and operations": {args{
+			"service": "upcloud", "operations": list("delete"),
+			"where": "entry.operation == 'create'",
+		}, "passes the other filters"},
+		"an action and operations": {args{
+			"service": "upcloud", "operations": list("delete"),
+			"where": "entry.action == 'create'",
+		}, "passes the other filters"},
+		"an action and its operation": {
+			args{"service": "upcloud", "where": "entry.action == 'create' && entry.operation == 'delete'"},
+			"No entry of UpCloud can meet",
+		},
+		"types": {args{
+			"service": "upcloud", "resource_types": list("server"),
+			"where": "entry.resource_type == 'storage'",
+		}, "passes the other filters"},
+		"types by a prefix": {args{
+			"service": "upcloud", "resource_types": list("server"),
+			"where": "entry.resource_type.startsWith('managed-')",
+		}, "passes the other filters"},
+		"two values at once": {
+			args{"service": "upcloud", "where": "entry.actor == 'a' && entry.actor == 'b'"},
+			"No entry of UpCloud can meet",
+		},
+		"actors": {
+			args{"service": "upcloud", "actors": list("mia"), "where": "entry.actor != 'mia'"},
+			"passes the other filters",
+		},
+		"ids": {args{
+			"service": "upcloud", "resource_ids": list("1"),
+			"where": "entry.resource_id in ['2', '3']",
+		}, "passes the other filters"},
+		"origins": {
+			args{
+				"service": "upcloud", "origins": list("api"),
+				"where": "entry.origin == 'gui' || entry.origin == 'upcloud_internal'",
+			}, "passes the other filters",
+		},
+		"a scope": {
+			args{"service": "cloudscale", "where": "entry.scope_type == 'account'"},
+			"No entry of cloudscale can meet",
+		},
+		"another service": {
+			args{"service": "upcloud", "where": "entry.service == 'cloudscale'"},
+			"No entry of UpCloud can meet",
+		},
+		"what is absent": {
+			args{"service": "cloudscale", "where": "has(entry.origin)"},
+			"No entry of cloudscale can meet",
+		},
+		"a prefix and a value": {
+			args{"service": "upcloud", "where": "entry.actor.startsWith('a') && entry.actor == 'b'"},
+			"No entry of UpCloud can meet",
+		},
+		"a prefix and a filter": {args{
+			"service": "upcloud", "resource_ids": list("web"),
+			"where": "entry.resource_id.startsWith('db')",
+		}, "passes the other filters"},
+		"a time to come": {
+			args{"service": "upcloud", "where": "entry.time > timestamp('2030-01-01T00:00:00Z')"},
+			"No entry of the window can meet",
+		},
+		"a time before the window": {
+			args{"service": "upcloud", "where": "entry.time < timestamp('2026-06-01T00:00:00Z') && entry.operation == 'delete'"},
+			"No entry of the window can meet",
+		},
+		"two times": {
+			args{
+				"service": "upcloud",
+				"where":   "entry.time < timestamp('2026-06-01T00:00:00Z') && entry.time > timestamp('2026-06-02T00:00:00Z')",
+			},
+			"No entry of UpCloud can meet",
+		},
+		"many values": {args{"service": "upcloud", "where": "entry.actor in " + many("a") +
+			" && !(entry.actor in " + many("a") + ") && entry.resource_id in " + many("r")}, "No entry of UpCloud can meet"},
+		"a type of another action": {args{
+			"service": "cloudscale", "actions": list("server_create"),
+			"resource_types": list("volume"),
+		}, "No entry of cloudscale passes all of actions, resource_types"},
+		"the same in a condition": {
+			args{"service": "cloudscale", "where": "entry.action == 'server_delete' && entry.resource_type == 'volume'"},
+			"No entry of cloudscale can meet",
+		},
+		"users have no id": {
+			args{"service": "cloudscale", "where": "entry.actor_type == 'user' && has(entry.actor_id)"},
+			"No entry of cloudscale can meet",
+		},
+		"nobody in particular": {
+			args{"service": "upcloud", "actors": list("mia"), "where": "entry.actor_type == 'unknown'"},
+			"passes the other filters",
+		},
+		"a system by hand": {
+			args{"service": "upcloud", "where": "entry.origin == 'gui' && entry.actor_type == 'system'"},
+			"No entry of UpCloud can meet",
+		},
+		"internal users": {args{
+			"service": "upcloud", "origins": list("upcloud_internal"),
+			"where": "entry.actor_type == 'user'",
+		}, "passes the other filters"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -628,10 +803,22 @@ func TestWhatCanNeverBeTrueIsRefused(t *testing.T) {
 	}
 
 	for name, tt := range map[string]struct{ given, rules args }{
-		"a copy of a built-in rule": {args{"service": "cloudscale"}, args{"x": args{"where": `entry.operation in ["grant", "revoke"]`}}},
-		"a condition of the query":  {args{"service": "upcloud", "where": "entry.operation == 'create'"}, args{"x": args{"where": "entry.operation == 'delete'"}}},
-		"a filter of the query":     {args{"service": "upcloud", "resource_types": list("server")}, args{"x": args{"where": "entry.resource_type == 'storage'"}}},
-		"both":                      {args{"service": "upcloud", "where": "entry.actor == 'mia'"}, args{"x": args{"where": "entry.actor == 'joe' && entry.operation == 'delete'"}}},
+		"a copy of a built-in rule": {
+			args{"service": "cloudscale"},
+			args{"x": args{"where": `entry.operation in ["grant", "revoke"]`}},
+		},
+		"a condition of the query": {
+			args{"service": "upcloud", "where": "entry.operation == 'create'"},
+			args{"x": args{"where": "entry.operation == 'delete'"}},
+		},
+		"a filter of the query": {
+			args{"service": "upcloud", "resource_types": list("server")},
+			args{"x": args{"where": "entry.resource_type == 'storage'"}},
+		},
+		"both": {
+			args{"service": "upcloud", "where": "entry.actor == 'mia'"},
+			args{"x": args{"where": "entry.actor == 'joe' && entry.operation == 'delete'"}},
+		},
 	} {
 		t.Run("rule by "+name, func(t *testing.T) {
 			t.Parallel()
@@ -644,7 +831,8 @@ func TestWhatCanNeverBeTrueIsRefused(t *testing.T) {
 		})
 	}
 
-	a := w.look(t, "audit_log_findings", args{"service": "upcloud", "where": "entry.operation == 'create'", "builtin_rules": list("deletion")})
+	a := w.look(t, "audit_log_findings",
+		args{"service": "upcloud", "where": "entry.operation == 'create'", "builtin_rules": list("deletion")})
 	a.warns("Rule deletion")
 	a.is("clean", false)
 }
@@ -668,7 +856,8 @@ func TestAnAddressThatCannotBePlacedMayLieAnywhere(t *testing.T) {
 		a.is("total_count", 1)
 	}
 
-	w.history(deed{2 * time.Hour, "mia", "delete", "server", "10.20.30.xxx"}, deed{time.Hour, "joe", "start", "server", "172.16.0.1, 172.16.0.2"})
+	w.history(deed{2 * time.Hour, "mia", "delete", "server", "10.20.30.xxx"},
+		deed{time.Hour, "joe", "start", "server", "172.16.0.1, 172.16.0.2"})
 
 	rule := func(where string) args {
 		return args{"service": "upcloud", "builtin_rules": list(), "rules": args{"x": args{"where": where}}}
@@ -679,13 +868,39 @@ func TestAnAddressThatCannotBePlacedMayLieAnywhere(t *testing.T) {
 		given      args
 		conclusive bool
 	}{
-		"a filter":                        {"audit_logs", args{"service": "upcloud", "ip_addresses": list("10.20.30.0/24")}, false},
-		"a filter that leaves them out":   {"audit_logs", args{"service": "upcloud", "ip_addresses": list("10.20.30.0/24"), "actors": list("zoe")}, true},
-		"a condition":                     {"audit_logs", args{"service": "upcloud", "where": "ip_in(entry.ip_address, ['10.20.30.0/24', '10.0.0.1'])"}, false},
-		"a condition on something else":   {"audit_logs", args{"service": "upcloud", "where": "entry.ip_address != '10.0.0.1' && entry.operation == 'stop'"}, true},
-		"a rule":                          {"audit_log_findings", rule("entry.operation == 'delete' && ip_in(entry.ip_address, '10.20.30.0/24')"), false},
-		"a rule that is met by none":      {"audit_log_findings", rule("entry.operation == 'stop' && ip_in(entry.ip_address, '10.20.30.0/24')"), true},
-		"a rule of entries that are left": {"audit_log_findings", args{"service": "upcloud", "builtin_rules": list("deletion"), "ip_addresses": list("10.20.30.40")}, false},
+		"a filter": {
+			"audit_logs",
+			args{"service": "upcloud", "ip_addresses": list("10.20.30.0/24")},
+			false,
+		},
+		"a filter that leaves them out": {
+			"audit_logs",
+			args{"service": "upcloud", "ip_addresses": list("10.20.30.0/24"), "actors": list("zoe")},
+			true,
+		},
+		"a condition": {
+			"audit_logs",
+			args{"service": "upcloud", "where": "ip_in(entry.ip_address, ['10.20.30.0/24', '10.0.0.1'])"},
+			false,
+		},
+		"a condition on something else": {
+			"audit_logs",
+			args{"service": "upcloud", "where": "entry.ip_address != '10.0.0.1' && entry.operation == 'stop'"},
+			true,
+		},
+		"a rule": {
+			"audit_log_findings",
+			rule("entry.operation == 'delete' && ip_in(entry.ip_address, '10.20.30.0/24')"), false,
+		},
+		"a rule that is met by none": {
+			"audit_log_findings",
+			rule("entry.operation == 'stop' && ip_in(entry.ip_address, '10.20.30.0/24')"), true,
+		},
+		"a rule of entries that are left": {
+			"audit_log_findings",
+			args{"service": "upcloud", "builtin_rules": list("deletion"), "ip_addresses": list("10.20.30.40")},
+			false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -722,7 +937,10 @@ func TestARuleIsHeldAgainstWhatTheSourceLacks(t *testing.T) {
 
 	for _, given := range []args{
 		{"builtin_rules": list(), "rules": args{"x": args{"where": "ip_in(entry.ip_address, '203.0.113.0/24')"}}},
-		{"builtin_rules": list(), "rules": args{"x": args{"where": "entry.ip_address == '203.0.113.7' || entry.actor == 'joe'"}}},
+		{
+			"builtin_rules": list(),
+			"rules":         args{"x": args{"where": "entry.ip_address == '203.0.113.7' || entry.actor == 'joe'"}},
+		},
 		{"builtin_rules": list("login_from_new_address")},
 	} {
 		a := podstack.read("audit_log_findings", within(given))
@@ -731,23 +949,29 @@ func TestARuleIsHeldAgainstWhatTheSourceLacks(t *testing.T) {
 		a.is("clean", false)
 	}
 
-	a := podstack.read("audit_logs", within(args{"where": "ip_in(entry.ip_address, '203.0.113.0/24') || entry.actor == 'joe'"}))
+	a := podstack.read("audit_logs",
+		within(args{"where": "ip_in(entry.ip_address, '203.0.113.0/24') || entry.actor == 'joe'"}))
 	a.warns("b.csv has no column for ip_address")
 	a.is("completeness.conclusive", false)
 
 	a = podstack.read("audit_log_findings", within(args{"builtin_rules": list("deletion")}))
 	a.is("clean", true)
 
-	podstack.read("audit_log_findings", within(args{"builtin_rules": list("new_api_token")})).warns("never records resource_type")
+	podstack.read("audit_log_findings",
+		within(args{"builtin_rules": list("new_api_token")})).warns("never records resource_type")
 }
 
 // TestADisplayNameIsNoAddress, whatever it looks like.
 func TestADisplayNameIsNoAddress(t *testing.T) {
 	t.Parallel()
 
-	for header, clean := range map[string]bool{"Actor Name": false, "Display Name": false, "User": true, "Username": true, "Email": true} {
+	for header, clean := range map[string]bool{
+		"Actor Name": false, "Display Name": false, "User": true, "Username": true,
+		"Email": true,
+	} {
 		w := newWorld(t, fakeapi.Options{NoExamples: true})
-		w.write("a.csv", "Timestamp,"+header+",Action\n2026-06-29 08:00:00,ci@example.com,Delete\n2026-06-30 20:00:00,ci@example.com,Delete\n")
+		w.write("a.csv", "Timestamp,"+header+
+			",Action\n2026-06-29 08:00:00,ci@example.com,Delete\n2026-06-30 20:00:00,ci@example.com,Delete\n")
 
 		podstack := w.provider(t, args{"podstack": args{"exports": list(w.file("*.csv")), "columns": args{"actor": header}}})
 		a := podstack.read("audit_log_findings", args{
@@ -773,11 +997,17 @@ func TestAnArchiveKnowsNoMoreThanItsSource(t *testing.T) {
 	)
 
 	podstack := w.provider(t, args{"podstack": args{"exports": list(w.file("*.csv"))}})
-	podstack.apply("audit_log_archive", args{"service": "podstack", "destination": w.file("podstack"), "start": "2026-06-29T11:00:00Z"}).errors()
-	w.provider(t, w.settings()).apply("audit_log_archive", args{"service": "upcloud", "destination": w.file("upcloud"), "start": "30d", "redact": args{"actor": "drop"}}).errors()
+	podstack.apply("audit_log_archive",
+		args{"service": "podstack", "destination": w.file("podstack"), "start": "2026-06-29T11:00:00Z"}).errors()
+	w.provider(t, w.settings()).apply("audit_log_archive",
+		args{
+			"service": "upcloud", "destination": w.file("upcloud"), "start": "30d",
+			"redact": args{"actor": "drop"},
+		}).errors()
 
 	read := func(service, kind string, given args) answer {
-		given["service"], given["destination"], given["start"], given["end"] = "archive", w.file(service), "2026-06-29T12:00:00Z", "2026-06-30T11:00:00Z"
+		given["service"], given["destination"], given["start"], given["end"] = "archive", w.file(service),
+			"2026-06-29T12:00:00Z", "2026-06-30T11:00:00Z"
 
 		return w.look(t, kind, given)
 	}
@@ -797,7 +1027,10 @@ func TestAnArchiveKnowsNoMoreThanItsSource(t *testing.T) {
 		a.is("completeness.conclusive", false)
 	}
 
-	for _, given := range []args{{"builtin_rules": list("login_from_new_address")}, rule("ip_in(entry.ip_address, '203.0.113.0/24')")} {
+	for _, given := range []args{
+		{"builtin_rules": list("login_from_new_address")},
+		rule("ip_in(entry.ip_address, '203.0.113.0/24')"),
+	} {
 		a := read("podstack", "audit_log_findings", given)
 		a.warns("No entry of the window has ip_address")
 		a.is("clean", false)
@@ -831,11 +1064,13 @@ func TestAPrivateKeyIsNotTakenForAPublicOne(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{NoExamples: true})
 
 	a := w.look(t, "audit_logs", args{
-		"service": "archive", "destination": w.file("archive"), "public_keys": list("AUDIT_SIGNING_KEY=" + private + "\npublic key: " + public),
+		"service": "archive", "destination": w.file("archive"),
+		"public_keys": list("AUDIT_SIGNING_KEY=" + private + "\npublic key: " + public),
 	})
 	a.fails("public_keys[0] holds a private key")
 
-	if said := strings.Join(a.errors(), ""); strings.Contains(said, "PRIVATE+KEY") || strings.Contains(said, "AttributeName") {
+	if said := strings.Join(a.errors(), ""); strings.Contains(said, "PRIVATE+KEY") ||
+		strings.Contains(said, "AttributeName") {
 		t.Errorf("the key is shown:\n%s", said)
 	}
 }
@@ -853,13 +1088,50 @@ func TestWhyNoEntryCanMeetAConditionIsSaid(t *testing.T) {
 		want  []string
 		not   []string
 	}{
-		"two operations":     {args{"service": "upcloud", "where": "entry.operation == 'delete' && entry.operation == 'create'"}, []string{exclude}, []string{"Never recorded"}},
-		"two fields":         {args{"service": "cloudscale", "where": "entry.actor == 'a' && entry.origin == 'api' && entry.actor != 'a'"}, []string{exclude}, []string{"Never recorded"}},
-		"a field":            {args{"service": "upcloud", "where": "entry.scope_name == 'x' && entry.actor == 'y'"}, []string{"Never recorded: scope_name\n"}, []string{exclude}},
-		"an operation":       {args{"service": "upcloud", "where": "entry.operation == 'login_failed'"}, []string{"Never recorded: login_failed\n"}, []string{exclude}},
-		"a value":            {args{"service": "upcloud", "where": "entry.actor_type == 'staff'"}, []string{"No entry of UpCloud"}, []string{exclude, "Never recorded"}},
-		"the other filters":  {args{"service": "upcloud", "operations": list("create"), "where": "entry.operation == 'delete' && entry.user_agent == ''"}, []string{"passes the other filters"}, []string{exclude, "Never recorded"}},
-		"a field among many": {args{"service": "cloudscale", "where": "entry.operation == 'login' || entry.origin == 'gui'"}, []string{"Never recorded: origin, login\n"}, []string{exclude}},
+		"two operations": {
+			args{
+				"service": "upcloud",
+				"where":   "entry.operation == 'delete' && entry.operation == 'create'",
+			},
+			[]string{exclude},
+			[]string{"Never recorded"},
+		},
+		"two fields": {
+			args{
+				"service": "cloudscale",
+				"where":   "entry.actor == 'a' && entry.origin == 'api' && entry.actor != 'a'",
+			},
+			[]string{exclude},
+			[]string{"Never recorded"},
+		},
+		"a field": {
+			args{"service": "upcloud", "where": "entry.scope_name == 'x' && entry.actor == 'y'"},
+			[]string{"Never recorded: scope_name\n"},
+			[]string{exclude},
+		},
+		"an operation": {
+			args{"service": "upcloud", "where": "entry.operation == 'login_failed'"},
+			[]string{"Never recorded: login_failed\n"},
+			[]string{exclude},
+		},
+		"a value": {
+			args{"service": "upcloud", "where": "entry.actor_type == 'staff'"},
+			[]string{"No entry of UpCloud"},
+			[]string{exclude, "Never recorded"},
+		},
+		"the other filters": {
+			args{
+				"service": "upcloud", "operations": list("create"),
+				"where": "entry.operation == 'delete' && entry.user_agent == ''",
+			},
+			[]string{"passes the other filters"},
+			[]string{exclude, "Never recorded"},
+		},
+		"a field among many": {
+			args{"service": "cloudscale", "where": "entry.operation == 'login' || entry.origin == 'gui'"},
+			[]string{"Never recorded: origin, login\n"},
+			[]string{exclude},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -883,7 +1155,8 @@ func TestAValueThatIsNearlyRightIsRecognised(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{NoExamples: true})
 
 	for value, want := range map[string]string{
-		"deleted": "(did you mean delete?)", "Delete": "(did you mean delete?)", "loginfailed": "(did you mean login_failed?)", "removed": "(did you mean delete?)", "obliterate": "it is unknown.",
+		"deleted": "(did you mean delete?)", "Delete": "(did you mean delete?)",
+		"loginfailed": "(did you mean login_failed?)", "removed": "(did you mean delete?)", "obliterate": "it is unknown.",
 	} {
 		w.look(t, "audit_logs", args{"service": "upcloud", "operations": list(value)}).fails("operations[0]", want)
 	}
@@ -899,11 +1172,13 @@ func TestAMistakeInsideOfARuleIsReportedAtTheRule(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{NoExamples: true})
 
 	for name, rule := range map[string]args{
-		"severity": {"severity": "urgent"}, "within": {"within": "soon"}, "message": {"message": ""}, "threshold": {"threshold": 0}, "group_by": {"group_by": list("actr")},
+		"severity": {"severity": "urgent"}, "within": {"within": "soon"}, "message": {"message": ""},
+		"threshold": {"threshold": 0}, "group_by": {"group_by": list("actr")},
 	} {
 		rule["where"] = "entry.operation == 'delete'"
 
-		a := w.look(t, "audit_log_findings", args{"service": "upcloud", "rules": args{"fine": args{"where": "entry.operation == 'start'"}, "own": rule}})
+		a := w.look(t, "audit_log_findings",
+			args{"service": "upcloud", "rules": args{"fine": args{"where": "entry.operation == 'start'"}, "own": rule}})
 		a.fails(`(AttributeName("rules").ElementKeyString("own"))`, name)
 	}
 }
@@ -941,10 +1216,12 @@ func TestTheSameKeyTwice(t *testing.T) {
 	c := w.provider(t, w.settings())
 
 	for range 2 {
-		c.apply("audit_log_archive", args{"service": "upcloud", "destination": w.file("archive"), "start": "2026-06-01T00:00:00Z"}).quiet()
+		c.apply("audit_log_archive",
+			args{"service": "upcloud", "destination": w.file("archive"), "start": "2026-06-01T00:00:00Z"}).quiet()
 	}
 
-	a := c.read("audit_log_verification", args{"destination": w.file("archive"), "public_keys": list(public, "public key: "+public)})
+	a := c.read("audit_log_verification",
+		args{"destination": w.file("archive"), "public_keys": list(public, "public key: "+public)})
 	a.is("valid", true)
 	a.is("signed_by", "example.com/audit")
 }

@@ -104,11 +104,15 @@ func TestHostileServersTellNoSecret(t *testing.T) {
 		"Location": func(echo string) string {
 			return lines("HTTP/1.1 302 Found", "Location: https://"+echo+".example.com/")
 		},
-		"unreadable Location": func(echo string) string { return lines("HTTP/1.1 302 Found", "Location: https://a b:"+echo+"%zz") },
+		"unreadable Location": func(echo string) string {
+			return lines("HTTP/1.1 302 Found", "Location: https://a b:"+echo+"%zz")
+		},
 		"Location with a user": func(echo string) string {
 			return lines("HTTP/1.1 302 Found", "Location: https://user:"+echo+"@example.com/")
 		},
-		"Retry-After": func(echo string) string { return lines("HTTP/1.1 429 Slow", "Retry-After: "+echo, "Content-Length: 0") },
+		"Retry-After": func(echo string) string {
+			return lines("HTTP/1.1 429 Slow", "Retry-After: "+echo, "Content-Length: 0")
+		},
 		"WWW-Authenticate": func(echo string) string {
 			return lines("HTTP/1.1 401 No", "WWW-Authenticate: "+echo, "Content-Length: 0")
 		},
@@ -146,8 +150,10 @@ func TestHostileServersTellNoSecret(t *testing.T) {
 		"next, a user": func(echo string) string {
 			return jsonAnswer("200 OK", next("https://u:"+url.QueryEscape(echo)+"@example.com/"))
 		},
-		"next, unread":    func(echo string) string { return jsonAnswer("200 OK", next("http://%"+echo)) },
-		"next, path":      func(echo string) string { return jsonAnswer("200 OK", next("/v1/"+url.PathEscape(echo)+"?x=%1b%5b2J")) },
+		"next, unread": func(echo string) string { return jsonAnswer("200 OK", next("http://%"+echo)) },
+		"next, path": func(echo string) string {
+			return jsonAnswer("200 OK", next("/v1/"+url.PathEscape(echo)+"?x=%1b%5b2J"))
+		},
 		"next, no escape": func(echo string) string { return jsonAnswer("200 OK", next("/v1/"+echo)) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,7 +173,8 @@ func TestHostileServersTellNoSecret(t *testing.T) {
 					a := w.provider(t, args{service: access, "max_retries": 1, "retry_wait_min": "1ms", "retry_wait_max": "1ms"}).
 						read("audit_logs", args{"service": service})
 
-					harmless(t, a.diags, token, url.QueryEscape(token), password, url.PathEscape(password), pair, strings.TrimRight(pair, "="))
+					harmless(t, a.diags, token, url.QueryEscape(token), password, url.PathEscape(password), pair,
+						strings.TrimRight(pair, "="))
 				}
 			}
 		})
@@ -201,7 +208,8 @@ func TestHostileFilesAreHarmless(t *testing.T) {
 
 	w := newWorld(t, fakeapi.Options{Entries: 5})
 	c := w.provider(t, args{
-		"podstack": args{"exports": list(w.file("*.csv"))}, "upcloud": args{"token": fakeapi.DefaultToken, "endpoint": w.upcloud},
+		"podstack": args{"exports": list(w.file("*.csv"))},
+		"upcloud":  args{"token": fakeapi.DefaultToken, "endpoint": w.upcloud},
 	})
 
 	w.write(evil+".csv", "Timestamp,"+strings.ReplaceAll(evil, "\n", " ")+"\nx\n")
@@ -224,8 +232,10 @@ func TestHostileFilesAreHarmless(t *testing.T) {
 
 	harmless(t, c.read("audit_logs", args{"service": "archive", "destination": dir}).diags)
 	harmless(t, c.apply("audit_log_archive", args{"service": "upcloud", "destination": dir}).diags)
-	harmless(t, c.apply("audit_log_export", args{"service": "upcloud", "path": filepath.Join(dir, "checkpoint"), "format": "csv"}).diags)
-	harmless(t, c.apply("audit_log_export", args{"service": "upcloud", "path": filepath.Join(dir, evil, evil, evil), "format": "csv"}).diags)
+	harmless(t, c.apply("audit_log_export",
+		args{"service": "upcloud", "path": filepath.Join(dir, "checkpoint"), "format": "csv"}).diags)
+	harmless(t, c.apply("audit_log_export",
+		args{"service": "upcloud", "path": filepath.Join(dir, evil, evil, evil), "format": "csv"}).diags)
 }
 
 // TestHostileEntriesAreHarmless: whoever may name a thing in the cloud, or log in,
@@ -252,5 +262,6 @@ func TestHostileEntriesAreHarmless(t *testing.T) {
 		"service": "upcloud", "rules": args{"own": args{"where": "entry.actor != ''", "group_by": list("actor")}},
 		"expected": []any{args{"actors": list("*J*")}},
 	}).diags)
-	harmless(t, w.look(t, "audit_logs", args{"service": "upcloud", "operations": list("delete"), "fail_on_unknown_actions": true}).diags)
+	harmless(t, w.look(t, "audit_logs",
+		args{"service": "upcloud", "operations": list("delete"), "fail_on_unknown_actions": true}).diags)
 }

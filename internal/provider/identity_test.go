@@ -40,7 +40,9 @@ func (w *world) behind(address *string, first http.Handler) (exchange func(http.
 	exchange = func(h http.Handler) { current.Store(&h) }
 	exchange(first)
 
-	*address = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*current.Load()).ServeHTTP(rw, r) }))
+	*address = w.serve(http.HandlerFunc(
+		func(rw http.ResponseWriter, r *http.Request) { (*current.Load()).ServeHTTP(rw, r) },
+	))
 
 	return exchange
 }
@@ -147,11 +149,16 @@ func TestAccArchive_otherAccount(t *testing.T) {
 			PreConfig: func() {
 				w.later.Store(int64(time.Hour))
 				exchange(reader.UpCloud())
-				reader.AppendUpCloud(fakeapi.UpCloudRecord{Time: w.now().Add(-30 * time.Minute), CloudEventID: "01HQXYZ0000000000000000001", Action: "delete", ResourceType: "server", Origin: "api", AuthType: "api", AccountUsername: "ci", CorrelationID: "c"})
+				reader.AppendUpCloud(fakeapi.UpCloudRecord{
+					Time:         w.now().Add(-30 * time.Minute),
+					CloudEventID: "01HQXYZ0000000000000000001", Action: "delete", ResourceType: "server", Origin: "api",
+					AuthType: "api", AccountUsername: "ci", CorrelationID: "c",
+				})
 			},
 			Config: config,
 			ExpectError: diagnostic("Archive audit logs", "The archive is of another log than the one that is read now. Kept so far: upcloud, "+w.upcloud+
-				", account \"fake-audit-user\" Read now: upcloud, "+w.upcloud+", account \"reader\" Destination: "+w.file("archive")+
+				", account \"fake-audit-user\" Read now: upcloud, "+w.upcloud+", account \"reader\" Destination: "+
+				w.file("archive")+
 				" Use credentials of the same account as before, or keep this log elsewhere: nothing was changed; if both are one account, say so with account = \"fake-audit-user\" in the provider's upcloud block."),
 		},
 		resource.TestStep{
@@ -214,7 +221,8 @@ func TestAccArchive_otherProject(t *testing.T) {
 				exchange(other.Cloudscale())
 				other.AppendCloudscale(fakeapi.CloudscaleRecord{
 					Timestamp: w.now().Add(-30 * time.Minute), Action: "server_delete", Message: "Server 'x' has been deleted",
-					Actor: fakeapi.CloudscaleActor{System: &struct{}{}}, Subject: &fakeapi.CloudscaleSubject{Project: &fakeapi.CloudscaleProject{UUID: "p-2", Name: "Other"}},
+					Actor:   fakeapi.CloudscaleActor{System: &struct{}{}},
+					Subject: &fakeapi.CloudscaleSubject{Project: &fakeapi.CloudscaleProject{UUID: "p-2", Name: "Other"}},
 				})
 			},
 			Config:      config,
@@ -240,7 +248,11 @@ func TestAccArchive_unknownAccount(t *testing.T) {
 			w.later.Store(int64(n) * int64(time.Hour))
 
 			for _, fake := range fakes {
-				fake.AppendUpCloud(fakeapi.UpCloudRecord{Time: w.now().Add(-30 * time.Minute), CloudEventID: fmt.Sprintf("01HQXYZ000000000000000000%d", n), Action: "delete", ResourceType: "server", Origin: "api", AuthType: "api", AccountUsername: "ci", CorrelationID: "c"})
+				fake.AppendUpCloud(fakeapi.UpCloudRecord{
+					Time:         w.now().Add(-30 * time.Minute),
+					CloudEventID: fmt.Sprintf("01HQXYZ000000000000000000%d", n), Action: "delete", ResourceType: "server",
+					Origin: "api", AuthType: "api", AccountUsername: "ci", CorrelationID: "c",
+				})
 			}
 		}
 	}
@@ -275,9 +287,12 @@ data "audit_logs" "back" {
   end         = "2026-06-30T13:40:00Z"
 }`, w.file("archive")),
 			ConfigStateChecks: []statecheck.StateCheck{
-				statecheck.ExpectKnownValue("data.audit_logs.back", tfjsonpath.New("entries").AtSliceIndex(0).AtMapKey("account"), knownvalue.StringExact("fake-audit-user")),
-				statecheck.ExpectKnownValue("data.audit_logs.back", tfjsonpath.New("entries").AtSliceIndex(0).AtMapKey("endpoint"), knownvalue.StringExact(w.upcloud)),
-				statecheck.ExpectKnownValue("data.audit_logs.back", tfjsonpath.New("entries").AtSliceIndex(1).AtMapKey("account"), knownvalue.Null()),
+				statecheck.ExpectKnownValue("data.audit_logs.back", tfjsonpath.New("entries").AtSliceIndex(0).AtMapKey("account"),
+					knownvalue.StringExact("fake-audit-user")),
+				statecheck.ExpectKnownValue("data.audit_logs.back", tfjsonpath.New("entries").AtSliceIndex(0).AtMapKey("endpoint"),
+					knownvalue.StringExact(w.upcloud)),
+				statecheck.ExpectKnownValue("data.audit_logs.back", tfjsonpath.New("entries").AtSliceIndex(1).AtMapKey("account"),
+					knownvalue.Null()),
 			},
 		},
 	)
@@ -297,15 +312,23 @@ func TestAccExport_otherEndpoint(t *testing.T) {
 		resource.TestStep{
 			Config: config,
 			ConfigStateChecks: []statecheck.StateCheck{
-				statecheck.ExpectKnownValue(exportedLog, tfjsonpath.New("source"), knownvalue.ObjectExact(map[string]knownvalue.Check{
-					"service": knownvalue.StringExact("upcloud"), "endpoint": knownvalue.StringExact(w.upcloud), "account": knownvalue.StringExact("fake-audit-user"),
-				})),
+				statecheck.ExpectKnownValue(exportedLog, tfjsonpath.New("source"),
+					knownvalue.ObjectExact(map[string]knownvalue.Check{
+						"service": knownvalue.StringExact("upcloud"), "endpoint": knownvalue.StringExact(w.upcloud),
+						"account": knownvalue.StringExact("fake-audit-user"),
+					})),
 			},
 		},
 		resource.TestStep{Config: elsewhere, ExpectError: refused},
 		resource.TestStep{Config: strings.Replace(elsewhere, `"ndjson"`, `"csv"`, 1), ExpectError: refused},
-		resource.TestStep{Config: strings.Replace(elsewhere, `"ndjson"`, "\"csv\"\n  overwrite = true", 1), ExpectError: refused},
-		resource.TestStep{Config: config, ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}},
+		resource.TestStep{
+			Config:      strings.Replace(elsewhere, `"ndjson"`, "\"csv\"\n  overwrite = true", 1),
+			ExpectError: refused,
+		},
+		resource.TestStep{
+			Config:           config,
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		},
 	)
 }
 
@@ -325,7 +348,10 @@ func TestAccExport_otherAccount(t *testing.T) {
 		resource.TestStep{Config: config},
 		resource.TestStep{PreConfig: func() { exchange(reader.UpCloud()) }, Config: config, ExpectError: refused},
 		resource.TestStep{Config: w.exported(exportUpCloud + "  triggers = { again = \"1\" }\n"), ExpectError: refused},
-		resource.TestStep{PreConfig: reader.ResetRequests, Config: named(config, "fake-audit-user"), ConfigPlanChecks: unchanged},
+		resource.TestStep{
+			PreConfig: reader.ResetRequests, Config: named(config, "fake-audit-user"),
+			ConfigPlanChecks: unchanged,
+		},
 		resource.TestStep{
 			PreConfig: func() {
 				if n := len(reader.Requests()); n > 0 {
@@ -362,7 +388,10 @@ func TestAccExport_overAnotherLog(t *testing.T) {
 	w.test(
 		resource.TestStep{Config: config},
 		resource.TestStep{Config: w.config("")},
-		resource.TestStep{Config: elsewhere(""), ExpectError: diagnostic("Export audit logs", "The export is of another log than the one that is read now. …")},
+		resource.TestStep{
+			Config:      elsewhere(""),
+			ExpectError: diagnostic("Export audit logs", "The export is of another log than the one that is read now. …"),
+		},
 		resource.TestStep{Config: config},
 		resource.TestStep{Config: w.config("")},
 		resource.TestStep{Config: elsewhere("  overwrite = true\n"), Check: func(*terraform.State) error {
@@ -383,7 +412,8 @@ func TestAccExport_otherLogAtApply(t *testing.T) {
 	other := w.account(fakeapi.Options{})
 	other.AppendCloudscale(fakeapi.CloudscaleRecord{
 		Timestamp: w.now().Add(-30 * time.Minute), Action: "server_delete", Message: "Server 'x' has been deleted",
-		Actor: fakeapi.CloudscaleActor{System: &struct{}{}}, Subject: &fakeapi.CloudscaleSubject{Project: &fakeapi.CloudscaleProject{UUID: "p-2", Name: "Other"}},
+		Actor:   fakeapi.CloudscaleActor{System: &struct{}{}},
+		Subject: &fakeapi.CloudscaleSubject{Project: &fakeapi.CloudscaleProject{UUID: "p-2", Name: "Other"}},
 	})
 
 	// The project shows in the window alone, not in a page that is asked for in advance.
@@ -402,7 +432,10 @@ func TestAccExport_otherLogAtApply(t *testing.T) {
 	before := ""
 
 	w.test(
-		resource.TestStep{Config: w.exported(query), Check: func(*terraform.State) error { before = w.read("log"); return nil }},
+		resource.TestStep{
+			Config: w.exported(query),
+			Check:  func(*terraform.State) error { before = w.read("log"); return nil },
+		},
 		resource.TestStep{
 			PreConfig:   func() { exchange(hidden) },
 			Config:      w.exported(query + "  triggers = { again = \"1\" }\n"),
@@ -429,9 +462,10 @@ func TestAccAuditLogs_account(t *testing.T) {
 	w.write("log.csv", "Timestamp,User,Action\n2026-06-30 11:00:00,mia,server.delete\n")
 
 	check := func(name string, endpoint, account knownvalue.Check) statecheck.StateCheck {
-		return statecheck.ExpectKnownValue("data.audit_logs."+name, tfjsonpath.New("entries").AtSliceIndex(0), knownvalue.ObjectPartial(map[string]knownvalue.Check{
-			"endpoint": endpoint, "account": account,
-		}))
+		return statecheck.ExpectKnownValue("data.audit_logs."+name, tfjsonpath.New("entries").AtSliceIndex(0),
+			knownvalue.ObjectPartial(map[string]knownvalue.Check{
+				"endpoint": endpoint, "account": account,
+			}))
 	}
 
 	body := `
@@ -449,7 +483,8 @@ data "audit_logs" "podstack" {
   last    = "2h"
 }
 `
-	config := strings.Replace(w.config(body), "retry_wait_min", fmt.Sprintf("podstack = { exports = [%q], account = \"team\" }\n  retry_wait_min", w.file("log.csv")), 1)
+	config := strings.Replace(w.config(body), "retry_wait_min",
+		fmt.Sprintf("podstack = { exports = [%q], account = \"team\" }\n  retry_wait_min", w.file("log.csv")), 1)
 
 	w.test(
 		resource.TestStep{

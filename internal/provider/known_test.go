@@ -59,7 +59,8 @@ func TestPartlyUnknownCollectionsHaveNoValues(t *testing.T) {
 		t.Errorf("%q", values)
 	}
 
-	if values := mapOf(types.MapValueMust(types.StringType, map[string]attr.Value{"a": types.StringValue("b"), "c": types.StringUnknown()})); len(values) > 0 {
+	if values := mapOf(types.MapValueMust(types.StringType,
+		map[string]attr.Value{"a": types.StringValue("b"), "c": types.StringUnknown()})); len(values) > 0 {
 		t.Errorf("%q", values)
 	}
 }
@@ -68,7 +69,9 @@ func TestPartlyUnknownCollectionsHaveNoValues(t *testing.T) {
 func TestPathOf(t *testing.T) {
 	t.Parallel()
 
-	got := pathOf(tftypes.NewAttributePath().WithAttributeName("rules").WithElementKeyString("x").WithAttributeName("group_by").WithElementKeyInt(1))
+	got := pathOf(tftypes.NewAttributePath().WithAttributeName("rules").WithElementKeyString("x").WithAttributeName(
+		"group_by",
+	).WithElementKeyInt(1))
 	if want := path.Root("rules").AtMapKey("x").AtName("group_by").AtListIndex(1); !got.Equal(want) {
 		t.Error(got)
 	}
@@ -81,7 +84,10 @@ func TestUndecidedProvider(t *testing.T) {
 	t.Parallel()
 
 	unknown, text := types.StringUnknown(), types.StringValue("x")
-	kinds := map[string]attr.Type{"token": types.StringType, "username": types.StringType, "password": types.StringType, "endpoint": types.StringType, "retention": types.StringType}
+	kinds := map[string]attr.Type{
+		"token": types.StringType, "username": types.StringType, "password": types.StringType,
+		"endpoint": types.StringType, "retention": types.StringType,
+	}
 
 	// More arguments may come.
 	if object, ok := providerSchema().Attributes["upcloud"].GetType().(types.ObjectType); ok {
@@ -115,22 +121,55 @@ func TestUndecidedProvider(t *testing.T) {
 		want    string // what stands in the way; empty for nothing
 		decided bool
 	}{
-		"unknown token":                                  {upcloud: block(map[string]attr.Value{"token": unknown}), want: "known only after an apply"},
-		"unknown token and a login":                      {upcloud: block(map[string]attr.Value{"token": unknown, "username": text, "password": text}), want: "known only after an apply"},
-		"unknown token beside the environment":           {upcloud: block(map[string]attr.Value{"token": unknown}), env: "UPCLOUD_USERNAME UPCLOUD_PASSWORD", want: "known only after an apply"},
-		"unknown user beside a token in the environment": {upcloud: block(map[string]attr.Value{"username": unknown}), env: "UPCLOUD_TOKEN", want: "known only after an apply"},
-		"unknown user without a password":                {upcloud: block(map[string]attr.Value{"username": unknown}), want: "known only after an apply"},
-		"unknown endpoint without credentials":           {upcloud: block(map[string]attr.Value{"endpoint": unknown}), want: "known only after an apply"},
-		"unknown block":                                  {upcloud: types.ObjectUnknown(kinds), want: "known only after an apply"},
-		"unknown block beside the environment":           {upcloud: types.ObjectUnknown(kinds), env: "UPCLOUD_TOKEN", want: "known only after an apply"},
-		"unknown block beside another service":           {upcloud: types.ObjectUnknown(kinds), env: "CLOUDSCALE_API_TOKEN", want: "known only after an apply"},
-		"another service named":                          {upcloud: types.ObjectUnknown(kinds), env: "CLOUDSCALE_API_TOKEN", service: types.StringValue(auditlog.ServiceCloudscale)},
-		"unknown token beside another service":           {upcloud: block(map[string]attr.Value{"token": unknown}), env: "CLOUDSCALE_API_TOKEN", want: "More than one service is configured", decided: true},
-		"unknown setting":                                {upcloud: none, env: "UPCLOUD_TOKEN", more: func(m *providerModel) { m.RequestTimeout = unknown }, want: "known only after an apply"},
-		"unknown setting and no service":                 {upcloud: none, more: func(m *providerModel) { m.MaxRetries = types.Int64Unknown() }, want: "No service is configured", decided: true},
-		"unknown block and a service that is not there":  {upcloud: types.ObjectUnknown(kinds), service: types.StringValue(auditlog.ServiceCloudscale), want: "cloudscale is not configured", decided: true},
+		"unknown token": {upcloud: block(map[string]attr.Value{"token": unknown}), want: "known only after an apply"},
+		"unknown token and a login": {
+			upcloud: block(map[string]attr.Value{"token": unknown, "username": text, "password": text}),
+			want:    "known only after an apply",
+		},
+		"unknown token beside the environment": {
+			upcloud: block(map[string]attr.Value{"token": unknown}),
+			env:     "UPCLOUD_USERNAME UPCLOUD_PASSWORD", want: "known only after an apply",
+		},
+		"unknown user beside a token in the environment": {
+			upcloud: block(map[string]attr.Value{"username": unknown}),
+			env:     "UPCLOUD_TOKEN", want: "known only after an apply",
+		},
+		"unknown user without a password": {
+			upcloud: block(map[string]attr.Value{"username": unknown}),
+			want:    "known only after an apply",
+		},
+		"unknown endpoint without credentials": {
+			upcloud: block(map[string]attr.Value{"endpoint": unknown}),
+			want:    "known only after an apply",
+		},
+		"unknown block": {upcloud: types.ObjectUnknown(kinds), want: "known only after an apply"},
+		"unknown block beside the environment": {
+			upcloud: types.ObjectUnknown(kinds), env: "UPCLOUD_TOKEN",
+			want: "known only after an apply",
+		},
+		"unknown block beside another service": {
+			upcloud: types.ObjectUnknown(kinds), env: "CLOUDSCALE_API_TOKEN",
+			want: "known only after an apply",
+		},
+		"another service named": {
+			upcloud: types.ObjectUnknown(kinds), env: "CLOUDSCALE_API_TOKEN",
+			service: types.StringValue(auditlog.ServiceCloudscale),
+		},
+		"unknown token beside another service": {
+			upcloud: block(map[string]attr.Value{"token": unknown}),
+			env:     "CLOUDSCALE_API_TOKEN", want: "More than one service is configured", decided: true,
+		},
+		"unknown setting": {
+			upcloud: none, env: "UPCLOUD_TOKEN",
+			more: func(m *providerModel) { m.RequestTimeout = unknown }, want: "known only after an apply",
+		},
+		"unknown setting and no service":                {upcloud: none, more: func(m *providerModel) { m.MaxRetries = types.Int64Unknown() }, want: "No service is configured", decided: true},
+		"unknown block and a service that is not there": {upcloud: types.ObjectUnknown(kinds), service: types.StringValue(auditlog.ServiceCloudscale), want: "cloudscale is not configured", decided: true},
 		"all known": {upcloud: block(map[string]attr.Value{"token": text})},
-		"two kinds of credentials known by the environment": {upcloud: none, env: "UPCLOUD_TOKEN UPCLOUD_USERNAME UPCLOUD_PASSWORD", want: "belong to different accounts", decided: true},
+		"two kinds of credentials known by the environment": {
+			upcloud: none,
+			env:     "UPCLOUD_TOKEN UPCLOUD_USERNAME UPCLOUD_PASSWORD", want: "belong to different accounts", decided: true,
+		},
 	} {
 		m := providerModel{UpCloud: tt.upcloud, Cloudscale: cloudscale, PodStack: none}
 		if tt.more != nil {

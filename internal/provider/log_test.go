@@ -27,9 +27,10 @@ func TestAccTraceLogNamesNoOne(t *testing.T) {
 	}
 
 	w := newWorld(t, fakeapi.Options{
-		Entries: 300, NoExamples: true, Seed: 12, Token: "ucat_SECRET-TOKEN", Username: "SECRET-USER", Password: "SECRET-PASSWORD",
-		Faults: []fakeapi.Fault{{Name: "503", Times: 2}, {Name: "truncate", Times: 1}},
-		Clock:  time.Now, // The provider is a program of its own.
+		Entries: 300, NoExamples: true, Seed: 12, Token: "ucat_SECRET-TOKEN", Username: "SECRET-USER",
+		Password: "SECRET-PASSWORD",
+		Faults:   []fakeapi.Fault{{Name: "503", Times: 2}, {Name: "truncate", Times: 1}},
+		Clock:    time.Now, // The provider is a program of its own.
 	})
 	actor := w.fake.UpCloudRecords()[0].AccountUsername
 
@@ -77,7 +78,8 @@ resource "audit_log_export" "test" {
 
 	run(t, "../..", nil, "go", "build", "-o", filepath.Join(bin, executable("terraform-provider-audit")), ".")
 	run(t, w.dir, []string{
-		"TF_LOG=TRACE", "TF_LOG_PATH=" + w.file("trace.log"), "TF_CLI_CONFIG_FILE=" + w.file("cli.tfrc"), "CHECKPOINT_DISABLE=1",
+		"TF_LOG=TRACE", "TF_LOG_PATH=" + w.file("trace.log"), "TF_CLI_CONFIG_FILE=" + w.file("cli.tfrc"),
+		"CHECKPOINT_DISABLE=1",
 		"UPCLOUD_USERNAME=SECRET-USER", "UPCLOUD_PASSWORD=SECRET-PASSWORD",
 	}, terraformPath(t), "apply", "-auto-approve", "-no-color")
 

@@ -81,7 +81,8 @@ func (m *managed) refresh(c configured) {
 
 	m.diags = nil
 
-	resp, err := c.server.ReadResource(m.t.Context(), &tfprotov6.ReadResourceRequest{TypeName: m.name, CurrentState: m.dynamic(m.state), Private: m.private})
+	resp, err := c.server.ReadResource(m.t.Context(),
+		&tfprotov6.ReadResourceRequest{TypeName: m.name, CurrentState: m.dynamic(m.state), Private: m.private})
 	if m.took(resp.Diagnostics, err) {
 		m.remember(resp.NewState, resp.Private)
 	}
@@ -93,7 +94,8 @@ func (m *managed) imports(c configured, id string) {
 
 	m.diags = nil
 
-	resp, err := c.server.ImportResourceState(m.t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: m.name, ID: id})
+	resp, err := c.server.ImportResourceState(m.t.Context(),
+		&tfprotov6.ImportResourceStateRequest{TypeName: m.name, ID: id})
 	if m.took(resp.Diagnostics, err) {
 		m.remember(resp.ImportedResources[0].State, resp.ImportedResources[0].Private)
 
@@ -115,7 +117,8 @@ func (m *managed) plan(c configured, arguments args) *tfprotov6.PlanResourceChan
 
 	config := value(m.t, m.kind, arguments)
 
-	checked, err := c.server.ValidateResourceConfig(m.t.Context(), &tfprotov6.ValidateResourceConfigRequest{TypeName: m.name, Config: m.dynamic(config)})
+	checked, err := c.server.ValidateResourceConfig(m.t.Context(),
+		&tfprotov6.ValidateResourceConfigRequest{TypeName: m.name, Config: m.dynamic(config)})
 	if !m.took(checked.Diagnostics, err) {
 		return nil
 	}
@@ -124,11 +127,14 @@ func (m *managed) plan(c configured, arguments args) *tfprotov6.PlanResourceChan
 }
 
 // change plans from a state, or anew where that takes another resource.
-func (m *managed) change(c configured, config, prior tftypes.Value, private []byte) *tfprotov6.PlanResourceChangeResponse {
+func (m *managed) change(
+	c configured, config, prior tftypes.Value, private []byte,
+) *tfprotov6.PlanResourceChangeResponse {
 	m.t.Helper()
 
 	planned, err := c.server.PlanResourceChange(m.t.Context(), &tfprotov6.PlanResourceChangeRequest{
-		TypeName: m.name, Config: m.dynamic(config), PriorState: m.dynamic(prior), ProposedNewState: m.dynamic(m.proposed(c, config, prior)), PriorPrivate: private,
+		TypeName: m.name, Config: m.dynamic(config), PriorState: m.dynamic(prior),
+		ProposedNewState: m.dynamic(m.proposed(c, config, prior)), PriorPrivate: private,
 	})
 	if !m.took(planned.Diagnostics, err) {
 		return nil
@@ -255,7 +261,9 @@ func (m *managed) end(c configured, private []byte) bool {
 }
 
 // finish carries a plan out.
-func (m *managed) finish(c configured, arguments args, prior tftypes.Value, planned *tfprotov6.PlanResourceChangeResponse) {
+func (m *managed) finish(
+	c configured, arguments args, prior tftypes.Value, planned *tfprotov6.PlanResourceChangeResponse,
+) {
 	m.t.Helper()
 
 	done, err := c.server.ApplyResourceChange(m.t.Context(), &tfprotov6.ApplyResourceChangeRequest{

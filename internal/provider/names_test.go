@@ -86,13 +86,17 @@ output "got" {
 
 	number := knownvalue.Int64Exact
 
-	w.test(resource.TestStep{Config: config, ConfigPlanChecks: expectNoChanges(), ConfigStateChecks: []statecheck.StateCheck{
-		statecheck.ExpectKnownOutputValue("got", knownvalue.ObjectExact(map[string]knownvalue.Check{
-			"by_actor": knownvalue.MapExact(map[string]knownvalue.Check{composed: number(3), `CORP\jdoe`: number(1)}),
-			"totals": knownvalue.ObjectExact(map[string]knownvalue.Check{
-				"all": number(4), "sum": number(4), "named": number(3), "where": number(3), "searched": number(3), "from": number(2),
-				"findings": number(1), "count": number(3), "none": number(0), "expected": number(4),
-			}),
-		})),
-	}})
+	w.test(resource.TestStep{
+		Config: config, ConfigPlanChecks: expectNoChanges(),
+		ConfigStateChecks: []statecheck.StateCheck{
+			statecheck.ExpectKnownOutputValue("got", knownvalue.ObjectExact(map[string]knownvalue.Check{
+				"by_actor": knownvalue.MapExact(map[string]knownvalue.Check{composed: number(3), `CORP\jdoe`: number(1)}),
+				"totals": knownvalue.ObjectExact(map[string]knownvalue.Check{
+					"all": number(4), "sum": number(4), "named": number(3), "where": number(3), "searched": number(3),
+					"from":     number(2),
+					"findings": number(1), "count": number(3), "none": number(0), "expected": number(4),
+				}),
+			})),
+		},
+	})
 }

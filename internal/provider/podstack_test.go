@@ -29,11 +29,15 @@ const podstackHeaders = "Timestamp,User,Action,Resource Type,Resource,IP Address
 
 // podstack prepends a provider that reads the test's own exports.
 func (w *world) podstack(more, body string) string {
-	return fmt.Sprintf("provider \"audit\" {\n  podstack = {\n    exports = [%q]\n    %s\n  }\n}\n", w.file("*.csv"), more) + body
+	return fmt.Sprintf("provider \"audit\" {\n  podstack = {\n    exports = [%q]\n    %s\n  }\n}\n", w.file("*.csv"),
+		more) + body
 }
 
 func gap(start, end string) knownvalue.Check {
-	return knownvalue.ObjectExact(map[string]knownvalue.Check{"start": knownvalue.StringExact(start), "end": knownvalue.StringExact(end)})
+	return knownvalue.ObjectExact(map[string]knownvalue.Check{
+		"start": knownvalue.StringExact(start),
+		"end":   knownvalue.StringExact(end),
+	})
 }
 
 // A single configured service need not be named, and a console's export is read
@@ -49,10 +53,14 @@ func TestAccPodStack_lookUp(t *testing.T) {
 		"2026-06-29 17:00:00,jane@example.com,Create,Pod,web-1,192.0.2.1\n"+
 		"2026-06-29 12:00:00,,Restart,Pod,web-0,\n")
 
-	row := map[string]knownvalue.Check{"raw": knownvalue.Null(), "changes": knownvalue.Null(), "actor_id": knownvalue.Null(), "scope_name": knownvalue.Null()}
+	row := map[string]knownvalue.Check{
+		"raw": knownvalue.Null(), "changes": knownvalue.Null(),
+		"actor_id": knownvalue.Null(), "scope_name": knownvalue.Null(),
+	}
 	for name, value := range map[string]string{
-		"time": "2026-06-30T10:00:00.000000Z", "service": "podstack", "action": "Delete", "operation": "delete", "actor_type": "user",
-		"actor": "jane@example.com", "resource_type": "Pod", "resource_name": "web-1", "ip_address": "192.0.2.1",
+		"time": "2026-06-30T10:00:00.000000Z", "service": "podstack", "action": "Delete", "operation": "delete",
+		"actor_type": "user",
+		"actor":      "jane@example.com", "resource_type": "Pod", "resource_name": "web-1", "ip_address": "192.0.2.1",
 	} {
 		row[name] = knownvalue.StringExact(value)
 	}
@@ -64,8 +72,10 @@ func TestAccPodStack_lookUp(t *testing.T) {
 				expect("total_count", knownvalue.Int64Exact(4)),
 				expect("entries", knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.ObjectPartial(row)})),
 				expect("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{
-					"proof": knownvalue.StringExact("exports_read"), "pages": knownvalue.Int64Exact(2), "rows_fetched": knownvalue.Int64Exact(4),
-					"retention_days": knownvalue.Int64Exact(90), "beyond_retention": knownvalue.Bool(false), "claimed_total": knownvalue.Null(),
+					"proof": knownvalue.StringExact("exports_read"), "pages": knownvalue.Int64Exact(2),
+					"rows_fetched":   knownvalue.Int64Exact(4),
+					"retention_days": knownvalue.Int64Exact(90), "beyond_retention": knownvalue.Bool(false),
+					"claimed_total": knownvalue.Null(),
 					"gaps": knownvalue.ListExact([]knownvalue.Check{
 						gap("2026-06-29T17:00:00.000001Z", "2026-06-29T18:00:00.000000Z"),
 						gap("2026-06-30T10:00:00.000001Z", "2026-06-30T12:00:00.000000Z"),
@@ -81,16 +91,23 @@ func TestAccPodStack_lookUp(t *testing.T) {
 }`),
 			ConfigStateChecks: []statecheck.StateCheck{
 				expect("total_count", knownvalue.Int64Exact(2)),
-				expect("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"beyond_retention": knownvalue.Bool(false), "rows_filtered_out": knownvalue.Int64Exact(2)})),
+				expect("completeness", knownvalue.ObjectPartial(
+					map[string]knownvalue.Check{
+						"beyond_retention":  knownvalue.Bool(false),
+						"rows_filtered_out": knownvalue.Int64Exact(2),
+					},
+				)),
 			},
 		},
 		resource.TestStep{
 			Config: w.podstack("", `data "audit_log_filter_options" "test" {}`),
 			ConfigStateChecks: []statecheck.StateCheck{
-				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("origin_of_values"), knownvalue.StringExact("observed")),
-				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("operations"), knownvalue.ListExact([]knownvalue.Check{
-					knownvalue.StringExact("create"), knownvalue.StringExact("delete"), knownvalue.StringExact("restart"),
-				})),
+				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("origin_of_values"),
+					knownvalue.StringExact("observed")),
+				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("operations"),
+					knownvalue.ListExact([]knownvalue.Check{
+						knownvalue.StringExact("create"), knownvalue.StringExact("delete"), knownvalue.StringExact("restart"),
+					})),
 			},
 		},
 	)
@@ -122,7 +139,8 @@ func TestAccPodStack_export(t *testing.T) {
 				return err
 			}
 
-			if manifest.Service != "podstack" || manifest.Completeness.Proof != "exports_read" || len(manifest.Completeness.Gaps) != 2 {
+			if manifest.Service != "podstack" || manifest.Completeness.Proof != "exports_read" ||
+				len(manifest.Completeness.Gaps) != 2 {
 				return fmt.Errorf("the manifest is %s", w.read("out.ndjson.manifest.json"))
 			}
 
@@ -149,9 +167,12 @@ func TestAccPodStack_archive(t *testing.T) {
 }`, w.file("archive")))
 
 	w.test(
-		resource.TestStep{Config: config, ConfigPlanChecks: archiveAction(plancheck.ResourceActionCreate), ConfigStateChecks: []statecheck.StateCheck{
-			expectArchive("entry_count", knownvalue.Int64Exact(1)),
-		}},
+		resource.TestStep{
+			Config: config, ConfigPlanChecks: archiveAction(plancheck.ResourceActionCreate),
+			ConfigStateChecks: []statecheck.StateCheck{
+				expectArchive("entry_count", knownvalue.Int64Exact(1)),
+			},
+		},
 		resource.TestStep{
 			PreConfig: func() {
 				w.later.Store(int64(time.Hour))
@@ -283,7 +304,8 @@ The column that the mapping says is message is ignored.
 Service: podstack
 Take it out of ignored_columns, or out of columns.`},
 		"a value known too late": {"", func(*world) string {
-			return "resource \"terraform_data\" \"late\" { input = \"a.csv\" }\n" + block("    exports = [terraform_data.late.output]")
+			return "resource \"terraform_data\" \"late\" { input = \"a.csv\" }\n" +
+				block("    exports = [terraform_data.late.output]")
 		}, "Look up audit logs", `
 The provider's configuration for PodStack depends on values that are known only after an apply.
 Service: podstack
@@ -357,7 +379,8 @@ func TestAccPodStack_columns(t *testing.T) {
 			expect("entries", knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectPartial(map[string]knownvalue.Check{
 				"actor": knownvalue.StringExact("jane"),
 				"changes": knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectExact(map[string]knownvalue.Check{
-					"field": knownvalue.StringExact("size"), "before": knownvalue.StringExact("1"), "after": knownvalue.StringExact("2"),
+					"field": knownvalue.StringExact("size"), "before": knownvalue.StringExact("1"),
+					"after": knownvalue.StringExact("2"),
 				})}),
 			})})),
 		},
@@ -390,7 +413,8 @@ func TestAccPodStack_example(t *testing.T) {
 	w.later.Store(int64(5 * 24 * time.Hour))
 
 	with := func(actors string) string {
-		return strings.NewReplacer(`default     = ["ci@example.com"]`, "default = "+actors, `default     = "archive"`, fmt.Sprintf("default = %q", w.file("archive"))).Replace(config)
+		return strings.NewReplacer(`default     = ["ci@example.com"]`, "default = "+actors, `default     = "archive"`,
+			fmt.Sprintf("default = %q", w.file("archive"))).Replace(config)
 	}
 
 	w.test(
@@ -440,35 +464,45 @@ func (l *listener) heard() map[string]string {
 	return heard
 }
 
-func (l *listener) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
+func (l *listener) ReadDataSource(
+	ctx context.Context, req *tfprotov6.ReadDataSourceRequest,
+) (*tfprotov6.ReadDataSourceResponse, error) {
 	resp, err := l.ProviderServer.ReadDataSource(ctx, req)
 	l.hear("read "+req.TypeName, resp.Diagnostics)
 
 	return resp, err
 }
 
-func (l *listener) ReadResource(ctx context.Context, req *tfprotov6.ReadResourceRequest) (*tfprotov6.ReadResourceResponse, error) {
+func (l *listener) ReadResource(
+	ctx context.Context, req *tfprotov6.ReadResourceRequest,
+) (*tfprotov6.ReadResourceResponse, error) {
 	resp, err := l.ProviderServer.ReadResource(ctx, req)
 	l.hear("refresh "+req.TypeName, resp.Diagnostics)
 
 	return resp, err
 }
 
-func (l *listener) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanResourceChangeRequest) (*tfprotov6.PlanResourceChangeResponse, error) {
+func (l *listener) PlanResourceChange(
+	ctx context.Context, req *tfprotov6.PlanResourceChangeRequest,
+) (*tfprotov6.PlanResourceChangeResponse, error) {
 	resp, err := l.ProviderServer.PlanResourceChange(ctx, req)
 	l.hear("plan "+req.TypeName, resp.Diagnostics)
 
 	return resp, err
 }
 
-func (l *listener) ApplyResourceChange(ctx context.Context, req *tfprotov6.ApplyResourceChangeRequest) (*tfprotov6.ApplyResourceChangeResponse, error) {
+func (l *listener) ApplyResourceChange(
+	ctx context.Context, req *tfprotov6.ApplyResourceChangeRequest,
+) (*tfprotov6.ApplyResourceChangeResponse, error) {
 	resp, err := l.ProviderServer.ApplyResourceChange(ctx, req)
 	l.hear("apply "+req.TypeName, resp.Diagnostics)
 
 	return resp, err
 }
 
-func (l *listener) OpenEphemeralResource(ctx context.Context, req *tfprotov6.OpenEphemeralResourceRequest) (*tfprotov6.OpenEphemeralResourceResponse, error) {
+func (l *listener) OpenEphemeralResource(
+	ctx context.Context, req *tfprotov6.OpenEphemeralResourceRequest,
+) (*tfprotov6.OpenEphemeralResourceResponse, error) {
 	resp, err := l.ProviderServer.OpenEphemeralResource(ctx, req)
 	l.hear("open "+req.TypeName, resp.Diagnostics)
 
@@ -520,7 +554,8 @@ Mapping: columns = { … = "Kommentar $${x}" }
 Write the mapping into the provider's podstack block; list a column that is not wanted in its ignored_columns.`
 
 	resource.Test(t, resource.TestCase{
-		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){"audit": func() (tfprotov6.ProviderServer, error) { return l, nil }},
+		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer,
+			error){"audit": func() (tfprotov6.ProviderServer, error) { return l, nil }},
 		Steps: []resource.TestStep{
 			{Config: body(""), Check: func(*terraform.State) error {
 				heard := l.heard()
@@ -547,7 +582,10 @@ Write the mapping into the provider's podstack block; list a column that is not 
 				Config: body(`columns = { actor = "Benutzer" }
     ignored_columns = ["Kommentar $${x}"]`),
 				ConfigStateChecks: []statecheck.StateCheck{expect("entries", knownvalue.ListPartial(map[int]knownvalue.Check{
-					0: knownvalue.ObjectPartial(map[string]knownvalue.Check{"actor": knownvalue.StringExact("jane"), "actor_type": knownvalue.StringExact("user")}),
+					0: knownvalue.ObjectPartial(map[string]knownvalue.Check{
+						"actor":      knownvalue.StringExact("jane"),
+						"actor_type": knownvalue.StringExact("user"),
+					}),
 				}))},
 			},
 			{RefreshState: true, PreConfig: func() { l.heard() }, Check: func(*terraform.State) error {

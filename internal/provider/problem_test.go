@@ -219,7 +219,9 @@ Set UPCLOUD_TOKEN, or UPCLOUD_USERNAME and UPCLOUD_PASSWORD, for an account with
 			// PlanOnly: every one of them is known when planning.
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: w.factories(),
-				Steps:                    []resource.TestStep{{Config: tt.config, PlanOnly: true, ExpectError: diagnostic(tt.summary, tt.detail)}},
+				Steps: []resource.TestStep{
+					{Config: tt.config, PlanOnly: true, ExpectError: diagnostic(tt.summary, tt.detail)},
+				},
 			})
 		})
 	}
@@ -449,7 +451,9 @@ func TestAccErrorsShowNoSecret(t *testing.T) {
 
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: w.factories(),
-				Steps:                    []resource.TestStep{{Config: "provider \"audit\" {\n  " + config + "\n}\ndata \"audit_logs\" \"test\" {}\n"}},
+				Steps: []resource.TestStep{
+					{Config: "provider \"audit\" {\n  " + config + "\n}\ndata \"audit_logs\" \"test\" {}\n"},
+				},
 				ErrorCheck: func(err error) error {
 					if failed = true; strings.Contains(err.Error(), "SECRET") {
 						return err

@@ -67,7 +67,8 @@ func (a answer) holds(diags []string, kind string, texts []string) {
 	if !slices.ContainsFunc(diags, func(d string) bool {
 		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(d, text) })
 	}) {
-		a.t.Errorf("no %s holds %q:\nerrors:\n%s\nwarnings:\n%s", kind, texts, strings.Join(a.errors(), "\n\n"), strings.Join(a.warnings(), "\n\n"))
+		a.t.Errorf("no %s holds %q:\nerrors:\n%s\nwarnings:\n%s", kind, texts, strings.Join(a.errors(), "\n\n"),
+			strings.Join(a.warnings(), "\n\n"))
 	}
 }
 
@@ -294,7 +295,8 @@ func (c configured) read(name string, arguments args) answer {
 	config := dynamic(c.t, kind, arguments)
 	a := answer{t: c.t}
 
-	checked, err := c.server.ValidateDataResourceConfig(c.t.Context(), &tfprotov6.ValidateDataResourceConfigRequest{TypeName: name, Config: config})
+	checked, err := c.server.ValidateDataResourceConfig(c.t.Context(),
+		&tfprotov6.ValidateDataResourceConfigRequest{TypeName: name, Config: config})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -339,7 +341,8 @@ func (c configured) apply(name string, arguments args) answer {
 	config, none := dynamic(c.t, kind, arguments), dynamic(c.t, kind, nil)
 	a := answer{t: c.t}
 
-	checked, err := c.server.ValidateResourceConfig(c.t.Context(), &tfprotov6.ValidateResourceConfigRequest{TypeName: name, Config: config})
+	checked, err := c.server.ValidateResourceConfig(c.t.Context(),
+		&tfprotov6.ValidateResourceConfigRequest{TypeName: name, Config: config})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -360,7 +363,8 @@ func (c configured) apply(name string, arguments args) answer {
 	}
 
 	applied, err := c.server.ApplyResourceChange(c.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
-		TypeName: name, Config: config, PriorState: none, PlannedState: planned.PlannedState, PlannedPrivate: planned.PlannedPrivate,
+		TypeName: name, Config: config, PriorState: none, PlannedState: planned.PlannedState,
+		PlannedPrivate: planned.PlannedPrivate,
 	})
 	if err != nil {
 		c.t.Fatal(err)

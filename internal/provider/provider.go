@@ -63,7 +63,9 @@ func (p *auditProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp
 
 // ValidateConfig is called before any data source is read and reports what is
 // wrong whatever the environment holds.
-func (p *auditProvider) ValidateConfig(ctx context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse) {
+func (p *auditProvider) ValidateConfig(
+	ctx context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse,
+) {
 	var m providerModel
 
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
@@ -79,7 +81,9 @@ func (p *auditProvider) ValidateConfig(ctx context.Context, req provider.Validat
 
 // Configure makes no request and needs no credentials: what is missing is an
 // error only for what reads from that service.
-func (p *auditProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+func (p *auditProvider) Configure(
+	ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse,
+) {
 	var m providerModel
 
 	resp.Diagnostics.Append(revalidate(ctx, req.Config, validateProvider)...)
@@ -101,7 +105,10 @@ func (p *auditProvider) Configure(ctx context.Context, req provider.ConfigureReq
 
 // DataSources implements provider.Provider.
 func (p *auditProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{NewAuditLogsDataSource, NewFilterOptionsDataSource, NewFindingsDataSource, NewVerificationDataSource}
+	return []func() datasource.DataSource{
+		NewAuditLogsDataSource, NewFilterOptionsDataSource, NewFindingsDataSource,
+		NewVerificationDataSource,
+	}
 }
 
 // EphemeralResources implements provider.ProviderWithEphemeralResources.

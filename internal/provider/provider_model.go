@@ -90,7 +90,8 @@ func (m *providerModel) configure(ctx context.Context, o Options) (*configured, 
 
 	return &configured{
 		options: o, keyUnknown: m.RedactionKey.IsUnknown(),
-		Sources: source.Configure(config, source.Options{Tool: o.tool(), Clock: o.Clock, LookupEnv: o.LookupEnv, Log: logRequest}),
+		Sources: source.Configure(config,
+			source.Options{Tool: o.tool(), Clock: o.Clock, LookupEnv: o.LookupEnv, Log: logRequest}),
 	}, diags
 }
 
@@ -125,7 +126,8 @@ func (m *providerModel) config(ctx context.Context) (source.Config, diag.Diagnos
 		diags.Append(found...)
 
 		c.Cloudscale = &source.Cloudscale{
-			Token: s.Token.ValueString(), Account: s.Account.ValueString(), Endpoint: s.Endpoint.ValueString(), Retention: s.Retention.ValueString(),
+			Token: s.Token.ValueString(), Account: s.Account.ValueString(), Endpoint: s.Endpoint.ValueString(),
+			Retention: s.Retention.ValueString(),
 		}
 	}
 

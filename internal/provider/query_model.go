@@ -99,12 +99,18 @@ func (m *filterModel) filters() *query.Filters {
 
 // arguments are the arguments as far as they are known.
 func (m *queryModel) arguments() *query.Arguments {
-	return &query.Arguments{Filters: *m.filters(), Last: m.Last.ValueString(), Start: m.Start.ValueString(), End: m.End.ValueString()}
+	return &query.Arguments{
+		Filters: *m.filters(), Last: m.Last.ValueString(), Start: m.Start.ValueString(),
+		End: m.End.ValueString(),
+	}
 }
 
 // log is what is read, as far as that is known.
 func (m *queryModel) log() source.Log {
-	return source.Log{Service: m.Service.ValueString(), Destination: m.Destination.ValueString(), PublicKeys: stringsOf[string](m.PublicKeys)}
+	return source.Log{
+		Service: m.Service.ValueString(), Destination: m.Destination.ValueString(),
+		PublicKeys: stringsOf[string](m.PublicKeys),
+	}
 }
 
 // logKnown says that what is read could be opened.

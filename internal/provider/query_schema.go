@@ -28,7 +28,10 @@ func argumentAttributes(table []query.Argument) map[string]schema.Attribute {
 	attributes := map[string]schema.Attribute{}
 
 	for _, a := range table {
-		attributes[a.Name] = schema.StringAttribute{MarkdownDescription: a.Description, Optional: true, Validators: texts(a.Form)}
+		attributes[a.Name] = schema.StringAttribute{
+			MarkdownDescription: a.Description, Optional: true,
+			Validators: texts(a.Form),
+		}
 
 		if a.List {
 			attributes[a.Name] = schema.ListAttribute{

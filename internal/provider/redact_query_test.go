@@ -68,32 +68,46 @@ func TestQueriesInManifestsAreRedacted(t *testing.T) {
 
 		redact := args{"actor": "hash"}
 
-		if errs := c.apply("audit_log_export", arguments(args{"path": w.file(name + ".ndjson"), "format": "ndjson", "last": "30d", "redact": redact})).errors(); len(errs) > 0 {
+		if errs := c.apply("audit_log_export",
+			arguments(args{
+				"path": w.file(name + ".ndjson"), "format": "ndjson", "last": "30d",
+				"redact": redact,
+			})).errors(); len(errs) > 0 {
 			t.Fatal(errs)
 		}
 
-		if errs := c.apply("audit_log_archive", arguments(args{"destination": w.file("arch-" + name), "redact": redact, "format": "ndjson", "compression": "none"})).errors(); len(errs) > 0 {
+		if errs := c.apply("audit_log_archive",
+			arguments(args{
+				"destination": w.file("arch-" + name), "redact": redact, "format": "ndjson",
+				"compression": "none",
+			})).errors(); len(errs) > 0 {
 			t.Fatal(errs)
 		}
 
-		if errs := c.apply("audit_log_archive", arguments(args{"destination": w.file("plain-" + name)})).errors(); len(errs) > 0 {
+		if errs := c.apply("audit_log_archive",
+			arguments(args{"destination": w.file("plain-" + name)})).errors(); len(errs) > 0 {
 			t.Fatal(errs)
 		}
 
 		if errs := c.apply("audit_log_export", args{
-			"service": "archive", "destination": w.file("plain-" + name), "path": w.file("of-" + name + ".ndjson"), "format": "ndjson", "last": "30d", "redact": redact,
+			"service": "archive", "destination": w.file("plain-" + name), "path": w.file("of-" + name + ".ndjson"),
+			"format": "ndjson", "last": "30d", "redact": redact,
 		}).errors(); len(errs) > 0 {
 			t.Fatal(errs)
 		}
 
 		// A look-up keeps an archive's filters in its statement, and so in the state.
 		for _, source := range []string{"audit_logs", "audit_log_findings"} {
-			got := c.read(source, args{"service": "archive", "destination": w.file("plain-" + name), "last": "30d", "redact": redact})
+			got := c.read(source, args{
+				"service": "archive", "destination": w.file("plain-" + name), "last": "30d",
+				"redact": redact,
+			})
 			if errs := got.errors(); len(errs) > 0 {
 				t.Fatal(errs)
 			}
 
-			if text := fmt.Sprint(got.at("completeness.caveats")); strings.Contains(text, person) || !strings.Contains(text, name) {
+			if text := fmt.Sprint(got.at("completeness.caveats")); strings.Contains(text, person) ||
+				!strings.Contains(text, name) {
 				t.Errorf("%s of %s: %s", source, name, text)
 			}
 		}

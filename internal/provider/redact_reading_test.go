@@ -48,9 +48,15 @@ func namedEverywhere(t *testing.T) *world {
 		{AccountUsername: "jo.admin", Action: "delete", ResourceType: "server", ResourceID: "home-of-MIA.OPS-1"},
 		{AccountUsername: "jo.admin", Action: "update", ResourceType: "mia.ops", ResourceID: "x-1"},
 		{AccountUsername: mia, Action: "create", ResourceType: "server", ResourceID: "srv-1"},
-		{AccountUsername: "jo.admin", Action: "update", ResourceType: "storage", ResourceID: "x-2", Origin: "Mia.Ops", AuthType: "key of mia.ops"},
+		{
+			AccountUsername: "jo.admin", Action: "update", ResourceType: "storage", ResourceID: "x-2", Origin: "Mia.Ops",
+			AuthType: "key of mia.ops",
+		},
 		{AccountUsername: "api", Action: "update", ResourceType: "server", ResourceID: "x-3"},
-		{AccountUsername: "upcloud", Action: "update", ResourceType: "server", ResourceID: "jo.admin", Origin: "upcloud_internal"},
+		{
+			AccountUsername: "upcloud", Action: "update", ResourceType: "server", ResourceID: "jo.admin",
+			Origin: "upcloud_internal",
+		},
 	} {
 		r.Time = w.now().Add(-time.Duration(20-i) * time.Minute)
 		r.CloudEventID = fmt.Sprintf("01HQXYZ123456789ABCDEFGH%02d", i)
@@ -79,13 +85,17 @@ func checkNamedNowhere(text string) error {
 	}
 
 	for _, name := range []string{mia, "jo.admin"} {
-		if whole := pseudonymOf(name); !strings.Contains(text, `"resource_id":"`+whole+`"`) || !strings.Contains(text, `"actor":"`+whole+`"`) {
+		if whole := pseudonymOf(name); !strings.Contains(text, `"resource_id":"`+whole+`"`) ||
+			!strings.Contains(text, `"actor":"`+whole+`"`) {
 			return fmt.Errorf("%s is not the same person everywhere: %s", name, text)
 		}
 	}
 
 	// What the cloud calls things identifies nobody, whatever somebody is called.
-	for _, kept := range []string{`"origin":"api"`, `"origin":"upcloud_internal"`, `"resource_type":"server"`, `"resource_id":"srv-1"`} {
+	for _, kept := range []string{
+		`"origin":"api"`, `"origin":"upcloud_internal"`, `"resource_type":"server"`,
+		`"resource_id":"srv-1"`,
+	} {
 		if !strings.Contains(text, kept) {
 			return fmt.Errorf("%s has gone: %s", kept, text)
 		}
@@ -141,7 +151,11 @@ func TestAccAuditLogs_redactsAcrossEntries(t *testing.T) {
 			Config: logs("  redact = { actor = \"drop\" }\n  include_entries = false\n"),
 			ConfigStateChecks: []statecheck.StateCheck{
 				stateHolds{not: []string{mia, "jo.admin"}},
-				expect("counts_by_actor", knownvalue.MapExact(map[string]knownvalue.Check{"user": knownvalue.Int64Exact(6), "system": knownvalue.Int64Exact(1)})),
+				expect("counts_by_actor",
+					knownvalue.MapExact(map[string]knownvalue.Check{
+						"user":   knownvalue.Int64Exact(6),
+						"system": knownvalue.Int64Exact(1),
+					})),
 			},
 		},
 		// What the filter leaves out is not read, and so it is not known.
@@ -221,7 +235,10 @@ func TestAccExport_redactsAcrossEntries(t *testing.T) {
 func TestAccExport_readsTwiceOnlyWhereItHasTo(t *testing.T) {
 	t.Parallel()
 
-	for redact, want := range map[string]int{"": 1, `{ raw = "drop" }`: 1, `{ origin = "drop" }`: 1, `{ actor = "drop" }`: 2} {
+	for redact, want := range map[string]int{
+		"": 1, `{ raw = "drop" }`: 1, `{ origin = "drop" }`: 1,
+		`{ actor = "drop" }`: 2,
+	} {
 		w := namedEverywhere(t)
 
 		more := "  service = \"upcloud\"\n  last = \"1d\"\n"

@@ -58,13 +58,17 @@ func (r *archiveResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 }
 
 // Configure is called with what the provider made of its configuration.
-func (r *archiveResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+func (r *archiveResource) Configure(
+	_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse,
+) {
 	r.c = configuredFrom(req.ProviderData, &resp.Diagnostics)
 }
 
 // ValidateConfig is called at validation and before each plan; values may still
 // be unknown.
-func (r *archiveResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+func (r *archiveResource) ValidateConfig(
+	ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse,
+) {
 	var m archiveModel
 
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
@@ -75,7 +79,9 @@ func (r *archiveResource) ValidateConfig(ctx context.Context, req resource.Valid
 }
 
 // ImportState resumes an archive on a runner that knows nothing but its place.
-func (r *archiveResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+func (r *archiveResource) ImportState(
+	ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse,
+) {
 	resource.ImportStatePassthroughID(ctx, path.Root("destination"), req, resp)
 }
 
@@ -248,7 +254,9 @@ func (r *archiveResource) refresh(ctx context.Context, m *archiveModel) (hindran
 	return hindrance{Unattested: pending.Unattested}, diagnose(explain.Pending(&pending, a, service.Info())...)
 }
 
-func (r *archiveResource) pending(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query) (*archive.Archive, archive.Pending, error) {
+func (r *archiveResource) pending(
+	ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query,
+) (*archive.Archive, archive.Pending, error) {
 	a, err := r.c.openArchive(ctx, m, service, filters, m.known(), source.SigningKeys{})
 	if err == nil {
 		err = ask(ctx, a)
@@ -317,7 +325,9 @@ func loadHindrance(ctx context.Context, p interface {
 }
 
 // ModifyPlan plans an update when something is new or the arguments changed.
-func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func (r *archiveResource) ModifyPlan(
+	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) {
 	if req.Plan.Raw.IsNull() || r.c == nil {
 		return // It will be forgotten, or nothing is configured yet.
 	}
@@ -373,7 +383,8 @@ func (r *archiveResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		resp.Diagnostics.Append(r.foresee(ctx, &plan, &config)...)
 	case gap != nil:
 		plan.forgetResults()
-	case r.known(&plan) && plan.sameArguments(state, r.c) && state.PendingEntries.ValueInt64() == 0 && public.Equal(state.PublicKey) && !hindered.Unattested:
+	case r.known(&plan) && plan.sameArguments(state, r.c) && state.PendingEntries.ValueInt64() == 0 &&
+		public.Equal(state.PublicKey) && !hindered.Unattested:
 		plan.keepSpelling(state)
 		plan.keepResults(state)
 	default:
@@ -424,7 +435,8 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 	}
 
 	// What lies at the destination can be looked at now; nothing is written there.
-	a, err := r.c.openArchive(ctx, plan, service, filters, nil, r.c.SigningKeys(keysOf(config.SigningKey, config.PreviousKey)))
+	a, err := r.c.openArchive(ctx, plan, service, filters, nil,
+		r.c.SigningKeys(keysOf(config.SigningKey, config.PreviousKey)))
 	if err == nil {
 		err = ask(ctx, a)
 	}
@@ -447,7 +459,9 @@ func (r *archiveResource) foresee(ctx context.Context, plan, config *archiveMode
 }
 
 // append archives what is new and puts the results into the model.
-func (r *archiveResource) append(ctx context.Context, m *archiveModel, known *archive.Checkpoint, config tfsdk.Config, timeout time.Duration) diag.Diagnostics {
+func (r *archiveResource) append(
+	ctx context.Context, m *archiveModel, known *archive.Checkpoint, config tfsdk.Config, timeout time.Duration,
+) diag.Diagnostics {
 	var key, previous types.String
 
 	// Terraform hands write-only values over in the configuration alone.

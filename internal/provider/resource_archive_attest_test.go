@@ -54,7 +54,10 @@ data "audit_log_verification" "test" {
 			Config:           signed("  signing_key = \"" + after + "\""),
 			ConfigPlanChecks: archiveAction(plancheck.ResourceActionNoop),
 		},
-		resource.TestStep{Config: verified("\"" + publicAfter + "\", \"" + publicBefore + "\""), ConfigStateChecks: valid(true)},
+		resource.TestStep{
+			Config:            verified("\"" + publicAfter + "\", \"" + publicBefore + "\""),
+			ConfigStateChecks: valid(true),
+		},
 		resource.TestStep{Config: verified("\"" + publicAfter + "\""), ConfigStateChecks: valid(false)},
 	)
 }
@@ -89,7 +92,8 @@ func TestAccArchive_isAttested(t *testing.T) {
 	happens := func() {
 		w.later.Add(int64(time.Hour))
 		w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
-			Time: w.now().Add(-30 * time.Minute), CloudEventID: "01HQXYZ000000000000000" + w.now().Format("0405150"), Action: "delete", ResourceType: "server", Origin: "api", AuthType: "api", AccountUsername: "ci",
+			Time: w.now().Add(-30 * time.Minute), CloudEventID: "01HQXYZ000000000000000" + w.now().Format("0405150"),
+			Action: "delete", ResourceType: "server", Origin: "api", AuthType: "api", AccountUsername: "ci",
 		})
 	}
 
@@ -116,8 +120,10 @@ data "audit_log_verification" "test" {
   }
 }`,
 			ConfigStateChecks: []statecheck.StateCheck{
-				statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("cosigned_by"), knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("witness.example")})),
-				statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("timestamp_time"), knownvalue.StringExact("2026-06-30T12:00:00.000000Z")),
+				statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("cosigned_by"),
+					knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("witness.example")})),
+				statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("timestamp_time"),
+					knownvalue.StringExact("2026-06-30T12:00:00.000000Z")),
 			},
 		},
 		resource.TestStep{
@@ -156,18 +162,33 @@ func TestAttestersThatCannotBe(t *testing.T) {
 		arguments args
 		want      string
 	}{
-		"no witness":             {args{"witnesses": list()}, "The list witnesses is empty"},
-		"the same twice":         {args{"witnesses": list(one, one)}, "Two witnesses have the same public key"},
-		"a quorum of nobody":     {args{"witness_quorum": 1}, "no witness is asked"},
-		"a quorum that is 0":     {args{"witnesses": list(one), "witness_quorum": 0}, "The quorum does not go with"},
-		"a quorum that is 2":     {args{"witnesses": list(one), "witness_quorum": 2}, "The quorum does not go with"},
-		"no address at all":      {args{"witnesses": list(map[string]any{"public_key": witness.Public})}, "The argument witnesses[0].url is missing"},
-		"no key":                 {args{"witnesses": list(map[string]any{"url": witness.URL, "public_key": "secret"})}, "witnesses[0].public_key cannot be used"},
-		"no address":             {args{"witnesses": list(map[string]any{"url": "witness.example", "public_key": witness.Public})}, "witnesses[0].url cannot be used"},
-		"a token in the address": {args{"timestamp_authority": "https://tsa.example?token=x"}, "timestamp_authority cannot be used"},
+		"no witness":         {args{"witnesses": list()}, "The list witnesses is empty"},
+		"the same twice":     {args{"witnesses": list(one, one)}, "Two witnesses have the same public key"},
+		"a quorum of nobody": {args{"witness_quorum": 1}, "no witness is asked"},
+		"a quorum that is 0": {args{"witnesses": list(one), "witness_quorum": 0}, "The quorum does not go with"},
+		"a quorum that is 2": {args{"witnesses": list(one), "witness_quorum": 2}, "The quorum does not go with"},
+		"no address at all": {
+			args{"witnesses": list(map[string]any{"public_key": witness.Public})},
+			"The argument witnesses[0].url is missing",
+		},
+		"no key": {
+			args{"witnesses": list(map[string]any{"url": witness.URL, "public_key": "secret"})},
+			"witnesses[0].public_key cannot be used",
+		},
+		"no address": {
+			args{"witnesses": list(map[string]any{"url": "witness.example", "public_key": witness.Public})},
+			"witnesses[0].url cannot be used",
+		},
+		"a token in the address": {
+			args{"timestamp_authority": "https://tsa.example?token=x"},
+			"timestamp_authority cannot be used",
+		},
 		"certificates of nobody": {args{"timestamp_certificates": "x"}, "no authority is asked"},
-		"no certificates":        {args{"timestamp_authority": "https://tsa.example", "timestamp_certificates": "x"}, "no certificate in PEM"},
-		"nobody is required":     {args{"attestation_required": true}, "Nobody is asked"},
+		"no certificates": {
+			args{"timestamp_authority": "https://tsa.example", "timestamp_certificates": "x"},
+			"no certificate in PEM",
+		},
+		"nobody is required": {args{"attestation_required": true}, "Nobody is asked"},
 	} {
 		a := newManaged(run, "audit_log_archive")
 		a.apply(run, with(args{"service": "upcloud", "destination": w.file("archive")}, c.arguments))

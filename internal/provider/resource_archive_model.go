@@ -81,14 +81,17 @@ func (m *archiveModel) sameArguments(o *archiveModel, c *configured) bool {
 	before, errBefore := o.filters().Query()
 
 	return err == nil && errBefore == nil && len(filters.Different(before)) == 0 &&
-		c.Same(m.Service.ValueString(), o.Service.ValueString()) && m.Format.Equal(o.Format) && m.Compression.Equal(o.Compression) &&
+		c.Same(m.Service.ValueString(), o.Service.ValueString()) && m.Format.Equal(o.Format) &&
+		m.Compression.Equal(o.Compression) &&
 		m.settleDelay() == o.settleDelay() && m.overlap() == o.overlap() && sameStart(m.Start, o.Start) &&
-		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.ObjectLock.Equal(o.ObjectLock) && m.sameAttesters(&o.attestersModel) && redact.SameRules(mapOf(m.Redact), mapOf(o.Redact))
+		m.AcceptGapAfter.Equal(o.AcceptGapAfter) && m.ObjectLock.Equal(o.ObjectLock) && m.sameAttesters(&o.attestersModel) &&
+		redact.SameRules(mapOf(m.Redact), mapOf(o.Redact))
 }
 
 // samePlace says whether both are the same archive.
 func (m *archiveModel) samePlace(o *archiveModel) bool {
-	return given(m.Destination) && given(o.Destination) && durable.SamePlace(m.Destination.ValueString(), o.Destination.ValueString())
+	return given(m.Destination) && given(o.Destination) &&
+		durable.SamePlace(m.Destination.ValueString(), o.Destination.ValueString())
 }
 
 func (m *archiveModel) settleDelay() time.Duration {
@@ -101,7 +104,8 @@ func (m *archiveModel) overlap() time.Duration {
 
 // sameStart compares lengths of time and moments.
 func sameStart(a, b types.String) bool {
-	return a.IsNull() == b.IsNull() && query.ParseSpan(a.ValueString()) == query.ParseSpan(b.ValueString()) && query.ParseTime(a.ValueString()).Equal(query.ParseTime(b.ValueString()))
+	return a.IsNull() == b.IsNull() && query.ParseSpan(a.ValueString()) == query.ParseSpan(b.ValueString()) &&
+		query.ParseTime(a.ValueString()).Equal(query.ParseTime(b.ValueString()))
 }
 
 // keepSpelling takes over how the state spells what is the same.
@@ -115,7 +119,8 @@ func (m *archiveModel) keepSpelling(s *archiveModel) {
 
 // values are the arguments that say what is archived, and how.
 func (m *archiveModel) values() []attr.Value {
-	return append(append(m.filterModel.values(), m.attestersModel.values()...), m.Destination, m.Format, m.Compression, m.Start, m.Overlap, m.AcceptGapAfter, m.ObjectLock, m.Redact)
+	return append(append(m.filterModel.values(), m.attestersModel.values()...), m.Destination, m.Format, m.Compression,
+		m.Start, m.Overlap, m.AcceptGapAfter, m.ObjectLock, m.Redact)
 }
 
 func (m *archiveModel) keepResults(s *archiveModel) {
@@ -125,7 +130,8 @@ func (m *archiveModel) keepResults(s *archiveModel) {
 }
 
 func (m *archiveModel) forgetResults() {
-	m.Sequence, m.HeadSHA256, m.Head, m.EntryCount = types.Int64Unknown(), types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
+	m.Sequence, m.HeadSHA256, m.Head, m.EntryCount = types.Int64Unknown(), types.StringUnknown(), types.StringUnknown(),
+		types.Int64Unknown()
 	m.Checkpoint, m.Origin = types.StringUnknown(), types.StringUnknown()
 	m.CoveredUntil, m.PendingEntries = types.StringUnknown(), types.Int64Value(0)
 	m.PublicKey = types.StringUnknown()
@@ -169,7 +175,10 @@ func (m *archiveModel) checkLock() diag.Diagnostics {
 		at, next = at.AtName(wrong.Part), "Give a number of days that a bucket can keep an object for."
 	}
 
-	return diagnose(explain.Problem{Summary: explain.CheckConfiguration, Cause: explain.Sentence(wrong.Error()), Next: next}.At(placeOf(at)))
+	return diagnose(explain.Problem{
+		Summary: explain.CheckConfiguration, Cause: explain.Sentence(wrong.Error()),
+		Next: next,
+	}.At(placeOf(at)))
 }
 
 // known is the checkpoint that the state remembers, nil where it remembers none.
@@ -184,7 +193,8 @@ func (m *archiveModel) known() *archive.Checkpoint {
 
 // setHead takes over what the archive says of itself.
 func (m *archiveModel) setHead(a *archive.Archive) {
-	m.Sequence, m.HeadSHA256, m.Head, m.EntryCount = types.Int64Value(0), types.StringNull(), types.StringNull(), types.Int64Value(0)
+	m.Sequence, m.HeadSHA256, m.Head, m.EntryCount = types.Int64Value(0), types.StringNull(), types.StringNull(),
+		types.Int64Value(0)
 	m.Checkpoint, m.Origin = nullable(a.Checkpoint()), nullable(a.Origin())
 
 	if last := a.Last(); last != nil {
@@ -221,7 +231,9 @@ func archivableForm() explain.Form {
 var errArchive = errors.New("an archive")
 
 // archive is the archive that the model describes.
-func (c *configured) archive(m *archiveModel, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (*task.Archive, error) {
+func (c *configured) archive(
+	m *archiveModel, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys,
+) (*task.Archive, error) {
 	a := &task.Archive{
 		Destination: m.Destination.ValueString(), Start: m.Start.ValueString(), Redact: c.redaction(m.Redact),
 		Keys: keys, PublicKey: m.PublicKey.ValueString(),
@@ -240,7 +252,10 @@ func (c *configured) archive(m *archiveModel, filters auditlog.Query, known *arc
 }
 
 // openArchive opens it.
-func (c *configured) openArchive(ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint, keys source.SigningKeys) (*archive.Archive, error) {
+func (c *configured) openArchive(
+	ctx context.Context, m *archiveModel, service auditlog.Service, filters auditlog.Query, known *archive.Checkpoint,
+	keys source.SigningKeys,
+) (*archive.Archive, error) {
 	a, err := c.archive(m, filters, known, keys)
 	if err != nil {
 		return nil, err

@@ -27,9 +27,10 @@ func archiveSchema(ctx context.Context) schema.Schema {
 
 	// An archive is not archived, and its destination is where it grows.
 	attributes["service"] = schema.StringAttribute{
-		MarkdownDescription: "Which cloud: `" + strings.Join(source.Services(), "`, `") + "`. Default: the only configured one.",
-		Optional:            true,
-		Validators:          texts(archivableForm()),
+		MarkdownDescription: "Which cloud: `" + strings.Join(source.Services(), "`, `") +
+			"`. Default: the only configured one.",
+		Optional:   true,
+		Validators: texts(archivableForm()),
 	}
 
 	maps.Copy(attributes, archiveArguments())
@@ -37,7 +38,9 @@ func archiveSchema(ctx context.Context) schema.Schema {
 
 	maps.Copy(attributes, resourceAttributes(map[string]datasource.Attribute{redactName: redactAttribute()}))
 
-	attributes["timeouts"] = checkedTimeouts(timeouts.Attributes(ctx, timeouts.Opts{Create: true, Read: true, Update: true}))
+	attributes["timeouts"] = checkedTimeouts(
+		timeouts.Attributes(ctx, timeouts.Opts{Create: true, Read: true, Update: true}),
+	)
 
 	return schema.Schema{
 		MarkdownDescription: "Keeps an audit log in a directory or a bucket: each apply appends what is new, exactly once, as immutable segments " +

@@ -33,7 +33,8 @@ func expectArchive(name string, check knownvalue.Check) statecheck.StateCheck {
 }
 
 func (w *world) archive(more string) string {
-	return w.config(fmt.Sprintf("resource \"audit_log_archive\" \"test\" {\n  destination = %q\n%s\n}", w.file("archive"), more))
+	return w.config(fmt.Sprintf("resource \"audit_log_archive\" \"test\" {\n  destination = %q\n%s\n}", w.file("archive"),
+		more))
 }
 
 func archiveAction(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
@@ -88,8 +89,14 @@ func TestAccArchive_grows(t *testing.T) {
 					PreConfig: func() {
 						w.later.Store(int64(time.Hour))
 						at := w.now().Add(-30 * time.Minute)
-						w.fake.AppendUpCloud(fakeapi.UpCloudRecord{Time: at, CloudEventID: "01HQXYZ0000000000000000001", Action: "delete", ResourceType: "server", Origin: "api", AuthType: "api", AccountUsername: "ci", CorrelationID: "c"})
-						w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{Timestamp: at, Action: "server_delete", Message: "Server 'x' has been deleted", Actor: fakeapi.CloudscaleActor{System: &struct{}{}}})
+						w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
+							Time: at, CloudEventID: "01HQXYZ0000000000000000001", Action: "delete",
+							ResourceType: "server", Origin: "api", AuthType: "api", AccountUsername: "ci", CorrelationID: "c",
+						})
+						w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{
+							Timestamp: at, Action: "server_delete",
+							Message: "Server 'x' has been deleted", Actor: fakeapi.CloudscaleActor{System: &struct{}{}},
+						})
 					},
 					RefreshState:       true,
 					ExpectNonEmptyPlan: true,
@@ -130,8 +137,10 @@ data "audit_log_verification" "test" {
 }`,
 					ConfigStateChecks: []statecheck.StateCheck{
 						statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("valid"), knownvalue.Bool(true)),
-						statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("signed_by"), knownvalue.StringExact("example.com/audit")),
-						statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("problems"), knownvalue.ListExact([]knownvalue.Check{})),
+						statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("signed_by"),
+							knownvalue.StringExact("example.com/audit")),
+						statecheck.ExpectKnownValue("data.audit_log_verification.test", tfjsonpath.New("problems"),
+							knownvalue.ListExact([]knownvalue.Check{})),
 					},
 				},
 			)
@@ -169,8 +178,9 @@ func TestAccArchive_signingKeyStaysOut(t *testing.T) {
 			},
 		},
 		resource.TestStep{
-			Config:      w.archive("  service = \"upcloud\"\n  signing_key = \"" + other + "\""),
-			ExpectError: diagnostic("Archive audit logs", "The checkpoint is not signed by the expected key: "+keyName(otherPublic)+". … Give the signing_key that signed last, and none where the archive is not signed; to change the key, give that one as previous_signing_key, or set AUDIT_PREVIOUS_SIGNING_KEY. Nothing was written."),
+			Config: w.archive("  service = \"upcloud\"\n  signing_key = \"" + other + "\""),
+			ExpectError: diagnostic("Archive audit logs", "The checkpoint is not signed by the expected key: "+
+				keyName(otherPublic)+". … Give the signing_key that signed last, and none where the archive is not signed; to change the key, give that one as previous_signing_key, or set AUDIT_PREVIOUS_SIGNING_KEY. Nothing was written."),
 		},
 		resource.TestStep{
 			Config:      w.archive("  service = \"upcloud\""),
@@ -226,13 +236,25 @@ func TestAccArchive_badInput(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{Entries: 1})
 
 	for name, tt := range map[string]struct{ destination, more, summary, detail string }{
-		"no bucket":  {"s3://", "", "Check the configuration", "The value of destination cannot be used: it is …"},
-		"plain http": {"s3://evidence?endpoint=http://objects.example.com&region=x", "", "Check the configuration", "The value of destination cannot be used: it is …"},
-		"a region":   {"s3://evidence?region=no%20such", "", "Check the configuration", "The value of destination cannot be used: it is …region …"},
-		"a setting":  {"s3://evidence?reigon=x", "", "Check the configuration", "The value of destination cannot be used: it is …"},
-		"no region":  {"s3://evidence?endpoint=https://objects.example.com", "", "Archive audit logs", "The destination cannot be used: it is …"},
-		"a start":    {"archive", "start = \"yesterday\"", "Check the configuration", "The value of start cannot be used: it is neither a length of time nor a time as in RFC 3339. …"},
-		"a filter":   {"archive", "origins = [\"api\"]", "Check the query", "cloudscale never records origin, …"},
+		"no bucket": {"s3://", "", "Check the configuration", "The value of destination cannot be used: it is …"},
+		"plain http": {
+			"s3://evidence?endpoint=http://objects.example.com&region=x", "", "Check the configuration",
+			"The value of destination cannot be used: it is …",
+		},
+		"a region": {
+			"s3://evidence?region=no%20such", "", "Check the configuration",
+			"The value of destination cannot be used: it is …region …",
+		},
+		"a setting": {
+			"s3://evidence?reigon=x", "", "Check the configuration",
+			"The value of destination cannot be used: it is …",
+		},
+		"no region": {
+			"s3://evidence?endpoint=https://objects.example.com", "", "Archive audit logs",
+			"The destination cannot be used: it is …",
+		},
+		"a start":  {"archive", "start = \"yesterday\"", "Check the configuration", "The value of start cannot be used: it is neither a length of time nor a time as in RFC 3339. …"},
+		"a filter": {"archive", "origins = [\"api\"]", "Check the query", "cloudscale never records origin, …"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -270,7 +292,8 @@ func TestAccArchive_tampered(t *testing.T) {
 					t.Fatal(err)
 				}
 
-				if err := os.WriteFile(names[0], []byte(strings.Replace(string(text), "delete", "create", 1)+" "), 0o600); err != nil {
+				if err := os.WriteFile(names[0], []byte(strings.Replace(string(text), "delete", "create", 1)+" "),
+					0o600); err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -342,8 +365,10 @@ func TestAccArchive_gap(t *testing.T) {
 
 	w.test(
 		resource.TestStep{
-			Config:            config(""),
-			ConfigStateChecks: []statecheck.StateCheck{expectArchive("sequence", knownvalue.Int64Exact(int64(w.daysOfCloudscale())))},
+			Config: config(""),
+			ConfigStateChecks: []statecheck.StateCheck{
+				expectArchive("sequence", knownvalue.Int64Exact(int64(w.daysOfCloudscale()))),
+			},
 		},
 		resource.TestStep{
 			PreConfig: func() { w.later.Store(int64(100 * 24 * time.Hour)) },
@@ -360,7 +385,10 @@ Find out why nothing was archived in time; to go on all the same, set accept_gap
 		},
 		resource.TestStep{
 			PreConfig: func() {
-				w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{Timestamp: w.now().Add(-time.Hour), Action: "server_delete", Message: "Server 'x' has been deleted", Actor: fakeapi.CloudscaleActor{System: &struct{}{}}})
+				w.fake.AppendCloudscale(fakeapi.CloudscaleRecord{
+					Timestamp: w.now().Add(-time.Hour), Action: "server_delete",
+					Message: "Server 'x' has been deleted", Actor: fakeapi.CloudscaleActor{System: &struct{}{}},
+				})
 			},
 			Config:           config("  accept_gap_after = " + fmt.Sprint(w.daysOfCloudscale()) + "\n"),
 			ConfigPlanChecks: archiveAction(plancheck.ResourceActionUpdate),

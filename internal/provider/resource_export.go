@@ -63,7 +63,9 @@ func (r *exportResource) Configure(_ context.Context, req resource.ConfigureRequ
 
 // ValidateConfig is called at validation and before each plan; values may still
 // be unknown.
-func (r *exportResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+func (r *exportResource) ValidateConfig(
+	ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse,
+) {
 	var m exportModel
 
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
@@ -157,7 +159,9 @@ func (r *exportResource) Read(ctx context.Context, req resource.ReadRequest, res
 
 // ModifyPlan decides whether the export will be written, reports what already
 // can be known to fail, and keeps results as they are when it will not.
-func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func (r *exportResource) ModifyPlan(
+	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) {
 	if req.Plan.Raw.IsNull() || r.c == nil {
 		return // It will be destroyed, or nothing is configured yet.
 	}
@@ -201,7 +205,9 @@ func (r *exportResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 }
 
 // claim refuses the second resource of a run with the same path.
-func (r *exportResource) claim(ctx context.Context, plan *exportModel, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) diag.Diagnostics {
+func (r *exportResource) claim(
+	ctx context.Context, plan *exportModel, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) diag.Diagnostics {
 	if plan.Path.IsUnknown() {
 		return nil // Terraform plans once more before it applies.
 	}
@@ -334,7 +340,8 @@ func (r *exportResource) remove(m *exportModel) diag.Diagnostics {
 	switch other := (*export.NotWrittenError)(nil); {
 	case errors.As(err, &other):
 		return diagnose(leftWarning(m.Path.ValueString()).
-			With("Expected SHA-256 of the manifest", other.Expected).With("Found SHA-256", cmp.Or(other.Found, "no file")).AsWarning())
+			With("Expected SHA-256 of the manifest", other.Expected).With("Found SHA-256",
+			cmp.Or(other.Found, "no file")).AsWarning())
 	case err != nil:
 		return diagnose(explain.Remove(err).At(explain.Argument("path")))
 	default:

@@ -31,7 +31,10 @@ import (
 func (w *world) run() configured { return w.provider(w.t, w.settings()) }
 
 func (w *world) exportArgs(file string) args {
-	return args{"service": "upcloud", "path": w.file(file), "format": "ndjson", "start": "2026-06-01T00:00:00Z", "end": "2026-06-30T00:00:00Z"}
+	return args{
+		"service": "upcloud", "path": w.file(file), "format": "ndjson", "start": "2026-06-01T00:00:00Z",
+		"end": "2026-06-30T00:00:00Z",
+	}
 }
 
 // content is what lies in a directory, by name.
@@ -109,14 +112,17 @@ func TestExportPathIsOnThisMachine(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{Entries: 4})
 
 	for _, path := range []string{
-		"s3://evidence/june.csv", "S3://evidence/june.csv", "s3:/evidence/june.csv", "s3:evidence/june.csv", "file:///var/june.csv",
-		"file:june.csv", "https://example.com/june.csv", "gs://evidence/june.csv", "~/june.csv", "~", "~root/june.csv", "$HOME/june.csv", "${HOME}/june.csv",
+		"s3://evidence/june.csv", "S3://evidence/june.csv", "s3:/evidence/june.csv", "s3:evidence/june.csv",
+		"file:///var/june.csv",
+		"file:june.csv", "https://example.com/june.csv", "gs://evidence/june.csv", "~/june.csv", "~", "~root/june.csv",
+		"$HOME/june.csv", "${HOME}/june.csv",
 		"%USERPROFILE%/june.csv", " june.csv", "june.csv\n", "out/", "out/.", "..", ".", "",
 		".june.csv.audit-commit", "out/.june.csv.audit-tmp-ABCDEFGHIJKLMNOP", ".audit-part-x", ".JUNE.csv.AUDIT-COMMIT",
 	} {
 		m := newManaged(w.run(), provider.ExportType)
 		m.plan(w.run(), with(w.exportArgs("x"), args{"path": path}))
-		m.fails("Check the configuration", `AttributeName("path")`, "The value of path cannot be used: it is", "the path of a file on this machine")
+		m.fails("Check the configuration", `AttributeName("path")`, "The value of path cannot be used: it is",
+			"the path of a file on this machine")
 	}
 
 	if files := w.files("."); len(files) > 0 {
@@ -132,7 +138,8 @@ func TestExportSpellingsWriteNothing(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{Entries: 200, Seed: 32})
 	base := with(w.exportArgs("x"), args{
 		"settle_delay": "1m", "start": "2026-06-01T00:00:00Z", "operations": list("read", "update"), "actors": list("a", "b"),
-		"ip_addresses": list("203.0.113.7", "2001:db8::/32"), "search": "straße", "where": `entry.actor != "a  b" && entry.resource_id != "x"`,
+		"ip_addresses": list("203.0.113.7", "2001:db8::/32"), "search": "straße",
+		"where":  `entry.actor != "a  b" && entry.resource_id != "x"`,
 		"redact": args{"actor": "drop"}, "triggers": args{"a": "1"}, "allow_unknown_values": true,
 	})
 
@@ -140,24 +147,47 @@ func TestExportSpellingsWriteNothing(t *testing.T) {
 		before, after args
 		action        string
 	}{
-		"60s":                    {nil, args{"settle_delay": "60s"}, "none"},
-		"another zone":           {nil, args{"start": "2026-06-01T01:00:00+01:00", "end": "2026-06-29T22:30:00.000-01:30"}, "none"},
-		"day and hours":          {args{"start": nil, "end": nil, "last": "7d"}, args{"start": nil, "end": nil, "last": "168h"}, "none"},
-		"week and days":          {args{"start": nil, "end": nil, "last": "1w"}, args{"start": nil, "end": nil, "last": "7d"}, "none"},
-		"order":                  {nil, args{"operations": list("update", "read"), "actors": list("b", "a", "b")}, "none"},
-		"addresses":              {nil, args{"ip_addresses": list("2001:DB8:0::/32", "::ffff:203.0.113.7")}, "none"},
-		"case of search":         {nil, args{"search": "STRASSE"}, "none"},
-		"white space":            {nil, args{"where": "entry.actor != \"a  b\"\n  && entry.resource_id!=\"x\" // why"}, "none"},
-		"implied rules":          {nil, args{"redact": args{"actor": "drop", "message": "drop"}}, "none"},
-		"default delay":          {nil, args{"settle_delay": nil}, "update"},
-		"default delay, given":   {args{"settle_delay": nil}, args{"settle_delay": "60s"}, "update"},
-		"default compression":    {nil, args{"compression": "none"}, "update"},
-		"default shape":          {nil, args{"shape": "entry"}, "update"},
-		"default columns":        {nil, args{"columns": columns()}, "update"},
-		"default window":         {args{"start": nil, "end": nil}, args{"start": nil, "end": nil, "last": "1d"}, "update"},
-		"default start":          {args{"start": nil}, args{"start": "2026-06-29T00:00:00Z"}, "update"},
-		"default permission":     {nil, args{"file_permission": "0600", "directory_permission": "0700"}, "none"},
-		"default decisions":      {nil, args{"overwrite": false, "allow_shrink": false, "on_missing": "recreate", "on_changed": "recreate", "keep_on_destroy": true, "spreadsheet_safe": true}, "none"},
+		"60s": {nil, args{"settle_delay": "60s"}, "none"},
+		"another zone": {
+			nil,
+			args{"start": "2026-06-01T01:00:00+01:00", "end": "2026-06-29T22:30:00.000-01:30"},
+			"none",
+		},
+		"day and hours": {
+			args{"start": nil, "end": nil, "last": "7d"},
+			args{"start": nil, "end": nil, "last": "168h"},
+			"none",
+		},
+		"week and days": {
+			args{"start": nil, "end": nil, "last": "1w"},
+			args{"start": nil, "end": nil, "last": "7d"},
+			"none",
+		},
+		"order":          {nil, args{"operations": list("update", "read"), "actors": list("b", "a", "b")}, "none"},
+		"addresses":      {nil, args{"ip_addresses": list("2001:DB8:0::/32", "::ffff:203.0.113.7")}, "none"},
+		"case of search": {nil, args{"search": "STRASSE"}, "none"},
+		"white space": {
+			nil,
+			args{"where": "entry.actor != \"a  b\"\n  && entry.resource_id!=\"x\" // why"},
+			"none",
+		},
+		"implied rules":        {nil, args{"redact": args{"actor": "drop", "message": "drop"}}, "none"},
+		"default delay":        {nil, args{"settle_delay": nil}, "update"},
+		"default delay, given": {args{"settle_delay": nil}, args{"settle_delay": "60s"}, "update"},
+		"default compression":  {nil, args{"compression": "none"}, "update"},
+		"default shape":        {nil, args{"shape": "entry"}, "update"},
+		"default columns":      {nil, args{"columns": columns()}, "update"},
+		"default window":       {args{"start": nil, "end": nil}, args{"start": nil, "end": nil, "last": "1d"}, "update"},
+		"default start":        {args{"start": nil}, args{"start": "2026-06-29T00:00:00Z"}, "update"},
+		"default permission":   {nil, args{"file_permission": "0600", "directory_permission": "0700"}, "none"},
+		"default decisions": {
+			nil,
+			args{
+				"overwrite": false, "allow_shrink": false, "on_missing": "recreate", "on_changed": "recreate",
+				"keep_on_destroy": true, "spreadsheet_safe": true,
+			},
+			"none",
+		},
 		"spreadsheets of NDJSON": {nil, args{"spreadsheet_safe": false}, "update"},
 		"empty triggers":         {args{"triggers": nil}, args{"triggers": args{}}, "update"},
 		"no triggers":            {args{"triggers": args{}}, args{"triggers": nil}, "update"},
@@ -240,8 +270,9 @@ func TestExportSpellingsOfAnArchiveWriteNothing(t *testing.T) {
 	kept.quiet()
 
 	base := args{
-		"service": "archive", "destination": w.file("archive"), "public_keys": list(public), "path": w.file("x"), "format": "ndjson",
-		"start": "2026-06-01T00:00:00Z", "end": "2026-06-29T00:00:00Z",
+		"service": "archive", "destination": w.file("archive"), "public_keys": list(public), "path": w.file("x"),
+		"format": "ndjson",
+		"start":  "2026-06-01T00:00:00Z", "end": "2026-06-29T00:00:00Z",
 	}
 
 	m := newManaged(w.run(), provider.ExportType)
@@ -325,7 +356,8 @@ func TestExportIsNotReplacedByLess(t *testing.T) {
 	m.warns(retention, "Entries kept so far: "+fmt.Sprint(count))
 
 	lost := []string{
-		"Export audit logs", `AttributeName("path")`, "Entries kept so far: " + fmt.Sprint(count), "Entries read now: 0", "allow_shrink = true",
+		"Export audit logs", `AttributeName("path")`, "Entries kept so far: " + fmt.Sprint(count), "Entries read now: 0",
+		"allow_shrink = true",
 	}
 
 	for name, arguments := range map[string]args{
@@ -394,23 +426,62 @@ func TestAReplacementTakesNothingAway(t *testing.T) {
 		warns     string
 		left      []string
 	}{
-		"replaced":                       {left: []string{"june"}},
-		"tainted":                        {tainted: true, left: []string{"june"}},
-		"moved":                          {arguments: args{"path": "july"}, left: []string{"july"}},
-		"moved, before":                  {arguments: args{"path": "july"}, first: true, left: []string{"july"}},
-		"replaced by less":               {empties: true, fails: "Entries read now: 0", warns: notMade, left: []string{"june"}},
-		"replaced by less, then kept":    {arguments: args{"keep_on_destroy": true}, empties: true, fails: "Entries read now: 0", warns: notMade, left: []string{"june"}},
-		"tainted, by less":               {tainted: true, empties: true, fails: "Entries read now: 0", warns: notMade, left: []string{"june"}},
-		"moved, to less":                 {arguments: args{"path": "july"}, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
-		"moved, to less, before":         {arguments: args{"path": "july"}, first: true, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
-		"moved, to less, kept from then": {arguments: args{"path": "july", "keep_on_destroy": true}, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
-		"moved, tainted":                 {arguments: args{"path": "july"}, tainted: true, empties: true, warns: "does not hold as much", left: []string{"july", "june"}},
-		"moved, to less, as wanted":      {arguments: args{"path": "july", "allow_shrink": true}, empties: true, left: []string{"july"}},
-		"moved, to another query":        {arguments: args{"path": "july", "operations": list("delete")}, warns: "is another one", left: []string{"july", "june"}},
-		"moved, to another window":       {arguments: args{"path": "july", "start": "2026-06-15T00:00:00Z"}, warns: "is another one", left: []string{"july", "june"}},
-		"moved, with less of each":       {arguments: args{"path": "july", "redact": args{"actor": "drop"}}, warns: "is another one", left: []string{"july", "june"}},
-		"replaced, no answer":            {breaks: true, fails: "Export UpCloud audit logs", warns: notMade, left: []string{"june"}},
-		"moved, no answer":               {arguments: args{"path": "july"}, breaks: true, fails: "Export UpCloud audit logs", warns: notMade, left: []string{"june"}},
+		"replaced":      {left: []string{"june"}},
+		"tainted":       {tainted: true, left: []string{"june"}},
+		"moved":         {arguments: args{"path": "july"}, left: []string{"july"}},
+		"moved, before": {arguments: args{"path": "july"}, first: true, left: []string{"july"}},
+		"replaced by less": {
+			empties: true, fails: "Entries read now: 0", warns: notMade,
+			left: []string{"june"},
+		},
+		"replaced by less, then kept": {
+			arguments: args{"keep_on_destroy": true}, empties: true,
+			fails: "Entries read now: 0", warns: notMade, left: []string{"june"},
+		},
+		"tainted, by less": {
+			tainted: true, empties: true, fails: "Entries read now: 0", warns: notMade,
+			left: []string{"june"},
+		},
+		"moved, to less": {
+			arguments: args{"path": "july"}, empties: true, warns: "does not hold as much",
+			left: []string{"july", "june"},
+		},
+		"moved, to less, before": {
+			arguments: args{"path": "july"}, first: true, empties: true,
+			warns: "does not hold as much", left: []string{"july", "june"},
+		},
+		"moved, to less, kept from then": {
+			arguments: args{"path": "july", "keep_on_destroy": true}, empties: true,
+			warns: "does not hold as much", left: []string{"july", "june"},
+		},
+		"moved, tainted": {
+			arguments: args{"path": "july"}, tainted: true, empties: true,
+			warns: "does not hold as much", left: []string{"july", "june"},
+		},
+		"moved, to less, as wanted": {
+			arguments: args{"path": "july", "allow_shrink": true}, empties: true,
+			left: []string{"july"},
+		},
+		"moved, to another query": {
+			arguments: args{"path": "july", "operations": list("delete")},
+			warns:     "is another one", left: []string{"july", "june"},
+		},
+		"moved, to another window": {
+			arguments: args{"path": "july", "start": "2026-06-15T00:00:00Z"},
+			warns:     "is another one", left: []string{"july", "june"},
+		},
+		"moved, with less of each": {
+			arguments: args{"path": "july", "redact": args{"actor": "drop"}},
+			warns:     "is another one", left: []string{"july", "june"},
+		},
+		"replaced, no answer": {
+			breaks: true, fails: "Export UpCloud audit logs", warns: notMade,
+			left: []string{"june"},
+		},
+		"moved, no answer": {
+			arguments: args{"path": "july"}, breaks: true, fails: "Export UpCloud audit logs",
+			warns: notMade, left: []string{"june"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -456,7 +527,8 @@ func TestAReplacementTakesNothingAway(t *testing.T) {
 			}
 
 			if c.warns != "" {
-				m.holds(m.warnings(), "warning", []string{"The audit log export was left where it is", "Path: " + w.file("june"), c.warns})
+				m.holds(m.warnings(), "warning",
+					[]string{"The audit log export was left where it is", "Path: " + w.file("june"), c.warns})
 			} else {
 				m.quiet()
 			}
@@ -658,7 +730,8 @@ func TestExportKeepsWhatTheServiceHasDropped(t *testing.T) {
 
 		for i := range 200 {
 			w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
-				Time: w.now().Add(-time.Hour), CloudEventID: fmt.Sprintf("01HQXYZ%019d", i), Action: "update", ResourceType: "server", Origin: "api", AuthType: "api", AccountUsername: "ci",
+				Time: w.now().Add(-time.Hour), CloudEventID: fmt.Sprintf("01HQXYZ%019d", i), Action: "update",
+				ResourceType: "server", Origin: "api", AuthType: "api", AccountUsername: "ci",
 			})
 		}
 
@@ -677,7 +750,8 @@ func TestAMovedExportOfAnotherAccountTakesNothingAway(t *testing.T) {
 
 	w := newWorld(t, fakeapi.Options{Entries: 20, Seed: 34, NoExamples: true})
 	run := func(account string) configured {
-		return w.provider(t, with(w.settings(), args{"upcloud": with(w.settings()["upcloud"].(args), args{"account": account})}))
+		return w.provider(t, with(w.settings(),
+			args{"upcloud": with(w.settings()["upcloud"].(args), args{"account": account})}))
 	}
 	base := with(w.exportArgs("june"), args{"keep_on_destroy": false})
 
@@ -740,13 +814,27 @@ func TestExportTamperingAfterThePlanIsSaid(t *testing.T) {
 		fails     string
 		warns     string
 	}{
-		"changed, refused":    {args{"on_changed": "error"}, func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) }, "The export was changed", ""},
-		"manifest, refused":   {args{"on_changed": "error"}, func(path string) error { return os.WriteFile(path+".manifest.json", []byte("{}"), 0o600) }, "The export was changed", ""},
-		"checksums, refused":  {args{"on_changed": "error"}, func(path string) error { return os.WriteFile(path+".sha256", []byte("{}"), 0o600) }, "The export was changed", ""},
-		"permission, refused": {args{"on_changed": "error"}, func(path string) error { return os.Chmod(path, 0o640) }, "The export was changed", ""},
-		"missing, refused":    {args{"on_missing": "error"}, os.Remove, "The export is not where it was written", ""},
-		"changed":             {args{}, func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) }, "", "Found SHA-256: 4f53cda18c2baa0c"},
-		"missing":             {args{"on_changed": "error"}, os.Remove, "", ""},
+		"changed, refused": {
+			args{"on_changed": "error"},
+			func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) }, "The export was changed", "",
+		},
+		"manifest, refused": {
+			args{"on_changed": "error"},
+			func(path string) error { return os.WriteFile(path+".manifest.json", []byte("{}"), 0o600) },
+			"The export was changed", "",
+		},
+		"checksums, refused": {
+			args{"on_changed": "error"},
+			func(path string) error { return os.WriteFile(path+".sha256", []byte("{}"), 0o600) }, "The export was changed", "",
+		},
+		"permission, refused": {
+			args{"on_changed": "error"},
+			func(path string) error { return os.Chmod(path, 0o640) },
+			"The export was changed", "",
+		},
+		"missing, refused": {args{"on_missing": "error"}, os.Remove, "The export is not where it was written", ""},
+		"changed":          {args{}, func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) }, "", "Found SHA-256: 4f53cda18c2baa0c"},
+		"missing":          {args{"on_changed": "error"}, os.Remove, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -806,7 +894,9 @@ func TestAnInterruptedExportIsNoTampering(t *testing.T) {
 			temp, text := fmt.Sprintf(".june.audit-tmp-ABCDEFGHIJKLMNO%c", 'A'+i), w.read("b/june"+suffix)
 			w.write("a/"+temp, text)
 
-			members = append(members, fmt.Sprintf(`{"temp":%q,"final":%q,"size":%d,"sha256":"%x"}`, temp, "june"+suffix, len(text), sha256.Sum256([]byte(text))))
+			members = append(members,
+				fmt.Sprintf(`{"temp":%q,"final":%q,"size":%d,"sha256":"%x"}`, temp, "june"+suffix, len(text),
+					sha256.Sum256([]byte(text))))
 		}
 
 		w.write("a/.june.audit-commit", `{"version":1,"members":[`+strings.Join(members, ",")+`]}`+"\n")
@@ -902,8 +992,10 @@ func TestExportReplacesOnlyItself(t *testing.T) {
 	before := w.content(".")
 
 	for name, arguments := range map[string]args{
-		"window": {"start": "2026-06-02T00:00:00Z"}, "filter": {"operations": list("delete")}, "columns": {"columns": list("id", "time")},
-		"format": {"format": "csv"}, "last": {"start": nil, "end": nil, "last": "30d"}, "spelling of the path": {"path": w.dir + "/./x", "end": nil},
+		"window": {"start": "2026-06-02T00:00:00Z"}, "filter": {"operations": list("delete")},
+		"columns": {"columns": list("id", "time")},
+		"format":  {"format": "csv"}, "last": {"start": nil, "end": nil, "last": "30d"},
+		"spelling of the path": {"path": w.dir + "/./x", "end": nil},
 	} {
 		second := newManaged(w.run(), provider.ExportType)
 		second.plan(w.run(), with(base, arguments))
@@ -940,7 +1032,10 @@ func TestExportReplacesOnlyItself(t *testing.T) {
 func TestExportPathsOfOneRun(t *testing.T) {
 	t.Parallel()
 
-	for name, other := range map[string]string{"the same": "x", "spelled otherwise": "./x", "its manifest": "x.manifest.json", "its checksums": "x.sha256"} {
+	for name, other := range map[string]string{
+		"the same": "x", "spelled otherwise": "./x",
+		"its manifest": "x.manifest.json", "its checksums": "x.sha256",
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
@@ -977,7 +1072,8 @@ func TestExportPathsOfOneRun(t *testing.T) {
 			// Both were planned in runs of their own.
 			run = w.run()
 			third, fourth := newManaged(run, provider.ExportType), newManaged(run, provider.ExportType)
-			one, two := third.plan(w.run(), with(a, args{"path": w.dir + "/new"})), fourth.plan(w.run(), with(a, args{"path": w.dir + "/./new"}))
+			one, two := third.plan(w.run(), with(a, args{"path": w.dir + "/new"})),
+				fourth.plan(w.run(), with(a, args{"path": w.dir + "/./new"}))
 			third.finish(run, with(a, args{"path": w.dir + "/new"}), third.state, one)
 			third.quiet()
 			fourth.finish(run, with(a, args{"path": w.dir + "/./new"}), fourth.state, two)
@@ -1048,7 +1144,8 @@ func TestExportDeletesWhatItWrote(t *testing.T) {
 				m.warns("The audit log export was left where it is", w.file(dir+"/x"), "Expected SHA-256", c.warns)
 			}
 
-			if files, err := os.ReadDir(w.file(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) || (len(files) > 0) != c.left {
+			if files, err := os.ReadDir(w.file(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) ||
+				(len(files) > 0) != c.left {
 				t.Errorf("files are %v, %v", files, err)
 			}
 		})
@@ -1101,15 +1198,39 @@ func TestExportTamperingIsSaid(t *testing.T) {
 		says   []string
 		unix   bool
 	}{
-		"changed":          {func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) }, []string{"Expected SHA-256: ", "Found SHA-256: 4f53cda18c2baa0c"}, false},
-		"truncated":        {func(path string) error { return os.Truncate(path, 10) }, []string{"Expected SHA-256: ", "Found SHA-256: "}, false},
-		"manifest changed": {func(path string) error { return os.WriteFile(path+".manifest.json", []byte("{}"), 0o600) }, []string{"x.manifest.json", "Found SHA-256: 44136fa355b3678a"}, false},
-		"manifest gone":    {func(path string) error { return os.Remove(path + ".manifest.json") }, []string{"x.manifest.json", "Found SHA-256: no file"}, false},
-		"checksums gone":   {func(path string) error { return os.Remove(path + ".sha256") }, []string{"x.sha256", "Found SHA-256: no file"}, false},
-		"checksums":        {func(path string) error { return os.WriteFile(path+".sha256", nil, 0o600) }, []string{"x.sha256", "Found SHA-256: e3b0c44298fc1c14"}, false},
-		"permission":       {func(path string) error { return os.Chmod(path, 0o644) }, []string{"Expected permission: 0600", "Found permission: 0644"}, true},
-		"setuid":           {func(path string) error { return os.Chmod(path, 0o600|fs.ModeSetuid) }, []string{"Expected permission: 0600", "Found permission: 4600"}, true},
-		"of the manifest":  {func(path string) error { return os.Chmod(path+".manifest.json", 0o666) }, []string{"x.manifest.json", "Found permission: 0666"}, true},
+		"changed": {
+			func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) },
+			[]string{"Expected SHA-256: ", "Found SHA-256: 4f53cda18c2baa0c"},
+			false,
+		},
+		"truncated": {func(path string) error { return os.Truncate(path, 10) }, []string{"Expected SHA-256: ", "Found SHA-256: "}, false},
+		"manifest changed": {
+			func(path string) error { return os.WriteFile(path+".manifest.json", []byte("{}"), 0o600) },
+			[]string{"x.manifest.json", "Found SHA-256: 44136fa355b3678a"},
+			false,
+		},
+		"manifest gone": {
+			func(path string) error { return os.Remove(path + ".manifest.json") },
+			[]string{"x.manifest.json", "Found SHA-256: no file"},
+			false,
+		},
+		"checksums gone": {
+			func(path string) error { return os.Remove(path + ".sha256") },
+			[]string{"x.sha256", "Found SHA-256: no file"},
+			false,
+		},
+		"checksums": {
+			func(path string) error { return os.WriteFile(path+".sha256", nil, 0o600) },
+			[]string{"x.sha256", "Found SHA-256: e3b0c44298fc1c14"},
+			false,
+		},
+		"permission": {func(path string) error { return os.Chmod(path, 0o644) }, []string{"Expected permission: 0600", "Found permission: 0644"}, true},
+		"setuid":     {func(path string) error { return os.Chmod(path, 0o600|fs.ModeSetuid) }, []string{"Expected permission: 0600", "Found permission: 4600"}, true},
+		"of the manifest": {
+			func(path string) error { return os.Chmod(path+".manifest.json", 0o666) },
+			[]string{"x.manifest.json", "Found permission: 0666"},
+			true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -1189,7 +1310,8 @@ func TestArchiveSpellingsWriteNothing(t *testing.T) {
 	w := newWorld(t, fakeapi.Options{Entries: 60, Seed: 39})
 	base := args{
 		"service": "upcloud", "destination": w.file("archive"), "start": "30d", "settle_delay": "1m", "overlap": "10m",
-		"operations": list("read", "update"), "where": `entry.actor != "a  b" && entry.resource_id != "x"`, "redact": args{"actor": "drop"},
+		"operations": list("read", "update"), "where": `entry.actor != "a  b" && entry.resource_id != "x"`,
+		"redact": args{"actor": "drop"},
 	}
 
 	m := newManaged(w.run(), provider.ArchiveType)
@@ -1253,7 +1375,10 @@ func TestNamesThatTheLogShowsToBePeople(t *testing.T) {
 	w.env["AUDIT_REDACTION_KEY"] = "a random text of some length"
 
 	name := w.fake.UpCloudRecords()[0].AccountUsername
-	arguments := args{"where": fmt.Sprintf("entry.resource_id != %q && entry.resource_id != \"web-1\"", name), "redact": args{"actor": "hash"}}
+	arguments := args{
+		"where":  fmt.Sprintf("entry.resource_id != %q && entry.resource_id != \"web-1\"", name),
+		"redact": args{"actor": "hash"},
+	}
 
 	m := newManaged(w.run(), provider.ExportType)
 	m.apply(w.run(), with(w.exportArgs("x"), arguments))
@@ -1284,12 +1409,15 @@ func TestExportIsImported(t *testing.T) {
 	w.env["AUDIT_REDACTION_KEY"] = "a random text of some length"
 
 	for name, more := range map[string]args{
-		"plain":        {},
-		"bounds":       {"start": nil},
-		"last":         {"start": nil, "end": nil, "last": "30d"},
-		"no bounds":    {"start": nil, "end": nil},
-		"delay":        {"settle_delay": "5m"},
-		"filters":      {"operations": list("read", "update"), "actors": list("a"), "ip_addresses": list("203.0.113.0/24"), "search": "<x>"},
+		"plain":     {},
+		"bounds":    {"start": nil},
+		"last":      {"start": nil, "end": nil, "last": "30d"},
+		"no bounds": {"start": nil, "end": nil},
+		"delay":     {"settle_delay": "5m"},
+		"filters": {
+			"operations": list("read", "update"), "actors": list("a"), "ip_addresses": list("203.0.113.0/24"),
+			"search": "<x>",
+		},
 		"condition":    {"where": "entry.actor != \"a  b\"\n && entry.resource_id != \"x\""},
 		"csv":          {"format": "csv", "columns": list("time", "id"), "compression": "gzip", "spreadsheet_safe": false},
 		"parquet":      {"format": "parquet", "compression": "none"},
@@ -1334,10 +1462,22 @@ func TestExportIsImported(t *testing.T) {
 		does      string
 		warns     string
 	}{
-		"actors, hashed":      {args{"actors": list("alice@example.com", "bob"), "redact": args{"actor": "hash"}}, "none", ""},
-		"a condition, hashed": {args{"where": `entry.actor != "alice@example.com"`, "redact": args{"actor": "hash"}}, "none", ""},
-		"a search, dropped":   {args{"search": "alice", "redact": args{"actor": "drop"}}, "update", "Arguments: search"},
-		"an address, masked":  {args{"ip_addresses": list("203.0.113.7"), "redact": args{"ip_address": "mask"}}, "update", ""},
+		"actors, hashed": {
+			args{"actors": list("alice@example.com", "bob"), "redact": args{"actor": "hash"}},
+			"none",
+			"",
+		},
+		"a condition, hashed": {
+			args{"where": `entry.actor != "alice@example.com"`, "redact": args{"actor": "hash"}},
+			"none",
+			"",
+		},
+		"a search, dropped": {args{"search": "alice", "redact": args{"actor": "drop"}}, "update", "Arguments: search"},
+		"an address, masked": {
+			args{"ip_addresses": list("203.0.113.7"), "redact": args{"ip_address": "mask"}},
+			"update",
+			"",
+		},
 		"both in a condition": {args{"where": `entry.actor != "alice@example.com" && entry.ip_address != "203.0.113.7"`, "redact": args{"actor": "hash", "ip_address": "mask"}}, "update", ""},
 	} {
 		base := with(w.exportArgs("shown/"+strings.ReplaceAll(name, " ", "-")), c.arguments)
@@ -1495,8 +1635,10 @@ Path: … Give each export a path of its own.`)
 	w.test(
 		resource.TestStep{Config: w.export("a", "json", month) + second(w.dir+"/./a", ""), ExpectError: refused},
 		resource.TestStep{ // Whatever is known only in the apply.
-			Config: "resource \"terraform_data\" \"test\" {\n  input = \"a\"\n}\n" + strings.ReplaceAll(w.export("a", "json", month), `/a"`, `/${terraform_data.test.output}"`) +
-				strings.ReplaceAll(second(w.file("a"), "  depends_on = [audit_log_export.test]\n"), `/a"`, `/${terraform_data.test.output}"`),
+			Config: "resource \"terraform_data\" \"test\" {\n  input = \"a\"\n}\n" +
+				strings.ReplaceAll(w.export("a", "json", month), `/a"`, `/${terraform_data.test.output}"`) +
+				strings.ReplaceAll(second(w.file("a"), "  depends_on = [audit_log_export.test]\n"), `/a"`,
+					`/${terraform_data.test.output}"`),
 			ExpectError: refused,
 		},
 		resource.TestStep{Config: w.export("a", "json", month)},
@@ -1512,7 +1654,10 @@ func TestAccExport_import(t *testing.T) {
 
 	w.test(resource.TestStep{Config: config})
 	w.test(
-		resource.TestStep{Config: config, ResourceName: exported, ImportState: true, ImportStateId: w.dir + "/./a", ImportStatePersist: true},
+		resource.TestStep{
+			Config: config, ResourceName: exported, ImportState: true, ImportStateId: w.dir + "/./a",
+			ImportStatePersist: true,
+		},
 		resource.TestStep{
 			Config:           config,
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},

@@ -25,7 +25,9 @@ const importExport = "Import the audit log export"
 
 // ImportState takes over the export at a path as its manifest describes it. The files
 // themselves are looked at by the refresh that follows.
-func (r *exportResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+func (r *exportResource) ImportState(
+	ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse,
+) {
 	if err := durable.CheckPath(req.ID); err != nil {
 		resp.Diagnostics.Append(diagnose(explain.Problem{
 			Summary: importExport,
@@ -101,12 +103,14 @@ func (m *exportModel) takeOver(d *export.Description) {
 
 	m.CSV = types.ObjectNull(csvTypes())
 	if d.CSV != nil && *d.CSV != (format.CSVOptions{Delimiter: format.DefaultCSVDelimiter}) {
-		m.CSV = types.ObjectValueMust(csvTypes(), map[string]attr.Value{csvDelimiter: types.StringValue(d.CSV.Delimiter), csvBOM: types.BoolValue(d.CSV.BOM)})
+		m.CSV = types.ObjectValueMust(csvTypes(),
+			map[string]attr.Value{csvDelimiter: types.StringValue(d.CSV.Delimiter), csvBOM: types.BoolValue(d.CSV.BOM)})
 	}
 
 	// Only CSV is changed for spreadsheets, so that the manifests of others say nothing.
 	m.SpreadsheetSafe = types.BoolValue(d.SpreadsheetSafe || d.Format != format.CSV)
-	m.FilePermission, m.DirectoryPermission = types.StringValue(defaultFilePermissionText), types.StringValue(defaultDirPermissionText)
+	m.FilePermission, m.DirectoryPermission = types.StringValue(defaultFilePermissionText),
+		types.StringValue(defaultDirPermissionText)
 	m.Overwrite, m.AllowShrink, m.KeepOnDestroy = types.BoolValue(false), types.BoolValue(false), types.BoolValue(true)
 	m.OnMissing, m.OnChanged = types.StringValue(driftRecreate), types.StringValue(driftRecreate)
 
@@ -114,10 +118,12 @@ func (m *exportModel) takeOver(d *export.Description) {
 		m.FilePermission = types.StringValue(fmt.Sprintf("%04o", status.Mode.Perm()))
 	}
 
-	m.EntryCount, m.Bytes, m.SHA256 = types.Int64Value(d.EntryCount), types.Int64Value(d.Bytes), types.StringValue(d.SHA256)
+	m.EntryCount, m.Bytes, m.SHA256 = types.Int64Value(d.EntryCount), types.Int64Value(d.Bytes),
+		types.StringValue(d.SHA256)
 	m.WindowStart, m.WindowEnd = nullable(d.WindowStart), nullable(d.WindowEnd)
 	m.FirstTime, m.LastTime = nullable(d.FirstTime), nullable(d.LastTime)
-	m.ManifestPath, m.ManifestSHA256 = types.StringValue(m.Path.ValueString()+export.ManifestSuffix), types.StringValue(d.ManifestSHA256)
+	m.ManifestPath, m.ManifestSHA256 = types.StringValue(m.Path.ValueString()+export.ManifestSuffix),
+		types.StringValue(d.ManifestSHA256)
 	m.ExportedAt, m.Completeness, m.Source = nullable(d.ExportedAt), completenessValue(d.Statement), sourceValue(d.Source)
 }
 

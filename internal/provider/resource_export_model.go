@@ -66,7 +66,8 @@ func (m *exportModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()
 	diags.Append(m.validateCSV()...)
 
-	if err := format.CheckShape(format.Shape(m.Shape.ValueString()), format.Format(m.Format.ValueString()), given(m.Columns)); err != nil && known(m.Format, m.Columns) {
+	if err := format.CheckShape(format.Shape(m.Shape.ValueString()), format.Format(m.Format.ValueString()),
+		given(m.Columns)); err != nil && known(m.Format, m.Columns) {
 		diags.Append(diagnose(explain.Problem{
 			Summary: explain.CheckConfiguration,
 			Cause:   explain.Sentence(err.Error()),
@@ -116,7 +117,9 @@ func (m *exportModel) sameExport(state *exportModel, c *configured) bool {
 	}
 
 	// The default of start counts from the end, which is known once it has passed.
-	if query.ParseTime(state.End.ValueString()).Truncate(time.Microsecond).Equal(query.ParseTime(state.WindowEnd.ValueString())) {
+	if query.ParseTime(state.End.ValueString()).Truncate(time.Microsecond).Equal(
+		query.ParseTime(state.WindowEnd.ValueString()),
+	) {
 		asked.AsWritten, before.AsWritten = asked.AsWritten.WithStart(), before.AsWritten.WithStart()
 	}
 
@@ -153,8 +156,10 @@ func (m *exportModel) sameArchive(state *exportModel) bool {
 	imported := state.Service.ValueString() == auditlog.ServiceArchive && state.Destination.IsNull()
 
 	return imported ||
-		(m.Destination.Equal(state.Destination) || durable.SamePlace(m.Destination.ValueString(), state.Destination.ValueString())) &&
-			(m.PublicKeys.Equal(state.PublicKeys) || slices.EqualFunc(stringsOf[string](m.PublicKeys), stringsOf[string](state.PublicKeys), archive.SamePublicKey))
+		(m.Destination.Equal(state.Destination) ||
+			durable.SamePlace(m.Destination.ValueString(), state.Destination.ValueString())) &&
+			(m.PublicKeys.Equal(state.PublicKeys) ||
+				slices.EqualFunc(stringsOf[string](m.PublicKeys), stringsOf[string](state.PublicKeys), archive.SamePublicKey))
 }
 
 // sameForm says whether both write what they read in the same form, and whether
@@ -207,8 +212,13 @@ func (m *exportModel) before(c *configured) *export.Before {
 	beyond, ok := m.Completeness.Attributes()["beyond_retention"].(types.Bool)
 
 	return &export.Before{
-		Asked: asked, SHA256: m.SHA256.ValueString(), ManifestSHA256: m.ManifestSHA256.ValueString(), EntryCount: m.EntryCount.ValueInt64(),
-		FirstTime: query.ParseTime(m.FirstTime.ValueString()), Window: auditlog.Window{Start: query.ParseTime(m.WindowStart.ValueString()), End: query.ParseTime(m.WindowEnd.ValueString())}, BeyondRetention: ok && beyond.ValueBool(),
+		Asked: asked, SHA256: m.SHA256.ValueString(), ManifestSHA256: m.ManifestSHA256.ValueString(),
+		EntryCount: m.EntryCount.ValueInt64(),
+		FirstTime:  query.ParseTime(m.FirstTime.ValueString()),
+		Window: auditlog.Window{
+			Start: query.ParseTime(m.WindowStart.ValueString()),
+			End:   query.ParseTime(m.WindowEnd.ValueString()),
+		}, BeyondRetention: ok && beyond.ValueBool(),
 	}
 }
 
@@ -222,7 +232,8 @@ func (m *exportModel) keepSpelling(s *exportModel) {
 
 // values are the arguments that say what is written.
 func (m *exportModel) values() []attr.Value {
-	return append(m.queryModel.values(), m.Path, m.Format, m.compression(), m.Columns, m.Shape, m.Redact, m.csvMeant(), m.SpreadsheetSafe, m.Triggers)
+	return append(m.queryModel.values(), m.Path, m.Format, m.compression(), m.Columns, m.Shape, m.Redact, m.csvMeant(),
+		m.SpreadsheetSafe, m.Triggers)
 }
 
 // compression is what the argument means: the format's default where there is
@@ -259,10 +270,12 @@ func (m *exportModel) forgetResults() {
 }
 
 func (m *exportModel) setResults(r export.Result) {
-	m.EntryCount, m.Bytes, m.SHA256 = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes), types.StringValue(r.SHA256)
+	m.EntryCount, m.Bytes, m.SHA256 = types.Int64Value(r.EntryCount), types.Int64Value(r.Bytes),
+		types.StringValue(r.SHA256)
 	m.WindowStart, m.WindowEnd = timeValue(r.Completeness.Window.Start), timeValue(r.Completeness.Window.End)
 	m.FirstTime, m.LastTime = timePointerValue(r.FirstTime), timePointerValue(r.LastTime)
-	m.ManifestPath, m.ManifestSHA256 = types.StringValue(m.Path.ValueString()+export.ManifestSuffix), types.StringValue(r.ManifestSHA256)
+	m.ManifestPath, m.ManifestSHA256 = types.StringValue(m.Path.ValueString()+export.ManifestSuffix),
+		types.StringValue(r.ManifestSHA256)
 	m.ExportedAt, m.Completeness = timeValue(r.ExportedAt), completenessValue(r.Statement)
 	m.Source, m.Drift = sourceValue(r.Source), types.StringNull()
 }
@@ -409,7 +422,8 @@ func (m *exportModel) refresh() explain.Problems {
 		return explain.Problems{p.AsWarning()}
 	}
 
-	changes := found.Changes(m.file(), m.SHA256.ValueString(), m.ManifestSHA256.ValueString(), permission(m.FilePermission))
+	changes := found.Changes(m.file(), m.SHA256.ValueString(), m.ManifestSHA256.ValueString(),
+		permission(m.FilePermission))
 
 	m.Drift = types.StringNull()
 
@@ -488,7 +502,8 @@ func changedWarning(changes []export.Change) explain.Problem {
 			kind = "permission"
 		}
 
-		p = p.With("Path", c.Path).With(explain.Plain("Expected "+kind), c.Expected).With(explain.Plain("Found "+kind), cmp.Or(c.Found, "no file"))
+		p = p.With("Path", c.Path).With(explain.Plain("Expected "+kind), c.Expected).With(explain.Plain("Found "+kind),
+			cmp.Or(c.Found, "no file"))
 	}
 
 	return p.AsWarning()

@@ -82,7 +82,8 @@ func exportArguments() map[string]schema.Attribute {
 		"compression": schema.StringAttribute{
 			MarkdownDescription: "`" + strings.Join(compressions, "`, `") + "`. CSV, JSON and NDJSON are compressed as a whole file, Parquet page by page, " +
 				"as its readers expect. The name of the file is `path` in any case; `.gz` and `.zst` are what other programs look for. " +
-				"Default: `" + string(format.Parquet.DefaultCompression()) + "` for Parquet, else `" + string(format.CSV.DefaultCompression()) + "`.",
+				"Default: `" + string(format.Parquet.DefaultCompression()) + "` for Parquet, else `" +
+				string(format.CSV.DefaultCompression()) + "`.",
 			Optional:   true,
 			Validators: texts(query.OneOf(compressions...)),
 		},
@@ -97,12 +98,14 @@ func exportArguments() map[string]schema.Attribute {
 			Optional:            true,
 			Validators:          texts(query.OneOf(string(format.ShapeEntry), string(format.ShapeOCSF))),
 		},
-		csvName:                csvAttribute(),
-		"spreadsheet_safe":     boolArgument("Whether apostrophes are put in front of whatever a spreadsheet could take for the start of a formula in a CSV file; in how many cells is in the manifest. JSON, NDJSON and Parquet are always exact.", true),
-		"file_permission":      permissionArgument("Permission of the three files, octal.", ownerReadWrite, defaultFilePermissionText),
-		"directory_permission": permissionArgument("Permission of directories that are made, octal.", ownerAll, defaultDirPermissionText),
-		"overwrite":            boolArgument("Whether to replace files at the path that this provider did not write, or that are another export: one that was asked for something else, or one of another log.", false),
-		"allow_shrink":         boolArgument("Whether an export may hold less than the one that it replaces: fewer entries of the same window, or a window that begins before what the service still keeps.", false),
+		csvName:            csvAttribute(),
+		"spreadsheet_safe": boolArgument("Whether apostrophes are put in front of whatever a spreadsheet could take for the start of a formula in a CSV file; in how many cells is in the manifest. JSON, NDJSON and Parquet are always exact.", true),
+		"file_permission": permissionArgument("Permission of the three files, octal.", ownerReadWrite,
+			defaultFilePermissionText),
+		"directory_permission": permissionArgument("Permission of directories that are made, octal.", ownerAll,
+			defaultDirPermissionText),
+		"overwrite":    boolArgument("Whether to replace files at the path that this provider did not write, or that are another export: one that was asked for something else, or one of another log.", false),
+		"allow_shrink": boolArgument("Whether an export may hold less than the one that it replaces: fewer entries of the same window, or a window that begins before what the service still keeps.", false),
 		"on_missing": schema.StringAttribute{
 			MarkdownDescription: "What to do when the file is not there, as on a fresh runner: `recreate` it, `keep` the state as it is, or `error`. Default: `recreate`.",
 			Optional:            true,

@@ -44,7 +44,8 @@ func expectExport(name string, check knownvalue.Check) statecheck.StateCheck {
 
 // export writes the resource's configuration with further arguments.
 func (w *world) export(file, format, more string) string {
-	return w.config(fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n  path   = %q\n  format = %q\n%s\n}", w.file(file), format, more))
+	return w.config(fmt.Sprintf("resource \"audit_log_export\" \"test\" {\n  path   = %q\n  format = %q\n%s\n}",
+		w.file(file), format, more))
 }
 
 func expectAction(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
@@ -132,7 +133,8 @@ func testExport(t *testing.T, kind format.Format, compression format.Compression
 	})
 
 	// Destroying the resource has left the evidence, and it verifies by itself.
-	if got := w.files("deep/down"); !slices.Equal(got, []string{"audit.file", "audit.file.manifest.json", "audit.file.sha256"}) {
+	if got := w.files("deep/down"); !slices.Equal(got,
+		[]string{"audit.file", "audit.file.manifest.json", "audit.file.sha256"}) {
 		t.Errorf("files are %v", got)
 	}
 
@@ -184,7 +186,8 @@ func (w *world) exportedIDs(name string, kind format.Format, compression format.
 		}
 	default:
 		text := w.read(name)
-		for e, err := range format.Decode(strings.NewReader(text), int64(len(text)), kind, format.DecoderOptions{Compression: compression}) {
+		for e, err := range format.Decode(strings.NewReader(text), int64(len(text)), kind,
+			format.DecoderOptions{Compression: compression}) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
@@ -339,7 +342,8 @@ func TestAccExport_lifecycle(t *testing.T) {
 			}),
 		},
 		resource.TestStep{ // Nor is what happens around the export.
-			Config:           w.export("a.csv", "csv", month+"  file_permission = \"0640\"\n  on_missing = \"keep\"\n  overwrite = true\n"),
+			Config: w.export("a.csv", "csv",
+				month+"  file_permission = \"0640\"\n  on_missing = \"keep\"\n  overwrite = true\n"),
 			ConfigPlanChecks: expectAction(plancheck.ResourceActionUpdate),
 			Check: resource.ComposeTestCheckFunc(unchanged, func(*terraform.State) error {
 				info, err := os.Stat(w.file("a.csv"))
@@ -649,7 +653,8 @@ func TestAccExport_redact(t *testing.T) {
 					}
 				}
 
-				if manifest := w.read("a.ndjson.manifest.json"); !strings.Contains(manifest, `"key_id"`) || strings.Contains(manifest, w.env["AUDIT_REDACTION_KEY"]) {
+				if manifest := w.read("a.ndjson.manifest.json"); !strings.Contains(manifest, `"key_id"`) ||
+					strings.Contains(manifest, w.env["AUDIT_REDACTION_KEY"]) {
 					return errors.New(manifest)
 				}
 
@@ -685,7 +690,8 @@ func TestAccExport_csv(t *testing.T) {
 		if written {
 			checks.PreApply = append(checks.PreApply, plancheck.ExpectUnknownValue(exported, tfjsonpath.New("sha256")))
 		} else {
-			checks.PreApply = append(checks.PreApply, plancheck.ExpectKnownValue(exported, tfjsonpath.New("sha256"), knownvalue.NotNull()))
+			checks.PreApply = append(checks.PreApply,
+				plancheck.ExpectKnownValue(exported, tfjsonpath.New("sha256"), knownvalue.NotNull()))
 		}
 
 		return checks
@@ -706,8 +712,14 @@ Remove csv, or set format = "csv".`),
 Give ",", ";" or "\t".`),
 		},
 		resource.TestStep{Config: w.export("a.csv", "csv", month), Check: begins("id,time,")},
-		resource.TestStep{Config: w.export("a.csv", "csv", month+"  csv = { delimiter = \",\" }\n"), ConfigPlanChecks: updated(false)},
-		resource.TestStep{Config: w.export("a.csv", "csv", month+"  csv = { delimiter = \";\", bom = true }\n"), ConfigPlanChecks: updated(true), Check: begins("\ufeffid;time;")},
+		resource.TestStep{
+			Config:           w.export("a.csv", "csv", month+"  csv = { delimiter = \",\" }\n"),
+			ConfigPlanChecks: updated(false),
+		},
+		resource.TestStep{
+			Config:           w.export("a.csv", "csv", month+"  csv = { delimiter = \";\", bom = true }\n"),
+			ConfigPlanChecks: updated(true), Check: begins("\ufeffid;time;"),
+		},
 	)
 }
 
@@ -732,7 +744,8 @@ Change format or columns, or write entries instead of events.`),
 						Type  int `json:"type_uid"`
 						Do    int `json:"activity_id"`
 					}
-					if err := json.Unmarshal([]byte(line), &event); err != nil || event.Class == 0 || event.Type != event.Class*100+event.Do {
+					if err := json.Unmarshal([]byte(line), &event); err != nil || event.Class == 0 || event.Type != event.Class*100+
+						event.Do {
 						return fmt.Errorf("%w: %s", err, line)
 					}
 				}

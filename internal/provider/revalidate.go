@@ -17,7 +17,8 @@ import (
 )
 
 // validation has a configuration validated, as Terraform does.
-type validation func(ctx context.Context, s tfprotov6.ProviderServer, config *tfprotov6.DynamicValue) ([]*tfprotov6.Diagnostic, error)
+type validation func(ctx context.Context, s tfprotov6.ProviderServer,
+	config *tfprotov6.DynamicValue) ([]*tfprotov6.Diagnostic, error)
 
 // revalidate reports what is wrong with a configuration, of which more may be known
 // now than when Terraform had it validated: whatever could not be decided then is
@@ -95,30 +96,40 @@ func pathOf(attribute *tftypes.AttributePath) path.Path {
 	return at
 }
 
-func validateProvider(ctx context.Context, s tfprotov6.ProviderServer, config *tfprotov6.DynamicValue) ([]*tfprotov6.Diagnostic, error) {
+func validateProvider(
+	ctx context.Context, s tfprotov6.ProviderServer, config *tfprotov6.DynamicValue,
+) ([]*tfprotov6.Diagnostic, error) {
 	resp, err := s.ValidateProviderConfig(ctx, &tfprotov6.ValidateProviderConfigRequest{Config: config})
 
 	return resp.Diagnostics, err //nolint:wrapcheck // The framework's own.
 }
 
 func validateDataSource(name string) validation {
-	return func(ctx context.Context, s tfprotov6.ProviderServer, config *tfprotov6.DynamicValue) ([]*tfprotov6.Diagnostic, error) {
-		resp, err := s.ValidateDataResourceConfig(ctx, &tfprotov6.ValidateDataResourceConfigRequest{TypeName: name, Config: config})
+	return func(ctx context.Context, s tfprotov6.ProviderServer, config *tfprotov6.DynamicValue) ([]*tfprotov6.Diagnostic,
+		error,
+	) {
+		resp, err := s.ValidateDataResourceConfig(ctx,
+			&tfprotov6.ValidateDataResourceConfigRequest{TypeName: name, Config: config})
 
 		return resp.Diagnostics, err //nolint:wrapcheck // The framework's own.
 	}
 }
 
 func validateEphemeral(name string) validation {
-	return func(ctx context.Context, s tfprotov6.ProviderServer, config *tfprotov6.DynamicValue) ([]*tfprotov6.Diagnostic, error) {
-		resp, err := s.ValidateEphemeralResourceConfig(ctx, &tfprotov6.ValidateEphemeralResourceConfigRequest{TypeName: name, Config: config})
+	return func(ctx context.Context, s tfprotov6.ProviderServer, config *tfprotov6.DynamicValue) ([]*tfprotov6.Diagnostic,
+		error,
+	) {
+		resp, err := s.ValidateEphemeralResourceConfig(ctx,
+			&tfprotov6.ValidateEphemeralResourceConfigRequest{TypeName: name, Config: config})
 
 		return resp.Diagnostics, err //nolint:wrapcheck // The framework's own.
 	}
 }
 
 func validateResource(name string) validation {
-	return func(ctx context.Context, s tfprotov6.ProviderServer, config *tfprotov6.DynamicValue) ([]*tfprotov6.Diagnostic, error) {
+	return func(ctx context.Context, s tfprotov6.ProviderServer, config *tfprotov6.DynamicValue) ([]*tfprotov6.Diagnostic,
+		error,
+	) {
 		resp, err := s.ValidateResourceConfig(ctx, &tfprotov6.ValidateResourceConfigRequest{
 			TypeName: name, Config: config,
 			// Whether the host knows of such arguments, its own validation has decided.

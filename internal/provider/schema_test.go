@@ -80,7 +80,8 @@ func TestEntriesValueFitsTheSchema(t *testing.T) {
 
 	before := "1"
 	full := auditlog.Entry{
-		ID: "1", Time: time.Unix(1, 2000), Service: "2", Endpoint: "2a", Account: "2b", Action: "3", Operation: "4", ActorType: "5", ActorID: "6", Actor: "7",
+		ID: "1", Time: time.Unix(1, 2000), Service: "2", Endpoint: "2a", Account: "2b", Action: "3", Operation: "4",
+		ActorType: "5", ActorID: "6", Actor: "7",
 		ResourceType: "8", ResourceID: "9", ResourceName: "10", ScopeType: "11", ScopeID: "12", ScopeName: "13", Origin: "14",
 		AuthType: "15", IPAddress: "16", UserAgent: "17", CorrelationID: "18", Message: "19",
 		Changes: []auditlog.Change{{Field: "a", Before: &before}}, Raw: []byte(`{}`),
@@ -173,10 +174,14 @@ func TestCompletenessIsOneShape(t *testing.T) {
 	}
 
 	total := int64(1)
-	c := auditlog.Completeness{ClaimedTotal: &total, Proof: auditlog.ProofTotal, SecondPass: true, BeyondRetention: true, Gaps: []auditlog.Window{{End: time.Unix(1, 0)}}}
+	c := auditlog.Completeness{
+		ClaimedTotal: &total, Proof: auditlog.ProofTotal, SecondPass: true, BeyondRetention: true,
+		Gaps: []auditlog.Window{{End: time.Unix(1, 0)}},
+	}
 
 	var back export.Statement
-	if diags := completenessValue(export.NewStatement(c)).As(t.Context(), &back, basetypes.ObjectAsOptions{}); diags.HasError() {
+	if diags := completenessValue(export.NewStatement(c)).As(t.Context(), &back,
+		basetypes.ObjectAsOptions{}); diags.HasError() {
 		t.Fatal(diags)
 	}
 
@@ -190,9 +195,12 @@ func TestSummariesAreShort(t *testing.T) {
 	t.Parallel()
 
 	for _, summary := range []string{
-		task.LookUpLogs, filterOptionsSummary, explain.ExportLogs, explain.ConfigureProvider, explain.CheckQuery, explain.CheckConfiguration,
-		explain.Retention(upcloud.Info(), auditlog.Completeness{}).Summary, driftProblem("x", "").Summary, driftErrorProblem("x", "").Summary,
-		driftProblem(driftPermission, "").Summary, leftWarning("").Summary, changedWarning(nil).Summary, explain.Export(&export.ShrinkError{}, upcloud.Info(), auditlog.Window{}).Summary,
+		task.LookUpLogs, filterOptionsSummary, explain.ExportLogs, explain.ConfigureProvider, explain.CheckQuery,
+		explain.CheckConfiguration,
+		explain.Retention(upcloud.Info(), auditlog.Completeness{}).Summary, driftProblem("x", "").Summary,
+		driftErrorProblem("x", "").Summary,
+		driftProblem(driftPermission, "").Summary, leftWarning("").Summary, changedWarning(nil).Summary,
+		explain.Export(&export.ShrinkError{}, upcloud.Info(), auditlog.Window{}).Summary,
 	} {
 		if len(summary) > 60 || strings.HasSuffix(summary, ".") {
 			t.Errorf("%q", summary)
@@ -242,6 +250,7 @@ func emptyQuery() queryModel {
 	none := types.ListNull(types.StringType)
 
 	return queryModel{PublicKeys: none, filterModel: filterModel{
-		Actions: none, Operations: none, ResourceTypes: none, ResourceIDs: none, Actors: none, Origins: none, IPAddresses: none,
+		Actions: none, Operations: none, ResourceTypes: none, ResourceIDs: none, Actors: none, Origins: none,
+		IPAddresses: none,
 	}}
 }

@@ -56,7 +56,8 @@ func TestNoDiagnosticSaysWhatAValueIs(t *testing.T) {
 		t.Helper()
 
 		for _, d := range diags {
-			if text := d.Summary + "\n" + d.Detail; strings.Contains(text, "SENSITIVE") || strings.Contains(text, fmt.Sprint(number)) {
+			if text := d.Summary + "\n" + d.Detail; strings.Contains(text, "SENSITIVE") ||
+				strings.Contains(text, fmt.Sprint(number)) {
 				t.Errorf("%s: %s", at, text)
 			}
 		}
@@ -66,8 +67,10 @@ func TestNoDiagnosticSaysWhatAValueIs(t *testing.T) {
 	textsOf := func(attribute string) []string {
 		if attribute == "where" || attribute == "rules" {
 			return []string{
-				`entry.actor == "SENSITIVE" && `, `entry.operation == "SENSITIVE"`, `entry.actor.matches("[SENSITIVE")`, `entry.action == "SENSITIVE"`,
-				`ip_in(entry.ip_address, "SENSITIVE")`, `entry.raw.x == "SENSITIVE"`, `entry.resource_type == "SENSITIVE"`, `"SENSITIVE`,
+				`entry.actor == "SENSITIVE" && `, `entry.operation == "SENSITIVE"`, `entry.actor.matches("[SENSITIVE")`,
+				`entry.action == "SENSITIVE"`,
+				`ip_in(entry.ip_address, "SENSITIVE")`, `entry.raw.x == "SENSITIVE"`, `entry.resource_type == "SENSITIVE"`,
+				`"SENSITIVE`,
 			}
 		}
 
@@ -116,12 +119,16 @@ func TestNoDiagnosticSaysWhatAValueIs(t *testing.T) {
 		for _, text := range textsOf(a.Name) {
 			value := filled(a.ValueType(), text, number)
 			if a.Name == "podstack" {
-				value = args{"exports": list(w.file("none.csv")), "columns": args{"own": text, "actor": text}, "ignored_columns": list(text), "account": text, "retention": text}
+				value = args{
+					"exports": list(w.file("none.csv")), "columns": args{"own": text, "actor": text},
+					"ignored_columns": list(text), "account": text, "retention": text,
+				}
 			}
 
 			config := dynamic(t, c.schemas.Provider.ValueType(), args{a.Name: value})
 
-			checked, err := c.server.ValidateProviderConfig(t.Context(), &tfprotov6.ValidateProviderConfigRequest{Config: config})
+			checked, err := c.server.ValidateProviderConfig(t.Context(),
+				&tfprotov6.ValidateProviderConfigRequest{Config: config})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -29,7 +29,9 @@ func (s *stub) diags() []*tfprotov6.Diagnostic {
 	return []*tfprotov6.Diagnostic{{Severity: tfprotov6.DiagnosticSeverityWarning, Summary: s.text, Detail: s.text}}
 }
 
-func (s *stub) ReadDataSource(ctx context.Context, _ *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
+func (s *stub) ReadDataSource(
+	ctx context.Context, _ *tfprotov6.ReadDataSourceRequest,
+) (*tfprotov6.ReadDataSourceResponse, error) {
 	if s.wait > 0 {
 		retries.Waited(ctx, s.wait, "429 Too Many Requests")
 	}
@@ -37,7 +39,9 @@ func (s *stub) ReadDataSource(ctx context.Context, _ *tfprotov6.ReadDataSourceRe
 	return &tfprotov6.ReadDataSourceResponse{}, nil
 }
 
-func (s *stub) ApplyResourceChange(context.Context, *tfprotov6.ApplyResourceChangeRequest) (*tfprotov6.ApplyResourceChangeResponse, error) {
+func (s *stub) ApplyResourceChange(
+	context.Context, *tfprotov6.ApplyResourceChangeRequest,
+) (*tfprotov6.ApplyResourceChangeResponse, error) {
 	return &tfprotov6.ApplyResourceChangeResponse{Diagnostics: s.diags()}, s.err
 }
 
@@ -61,7 +65,10 @@ func TestLongWaitsOfARunAreSaidOnce(t *testing.T) {
 
 	var said []string
 
-	for _, wait := range []time.Duration{6 * time.Second, 4 * time.Second, 0, time.Second, 3 * time.Second, 0, 10 * time.Second} {
+	for _, wait := range []time.Duration{
+		6 * time.Second, 4 * time.Second, 0, time.Second, 3 * time.Second, 0,
+		10 * time.Second,
+	} {
 		s.next = &stub{wait: wait}
 
 		resp, err := s.ReadDataSource(t.Context(), nil)
@@ -147,7 +154,8 @@ func TestEveryAnswerIsScreened(t *testing.T) {
 func TestAValueCannotPassForAnotherFact(t *testing.T) {
 	t.Parallel()
 
-	p := explain.Problem{Summary: "a\nb", Cause: "c\n\nVerdict: OK", Excerpt: "x\x1b\n^", Next: "d\ne"}.With("Key\n: x", "1\nVerdict: OK\u2028")
+	p := explain.Problem{Summary: "a\nb", Cause: "c\n\nVerdict: OK", Excerpt: "x\x1b\n^", Next: "d\ne"}.With("Key\n: x",
+		"1\nVerdict: OK\u2028")
 
 	const want = `c\n\nVerdict: OK
 

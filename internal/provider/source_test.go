@@ -78,13 +78,15 @@ func TestAccSource_sameAsTheCloud(t *testing.T) {
 				resource.TestStep{
 					Config: archive + fromCloud + fromArchive + `
 output "same" {
-  value = [for name in ["entries", "total_count", "counts_by_action", "counts_by_operation", "counts_by_actor", "counts_by_resource_type"] :
+  value = [for name in ["entries", "total_count", "counts_by_action", "counts_by_operation", "counts_by_actor",
+    "counts_by_resource_type"] :
     name if jsonencode(data.audit_logs.cloud[name]) != jsonencode(data.audit_logs.test[name])]
 }`,
 					ConfigStateChecks: []statecheck.StateCheck{
 						statecheck.ExpectKnownOutputValue("same", knownvalue.ListExact([]knownvalue.Check{})),
 						expectLookUp("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{
-							"proof": knownvalue.StringExact("chain_verified"), "gaps": knownvalue.ListExact(nil), "caveats": knownvalue.ListExact(nil),
+							"proof": knownvalue.StringExact("chain_verified"), "gaps": knownvalue.ListExact(nil),
+							"caveats":          knownvalue.ListExact(nil),
 							"beyond_retention": knownvalue.Bool(false), "retention_days": knownvalue.Int64Exact(0),
 						})),
 					},
@@ -192,7 +194,10 @@ func TestAccSource_gaps(t *testing.T) {
 
 	w := newWorld(t, fakeapi.Options{Entries: 40, NoExamples: true, Seed: 43})
 	gap := func(start, end string) knownvalue.Check {
-		return knownvalue.ObjectExact(map[string]knownvalue.Check{"start": knownvalue.StringExact(start), "end": knownvalue.StringExact(end)})
+		return knownvalue.ObjectExact(map[string]knownvalue.Check{
+			"start": knownvalue.StringExact(start),
+			"end":   knownvalue.StringExact(end),
+		})
 	}
 	completeness := func(name string, check knownvalue.Check) statecheck.StateCheck {
 		return statecheck.ExpectKnownValue("data.audit_logs.test", tfjsonpath.New("completeness").AtMapKey(name), check)
@@ -204,7 +209,8 @@ func TestAccSource_gaps(t *testing.T) {
 			Config: w.lookUpArchive("  start = \"2026-05-31T00:00:00Z\"\n  end = \"2026-06-30T12:00:00Z\"\n"),
 			ConfigStateChecks: []statecheck.StateCheck{
 				completeness("gaps", knownvalue.ListExact([]knownvalue.Check{
-					gap("2026-05-31T00:00:00.000000Z", "2026-06-01T00:00:00.000000Z"), gap("2026-06-30T11:59:00.000000Z", "2026-06-30T12:00:00.000000Z"),
+					gap("2026-05-31T00:00:00.000000Z", "2026-06-01T00:00:00.000000Z"),
+					gap("2026-06-30T11:59:00.000000Z", "2026-06-30T12:00:00.000000Z"),
 				})),
 				completeness("caveats", knownvalue.ListExact([]knownvalue.Check{
 					knownvalue.StringExact(`The archive keeps only entries with operations = ["create", "delete"]; whatever else happened is not in it.`),
@@ -226,8 +232,10 @@ Remove the operation for this service, or filter by actions.`),
 		resource.TestStep{
 			Config: fmt.Sprintf("data \"audit_log_filter_options\" \"test\" {\n  service = \"archive\"\n  destination = %q\n}", w.file("archive")),
 			ConfigStateChecks: []statecheck.StateCheck{
-				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("operations"), knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("create"), knownvalue.StringExact("delete")})),
-				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("origin_of_values"), knownvalue.StringExact("observed")),
+				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("operations"),
+					knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("create"), knownvalue.StringExact("delete")})),
+				statecheck.ExpectKnownValue("data.audit_log_filter_options.test", tfjsonpath.New("origin_of_values"),
+					knownvalue.StringExact("observed")),
 			},
 		},
 	)
@@ -250,7 +258,8 @@ Remove the argument for this service.`),
 		resource.TestStep{
 			Config: w.lookUpArchive("  start = \"2026-06-10T00:00:00Z\"\n  end = \"2026-06-20T00:00:00Z\"\n  resource_types = [\"server\"]\n"),
 			ConfigStateChecks: []statecheck.StateCheck{
-				statecheck.ExpectKnownValue("data.audit_logs.test", tfjsonpath.New("completeness").AtMapKey("caveats"), knownvalue.ListExact(nil)),
+				statecheck.ExpectKnownValue("data.audit_logs.test", tfjsonpath.New("completeness").AtMapKey("caveats"),
+					knownvalue.ListExact(nil)),
 			},
 		},
 	)
@@ -282,7 +291,10 @@ resource "audit_log_export" "cloud" {
 				PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 			},
 		},
-		resource.TestStep{Config: config, ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}},
+		resource.TestStep{
+			Config:           config,
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		},
 	)
 
 	// A cloud's own order is out of order by milliseconds.
@@ -296,7 +308,8 @@ resource "audit_log_export" "cloud" {
 		t.Errorf("%d lines: %s", len(fromArchive), diff)
 	}
 
-	if m := w.read("archive.ndjson.manifest.json"); !strings.Contains(m, `"proof": "chain_verified"`) || !strings.Contains(m, `"service": "archive"`) {
+	if m := w.read("archive.ndjson.manifest.json"); !strings.Contains(m, `"proof": "chain_verified"`) ||
+		!strings.Contains(m, `"service": "archive"`) {
 		t.Error(m)
 	}
 }
@@ -348,7 +361,9 @@ Give one of cloudscale, podstack, upcloud.`},
 
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: w.factories(),
-				Steps:                    []resource.TestStep{{Config: tt.config, PlanOnly: true, ExpectError: diagnostic(tt.summary, tt.detail)}},
+				Steps: []resource.TestStep{
+					{Config: tt.config, PlanOnly: true, ExpectError: diagnostic(tt.summary, tt.detail)},
+				},
 			})
 		})
 	}
@@ -370,7 +385,8 @@ func TestAccSource_example(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	example := strings.Replace(terraformBlock.ReplaceAllString(string(text), ""), `"deletions.csv"`, fmt.Sprintf("%q", w.file("deletions.csv")), 1)
+	example := strings.Replace(terraformBlock.ReplaceAllString(string(text), ""), `"deletions.csv"`,
+		fmt.Sprintf("%q", w.file("deletions.csv")), 1)
 	variables := func(end string) config.Variables {
 		return config.Variables{
 			"destination": config.StringVariable(w.file("archive")), "public_key": config.StringVariable(public),
@@ -396,7 +412,8 @@ nothing is known from 2026-06-30T11:59:00.000000Z to 2026-06-30T12:00:00.000000Z
 		},
 	)
 
-	if lines := strings.Count(w.read("deletions.csv"), "\n"); lines < 3 || strings.Count(w.read("deletions.csv"), ",delete,") != lines-1 {
+	if lines := strings.Count(w.read("deletions.csv"), "\n"); lines < 3 ||
+		strings.Count(w.read("deletions.csv"), ",delete,") != lines-1 {
 		t.Errorf("%d lines", lines)
 	}
 }

@@ -53,7 +53,10 @@ func later(name, value string) string {
 	return fmt.Sprintf("resource \"terraform_data\" %q {\n  input = %s\n}\n", name, value)
 }
 
-var queryVariables = []string{"last", "start", "end", "settle_delay", "destination", "operations", "actors", "search", "where", "redact"}
+var queryVariables = []string{
+	"last", "start", "end", "settle_delay", "destination", "operations", "actors", "search",
+	"where", "redact",
+}
 
 // TestAccUnknown_module: a module of variables that default to null is planned and
 // applied, also with values that are known only after the apply; what does not go
@@ -65,11 +68,17 @@ func TestAccUnknown_module(t *testing.T) {
 		block, body string
 		more        []string
 	}{
-		"look-up":  {`data "audit_logs" "test"`, "  service = \"upcloud\"\n", nil},
-		"findings": {`data "audit_log_findings" "test"`, "  service = \"upcloud\"\n", []string{"builtin_rules", "rules", "expected", "baseline"}},
-		"export": {`resource "audit_log_export" "test"`, "  service = \"upcloud\"\n  format = \"ndjson\"\n  path = \"%s\"\n", []string{
-			"shape", "columns", "compression", "triggers",
-		}},
+		"look-up": {`data "audit_logs" "test"`, "  service = \"upcloud\"\n", nil},
+		"findings": {
+			`data "audit_log_findings" "test"`, "  service = \"upcloud\"\n",
+			[]string{"builtin_rules", "rules", "expected", "baseline"},
+		},
+		"export": {
+			`resource "audit_log_export" "test"`, "  service = \"upcloud\"\n  format = \"ndjson\"\n  path = \"%s\"\n",
+			[]string{
+				"shape", "columns", "compression", "triggers",
+			},
+		},
 		"ephemeral": {`ephemeral "audit_logs" "test"`, "  service = \"upcloud\"\n", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +186,8 @@ func TestAccUnknown_rules(t *testing.T) {
   group_by  = ["actor", terraform_data.group.output]
   within    = terraform_data.within.output
   threshold = terraform_data.threshold.output
-} }`, later("where", `"entry.operation == 'create'"`)+later("severity", `"low"`)+later("group", `"resource_type"`)+later("within", `"10m"`)+later("threshold", "2"))},
+} }`, later("where", `"entry.operation == 'create'"`)+later("severity", `"low"`)+
+			later("group", `"resource_type"`)+later("within", `"10m"`)+later("threshold", "2"))},
 		"expectations": {config: findings(`expected = [{ actors = [terraform_data.actor.output] }, terraform_data.expected.output]`,
 			later("actor", `"ci"`)+later("expected", `{ resource_types = ["server"], rules = null, actors = null, resource_names = null }`))},
 		"a rule that is null": {
@@ -260,7 +270,8 @@ resource "audit_log_archive" "test" {
 					ConfigStateChecks: []statecheck.StateCheck{
 						statecheck.ExpectKnownValue(exported, tfjsonpath.New("sha256"), knownvalue.NotNull()),
 						statecheck.ExpectKnownValue(archived, tfjsonpath.New("sequence"), knownvalue.NotNull()),
-						statecheck.ExpectKnownValue("data."+provider.AuditLogsType+".test", tfjsonpath.New("total_count"), knownvalue.NotNull()),
+						statecheck.ExpectKnownValue("data."+provider.AuditLogsType+".test", tfjsonpath.New("total_count"),
+							knownvalue.NotNull()),
 					},
 				},
 				// The token is made anew: what the archive needs to look is not known when
@@ -300,7 +311,10 @@ resource "audit_log_archive" "test" {
 	key := fmt.Sprintf("%q", redactionKey)
 
 	w.test(
-		resource.TestStep{Config: at(1, key), ConfigStateChecks: []statecheck.StateCheck{expectArchive("sequence", knownvalue.NotNull())}},
+		resource.TestStep{
+			Config:            at(1, key),
+			ConfigStateChecks: []statecheck.StateCheck{expectArchive("sequence", knownvalue.NotNull())},
+		},
 		resource.TestStep{
 			PreConfig:        func() { w.later.Add(int64(90_000_000_000)) },
 			Config:           at(2, key),

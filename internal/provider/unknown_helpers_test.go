@@ -27,38 +27,53 @@ func validValues(w *world) map[string][]any {
 	authority := witnesstest.NewAuthority(w.t, w.now)
 
 	return map[string][]any{
-		"service": {"upcloud", "cloudscale", "podstack", "archive"}, "destination": {w.file("archive")}, "public_keys": {[]any{public}},
-		"last": {"24h", "30d"}, "start": {"2026-06-01T00:00:00Z", "2026-06-20T00:00:00Z"}, "end": {"2026-06-10T00:00:00Z"}, "settle_delay": {"5m"},
-		"actions": {[]any{"create", "delete"}}, "operations": {[]any{"delete", "create"}, []any{"login"}}, "resource_types": {[]any{"server"}},
-		"resource_ids": {[]any{"00c78863-4ac8-4b32-9b61-0d6a8a3b2d11"}}, "actors": {[]any{"mia", "ci"}}, "origins": {[]any{"api"}},
+		"service": {"upcloud", "cloudscale", "podstack", "archive"}, "destination": {w.file("archive")},
+		"public_keys": {[]any{public}},
+		"last":        {"24h", "30d"}, "start": {"2026-06-01T00:00:00Z", "2026-06-20T00:00:00Z"},
+		"end":          {"2026-06-10T00:00:00Z"},
+		"settle_delay": {"5m"},
+		"actions":      {[]any{"create", "delete"}}, "operations": {[]any{"delete", "create"}, []any{"login"}},
+		"resource_types": {[]any{"server"}},
+		"resource_ids":   {[]any{"00c78863-4ac8-4b32-9b61-0d6a8a3b2d11"}}, "actors": {[]any{"mia", "ci"}},
+		"origins":      {[]any{"api"}},
 		"ip_addresses": {[]any{"192.0.2.1", "198.51.100.0/24"}}, "search": {"web"}, "where": {`entry.operation == "delete"`},
 
 		"max_entries": {10}, "on_overflow": {"error", "keep_newest"}, "order": {"oldest_first", "newest_first"},
 		"redact": {map[string]any{"actor": "drop"}, map[string]any{"ip_address": "mask"}},
 
 		"builtin_rules": {[]any{"deletion", "mass_deletion"}, []any{}}, "baseline": {"14d"}, "max_findings": {10},
-		"severity": {"high"}, "threshold": {3}, "within": {"10m", "20d"}, "group_by": {[]any{"actor", "resource_type"}}, "message": {"Look at it."},
-		"expected.rules": {[]any{"deletion"}, []any{"r"}}, "expected.actors": {[]any{"ci-*", "mia"}}, "resource_names": {[]any{"web-*"}},
+		"severity": {"high"}, "threshold": {3}, "within": {"10m", "20d"}, "group_by": {[]any{"actor", "resource_type"}},
+		"message":        {"Look at it."},
+		"expected.rules": {[]any{"deletion"}, []any{"r"}}, "expected.actors": {[]any{"ci-*", "mia"}},
+		"resource_names": {[]any{"web-*"}},
 
-		"expected_checkpoint": {"auditlogs.audit/upcloud/0123456789abcdef\n1\n" + base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n"},
-		"expected_origin":     {"auditlogs.audit/upcloud/0123456789abcdef"},
-		"expected_sequence":   {1}, "expected_head_sha256": {strings.Repeat("0", 64)},
+		"expected_checkpoint": {"auditlogs.audit/upcloud/0123456789abcdef\n1\n" +
+			base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n"},
+		"expected_origin":   {"auditlogs.audit/upcloud/0123456789abcdef"},
+		"expected_sequence": {1}, "expected_head_sha256": {strings.Repeat("0", 64)},
 
-		"path": {w.file("export")}, "format": {"ndjson", "parquet", "csv"}, "compression": {"none", "gzip"}, "shape": {"entry", "ocsf"},
-		"columns": {[]any{"time", "actor"}}, "delimiter": {",", ";"}, "file_permission": {"0640"}, "directory_permission": {"0750"},
-		"on_missing": {"recreate", "keep", "error"}, "on_changed": {"recreate", "keep", "error"}, "triggers": {map[string]any{"a": "b"}},
+		"path": {w.file("export")}, "format": {"ndjson", "parquet", "csv"}, "compression": {"none", "gzip"},
+		"shape":   {"entry", "ocsf"},
+		"columns": {[]any{"time", "actor"}}, "delimiter": {",", ";"}, "file_permission": {"0640"},
+		"directory_permission": {"0750"},
+		"on_missing":           {"recreate", "keep", "error"}, "on_changed": {"recreate", "keep", "error"},
+		"triggers": {map[string]any{"a": "b"}},
 
 		"audit_log_archive.service": {"upcloud", "cloudscale", "podstack"}, "audit_log_archive.format": {"ndjson", "parquet"},
-		"audit_log_archive.start": {"30d", "2026-06-01T00:00:00Z"}, "overlap": {"10m"}, "signing_key": {private}, "accept_gap_after": {1},
+		"audit_log_archive.start": {"30d", "2026-06-01T00:00:00Z"}, "overlap": {"10m"}, "signing_key": {private},
+		"accept_gap_after":     {1},
 		"previous_signing_key": {private}, "object_lock.mode": {"governance"}, "object_lock.days": {30},
-		"witnesses.url": {witness.URL}, "witnesses.public_key": {witness.Public}, "witness_quorum": {1}, "witness_keys": {[]any{witness.Public}},
+		"witnesses.url": {witness.URL}, "witnesses.public_key": {witness.Public}, "witness_quorum": {1},
+		"witness_keys":        {[]any{witness.Public}},
 		"timestamp_authority": {authority.URL}, "timestamp_certificates": {authority.Certificates},
 
-		"token": {fakeapi.DefaultToken}, "username": {"mia"}, "password": {"secret"}, "endpoint": {w.upcloud}, "retention": {"90d"},
+		"token": {fakeapi.DefaultToken}, "username": {"mia"}, "password": {"secret"}, "endpoint": {w.upcloud},
+		"retention":        {"90d"},
 		"podstack.exports": {[]any{w.file("*.csv"), w.file("*.txt")}}, "podstack.columns": {map[string]any{"time": "When"}},
 		"podstack.ignored_columns": {[]any{"Comment"}},
-		"request_timeout":          {"30s"}, "max_retries": {1}, "retry_wait_min": {"1ms", "40s"}, "retry_wait_max": {"2ms"}, "max_concurrency": {2},
-		"redaction_key": {"0123456789abcdef0123"}, "max_clock_skew": {"1m"}, "account": {"production"},
+		"request_timeout":          {"30s"}, "max_retries": {1}, "retry_wait_min": {"1ms", "40s"}, "retry_wait_max": {"2ms"},
+		"max_concurrency": {2},
+		"redaction_key":   {"0123456789abcdef0123"}, "max_clock_skew": {"1m"}, "account": {"production"},
 
 		"read": {"5m"}, "open": {"5m"}, "create": {"5m"}, "update": {"5m"}, "delete": {"5m"},
 	}
@@ -101,7 +116,10 @@ func newType(t *testing.T, name string, s *tfprotov6.Schema) *typeUnderTest {
 		t.Fatalf("%s has blocks, which this test does not know", name)
 	}
 
-	return &typeUnderTest{name: name, attributes: s.Block.Attributes, object: object, use: map[string]func(tftypes.Value) []*tfprotov6.Diagnostic{}}
+	return &typeUnderTest{
+		name: name, attributes: s.Block.Attributes, object: object,
+		use: map[string]func(tftypes.Value) []*tfprotov6.Diagnostic{},
+	}
 }
 
 // arguments lists every argument with the states that it may be in.
@@ -111,7 +129,9 @@ func (u *typeUnderTest) arguments(t *testing.T, values map[string][]any) []argum
 	return u.argumentsIn(t, u.attributes, "", values)
 }
 
-func (u *typeUnderTest) argumentsIn(t *testing.T, attributes []*tfprotov6.SchemaAttribute, prefix string, values map[string][]any) []argument {
+func (u *typeUnderTest) argumentsIn(
+	t *testing.T, attributes []*tfprotov6.SchemaAttribute, prefix string, values map[string][]any,
+) []argument {
 	t.Helper()
 
 	var all []argument
@@ -121,7 +141,8 @@ func (u *typeUnderTest) argumentsIn(t *testing.T, attributes []*tfprotov6.Schema
 			continue
 		}
 
-		arg := argument{path: prefix + a.Name, required: a.Required || prefix+a.Name == "rules.where" || prefix == "witnesses."}
+		arg := argument{path: prefix + a.Name, required: a.Required || prefix+a.Name == "rules.where" ||
+			prefix == "witnesses."}
 
 		if a.NestedType != nil {
 			arg.states = states(a.ValueType(), a.Required, []any{present{}})
@@ -258,7 +279,9 @@ const elementKey = "r"
 
 // configure makes a configuration of the states that arguments are set to, by path.
 // What is required and not set gets its first value.
-func configure(attributes []*tfprotov6.SchemaAttribute, kind tftypes.Object, prefix string, set, defaults map[string]any) tftypes.Value {
+func configure(
+	attributes []*tfprotov6.SchemaAttribute, kind tftypes.Object, prefix string, set, defaults map[string]any,
+) tftypes.Value {
 	values := map[string]tftypes.Value{}
 
 	for _, a := range attributes {
@@ -297,7 +320,8 @@ func nested(a *tfprotov6.SchemaAttribute, path string, set, defaults map[string]
 	case tftypes.Map:
 		element, _ := kind.ElementType.(tftypes.Object)
 
-		return tftypes.NewValue(kind, map[string]tftypes.Value{elementKey: configure(a.NestedType.Attributes, element, path+".", set, defaults)})
+		return tftypes.NewValue(kind,
+			map[string]tftypes.Value{elementKey: configure(a.NestedType.Attributes, element, path+".", set, defaults)})
 	default:
 		element, _ := kind.(tftypes.Object)
 
@@ -406,7 +430,8 @@ func typesUnderTest(t *testing.T, w *world) []*typeUnderTest {
 	for _, name := range slices.Sorted(maps.Keys(schemas.DataSourceSchemas)) {
 		u := newType(t, name, schemas.DataSourceSchemas[name])
 		u.validate = func(c *tfprotov6.DynamicValue) []*tfprotov6.Diagnostic {
-			resp, err := s.ValidateDataResourceConfig(ctx, &tfprotov6.ValidateDataResourceConfigRequest{TypeName: name, Config: c})
+			resp, err := s.ValidateDataResourceConfig(ctx,
+				&tfprotov6.ValidateDataResourceConfigRequest{TypeName: name, Config: c})
 
 			return must(err, resp.Diagnostics)
 		}
@@ -421,12 +446,14 @@ func typesUnderTest(t *testing.T, w *world) []*typeUnderTest {
 	for _, name := range slices.Sorted(maps.Keys(schemas.EphemeralResourceSchemas)) {
 		u := newType(t, "ephemeral "+name, schemas.EphemeralResourceSchemas[name])
 		u.validate = func(c *tfprotov6.DynamicValue) []*tfprotov6.Diagnostic {
-			resp, err := s.ValidateEphemeralResourceConfig(ctx, &tfprotov6.ValidateEphemeralResourceConfigRequest{TypeName: name, Config: c})
+			resp, err := s.ValidateEphemeralResourceConfig(ctx,
+				&tfprotov6.ValidateEphemeralResourceConfigRequest{TypeName: name, Config: c})
 
 			return must(err, resp.Diagnostics)
 		}
 		u.use["open"] = func(c tftypes.Value) []*tfprotov6.Diagnostic {
-			resp, err := s.OpenEphemeralResource(ctx, &tfprotov6.OpenEphemeralResourceRequest{TypeName: name, Config: u.dynamic(c)})
+			resp, err := s.OpenEphemeralResource(ctx,
+				&tfprotov6.OpenEphemeralResourceRequest{TypeName: name, Config: u.dynamic(c)})
 
 			return must(err, resp.Diagnostics)
 		}
@@ -437,12 +464,14 @@ func typesUnderTest(t *testing.T, w *world) []*typeUnderTest {
 		u := newType(t, name, schemas.ResourceSchemas[name])
 		none := tftypes.NewValue(u.object, nil)
 		// A resource that exists, as far as updating it is concerned.
-		before := u.planned(configure(u.attributes, u.object, "", nil, map[string]any{"path": text(w.file("export")), "format": text("csv"), "destination": text(w.file("archive"))}))
+		before := u.planned(configure(u.attributes, u.object, "", nil,
+			map[string]any{"path": text(w.file("export")), "format": text("csv"), "destination": text(w.file("archive"))}))
 		before = settled(before)
 
 		u.validate = func(c *tfprotov6.DynamicValue) []*tfprotov6.Diagnostic {
 			resp, err := s.ValidateResourceConfig(ctx, &tfprotov6.ValidateResourceConfigRequest{
-				TypeName: name, Config: c, ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: true},
+				TypeName: name, Config: c,
+				ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: true},
 			})
 
 			return must(err, resp.Diagnostics)

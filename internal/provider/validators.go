@@ -192,7 +192,10 @@ func (v filterList) ValidateList(_ context.Context, req validator.ListRequest, r
 type exportPaths struct{ filterList }
 
 func exportPathsForm() exportPaths {
-	return exportPaths{filterList{explain.Form{Description: "a path or a pattern, such as \"exports/*.csv\"", Check: durable.CheckPath}}}
+	return exportPaths{filterList{explain.Form{
+		Description: "a path or a pattern, such as \"exports/*.csv\"",
+		Check:       durable.CheckPath,
+	}}}
 }
 
 // ValidateList implements validator.List.

@@ -68,33 +68,39 @@ func PositiveSpanForm() explain.Form {
 
 // StartForm is how far back to go: a length of time, or a time.
 func StartForm() explain.Form {
-	return explain.Form{Description: `a length of time such as "30d", or a time as in RFC 3339`, Check: func(value string) error {
-		if d, err := auditlog.ParseSpan(value); err == nil && d > 0 {
-			return nil
-		}
+	return explain.Form{
+		Description: `a length of time such as "30d", or a time as in RFC 3339`,
+		Check: func(value string) error {
+			if d, err := auditlog.ParseSpan(value); err == nil && d > 0 {
+				return nil
+			}
 
-		if _, err := time.Parse(time.RFC3339Nano, value); err == nil {
-			return nil
-		}
+			if _, err := time.Parse(time.RFC3339Nano, value); err == nil {
+				return nil
+			}
 
-		return errors.New("neither a length of time nor a time as in RFC 3339")
-	}}
+			return errors.New("neither a length of time nor a time as in RFC 3339")
+		},
+	}
 }
 
 func timeForm() explain.Form {
-	return explain.Form{Description: `a time as in RFC 3339, such as "2026-01-31T00:00:00Z"`, Check: func(value string) error {
-		t, err := time.Parse(time.RFC3339Nano, value)
+	return explain.Form{
+		Description: `a time as in RFC 3339, such as "2026-01-31T00:00:00Z"`,
+		Check: func(value string) error {
+			t, err := time.Parse(time.RFC3339Nano, value)
 
-		switch {
-		case err != nil:
-			return errors.New("not a time as in RFC 3339")
-		case t.Before(time.Unix(0, 0)):
-			// One of these would also stand for no time at all.
-			return errors.New("before any audit log")
-		default:
-			return nil
-		}
-	}}
+			switch {
+			case err != nil:
+				return errors.New("not a time as in RFC 3339")
+			case t.Before(time.Unix(0, 0)):
+				// One of these would also stand for no time at all.
+				return errors.New("before any audit log")
+			default:
+				return nil
+			}
+		},
+	}
 }
 
 func addressForm() explain.Form {
@@ -128,11 +134,14 @@ func conditionForm() explain.Form {
 
 // NotEmpty is any text but "".
 func NotEmpty() explain.Form {
-	return explain.Form{Description: "a value of at least one character, or leave the argument out", Check: func(value string) error {
-		if value == "" {
-			return errors.New("empty")
-		}
+	return explain.Form{
+		Description: "a value of at least one character, or leave the argument out",
+		Check: func(value string) error {
+			if value == "" {
+				return errors.New("empty")
+			}
 
-		return nil
-	}}
+			return nil
+		},
+	}
 }

@@ -172,7 +172,9 @@ func Unanswerable(s auditlog.Service, q auditlog.Query) explain.Problems {
 }
 
 // Resolve turns the arguments into a query as of now.
-func (a *Arguments) Resolve(info auditlog.Info, now time.Time, settleDelay time.Duration, summary string) (auditlog.Query, explain.Problems) {
+func (a *Arguments) Resolve(
+	info auditlog.Info, now time.Time, settleDelay time.Duration, summary string,
+) (auditlog.Query, explain.Problems) {
 	q, found := a.Answerable(info)
 
 	spec := auditlog.WindowSpec{
@@ -191,7 +193,8 @@ func (a *Arguments) Resolve(info auditlog.Info, now time.Time, settleDelay time.
 			Cause:   explain.Sentence(err.Error()),
 			Next:    next,
 		}.With("{start}", a.Start).With("{end}", a.End).
-			With("{settle_delay}", spec.SettleDelay.String()).With("Now", auditlog.FormatTime(now)).At(explain.Argument("start")))
+			With("{settle_delay}", spec.SettleDelay.String()).With("Now",
+			auditlog.FormatTime(now)).At(explain.Argument("start")))
 	}
 
 	if err == nil {

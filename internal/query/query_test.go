@@ -70,7 +70,8 @@ Set the clock that is wrong, such as by NTP; max_clock_skew in the provider conf
 		m := Arguments{End: tt.end}
 
 		var got strings.Builder
-		for _, d := range m.ReadWarnings(upcloud.Info(), auditlog.Query{Window: asked, SettleDelay: time.Minute}, auditlog.Completeness{Window: tt.read, ClockSkew: tt.skew}) {
+		for _, d := range m.ReadWarnings(upcloud.Info(), auditlog.Query{Window: asked, SettleDelay: time.Minute},
+			auditlog.Completeness{Window: tt.read, ClockSkew: tt.skew}) {
 			if !d.Warning {
 				t.Errorf("%s: %s is an error", name, d.Summary)
 			}

@@ -38,7 +38,10 @@ func Table(settleDelay string) []Argument {
 		{"end", "End of the window, RFC 3339, excluded. Default: now. An end in the future counts as now.", false, timeForm()},
 		{"settle_delay", "How much of the newest log not to read, since the cloud may still be filling it. It moves the window of `last` back and does not shorten it. Default: `" + settleDelay + "`.", false, SpanForm()},
 		{"actions", "Actions as the cloud spells them.", true, NotEmpty()},
-		{"operations", "Operations in the vocabulary shared by every cloud: `" + strings.Join(operations, "`, `") + "`.", true, operationForm(operations)},
+		{
+			"operations", "Operations in the vocabulary shared by every cloud: `" + strings.Join(operations, "`, `") + "`.",
+			true, operationForm(operations),
+		},
 		{"resource_types", "Resource types as the cloud spells them.", true, NotEmpty()},
 		{"resource_ids", "Ids of resources.", true, NotEmpty()},
 		{"actors", "Actors by name or by id, exactly.", true, NotEmpty()},

@@ -72,7 +72,8 @@ func (r *Redactor) QueryBeside(q, there auditlog.Query) auditlog.Query {
 		return q
 	}
 
-	shown := slices.Concat(there.Actions, there.ResourceIDs, there.ResourceTypes, there.Actors, there.Origins, there.IPAddresses, []string{there.Search})
+	shown := slices.Concat(there.Actions, there.ResourceIDs, there.ResourceTypes, there.Actors, there.Origins,
+		there.IPAddresses, []string{there.Search})
 	if there.Where != nil {
 		shown = append(shown, quoted.FindAllString(there.Where.String(), -1)...)
 	}

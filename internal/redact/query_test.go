@@ -62,7 +62,10 @@ func TestRedactedQueries(t *testing.T) {
 		"ids":     {"actor_id": "hash", "resource_id": "hash"},
 		"address": {"ip_address": "mask"},
 		"hashed":  {"ip_address": "hash"},
-		"all":     {"actor": "drop", "resource_type": "hash", "origin": "drop", "resource_name": "hash", "ip_address": "drop"},
+		"all": {
+			"actor": "drop", "resource_type": "hash", "origin": "drop", "resource_name": "hash",
+			"ip_address": "drop",
+		},
 	}
 
 	redactors := map[string]*redact.Redactor{}
@@ -76,14 +79,34 @@ func TestRedactedQueries(t *testing.T) {
 		want  string
 	}{
 		{"nothing", auditlog.Query{Actors: []string{"jane"}, Search: "x"}, "actors [jane] search x"},
-		{"ids", auditlog.Query{ResourceIDs: []string{id}, Actors: []string{id}}, "resource_ids [" + pseudonymOf(t, redactors["ids"], "resource_id", id) + "] actors [" + pseudonymOf(t, redactors["ids"], "actor_id", id) + "]"},
-		{"ids", auditlog.Query{Where: mustCondition(t, `entry.actor == "jane" && entry.resource_id == "`+id+`"`)}, `where entry.actor == "jane" && entry.resource_id == "` + pseudonymOf(t, redactors["ids"], "resource_id", id) + `"`},
-		{"address", auditlog.Query{IPAddresses: []string{address, "203.0.113.0/28", "203.0.0.0/16", "2001:db8:1:2::3"}, Search: "web-1"}, "ip_addresses [203.0.113.0/24 203.0.113.0/24 203.0.0.0/16 2001:db8:1::/48] search web-1"},
+		{"ids", auditlog.Query{ResourceIDs: []string{id}, Actors: []string{id}}, "resource_ids [" +
+			pseudonymOf(t, redactors["ids"], "resource_id", id) + "] actors [" +
+			pseudonymOf(t, redactors["ids"], "actor_id", id) + "]"},
+		{
+			"ids",
+			auditlog.Query{Where: mustCondition(t, `entry.actor == "jane" && entry.resource_id == "`+id+`"`)},
+			`where entry.actor == "jane" && entry.resource_id == "` + pseudonymOf(t, redactors["ids"], "resource_id", id) + `"`,
+		},
+		{"address", auditlog.Query{
+			IPAddresses: []string{address, "203.0.113.0/28", "203.0.0.0/16", "2001:db8:1:2::3"},
+			Search:      "web-1",
+		}, "ip_addresses [203.0.113.0/24 203.0.113.0/24 203.0.0.0/16 2001:db8:1::/48] search web-1"},
 		{"address", auditlog.Query{Search: "203.0.113"}, "search ***"},
-		{"address", auditlog.Query{Where: mustCondition(t, `entry.ip_address == "`+address+`" && entry.actor == "jane" && ip_in(entry.ip_address, ["203.0.113.7"])`)}, `where entry.ip_address == "203.0.113.0/24" && entry.actor == "jane" && ip_in(entry.ip_address, ["203.0.113.0/24"])`},
-		{"hashed", auditlog.Query{IPAddresses: []string{address}}, "ip_addresses [" + pseudonymOf(t, redactors["hashed"], "ip_address", address) + "]"},
-		{"all", auditlog.Query{Actors: []string{"jane"}, Origins: []string{"api"}, IPAddresses: []string{address}, Actions: []string{"x"}, Operations: []auditlog.Operation{"delete"}}, "actions [x] operations [delete] actors [***] origins [***] ip_addresses [***]"},
-		{"all", auditlog.Query{Where: mustCondition(t, `entry.action == "jane" && entry.time > timestamp("2026-01-01T00:00:00Z") && entry.raw["x"].y == "z"`)}, `where entry.action == "jane" && entry.time > timestamp("2026-01-01T00:00:00Z") && entry.raw["x"].y == "***"`},
+		{"address", auditlog.Query{
+			Where: mustCondition(t, `entry.ip_address == "`+address+`" && entry.actor == "jane" && ip_in(entry.ip_address, ["203.0.113.7"])`),
+		}, `where entry.ip_address == "203.0.113.0/24" && entry.actor == "jane" && ip_in(entry.ip_address, ["203.0.113.0/24"])`},
+		{"hashed", auditlog.Query{IPAddresses: []string{address}}, "ip_addresses [" +
+			pseudonymOf(t, redactors["hashed"], "ip_address", address) + "]"},
+		{"all", auditlog.Query{
+			Actors: []string{"jane"}, Origins: []string{"api"}, IPAddresses: []string{address},
+			Actions: []string{"x"}, Operations: []auditlog.Operation{"delete"},
+		}, "actions [x] operations [delete] actors [***] origins [***] ip_addresses [***]"},
+		{
+			"all",
+			auditlog.Query{Where: mustCondition(t,
+				`entry.action == "jane" && entry.time > timestamp("2026-01-01T00:00:00Z") && entry.raw["x"].y == "z"`)},
+			`where entry.action == "jane" && entry.time > timestamp("2026-01-01T00:00:00Z") && entry.raw["x"].y == "***"`,
+		},
 	} {
 		q := redactors[c.rules].Query(c.query)
 
@@ -92,7 +115,13 @@ func TestRedactedQueries(t *testing.T) {
 		for _, l := range []struct {
 			name   string
 			values []string
-		}{{"actions", q.Actions}, {"resource_ids", q.ResourceIDs}, {"actors", q.Actors}, {"origins", q.Origins}, {"ip_addresses", q.IPAddresses}} {
+		}{
+			{"actions", q.Actions},
+			{"resource_ids", q.ResourceIDs},
+			{"actors", q.Actors},
+			{"origins", q.Origins},
+			{"ip_addresses", q.IPAddresses},
+		} {
 			if l.name == "resource_ids" && len(q.Operations) > 0 {
 				got = append(got, fmt.Sprint("operations ", q.Operations))
 			}
@@ -158,7 +187,8 @@ func TestFormsInQueries(t *testing.T) {
 	}
 
 	for _, text := range []string{
-		"web-1", "00c24f4b-52e1-4e1e-9f3c-6f4d7c0a1b2c", "0a:1b:2c:3d:4e:5f", "std::string", "12:30:45", "v1.2.3", "a@b", "nginx@sha256:0a1b2c3d", "2026-01-31T00:00:00Z",
+		"web-1", "00c24f4b-52e1-4e1e-9f3c-6f4d7c0a1b2c", "0a:1b:2c:3d:4e:5f", "std::string", "12:30:45", "v1.2.3", "a@b",
+		"nginx@sha256:0a1b2c3d", "2026-01-31T00:00:00Z",
 		"1.2.3.4.5", "server:web-1", "arn:x:y::z", "100%", "@example.com", pseudonymOf(t, hashes, "actor", "jane"),
 	} {
 		if got := hashes.Query(auditlog.Query{ResourceIDs: []string{text}}).ResourceIDs[0]; got != text {
@@ -194,12 +224,33 @@ func TestQueriesNameNobodyWhoWasRead(t *testing.T) {
 		{resources("jo@example.com"), resources(pseudonymOf(t, r, "actor", "Jo@example.com")), nil},
 		{resources("user:jo@example.com"), resources("user:" + pseudonymOf(t, r, "actor", "jo@example.com")), nil},
 		{resources("web-1", "jan"), resources("web-1", "jan"), nil},
-		{auditlog.Query{ResourceTypes: []string{"server", "jane"}, Origins: []string{"jane"}}, auditlog.Query{ResourceTypes: []string{"server", jane}, Origins: []string{jane}}, []string{"resource_types", "origins"}},
-		{auditlog.Query{Actions: []string{"jane"}, Search: "jane"}, auditlog.Query{Actions: []string{"jane"}, Search: jane}, nil},
-		{condition(`entry.resource_id == "jane" && entry.raw["jane"] == 1`), condition(`entry.resource_id == "` + jane + `" && entry.raw["` + jane + `"] == 1`), []string{"where"}},
-		{condition(`entry.resource_id.startsWith("home-of-jane")`), condition(`entry.resource_id.startsWith("***")`), []string{"where"}},
-		{condition(`entry.resource_name == "jane" && entry.action == "jane"`), condition(`entry.resource_name == "jane" && entry.action == "jane"`), nil},
-		{condition(`entry.resource_type == "server" && entry.resource_id != "web-1"`), condition(`entry.resource_type == "server" && entry.resource_id != "web-1"`), nil},
+		{
+			auditlog.Query{ResourceTypes: []string{"server", "jane"}, Origins: []string{"jane"}},
+			auditlog.Query{ResourceTypes: []string{"server", jane}, Origins: []string{jane}},
+			[]string{"resource_types", "origins"},
+		},
+		{
+			auditlog.Query{Actions: []string{"jane"}, Search: "jane"},
+			auditlog.Query{Actions: []string{"jane"}, Search: jane},
+			nil,
+		},
+		{
+			condition(`entry.resource_id == "jane" && entry.raw["jane"] == 1`),
+			condition(`entry.resource_id == "` + jane + `" && entry.raw["` + jane + `"] == 1`),
+			[]string{"where"},
+		},
+		{
+			condition(`entry.resource_id.startsWith("home-of-jane")`), condition(`entry.resource_id.startsWith("***")`),
+			[]string{"where"},
+		},
+		{
+			condition(`entry.resource_name == "jane" && entry.action == "jane"`),
+			condition(`entry.resource_name == "jane" && entry.action == "jane"`), nil,
+		},
+		{
+			condition(`entry.resource_type == "server" && entry.resource_id != "web-1"`),
+			condition(`entry.resource_type == "server" && entry.resource_id != "web-1"`), nil,
+		},
 	} {
 		if differs := s.Query(c.query).Different(c.want); len(differs) > 0 {
 			t.Errorf("%v: %v: got %v, want %v", differs, c.query, s.Query(c.query), c.want)
@@ -211,7 +262,8 @@ func TestQueriesNameNobodyWhoWasRead(t *testing.T) {
 	}
 
 	// Where nothing is redacted, nothing is changed.
-	if q := (*redact.Scrubber)(nil).Query(resources("jane")); q.ResourceIDs[0] != "jane" || (*redact.Scrubber)(nil).InQuery(q) != nil {
+	if q := (*redact.Scrubber)(nil).Query(resources("jane")); q.ResourceIDs[0] != "jane" ||
+		(*redact.Scrubber)(nil).InQuery(q) != nil {
 		t.Error(q)
 	}
 }
@@ -236,7 +288,8 @@ func TestStatementsNameNobodyWhoWasRead(t *testing.T) {
 		}
 	}
 	want := auditlog.Completeness{
-		Caveats:          []string{`The archive keeps only entries with resource_ids = ["web-1", "` + jane + `"] and search = "` + pseudonymOf(t, r, "actor", "home-of-jane") + `"; whatever else happened is not in it.`},
+		Caveats: []string{`The archive keeps only entries with resource_ids = ["web-1", "` + jane +
+			`"] and search = "` + pseudonymOf(t, r, "actor", "home-of-jane") + `"; whatever else happened is not in it.`},
 		UnverifiedValues: []string{"origins: " + jane, "where: " + jane, "resource_types: server", "actions: jane"},
 	}
 

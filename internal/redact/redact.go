@@ -387,7 +387,9 @@ func (r *Redactor) pseudonym(domain, value string) string {
 		value = a.String()
 	}
 
-	return PseudonymPrefix + base32.StdEncoding.EncodeToString(r.mac(domain + ":" + auditlog.Normal(value)))[:pseudonymLength]
+	return PseudonymPrefix + base32.StdEncoding.EncodeToString(
+		r.mac(domain + ":" + auditlog.Normal(value)),
+	)[:pseudonymLength]
 }
 
 func (r *Redactor) mac(text string) []byte {
@@ -567,7 +569,8 @@ func MailDomain(text string) (string, bool) {
 	}
 
 	for _, label := range labels {
-		if label == "" || strings.ContainsFunc(label, func(r rune) bool { return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		if label == "" ||
+			strings.ContainsFunc(label, func(r rune) bool { return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 			return "", false
 		}
 	}

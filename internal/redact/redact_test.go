@@ -44,17 +44,57 @@ func TestRedactorRefuses(t *testing.T) {
 		want  error
 		text  string
 	}{
-		"unknown field": {map[string]string{"actr": "drop"}, redactionKey, redact.ErrField, "redact actr by drop: an entry has no such field"},
-		"unknown mode":  {map[string]string{"actor": "sha1"}, redactionKey, redact.ErrMode, "redact actor by sha1: no such way to redact a field"},
-		"no mode":       {map[string]string{"actor": ""}, redactionKey, redact.ErrMode, "redact actor by : no such way to redact a field"},
-		"id":            {map[string]string{"id": "hash"}, redactionKey, redact.ErrStructural, "redact id by hash: the field has to stay: it tells entries apart, and without it repetitions could not be found"},
-		"no mask":       {map[string]string{"user_agent": "mask"}, redactionKey, redact.ErrNoMask, "redact user_agent by mask: the field has no masked form"},
-		"hashed record": {map[string]string{"raw": "hash"}, redactionKey, redact.ErrNoHash, "redact raw by hash: the field can only be kept or dropped"},
-		"masked record": {map[string]string{"raw": "mask"}, redactionKey, redact.ErrNoMask, "redact raw by mask: the field has no masked form"},
-		"no key":        {map[string]string{"actor": "hash"}, "", redact.ErrNoKey, "redact actor by hash: hashing needs a key"},
-		"short key":     {map[string]string{"actor": "hash"}, redactionKey[1:], redact.ErrKey, "the key is shorter than 16 characters or holds a control character"},
-		"line break":    {map[string]string{"actor": "hash"}, redactionKey + "\n", redact.ErrKey, "the key is shorter than 16 characters or holds a control character"},
-		"first by name": {map[string]string{"zzz": "drop", "actor": "x", "time": "drop"}, "", redact.ErrMode, "redact actor by x: no such way to redact a field"},
+		"unknown field": {
+			map[string]string{"actr": "drop"},
+			redactionKey, redact.ErrField,
+			"redact actr by drop: an entry has no such field",
+		},
+		"unknown mode": {
+			map[string]string{"actor": "sha1"},
+			redactionKey, redact.ErrMode,
+			"redact actor by sha1: no such way to redact a field",
+		},
+		"no mode": {
+			map[string]string{"actor": ""},
+			redactionKey, redact.ErrMode,
+			"redact actor by : no such way to redact a field",
+		},
+		"id": {map[string]string{"id": "hash"}, redactionKey, redact.ErrStructural, "redact id by hash: the field has to stay: it tells entries apart, and without it repetitions could not be found"},
+		"no mask": {
+			map[string]string{"user_agent": "mask"},
+			redactionKey, redact.ErrNoMask,
+			"redact user_agent by mask: the field has no masked form",
+		},
+		"hashed record": {
+			map[string]string{"raw": "hash"},
+			redactionKey, redact.ErrNoHash,
+			"redact raw by hash: the field can only be kept or dropped",
+		},
+		"masked record": {
+			map[string]string{"raw": "mask"},
+			redactionKey, redact.ErrNoMask,
+			"redact raw by mask: the field has no masked form",
+		},
+		"no key": {
+			map[string]string{"actor": "hash"},
+			"", redact.ErrNoKey,
+			"redact actor by hash: hashing needs a key",
+		},
+		"short key": {
+			map[string]string{"actor": "hash"},
+			redactionKey[1:], redact.ErrKey,
+			"the key is shorter than 16 characters or holds a control character",
+		},
+		"line break": {
+			map[string]string{"actor": "hash"},
+			redactionKey + "\n", redact.ErrKey,
+			"the key is shorter than 16 characters or holds a control character",
+		},
+		"first by name": {
+			map[string]string{"zzz": "drop", "actor": "x", "time": "drop"},
+			"", redact.ErrMode,
+			"redact actor by x: no such way to redact a field",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,34 +188,87 @@ func TestRedactorModes(t *testing.T) {
 		rules    map[string]string
 		in, want func(*auditlog.Entry)
 	}{
-		"nothing":      {nil, nil, func(*auditlog.Entry) {}},
-		"all kept":     {map[string]string{"actor": "keep", "raw": "keep"}, nil, func(*auditlog.Entry) {}},
-		"raw alone":    {map[string]string{"raw": "drop"}, nil, func(e *auditlog.Entry) { e.Raw = nil }},
-		"kept by name": {map[string]string{"actor": "drop", "raw": "keep", "message": "keep", "changes": "keep"}, nil, func(e *auditlog.Entry) { e.Actor = "" }},
-		"changes":      {map[string]string{"changes": "drop"}, nil, dropCarriers},
-		"dropped":      {map[string]string{"actor": "drop"}, nil, func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "" }},
-		"mail masked":  {map[string]string{"actor": "mask"}, nil, func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***@example.com" }},
-		"name masked":  {map[string]string{"actor": "mask"}, func(e *auditlog.Entry) { e.Actor = "jane" }, func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***" }},
-		"no name":      {map[string]string{"actor": "mask"}, func(e *auditlog.Entry) { e.Actor = "" }, func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "" }},
-		"half a mail":  {map[string]string{"actor": "mask"}, func(e *auditlog.Entry) { e.Actor = "Jane <jane@example.com>" }, func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***" }},
-		"no domain":    {map[string]string{"actor": "mask"}, func(e *auditlog.Entry) { e.Actor = "jane@localhost" }, func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***" }},
-		"two mails":    {map[string]string{"actor": "mask"}, func(e *auditlog.Entry) { e.Actor = "a@b.example,c@d.example" }, func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***" }},
-		"IPv4":         {map[string]string{"ip_address": "mask"}, nil, func(e *auditlog.Entry) { dropCarriers(e); e.IPAddress = "192.0.2.0/24" }},
-		"IPv6":         {map[string]string{"ip_address": "mask"}, func(e *auditlog.Entry) { e.IPAddress = "2001:db8:1:2::7%eth0" }, func(e *auditlog.Entry) { dropCarriers(e); e.IPAddress = "2001:db8:1::/48" }},
-		"IPv4 in IPv6": {map[string]string{"ip_address": "mask"}, func(e *auditlog.Entry) { e.IPAddress = "::ffff:192.0.2.7" }, func(e *auditlog.Entry) { dropCarriers(e); e.IPAddress = "192.0.2.0/24" }},
-		"no address":   {map[string]string{"ip_address": "mask"}, func(e *auditlog.Entry) { e.IPAddress = "192.0.2.xxx" }, func(e *auditlog.Entry) { dropCarriers(e); e.IPAddress = "" }},
-		"user scope": {map[string]string{"actor": "mask"}, func(e *auditlog.Entry) { e.ScopeType, e.ScopeName = "user", "joe@example.org" }, func(e *auditlog.Entry) {
-			dropCarriers(e)
-			e.Actor, e.ScopeType, e.ScopeName = "***@example.com", "user", "***@example.org"
-		}},
-		"project scope": {map[string]string{"actor": "mask"}, func(e *auditlog.Entry) { e.ScopeType, e.ScopeName = "project", "shop" }, func(e *auditlog.Entry) {
-			dropCarriers(e)
-			e.Actor, e.ScopeType, e.ScopeName = "***@example.com", "project", "shop"
-		}},
-		"named scope": {map[string]string{"actor": "mask", "scope_name": "keep"}, func(e *auditlog.Entry) { e.ScopeType, e.ScopeName = "user", "jane@example.com" }, func(e *auditlog.Entry) {
-			dropCarriers(e)
-			e.Actor, e.ScopeType, e.ScopeName = "***@example.com", "user", "jane@example.com"
-		}},
+		"nothing":   {nil, nil, func(*auditlog.Entry) {}},
+		"all kept":  {map[string]string{"actor": "keep", "raw": "keep"}, nil, func(*auditlog.Entry) {}},
+		"raw alone": {map[string]string{"raw": "drop"}, nil, func(e *auditlog.Entry) { e.Raw = nil }},
+		"kept by name": {
+			map[string]string{"actor": "drop", "raw": "keep", "message": "keep", "changes": "keep"},
+			nil,
+			func(e *auditlog.Entry) { e.Actor = "" },
+		},
+		"changes": {map[string]string{"changes": "drop"}, nil, dropCarriers},
+		"dropped": {map[string]string{"actor": "drop"}, nil, func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "" }},
+		"mail masked": {
+			map[string]string{"actor": "mask"},
+			nil,
+			func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***@example.com" },
+		},
+		"name masked": {
+			map[string]string{"actor": "mask"},
+			func(e *auditlog.Entry) { e.Actor = "jane" },
+			func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***" },
+		},
+		"no name": {
+			map[string]string{"actor": "mask"},
+			func(e *auditlog.Entry) { e.Actor = "" },
+			func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "" },
+		},
+		"half a mail": {
+			map[string]string{"actor": "mask"},
+			func(e *auditlog.Entry) { e.Actor = "Jane <jane@example.com>" },
+			func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***" },
+		},
+		"no domain": {
+			map[string]string{"actor": "mask"},
+			func(e *auditlog.Entry) { e.Actor = "jane@localhost" },
+			func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***" },
+		},
+		"two mails": {
+			map[string]string{"actor": "mask"},
+			func(e *auditlog.Entry) { e.Actor = "a@b.example,c@d.example" },
+			func(e *auditlog.Entry) { dropCarriers(e); e.Actor = "***" },
+		},
+		"IPv4": {
+			map[string]string{"ip_address": "mask"},
+			nil,
+			func(e *auditlog.Entry) { dropCarriers(e); e.IPAddress = "192.0.2.0/24" },
+		},
+		"IPv6": {
+			map[string]string{"ip_address": "mask"},
+			func(e *auditlog.Entry) { e.IPAddress = "2001:db8:1:2::7%eth0" },
+			func(e *auditlog.Entry) { dropCarriers(e); e.IPAddress = "2001:db8:1::/48" },
+		},
+		"IPv4 in IPv6": {
+			map[string]string{"ip_address": "mask"},
+			func(e *auditlog.Entry) { e.IPAddress = "::ffff:192.0.2.7" },
+			func(e *auditlog.Entry) { dropCarriers(e); e.IPAddress = "192.0.2.0/24" },
+		},
+		"no address": {
+			map[string]string{"ip_address": "mask"},
+			func(e *auditlog.Entry) { e.IPAddress = "192.0.2.xxx" },
+			func(e *auditlog.Entry) { dropCarriers(e); e.IPAddress = "" },
+		},
+		"user scope": {
+			map[string]string{"actor": "mask"},
+			func(e *auditlog.Entry) { e.ScopeType, e.ScopeName = "user", "joe@example.org" }, func(e *auditlog.Entry) {
+				dropCarriers(e)
+				e.Actor, e.ScopeType, e.ScopeName = "***@example.com", "user", "***@example.org"
+			},
+		},
+		"project scope": {
+			map[string]string{"actor": "mask"},
+			func(e *auditlog.Entry) { e.ScopeType, e.ScopeName = "project", "shop" }, func(e *auditlog.Entry) {
+				dropCarriers(e)
+				e.Actor, e.ScopeType, e.ScopeName = "***@example.com", "project", "shop"
+			},
+		},
+		"named scope": {
+			map[string]string{"actor": "mask", "scope_name": "keep"},
+			func(e *auditlog.Entry) { e.ScopeType, e.ScopeName = "user", "jane@example.com" }, func(e *auditlog.Entry) {
+				dropCarriers(e)
+				e.Actor, e.ScopeType, e.ScopeName = "***@example.com", "user", "jane@example.com"
+			},
+		},
 		"one person": {
 			map[string]string{"actor": "hash"},
 			func(e *auditlog.Entry) {
@@ -184,13 +277,15 @@ func TestRedactorModes(t *testing.T) {
 			func(e *auditlog.Entry) {
 				dropCarriers(e)
 				e.ScopeType = "user"
-				e.Actor, e.ScopeName, e.ResourceName = "hmac:3T2BX22VCFXOWBJJGNJPQTED2C", "hmac:3T2BX22VCFXOWBJJGNJPQTED2C", "hmac:3T2BX22VCFXOWBJJGNJPQTED2C"
+				e.Actor, e.ScopeName, e.ResourceName = "hmac:3T2BX22VCFXOWBJJGNJPQTED2C", "hmac:3T2BX22VCFXOWBJJGNJPQTED2C",
+					"hmac:3T2BX22VCFXOWBJJGNJPQTED2C"
 			},
 		},
 		"inside others": {
 			map[string]string{"actor": "mask", "ip_address": "drop", "user_agent": "keep"},
 			func(e *auditlog.Entry) {
-				e.ResourceName, e.ResourceID, e.UserAgent, e.CorrelationID = "key of Jane@Example.com", "192.0.2.7", "by jane@example.com", "from 192.0.2.7:443"
+				e.ResourceName, e.ResourceID, e.UserAgent, e.CorrelationID = "key of Jane@Example.com", "192.0.2.7",
+					"by jane@example.com", "from 192.0.2.7:443"
 			},
 			func(e *auditlog.Entry) {
 				dropCarriers(e)
@@ -226,7 +321,8 @@ func TestRedactorModes(t *testing.T) {
 	}
 
 	var none *redact.Redactor
-	if diff := cmp.Diff(full(nil), none.Apply(full(nil))); diff != "" || none.Active() || none.Statement() != nil || none.KeyID() != "" || none.Rules() != nil {
+	if diff := cmp.Diff(full(nil), none.Apply(full(nil))); diff != "" || none.Active() || none.Statement() != nil ||
+		none.KeyID() != "" || none.Rules() != nil {
 		t.Errorf("a nil redactor redacts: %s", diff)
 	}
 }
@@ -300,12 +396,16 @@ func TestRedactedValuesAreGone(t *testing.T) {
 		})
 
 		e := auditlog.Entry{
-			ID: "1", Time: auditlogtest.At, Service: "upcloud", Action: "update", Operation: auditlog.OperationUpdate, ActorType: auditlog.ActorUser,
-			ScopeType: rapid.SampledFrom([]string{"", "user", "project"}).Draw(t, "scope_type"), ResourceType: "server", Origin: "api", AuthType: "gui",
+			ID: "1", Time: auditlogtest.At, Service: "upcloud", Action: "update", Operation: auditlog.OperationUpdate,
+			ActorType: auditlog.ActorUser,
+			ScopeType: rapid.SampledFrom([]string{"", "user", "project"}).Draw(t, "scope_type"), ResourceType: "server",
+			Origin: "api", AuthType: "gui",
 		}
 		texts := map[string]*string{
-			"actor_id": &e.ActorID, "actor": &e.Actor, "resource_id": &e.ResourceID, "resource_name": &e.ResourceName, "scope_id": &e.ScopeID,
-			"scope_name": &e.ScopeName, "ip_address": &e.IPAddress, "user_agent": &e.UserAgent, "correlation_id": &e.CorrelationID, "message": &e.Message,
+			"actor_id": &e.ActorID, "actor": &e.Actor, "resource_id": &e.ResourceID, "resource_name": &e.ResourceName,
+			"scope_id":   &e.ScopeID,
+			"scope_name": &e.ScopeName, "ip_address": &e.IPAddress, "user_agent": &e.UserAgent,
+			"correlation_id": &e.CorrelationID, "message": &e.Message,
 		}
 
 		for _, name := range slices.Sorted(maps.Keys(texts)) {
@@ -342,8 +442,10 @@ func TestRedactedValuesAreGone(t *testing.T) {
 		// What is kept by name may hold anything.
 		rest := got
 		for name, text := range map[string]*string{
-			"actor_id": &rest.ActorID, "actor": &rest.Actor, "resource_id": &rest.ResourceID, "resource_name": &rest.ResourceName, "scope_id": &rest.ScopeID,
-			"scope_name": &rest.ScopeName, "ip_address": &rest.IPAddress, "user_agent": &rest.UserAgent, "correlation_id": &rest.CorrelationID, "message": &rest.Message,
+			"actor_id": &rest.ActorID, "actor": &rest.Actor, "resource_id": &rest.ResourceID,
+			"resource_name": &rest.ResourceName, "scope_id": &rest.ScopeID,
+			"scope_name": &rest.ScopeName, "ip_address": &rest.IPAddress, "user_agent": &rest.UserAgent,
+			"correlation_id": &rest.CorrelationID, "message": &rest.Message,
 		} {
 			if rules[name] == redact.Keep {
 				*text = ""

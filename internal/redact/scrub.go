@@ -40,8 +40,10 @@ var ErrLateValue = errors.New("a value to redact came that had not come when the
 // facts/podstack-audit-logs.json.
 var commonKinds = []string{
 	"account", "api", "api_token", "auth", "basic_auth", "gui", "init-script", "managed-database", "managed-loadbalancer",
-	"managed-loadbalancer-certificate-bundle", "managed-object-storage", "network", "network-gateway", "organization", "pod", "pods",
-	"project", "projects", "server", "server_volume", "ssh key", "ssh keys", "ssh-key", "storage", "token", "uks", "upcloud_internal",
+	"managed-loadbalancer-certificate-bundle", "managed-object-storage", "network", "network-gateway", "organization",
+	"pod", "pods",
+	"project", "projects", "server", "server_volume", "ssh key", "ssh keys", "ssh-key", "storage", "token", "uks",
+	"upcloud_internal",
 	"user", "virtual machines", "volume",
 }
 

@@ -62,8 +62,10 @@ func proven(entries []auditlog.Entry, c *auditlog.Completeness) iter.Seq2[auditl
 // textsOf are the fields that redaction may change.
 func textsOf(e *auditlog.Entry) map[string]*string {
 	return map[string]*string{
-		"actor_id": &e.ActorID, "actor": &e.Actor, "resource_type": &e.ResourceType, "resource_id": &e.ResourceID, "resource_name": &e.ResourceName,
-		"scope_type": &e.ScopeType, "scope_id": &e.ScopeID, "scope_name": &e.ScopeName, "origin": &e.Origin, "auth_type": &e.AuthType,
+		"actor_id": &e.ActorID, "actor": &e.Actor, "resource_type": &e.ResourceType, "resource_id": &e.ResourceID,
+		"resource_name": &e.ResourceName,
+		"scope_type":    &e.ScopeType, "scope_id": &e.ScopeID, "scope_name": &e.ScopeName, "origin": &e.Origin,
+		"auth_type":  &e.AuthType,
 		"ip_address": &e.IPAddress, "user_agent": &e.UserAgent, "correlation_id": &e.CorrelationID, "message": &e.Message,
 	}
 }
@@ -93,29 +95,144 @@ func TestScrubber(t *testing.T) {
 		rules           fieldsOf
 		first, in, want fieldsOf
 	}{
-		"a person as a resource":   {hash, fieldsOf{"actor": "mia.ops"}, fieldsOf{"resource_id": "mia.ops"}, fieldsOf{"resource_id": miaActor}},
-		"in another case":          {hash, fieldsOf{"actor": "mia.ops"}, fieldsOf{"user_agent": "MIA.Ops"}, fieldsOf{"user_agent": miaActor}},
-		"inside of a text":         {hash, fieldsOf{"actor": "mia.ops"}, fieldsOf{"resource_name": "Home of MIA.OPS"}, fieldsOf{}},
-		"as a kind":                {hash, fieldsOf{"actor": "mia.ops"}, fieldsOf{"origin": "mia.ops", "auth_type": "by mia.ops", "resource_type": "Mia.Ops", "scope_type": "mia.ops"}, fieldsOf{"origin": miaActor, "resource_type": miaActor, "scope_type": miaActor}},
-		"a common kind":            {hash, fieldsOf{"actor": "server"}, fieldsOf{"resource_type": "server", "origin": "API", "resource_name": "my-server"}, fieldsOf{"resource_type": "server", "origin": "API"}},
-		"inside of a common kind":  {hash, fieldsOf{"actor": "upcloud"}, fieldsOf{"origin": "upcloud_internal"}, fieldsOf{"origin": "upcloud_internal"}},
-		"an uncommon short kind":   {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "ci"}, fieldsOf{"resource_type": "ci", "origin": "ci-bot"}, fieldsOf{"origin": "ci-bot"}},
-		"kinds are looked for":     {fieldsOf{"origin": "drop"}, fieldsOf{"origin": "mia.ops"}, fieldsOf{"resource_id": "mia.ops"}, fieldsOf{"resource_id": "mia.ops"}},
-		"short whole":              {fieldsOf{"actor": "mask"}, fieldsOf{"actor": "bo"}, fieldsOf{"resource_name": "BO", "resource_id": "bo-1"}, fieldsOf{"resource_name": "***", "resource_id": "bo-1"}},
-		"four letters":             {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "büro"}, fieldsOf{"resource_name": "das BÜRO 1", "resource_id": "bür-1"}, fieldsOf{"resource_id": "bür-1"}},
-		"another rule":             {fieldsOf{"actor": "hash", "resource_id": "drop", "user_agent": "keep"}, fieldsOf{"actor": "mia.ops"}, fieldsOf{"resource_id": "mia.ops", "user_agent": "mia.ops", "resource_name": "mia.ops"}, fieldsOf{"user_agent": "mia.ops", "resource_name": miaActor}},
-		"the first field counts":   {fieldsOf{"actor": "hash", "resource_id": "drop"}, fieldsOf{"resource_id": "mia.ops", "actor": "mia.ops"}, fieldsOf{"resource_name": "mia.ops"}, fieldsOf{"resource_name": miaActor}},
-		"decomposed":               {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "zoe\u0308 k"}, fieldsOf{"resource_id": "ZO\u00cb K", "resource_name": "of zo\u00eb k."}, fieldsOf{}},
-		"composed":                 {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "ZO\u00cb K"}, fieldsOf{"resource_id": "zoe\u0308 k", "resource_name": "of zoe\u0308 k."}, fieldsOf{}},
-		"a mark behind it":         {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "mia.e"}, fieldsOf{"resource_id": "mia.e\u0301"}, fieldsOf{}},
-		"one pseudonym":            {hash, fieldsOf{}, fieldsOf{"actor": "zoe\u0308.ops", "resource_id": "zo\u00eb.ops"}, fieldsOf{"actor": "hmac:HLEGIU2QXBG4RJ4BXG6R7A4B2B", "resource_id": "hmac:HLEGIU2QXBG4RJ4BXG6R7A4B2B"}},
-		"full folding":             {fieldsOf{"actor": "drop"}, fieldsOf{"actor": "Große Σίσυφος"}, fieldsOf{"resource_id": "GROSSE ΣΊΣΥΦΟΣ"}, fieldsOf{}},
-		"an address spelled again": {fieldsOf{"ip_address": "mask"}, fieldsOf{"ip_address": "2001:DB8:0::1"}, fieldsOf{"resource_id": "2001:db8::1", "resource_name": "2001:0db8::0:1", "user_agent": "at 2001:db8::1"}, fieldsOf{"resource_id": "2001:db8::/48", "resource_name": "2001:db8::/48"}},
-		"an address in another":    {fieldsOf{"ip_address": "drop"}, fieldsOf{"ip_address": "::ffff:192.0.2.7"}, fieldsOf{"resource_id": "192.0.2.7", "resource_name": "nic 192.0.2.7"}, fieldsOf{}},
-		"a person of a scope":      {hash, fieldsOf{"scope_type": "user", "scope_name": "mia.ops"}, fieldsOf{"scope_type": "project", "scope_name": "mia.ops"}, fieldsOf{"scope_type": "project", "scope_name": miaActor}},
-		"a domain that is a name":  {fieldsOf{"actor": "mask"}, fieldsOf{"actor": "example.com"}, fieldsOf{"actor": "jo@example.com", "resource_id": "jo@example.org"}, fieldsOf{"actor": "***", "resource_id": "jo@example.org"}},
-		"a message by itself":      {fieldsOf{"message": "drop"}, fieldsOf{"message": "mia.ops"}, fieldsOf{"resource_id": "mia.ops"}, fieldsOf{}},
-		"a message with others":    {hash, fieldsOf{"message": "created"}, fieldsOf{"resource_id": "created", "message": "x"}, fieldsOf{"resource_id": "created"}},
+		"a person as a resource": {
+			hash,
+			fieldsOf{"actor": "mia.ops"},
+			fieldsOf{"resource_id": "mia.ops"},
+			fieldsOf{"resource_id": miaActor},
+		},
+		"in another case": {
+			hash,
+			fieldsOf{"actor": "mia.ops"},
+			fieldsOf{"user_agent": "MIA.Ops"},
+			fieldsOf{"user_agent": miaActor},
+		},
+		"inside of a text": {
+			hash,
+			fieldsOf{"actor": "mia.ops"},
+			fieldsOf{"resource_name": "Home of MIA.OPS"},
+			fieldsOf{},
+		},
+		"as a kind": {
+			hash,
+			fieldsOf{"actor": "mia.ops"},
+			fieldsOf{"origin": "mia.ops", "auth_type": "by mia.ops", "resource_type": "Mia.Ops", "scope_type": "mia.ops"},
+			fieldsOf{"origin": miaActor, "resource_type": miaActor, "scope_type": miaActor},
+		},
+		"a common kind": {
+			hash,
+			fieldsOf{"actor": "server"},
+			fieldsOf{"resource_type": "server", "origin": "API", "resource_name": "my-server"},
+			fieldsOf{"resource_type": "server", "origin": "API"},
+		},
+		"inside of a common kind": {
+			hash,
+			fieldsOf{"actor": "upcloud"},
+			fieldsOf{"origin": "upcloud_internal"},
+			fieldsOf{"origin": "upcloud_internal"},
+		},
+		"an uncommon short kind": {
+			fieldsOf{"actor": "drop"},
+			fieldsOf{"actor": "ci"},
+			fieldsOf{"resource_type": "ci", "origin": "ci-bot"},
+			fieldsOf{"origin": "ci-bot"},
+		},
+		"kinds are looked for": {
+			fieldsOf{"origin": "drop"},
+			fieldsOf{"origin": "mia.ops"},
+			fieldsOf{"resource_id": "mia.ops"},
+			fieldsOf{"resource_id": "mia.ops"},
+		},
+		"short whole": {
+			fieldsOf{"actor": "mask"},
+			fieldsOf{"actor": "bo"},
+			fieldsOf{"resource_name": "BO", "resource_id": "bo-1"},
+			fieldsOf{"resource_name": "***", "resource_id": "bo-1"},
+		},
+		"four letters": {
+			fieldsOf{"actor": "drop"},
+			fieldsOf{"actor": "büro"},
+			fieldsOf{"resource_name": "das BÜRO 1", "resource_id": "bür-1"},
+			fieldsOf{"resource_id": "bür-1"},
+		},
+		"another rule": {
+			fieldsOf{"actor": "hash", "resource_id": "drop", "user_agent": "keep"},
+			fieldsOf{"actor": "mia.ops"},
+			fieldsOf{"resource_id": "mia.ops", "user_agent": "mia.ops", "resource_name": "mia.ops"},
+			fieldsOf{"user_agent": "mia.ops", "resource_name": miaActor},
+		},
+		"the first field counts": {
+			fieldsOf{"actor": "hash", "resource_id": "drop"},
+			fieldsOf{"resource_id": "mia.ops", "actor": "mia.ops"},
+			fieldsOf{"resource_name": "mia.ops"},
+			fieldsOf{"resource_name": miaActor},
+		},
+		"decomposed": {
+			fieldsOf{"actor": "drop"},
+			fieldsOf{"actor": "zoe\u0308 k"},
+			fieldsOf{"resource_id": "ZO\u00cb K", "resource_name": "of zo\u00eb k."},
+			fieldsOf{},
+		},
+		"composed": {
+			fieldsOf{"actor": "drop"},
+			fieldsOf{"actor": "ZO\u00cb K"},
+			fieldsOf{"resource_id": "zoe\u0308 k", "resource_name": "of zoe\u0308 k."},
+			fieldsOf{},
+		},
+		"a mark behind it": {
+			fieldsOf{"actor": "drop"},
+			fieldsOf{"actor": "mia.e"},
+			fieldsOf{"resource_id": "mia.e\u0301"},
+			fieldsOf{},
+		},
+		"one pseudonym": {
+			hash,
+			fieldsOf{},
+			fieldsOf{"actor": "zoe\u0308.ops", "resource_id": "zo\u00eb.ops"},
+			fieldsOf{"actor": "hmac:HLEGIU2QXBG4RJ4BXG6R7A4B2B", "resource_id": "hmac:HLEGIU2QXBG4RJ4BXG6R7A4B2B"},
+		},
+		"full folding": {
+			fieldsOf{"actor": "drop"},
+			fieldsOf{"actor": "Große Σίσυφος"},
+			fieldsOf{"resource_id": "GROSSE ΣΊΣΥΦΟΣ"},
+			fieldsOf{},
+		},
+		"an address spelled again": {
+			fieldsOf{"ip_address": "mask"},
+			fieldsOf{"ip_address": "2001:DB8:0::1"},
+			fieldsOf{"resource_id": "2001:db8::1", "resource_name": "2001:0db8::0:1", "user_agent": "at 2001:db8::1"},
+			fieldsOf{"resource_id": "2001:db8::/48", "resource_name": "2001:db8::/48"},
+		},
+		"an address in another": {
+			fieldsOf{"ip_address": "drop"},
+			fieldsOf{"ip_address": "::ffff:192.0.2.7"},
+			fieldsOf{"resource_id": "192.0.2.7", "resource_name": "nic 192.0.2.7"},
+			fieldsOf{},
+		},
+		"a person of a scope": {
+			hash,
+			fieldsOf{"scope_type": "user", "scope_name": "mia.ops"},
+			fieldsOf{"scope_type": "project", "scope_name": "mia.ops"},
+			fieldsOf{"scope_type": "project", "scope_name": miaActor},
+		},
+		"a domain that is a name": {
+			fieldsOf{"actor": "mask"},
+			fieldsOf{"actor": "example.com"},
+			fieldsOf{"actor": "jo@example.com", "resource_id": "jo@example.org"},
+			fieldsOf{"actor": "***", "resource_id": "jo@example.org"},
+		},
+		"a message by itself": {
+			fieldsOf{"message": "drop"},
+			fieldsOf{"message": "mia.ops"},
+			fieldsOf{"resource_id": "mia.ops"},
+			fieldsOf{},
+		},
+		"a message with others": {
+			hash,
+			fieldsOf{"message": "created"},
+			fieldsOf{"resource_id": "created", "message": "x"},
+			fieldsOf{"resource_id": "created"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +273,10 @@ func TestScrubbedValuesAreGone(t *testing.T) {
 			rapid.Custom(func(t *rapid.T) string {
 				return rapid.StringOfN(rapid.RuneFrom([]rune("äöüß")), 1, 5, -1).Draw(t, "local") + "@ñé.éxample"
 			}),
-			rapid.SampledFrom([]string{"", "ñé.éxample", "203.0.113.77", "2001:db8:7::77", "::ffff:203.0.113.77", "::1%eth0", "0:0:0:0:0:0:0:1", "0::0", "server", "api", "upcloud"}),
+			rapid.SampledFrom([]string{
+				"", "ñé.éxample", "203.0.113.77", "2001:db8:7::77", "::ffff:203.0.113.77", "::1%eth0",
+				"0:0:0:0:0:0:0:1", "0::0", "server", "api", "upcloud",
+			}),
 		), 1, 5).Draw(t, "pool")
 		value := rapid.Custom(func(t *rapid.T) string {
 			text := rapid.SampledFrom(pool).Draw(t, "value")
@@ -178,8 +298,9 @@ func TestScrubbedValuesAreGone(t *testing.T) {
 
 		entries := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) auditlog.Entry {
 			e := auditlog.Entry{
-				ID: "1", Time: auditlogtest.At, Service: "upcloud", Action: "update", Operation: auditlog.OperationUpdate, ActorType: auditlog.ActorUser,
-				Raw: json.RawMessage(`{"all":"` + pool[0] + `"}`), Changes: []auditlog.Change{{Field: pool[0]}},
+				ID: "1", Time: auditlogtest.At, Service: "upcloud", Action: "update", Operation: auditlog.OperationUpdate,
+				ActorType: auditlog.ActorUser,
+				Raw:       json.RawMessage(`{"all":"` + pool[0] + `"}`), Changes: []auditlog.Change{{Field: pool[0]}},
 			}
 
 			texts := textsOf(&e)
@@ -255,12 +376,14 @@ func TestScrubbedValuesAreGone(t *testing.T) {
 			}
 
 			for name, text := range textsOf(&out) {
-				if rules[name] == redact.Keep || (strings.HasSuffix(name, "_type") || name == "origin") && redact.CommonKind(*text) {
+				if rules[name] == redact.Keep || (strings.HasSuffix(name, "_type") || name == "origin") &&
+					redact.CommonKind(*text) {
 					continue
 				}
 
 				for value := range gone {
-					if lower := strings.ToLower(*text); strings.Contains(lower, value) || strings.Contains(norm.NFC.String(lower), value) {
+					if lower := strings.ToLower(*text); strings.Contains(lower, value) ||
+						strings.Contains(norm.NFC.String(lower), value) {
 						t.Errorf("%q is still in %s, %q", value, name, *text)
 					}
 				}
@@ -346,11 +469,14 @@ func TestLearnAll(t *testing.T) {
 	}
 
 	// A reading that merely stops has shown nothing.
-	if err := s.LearnAll(proven(entries, &auditlog.Completeness{}), &auditlog.Completeness{}); !errors.Is(err, auditlog.ErrIncomplete) {
+	err := s.LearnAll(proven(entries, &auditlog.Completeness{}), &auditlog.Completeness{})
+	if !errors.Is(err, auditlog.ErrIncomplete) {
 		t.Errorf("got %v", err)
 	}
 
-	if err := s.LearnAll(func(yield func(auditlog.Entry, error) bool) { yield(auditlog.Entry{}, broken) }, nil); !errors.Is(err, broken) {
+	if err := s.LearnAll(func(yield func(auditlog.Entry, error) bool) {
+		yield(auditlog.Entry{}, broken)
+	}, nil); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -389,7 +515,8 @@ func TestScrubbingIsLinear(t *testing.T) {
 
 func person(i int) auditlog.Entry {
 	e := auditlogtest.Entry("1", nil)
-	e.Actor, e.ResourceID, e.ResourceType = fmt.Sprintf("person-%05d@example.com", i), fmt.Sprintf("0699f0f3-0d3e-%05d", i), "server"
+	e.Actor, e.ResourceID, e.ResourceType = fmt.Sprintf("person-%05d@example.com", i),
+		fmt.Sprintf("0699f0f3-0d3e-%05d", i), "server"
 	e.ResourceName = fmt.Sprintf("machine of person-%05d@example.com", i)
 	e.UserAgent, e.CorrelationID = "Mozilla/5.0 (X11; person; Linux x86_64) person-x@example.com", fmt.Sprintf("0699f0f3-%x", i*7919)
 

@@ -36,7 +36,8 @@ func (k KeptSource) Differs(o KeptSource) bool {
 		return differs
 	}
 
-	return k.Source.Differs(auditlog.Source{Service: o.Service}) || differ(k.Endpoint, o.Endpoint) || differ(k.Account, o.Account)
+	return k.Source.Differs(auditlog.Source{Service: o.Service}) || differ(k.Endpoint, o.Endpoint) ||
+		differ(k.Account, o.Account)
 }
 
 // Then returns what is known when what was kept later says o.

@@ -75,7 +75,8 @@ func TestCheckSource(t *testing.T) {
 			t.Errorf("%s: got %v, %v", name, confirmed, err)
 		}
 
-		if carried := redact.Kept(tt.now.Carry(tt.known, tt.found), tt.now.Statement()); !tt.differs && tt.known.Differs(carried) {
+		if carried := redact.Kept(tt.now.Carry(tt.known, tt.found), tt.now.Statement()); !tt.differs &&
+			tt.known.Differs(carried) {
 			t.Errorf("%s: %+v is followed by %+v", name, tt.known, carried)
 		}
 	}

@@ -145,7 +145,8 @@ func backslashAt(text string) (decoded string, size int) {
 			return byteText(n), len(`\000`)
 		}
 	case 'u':
-		if digits, _, ok := strings.Cut(strings.TrimPrefix(text, `\u{`), "}"); ok && strings.HasPrefix(text, `\u{`) && len(digits) <= 6 {
+		if digits, _, ok := strings.Cut(strings.TrimPrefix(text, `\u{`), "}"); ok && strings.HasPrefix(text, `\u{`) &&
+			len(digits) <= 6 {
 			if n, ok := hexAt(digits, 0, len(digits)); ok {
 				return runeText(n), len(`\u{}`) + len(digits)
 			}

@@ -58,10 +58,14 @@ func TestTextsAreSafeAndStayWhatTheyAre(t *testing.T) {
 	t.Parallel()
 
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(t, "text")
+		text := rapid.OneOf(rapid.String(),
+			rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(t, "text")
 
 		one, lines := screen.Text(text), screen.Lines(text)
-		for name, got := range map[string]string{"Text": one, "Lines": strings.NewReplacer("\n", "", "\t", "").Replace(lines)} {
+		for name, got := range map[string]string{
+			"Text":  one,
+			"Lines": strings.NewReplacer("\n", "", "\t", "").Replace(lines),
+		} {
 			if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsGraphic(r) }) {
 				t.Fatalf("%s(%q) = %q", name, text, got)
 			}
@@ -96,7 +100,8 @@ func TestLinesKeepWhatJSONSays(t *testing.T) {
 // withMore are the encodings below that have more in them than the secret, or end in what is
 // none of it.
 var withMore = []string{
-	"base64 of a header", "base64 of a pair", "base64 of a longer pair", "base64 of JSON", "base64, folded", "base64 twice", "base64 behind a word",
+	"base64 of a header", "base64 of a pair", "base64 of a longer pair", "base64 of JSON", "base64, folded",
+	"base64 twice", "base64 behind a word",
 	"hex, upper case", "hex with spaces", "UTF-16", "base64, query",
 }
 
@@ -213,7 +218,8 @@ func TestSecretsAreRemovedInEveryEncoding(t *testing.T) {
 	}
 
 	for _, secret := range []string{
-		"ucat_01HVQZ3S8K4", "tok\xffen\\(+", `p/a+s=s&w"o<r>d\ü 'x`, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz-", 100) + "ü", "PRIVATE+KEY+example.com/audit+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz",
+		"ucat_01HVQZ3S8K4", "tok\xffen\\(+", `p/a+s=s&w"o<r>d\ü 'x`, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+		strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz-", 100) + "ü", "PRIVATE+KEY+example.com/audit+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz",
 	} {
 		screen.Secret(secret)
 
@@ -221,7 +227,8 @@ func TestSecretsAreRemovedInEveryEncoding(t *testing.T) {
 			// Quotation marks stay; what matters is what is between them.
 			encoded := strings.Trim(encode(secret), `"`)
 
-			for _, text := range []string{encoded, "malformed header: " + encoded, "x" + encoded + "y", "GET /v1/" + encoded + "?a"} {
+			for _, text := range []string{encoded, "malformed header: " + encoded, "x" + encoded + "y", "GET /v1/" + encoded +
+				"?a"} {
 				got, want := screen.Text(text), strings.ReplaceAll(text, encoded, screen.Removed)
 
 				// What stands around the secret in the same encoding may stay.
@@ -241,7 +248,8 @@ func TestLoginsAreRemovedAndNamesStay(t *testing.T) {
 	screen.Login("login-user", "login-password")
 
 	pair := base64.StdEncoding.EncodeToString([]byte("login-user:login-password"))
-	if got := screen.Text("Authorization: Basic " + pair + " of login-user with login-password"); got != "Authorization: Basic (secret) of login-user with (secret)" {
+	if got := screen.Text("Authorization: Basic " + pair +
+		" of login-user with login-password"); got != "Authorization: Basic (secret) of login-user with (secret)" {
 		t.Error(got)
 	}
 
@@ -258,8 +266,10 @@ func TestShortSecretsAreRemovedWhereTheyStandAlone(t *testing.T) {
 	screen.Secret("zq7777", "  zq8888\n", "", "       ", "zq999")
 
 	for in, want := range map[string]string{
-		"zq7777 zq7777,zq7777": "(secret) (secret),(secret)", "Bearer zq7777": "Bearer (secret)", "x%7a%717777": "x%7a%717777", "%7a%717777": "(secret)",
-		"xzq7777x": "xzq7777x", "A_zq7777_X": "A_zq7777_X", "ZQ7777": "ZQ7777", "zq8888": "(secret)", "a     b": "a     b", "zq999": "zq999",
+		"zq7777 zq7777,zq7777": "(secret) (secret),(secret)", "Bearer zq7777": "Bearer (secret)",
+		"x%7a%717777": "x%7a%717777", "%7a%717777": "(secret)",
+		"xzq7777x": "xzq7777x", "A_zq7777_X": "A_zq7777_X", "ZQ7777": "ZQ7777", "zq8888": "(secret)", "a     b": "a     b",
+		"zq999": "zq999",
 	} {
 		if got := screen.Text(in); got != want {
 			t.Errorf("%q: %q", in, got)
@@ -332,7 +342,10 @@ func TestSecretsAreRemovedInMixedEncodings(t *testing.T) {
 		func(r rune) string { return fmt.Sprintf("&#x%X;", r) },
 	}
 
-	around := []func(string) string{func(s string) string { return s }, url.QueryEscape, html.EscapeString, func(s string) string { return fmt.Sprintf("%q", s) }}
+	around := []func(string) string{
+		func(s string) string { return s }, url.QueryEscape, html.EscapeString,
+		func(s string) string { return fmt.Sprintf("%q", s) },
+	}
 
 	rapid.Check(t, func(t *rapid.T) {
 		secret := "mixed-" + rapid.StringMatching(`[A-Za-z0-9+/=~ü-]{3,20}`).Draw(t, "secret")
@@ -364,7 +377,10 @@ func TestProxyPasswordsAreRemoved(t *testing.T) { //nolint:paralleltest // It se
 
 	screen.Proxies()
 
-	for _, secret := range []string{"ProxyPwOne/1", "ProxyPwOne%2F1", "ProxyPwTwo22", "Proxy/PwThree3", "ProxyTokenFour4", "ProxyPwFive5", "ProxyPwSix66"} {
+	for _, secret := range []string{
+		"ProxyPwOne/1", "ProxyPwOne%2F1", "ProxyPwTwo22", "Proxy/PwThree3", "ProxyTokenFour4",
+		"ProxyPwFive5", "ProxyPwSix66",
+	} {
 		for _, echo := range []string{"no " + secret, base64.StdEncoding.EncodeToString([]byte("puser:" + secret))} {
 			if got := screen.Text(echo); strings.Contains(got, secret) || !strings.Contains(got, screen.Removed) {
 				t.Errorf("%s: %s", echo, got)
@@ -386,7 +402,10 @@ func BenchmarkTextOfAMegabyte(b *testing.B) {
 		fmt.Fprintf(&body, `{"id":"%032x","actor":"user-%d","message":"Server 'web-%d' has been created","url":"https://api.example.com/v1/%d?a=b%%20c"},`+"\n", i*7919, i, i, i)
 	}
 
-	for name, text := range map[string]string{"JSON": body.String(), "base64": base64.StdEncoding.EncodeToString([]byte(body.String()))} {
+	for name, text := range map[string]string{
+		"JSON":   body.String(),
+		"base64": base64.StdEncoding.EncodeToString([]byte(body.String())),
+	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				screen.Lines(text)

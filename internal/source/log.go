@@ -142,7 +142,9 @@ func (l Log) Check() explain.Problems {
 // Open returns what a query reads. Of an archive the chain has been verified then. Not
 // yet says that what is wrong is only that there is no archive yet, or that the
 // configuration is not known yet.
-func (s *Sources) Open(ctx context.Context, summary string, l Log) (service auditlog.Service, wrong explain.Problems, notYet bool) {
+func (s *Sources) Open(
+	ctx context.Context, summary string, l Log,
+) (service auditlog.Service, wrong explain.Problems, notYet bool) {
 	if l.Service != auditlog.ServiceArchive {
 		return s.Service(summary, l.Service)
 	}

@@ -130,7 +130,8 @@ func (c *Config) Check() explain.Problems {
 			Summary: explain.ConfigureProvider,
 			Cause:   "The first wait between two tries is longer than the longest.",
 			Next:    "Lower {retry_wait_min} or raise {retry_wait_max}.",
-		}.With("{retry_wait_min}", shortest.String()).With("{retry_wait_max}", longest.String()).At(explain.Argument("retry_wait_min")))
+		}.With("{retry_wait_min}", shortest.String()).With("{retry_wait_max}",
+			longest.String()).At(explain.Argument("retry_wait_min")))
 	}
 
 	return found
@@ -167,7 +168,8 @@ func text(given *string) string {
 // that service.
 func Configure(c Config, o Options) *Sources {
 	s := &Sources{
-		options: o, services: map[string]auditlog.Service{}, unusable: map[string]explain.Problem{}, half: map[string]explain.Problem{},
+		options: o, services: map[string]auditlog.Service{}, unusable: map[string]explain.Problem{},
+		half:      map[string]explain.Problem{},
 		undecided: map[string]bool{}, unsettled: c.Unsettled,
 	}
 
@@ -289,10 +291,12 @@ func (s *Sources) addUpCloud(given *UpCloud, shared client.Options) {
 	}
 
 	shared, ok := s.access(info, shared, access{
-		version: "1.3", endpoint: cmp.Or(u.Endpoint, s.env("UPCLOUD_DEBUG_API_BASE_URL"), upcloud.DefaultEndpoint), authorization: authorization,
+		version: "1.3", endpoint: cmp.Or(u.Endpoint, s.env("UPCLOUD_DEBUG_API_BASE_URL"), upcloud.DefaultEndpoint),
+		authorization: authorization,
 	})
 	if ok {
-		s.services[info.Name] = upcloud.New(client.New(shared), s.options.Clock, query.ParseSpan(u.Retention)).ForAccount(u.Account).
+		s.services[info.Name] = upcloud.New(client.New(shared), s.options.Clock,
+			query.ParseSpan(u.Retention)).ForAccount(u.Account).
 			WithCredentialsHint(u.credentialsHint(hasToken, info))
 	}
 }
@@ -326,9 +330,15 @@ func (u *UpCloud) credentialsHint(byToken bool, info auditlog.Info) string {
 func halfOfALogin(user, password string) explain.Problem {
 	switch {
 	case user != "" && password == "":
-		return explain.Problem{Cause: "There is a user name for UpCloud, but no password.", Next: "Set password{ in the provider's upcloud block}, or UPCLOUD_PASSWORD."}
+		return explain.Problem{
+			Cause: "There is a user name for UpCloud, but no password.",
+			Next:  "Set password{ in the provider's upcloud block}, or UPCLOUD_PASSWORD.",
+		}
 	case user == "" && password != "":
-		return explain.Problem{Cause: "There is a password for UpCloud, but no user name.", Next: "Set username{ in the provider's upcloud block}, or UPCLOUD_USERNAME."}
+		return explain.Problem{
+			Cause: "There is a password for UpCloud, but no user name.",
+			Next:  "Set username{ in the provider's upcloud block}, or UPCLOUD_USERNAME.",
+		}
 	default:
 		return explain.Problem{}
 	}
@@ -345,14 +355,18 @@ func (s *Sources) addCloudscale(given *Cloudscale, shared client.Options) {
 	token := cmp.Or(c.Token, s.env("CLOUDSCALE_API_TOKEN"))
 	if token == "" {
 		if given != nil {
-			s.unusable[info.Name] = explain.Problem{Cause: "No credentials are configured for cloudscale.", Next: explain.Text(info.CredentialsHint)}
+			s.unusable[info.Name] = explain.Problem{
+				Cause: "No credentials are configured for cloudscale.",
+				Next:  explain.Text(info.CredentialsHint),
+			}
 		}
 
 		return
 	}
 
 	shared, ok := s.access(info, shared, access{
-		version: "v1", endpoint: cmp.Or(c.Endpoint, s.env("CLOUDSCALE_API_URL"), cloudscale.DefaultEndpoint), authorization: "Bearer " + token,
+		version: "v1", endpoint: cmp.Or(c.Endpoint, s.env("CLOUDSCALE_API_URL"), cloudscale.DefaultEndpoint),
+		authorization: "Bearer " + token,
 	})
 	if ok {
 		hint := info.CredentialsHint
@@ -360,7 +374,8 @@ func (s *Sources) addCloudscale(given *Cloudscale, shared client.Options) {
 			hint = "Set token{ in the provider's cloudscale block} to a token of the project; read access is enough."
 		}
 
-		s.services[info.Name] = cloudscale.New(client.New(shared), s.options.Clock, query.ParseSpan(c.Retention)).ForAccount(c.Account).
+		s.services[info.Name] = cloudscale.New(client.New(shared), s.options.Clock,
+			query.ParseSpan(c.Retention)).ForAccount(c.Account).
 			WithCredentialsHint(hint)
 	}
 }
@@ -450,7 +465,10 @@ func (s *Sources) Service(summary, name string) (service auditlog.Service, wrong
 
 	p := s.half[name]
 	if p.Cause == "" {
-		p = explain.Problem{Cause: explain.Textf("%s is not configured.", info.Title), Next: explain.Text(info.CredentialsHint)}
+		p = explain.Problem{
+			Cause: explain.Textf("%s is not configured.", info.Title),
+			Next:  explain.Text(info.CredentialsHint),
+		}
 	}
 
 	return nil, refuse(p), false

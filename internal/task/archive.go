@@ -62,7 +62,9 @@ func (a *Archive) Open(ctx context.Context, sources *source.Sources, s auditlog.
 }
 
 // Append archives what is new, and says what there is to know of it.
-func (a *Archive) Append(ctx context.Context, sources *source.Sources, s auditlog.Service) (*archive.Archive, archive.Result, explain.Problems) {
+func (a *Archive) Append(
+	ctx context.Context, sources *source.Sources, s auditlog.Service,
+) (*archive.Archive, archive.Result, explain.Problems) {
 	fail := func(err error) explain.Problems {
 		return explain.Problems{explain.Archive(err, a.Destination, s.Info())}
 	}
@@ -138,7 +140,9 @@ func (v *Verification) Run(ctx context.Context, sources *source.Sources) (*archi
 }
 
 // Options lists the values that filters may take.
-func Options(ctx context.Context, s auditlog.Service, w auditlog.Window, summary string) (auditlog.FilterOptions, explain.Problems) {
+func Options(
+	ctx context.Context, s auditlog.Service, w auditlog.Window, summary string,
+) (auditlog.FilterOptions, explain.Problems) {
 	options, err := s.FilterOptions(ctx, auditlog.Query{Window: w})
 	if err != nil {
 		return options, explain.Problems{explain.Error(err, explain.Circumstances{Summary: summary, Info: s.Info()})}

@@ -60,9 +60,10 @@ func ConfirmValues(ctx context.Context, s auditlog.Service, q *auditlog.Query, m
 	info := s.Info()
 	always := auditlog.Window{Start: time.Unix(0, 0).UTC(), End: time.Unix(math.MaxInt32*100, 0).UTC()}
 
-	unknown, unconfirmed, err := auditlog.CheckValues(info, append(q.Asked(), more...), func() (auditlog.FilterOptions, error) {
-		return s.FilterOptions(ctx, auditlog.Query{Window: always})
-	})
+	unknown, unconfirmed, err := auditlog.CheckValues(info, append(q.Asked(), more...),
+		func() (auditlog.FilterOptions, error) {
+			return s.FilterOptions(ctx, auditlog.Query{Window: always})
+		})
 
 	q.Unconfirmed = unconfirmed
 

@@ -78,7 +78,8 @@ func (v *Evaluation) Run(ctx context.Context, s auditlog.Service) (*Verdict, exp
 	found.Add(v.checkEvaluable(result.NotEvaluable, info)...)
 
 	// What a rule may have missed has been said with the rule.
-	done.UnknownMatters = done.UnknownMatters && !slices.ContainsFunc(result.NotEvaluable, func(n finding.NotEvaluable) bool { return len(n.Actions) > 0 })
+	done.UnknownMatters = done.UnknownMatters &&
+		!slices.ContainsFunc(result.NotEvaluable, func(n finding.NotEvaluable) bool { return len(n.Actions) > 0 })
 
 	found.Add(v.Arguments.ReadWarnings(info, q, done)...)
 	found.Add(explain.Findings(info, result)...)

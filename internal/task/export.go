@@ -97,7 +97,9 @@ func exportTo(ctx context.Context, s auditlog.Service, spec export.Spec) (result
 
 // CompareSources reports that what was kept is of another log, which is only a
 // warning where the user wants it to be replaced.
-func CompareSources(rules *redact.Redactor, known redact.KeptSource, found auditlog.Source, willing bool) explain.Problems {
+func CompareSources(
+	rules *redact.Redactor, known redact.KeptSource, found auditlog.Source, willing bool,
+) explain.Problems {
 	confirmed, err := rules.CheckSource(known, found)
 
 	switch other := (*auditlog.SourceError)(nil); {

@@ -66,13 +66,15 @@ func TestExportReadsAgain(t *testing.T) {
 
 		for i := range n {
 			s.entries = append(s.entries, auditlog.Entry{
-				ID: strconv.Itoa(i), Time: time.Unix(int64(i), 0), Action: "x", Operation: auditlog.OperationOther, ActorType: auditlog.ActorUser,
-				Actor: fmt.Sprintf("person-%d", i), ResourceName: fmt.Sprintf("person-%d", i+1),
+				ID: strconv.Itoa(i), Time: time.Unix(int64(i), 0), Action: "x", Operation: auditlog.OperationOther,
+				ActorType: auditlog.ActorUser,
+				Actor:     fmt.Sprintf("person-%d", i), ResourceName: fmt.Sprintf("person-%d", i+1),
 			})
 		}
 
 		spec := export.Spec{
-			Path: filepath.Join(t.TempDir(), "x"), Format: format.NDJSON, Query: auditlog.Query{Window: window}, Scrubber: r.Scrubber(),
+			Path: filepath.Join(t.TempDir(), "x"), Format: format.NDJSON, Query: auditlog.Query{Window: window},
+			Scrubber: r.Scrubber(),
 		}
 
 		if _, err := exportTo(t.Context(), s, spec); !errors.Is(err, want) {
@@ -80,7 +82,8 @@ func TestExportReadsAgain(t *testing.T) {
 		}
 
 		text, _ := os.ReadFile(spec.Path)
-		if lines := strings.Count(string(text), "\n"); want == nil && lines != n || strings.Count(string(text), "person-") > 1 {
+		if lines := strings.Count(string(text), "\n"); want == nil && lines != n ||
+			strings.Count(string(text), "person-") > 1 {
 			t.Errorf("%d: %s", n, text)
 		}
 	}

@@ -115,7 +115,8 @@ func (l *LookUp) read(ctx context.Context, s auditlog.Service, q auditlog.Query,
 	// What is to be redacted is known only now that everything has been read.
 	for c, n := range raw {
 		e := scrubber.Apply(auditlog.Entry{
-			Action: c.action, Operation: c.operation, ActorType: c.actorType, ActorID: c.actorID, Actor: c.actor, ResourceType: c.resourceType,
+			Action: c.action, Operation: c.operation, ActorType: c.actorType, ActorID: c.actorID, Actor: c.actor,
+			ResourceType: c.resourceType,
 		})
 		found.count(&e, n)
 	}
@@ -141,7 +142,8 @@ func (l *LookUp) explain(err error, info auditlog.Info, w auditlog.Window) expla
 	return explain.Problem{
 		Summary: l.Summary,
 		Cause:   "More entries match than may go into {Terraform's state}.",
-		Next: "Narrow the query, raise {max_entries} (at most " + explain.Plain(strconv.Itoa(LargestMaxEntries)) + "), set {on_overflow = \"keep_newest\"}, " +
+		Next: "Narrow the query, raise {max_entries} (at most " + explain.Plain(strconv.Itoa(LargestMaxEntries)) +
+			"), set {on_overflow = \"keep_newest\"}, " +
 			"set {include_entries = false} if counts are enough, or write them to a file with {audit_log_export}.",
 	}.With("Service", info.Name).
 		With("Matches", strconv.FormatInt(overflow.total, 10)).

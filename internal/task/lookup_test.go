@@ -23,7 +23,8 @@ func (g shownLog) Info() auditlog.Info { return auditlog.Info{} }
 func (g shownLog) Read(_ context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.Completeness{Window: q.Window}
 
-	return auditlog.Select(q, g.Info(), c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) { yield(g, nil) })
+	return auditlog.Select(q, g.Info(), c, auditlog.ProofTotal,
+		func(yield func([]auditlog.Entry, error) bool) { yield(g, nil) })
 }
 
 func (g shownLog) FilterOptions(context.Context, auditlog.Query) (auditlog.FilterOptions, error) {
@@ -35,12 +36,18 @@ func (g shownLog) FilterOptions(context.Context, auditlog.Query) (auditlog.Filte
 func TestCountsAddUp(t *testing.T) {
 	t.Parallel()
 
-	names := []string{"zoe\u0308", "zo\u00eb", "zoe\u0308", "a\xff", "a\xfe", "a\ufffd", "\u212b", "\u00c5", "A\u030a", "K", "\u212a"}
+	names := []string{
+		"zoe\u0308", "zo\u00eb", "zoe\u0308", "a\xff", "a\xfe", "a\ufffd", "\u212b", "\u00c5", "A\u030a",
+		"K", "\u212a",
+	}
 	want := map[string]int64{"zo\u00eb": 3, "a\ufffd": 3, "\u00c5": 3, "K": 2}
 
 	var log shownLog
 	for _, name := range names {
-		log = append(log, auditlog.Entry{ID: name, Action: name, Operation: auditlog.OperationOther, Actor: name, ResourceType: name})
+		log = append(log, auditlog.Entry{
+			ID: name, Action: name, Operation: auditlog.OperationOther, Actor: name,
+			ResourceType: name,
+		})
 	}
 
 	l := LookUp{Entries: true, MaxEntries: 100}
@@ -50,7 +57,10 @@ func TestCountsAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for field, counts := range map[string]map[string]int64{"action": found.ByAction, "actor": found.ByActor, "resource type": found.ByResourceType} {
+	for field, counts := range map[string]map[string]int64{
+		"action": found.ByAction, "actor": found.ByActor,
+		"resource type": found.ByResourceType,
+	} {
 		if diff := cmp.Diff(want, counts); diff != "" {
 			t.Errorf("by %s: %s", field, diff)
 		}
@@ -88,7 +98,8 @@ func TestNothingIsFoundWithoutAProof(t *testing.T) {
 	t.Parallel()
 
 	l := LookUp{MaxEntries: 1}
-	if found, err := l.read(t.Context(), unproven{}, auditlog.Query{}, nil); found != nil || !errors.Is(err, auditlog.ErrUnproven) {
+	if found, err := l.read(t.Context(), unproven{}, auditlog.Query{}, nil); found != nil ||
+		!errors.Is(err, auditlog.ErrUnproven) {
 		t.Errorf("got %v, %v", found, err)
 	}
 }

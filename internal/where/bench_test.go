@@ -51,7 +51,8 @@ func BenchmarkMatch(b *testing.B) {
 		})
 
 		counted := *x
-		if counted.program, err = env.PlanProgram(x.ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxCost)); err != nil {
+		if counted.program, err = env.PlanProgram(x.ast, cel.EvalOptions(cel.OptOptimize),
+			cel.CostLimit(MaxCost)); err != nil {
 			b.Fatal(err)
 		}
 

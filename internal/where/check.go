@@ -104,7 +104,8 @@ func (c *checker) checkWord(field string, literal ast.Expr) {
 	known := vocabulary[field]
 
 	if word, ok := literalString(literal); ok && known != nil && !slices.Contains(known, word) {
-		c.reportf(literal, "entry.%s is never this%s; it is one of %s", field, didYouMean(word, known), strings.Join(known, ", "))
+		c.reportf(literal, "entry.%s is never this%s; it is one of %s", field, didYouMean(word, known),
+			strings.Join(known, ", "))
 	}
 }
 
@@ -179,9 +180,11 @@ func isEntry(x ast.Expr) bool {
 // cheap are the functions whose cost is in proportion to their arguments and
 // whose results are no larger than these.
 var cheap = []string{
-	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
+	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater,
+	operators.GreaterEquals,
 	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional, operators.In, operators.Index,
-	"contains", "startsWith", "endsWith", "size", "lowerAscii", "upperAscii", "trim", "timestamp", "duration", matchesName, ipInName,
+	"contains", "startsWith", "endsWith", "size", "lowerAscii", "upperAscii", "trim", "timestamp", "duration", matchesName,
+	ipInName,
 	"getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear",
 	"getHours", "getMinutes", "getSeconds", "getMilliseconds",
 }

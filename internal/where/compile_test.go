@@ -35,10 +35,20 @@ func TestCompileErrors(t *testing.T) {
 		// Names.
 		{"field", `entry.operaton == "x"`, "line 1, column 6: an entry has no such field (did you mean operation?); " + entryFields},
 		{"field of nothing like it", `entry.import == "x"`, "line 1, column 6: an entry has no such field; " + entryFields},
-		{"field in has()", `has( entry.acto )`, "line 1, column 4: an entry has no such field (did you mean actor?); " + entryFields},
-		{"field on the second line", "entry.actor == \"a\" &&\n  entry.acto == \"b\"", "line 2, column 8: an entry has no such field (did you mean actor?); " + entryFields},
-		{"field after a Windows line", "entry.actor == \"a\"\r\n  && entry.acto == \"b\"", "line 2, column 11: an entry has no such field (did you mean actor?); " + entryFields},
-		{"field after characters of several bytes", `entry.actor == "é😀" && entry.acto == "b"`, "line 1, column 29: an entry has no such field (did you mean actor?); " + entryFields},
+		{"field in has()", `has( entry.acto )`, "line 1, column 4: an entry has no such field (did you mean actor?); " +
+			entryFields},
+		{
+			"field on the second line", "entry.actor == \"a\" &&\n  entry.acto == \"b\"",
+			"line 2, column 8: an entry has no such field (did you mean actor?); " + entryFields,
+		},
+		{
+			"field after a Windows line", "entry.actor == \"a\"\r\n  && entry.acto == \"b\"",
+			"line 2, column 11: an entry has no such field (did you mean actor?); " + entryFields,
+		},
+		{
+			"field after characters of several bytes", `entry.actor == "é😀" && entry.acto == "b"`,
+			"line 1, column 29: an entry has no such field (did you mean actor?); " + entryFields,
+		},
 		{"field of a change", `entry.changes.exists(c, c.feld == "x")`, "line 1, column 26: a change has no such field (did you mean field?); its fields are field, before, after"},
 		{"field of an element", `entry.changes[0].x == "a"`, "line 1, column 17: a change has no such field; its fields are field, before, after"},
 		{"field of a field", `entry.actor.name == "x"`, "line 1, column 12: type 'string' does not support field selection"},
@@ -95,7 +105,8 @@ func TestCompileErrors(t *testing.T) {
 		{"block", `ip_in(entry.ip_address, "10.0.0.0/33")`, `line 1, column 25: this is not an IP address or a CIDR block, such as "203.0.113.7" or "2001:db8::/32"`},
 		{"second block", `ip_in(entry.ip_address, ["10.0.0.0/8", "x"])`, `line 1, column 40: this is not an IP address or a CIDR block, such as "203.0.113.7" or "2001:db8::/32"`},
 		{"operation", `entry.operation in ["delete", "crate"]`, `line 1, column 31: entry.operation is never this (did you mean create?); ` + operations},
-		{"operation not equal", `"destroy" != entry.operation`, `line 1, column 1: entry.operation is never this; ` + operations},
+		{"operation not equal", `"destroy" != entry.operation`, `line 1, column 1: entry.operation is never this; ` +
+			operations},
 		{"actor type", `entry.actor_type == "users"`, `line 1, column 21: entry.actor_type is never this (did you mean user?); it is one of user, api_token, system, staff, unknown`},
 		{"service", `entry.service == "aws"`, `line 1, column 18: entry.service is never this; it is one of upcloud, cloudscale, podstack`},
 		{"time zone", `entry.time.getHours("Mars") > 1`, `line 1, column 21: there is no such time zone; write it as in "Europe/Zurich" or "+02:00"`},
@@ -133,10 +144,16 @@ func TestCompileErrors(t *testing.T) {
 
 		// Limits.
 		{"length", strings.Repeat("true && ", 9000) + "true", "line 1, column 1: expression code point size exceeds limit: size: 72004, limit 65536"},
-		{"brackets", strings.Repeat("(", 60) + "true" + strings.Repeat(")", 60), "line 1, column 1: expression recursion limit exceeded: 50"},
+		{
+			"brackets", strings.Repeat("(", 60) + "true" + strings.Repeat(")", 60),
+			"line 1, column 1: expression recursion limit exceeded: 50",
+		},
 		{"operators", strings.Repeat("1 + ", 2000) + "1 == 1", "line 1, column 1: max recursion depth exceeded"},
 		{"parts", "1 in [" + strings.Repeat("1,", 20000) + "1]", "line 1, column 1: expression node count exceeds limit: count 20004, limit 10000"},
-		{"loops", `[1].all(a, [1].all(b, [1].all(c, [1].all(d, true))))`, "line 1, column 41: comprehension exceeds nesting limit"},
+		{
+			"loops", `[1].all(a, [1].all(b, [1].all(c, [1].all(d, true))))`,
+			"line 1, column 41: comprehension exceeds nesting limit",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -141,7 +141,11 @@ var ourWords = sync.OnceValue(func() map[string]bool {
 		{entryVariable},
 		entryFieldNames(), changeFields, functionNames(),
 		{"and", "or", "not", "AND", "OR", "NOT", "like"},
-		{"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "package", "namespace", "null", "return", "true", "var", "void", "while"},
+		{
+			"as", "break", "const", "continue", "else", "false", "for", "function", "if",
+			"import", "in", "let", "loop", "package", "namespace", "null", "return",
+			"true", "var", "void", "while",
+		},
 		{"nil", "None", "undefined", "now"},
 	} {
 		for _, word := range words {

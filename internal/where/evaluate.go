@@ -32,25 +32,45 @@ type mishap struct {
 
 var mishaps = []mishap{
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errRaw.Error())), errRaw.Error(), "Guard it with has(entry.raw)"},
-	{regexp.MustCompile(`^` + regexp.QuoteMeta(errTwins.Error())), errTwins.Error(), "Write the condition without entry.raw"},
+	{
+		regexp.MustCompile(`^` + regexp.QuoteMeta(errTwins.Error())), errTwins.Error(),
+		"Write the condition without entry.raw",
+	},
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errTwice.Error())), errTwice.Error(), "Ask for other fields of the entry"},
 	{regexp.MustCompile(`^(no such key|no such attribute)`), "the record of an entry has no such key", `Guard it, and every key before it, with has(entry.raw.key) or with "key" in entry.raw`},
 	{regexp.MustCompile(`^(index out of bounds|index '.*' out of range|index out of range|invalid substring range|unsupported index)`), "an entry has no such element or character", "Guard it with size(), as in size(entry.changes) > 0"},
-	{regexp.MustCompile(`^(no such overload|got .* expected iterable)`), "a value of an entry has another type than is needed here", "Compare its type first, as in type(entry.raw.size) == int"},
-	{regexp.MustCompile(`^(division|modulus) by zero`), "an entry makes this a division by zero", "Compare the divisor with 0 first"},
+	{
+		regexp.MustCompile(`^(no such overload|got .* expected iterable)`),
+		"a value of an entry has another type than is needed here",
+		"Compare its type first, as in type(entry.raw.size) == int",
+	},
+	{
+		regexp.MustCompile(`^(division|modulus) by zero`), "an entry makes this a division by zero",
+		"Compare the divisor with 0 first",
+	},
 	{regexp.MustCompile(`overflow`), "an entry makes a number or a time too large", "Compare the values first"},
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errBlock.Error())), errBlock.Error(), "Write the block into the condition"},
 	{regexp.MustCompile(`^` + regexp.QuoteMeta(errTextSize.Error())), errTextSize.Error(), "Compare shorter texts"},
-	{regexp.MustCompile(`(?i)(time ?zone|missing Location)`), "an entry makes this a time zone that does not exist", "Write the time zone into the condition"},
-	{regexp.MustCompile(`^(type conversion|strconv|invalid RFC 3339|unsupported (type )?conversion|time: )`), "a value of an entry cannot be converted", "Guard it with matches(), as in entry.actor_id.matches(\"^[0-9]+$\")"},
+	{
+		regexp.MustCompile(`(?i)(time ?zone|missing Location)`), "an entry makes this a time zone that does not exist",
+		"Write the time zone into the condition",
+	},
+	{
+		regexp.MustCompile(`^(type conversion|strconv|invalid RFC 3339|unsupported (type )?conversion|time: )`),
+		"a value of an entry cannot be converted", "Guard it with matches(), as in entry.actor_id.matches(\"^[0-9]+$\")",
+	},
 	{regexp.MustCompile(`^NaN`), "an entry makes this a number that is none", "Compare the values first"},
 }
 
 // evalError says what went wrong without a word of the entry and without a value of
 // the condition.
 func (x *Expression) evalError(err error) *EvalError {
-	if cancelled := (interpreter.EvalCancelledError{}); errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
-		return &EvalError{Reason: "it takes too long on an entry", Advice: "Loop over less in it, or move a part of it that is cheap to the front"}
+	if cancelled := (interpreter.EvalCancelledError{}); errors.As(err, &cancelled) &&
+		cancelled.Cause == interpreter.CostLimitExceeded {
+		return &EvalError{
+			Reason: "it takes too long on an entry",
+			Advice: "Loop over less in it, or move a part of it that is cheap to the front",
+		}
 	}
 
 	result := &EvalError{Reason: "a part of it fails on an entry", Advice: "Write it in another way"}

@@ -108,7 +108,8 @@ func TestRecordThatIsNoObject(t *testing.T) {
 	}
 
 	// An entry without a record has none of its keys.
-	if ok, err := mustCompile(t, `!has(entry.raw) && !has(entry.raw.x) && size(entry.raw) == 0`).Match(&auditlog.Entry{}); !ok || err != nil {
+	if ok, err := mustCompile(t,
+		`!has(entry.raw) && !has(entry.raw.x) && size(entry.raw) == 0`).Match(&auditlog.Entry{}); !ok || err != nil {
 		t.Error(ok, err)
 	}
 }

@@ -65,8 +65,10 @@ func functions() []cel.EnvOption {
 		// CEL counts what a text costs when it has been made, which is too late for
 		// those two, whose result can be as large as the product of two texts.
 		cel.Function("replace",
-			cel.MemberOverload("string_replace_string_string", []*cel.Type{text, text, text}, text, cel.FunctionBinding(replace)),
-			cel.MemberOverload("string_replace_string_string_int", []*cel.Type{text, text, text, cel.IntType}, text, cel.FunctionBinding(replace)),
+			cel.MemberOverload("string_replace_string_string", []*cel.Type{text, text, text}, text,
+				cel.FunctionBinding(replace)),
+			cel.MemberOverload("string_replace_string_string_int", []*cel.Type{text, text, text, cel.IntType}, text,
+				cel.FunctionBinding(replace)),
 		),
 		cel.Function("join",
 			cel.MemberOverload("list_join", []*cel.Type{texts}, text, cel.UnaryBinding(func(list ref.Val) ref.Val { return join(list, types.String("")) })),

@@ -14,9 +14,12 @@ import (
 
 func FuzzCompile(f *testing.F) {
 	for _, seed := range []string{
-		``, `entry.operation == "delete" && entry.actor != "ci"`, `entry.operaton == "x"`, "entry.actor ==\n \"é", `ip_in(entry.ip_address, ["10.0.0.0/8"])`,
-		`entry.changes.exists(c, c.field == "x")`, `has(entry.raw.a)`, `entry.actor.matches("(a{30}){30}")`, `not x`, `a <> b`, `((`, `"\q"`, `entry{}`,
-		`timestamp("x") > entry.time`, `entry.time.getHours("+01:00") > 2`, `1 in [1, "a"]`, `[1].all(entry, true)`, "true\r\n&& x", `entry.raw["a"][0].b ? true : false`,
+		``, `entry.operation == "delete" && entry.actor != "ci"`, `entry.operaton == "x"`, "entry.actor ==\n \"é",
+		`ip_in(entry.ip_address, ["10.0.0.0/8"])`,
+		`entry.changes.exists(c, c.field == "x")`, `has(entry.raw.a)`, `entry.actor.matches("(a{30}){30}")`, `not x`,
+		`a <> b`, `((`, `"\q"`, `entry{}`,
+		`timestamp("x") > entry.time`, `entry.time.getHours("+01:00") > 2`, `1 in [1, "a"]`, `[1].all(entry, true)`,
+		"true\r\n&& x", `entry.raw["a"][0].b ? true : false`,
 	} {
 		f.Add(seed)
 	}
@@ -47,11 +50,14 @@ func FuzzCompile(f *testing.F) {
 			}
 
 			evalErr := (*where.EvalError)(nil)
-			if err != nil && (!errors.As(err, &evalErr) || strings.Contains(evalErr.Error()+evalErr.Advice, "SECRET") && !strings.Contains(text, "SECRET")) {
+			if err != nil &&
+				(!errors.As(err, &evalErr) || strings.Contains(evalErr.Error()+evalErr.Advice, "SECRET") &&
+					!strings.Contains(text, "SECRET")) {
 				t.Fatalf("%q: %v", text, err)
 			}
 
-			if ok && !x.Possible(auditlog.Query{}.Scope(auditlog.Info{Name: e.Service, Operations: []auditlog.Operation{e.Operation}})) {
+			if ok &&
+				!x.Possible(auditlog.Query{}.Scope(auditlog.Info{Name: e.Service, Operations: []auditlog.Operation{e.Operation}})) {
 				t.Fatalf("%q is impossible and matches", text)
 			}
 		}
@@ -69,11 +75,13 @@ func checkPlace(t *testing.T, text string, err error) {
 	}
 
 	lines := strings.Split(text, "\n")
-	if e.Line < 1 || e.Line > len(lines) || e.Column < 1 || e.Column > utf8.RuneCountInString(lines[e.Line-1])+1 || e.Reason == "" {
+	if e.Line < 1 || e.Line > len(lines) || e.Column < 1 || e.Column > utf8.RuneCountInString(lines[e.Line-1])+1 ||
+		e.Reason == "" {
 		t.Fatalf("%q: %v", text, err)
 	}
 
-	if strings.Contains(e.Reason, "\n") || strings.Contains(e.Reason, "<input>") || strings.Contains(e.Reason, "Syntax error") {
+	if strings.Contains(e.Reason, "\n") || strings.Contains(e.Reason, "<input>") ||
+		strings.Contains(e.Reason, "Syntax error") {
 		t.Fatalf("%q: %q", text, e.Reason)
 	}
 

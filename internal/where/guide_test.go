@@ -37,8 +37,14 @@ func TestGuideExamples(t *testing.T) {
 	off, on := `"off"`, `"on"`
 
 	pairs := []struct{ meets, fails auditlog.Entry }{
-		{auditlog.Entry{Operation: auditlog.OperationDelete, Actor: "alice"}, auditlog.Entry{Operation: auditlog.OperationDelete, Actor: "ci-deploy"}},
-		{auditlog.Entry{ActorType: auditlog.ActorUser, Time: noon.Add(7 * time.Hour)}, auditlog.Entry{ActorType: auditlog.ActorUser, Time: noon.Add(6 * time.Hour)}},
+		{
+			auditlog.Entry{Operation: auditlog.OperationDelete, Actor: "alice"},
+			auditlog.Entry{Operation: auditlog.OperationDelete, Actor: "ci-deploy"},
+		},
+		{
+			auditlog.Entry{ActorType: auditlog.ActorUser, Time: noon.Add(7 * time.Hour)},
+			auditlog.Entry{ActorType: auditlog.ActorUser, Time: noon.Add(6 * time.Hour)},
+		},
 		{auditlog.Entry{IPAddress: "203.0.113.9"}, auditlog.Entry{IPAddress: "2001:0DB8:100:0::1"}},
 		{auditlog.Entry{Operation: auditlog.OperationGrant}, auditlog.Entry{Operation: auditlog.OperationLogin}},
 		{
@@ -51,7 +57,10 @@ func TestGuideExamples(t *testing.T) {
 		},
 		{auditlog.Entry{Raw: []byte(`{"resource_sub_type":"subaccount-api-token"}`)}, auditlog.Entry{Raw: []byte(`{}`)}},
 		{auditlog.Entry{Message: "Server 'Prod-1' has been deleted"}, auditlog.Entry{ResourceName: "reprod-1"}},
-		{auditlog.Entry{Time: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)}, auditlog.Entry{Time: time.Date(2026, 3, 2, 0, 59, 59, 0, time.UTC)}},
+		{
+			auditlog.Entry{Time: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)},
+			auditlog.Entry{Time: time.Date(2026, 3, 2, 0, 59, 59, 0, time.UTC)},
+		},
 		{auditlog.Entry{Origin: "gui"}, auditlog.Entry{Origin: "gui", IPAddress: "203.0.113.9"}},
 	}
 
@@ -100,7 +109,8 @@ func TestGuideIsComplete(t *testing.T) {
 	_, err := where.Compile("entry.operation == \"delete\" &&\n  entry.acto != \"ci\"\n")
 
 	reason := strings.SplitN(err.Error(), ": ", 2)[1]
-	if !strings.Contains(strings.Join(strings.Fields(text), " "), "The condition cannot be used: "+reason+". Line: 2 Column: 8 ") {
+	if !strings.Contains(strings.Join(strings.Fields(text), " "), "The condition cannot be used: "+reason+
+		". Line: 2 Column: 8 ") {
 		t.Errorf("the guide shows another error than: %s", reason)
 	}
 }
@@ -119,7 +129,9 @@ func TestListsFromTerraform(t *testing.T) {
 	}
 
 	// An empty list holds nobody, which is no answer.
-	if mustCompile(t, `entry.actor in []`).Possible(auditlog.Query{}.Scope(auditlog.Info{Operations: slices.Clone(auditlog.Operations())})) {
+	if mustCompile(t, `entry.actor in []`).Possible(
+		auditlog.Query{}.Scope(auditlog.Info{Operations: slices.Clone(auditlog.Operations())}),
+	) {
 		t.Error("an empty list is possible")
 	}
 }

@@ -323,7 +323,8 @@ func ordersTime(x ast.Expr) bool {
 }
 
 var orders = []string{
-	operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, operators.Equals, operators.NotEquals,
+	operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, operators.Equals,
+	operators.NotEquals,
 }
 
 // literalTime returns the time of timestamp("2026-06-01T00:00:00Z").

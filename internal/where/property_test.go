@@ -22,7 +22,10 @@ type condition struct {
 	holds func(e *auditlog.Entry) bool
 }
 
-var fieldValues = []string{"", "ci", "alice", "10.0.0.1", "10.1.2.3", "2001:db8::1", "10.x.x.1", "é", `quo"te`, "server-1"}
+var fieldValues = []string{
+	"", "ci", "alice", "10.0.0.1", "10.1.2.3", "2001:db8::1", "10.x.x.1", "é", `quo"te`,
+	"server-1",
+}
 
 var stringFields = func() []auditlog.Field {
 	return slices.DeleteFunc(slices.Clone(auditlog.Fields()), func(f auditlog.Field) bool {
@@ -80,7 +83,8 @@ func leaves() *rapid.Generator[condition] {
 
 		return condition{fmt.Sprintf("entry.%s.%s(%q)", f.Name, function, v), func(e *auditlog.Entry) bool {
 			return map[string]bool{
-				"startsWith": strings.HasPrefix(f.Text(e), v), "endsWith": strings.HasSuffix(f.Text(e), v), "contains": strings.Contains(f.Text(e), v),
+				"startsWith": strings.HasPrefix(f.Text(e), v), "endsWith": strings.HasSuffix(f.Text(e), v),
+				"contains": strings.Contains(f.Text(e), v),
 			}[function]
 		}}
 	})
@@ -95,11 +99,16 @@ func leaves() *rapid.Generator[condition] {
 		at := moment.Add(time.Duration(rapid.IntRange(-3, 3).Draw(t, "hours")) * time.Hour)
 		text := at.In(time.FixedZone("", 3600)).Format(time.RFC3339)
 
-		return condition{fmt.Sprintf("entry.time >= timestamp(%q)", text), func(e *auditlog.Entry) bool { return !e.Time.Before(at) }}
+		return condition{
+			fmt.Sprintf("entry.time >= timestamp(%q)", text),
+			func(e *auditlog.Entry) bool { return !e.Time.Before(at) },
+		}
 	})
 
 	block := rapid.Custom(func(t *rapid.T) condition {
-		p := netip.MustParsePrefix(rapid.SampledFrom([]string{"10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32", "0.0.0.0/0"}).Draw(t, "block"))
+		p := netip.MustParsePrefix(
+			rapid.SampledFrom([]string{"10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32", "0.0.0.0/0"}).Draw(t, "block"),
+		)
 
 		return condition{fmt.Sprintf("ip_in(entry.ip_address, %q)", p), func(e *auditlog.Entry) bool {
 			a, err := netip.ParseAddr(e.IPAddress)
@@ -111,9 +120,12 @@ func leaves() *rapid.Generator[condition] {
 	changed := rapid.Custom(func(t *rapid.T) condition {
 		v := value.Draw(t, "field")
 
-		return condition{fmt.Sprintf("entry.changes.exists(c, c.field == %q && !has(c.after))", v), func(e *auditlog.Entry) bool {
-			return slices.ContainsFunc(e.Changes, func(c auditlog.Change) bool { return c.Field == v && c.After == nil })
-		}}
+		return condition{
+			fmt.Sprintf("entry.changes.exists(c, c.field == %q && !has(c.after))", v),
+			func(e *auditlog.Entry) bool {
+				return slices.ContainsFunc(e.Changes, func(c auditlog.Change) bool { return c.Field == v && c.After == nil })
+			},
+		}
 	})
 
 	raw := rapid.Custom(func(t *rapid.T) condition {
@@ -148,12 +160,18 @@ func conditions(depth int) *rapid.Generator[condition] {
 		rapid.Custom(func(t *rapid.T) condition {
 			a, b := inner.Draw(t, "a"), inner.Draw(t, "b")
 
-			return condition{"(" + a.text + ") &&\n  (" + b.text + ")", func(e *auditlog.Entry) bool { return a.holds(e) && b.holds(e) }}
+			return condition{
+				"(" + a.text + ") &&\n  (" + b.text + ")",
+				func(e *auditlog.Entry) bool { return a.holds(e) && b.holds(e) },
+			}
 		}),
 		rapid.Custom(func(t *rapid.T) condition {
 			a, b := inner.Draw(t, "a"), inner.Draw(t, "b")
 
-			return condition{"(" + a.text + ") || (" + b.text + ")", func(e *auditlog.Entry) bool { return a.holds(e) || b.holds(e) }}
+			return condition{
+				"(" + a.text + ") || (" + b.text + ")",
+				func(e *auditlog.Entry) bool { return a.holds(e) || b.holds(e) },
+			}
 		}),
 		rapid.Custom(func(t *rapid.T) condition {
 			a, b, c := inner.Draw(t, "a"), inner.Draw(t, "b"), inner.Draw(t, "c")
@@ -182,7 +200,8 @@ func entries() *rapid.Generator[*auditlog.Entry] {
 
 		for _, s := range []*string{
 			&e.ID, &e.Action, &e.ActorID, &e.Actor, &e.ResourceType, &e.ResourceID, &e.ResourceName,
-			&e.ScopeType, &e.ScopeID, &e.ScopeName, &e.Origin, &e.AuthType, &e.IPAddress, &e.UserAgent, &e.CorrelationID, &e.Message,
+			&e.ScopeType, &e.ScopeID, &e.ScopeName, &e.Origin, &e.AuthType, &e.IPAddress, &e.UserAgent, &e.CorrelationID,
+			&e.Message,
 		} {
 			*s = value.Draw(t, "value")
 		}

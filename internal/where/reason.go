@@ -93,7 +93,8 @@ var hints = []hint{
 	hintFor(`Syntax error.*HERE[“”„‘’‚«»]`, "a string is written in straight quotes, \"…\" or '…'"),
 	hintFor(`Syntax error.*HERE#`, "a comment begins with //"),
 	hintFor(`Syntax error: token recognition.*HERE[=&|]`, "this is no operator; == compares, && means and, || means or"),
-	hintFor(`Syntax error.*(?:\b(?i:not)\s*HERE|HERE(?i:and|or|not|like)\b|<HERE>)`, "the logical operators are &&, || and !, and != means unequal"),
+	hintFor(`Syntax error.*(?:\b(?i:not)\s*HERE|HERE(?i:and|or|not|like)\b|<HERE>)`,
+		"the logical operators are &&, || and !, and != means unequal"),
 	hintFor(`Syntax error`, "this cannot stand here; an operator, a bracket or a quotation mark may be missing before it, or too much"),
 	hintFor(`invalid (?:timestamp|duration) argument`,
 		`this is no time or length of time; write it as in timestamp("2026-01-31T00:00:00Z") or duration("90m")`),
@@ -130,7 +131,8 @@ func undefinedReason(name string, x ast.Expr, after string) string {
 }
 
 func noField(subject, name string, fields []string) string {
-	return fmt.Sprintf("%s has no such field%s; its fields are %s", subject, didYouMean(name, fields), strings.Join(fields, ", "))
+	return fmt.Sprintf("%s has no such field%s; its fields are %s", subject, didYouMean(name, fields),
+		strings.Join(fields, ", "))
 }
 
 // startOf is where a part begins. CEL puts entry.actor at its dot.

@@ -51,7 +51,9 @@ func tokensOf(text string) []token {
 
 // rewrite returns a text with what is made of its strings and comments, and of what
 // stands between them.
-func rewrite(text string, between func(string) string, inside func(t token, part func(from, to int) string) string) string {
+func rewrite(
+	text string, between func(string) string, inside func(t token, part func(from, to int) string) string,
+) string {
 	var b strings.Builder
 
 	chars := []rune(text)

@@ -73,11 +73,15 @@ func TestMatchInNFC(t *testing.T) {
 	const decomposed = "zoe\u0308"
 
 	value := strconv.Quote(decomposed)
-	e := &auditlog.Entry{Changes: []auditlog.Change{{Field: decomposed, Before: &value, After: &value}}, Raw: []byte(`{"` + decomposed + `":["` + decomposed + `",{"` + decomposed + `":1}]}`)}
+	e := &auditlog.Entry{
+		Changes: []auditlog.Change{{Field: decomposed, Before: &value, After: &value}},
+		Raw:     []byte(`{"` + decomposed + `":["` + decomposed + `",{"` + decomposed + `":1}]}`),
+	}
 
 	for _, s := range []*string{
 		&e.ID, &e.Endpoint, &e.Account, &e.Action, &e.ActorID, &e.Actor, &e.ResourceType, &e.ResourceID, &e.ResourceName,
-		&e.ScopeType, &e.ScopeID, &e.ScopeName, &e.Origin, &e.AuthType, &e.IPAddress, &e.UserAgent, &e.CorrelationID, &e.Message,
+		&e.ScopeType, &e.ScopeID, &e.ScopeName, &e.Origin, &e.AuthType, &e.IPAddress, &e.UserAgent, &e.CorrelationID,
+		&e.Message,
 	} {
 		*s = decomposed
 	}
@@ -93,7 +97,8 @@ func TestMatchInNFC(t *testing.T) {
 		}
 
 		for _, text := range append(conditions,
-			`entry.actor in ["x", LITERAL]`, `entry.actor.startsWith(LITERAL)`, `entry.actor.matches(LITERAL)`, `size(entry.actor) == 3`,
+			`entry.actor in ["x", LITERAL]`, `entry.actor.startsWith(LITERAL)`, `entry.actor.matches(LITERAL)`,
+			`size(entry.actor) == 3`,
 			`entry.changes.exists(c, c.field == LITERAL && c.before == '"' + LITERAL + '"' && c.after.contains(LITERAL))`,
 			`LITERAL in entry.raw && entry.raw[LITERAL][0] == LITERAL && entry.raw[LITERAL][1][LITERAL] == 1`,
 		) {
@@ -105,9 +110,13 @@ func TestMatchInNFC(t *testing.T) {
 		}
 	}
 
-	for _, text := range []string{`entry.raw["zo\u00eb"] == 1`, `entry.raw["zo\u00eb"] == 1 || entry.raw["zo\u00eb"] == 2`} {
+	for _, text := range []string{
+		`entry.raw["zo\u00eb"] == 1`,
+		`entry.raw["zo\u00eb"] == 1 || entry.raw["zo\u00eb"] == 2`,
+	} {
 		twins := &auditlog.Entry{Raw: []byte(`{"zo` + "\u00eb" + `":1,"` + decomposed + `":2}`)}
-		if got, err := mustCompile(t, text).Match(twins); err == nil || !strings.Contains(err.Error(), "two keys that are the same text") {
+		if got, err := mustCompile(t, text).Match(twins); err == nil ||
+			!strings.Contains(err.Error(), "two keys that are the same text") {
 			t.Errorf("two keys that are one: %v, %v", got, err)
 		}
 	}
@@ -156,7 +165,8 @@ func full() *auditlog.Entry {
 
 	for i, s := range []*string{
 		&e.ID, &e.Endpoint, &e.Account, &e.Action, &e.ActorID, &e.Actor, &e.ResourceType, &e.ResourceID, &e.ResourceName,
-		&e.ScopeType, &e.ScopeID, &e.ScopeName, &e.Origin, &e.AuthType, &e.IPAddress, &e.UserAgent, &e.CorrelationID, &e.Message,
+		&e.ScopeType, &e.ScopeID, &e.ScopeName, &e.Origin, &e.AuthType, &e.IPAddress, &e.UserAgent, &e.CorrelationID,
+		&e.Message,
 	} {
 		*s = fmt.Sprintf("value %d", i)
 	}

@@ -50,7 +50,8 @@ func (a *Authority) Stamp(ctx context.Context, c *Client, data []byte) ([]byte, 
 		return fail(err)
 	}
 
-	request, err := timestamp.CreateRequest(bytes.NewReader(data), &timestamp.RequestOptions{Hash: crypto.SHA256, Certificates: true, Nonce: nonce})
+	request, err := timestamp.CreateRequest(bytes.NewReader(data),
+		&timestamp.RequestOptions{Hash: crypto.SHA256, Certificates: true, Nonce: nonce})
 	if err != nil {
 		return fail(err)
 	}
@@ -130,7 +131,8 @@ func parseStamp(answer, data []byte, roots *x509.CertPool) (token *timestamp.Tim
 		}
 
 		if signed.VerifyWithOpts(x509.VerifyOptions{
-			Roots: roots, Intermediates: others, CurrentTime: token.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping},
+			Roots: roots, Intermediates: others, CurrentTime: token.Time,
+			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping},
 		}) != nil {
 			return nil, Stamp{}, fail("who signed it is not vouched for by the certificates given")
 		}

@@ -38,7 +38,8 @@ func TestStampsAreOfTheirData(t *testing.T) {
 	answer, a := stamp(t, data)
 	_, other := stamp(t, data)
 
-	if s, err := witness.CheckStamp(answer, data, a.Roots); err != nil || !s.Time.Equal(stamped) || s.By != "CN=Time stamps of a test,O=Example" {
+	if s, err := witness.CheckStamp(answer, data, a.Roots); err != nil || !s.Time.Equal(stamped) ||
+		s.By != "CN=Time stamps of a test,O=Example" {
 		t.Errorf("%+v, %v", s, err)
 	}
 

@@ -28,7 +28,8 @@ func checkSigner(signed *pkcs7.PKCS7, signer *x509.Certificate) error {
 		return e.Critical && e.Id.Equal(extendedKeyUsage)
 	})
 
-	if signer.IsCA || !critical || len(signer.UnknownExtKeyUsage) > 0 || !slices.Equal(signer.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}) {
+	if signer.IsCA || !critical || len(signer.UnknownExtKeyUsage) > 0 ||
+		!slices.Equal(signer.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}) {
 		return errPurpose
 	}
 
@@ -61,7 +62,8 @@ func namedCertificate(signed *pkcs7.PKCS7) (crypto.Hash, []byte) {
 		Policies asn1.RawValue `asn1:"optional"`
 	}
 
-	if signed.UnmarshalSignedAttribute(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}, &v2) == nil && len(v2.Certificates) > 0 {
+	if signed.UnmarshalSignedAttribute(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}, &v2) == nil &&
+		len(v2.Certificates) > 0 {
 		first := v2.Certificates[0]
 
 		switch {
@@ -84,7 +86,8 @@ func namedCertificate(signed *pkcs7.PKCS7) (crypto.Hash, []byte) {
 		Policies asn1.RawValue `asn1:"optional"`
 	}
 
-	if signed.UnmarshalSignedAttribute(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}, &v1) == nil && len(v1.Certificates) > 0 {
+	if signed.UnmarshalSignedAttribute(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}, &v1) == nil &&
+		len(v1.Certificates) > 0 {
 		return crypto.SHA1, v1.Certificates[0].Hash
 	}
 

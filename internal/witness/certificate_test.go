@@ -95,7 +95,10 @@ func usages(critical bool, of ...byte) []pkix.Extension {
 		ids = append(ids, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, last)
 	}
 
-	return []pkix.Extension{{Id: []int{2, 5, 29, 37}, Critical: critical, Value: append([]byte{0x30, byte(len(ids))}, ids...)}}
+	return []pkix.Extension{{
+		Id: []int{2, 5, 29, 37}, Critical: critical,
+		Value: append([]byte{0x30, byte(len(ids))}, ids...),
+	}}
 }
 
 // What the purposes of usages are.
@@ -109,7 +112,10 @@ func stampBy(t *testing.T, certificate *x509.Certificate, key crypto.Signer, dat
 	t.Helper()
 
 	sum := sha256.Sum256(data)
-	s := timestamp.Timestamp{HashAlgorithm: crypto.SHA256, HashedMessage: sum[:], Time: time.Now().AddDate(0, -6, 0), Policy: []int{1, 2, 3}, AddTSACertificate: true}
+	s := timestamp.Timestamp{
+		HashAlgorithm: crypto.SHA256, HashedMessage: sum[:], Time: time.Now().AddDate(0, -6, 0),
+		Policy: []int{1, 2, 3}, AddTSACertificate: true,
+	}
 
 	answer, err := s.CreateResponseWithOpts(certificate, key, crypto.SHA256)
 	if err != nil {
@@ -132,13 +138,22 @@ func TestCertificatesAreForTimeStampsAlone(t *testing.T) {
 		holds  bool
 	}{
 		"for time stamps": {func(c *x509.Certificate) { c.ExtraExtensions = usages(true, timeStamping) }, true},
-		"a server's":      {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, false},
-		"no purpose":      {func(*x509.Certificate) {}, false},
-		"any purpose":     {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }, false},
-		"not critical":    {func(c *x509.Certificate) { c.ExtraExtensions = usages(false, timeStamping) }, false},
-		"several":         {func(c *x509.Certificate) { c.ExtraExtensions = usages(true, serverAuth, timeStamping) }, false},
-		"and an unknown":  {func(c *x509.Certificate) { c.ExtraExtensions = usages(true, timeStamping, unknownUsage) }, false},
-		"the same twice":  {func(c *x509.Certificate) { c.ExtraExtensions = usages(true, timeStamping, timeStamping) }, false},
+		"a server's": {
+			func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
+			false,
+		},
+		"no purpose":   {func(*x509.Certificate) {}, false},
+		"any purpose":  {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }, false},
+		"not critical": {func(c *x509.Certificate) { c.ExtraExtensions = usages(false, timeStamping) }, false},
+		"several":      {func(c *x509.Certificate) { c.ExtraExtensions = usages(true, serverAuth, timeStamping) }, false},
+		"and an unknown": {
+			func(c *x509.Certificate) { c.ExtraExtensions = usages(true, timeStamping, unknownUsage) },
+			false,
+		},
+		"the same twice": {
+			func(c *x509.Certificate) { c.ExtraExtensions = usages(true, timeStamping, timeStamping) },
+			false,
+		},
 		"vouches for others": {func(c *x509.Certificate) {
 			c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
 			c.ExtraExtensions = usages(true, timeStamping)
@@ -148,7 +163,8 @@ func TestCertificatesAreForTimeStampsAlone(t *testing.T) {
 		answer := stampBy(t, root.vouch(t, key, c.change), key, data)
 
 		for _, roots := range []*x509.CertPool{roots, nil} {
-			if _, err := witness.CheckStamp(answer, data, roots); (err == nil) != c.holds || err != nil && !errors.Is(err, witness.ErrStamp) {
+			if _, err := witness.CheckStamp(answer, data, roots); (err == nil) != c.holds || err != nil &&
+				!errors.Is(err, witness.ErrStamp) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -180,7 +196,8 @@ func TestTheCertificateIsTheOneThatTheSignerMeant(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 
-	if s, err := witness.CheckStamp(bytes.ReplaceAll(answer, meant.Raw, other.Raw), data, roots); !errors.Is(err, witness.ErrStamp) {
+	if s, err := witness.CheckStamp(bytes.ReplaceAll(answer, meant.Raw, other.Raw), data, roots); !errors.Is(err,
+		witness.ErrStamp) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
@@ -212,9 +229,11 @@ func TestOpenSSLIsAnAuthority(t *testing.T) {
 	}
 
 	write("ext", "extendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n")
-	do("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=root", "-days", "30")
+	do("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=root",
+		"-days", "30")
 	do("req", "-newkey", "rsa:3072", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/CN=tsa")
-	do("x509", "-req", "-in", "tsa.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-out", "tsa.pem", "-days", "30", "-extfile", "ext")
+	do("x509", "-req", "-in", "tsa.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-out", "tsa.pem",
+		"-days", "30", "-extfile", "ext")
 
 	pem, err := os.ReadFile(file("root.pem"))
 	if err != nil {

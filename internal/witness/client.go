@@ -57,7 +57,9 @@ func (c *Client) withDefaults() Client {
 }
 
 // post returns the status and the body of an answer, whatever the status.
-func (c *Client) post(ctx context.Context, address, contentType string, body []byte) (status int, answer []byte, err error) {
+func (c *Client) post(
+	ctx context.Context, address, contentType string, body []byte,
+) (status int, answer []byte, err error) {
 	d := c.withDefaults()
 
 	for attempt := 0; ; attempt++ {
@@ -80,7 +82,9 @@ func (c *Client) post(ctx context.Context, address, contentType string, body []b
 	}
 }
 
-func (c *Client) once(ctx context.Context, address, contentType string, body []byte) (status int, answer []byte, err error) {
+func (c *Client) once(
+	ctx context.Context, address, contentType string, body []byte,
+) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, fmt.Errorf("%w: %s", ErrAnswer, screen.Text(err.Error()))

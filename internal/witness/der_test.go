@@ -113,7 +113,8 @@ func TestTimeStampsAreInDER(t *testing.T) {
 		return in(0x30, all.Status.FullBytes, in(0x30, contentType, content))
 	}
 
-	if s, err := witness.CheckStamp(made(all.Token.Content.FullBytes), data, a.Roots); err != nil || !s.Time.Equal(stamped) {
+	if s, err := witness.CheckStamp(made(all.Token.Content.FullBytes), data, a.Roots); err != nil ||
+		!s.Time.Equal(stamped) {
 		t.Errorf("as it was: %+v, %v", s, err)
 	}
 

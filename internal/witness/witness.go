@@ -206,8 +206,8 @@ func (w *Witness) cosignature(p Checkpoint, body []byte) (string, error) {
 	return fmt.Sprintf("— %s %s\n", n.Sigs[0].Name, n.Sigs[0].Base64), nil
 }
 
-// CosignedAt returns when a witness has cosigned, by its own clock. It is a time that can be written down: a witness can
-// sign any number of seconds.
+// CosignedAt returns when a witness has cosigned, by its own clock. It is a time that can be written down: a witness
+// can sign any number of seconds.
 func CosignedAt(s note.Signature) (time.Time, error) {
 	const lastYear = 9999
 

@@ -140,7 +140,8 @@ func (s daily) Read(_ context.Context, q auditlog.Query, c *auditlog.Completenes
 
 			e := auditlog.Entry{
 				ID: idAt(at), Time: at, Service: auditlog.ServiceUpCloud, Action: "update", Operation: auditlog.OperationUpdate,
-				ActorType: auditlog.ActorUser, Actor: "joe", ResourceType: "server", Raw: fmt.Appendf(nil, `{"time":%q}`, at.Format(time.RFC3339)),
+				ActorType: auditlog.ActorUser, Actor: "joe", ResourceType: "server",
+				Raw: fmt.Appendf(nil, `{"time":%q}`, at.Format(time.RFC3339)),
 			}
 
 			if c.RowsFetched++; !yield(e, nil) {
@@ -200,8 +201,10 @@ func (l *log) run(t *testing.T, days int) (archive.Result, error) {
 	t.Helper()
 
 	a, err := archive.Open(t.Context(), archive.Options{
-		Store: l, Service: daily{}, Format: format.NDJSON, Start: begin, Signer: l.signer, Verifiers: []note.Verifier{l.verifier},
-		Attesters: l.attesters, Clock: func() time.Time { return begin.Add(time.Duration(days)*day - time.Minute) }, Tool: l.tool,
+		Store: l, Service: daily{}, Format: format.NDJSON, Start: begin, Signer: l.signer,
+		Verifiers: []note.Verifier{l.verifier},
+		Attesters: l.attesters, Clock: func() time.Time { return begin.Add(time.Duration(days)*day - time.Minute) },
+		Tool: l.tool,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -325,7 +328,8 @@ func TestLogsAreRead(t *testing.T) {
 
 			// The checkpoints before, too, are of the sizes that they are named for.
 			for n := range size + 1 {
-				if c, err := l.checkpoint(t, l.objects[fmt.Sprintf("checkpoints/%08d", n)]); err != nil || c.N != int64(n) || (c.Extension != "") != (n == 0) {
+				if c, err := l.checkpoint(t, l.objects[fmt.Sprintf("checkpoints/%08d", n)]); err != nil || c.N != int64(n) ||
+					(c.Extension != "") != (n == 0) {
 					t.Errorf("checkpoint %d: %+v, %v", n, c, err)
 				}
 			}
@@ -376,7 +380,8 @@ func TestProofs(t *testing.T) {
 		l := newLog(t, size)
 
 		for _, number := range slices.Compact([]int{1, (size + 1) / 2, size}) {
-			proof, err := archive.Prove(t.Context(), l, []note.Verifier{l.verifier}, idAt(begin.Add(time.Duration(number-1)*day+day/3)))
+			proof, err := archive.Prove(t.Context(), l, []note.Verifier{l.verifier},
+				idAt(begin.Add(time.Duration(number-1)*day+day/3)))
 			if err != nil {
 				t.Fatal(err)
 			}

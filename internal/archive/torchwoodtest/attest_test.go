@@ -63,7 +63,8 @@ func (l *log) checkCosigned(t *testing.T, size int, by note.Verifier) {
 	}
 
 	r, err := archive.Verify(t.Context(), l, l.asked())
-	if err != nil || !r.Valid || r.Head.Sequence != int64(size) || len(r.Cosigned) != 1 || r.Cosigned[0].Name != witnessName {
+	if err != nil || !r.Valid || r.Head.Sequence != int64(size) || len(r.Cosigned) != 1 ||
+		r.Cosigned[0].Name != witnessName {
 		t.Fatalf("%d manifests, the report is %+v, %v", size, r, err)
 	}
 
@@ -74,7 +75,10 @@ func (l *log) checkCosigned(t *testing.T, size int, by note.Verifier) {
 
 // asked are the options of a verifier who insists on the witness.
 func (l *log) asked() archive.VerifyOptions {
-	return archive.VerifyOptions{Verifiers: []note.Verifier{l.verifier}, Witnesses: []note.Verifier{l.attesters.Witnesses[0].Key}}
+	return archive.VerifyOptions{
+		Verifiers: []note.Verifier{l.verifier},
+		Witnesses: []note.Verifier{l.attesters.Witnesses[0].Key},
+	}
 }
 
 // TestRunsAreCosigned: each run of an archive leaves a checkpoint that the witness has
@@ -169,7 +173,8 @@ func TestUnknownLogs(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 
-	if text := err.Error(); !strings.Contains(text, witnessName) || !strings.Contains(text, "has to add the log's origin") || strings.Contains(text, "another key") {
+	if text := err.Error(); !strings.Contains(text, witnessName) ||
+		!strings.Contains(text, "has to add the log's origin") || strings.Contains(text, "another key") {
 		t.Errorf("the error is %q", text)
 	}
 

@@ -65,7 +65,8 @@ func (l *log) checkProof(t *testing.T, text string, number int) error {
 		return err
 	}
 
-	if check(path, index, extra.Manifest+" ") == nil || check(append(slices.Clone(path), tlog.Hash{}), index, extra.Manifest) == nil {
+	if check(path, index, extra.Manifest+" ") == nil ||
+		check(append(slices.Clone(path), tlog.Hash{}), index, extra.Manifest) == nil {
 		return errors.New("it holds for another manifest, or with a longer path")
 	}
 

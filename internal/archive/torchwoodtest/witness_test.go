@@ -62,7 +62,10 @@ func startLitewitness(t *testing.T, origin, vkey string) (url, witnessVkey strin
 
 	db, socket := filepath.Join(dir, "db"), filepath.Join(dir, "agent")
 
-	for _, args := range [][]string{{"add-log", "-db", db, "-origin", origin}, {"add-key", "-db", db, "-origin", origin, "-key", vkey}} {
+	for _, args := range [][]string{
+		{"add-log", "-db", db, "-origin", origin},
+		{"add-key", "-db", db, "-origin", origin, "-key", vkey},
+	} {
 		if out, err := exec.CommandContext(t.Context(), tool(t, "witnessctl"), args...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -94,7 +97,8 @@ func startLitewitness(t *testing.T, origin, vkey string) (url, witnessVkey strin
 
 	// The process has to be gone before its directory.
 	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, tool(t, "litewitness"), "-name", witnessName, "-db", db, "-ssh-agent", socket, "-key", fingerprint, "-listen", address)
+	cmd := exec.CommandContext(ctx, tool(t, "litewitness"), "-name", witnessName, "-db", db, "-ssh-agent", socket, "-key",
+		fingerprint, "-listen", address)
 
 	var log bytes.Buffer
 
@@ -178,7 +182,9 @@ func serveAgent(t *testing.T, socket string, private ed25519.PrivateKey) (finger
 
 // addCheckpoint asks a witness for its cosignature, as in c2sp.org/tlog-witness. The path
 // leads from the size that the witness knows to that of the checkpoint.
-func addCheckpoint(t *testing.T, url string, old int64, path tlog.TreeProof, checkpoint []byte) (status int, answer string) {
+func addCheckpoint(
+	t *testing.T, url string, old int64, path tlog.TreeProof, checkpoint []byte,
+) (status int, answer string) {
 	t.Helper()
 
 	var body strings.Builder
@@ -191,7 +197,8 @@ func addCheckpoint(t *testing.T, url string, old int64, path tlog.TreeProof, che
 
 	fmt.Fprintf(&body, "\n%s", checkpoint)
 
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/add-checkpoint", strings.NewReader(body.String()))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/add-checkpoint",
+		strings.NewReader(body.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,11 +316,13 @@ func TestLitewitness(t *testing.T) {
 		}
 
 		if known > 0 {
-			if status, answer := addCheckpoint(t, url, known-1, path, text); status != http.StatusConflict || answer != fmt.Sprintln(known) {
+			if status, answer := addCheckpoint(t, url, known-1, path, text); status != http.StatusConflict ||
+				answer != fmt.Sprintln(known) {
 				t.Errorf("%d manifests, an older size: %d, %q", size, status, answer)
 			}
 
-			if status, answer := addCheckpoint(t, url, known, append(path, tlog.Hash{}), text); status != http.StatusUnprocessableEntity {
+			if status, answer := addCheckpoint(t, url, known, append(path, tlog.Hash{}),
+				text); status != http.StatusUnprocessableEntity {
 				t.Errorf("%d manifests, another path: %d, %q", size, status, answer)
 			}
 		}

@@ -86,7 +86,10 @@ func Full(e auditlog.Entry) auditlog.Entry {
 	e.ScopeType, e.ScopeID, e.ScopeName = "folder", "scope-7", "Example Oy"
 	e.Origin, e.AuthType, e.IPAddress = "gui", "basic_auth", "2001:db8::7"
 	e.UserAgent, e.CorrelationID, e.Message = "curl/8.5.0", "corr-7", "Something was <done> & said."
-	e.Changes = []auditlog.Change{{Field: "labels.env", Before: new(`"dev"`)}, {Field: "plan", Before: new("null"), After: new(`"<2x>"`)}}
+	e.Changes = []auditlog.Change{
+		{Field: "labels.env", Before: new(`"dev"`)},
+		{Field: "plan", Before: new("null"), After: new(`"<2x>"`)},
+	}
 	e.Raw = json.RawMessage("{\n  \"z\": 1.50e+3, \"a\": [ 1 ]}")
 
 	return e

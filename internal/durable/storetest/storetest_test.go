@@ -112,7 +112,12 @@ func TestFaultyCounts(t *testing.T) {
 		}
 	}
 
-	want := []storetest.Call{{Op: "create", Key: "a", Bytes: 5}, {Op: "replace", Key: "b"}, {Op: "read", Key: "a", Bytes: 5}, {Op: "list", Objects: 2}}
+	want := []storetest.Call{
+		{Op: "create", Key: "a", Bytes: 5},
+		{Op: "replace", Key: "b"},
+		{Op: "read", Key: "a", Bytes: 5},
+		{Op: "list", Objects: 2},
+	}
 	if diff := cmp.Diff(want, f.Calls()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}

@@ -53,8 +53,10 @@ func (s steady) Read(_ context.Context, q auditlog.Query, c *auditlog.Completene
 			}
 
 			e := auditlog.Entry{
-				ID: at.Format("20060102150405"), Time: at, Service: auditlog.ServiceUpCloud, Action: "update", Operation: auditlog.OperationUpdate,
-				ActorType: auditlog.ActorUser, Actor: "joe", ResourceType: "server", Raw: fmt.Appendf(nil, `{"time":%q}`, at.Format(time.RFC3339)),
+				ID: at.Format("20060102150405"), Time: at, Service: auditlog.ServiceUpCloud, Action: "update",
+				Operation: auditlog.OperationUpdate,
+				ActorType: auditlog.ActorUser, Actor: "joe", ResourceType: "server",
+				Raw: fmt.Appendf(nil, `{"time":%q}`, at.Format(time.RFC3339)),
 			}
 
 			if c.RowsFetched++; !yield(e, nil) {
@@ -86,7 +88,9 @@ func newKey() (note.Signer, note.Verifier) {
 		panic(err)
 	}
 
-	s, err := note.NewSigner(fmt.Sprintf(privateKey, v.KeyHash(), base64.StdEncoding.EncodeToString(append([]byte{1}, seed...))))
+	s, err := note.NewSigner(
+		fmt.Sprintf(privateKey, v.KeyHash(), base64.StdEncoding.EncodeToString(append([]byte{1}, seed...))),
+	)
 	if err != nil {
 		panic(err)
 	}
@@ -98,7 +102,8 @@ func newKey() (note.Signer, note.Verifier) {
 func apply(ctx context.Context, store durable.Store, after time.Duration) (archive.Result, error) {
 	a, err := archive.Open(ctx, archive.Options{
 		Store: store, Service: steady{}, Format: format.NDJSON, Compression: format.Zstd, Start: begin.AddDate(0, 0, -2),
-		Clock: func() time.Time { return begin.Add(after) }, Tool: "test", Signer: signer, Verifiers: []note.Verifier{verifier},
+		Clock: func() time.Time { return begin.Add(after) }, Tool: "test", Signer: signer,
+		Verifiers: []note.Verifier{verifier},
 	})
 	if err != nil {
 		return archive.Result{}, err
@@ -131,7 +136,8 @@ func check(t *testing.T, store durable.Store, until time.Time) {
 
 	var c auditlog.Completeness
 
-	for e, err := range r.Read(t.Context(), auditlog.Query{Window: auditlog.Window{Start: begin.AddDate(0, 0, -2), End: until}}, &c) {
+	for e, err := range r.Read(t.Context(),
+		auditlog.Query{Window: auditlog.Window{Start: begin.AddDate(0, 0, -2), End: until}}, &c) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -294,7 +300,8 @@ func TestKilledRuns(t *testing.T) {
 			killed++
 
 			if begun {
-				if report, err := archive.Verify(t.Context(), store, archive.VerifyOptions{Verifiers: []note.Verifier{verifier}}); err != nil {
+				if report, err := archive.Verify(t.Context(), store,
+					archive.VerifyOptions{Verifiers: []note.Verifier{verifier}}); err != nil {
 					t.Fatal(err)
 				} else if len(report.Problems) > 0 && report.Problems[0].Finding != archive.FindingUnfinished {
 					t.Errorf("step %d: %+v", step, report.Problems)
@@ -364,7 +371,10 @@ func TestMutations(t *testing.T) {
 		flipped := bytes.Clone(data)
 		flipped[len(data)/2] ^= 1
 
-		for what, other := range map[string][]byte{"flipped": flipped, "shorter": data[:len(data)-1], "longer": append(bytes.Clone(data), '\n'), "empty": {}} {
+		for what, other := range map[string][]byte{
+			"flipped": flipped, "shorter": data[:len(data)-1],
+			"longer": append(bytes.Clone(data), '\n'), "empty": {},
+		} {
 			if err := store.Replace(t.Context(), key, other); err != nil {
 				t.Fatal(err)
 			}
@@ -386,7 +396,10 @@ func TestMutations(t *testing.T) {
 		}
 	}
 
-	for _, key := range []string{"x", "entries/x", "manifests/00000009-0123456789abcdef.json", "tile/0/x001/000", keys[0] + ".bak"} {
+	for _, key := range []string{
+		"x", "entries/x", "manifests/00000009-0123456789abcdef.json", "tile/0/x001/000",
+		keys[0] + ".bak",
+	} {
 		if err := store.Create(t.Context(), key, []byte("x")); err != nil {
 			t.Fatal(err)
 		}

@@ -84,7 +84,8 @@ func run(m *testing.M) (code int, err error) {
 	go func() {
 		stopped <- embedgw.RunVersityGW(ctx, storage, &embedgw.Config{
 			RootUserAccess: accessKey, RootUserSecret: secretKey, Region: region, Ports: []string{address},
-			MaxConnections: 20_000, MaxRequests: 2000, MultipartMaxParts: 10_000, Quiet: true, KeepAlive: true, HealthPath: "/health",
+			MaxConnections: 20_000, MaxRequests: 2000, MultipartMaxParts: 10_000, Quiet: true, KeepAlive: true,
+			HealthPath: "/health",
 		})
 	}()
 

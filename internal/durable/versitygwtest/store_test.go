@@ -39,7 +39,8 @@ func newBucketWithVersions(t *testing.T) string {
 	bucket := newBucket(t, nil)
 
 	_, err := newClient().PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket: aws.String(bucket), VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+		Bucket:                  aws.String(bucket),
+		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +94,8 @@ func (p *purged) Delete(ctx context.Context, key string) error {
 
 	c := newClient()
 
-	found, err := c.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: aws.String(p.bucket), Prefix: aws.String("audit/" + key)})
+	found, err := c.ListObjectVersions(ctx,
+		&s3.ListObjectVersionsInput{Bucket: aws.String(p.bucket), Prefix: aws.String("audit/" + key)})
 	if err != nil {
 		return err
 	}
@@ -140,13 +142,15 @@ func TestArchivesAreLocked(t *testing.T) {
 
 	lock := &durable.ObjectLock{Mode: durable.Governance, Days: 30, Now: time.Now}
 	run := func(bucket string) (durable.Store, error) {
-		store, err := durable.OpenStore(t.Context(), destination(bucket), durable.StoreOptions{LookupEnv: environment, ObjectLock: lock})
+		store, err := durable.OpenStore(t.Context(), destination(bucket),
+			durable.StoreOptions{LookupEnv: environment, ObjectLock: lock})
 		if err != nil {
 			t.Fatal(err)
 		}
 
 		a, err := archive.Open(t.Context(), archive.Options{
-			Store: store, Lock: lock, Service: steady{}, Format: format.NDJSON, Start: time.Now().AddDate(0, 0, -1), Clock: time.Now, Tool: "test",
+			Store: store, Lock: lock, Service: steady{}, Format: format.NDJSON, Start: time.Now().AddDate(0, 0, -1),
+			Clock: time.Now, Tool: "test",
 		})
 		if err == nil {
 			_, err = a.Append(t.Context())
@@ -161,7 +165,8 @@ func TestArchivesAreLocked(t *testing.T) {
 	}
 
 	for _, key := range []string{"README.txt", "checkpoints/00000000", "checkpoints/00000001"} {
-		if _, p, err := durable.ReadProtected(t.Context(), store, key, 1<<20); err != nil || p.Mode != durable.Governance || p.Until.Before(time.Now().AddDate(0, 0, 29)) {
+		if _, p, err := durable.ReadProtected(t.Context(), store, key, 1<<20); err != nil || p.Mode != durable.Governance ||
+			p.Until.Before(time.Now().AddDate(0, 0, 29)) {
 			t.Errorf("%s: %+v, %v", key, p, err)
 		}
 	}
@@ -194,7 +199,8 @@ func TestLocks(t *testing.T) {
 		}
 
 		var refused smithy.APIError
-		if _, err := put("second", aws.String("*")); !errors.As(err, &refused) || refused.ErrorCode() != "PreconditionFailed" {
+		if _, err := put("second", aws.String("*")); !errors.As(err, &refused) ||
+			refused.ErrorCode() != "PreconditionFailed" {
 			t.Errorf("%s, created again: %v", mode, err)
 		}
 
@@ -210,7 +216,8 @@ func TestLocks(t *testing.T) {
 
 		// S3 says it here, too. This server says it only when asked for no more than that.
 		if got.ObjectLockMode != "" || got.ObjectLockRetainUntilDate != nil {
-			t.Errorf("%s: the server has learned to show locks: %s until %v", mode, got.ObjectLockMode, got.ObjectLockRetainUntilDate)
+			t.Errorf("%s: the server has learned to show locks: %s until %v", mode, got.ObjectLockMode,
+				got.ObjectLockRetainUntilDate)
 		}
 
 		head, err := c.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: bucket, Key: key})
@@ -241,7 +248,8 @@ func TestLocks(t *testing.T) {
 
 	// A bucket without locks refuses what it could not keep.
 	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{
-		Bucket: aws.String(newBucket(t, nil)), Key: key, Body: strings.NewReader("a"), ObjectLockMode: types.ObjectLockModeCompliance, ObjectLockRetainUntilDate: &until,
+		Bucket: aws.String(newBucket(t, nil)), Key: key, Body: strings.NewReader("a"),
+		ObjectLockMode: types.ObjectLockModeCompliance, ObjectLockRetainUntilDate: &until,
 	})
 	if refused := smithy.APIError(nil); !errors.As(err, &refused) || refused.ErrorCode() != "InvalidRequest" {
 		t.Errorf("without locks: %v", err)

@@ -43,7 +43,8 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer os.RemoveAll(samples)
 
-	write := exec.CommandContext(context.Background(), "go", "test", "-count=1", "-run", "^TestSamples$", "./internal/format", "./internal/archive")
+	write := exec.CommandContext(context.Background(), "go", "test", "-count=1", "-run", "^TestSamples$",
+		"./internal/format", "./internal/archive")
 	write.Dir = filepath.Join("..", "..", "..")
 	write.Env = append(os.Environ(), "EXPORT_SAMPLES="+samples)
 
@@ -72,7 +73,8 @@ func open(t *testing.T) database {
 	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(1) // Settings are a connection's.
 
-	if _, err := db.ExecContext(t.Context(), "SET autoinstall_known_extensions = false; SET TimeZone = 'UTC'"); err != nil {
+	if _, err := db.ExecContext(t.Context(),
+		"SET autoinstall_known_extensions = false; SET TimeZone = 'UTC'"); err != nil {
 		t.Fatal(err)
 	}
 
@@ -190,7 +192,8 @@ func TestFormats(t *testing.T) {
 			db.expect("delete|500\nread|4500",
 				"SELECT operation, count(*) FROM "+from+" GROUP BY 1 ORDER BY 1", path)
 			db.expect("o'brien, \"ops\"|<nil>|true\no'brien, \"ops\"|line\r\nbreak, ünïcödé 👩‍💻|false",
-				"SELECT actor, message, changes IS NOT NULL FROM "+from+" WHERE id IN ('upcloud-000040', 'upcloud-000041') ORDER BY id", path)
+				"SELECT actor, message, changes IS NOT NULL FROM "+from+
+					" WHERE id IN ('upcloud-000040', 'upcloud-000041') ORDER BY id", path)
 			db.expect("4321|é4321",
 				"SELECT json_extract(raw, '$.n')::INT, json_extract_string(raw, '$.nested.list[1].deep') FROM "+from+" WHERE id = 'upcloud-004321'", path)
 			db.expect("labels.env|\"dev\"|null",
@@ -219,7 +222,8 @@ func TestParquetTypes(t *testing.T) {
 		"SELECT stats_min_value, stats_max_value FROM parquet_metadata($1) WHERE path_in_schema = 'time'", path)
 
 	for compression, want := range map[string]string{"none": "UNCOMPRESSED", "gzip": "GZIP", "zstd": "ZSTD"} {
-		db.expect(want, "SELECT DISTINCT compression FROM parquet_metadata($1)", filepath.Join(samples, "log", compression, "all.parquet"))
+		db.expect(want, "SELECT DISTINCT compression FROM parquet_metadata($1)",
+			filepath.Join(samples, "log", compression, "all.parquet"))
 	}
 }
 
@@ -241,9 +245,12 @@ func TestParquetValues(t *testing.T) {
 					continue
 				}
 
-				db.expect(fmt.Sprintf("cloudscale-%06d", i), "SELECT id FROM read_parquet($1) WHERE correlation_id = $2", path, fmt.Sprintf("%040d", i))
-				db.expect(fmt.Sprintf("cloudscale-%06d", i), "SELECT id FROM read_parquet($1) WHERE actor = $2", path, strings.Repeat("é", 40)+fmt.Sprint(i))
-				db.expect("25000", "SELECT count(*) FROM read_parquet($1) WHERE scope_name = $2", path, fmt.Sprintf("%s👩‍💻%d", strings.Repeat("é", 7), i%10))
+				db.expect(fmt.Sprintf("cloudscale-%06d", i), "SELECT id FROM read_parquet($1) WHERE correlation_id = $2", path,
+					fmt.Sprintf("%040d", i))
+				db.expect(fmt.Sprintf("cloudscale-%06d", i), "SELECT id FROM read_parquet($1) WHERE actor = $2", path,
+					strings.Repeat("é", 40)+fmt.Sprint(i))
+				db.expect("25000", "SELECT count(*) FROM read_parquet($1) WHERE scope_name = $2", path,
+					fmt.Sprintf("%s👩‍💻%d", strings.Repeat("é", 7), i%10))
 				db.expect(fmt.Sprintf("cloudscale-%06d", i), "SELECT id FROM read_parquet($1) WHERE time = TIMESTAMPTZ '2026-01-01 23:59:58.123456+00' + to_seconds($2)", path, i*2)
 			}
 		})
@@ -347,7 +354,8 @@ func TestHive(t *testing.T) {
 			t.Parallel()
 
 			db := open(t)
-			path, from := filepath.Join(samples, "archive", format, "*", "entries", "**", "*."+ending), table(format, ", hive_partitioning = true, filename = true")
+			path, from := filepath.Join(samples, "archive", format, "*", "entries", "**", "*."+ending),
+				table(format, ", hive_partitioning = true, filename = true")
 
 			db.expect("cloudscale|2026-01-02T00:00:00Z|8|1\nupcloud|2026-01-01T00:00:00Z|1|1\nupcloud|2026-01-02T00:00:00Z|999|2",
 				"SELECT cloud, date, count(*), count(DISTINCT filename) FROM "+from+" GROUP BY ALL ORDER BY ALL", path)
@@ -356,7 +364,8 @@ func TestHive(t *testing.T) {
 				"SELECT id, service FROM "+from+" WHERE cloud = 'upcloud' AND date = DATE '2026-01-01'", path)
 
 			for want, where := range map[string]string{
-				"3/4": "cloud = 'upcloud'", "1/4": "cloud = 'upcloud' AND date = DATE '2026-01-01'", "0/4": "date > DATE '2026-01-02'",
+				"3/4": "cloud = 'upcloud'", "1/4": "cloud = 'upcloud' AND date = DATE '2026-01-01'",
+				"0/4": "date > DATE '2026-01-02'",
 			} {
 				plan := db.ask("EXPLAIN ANALYZE SELECT count(raw) FROM "+from+" WHERE "+where, path)
 				if filesRead(plan) != want {

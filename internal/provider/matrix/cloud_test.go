@@ -234,7 +234,8 @@ func (c *cloud) read(name string, arguments args) (args, []string) {
 	kind := c.schemas.DataSourceSchemas[name].ValueType()
 	config := dynamic(kind, valueOf(kind, arguments))
 
-	checked, err := c.server.ValidateDataResourceConfig(c.ctx(), &tfprotov6.ValidateDataResourceConfigRequest{TypeName: name, Config: config})
+	checked, err := c.server.ValidateDataResourceConfig(c.ctx(),
+		&tfprotov6.ValidateDataResourceConfigRequest{TypeName: name, Config: config})
 	c.sound(err, checked.Diagnostics)
 
 	found, err := c.server.ReadDataSource(c.ctx(), &tfprotov6.ReadDataSourceRequest{TypeName: name, Config: config})
@@ -250,7 +251,8 @@ func (c *cloud) open(name string, arguments args) (args, []string) {
 	kind := c.schemas.EphemeralResourceSchemas[name].ValueType()
 	config := dynamic(kind, valueOf(kind, arguments))
 
-	found, err := c.server.OpenEphemeralResource(c.ctx(), &tfprotov6.OpenEphemeralResourceRequest{TypeName: name, Config: config})
+	found, err := c.server.OpenEphemeralResource(c.ctx(),
+		&tfprotov6.OpenEphemeralResourceRequest{TypeName: name, Config: config})
 	c.sound(err, nil)
 
 	return c.result(kind, found.Result, found.Diagnostics)
@@ -314,11 +316,13 @@ func (c *cloud) apply(name string, before *kept, arguments args) (*kept, []strin
 		proposed = c.proposed(name, config, prior)
 	}
 
-	checked, err := c.server.ValidateResourceConfig(c.ctx(), &tfprotov6.ValidateResourceConfigRequest{TypeName: name, Config: dynamic(kind, config)})
+	checked, err := c.server.ValidateResourceConfig(c.ctx(),
+		&tfprotov6.ValidateResourceConfigRequest{TypeName: name, Config: dynamic(kind, config)})
 	c.sound(err, checked.Diagnostics)
 
 	planned, err := c.server.PlanResourceChange(c.ctx(), &tfprotov6.PlanResourceChangeRequest{
-		TypeName: name, Config: dynamic(kind, config), PriorState: dynamic(kind, prior), ProposedNewState: dynamic(kind, proposed), PriorPrivate: private,
+		TypeName: name, Config: dynamic(kind, config), PriorState: dynamic(kind, prior),
+		ProposedNewState: dynamic(kind, proposed), PriorPrivate: private,
 	})
 	c.sound(err, nil)
 
@@ -331,7 +335,8 @@ func (c *cloud) apply(name string, before *kept, arguments args) (*kept, []strin
 	}
 
 	applied, err := c.server.ApplyResourceChange(c.ctx(), &tfprotov6.ApplyResourceChangeRequest{
-		TypeName: name, Config: dynamic(kind, config), PriorState: dynamic(kind, prior), PlannedState: planned.PlannedState, PlannedPrivate: planned.PlannedPrivate,
+		TypeName: name, Config: dynamic(kind, config), PriorState: dynamic(kind, prior), PlannedState: planned.PlannedState,
+		PlannedPrivate: planned.PlannedPrivate,
 	})
 	c.sound(err, nil)
 

@@ -197,7 +197,8 @@ func (x *cell) strikesAllRows() bool {
 
 // passes says that a fault that struck once has to be overcome.
 func (x *cell) passes() bool {
-	return x.kind.Remedy == fakeapi.Accept || x.kind.Remedy == fakeapi.Retry && x.times > 0 && !strings.HasPrefix(x.kind.Name, "hang")
+	return x.kind.Remedy == fakeapi.Accept || x.kind.Remedy == fakeapi.Retry && x.times > 0 &&
+		!strings.HasPrefix(x.kind.Name, "hang")
 }
 
 func (x *cell) failed(errs []string, trial trial) {

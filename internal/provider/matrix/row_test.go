@@ -87,9 +87,15 @@ func rows() []row {
 
 	all := []row{
 		{name: "look-up", of: "data " + provider.AuditLogsType, entries: true, prepare: reading(lookUp)},
-		{name: "look-up of operations", of: "data " + provider.AuditLogsType, entries: true, prepare: reading(lookUpOperations)},
+		{
+			name: "look-up of operations", of: "data " + provider.AuditLogsType, entries: true,
+			prepare: reading(lookUpOperations),
+		},
 		{name: "ephemeral look-up", of: "ephemeral " + provider.AuditLogsType, entries: true, prepare: reading(openLookUp)},
-		{name: "findings", of: "data " + provider.FindingsType, entries: true, prepare: reading(func(c *cloud) (outcome, []string) { return findings(c, nil) })},
+		{
+			name: "findings", of: "data " + provider.FindingsType, entries: true,
+			prepare: reading(func(c *cloud) (outcome, []string) { return findings(c, nil) }),
+		},
 		{name: "findings with a baseline", of: "data " + provider.FindingsType, entries: true, prepare: reading(func(c *cloud) (outcome, []string) { return findings(c, "12h") })},
 		{
 			name: "filter options", of: "data " + provider.FilterOptionsType, prepare: reading(filterOptions),
@@ -101,7 +107,10 @@ func rows() []row {
 		{name: "archive of Parquet", of: "resource " + provider.ArchiveType, entries: true, prepare: archiveIn(directory, args{"format": "parquet"})},
 		{name: "archive in a bucket", of: "resource " + provider.ArchiveType, entries: true, prepare: archiveIn(inBucket, args{"format": "ndjson", "compression": "none"})},
 		{name: "first archive", of: "resource " + provider.ArchiveType, entries: true, prepare: firstArchive},
-		{name: "first export", of: "resource " + provider.ExportType, entries: true, prepare: firstExport(args{"format": "json"})},
+		{
+			name: "first export", of: "resource " + provider.ExportType, entries: true,
+			prepare: firstExport(args{"format": "json"}),
+		},
 	}
 
 	for _, more := range []args{
@@ -135,7 +144,8 @@ func lookUp(c *cloud) (outcome, []string) {
 }
 
 func lookUpOperations(c *cloud) (outcome, []string) {
-	return lookedUp(c.read(provider.AuditLogsType, query(c, args{"operations": list{"create", "read", "update", "delete", "start", "stop", "attach", "detach"}})))
+	return lookedUp(c.read(provider.AuditLogsType,
+		query(c, args{"operations": list{"create", "read", "update", "delete", "start", "stop", "attach", "detach"}})))
 }
 
 func openLookUp(c *cloud) (outcome, []string) {
@@ -181,7 +191,8 @@ func relied(state args, without ...string) args {
 // findings has a rule that finds every entry by itself.
 func findings(c *cloud, baseline any) (outcome, []string) {
 	state, errs := c.read(provider.FindingsType, query(c, args{
-		"baseline": baseline, "max_findings": 1000, "rules": args{"every": args{"where": `entry.action != ""`, "severity": "low"}},
+		"baseline": baseline, "max_findings": 1000,
+		"rules": args{"every": args{"where": `entry.action != ""`, "severity": "low"}},
 	}))
 	if errs != nil {
 		return outcome{}, errs
@@ -300,14 +311,16 @@ func exported(c *cloud, dir string, made *kept, errs []string, more args) (outco
 	}
 
 	state, _ := goOf(made.state).(args)
-	o := outcome{data: data, rest: relied(state, "path", "manifest_path", "manifest_sha256", "sha256", "bytes", "triggers", "exported_at")}
+	o := outcome{data: data, rest: relied(state, "path", "manifest_path", "manifest_sha256", "sha256", "bytes", "triggers",
+		"exported_at")}
 
 	if o.entries, err = decoded(data, more); err != nil {
 		c.tb.Errorf("the export cannot be read: %v", err)
 	}
 
 	if state["sha256"] != found.SHA256 || state["entry_count"] != int64(len(o.entries)) {
-		c.tb.Errorf("the state says %v and %v entries, and there are %v and %d", state["sha256"], state["entry_count"], found.SHA256, len(o.entries))
+		c.tb.Errorf("the state says %v and %v entries, and there are %v and %d", state["sha256"], state["entry_count"],
+			found.SHA256, len(o.entries))
 	}
 
 	return o, nil
@@ -407,7 +420,8 @@ func unchanged(c *cloud, dir string) func() error {
 
 	return func() error {
 		if after := filesOf(c, dir); !maps.Equal(before, after) {
-			return fmt.Errorf("there were %v, and now there are %v", slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
+			return fmt.Errorf("there were %v, and now there are %v", slices.Sorted(maps.Keys(before)),
+				slices.Sorted(maps.Keys(after)))
 		}
 
 		return nil
@@ -522,7 +536,8 @@ func archiveIn(at place, more args) func(*cloud, string) func(string) trial {
 		return func(dir string) trial {
 			destination, _ := copyTo(dir)
 
-			return appending(c, destination, &kept{private: refreshed.private, state: with(refreshed.state, args{"destination": destination})}, more)
+			return appending(c, destination,
+				&kept{private: refreshed.private, state: with(refreshed.state, args{"destination": destination})}, more)
 		}
 	}
 }
@@ -569,7 +584,10 @@ func appending(c *cloud, destination string, before *kept, more args) trial {
 // archived reads an archive back.
 func archived(c *cloud, destination string, made *kept) (outcome, []string) {
 	state, _ := goOf(made.state).(args)
-	o := outcome{rest: args{"entry_count": state["entry_count"], "covered_until": state["covered_until"], "pending_entries": state["pending_entries"]}}
+	o := outcome{rest: args{
+		"entry_count": state["entry_count"], "covered_until": state["covered_until"],
+		"pending_entries": state["pending_entries"],
+	}}
 
 	// Reading verifies the chain.
 	r, err := archive.OpenReader(c.ctx(), store(c, destination), archive.ReaderOptions{InfoOf: infoOf})
@@ -591,7 +609,10 @@ func archived(c *cloud, destination string, made *kept) (outcome, []string) {
 }
 
 func infoOf(service string) (auditlog.Info, bool) {
-	return map[string]auditlog.Info{auditlog.ServiceUpCloud: upcloud.Info(), auditlog.ServiceCloudscale: cloudscale.Info()}[service], true
+	return map[string]auditlog.Info{
+		auditlog.ServiceUpCloud:    upcloud.Info(),
+		auditlog.ServiceCloudscale: cloudscale.Info(),
+	}[service], true
 }
 
 // argsOf lists the fields of an entry.

@@ -50,7 +50,10 @@ func TestSoak(t *testing.T) {
 					t.Parallel()
 
 					rng := rand.New(rand.NewPCG(*seedFlag, uint64(worker)))
-					s := &soak{t: t, c: newCloud(t, name), rng: rng, dir: t.TempDir(), ready: map[string]func(string) trial{}, expected: map[string]outcome{}}
+					s := &soak{
+						t: t, c: newCloud(t, name), rng: rng, dir: t.TempDir(), ready: map[string]func(string) trial{},
+						expected: map[string]outcome{},
+					}
 
 					for n := 0; n < shortSoak/workers/2 || time.Now().Before(end); n++ {
 						total.add(s.run(n))
@@ -123,7 +126,10 @@ func (s *soak) run(n int) result {
 	}
 
 	dir := filepath.Join(s.dir, fmt.Sprint(n))
-	x := &cell{t: s.t, c: s.c, row: r, kind: fakeapi.FaultKind{Name: strings.Join(names, " and "), Remedy: fakeapi.Reread}, times: n, expected: s.expected[r.name]}
+	x := &cell{
+		t: s.t, c: s.c, row: r, kind: fakeapi.FaultKind{Name: strings.Join(names, " and "), Remedy: fakeapi.Reread},
+		times: n, expected: s.expected[r.name],
+	}
 
 	s.c.seed = s.rng.Uint64()
 	s.c.serve(s.c.history.all, now)
@@ -264,7 +270,8 @@ func (t *tally) table(goroutines, files int) string {
 	_, _ = fmt.Fprintln(w, "\n\truns\tfaults\terrors\texpected\tfound\tlost\trepeated\t")
 
 	line := func(name string, n, failed int, r *result) {
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", name, n, r.struck, failed, r.expected, r.found, r.lost, r.repeated)
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", name, n, r.struck, failed, r.expected, r.found, r.lost,
+			r.repeated)
 	}
 	for _, name := range slices.Sorted(maps.Keys(by)) {
 		line(name, runs[name], failed[name], by[name])

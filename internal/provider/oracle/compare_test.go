@@ -119,7 +119,8 @@ func (o *oracle) mustRefuse(q *question) string {
 	}
 
 	for _, op := range q.operations {
-		if _, shared := words[op]; !slices.Contains(slices.Collect(maps.Values(meanings[q.service])), op) && op != "other" && (!shared || q.service == cloudscale) {
+		if _, shared := words[op]; !slices.Contains(slices.Collect(maps.Values(meanings[q.service])), op) && op != "other" &&
+			(!shared || q.service == cloudscale) {
 			return "no action of " + q.service + " means " + op
 		}
 	}
@@ -154,12 +155,14 @@ var elsewhere = []string{"login", "login_failed", "logout", "grant", "revoke", "
 // documented are the values of the vendor's specification.
 var documented = map[string][]string{
 	"action": {
-		"create", "read", "update", "delete", "access-granted", "access-granted-kubeconfig", "access-modified", "access-update",
+		"create", "read", "update", "delete", "access-granted", "access-granted-kubeconfig", "access-modified",
+		"access-update",
 		"maintenance-start", "writes-enable", "attach", "clone", "detach", "login", "logout", "start", "stop", "owner-change",
 	},
 	"origin": {"api", "gui", "upcloud_internal"},
 	"resource_type": {
-		"account", "auth", "init-script", "managed-database", "managed-loadbalancer", "managed-loadbalancer-certificate-bundle",
+		"account", "auth", "init-script", "managed-database", "managed-loadbalancer",
+		"managed-loadbalancer-certificate-bundle",
 		"managed-object-storage", "network-gateway", "server", "storage", "uks", "ssh-key",
 	},
 }
@@ -177,7 +180,8 @@ func (o *oracle) mayRefuse(q *question) bool {
 		return true
 	}
 
-	if q.service == cloudscale && decided[projectOnly] && slices.ContainsFunc(q.operations, func(op string) bool { return slices.Contains(elsewhere, op) }) {
+	if q.service == cloudscale && decided[projectOnly] &&
+		slices.ContainsFunc(q.operations, func(op string) bool { return slices.Contains(elsewhere, op) }) {
 		return true
 	}
 
@@ -336,8 +340,10 @@ func (o *oracle) variant(rng *rand.Rand, service string, words []word) *event {
 		}
 
 		keys := map[string]string{
-			"action": "action", "resource_type": "resource_type", "resource_id": "resource_id", "origin": "origin", "auth_type": "auth_type",
-			"actor": "account_username", "ip_address": "ip_address", "correlation_id": "upcloud_correlation_id", "id": "cloud_event_id", "message": "message",
+			"action": "action", "resource_type": "resource_type", "resource_id": "resource_id", "origin": "origin",
+			"auth_type": "auth_type",
+			"actor":     "account_username", "ip_address": "ip_address", "correlation_id": "upcloud_correlation_id",
+			"id": "cloud_event_id", "message": "message",
 		}
 
 		if w.value == "" && w.field == "action" || slices.Contains(never[service], w.field) {
@@ -381,7 +387,8 @@ func (d *differences) completeness(statement any, total int) {
 		return n
 	}
 
-	d.equal("rows that are accounted for", count("rows_fetched"), count("duplicates_dropped")+count("rows_filtered_out")+int64(total))
+	d.equal("rows that are accounted for", count("rows_fetched"), count("duplicates_dropped")+count("rows_filtered_out")+
+		int64(total))
 }
 
 func compareLookUp(d *differences, q *question, want []*event, state map[string]any) {
@@ -533,7 +540,8 @@ type judgement struct {
 // judge holds the rules against the entries that answer the question.
 func (o *oracle) judge(q *question, entries []*event, start time.Time) (*judgement, error) {
 	j := &judgement{
-		entries: len(entries), findings: map[string][]found{}, mustNot: map[string]bool{}, expected: map[string][]map[*event]bool{},
+		entries: len(entries), findings: map[string][]found{}, mustNot: map[string]bool{},
+		expected: map[string][]map[*event]bool{},
 	}
 	j.mayNot = func(r *rule) bool {
 		depends, _ := o.unknownMatters(q, r)
@@ -761,7 +769,8 @@ func (j *judgement) compare(d *differences, q *question, state map[string]any) {
 // findings compares them, the worst first, then by time. What comes at the same
 // time may come in any order.
 func (d *differences) findings(want []found, got []any, limit int) {
-	slices.SortStableFunc(want, func(a, b found) int { return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.first().Compare(b.first())) })
+	slices.SortStableFunc(want,
+		func(a, b found) int { return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.first().Compare(b.first())) })
 
 	d.equal("number of findings that are listed", min(limit, len(want)), len(got))
 
@@ -774,7 +783,8 @@ func (d *differences) findings(want []found, got []any, limit int) {
 		g := f.(map[string]any)
 
 		if i < len(want) {
-			d.equal(fmt.Sprintf("severity and time of finding %d", i), want[i].severity+" "+timeText(want[i].first()), fmt.Sprint(g["severity"], " ", g["first_time"]))
+			d.equal(fmt.Sprintf("severity and time of finding %d", i), want[i].severity+" "+timeText(want[i].first()),
+				fmt.Sprint(g["severity"], " ", g["first_time"]))
 		}
 
 		text := describeState(g)
@@ -835,5 +845,6 @@ func describeState(g map[string]any) string {
 		}
 	}
 
-	return fmt.Sprintf("%v (%v) of %v, %v to %v, %v: %v", g["rule"], g["severity"], group, g["first_time"], g["last_time"], g["count"], g["entry_ids"])
+	return fmt.Sprintf("%v (%v) of %v, %v to %v, %v: %v", g["rule"], g["severity"], group, g["first_time"], g["last_time"],
+		g["count"], g["entry_ids"])
 }

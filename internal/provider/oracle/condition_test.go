@@ -65,12 +65,14 @@ func wordsOf(parts ...*expr) []word {
 
 // quote writes a string as CEL has it.
 func (d *draw) quote(s string) string {
-	plain := !strings.ContainsAny(s, "'\"\\") && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '\x7f' })
+	plain := !strings.ContainsAny(s, "'\"\\") &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '\x7f' })
 
 	switch {
 	case plain && d.IntN(2) == 0:
 		return "'" + s + "'"
-	case !strings.ContainsAny(s, "'\n\r") && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) && d.IntN(4) == 0:
+	case !strings.ContainsAny(s, "'\n\r") && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) &&
+		d.IntN(4) == 0:
 		return "r'" + s + "'"
 	default:
 		return strconv.Quote(s)
@@ -82,7 +84,10 @@ func (d *draw) quote(s string) string {
 func (d *draw) field() (*expr, string) {
 	f := textFields[d.IntN(len(textFields))]
 	if d.chance(60) {
-		f = []string{"actor", "action", "resource_type", "ip_address", "resource_id", "message", "resource_name", "actor_id", "origin"}[d.IntN(9)]
+		f = []string{
+			"actor", "action", "resource_type", "ip_address", "resource_id", "message", "resource_name", "actor_id",
+			"origin",
+		}[d.IntN(9)]
 	}
 
 	return fieldExpr(f), f
@@ -387,7 +392,10 @@ func (d *draw) presence() *expr {
 	}}
 }
 
-var patterns = []string{`^[a-z-]+$`, `(?i)server`, `[0-9]{2,}`, `^$`, `\.`, `^(ci|terraform)-`, `_create$|delete$`, `.{12,}`, `\p{L}\s\p{L}`, `é|ë|ü`}
+var patterns = []string{
+	`^[a-z-]+$`, `(?i)server`, `[0-9]{2,}`, `^$`, `\.`, `^(ci|terraform)-`, `_create$|delete$`,
+	`.{12,}`, `\p{L}\s\p{L}`, `é|ë|ü`,
+}
 
 func (d *draw) pattern() *expr {
 	left, _ := d.field()
@@ -418,17 +426,20 @@ func (d *draw) size() *expr {
 	}
 
 	if piece := terraform(d.part(d.near(f))); d.chance(25) {
-		return &expr{text: fmt.Sprintf("%s.indexOf(%s) %s %d", left.text, d.quote(piece), op, n), eval: func(s scope) (any, error) {
-			l, _ := left.eval(s)
-			before, _, found := strings.Cut(l.(string), piece)
-			at := len([]rune(before))
+		return &expr{
+			text: fmt.Sprintf("%s.indexOf(%s) %s %d", left.text, d.quote(piece), op, n),
+			eval: func(s scope) (any, error) {
+				l, _ := left.eval(s)
+				before, _, found := strings.Cut(l.(string), piece)
+				at := len([]rune(before))
 
-			if !found {
-				at = -1
-			}
+				if !found {
+					at = -1
+				}
 
-			return compares(op, cmp.Compare(at, n)), nil
-		}}
+				return compares(op, cmp.Compare(at, n)), nil
+			},
+		}
 	}
 
 	forms := []string{"size(%s) %s %d", "%s.size() %s %d"}
@@ -453,9 +464,12 @@ func (d *draw) when() *expr {
 		span := []string{"90m", "24h", "30s", "1h"}[d.IntN(4)]
 		length, _ := time.ParseDuration(span)
 
-		return &expr{text: fmt.Sprintf("entry.time - %s %s duration(%q)", literal, op, span), eval: func(s scope) (any, error) {
-			return compares(op, cmp.Compare(s.entry.at.Sub(at), length)), nil
-		}}
+		return &expr{
+			text: fmt.Sprintf("entry.time - %s %s duration(%q)", literal, op, span),
+			eval: func(s scope) (any, error) {
+				return compares(op, cmp.Compare(s.entry.at.Sub(at), length)), nil
+			},
+		}
 	}
 
 	return &expr{text: "entry.time " + op + " " + literal, eval: func(s scope) (any, error) {
@@ -465,7 +479,10 @@ func (d *draw) when() *expr {
 
 // clock looks at a part of the time of an entry.
 func (d *draw) clock() *expr {
-	part := []string{"getHours", "getMinutes", "getSeconds", "getMilliseconds", "getDayOfWeek", "getDayOfMonth", "getDate", "getMonth", "getFullYear", "getDayOfYear"}[d.IntN(10)]
+	part := []string{
+		"getHours", "getMinutes", "getSeconds", "getMilliseconds", "getDayOfWeek", "getDayOfMonth", "getDate",
+		"getMonth", "getFullYear", "getDayOfYear",
+	}[d.IntN(10)]
 	zone := zones[d.IntN(len(zones))]
 	op := comparisons[d.IntN(len(comparisons))]
 
@@ -554,7 +571,10 @@ func (d *draw) changed() *expr {
 	}
 
 	if n := d.IntN(3); d.chance(20) {
-		return &expr{text: fmt.Sprintf("size(entry.changes.filter(c, %s)) > %d", inner.text, n), eval: func(s scope) (any, error) { return count(s) > n, nil }}
+		return &expr{
+			text: fmt.Sprintf("size(entry.changes.filter(c, %s)) > %d", inner.text, n),
+			eval: func(s scope) (any, error) { return count(s) > n, nil },
+		}
 	}
 
 	return &expr{text: fmt.Sprintf("entry.changes.%s(c, %s)", macro, inner.text), eval: func(s scope) (any, error) {

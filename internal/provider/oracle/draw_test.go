@@ -102,11 +102,13 @@ func (d *draw) moment() time.Time {
 // addresses draws n addresses or blocks.
 func (d *draw) addresses(n int) []string {
 	blocks := []string{
-		"10.0.0.0/8", "10.0.0.1/32", "10.0.0.0/31", "192.0.2.0/24", "0.0.0.0/0", "::/0", "2001:db8::/32", "2001:db8::/64", "2001:db8::1/128",
+		"10.0.0.0/8", "10.0.0.1/32", "10.0.0.0/31", "192.0.2.0/24", "0.0.0.0/0", "::/0", "2001:db8::/32", "2001:db8::/64",
+		"2001:db8::1/128",
 		"203.0.113.128/25", "10.0.0.7/8", "198.51.100.77",
 	}
 	if decided[mappedAddresses] {
-		blocks = append(blocks, "::ffff:10.0.0.0/104", "::ffff:10.0.0.1", "::ffff:0:0/96", "::ffff:10.0.0.1/128", "::ffff:c000:20e")
+		blocks = append(blocks, "::ffff:10.0.0.0/104", "::ffff:10.0.0.1", "::ffff:0:0/96", "::ffff:10.0.0.1/128",
+			"::ffff:c000:20e")
 	}
 
 	list := make([]string, n)

@@ -46,7 +46,8 @@ type change struct {
 // textFields are the fields of an entry in the guide's order, without time,
 // changes and raw.
 var textFields = []string{
-	"id", "service", "action", "operation", "actor_type", "actor_id", "actor", "resource_type", "resource_id", "resource_name",
+	"id", "service", "action", "operation", "actor_type", "actor_id", "actor", "resource_type", "resource_id",
+	"resource_name",
 	"scope_type", "scope_id", "scope_name", "origin", "auth_type", "ip_address", "user_agent", "correlation_id", "message",
 }
 
@@ -58,15 +59,17 @@ var never = map[string][]string{
 
 // operations is the vocabulary.
 var operations = []string{
-	"create", "read", "update", "delete", "start", "stop", "restart", "attach", "detach", "login", "login_failed", "logout",
+	"create", "read", "update", "delete", "start", "stop", "restart", "attach", "detach", "login", "login_failed",
+	"logout",
 	"grant", "revoke", "invite", "export", "other",
 }
 
 // meanings is the guide's table of actions, and for cloudscale of their last words.
 var meanings = map[string]map[string]string{
 	upcloud: {
-		"create": "create", "clone": "create", "read": "read", "update": "update", "writes-enable": "update", "delete": "delete",
-		"start": "start", "stop": "stop", "attach": "attach", "detach": "detach", "login": "login", "logout": "logout",
+		"create": "create", "clone": "create", "read": "read", "update": "update", "writes-enable": "update",
+		"delete": "delete",
+		"start":  "start", "stop": "stop", "attach": "attach", "detach": "detach", "login": "login", "logout": "logout",
 		"access-granted": "grant", "access-granted-kubeconfig": "grant", "access-modified": "grant", "access-update": "grant",
 		"owner-change": "grant", "maintenance-start": "other",
 	},
@@ -184,7 +187,8 @@ func (e *event) readCloudscale() {
 	}
 
 	if token, ok := actor["api_token"].(map[string]any); ok {
-		e.text["actor_type"], e.text["actor_id"], e.text["actor"] = "api_token", textAt(token, "uuid"), textAt(token, "description")
+		e.text["actor_type"], e.text["actor_id"], e.text["actor"] = "api_token", textAt(token, "uuid"),
+			textAt(token, "description")
 	}
 
 	if _, ok := actor["system"].(map[string]any); ok {

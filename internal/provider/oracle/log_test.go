@@ -114,16 +114,20 @@ func (g *generator) time(resolution time.Duration) time.Time {
 
 var (
 	people = []string{
-		"mia.ops", "ci-deploy", "terraform-ci", "zo\u00eb.support", "o'neil", `the "boss"`, "ci*", "c?-deploy", "[a-z]", `CORP\jdoe`, `CORPjdoe`,
-		"Straße", "STRASSE", "σίσυφος", "ΣΊΣΥΦΟΣ", "דנה.audit", "\u202egnihsif", " padded ", "=1+1", "İstanbul", "葵.sre 💾", "system", "staff",
+		"mia.ops", "ci-deploy", "terraform-ci", "zo\u00eb.support", "o'neil", `the "boss"`, "ci*", "c?-deploy", "[a-z]",
+		`CORP\jdoe`, `CORPjdoe`,
+		"Straße", "STRASSE", "σίσυφος", "ΣΊΣΥΦΟΣ", "דנה.audit", "\u202egnihsif", " padded ", "=1+1", "İstanbul", "葵.sre 💾",
+		"system", "staff",
 		strings.Repeat("very-long-name-", 30), "a/b", "Mia.Ops", "ci", "x, y", "percent%41",
 	}
 	special    = []string{"Straße", "STRASSE", "σίσυφος", "ΣΊΣΥΦΟΣ", "İstanbul", `CORP\jdoe`, "CORPjdoe", "[a-z]", "ci*"}
 	decomposed = []string{"zoe\u0308.support", "mia.ops\u0301", "cafe\u0301", "caf\u00e9"}
 
 	addresses = []string{
-		"10.0.0.1", "10.0.0.1", "10.0.0.2", "10.1.2.3", "192.0.2.14", "203.0.113.200", "2001:db8::1", "2001:0db8:0000:0000:0000:0000:0000:0001",
-		"2001:DB8::1", "2001:db8:0:0::1", "2001:db8:1::1", "10.x.x.1", "192.0.2.***", "masked", "2001:db8::xxxx", "1.2.3", "::1", "10.0.0.1 ",
+		"10.0.0.1", "10.0.0.1", "10.0.0.2", "10.1.2.3", "192.0.2.14", "203.0.113.200", "2001:db8::1",
+		"2001:0db8:0000:0000:0000:0000:0000:0001",
+		"2001:DB8::1", "2001:db8:0:0::1", "2001:db8:1::1", "10.x.x.1", "192.0.2.***", "masked", "2001:db8::xxxx", "1.2.3",
+		"::1", "10.0.0.1 ",
 	}
 	mapped = []string{"::ffff:10.0.0.1", "::FFFF:0a00:0001", "::ffff:192.0.2.14"}
 	zoned  = []string{"fe80::1%eth0", "fe80::1%eth1", "fe80::1", "2001:db8::1%7"}
@@ -208,12 +212,17 @@ func (g *generator) eventID() string {
 
 var (
 	upcloudActions = []string{
-		"create", "create", "clone", "read", "update", "update", "delete", "delete", "delete", "login", "login", "logout", "start", "stop",
+		"create", "create", "clone", "read", "update", "update", "delete", "delete", "delete", "login", "login", "logout",
+		"start", "stop",
 		"attach", "detach", "access-granted", "access-modified", "owner-change", "maintenance-start", "writes-enable",
 	}
-	upcloudTypes = []string{"server", "server", "storage", "managed-database", "auth", "account", "uks", "ssh-key", "network", "network-gateway"}
-	upcloudIDs   = []string{
-		"00798b85-efdc-41ca-8021-f6ef457b8531", "00798b85-efdc-41ca-8021-f6ef457b8532", "12345", "ci-deploy", "10.0.0.1", "it's", `a"b`, `x\y`, "Straße-1",
+	upcloudTypes = []string{
+		"server", "server", "storage", "managed-database", "auth", "account", "uks", "ssh-key",
+		"network", "network-gateway",
+	}
+	upcloudIDs = []string{
+		"00798b85-efdc-41ca-8021-f6ef457b8531", "00798b85-efdc-41ca-8021-f6ef457b8532", "12345", "ci-deploy", "10.0.0.1",
+		"it's", `a"b`, `x\y`, "Straße-1",
 	}
 )
 
@@ -276,7 +285,8 @@ func (g *generator) upcloud() string {
 // extra adds keys that nobody documented.
 func (g *generator) extra(r *record) {
 	if g.chance(20) {
-		r.set("x_count", one(g.Rand, []string{"0", "1", "2", "1.0", "2.5", "1e1", "-3", `"1"`, "null", "true", "9007199254740993"}))
+		r.set("x_count", one(g.Rand,
+			[]string{"0", "1", "2", "1.0", "2.5", "1e1", "-3", `"1"`, "null", "true", "9007199254740993"}))
 	}
 
 	if g.chance(10) {
@@ -344,17 +354,21 @@ func (g *generator) stateValue(depth int) string {
 
 var (
 	cloudscaleActions = []string{
-		"server_create", "server_create", "server_delete", "server_delete", "server_stop", "server_start", "server_reboot", "server_update",
-		"volume_create", "volume_delete", "volume_resize", "server_volume_attach", "server_volume_detach", "floating_ip_update", "user_login",
+		"server_create", "server_create", "server_delete", "server_delete", "server_stop", "server_start", "server_reboot",
+		"server_update",
+		"volume_create", "volume_delete", "volume_resize", "server_volume_attach", "server_volume_detach",
+		"floating_ip_update", "user_login",
 		"api_token_create", "network_rename", "organization_user_invite", "create", "server_pause", "server_migrate",
 	}
 	messages = []string{
-		"Server '%s' has been created", "Server '%s' has been deleted", "Volumes '%s' have been deleted", "Server '%s' is gone",
+		"Server '%s' has been created", "Server '%s' has been deleted", "Volumes '%s' have been deleted",
+		"Server '%s' is gone",
 		"Volume '%s' has been attached to server 'web-1'", "User '%s' has logged in", "%s", "", "It's '%s' has been deleted",
 		"'%s' has been", "Server '%s' has been deleted by 'ci'", "Server '%s' has been moved, it's done",
 	}
 	names = []string{
-		"web-1", "web-1", "web-2", "db", "it's", "dogs'", "a 'b' c", "x' and 'y", `back\slash`, "prod-db*", "[a-z]", "q?", `"quoted"`, "", "zoë",
+		"web-1", "web-1", "web-2", "db", "it's", "dogs'", "a 'b' c", "x' and 'y", `back\slash`, "prod-db*", "[a-z]", "q?",
+		`"quoted"`, "", "zoë",
 		strings.Repeat("n", 300), "Straße", "שרת", "<&>", "tab\there",
 	}
 	projects = []string{"Production", "Beispiel AG", "", "zoë & co"}
@@ -366,7 +380,10 @@ func (g *generator) cloudscale() string {
 
 	switch {
 	case decided[widerWords] && g.chance(8):
-		action = one(g.Rand, []string{"server_destroy", "volume_purge", "server_remove", "server_terminate", "floating_ip_release", "purge"})
+		action = one(g.Rand, []string{
+			"server_destroy", "volume_purge", "server_remove", "server_terminate",
+			"floating_ip_release", "purge",
+		})
 	case g.invented && g.chance(5):
 		action = "server_" + one(g.Rand, inventedWords)
 	}

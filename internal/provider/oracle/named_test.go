@@ -76,62 +76,167 @@ func TestNamedCases(t *testing.T) {
 		lines    []string
 		q        *question
 	}{
-		"entries exactly within apart are two findings": {"", []string{upcloudLine(1), upcloudLine(2), upcloudLine(4)}, &question{
-			service: upcloud, verdict: true, builtins: []string{},
-			rules: []rule{{name: "own", threshold: 2, within: "1m", where: &expr{text: "true", eval: func(scope) (any, error) { return true, nil }}}},
-		}},
-		"spellings of one address are one group": {"", []string{upcloudLine(1, "ip_address", `"2001:db8::1"`), upcloudLine(2, "ip_address", `"2001:0DB8:0::1"`)}, &question{
-			service: upcloud, verdict: true, builtins: []string{},
-			rules: []rule{{name: "own", threshold: 2, groupBy: []string{"ip_address"}, where: &expr{text: "true", eval: func(scope) (any, error) { return true, nil }}}},
-		}},
+		"entries exactly within apart are two findings": {
+			"",
+			[]string{upcloudLine(1), upcloudLine(2), upcloudLine(4)},
+			&question{
+				service: upcloud, verdict: true, builtins: []string{},
+				rules: []rule{{
+					name: "own", threshold: 2, within: "1m",
+					where: &expr{text: "true", eval: func(scope) (any, error) { return true, nil }},
+				}},
+			},
+		},
+		"spellings of one address are one group": {
+			"",
+			[]string{upcloudLine(1, "ip_address", `"2001:db8::1"`), upcloudLine(2, "ip_address", `"2001:0DB8:0::1"`)},
+			&question{
+				service: upcloud, verdict: true, builtins: []string{},
+				rules: []rule{{
+					name: "own", threshold: 2, groupBy: []string{"ip_address"},
+					where: &expr{text: "true", eval: func(scope) (any, error) { return true, nil }},
+				}},
+			},
+		},
 		"names that Terraform makes equal are added up": {namesInNFC, []string{
-			upcloudLine(1, "account_username", "\"zo\u00eb\""), upcloudLine(2, "account_username", "\"zoe\u0308\""), upcloudLine(3, "account_username", "\"zoe\u0308\""),
+			upcloudLine(1, "account_username", "\"zo\u00eb\""), upcloudLine(2, "account_username", "\"zoe\u0308\""),
+			upcloudLine(3, "account_username", "\"zoe\u0308\""),
 		}, &question{service: upcloud}},
 		"names that Terraform makes equal are one burst": {namesInNFC, []string{
 			upcloudLine(1, "account_username", "\"zo\u00eb\""), upcloudLine(2, "account_username", "\"zoe\u0308\""),
 		}, deletions()},
-		"a filter finds a decomposed name": {namesInNFC, []string{upcloudLine(1, "account_username", "\"zoe\u0308\"")}, &question{service: upcloud, actors: []string{"zo\u00eb"}}},
-		"search finds STRASSE in straße":   {fullFolding, []string{upcloudLine(1, "account_username", `"straße"`)}, &question{service: upcloud, search: "STRASSE"}},
-		"search finds a final sigma":       {fullFolding, []string{upcloudLine(1, "account_username", `"σίσυφος"`)}, &question{service: upcloud, search: "ΣΊΣΥΦΟΣ"}},
-		"a backslash is a character":       {plainGlobs, []string{upcloudLine(1, "account_username", `"CORPjdoe"`), upcloudLine(2, "account_username", `"CORP\\jdoe"`)}, deletions(expectation{actors: []string{`CORP\jdoe`}})},
-		"a bracket is a character":         {plainGlobs, []string{upcloudLine(1, "account_username", `"a"`), upcloudLine(2, "account_username", `"[a-z]"`)}, deletions(expectation{actors: []string{"[a-z]"}})},
-		"a zone does not hide an address":  {zonesIgnored, []string{upcloudLine(1, "ip_address", `"fe80::1%eth0"`)}, &question{service: upcloud, ipAddresses: []string{"fe80::/10"}}},
-		"a mapped address is not narrowed": {mappedAddresses, []string{upcloudLine(1, "ip_address", `"::ffff:10.0.0.1"`)}, &question{service: upcloud, ipAddresses: []string{"10.0.0.1"}}},
-		"a mapped block is one of IPv4":    {mappedAddresses, []string{upcloudLine(1)}, &question{service: upcloud, ipAddresses: []string{"::ffff:10.0.0.0/104"}}},
-		"a token's description allows nothing": {uniqueNames, []string{cloudscaleLine(1, "actor", `{"api_token":{"uuid":"t-1","description":"ci"}}`)}, &question{
-			service: cloudscale, verdict: true, builtins: []string{"deletion"}, expected: ci,
-		}},
+		"a filter finds a decomposed name": {
+			namesInNFC,
+			[]string{upcloudLine(1, "account_username", "\"zoe\u0308\"")},
+			&question{service: upcloud, actors: []string{"zo\u00eb"}},
+		},
+		"search finds STRASSE in straße": {
+			fullFolding,
+			[]string{upcloudLine(1, "account_username", `"straße"`)},
+			&question{service: upcloud, search: "STRASSE"},
+		},
+		"search finds a final sigma": {
+			fullFolding,
+			[]string{upcloudLine(1, "account_username", `"σίσυφος"`)},
+			&question{service: upcloud, search: "ΣΊΣΥΦΟΣ"},
+		},
+		"a backslash is a character": {
+			plainGlobs,
+			[]string{upcloudLine(1, "account_username", `"CORPjdoe"`), upcloudLine(2, "account_username", `"CORP\\jdoe"`)},
+			deletions(expectation{actors: []string{`CORP\jdoe`}}),
+		},
+		"a bracket is a character": {
+			plainGlobs,
+			[]string{upcloudLine(1, "account_username", `"a"`), upcloudLine(2, "account_username", `"[a-z]"`)},
+			deletions(expectation{actors: []string{"[a-z]"}}),
+		},
+		"a zone does not hide an address": {
+			zonesIgnored,
+			[]string{upcloudLine(1, "ip_address", `"fe80::1%eth0"`)},
+			&question{service: upcloud, ipAddresses: []string{"fe80::/10"}},
+		},
+		"a mapped address is not narrowed": {
+			mappedAddresses,
+			[]string{upcloudLine(1, "ip_address", `"::ffff:10.0.0.1"`)},
+			&question{service: upcloud, ipAddresses: []string{"10.0.0.1"}},
+		},
+		"a mapped block is one of IPv4": {mappedAddresses, []string{upcloudLine(1)}, &question{service: upcloud, ipAddresses: []string{"::ffff:10.0.0.0/104"}}},
+		"a token's description allows nothing": {
+			uniqueNames,
+			[]string{cloudscaleLine(1, "actor", `{"api_token":{"uuid":"t-1","description":"ci"}}`)},
+			&question{
+				service: cloudscale, verdict: true, builtins: []string{"deletion"}, expected: ci,
+			},
+		},
 		"a rule counts without a field": {groupFallback, []string{cloudscaleLine(1), cloudscaleLine(2)}, &question{
 			service: cloudscale, verdict: true, builtins: []string{},
-			rules: []rule{{name: "own", threshold: 2, groupBy: []string{"origin"}, where: &expr{text: "true", eval: func(scope) (any, error) { return true, nil }}}},
+			rules: []rule{{
+				name: "own", threshold: 2, groupBy: []string{"origin"},
+				where: &expr{text: "true", eval: func(scope) (any, error) { return true, nil }},
+			}},
 		}},
-		"purge deletes":                   {widerWords, []string{upcloudLine(1, "action", `"purge"`)}, &question{service: upcloud, operations: []string{"delete"}}},
-		"server_destroy deletes":          {widerWords, []string{cloudscaleLine(1, "action", `"server_destroy"`)}, &question{service: cloudscale, operations: []string{"delete"}}},
-		"an unknown action opens no gate": {unknownActions, []string{cloudscaleLine(1, "action", `"server_obliterate"`)}, &question{service: cloudscale, verdict: true, builtins: []string{"deletion"}}},
-		"an unknown action behind a filter": {unknownBehindFilter, []string{cloudscaleLine(1, "action", `"server_obliterate"`), cloudscaleLine(2)}, &question{
-			service: cloudscale, verdict: true, builtins: []string{"deletion"}, operations: []string{"delete"},
-		}},
+		"purge deletes": {
+			widerWords,
+			[]string{upcloudLine(1, "action", `"purge"`)},
+			&question{service: upcloud, operations: []string{"delete"}},
+		},
+		"server_destroy deletes": {
+			widerWords,
+			[]string{cloudscaleLine(1, "action", `"server_destroy"`)},
+			&question{service: cloudscale, operations: []string{"delete"}},
+		},
+		"an unknown action opens no gate": {
+			unknownActions,
+			[]string{cloudscaleLine(1, "action", `"server_obliterate"`)},
+			&question{service: cloudscale, verdict: true, builtins: []string{"deletion"}},
+		},
+		"an unknown action behind a filter": {
+			unknownBehindFilter,
+			[]string{cloudscaleLine(1, "action", `"server_obliterate"`), cloudscaleLine(2)},
+			&question{
+				service: cloudscale, verdict: true, builtins: []string{"deletion"}, operations: []string{"delete"},
+			},
+		},
 		"a type that does not exist": {checkedValues, []string{upcloudLine(1)}, &question{service: upcloud, resourceTypes: []string{"servers"}}},
 		"a condition on an absent value": {emptyIsAbsent, []string{upcloudLine(1), upcloudLine(2, "origin", `""`)}, &question{
-			service: upcloud, where: &expr{text: `entry.origin == ""`, words: []word{{"origin", ""}}, eval: func(s scope) (any, error) { return s.entry.text["origin"] == "", nil }},
+			service: upcloud, where: &expr{
+				text: `entry.origin == ""`, words: []word{{"origin", ""}},
+				eval: func(s scope) (any, error) { return s.entry.text["origin"] == "", nil },
+			},
 		}},
-		"a record from beyond the service's now": {countedOnce, []string{upcloudLine(1, "time", `"2026-06-30T12:00:00.4Z"`)}, &question{service: upcloud}},
-		"another key in another case":            {exactKeys, []string{upcloudLine(1, "Account_Username", `"mallory"`)}, &question{service: upcloud}},
-		"a number in another spelling":           {numbersByValue, []string{upcloudLine(1, "previous_state", `{"a":1,"b":1}`, "current_state", `{"a":1.0,"b":2}`)}, &question{service: upcloud}},
-		"a list that becomes an object":          {kindsOfStates, []string{upcloudLine(1, "previous_state", `{"a":["x"]}`, "current_state", `{"a":{"0":"x"}}`)}, &question{service: upcloud}},
-		"an empty list that becomes an object":   {emptyKinds, []string{upcloudLine(1, "previous_state", `{"a":[]}`, "current_state", `{"a":{"0":"x"}}`)}, &question{service: upcloud}},
-		"a fingerprint of a line separator":      {jqFingerprints, []string{cloudscaleLine(1, "message", "\"a\u2028b\"")}, &question{service: cloudscale}},
-		"a fingerprint of a delete character":    {jqFingerprints, []string{cloudscaleLine(1, "message", "\"a\x7fb\"")}, &question{service: cloudscale}},
-		"a name that goes over two lines":        {namesOnLines, []string{cloudscaleLine(1, "message", `"Server 'a\nb' has been deleted"`)}, &question{service: cloudscale}},
+		"a record from beyond the service's now": {
+			countedOnce,
+			[]string{upcloudLine(1, "time", `"2026-06-30T12:00:00.4Z"`)},
+			&question{service: upcloud},
+		},
+		"another key in another case": {
+			exactKeys,
+			[]string{upcloudLine(1, "Account_Username", `"mallory"`)},
+			&question{service: upcloud},
+		},
+		"a number in another spelling": {
+			numbersByValue,
+			[]string{upcloudLine(1, "previous_state", `{"a":1,"b":1}`, "current_state", `{"a":1.0,"b":2}`)},
+			&question{service: upcloud},
+		},
+		"a list that becomes an object": {
+			kindsOfStates,
+			[]string{upcloudLine(1, "previous_state", `{"a":["x"]}`, "current_state", `{"a":{"0":"x"}}`)},
+			&question{service: upcloud},
+		},
+		"an empty list that becomes an object": {
+			emptyKinds,
+			[]string{upcloudLine(1, "previous_state", `{"a":[]}`, "current_state", `{"a":{"0":"x"}}`)},
+			&question{service: upcloud},
+		},
+		"a fingerprint of a line separator": {
+			jqFingerprints,
+			[]string{cloudscaleLine(1, "message", "\"a\u2028b\"")},
+			&question{service: cloudscale},
+		},
+		"a fingerprint of a delete character": {
+			jqFingerprints,
+			[]string{cloudscaleLine(1, "message", "\"a\x7fb\"")},
+			&question{service: cloudscale},
+		},
+		"a name that goes over two lines": {
+			namesOnLines,
+			[]string{cloudscaleLine(1, "message", `"Server 'a\nb' has been deleted"`)},
+			&question{service: cloudscale},
+		},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 
-			if test.decision != "" && !decided[test.decision] || test.decision == unknownBehindFilter && !decided[unknownActions] {
+			if test.decision != "" && !decided[test.decision] || test.decision == unknownBehindFilter &&
+				!decided[unknownActions] {
 				t.Skip("not decided yet:", test.decision)
 			}
 
-			x := disagreement{h: history{test.q.service: test.lines}, options: fakeapi.Options{Now: fakeapi.DefaultNow()}, q: test.q}
+			x := disagreement{
+				h: history{test.q.service: test.lines}, options: fakeapi.Options{Now: fakeapi.DefaultNow()},
+				q: test.q,
+			}
 			if test.decision == countedOnce {
 				x.options.Now = x.options.Now.Add(500 * time.Millisecond)
 			}

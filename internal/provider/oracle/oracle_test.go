@@ -117,7 +117,10 @@ func ask(t *testing.T, seed, number uint64, n int) map[outcome]int {
 	tally := map[outcome]int{}
 
 	for i := range n {
-		d := &draw{Rand: rand.New(rand.NewPCG(seed, number<<20|uint64(i)<<1|1)), service: []string{upcloud, cloudscale}[i%2], now: now}
+		d := &draw{
+			Rand: rand.New(rand.NewPCG(seed, number<<20|uint64(i)<<1|1)), service: []string{upcloud, cloudscale}[i%2],
+			now: now,
+		}
 		d.events = o.events[d.service]
 		q := d.question(i%4 >= 2)
 

@@ -89,7 +89,8 @@ func serve(t *testing.T, h history, o fakeapi.Options) *product {
 		"upcloud": access(first.URL), "cloudscale": access(second.URL), "retry_wait_min": "1ms", "retry_wait_max": "2ms",
 	})
 
-	configured, err := p.server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{TerraformVersion: "1.11.4", Config: config})
+	configured, err := p.server.ConfigureProvider(t.Context(),
+		&tfprotov6.ConfigureProviderRequest{TerraformVersion: "1.11.4", Config: config})
 	if err != nil || len(configured.Diagnostics) > 0 {
 		t.Fatal(err, configured)
 	}
@@ -116,7 +117,8 @@ func (p *product) read(t *testing.T, typeName string, args map[string]any) answe
 	typ := p.types[typeName]
 	config := p.config(t, typ, args)
 
-	validated, err := p.server.ValidateDataResourceConfig(t.Context(), &tfprotov6.ValidateDataResourceConfigRequest{TypeName: typeName, Config: config})
+	validated, err := p.server.ValidateDataResourceConfig(t.Context(),
+		&tfprotov6.ValidateDataResourceConfigRequest{TypeName: typeName, Config: config})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -198,7 +198,10 @@ func (d *draw) filter(q *question) {
 
 	switch i := d.IntN(9); {
 	case i >= 7:
-		f := []string{"id", "actor", "actor", "resource_id", "resource_name", "ip_address", "action", "message", "origin"}[d.IntN(9)]
+		f := []string{
+			"id", "actor", "actor", "resource_id", "resource_name", "ip_address", "action", "message",
+			"origin",
+		}[d.IntN(9)]
 		q.search = terraform(d.otherCase(d.part(d.near(f))))
 
 		if d.chance(30) {

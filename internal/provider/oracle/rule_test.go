@@ -42,13 +42,20 @@ func builtins() []rule {
 
 	return []rule{
 		{name: "deletion", where: operation("delete"), threshold: 1, groupBy: []string{"actor"}},
-		{name: "mass_deletion", where: operation("delete"), threshold: 10, within: "10m", groupBy: []string{"actor"}, severity: "high"},
-		{name: "repeated_failed_logins", where: operation("login_failed"), threshold: 5, within: "10m", groupBy: []string{"actor"}, severity: "high"},
+		{
+			name: "mass_deletion", where: operation("delete"), threshold: 10, within: "10m", groupBy: []string{"actor"},
+			severity: "high",
+		},
+		{
+			name: "repeated_failed_logins", where: operation("login_failed"), threshold: 5, within: "10m",
+			groupBy: []string{"actor"}, severity: "high",
+		},
 		{name: "permission_change", where: operation("grant", "revoke"), threshold: 1, groupBy: []string{"actor"}},
 		{name: "new_api_token", threshold: 1, groupBy: []string{"actor"}, where: conditionFunc(func(e *event) bool {
 			kind, _ := e.raw["resource_sub_type"].(string)
 
-			return e.text["operation"] == "create" && (token(e.text["action"]) || token(e.text["resource_type"]) || strings.Contains(kind, "token"))
+			return e.text["operation"] == "create" &&
+				(token(e.text["action"]) || token(e.text["resource_type"]) || strings.Contains(kind, "token"))
 		})},
 		{name: newAddress, where: operation("login"), threshold: 1, groupBy: []string{"actor", "ip_address"}},
 	}
@@ -191,7 +198,8 @@ func (x *expectation) meets(e *event) bool {
 		who = who[1:]
 	}
 
-	return fits(x.actors, who...) && fits(x.resourceTypes, e.text["resource_type"]) && fits(x.resourceNames, e.text["resource_name"])
+	return fits(x.actors, who...) && fits(x.resourceTypes, e.text["resource_type"]) &&
+		fits(x.resourceNames, e.text["resource_name"])
 }
 
 // about says whether the expectation is about the rule.
@@ -253,7 +261,8 @@ func newLogins(logins, baseline []*event) []*event {
 			_, placed := address(before.text["ip_address"])
 			nobody := before.text["actor"] == "" && before.text["actor_id"] == ""
 
-			isKnown = isKnown || placed && !nobody && addressKey(before.text["ip_address"]) == addressKey(e.text["ip_address"]) &&
+			isKnown = isKnown || placed && !nobody &&
+				addressKey(before.text["ip_address"]) == addressKey(e.text["ip_address"]) &&
 				before.text["actor_type"] == e.text["actor_type"] && before.text["actor_id"] == e.text["actor_id"] &&
 				name(before.text["actor"]) == name(e.text["actor"])
 		}
@@ -324,7 +333,10 @@ func (d *draw) rule(name string) rule {
 		r.within = d.distance(&r)
 	}
 
-	fields := []string{"actor", "ip_address", "resource_type", "action", "actor_id", "resource_id", "scope_name", "actor_type", "origin", "service", "operation", "message"}
+	fields := []string{
+		"actor", "ip_address", "resource_type", "action", "actor_id", "resource_id", "scope_name",
+		"actor_type", "origin", "service", "operation", "message",
+	}
 	for range d.IntN(3) {
 		f := fields[d.IntN(len(fields))]
 
@@ -359,7 +371,8 @@ func (d *draw) distance(r *rule) string {
 		x, errX := r.where.truth(scope{entry: a})
 		y, errY := r.where.truth(scope{entry: b})
 
-		if apart := b.at.Sub(a.at); x && y && errX == nil && errY == nil && apart > 0 && apart <= time.Hour && apart%time.Second == 0 {
+		if apart := b.at.Sub(a.at); x && y && errX == nil && errY == nil && apart > 0 && apart <= time.Hour &&
+			apart%time.Second == 0 {
 			return fmt.Sprintf("%ds", apart/time.Second)
 		}
 	}
@@ -503,7 +516,10 @@ func (q *question) verdictArguments(args map[string]any) {
 	for _, x := range q.expected {
 		a := map[string]any{}
 
-		for key, values := range map[string][]string{"rules": x.rules, "actors": x.actors, "resource_types": x.resourceTypes, "resource_names": x.resourceNames} {
+		for key, values := range map[string][]string{
+			"rules": x.rules, "actors": x.actors, "resource_types": x.resourceTypes,
+			"resource_names": x.resourceNames,
+		} {
 			if len(values) > 0 {
 				a[key] = values
 			}

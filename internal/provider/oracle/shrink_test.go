@@ -186,7 +186,10 @@ func (x disagreement) simpler() []disagreement {
 	if len(lines) <= 16 {
 		for i := range lines {
 			if len(lines) > 1 {
-				all = append(all, disagreement{h: history{service: slices.Delete(slices.Clone(lines), i, i+1)}, options: x.options, q: x.q, err: x.err})
+				all = append(all, disagreement{
+					h: history{service: slices.Delete(slices.Clone(lines), i, i+1)}, options: x.options,
+					q: x.q, err: x.err,
+				})
 			}
 		}
 	}

@@ -34,7 +34,8 @@ func pagesOf(t *testing.T, page func(n int, r *http.Request) string) *cloudscale
 }
 
 func text(action string, at time.Time) string {
-	return fmt.Sprintf(`{"action":%q,"message":"m","timestamp":%q,"actor":{"system":{}}}`, action, at.Format(time.RFC3339Nano))
+	return fmt.Sprintf(`{"action":%q,"message":"m","timestamp":%q,"actor":{"system":{}}}`, action,
+		at.Format(time.RFC3339Nano))
 }
 
 var (
@@ -75,15 +76,17 @@ func TestReadRefusesRecordsOutsideOfTheWindow(t *testing.T) {
 					next = fmt.Sprintf(`"?cursor=%d"`, n)
 				}
 
-				return fmt.Sprintf(`{"next":%s,"poll_more":"?cursor=%d","results":[%s%s]}`, next, n, text("a", noon.Add(time.Duration(n)*time.Minute)), stray)
+				return fmt.Sprintf(`{"next":%s,"poll_more":"?cursor=%d","results":[%s%s]}`, next, n,
+					text("a", noon.Add(time.Duration(n)*time.Minute)), stray)
 			})
 
 			entries, c, err := servicetest.Read(t.Context(), s, auditlog.Query{Window: window})
 			got := (*client.Error)(nil)
 
 			switch {
-			case fails && (!errors.As(err, &got) || got.Kind != client.KindShape || got.Page != number || got.Path != "/v1/project-logs" ||
-				!strings.HasPrefix(got.Err.Error(), "a record is dated ")):
+			case fails &&
+				(!errors.As(err, &got) || got.Kind != client.KindShape || got.Page != number || got.Path != "/v1/project-logs" ||
+					!strings.HasPrefix(got.Err.Error(), "a record is dated ")):
 				t.Errorf("%s on page %d: got %v", name, number, err)
 			case !fails && (err != nil || c.RowsFetched != 4 || c.RowsFilteredOut != 4-int64(len(entries)) || len(entries) < 3):
 				t.Errorf("%s on page %d: %d entries, %+v, %v", name, number, len(entries), c, err)
@@ -130,7 +133,8 @@ func TestAFarRecordForgetsNoTwin(t *testing.T) {
 	// far records share pages with others.
 	for _, size := range []int{2, 3, 6} {
 		big := serve(t, fakeapi.Options{CloudscaleEnd: fakeapi.EndFirstPage, CloudscalePageSize: size},
-			record("twin", at), record("twin", at), record("far", far), record("twin", at), record("far", far.Add(time.Hour)), record("twin", at))
+			record("twin", at), record("twin", at), record("far", far), record("twin", at), record("far", far.Add(time.Hour)),
+			record("twin", at))
 
 		entries, _, err := servicetest.Read(t.Context(), big.service, auditlog.Query{Window: window})
 		if err != nil || servicetest.Repeated(servicetest.IDs(entries)) > 0 || len(entries) < 2 {
@@ -144,7 +148,10 @@ func TestAFarRecordForgetsNoTwin(t *testing.T) {
 func TestRelativeLinks(t *testing.T) {
 	t.Parallel()
 
-	for _, form := range []string{"?cursor=N", "/v1/project-logs?cursor=N", "project-logs?cursor=N", "./project-logs?cursor=N#x", "//HOST/v1/project-logs?cursor=N", "http://HOST/v1/project-logs?cursor=N"} {
+	for _, form := range []string{
+		"?cursor=N", "/v1/project-logs?cursor=N", "project-logs?cursor=N",
+		"./project-logs?cursor=N#x", "//HOST/v1/project-logs?cursor=N", "http://HOST/v1/project-logs?cursor=N",
+	} {
 		var asked []string
 
 		s := pagesOf(t, func(n int, r *http.Request) string {
@@ -156,7 +163,8 @@ func TestRelativeLinks(t *testing.T) {
 				next = "null"
 			}
 
-			return fmt.Sprintf(`{"next":%s,"poll_more":%s,"results":[%s]}`, next, link, text(fmt.Sprint("a", n), noon.Add(time.Duration(n)*time.Minute)))
+			return fmt.Sprintf(`{"next":%s,"poll_more":%s,"results":[%s]}`, next, link,
+				text(fmt.Sprint("a", n), noon.Add(time.Duration(n)*time.Minute)))
 		})
 
 		entries, c, err := servicetest.Read(t.Context(), s, auditlog.Query{Window: window})
@@ -164,7 +172,8 @@ func TestRelativeLinks(t *testing.T) {
 			t.Fatalf("%s: %d entries, asked for %q, %v", form, len(entries), asked, err)
 		}
 
-		if !strings.HasPrefix(c.Resume.Link, "http://127.0.0.1:") || !strings.HasSuffix(c.Resume.Link, "/v1/project-logs?cursor=3") {
+		if !strings.HasPrefix(c.Resume.Link, "http://127.0.0.1:") ||
+			!strings.HasSuffix(c.Resume.Link, "/v1/project-logs?cursor=3") {
 			t.Errorf("%s: goes on from %s", form, c.Resume.Link)
 		}
 
@@ -216,7 +225,8 @@ func TestReadEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It measures
 		s := pagesOf(t, func(n int, _ *http.Request) string {
 			requests = n
 
-			return fmt.Sprintf(`{"next":"?cursor=%d","poll_more":"?cursor=%d","results":[%s]}`, n, n, strings.Join(tt.rows(n), ","))
+			return fmt.Sprintf(`{"next":"?cursor=%d","poll_more":"?cursor=%d","results":[%s]}`, n, n,
+				strings.Join(tt.rows(n), ","))
 		})
 
 		var (
@@ -232,7 +242,8 @@ func TestReadEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It measures
 		runtime.ReadMemStats(&after)
 
 		got := (*client.Error)(nil)
-		if !errors.As(err, &got) || got.Kind != client.KindEndless || got.Err.Error() != tt.want || got.Page == 0 || requests > 600 {
+		if !errors.As(err, &got) || got.Kind != client.KindEndless || got.Err.Error() != tt.want || got.Page == 0 ||
+			requests > 600 {
 			t.Errorf("%s: %v after %d requests", name, err, requests)
 		}
 

@@ -42,7 +42,8 @@ func TestReadSaysWhoseLogItIs(t *testing.T) {
 	}
 
 	// A page at a time, from the first that names the project on.
-	if got := strings.Join(accounts, ","); got != ",,p-1,p-1,p-1,p-1" || c.Source.Account != "p-1" || c.Source.Endpoint != s.client.Origin() {
+	if got := strings.Join(accounts, ","); got != ",,p-1,p-1,p-1,p-1" || c.Source.Account != "p-1" ||
+		c.Source.Endpoint != s.client.Origin() {
 		t.Errorf("got %s of %+v", got, c.Source)
 	}
 
@@ -65,7 +66,8 @@ func TestReadRefusesTwoProjects(t *testing.T) {
 		s := serve(t, fakeapi.Options{CloudscalePageSize: 2}, of("p-1", 0), of("", 1), of("", 2), of("p-2", 3))
 		s.service.ForAccount(label)
 
-		entries, _, err := servicetest.Read(t.Context(), s.service, auditlog.Query{Window: servicetest.Month(), Actions: []string{"none"}})
+		entries, _, err := servicetest.Read(t.Context(), s.service,
+			auditlog.Query{Window: servicetest.Month(), Actions: []string{"none"}})
 
 		apiErr := (*client.Error)(nil)
 		if !errors.As(err, &apiErr) || apiErr.Kind != client.KindShape || apiErr.Page != 2 || len(entries) > 0 ||

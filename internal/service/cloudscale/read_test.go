@@ -36,7 +36,10 @@ func TestMain(m *testing.M) {
 
 // scopes are the two things that the end of a first request may do to the pages
 // behind a cursor.
-var scopes = map[string]fakeapi.EndScope{"end on every page": fakeapi.EndEveryPage, "end on the first page": fakeapi.EndFirstPage}
+var scopes = map[string]fakeapi.EndScope{
+	"end on every page":     fakeapi.EndEveryPage,
+	"end on the first page": fakeapi.EndFirstPage,
+}
 
 // system is a fake, the service that reads it, and a client of the fake.
 type system struct {
@@ -142,7 +145,10 @@ func TestCompletenessMatrix(t *testing.T) {
 	t.Parallel()
 
 	// What else a service does is in the provider's matrix, with a smaller log.
-	passing := []string{"429", "500", "503", "reset", "truncate", "truncate-silent", "malformed", "empty", "short-page", "next-relative"}
+	passing := []string{
+		"429", "500", "503", "reset", "truncate", "truncate-silent", "malformed", "empty", "short-page",
+		"next-relative",
+	}
 	permanent := []string{"html", "shape", "bad-time"}
 	moving := []string{"repeat-page", "grow", "shrink"}
 	// A cursor has no page to shift and no total.
@@ -285,7 +291,8 @@ func TestReadIsTheNaiveFilter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		log, window := rapidLog(rt)
 		s := serve(t, fakeapi.Options{
-			CloudscaleEnd:      rapid.SampledFrom([]fakeapi.EndScope{fakeapi.EndEveryPage, fakeapi.EndFirstPage}).Draw(rt, "scope"),
+			CloudscaleEnd: rapid.SampledFrom([]fakeapi.EndScope{fakeapi.EndEveryPage, fakeapi.EndFirstPage}).Draw(rt,
+				"scope"),
 			CloudscalePageSize: rapid.IntRange(1, 12).Draw(rt, "page size"),
 		}, log...)
 		w := window()
@@ -314,8 +321,12 @@ func TestEndMayMeanEither(t *testing.T) {
 	once := serve(t, fakeapi.Options{CloudscaleEnd: fakeapi.EndFirstPage, CloudscalePageSize: 20}, records...)
 
 	for days := range 32 {
-		w := auditlog.Window{Start: servicetest.Month().Start.AddDate(0, 0, days/2), End: servicetest.Month().Start.AddDate(0, 0, days)}
-		if diff := cmp.Diff(first(every.read(t, w)), first(once.read(t, w)), cmpopts.IgnoreFields(auditlog.Entry{}, "Endpoint")); diff != "" {
+		w := auditlog.Window{
+			Start: servicetest.Month().Start.AddDate(0, 0, days/2),
+			End:   servicetest.Month().Start.AddDate(0, 0, days),
+		}
+		if diff := cmp.Diff(first(every.read(t, w)), first(once.read(t, w)),
+			cmpopts.IgnoreFields(auditlog.Entry{}, "Endpoint")); diff != "" {
 			t.Errorf("%v: %s", w, diff)
 		}
 	}
@@ -371,7 +382,8 @@ func TestReadStopsWhenNobodyListens(t *testing.T) {
 
 	s := serve(t, fakeapi.Options{CloudscalePageSize: 10}, spread(100)...)
 
-	for _, err := range s.service.Read(t.Context(), auditlog.Query{Window: servicetest.Month()}, &auditlog.Completeness{}) {
+	for _, err := range s.service.Read(t.Context(), auditlog.Query{Window: servicetest.Month()},
+		&auditlog.Completeness{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -391,7 +403,10 @@ func TestReadRespectsTheBorders(t *testing.T) {
 	at := fakeapi.DefaultNow().Add(-time.Hour)
 
 	var records []fakeapi.CloudscaleRecord
-	for i, d := range []time.Duration{-time.Microsecond, 0, 500 * time.Millisecond, time.Second, 10*time.Second - 1000, 10 * time.Second} {
+	for i, d := range []time.Duration{
+		-time.Microsecond, 0, 500 * time.Millisecond, time.Second, 10*time.Second - 1000,
+		10 * time.Second,
+	} {
 		records = append(records, record(i, at.Add(d)))
 	}
 
@@ -480,7 +495,9 @@ func (s system) poll(t *testing.T, resumeURL string) []string {
 
 	raws := []string{}
 
-	for page, err := range (client.CursorWalk[auditlog.Entry]{First: resumeURL, Decode: cloudscale.DecodePage}).Pages(t.Context(), s.client) {
+	for page, err := range (client.CursorWalk[auditlog.Entry]{First: resumeURL, Decode: cloudscale.DecodePage}).Pages(
+		t.Context(), s.client,
+	) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -534,7 +551,8 @@ func TestResumeLinkSkipsNothing(t *testing.T) {
 		later := rapid.IntRange(0, len(log)).Draw(rt, "added later")
 
 		s := serve(t, fakeapi.Options{
-			CloudscaleEnd:      rapid.SampledFrom([]fakeapi.EndScope{fakeapi.EndEveryPage, fakeapi.EndFirstPage}).Draw(rt, "scope"),
+			CloudscaleEnd: rapid.SampledFrom([]fakeapi.EndScope{fakeapi.EndEveryPage, fakeapi.EndFirstPage}).Draw(rt,
+				"scope"),
 			CloudscalePageSize: rapid.IntRange(1, 12).Draw(rt, "page size"),
 		}, log[:len(log)-later]...)
 		w := window()
@@ -570,7 +588,10 @@ func TestNothingReadIsNothingToResume(t *testing.T) {
 
 	for name, scope := range scopes {
 		s := serve(t, fakeapi.Options{CloudscaleEnd: scope}, spread(10)...)
-		w := auditlog.Window{Start: servicetest.Month().Start.AddDate(0, 0, -2), End: servicetest.Month().Start.AddDate(0, 0, -1)}
+		w := auditlog.Window{
+			Start: servicetest.Month().Start.AddDate(0, 0, -2),
+			End:   servicetest.Month().Start.AddDate(0, 0, -1),
+		}
 
 		if entries, c := s.read(t, w); len(entries) != 0 || c.Resume != nil || len(s.fake.Requests()) != 1 {
 			t.Errorf("%s: got %d entries and %v after %d requests", name, len(entries), c.Resume, len(s.fake.Requests()))
@@ -595,7 +616,8 @@ func TestReadKeepsTheTokenAtHome(t *testing.T) {
 		}, spread(30)...)
 
 		_, _, err := servicetest.Read(t.Context(), s.service, auditlog.Query{Window: servicetest.Month()})
-		if typed := (*client.Error)(nil); !errors.As(err, &typed) || typed.Kind != client.KindForeignOrigin || typed.Page != 2 {
+		if typed := (*client.Error)(nil); !errors.As(err, &typed) || typed.Kind != client.KindForeignOrigin ||
+			typed.Page != 2 {
 			t.Errorf("got %v", err)
 		}
 
@@ -615,7 +637,8 @@ func TestReadEndsALoop(t *testing.T) {
 	t.Parallel()
 
 	for _, size := range []int{10, 30, 200} {
-		s := serve(t, fakeapi.Options{CloudscalePageSize: size, Faults: []fakeapi.Fault{{Name: "next-loop", Rate: 1}}}, spread(30)...)
+		s := serve(t, fakeapi.Options{CloudscalePageSize: size, Faults: []fakeapi.Fault{{Name: "next-loop", Rate: 1}}},
+			spread(30)...)
 
 		_, _, err := servicetest.Read(t.Context(), s.service, auditlog.Query{Window: servicetest.Month()})
 		if typed := (*client.Error)(nil); !errors.As(err, &typed) || typed.Kind != client.KindLoop {
@@ -682,7 +705,8 @@ func TestReadFollowsLinksAsTheyAre(t *testing.T) {
 		_, _ = w.Write([]byte(`{"next":` + next + `,"poll_more":null,"results":[]}`))
 	}))
 
-	if _, _, err := servicetest.Read(t.Context(), cloudscale.New(c, fakeapi.DefaultNow, 0), auditlog.Query{Window: servicetest.Month()}); err != nil {
+	if _, _, err := servicetest.Read(t.Context(), cloudscale.New(c, fakeapi.DefaultNow, 0),
+		auditlog.Query{Window: servicetest.Month()}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -751,7 +775,10 @@ func TestReadWarnsOfRetention(t *testing.T) {
 	s := serve(t, fakeapi.Options{})
 	short := cloudscale.New(s.client, fakeapi.DefaultNow, 30*24*time.Hour)
 
-	for days, want := range map[int][2]bool{1: {false, false}, 29: {false, false}, 31: {false, true}, 89: {false, true}, 91: {true, true}} {
+	for days, want := range map[int][2]bool{
+		1: {false, false}, 29: {false, false}, 31: {false, true}, 89: {false, true},
+		91: {true, true},
+	} {
 		w := auditlog.Window{Start: fakeapi.DefaultNow().AddDate(0, 0, -days), End: fakeapi.DefaultNow()}
 
 		for i, service := range []*cloudscale.Service{s.service, short} {
@@ -768,7 +795,8 @@ func TestReadRefusesABadQuery(t *testing.T) {
 
 	s := serve(t, fakeapi.Options{})
 
-	_, _, err := servicetest.Read(t.Context(), s.service, auditlog.Query{Window: servicetest.Month(), IPAddresses: []string{"x"}})
+	_, _, err := servicetest.Read(t.Context(), s.service,
+		auditlog.Query{Window: servicetest.Month(), IPAddresses: []string{"x"}})
 	if err == nil || len(s.fake.Requests()) > 0 {
 		t.Errorf("got %v after %d requests", err, len(s.fake.Requests()))
 	}
@@ -785,12 +813,14 @@ func TestFilterOptions(t *testing.T) {
 	service := cloudscale.New(servicetest.Client(t, fake.Cloudscale()), fakeapi.DefaultNow, 0)
 
 	// Filters do not narrow what filters may be.
-	options, err := service.FilterOptions(t.Context(), auditlog.Query{Window: servicetest.Month(), Actions: []string{"server_create"}})
+	options, err := service.FilterOptions(t.Context(),
+		auditlog.Query{Window: servicetest.Month(), Actions: []string{"server_create"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	if options.OriginOfValues != auditlog.FromLog || len(options.Actions) < 20 || len(options.ResourceTypes) < 8 || len(options.Origins) > 0 {
+	if options.OriginOfValues != auditlog.FromLog || len(options.Actions) < 20 || len(options.ResourceTypes) < 8 ||
+		len(options.Origins) > 0 {
 		t.Errorf("got %+v", options)
 	}
 
@@ -807,7 +837,8 @@ func TestFilterOptions(t *testing.T) {
 		fakeapi.CloudscaleRecord{Action: "server_volume_attach", Message: "x", Timestamp: at},
 		fakeapi.CloudscaleRecord{Action: "migrate", Message: "x", Timestamp: at})
 
-	options, err = s.service.FilterOptions(t.Context(), auditlog.Query{Window: auditlog.Window{Start: at, End: fakeapi.DefaultNow()}})
+	options, err = s.service.FilterOptions(t.Context(),
+		auditlog.Query{Window: auditlog.Window{Start: at, End: fakeapi.DefaultNow()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,8 @@ func (r *record) actor(e *auditlog.Entry) {
 // coherent says whether one entry can have all the values that are known. They all
 // come of the action, of the kind of actor and of the kind of scope.
 func coherent(known auditlog.Known) bool {
-	if action, ok := known("action"); ok && action != auditlog.SomeText && !known.Can("resource_type", resourceType(action)) {
+	if action, ok := known("action"); ok && action != auditlog.SomeText &&
+		!known.Can("resource_type", resourceType(action)) {
 		return false
 	}
 
@@ -164,7 +165,10 @@ func OperationOf(action string) auditlog.Operation {
 
 // documented are the actions in the vendor's acceptance tests, news and blog, and one
 // of a third-party client; facts/audit-log-apis.md §2.3. The list is not complete.
-var documented = []string{"server_create", "server_delete", "server_pause", "server_stop", "server_volume_attach", "volume_create"}
+var documented = []string{
+	"server_create", "server_delete", "server_pause", "server_stop", "server_volume_attach",
+	"volume_create",
+}
 
 func documentedTypes() []string {
 	types := make([]string, 0, len(documented))
@@ -178,7 +182,8 @@ func documentedTypes() []string {
 }
 
 var actorTypes = []string{
-	string(auditlog.ActorUser), string(auditlog.ActorAPIToken), string(auditlog.ActorSystem), string(auditlog.ActorStaff), string(auditlog.ActorUnknown),
+	string(auditlog.ActorUser), string(auditlog.ActorAPIToken), string(auditlog.ActorSystem), string(auditlog.ActorStaff),
+	string(auditlog.ActorUnknown),
 }
 
 // neverOperations are those that the log of a project does not hold.
@@ -197,7 +202,8 @@ const elsewhere = "cloudscale's project log records changes to the project only;
 func actionForm(action string) (form string, ok bool) {
 	_, ok = typeForm(action)
 
-	return `lower-case words joined by underscores, such as "server_delete"`, ok && strings.Contains(strings.Trim(action, "_"), "_")
+	return `lower-case words joined by underscores, such as "server_delete"`, ok &&
+		strings.Contains(strings.Trim(action, "_"), "_")
 }
 
 func typeForm(value string) (form string, ok bool) {

@@ -110,7 +110,10 @@ func TestActorsAndScopes(t *testing.T) {
 		},
 		"system, without an address": {`,"ip_address":null,"actor":{"system":{}}`, auditlog.Entry{ActorType: "system"}},
 		"staff":                      {`,"actor":{"admin":{}}`, auditlog.Entry{ActorType: "staff"}},
-		"unset kinds are null":       {`,"actor":{"user":null,"api_token":null,"system":null,"admin":{}}`, auditlog.Entry{ActorType: "staff"}},
+		"unset kinds are null": {
+			`,"actor":{"user":null,"api_token":null,"system":null,"admin":{}}`,
+			auditlog.Entry{ActorType: "staff"},
+		},
 		"null actor":                 {`,"actor":null`, auditlog.Entry{ActorType: "unknown"}},
 		"empty actor":                {`,"actor":{}`, auditlog.Entry{ActorType: "unknown"}},
 		"a new kind of actor":        {`,"actor":{"robot":{"id":1}}`, auditlog.Entry{ActorType: "unknown"}},
@@ -194,7 +197,8 @@ func TestDecodePageRefusesOtherShapes(t *testing.T) {
 		"system twice":       page(strings.Replace(good, `"system":{}`, `"system":{},"system":{}`, 1)),
 		"email twice":        page(strings.Replace(good, `"system":{}`, `"user":{"email":"a","email":"b"}`, 1)),
 		"uuid twice":         page(strings.Replace(good, `"system":{}`, `"api_token":{"uuid":"a","uuid":"b"}`, 1)),
-		"name twice":         page(strings.Replace(good, `"actor"`, `"subject":{"project":{"name":"a","name":"b"}},"actor"`, 1)),
+		"name twice": page(strings.Replace(good, `"actor"`, `"subject":{"project":{"name":"a","name":"b"}},"actor"`,
+			1)),
 		"within what is new": page(strings.Replace(good, `"actor"`, `"new":[{"a":1,"a":1}],"actor"`, 1)),
 	} {
 		if rows, next, poll, err := cloudscale.DecodePage(body); err == nil || rows != nil || next != "" || poll != "" {
@@ -219,8 +223,9 @@ func TestKeysInAnotherCaseAreOthers(t *testing.T) {
 	e.Raw, e.Time = nil, time.Time{}
 
 	want := auditlog.Entry{
-		Service: "cloudscale", Action: "server_create", Operation: "create", ActorType: "user", Actor: "jane@example.com", ResourceType: "server",
-		ScopeType: "organization", ScopeID: "o", ScopeName: "n", IPAddress: "192.0.2.1", Message: "m",
+		Service: "cloudscale", Action: "server_create", Operation: "create", ActorType: "user", Actor: "jane@example.com",
+		ResourceType: "server",
+		ScopeType:    "organization", ScopeID: "o", ScopeName: "n", IPAddress: "192.0.2.1", Message: "m",
 	}
 	if diff := cmp.Diff(want, e); diff != "" {
 		t.Error(diff)
@@ -240,20 +245,25 @@ func TestOperationOf(t *testing.T) {
 		"organization_user_invite": "invite", "audit_log_export": "export", "project_role_grant": "grant",
 		"project_role_revoke": "revoke", "user_login": "login", "user_logout": "logout", "create": "create",
 		// Words that other clouds use.
-		"server_destroy": "delete", "server_terminated": "delete", "volume_purge": "delete", "floating_ip_release": "delete", "tag_remove": "delete",
-		"server_group_add": "create", "server_pause": "stop", "server_created": "create", "server_power_on": "start", "server_shut_down": "stop",
-		"volume_mount": "attach", "volume_unmount": "detach", "user_sign_in": "login", "user_log_out": "logout", "project_share": "grant",
+		"server_destroy": "delete", "server_terminated": "delete", "volume_purge": "delete", "floating_ip_release": "delete",
+		"tag_remove":       "delete",
+		"server_group_add": "create", "server_pause": "stop", "server_created": "create", "server_power_on": "start",
+		"server_shut_down": "stop",
+		"volume_mount":     "attach", "volume_unmount": "detach", "user_sign_in": "login", "user_log_out": "logout",
+		"project_share":     "grant",
 		"log_export_create": "create",
 		// Not in the vocabulary, or not for certain.
 		"server_migrate": "other", "some_new_action": "other", "server_create_failed": "other", "user_failed_login": "other",
-		"user_login_failed": "other", "server_delete_cancel": "other", "server_not_deleted": "other", "server_deletion_start": "other", "delete_server": "other",
+		"user_login_failed": "other", "server_delete_cancel": "other", "server_not_deleted": "other",
+		"server_deletion_start": "other", "delete_server": "other",
 		"server-create": "other", "Server_Create": "other", "create_": "other", "_": "other", "": "other",
 	} {
 		if got := cloudscale.OperationOf(action); got != want {
 			t.Errorf("%q is %s, want %s", action, got, want)
 		}
 
-		if known := cloudscale.KnowsAction(action); known != (want != "other") || cloudscale.Info().KnowsAction(action) != known {
+		if known := cloudscale.KnowsAction(action); known != (want != "other") ||
+			cloudscale.Info().KnowsAction(action) != known {
 			t.Errorf("%q is known: %v", action, known)
 		}
 	}

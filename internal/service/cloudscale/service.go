@@ -83,7 +83,8 @@ func Info() auditlog.Info {
 		NeverRecorded: []string{
 			"resource_id", "origin", "auth_type", "user_agent", "correlation_id", "changes",
 		},
-		Operations:      slices.DeleteFunc(auditlog.OperationsIn(auditlog.Verbs), func(op auditlog.Operation) bool { return neverOperations[op] != "" }),
+		Operations: slices.DeleteFunc(auditlog.OperationsIn(auditlog.Verbs),
+			func(op auditlog.Operation) bool { return neverOperations[op] != "" }),
 		OperationOf:     OperationOf,
 		KnowsAction:     KnowsAction,
 		NeverOperations: neverOperations,
@@ -105,7 +106,9 @@ func (s *Service) Info() auditlog.Info { return s.info }
 
 // Read implements auditlog.Service. Entries come in the cloud's own order, which
 // is oldest first but for neighbours that overtook each other by milliseconds.
-func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+func (s *Service) Read(
+	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
+) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 	c.Source = s.info.Source
 
@@ -113,7 +116,9 @@ func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Comple
 }
 
 // Resume implements auditlog.Resumer.
-func (s *Service) Resume(ctx context.Context, from auditlog.Position, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+func (s *Service) Resume(
+	ctx context.Context, from auditlog.Position, q auditlog.Query, c *auditlog.Completeness,
+) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 	c.Resume, c.Source = &from, s.info.Source
 
@@ -196,7 +201,8 @@ func goOn(from *auditlog.Position, asked auditlog.Window) (client.CursorWalk[aud
 func isLost(err error) bool {
 	e := (*client.Error)(nil)
 
-	return errors.As(err, &e) && (e.Kind == client.KindRejected || e.Kind == client.KindNotFound || e.Kind == client.KindForeignOrigin)
+	return errors.As(err, &e) &&
+		(e.Kind == client.KindRejected || e.Kind == client.KindNotFound || e.Kind == client.KindForeignOrigin)
 }
 
 // resumePoint keeps track of where in the log reading is, and where it could go on.
@@ -210,7 +216,9 @@ type resumePoint struct {
 // number gives the records of a page their ids. One that lies where the service
 // was not asked for it is an error: dropped as a row outside of the window it would
 // be missing, and nothing would say so.
-func (p *resumePoint) number(page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness) error {
+func (p *resumePoint) number(
+	page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness,
+) error {
 	if p.resumable && slices.ContainsFunc(page.Rows, func(e auditlog.Entry) bool { return !e.Time.Before(p.end) }) {
 		p.keep(ids, c)
 		p.resumable = false

@@ -98,7 +98,9 @@ func aboutAccess(op auditlog.Operation, words []string) (auditlog.Operation, boo
 			ok = ok && (i+1 == len(words) || words[i+1] != "key" && words[i+1] != "token")
 		}
 
-		if !ok || slices.Contains([]auditlog.Operation{auditlog.OperationGrant, auditlog.OperationRevoke, auditlog.OperationRead}, op) {
+		if !ok ||
+			slices.Contains([]auditlog.Operation{auditlog.OperationGrant, auditlog.OperationRevoke, auditlog.OperationRead},
+				op) {
 			continue
 		}
 
@@ -123,15 +125,18 @@ func wordsOf(label string) []string {
 		label = hump.ReplaceAllString(label, "$1 $2")
 	}
 
-	return strings.FieldsFunc(strings.ToLower(label), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.FieldsFunc(strings.ToLower(label),
+		func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
 // operations has the actions of facts/audit-log-apis.md §3 that are more than a
 // verb. The console's labels are all that is known of them.
 var operations = map[string]auditlog.Operation{
 	// The documentation asks to watch for failed logins, yet lists no such action.
-	"loginfailed": auditlog.OperationLoginFailed, "failedlogin": auditlog.OperationLoginFailed, "loginfailure": auditlog.OperationLoginFailed,
-	"signinfailed": auditlog.OperationLoginFailed, "failedsignin": auditlog.OperationLoginFailed, "signinfailure": auditlog.OperationLoginFailed,
+	"loginfailed": auditlog.OperationLoginFailed, "failedlogin": auditlog.OperationLoginFailed,
+	"loginfailure": auditlog.OperationLoginFailed,
+	"signinfailed": auditlog.OperationLoginFailed, "failedsignin": auditlog.OperationLoginFailed,
+	"signinfailure": auditlog.OperationLoginFailed,
 
 	// A token is made like any other thing; to withdraw it changes who may do what.
 	"tokencreated": auditlog.OperationCreate, "apitokencreated": auditlog.OperationCreate,

@@ -115,7 +115,9 @@ func fullAt(rows []row, limit int) (full time.Time, size int) {
 // pages yields the events of a window, oldest first, those of one time together and in
 // an order that does not depend on files. It counts rows and those among them that say
 // again what another one said.
-func pages(ctx context.Context, files []*file, w auditlog.Window, l limits, rows, duplicates *int64) iter.Seq2[[]auditlog.Entry, error] {
+func pages(
+	ctx context.Context, files []*file, w auditlog.Window, l limits, rows, duplicates *int64,
+) iter.Seq2[[]auditlog.Entry, error] {
 	ids := auditlog.NewFingerprints(auditlog.ServicePodStack)
 
 	return func(yield func([]auditlog.Entry, error) bool) {
@@ -181,7 +183,11 @@ func eventsOf(rows []row, ids *auditlog.Fingerprints) ([]auditlog.Entry, error) 
 		byKey[key].in[r.file]++
 	}
 
-	slices.SortFunc(found, func(a, b *event) int { return cmp.Or(cmp.Compare(a.canonical, b.canonical), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(found, func(a,
+		b *event,
+	) int {
+		return cmp.Or(cmp.Compare(a.canonical, b.canonical), cmp.Compare(a.id, b.id))
+	})
 
 	entries := make([]auditlog.Entry, 0, len(found))
 

@@ -208,7 +208,8 @@ func (f *file) checkOwn(cells []string, problem func(i int, reason, next string)
 
 	service := f.columns.of[toService]
 	if name := strings.TrimSpace(cells[service]); !f.anyService && name != "" && name != auditlog.ServicePodStack {
-		return problem(service, "The file holds entries of another cloud that audit_log_export wrote.", "Name the exports of the PodStack console.")
+		return problem(service, "The file holds entries of another cloud that audit_log_export wrote.",
+			"Name the exports of the PodStack console.")
 	}
 
 	if i := f.columns.of[toChanges]; i >= 0 {

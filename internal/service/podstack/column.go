@@ -180,7 +180,8 @@ func mapColumns(headers []string, at func(i int) place, m mapping) (*columns, *E
 	}
 
 	if i := c.readHeaders(); i >= 0 {
-		return nil, c.problemAt(i, at, fmt.Sprintf("The header %q stands twice.", headers[i]), "Export again, or rename one of the two columns.")
+		return nil, c.problemAt(i, at, fmt.Sprintf("The header %q stands twice.", headers[i]),
+			"Export again, or rename one of the two columns.")
 	}
 
 	c.own = !slices.ContainsFunc(ownHeaders, func(t target) bool {
@@ -406,7 +407,10 @@ func looksLike(rows [][]string, column int, is func(cell string) bool) bool {
 
 // neverRecorded lists the fields of an entry that none of the files can fill.
 func neverRecorded(all ...*columns) []string {
-	given := map[string]bool{"id": true, "time": true, "service": true, "action": true, "operation": true, "actor_type": true, auditlog.FieldRaw: true}
+	given := map[string]bool{
+		"id": true, "time": true, "service": true, "action": true, "operation": true,
+		"actor_type": true, auditlog.FieldRaw: true,
+	}
 
 	for _, c := range all {
 		for t := range targets {

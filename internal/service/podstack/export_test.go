@@ -10,7 +10,10 @@ import (
 
 // Small lowers the limits, so that small files have many chunks and batches.
 func (s *Service) Small(chunkRecords, recordBytes, batchBytes int) *Service {
-	s.limits = limits{chunkRecords: chunkRecords, chunkBytes: recordBytes, recordBytes: recordBytes, batchBytes: batchBytes}
+	s.limits = limits{
+		chunkRecords: chunkRecords, chunkBytes: recordBytes, recordBytes: recordBytes,
+		batchBytes: batchBytes,
+	}
 
 	return s
 }
@@ -21,7 +24,8 @@ func (s *Service) Texts(texts map[string]string) *Service {
 		sources := []source{}
 
 		for _, name := range slices.Sorted(maps.Keys(texts)) {
-			sources = append(sources, source{name: name, open: func() (content, error) { return memory{strings.NewReader(texts[name])}, nil }})
+			sources = append(sources,
+				source{name: name, open: func() (content, error) { return memory{strings.NewReader(texts[name])}, nil }})
 		}
 
 		return sources, nil

@@ -56,7 +56,10 @@ func fileError(name string, err error) error {
 		reason = pathErr.Err.Error()
 	}
 
-	return &Error{File: name, Reason: "The file cannot be read: " + reason + ".", Next: "Check the path and the file's permissions."}
+	return &Error{
+		File: name, Reason: "The file cannot be read: " + reason + ".",
+		Next: "Check the path and the file's permissions.",
+	}
 }
 
 // find returns the files that the patterns name, by name, each once.
@@ -106,7 +109,10 @@ func match(pattern string) ([]string, error) {
 
 	names, err := filepath.Glob(pattern)
 	if err != nil {
-		return nil, &Error{File: pattern, Reason: "The pattern is not one.", Next: "Close every bracket, or leave brackets out."}
+		return nil, &Error{
+			File: pattern, Reason: "The pattern is not one.",
+			Next: "Close every bracket, or leave brackets out.",
+		}
 	}
 
 	if len(names) == 0 {

@@ -71,13 +71,17 @@ func (f *file) headerLine(split *splitter) (line int, header []byte, err error) 
 		if sep, ok := strings.CutPrefix(strings.ToLower(text), "sep="); ok && utf8.RuneCountInString(sep) <= 1 {
 			f.comma, _ = utf8.DecodeRuneInString(sep)
 			if !slices.Contains(delimiters, f.comma) {
-				return 0, nil, &Error{Line: line, Column: 1, Reason: "The delimiter that the file announces is none.", Next: exportAgain}
+				return 0, nil, &Error{
+					Line: line, Column: 1, Reason: "The delimiter that the file announces is none.",
+					Next: exportAgain,
+				}
 			}
 
 			continue
 		}
 
-		if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsSpace(r) && !strings.ContainsRune("\",;|", r) }) >= 0 {
+		if strings.IndexFunc(text,
+			func(r rune) bool { return !unicode.IsSpace(r) && !strings.ContainsRune("\",;|", r) }) >= 0 {
 			return line, header, nil
 		}
 	}
@@ -87,8 +91,13 @@ var delimiters = []rune{',', ';', '\t', '|'}
 
 // mapHeader reads the headers by the delimiter that makes most of them known.
 func (f *file) mapHeader(split *splitter, line int, header []byte, m mapping) error {
-	if i := bytes.IndexByte(header, '\r'); i >= 0 && i < len(bytes.TrimRight(header, "\r\n")) && !bytes.Contains(header[:len(header)-1], []byte{'\n'}) {
-		return &Error{Line: line, Column: utf8.RuneCount(header[:i]) + 1, Reason: "The lines end as on an old Mac, with CR alone.", Next: "Save the file with line ends of LF or CRLF, or export again."}
+	if i := bytes.IndexByte(header, '\r'); i >= 0 && i < len(bytes.TrimRight(header, "\r\n")) &&
+		!bytes.Contains(header[:len(header)-1], []byte{'\n'}) {
+		return &Error{
+			Line: line, Column: utf8.RuneCount(header[:i]) + 1,
+			Reason: "The lines end as on an old Mac, with CR alone.",
+			Next:   "Save the file with line ends of LF or CRLF, or export again.",
+		}
 	}
 
 	if f.comma == 0 {

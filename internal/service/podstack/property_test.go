@@ -123,7 +123,8 @@ func tell(e *auditlog.Entry) happened {
 }
 
 func compareHappened(a, b happened) int {
-	return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.actor, b.actor), cmp.Compare(a.action, b.action), cmp.Compare(a.detail, b.detail))
+	return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.actor, b.actor), cmp.Compare(a.action, b.action),
+		cmp.Compare(a.detail, b.detail))
 }
 
 // TestAnySplitIsTheLog: however a log is cut into exports, what is read of them is
@@ -160,7 +161,10 @@ func TestAnySplitIsTheLog(t *testing.T) {
 			}
 		}
 
-		window := auditlog.Window{Start: time.Date(2026, 5, 21, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 5, 22, 18, 0, 0, 0, time.UTC)}
+		window := auditlog.Window{
+			Start: time.Date(2026, 5, 21, 0, 0, 0, 0, time.UTC),
+			End:   time.Date(2026, 5, 22, 18, 0, 0, 0, time.UTC),
+		}
 
 		want := slices.DeleteFunc(slices.Clone(log), func(e happened) bool { return !exported[e] || !window.Contains(e.at) })
 		slices.SortFunc(want, compareHappened)
@@ -228,7 +232,8 @@ func checkGaps(t *rapid.T, w auditlog.Window, covered [][2]time.Time, gaps []aud
 	}
 
 	for i, g := range gaps {
-		if !g.Start.Before(g.End) || g.Start.Before(w.Start) || g.End.After(w.End) || i > 0 && !gaps[i-1].End.Before(g.Start) {
+		if !g.Start.Before(g.End) || g.Start.Before(w.Start) || g.End.After(w.End) || i > 0 &&
+			!gaps[i-1].End.Before(g.Start) {
 			t.Fatalf("gaps are %v in %v", gaps, w)
 		}
 	}
@@ -250,10 +255,12 @@ func FuzzRead(f *testing.F) {
 		entries, c, err := read(t.Context(), service(map[string]string{"a": string(data)}), q)
 		again, _, errAgain := read(t.Context(), service(map[string]string{"a": string(data)}), q)
 		twice, c2, errTwice := read(t.Context(), service(map[string]string{"a": string(data), "b": string(data)}), q)
-		atOnce, _, errAtOnce := read(t.Context(), podstack.New(podstack.Options{Clock: now}).Texts(map[string]string{"a": string(data)}), q)
+		atOnce, _, errAtOnce := read(t.Context(),
+			podstack.New(podstack.Options{Clock: now}).Texts(map[string]string{"a": string(data)}), q)
 
 		if err != nil {
-			if e := (*podstack.Error)(nil); !errors.As(err, &e) || e.File != "a" || e.Line < 1 || e.Reason == "" || e.Next == "" {
+			if e := (*podstack.Error)(nil); !errors.As(err, &e) || e.File != "a" || e.Line < 1 || e.Reason == "" ||
+				e.Next == "" {
 				t.Fatalf("refused with %#v", err)
 			}
 

@@ -50,7 +50,10 @@ func (r *row) entry() auditlog.Entry {
 
 	if t := auditlog.ActorType(strings.ToLower(r.cell(toActorType))); t != "" {
 		e.ActorType = auditlog.ActorUnknown
-		if slices.Contains([]auditlog.ActorType{auditlog.ActorUser, auditlog.ActorAPIToken, auditlog.ActorSystem, auditlog.ActorStaff}, t) {
+		if slices.Contains([]auditlog.ActorType{
+			auditlog.ActorUser, auditlog.ActorAPIToken, auditlog.ActorSystem,
+			auditlog.ActorStaff,
+		}, t) {
 			e.ActorType = t
 		}
 	}

@@ -78,7 +78,8 @@ func Info() auditlog.Info {
 		OperationOf: OperationOf,
 		KnowsAction: KnowsAction,
 		Values: map[string]auditlog.Values{
-			"action": {Form: labelForm, Open: true}, "resource_type": {Form: labelForm, Open: true}, auditlog.FieldOrigin: {Form: labelForm, Open: true},
+			"action": {Form: labelForm, Open: true}, "resource_type": {Form: labelForm, Open: true},
+			auditlog.FieldOrigin: {Form: labelForm, Open: true},
 		},
 		// People choose their display names.
 		UniqueActor: func(e *auditlog.Entry) bool {
@@ -132,7 +133,8 @@ func (s *Service) infoOf(files ...*file) auditlog.Info {
 
 	// Whose log it is stands in no column.
 	if s.o.Account != "" {
-		info.NeverRecorded = slices.DeleteFunc(info.NeverRecorded, func(field string) bool { return field == auditlog.FieldAccount })
+		info.NeverRecorded = slices.DeleteFunc(info.NeverRecorded,
+			func(field string) bool { return field == auditlog.FieldAccount })
 	}
 
 	return info
@@ -226,14 +228,18 @@ func checkMapping(files []*file, mapping map[string]string) error {
 // rows those of all of them, so that rows outside of the window count as filtered
 // out. A window that begins before the retention is beyond it only where no export
 // covers its beginning: a file outlives the cloud's memory.
-func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+func (s *Service) Read(
+	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
+) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.o.Clock())
 	c.Source = s.info.Source
 
 	return auditlog.Select(q, s.info, c, auditlog.ProofExports, s.pages(ctx, q, c))
 }
 
-func (s *Service) pages(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[[]auditlog.Entry, error] {
+func (s *Service) pages(
+	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
+) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
 		files, err := s.scan(ctx)
 		if err == nil {

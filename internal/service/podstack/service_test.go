@@ -49,12 +49,18 @@ func TestReadCountsAndGaps(t *testing.T) {
 			nil, 1,
 		},
 		"exports that overlap by a row": {
-			map[string]string{"b": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:00"), "a": rowsAt("2026-06-15 00:00:00", "2026-06-01 00:00:00")},
+			map[string]string{
+				"b": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:00"),
+				"a": rowsAt("2026-06-15 00:00:00", "2026-06-01 00:00:00"),
+			},
 			auditlog.Completeness{Pages: 2, RowsFetched: 4, RowsFilteredOut: 2, DuplicatesDropped: 1},
 			nil, 1,
 		},
 		"exports that do not": {
-			map[string]string{"b": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:01"), "a": rowsAt("2026-06-15 00:00:00", "2026-06-01 00:00:00")},
+			map[string]string{
+				"b": rowsAt("2026-06-21 00:00:00", "2026-06-15 00:00:01"),
+				"a": rowsAt("2026-06-15 00:00:00", "2026-06-01 00:00:00"),
+			},
 			auditlog.Completeness{Pages: 2, RowsFetched: 4, RowsFilteredOut: 2},
 			[]string{"[2026-06-15T00:00:00.000001Z, 2026-06-15T00:00:01.000000Z)"},
 			2,
@@ -62,11 +68,15 @@ func TestReadCountsAndGaps(t *testing.T) {
 		"before the first and after the last row": {
 			map[string]string{"a": rowsAt("2026-06-12 00:00:00", "2026-06-11 00:00:00")},
 			auditlog.Completeness{Pages: 1, RowsFetched: 2},
-			[]string{"[2026-06-10T00:00:00.000000Z, 2026-06-11T00:00:00.000000Z)", "[2026-06-12T00:00:00.000001Z, 2026-06-20T00:00:00.000000Z)"},
+			[]string{
+				"[2026-06-10T00:00:00.000000Z, 2026-06-11T00:00:00.000000Z)",
+				"[2026-06-12T00:00:00.000001Z, 2026-06-20T00:00:00.000000Z)",
+			},
 			2,
 		},
 		"an export within another": {
-			map[string]string{"a": rowsAt("2026-06-20 00:00:00", "2026-06-12 00:00:00", "2026-06-11 00:00:00", "2026-06-10 00:00:00"), "b": rowsAt("2026-06-12 00:00:00", "2026-06-11 00:00:00")},
+			map[string]string{"a": rowsAt("2026-06-20 00:00:00", "2026-06-12 00:00:00", "2026-06-11 00:00:00",
+				"2026-06-10 00:00:00"), "b": rowsAt("2026-06-12 00:00:00", "2026-06-11 00:00:00")},
 			auditlog.Completeness{Pages: 2, RowsFetched: 6, RowsFilteredOut: 1, DuplicatesDropped: 2},
 			nil, 3,
 		},
@@ -104,7 +114,8 @@ func TestReadCountsAndGaps(t *testing.T) {
 				t.Error(diff)
 			}
 
-			tt.want.Window, tt.want.Retention, tt.want.Proof, c.Gaps = window, podstack.DefaultRetention, auditlog.ProofExports, nil
+			tt.want.Window, tt.want.Retention, tt.want.Proof, c.Gaps = window, podstack.DefaultRetention, auditlog.ProofExports,
+				nil
 			tt.want.Source = auditlog.Source{Service: auditlog.ServicePodStack}
 			if diff := cmp.Diff(tt.want, c); diff != "" || len(entries) != tt.found {
 				t.Errorf("%d entries, %s", len(entries), diff)
@@ -119,7 +130,10 @@ func TestBeyondRetention(t *testing.T) {
 
 	_, s := write(t, map[string]string{"a": rowsAt("2026-06-21 00:00:00", "2024-01-01 00:00:00")})
 
-	for start, beyond := range map[string]bool{"2023-12-31 23:59:59": true, "2024-01-01 00:00:00": false, "2026-06-22 00:00:00": false} {
+	for start, beyond := range map[string]bool{
+		"2023-12-31 23:59:59": true, "2024-01-01 00:00:00": false,
+		"2026-06-22 00:00:00": false,
+	} {
 		_, c, err := read(t.Context(), s, auditlog.Query{Window: auditlog.Window{Start: at(t, start), End: now()}})
 		if err != nil || c.BeyondRetention != beyond {
 			t.Errorf("%s: %v, %v", start, c.BeyondRetention, err)
@@ -184,7 +198,8 @@ Column: 1
 Export again, and do not edit the file.`,
 		},
 		"a quote that takes in the rest of a long file": {
-			map[string]string{"a.csv": headers + "2026-06-02 09:15:00,\"jane\" x,Delete,web-1\n" + strings.Repeat("2026-06-02 09:15:00,jane,Delete,5\" disk\n\n", 50_001)},
+			map[string]string{"a.csv": headers + "2026-06-02 09:15:00,\"jane\" x,Delete,web-1\n" +
+				strings.Repeat("2026-06-02 09:15:00,jane,Delete,5\" disk\n\n", 50_001)},
 			nil,
 			auditlog.Query{},
 			`A quoted cell goes on after its closing quote.
@@ -277,7 +292,8 @@ func TestPatterns(t *testing.T) {
 	t.Parallel()
 
 	dir, _ := write(t, map[string]string{
-		"a.csv": rowsAt("2026-06-02 09:15:00"), "b.csv": rowsAt("2026-06-03 09:15:00"), "c[1].csv": rowsAt("2026-06-04 09:15:00"),
+		"a.csv": rowsAt("2026-06-02 09:15:00"), "b.csv": rowsAt("2026-06-03 09:15:00"),
+		"c[1].csv": rowsAt("2026-06-04 09:15:00"),
 	})
 
 	if err := os.Symlink(filepath.Join(dir, "a.csv"), filepath.Join(dir, "link.csv")); err != nil {
@@ -316,7 +332,8 @@ func TestPatterns(t *testing.T) {
 	}
 
 	s := podstack.New(podstack.Options{Clock: now, Exports: []string{"~/none.csv"}})
-	if _, _, err := read(t.Context(), s, auditlog.Query{Window: always()}); err == nil || !strings.Contains(whole(err), `Write pathexpand("~/none.csv")`) {
+	if _, _, err := read(t.Context(), s, auditlog.Query{Window: always()}); err == nil ||
+		!strings.Contains(whole(err), `Write pathexpand("~/none.csv")`) {
 		t.Error(err)
 	}
 }
@@ -352,7 +369,8 @@ func TestFileChangesWhileItIsRead(t *testing.T) {
 			}
 		}
 
-		if e := (*podstack.Error)(nil); !errors.As(err, &e) || e.Reason != "The file changed while it was being read." || e.Line < 2 || c.Proof != "" || n >= len(times) {
+		if e := (*podstack.Error)(nil); !errors.As(err, &e) || e.Reason != "The file changed while it was being read." ||
+			e.Line < 2 || c.Proof != "" || n >= len(times) {
 			t.Errorf("%s: %d entries and %v", name, n, err)
 		}
 	}
@@ -361,13 +379,17 @@ func TestFileChangesWhileItIsRead(t *testing.T) {
 func TestNothingIsOpenedBeforeReading(t *testing.T) {
 	t.Parallel()
 
-	s := podstack.New(podstack.Options{Exports: []string{"none/*.csv"}, Columns: map[string]string{"x": "y"}, Clock: now, Retention: time.Hour})
+	s := podstack.New(podstack.Options{
+		Exports: []string{"none/*.csv"}, Columns: map[string]string{"x": "y"}, Clock: now,
+		Retention: time.Hour,
+	})
 
 	var c auditlog.Completeness
 
 	s.Read(t.Context(), auditlog.Query{Window: always()}, &c)
 
-	if info := s.Info(); info.Name != "podstack" || info.Title != "PodStack" || info.Retention != time.Hour || len(info.NeverRecorded) != 0 {
+	if info := s.Info(); info.Name != "podstack" || info.Title != "PodStack" || info.Retention != time.Hour ||
+		len(info.NeverRecorded) != 0 {
 		t.Errorf("info is %+v", info)
 	}
 
@@ -399,7 +421,8 @@ func TestFilterOptionsAndInspect(t *testing.T) {
 2026-05-03 09:15:00,jane,Start,Pod,shop
 `})
 
-	got, err := s.FilterOptions(t.Context(), auditlog.Query{Window: auditlog.Window{Start: at(t, "2026-06-01 00:00:00"), End: now()}})
+	got, err := s.FilterOptions(t.Context(),
+		auditlog.Query{Window: auditlog.Window{Start: at(t, "2026-06-01 00:00:00"), End: now()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -417,7 +440,10 @@ func TestFilterOptionsAndInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	never := []string{"endpoint", "account", "actor_id", "resource_id", "resource_name", "scope_id", "origin", "auth_type", "ip_address", "user_agent", "correlation_id", "message", "changes"}
+	never := []string{
+		"endpoint", "account", "actor_id", "resource_id", "resource_name", "scope_id", "origin", "auth_type",
+		"ip_address", "user_agent", "correlation_id", "message", "changes",
+	}
 	if diff := cmp.Diff(never, info.NeverRecorded); diff != "" {
 		t.Error(diff)
 	}
@@ -433,7 +459,8 @@ func TestIDsJoinExportsWithOtherColumns(t *testing.T) {
 	})
 
 	entries, c, err := read(t.Context(), s, auditlog.Query{Window: always()})
-	if err != nil || len(entries) != 2 || entries[1].ID != "2" || entries[1].IPAddress != "192.0.2.1" || c.DuplicatesDropped != 2 {
+	if err != nil || len(entries) != 2 || entries[1].ID != "2" || entries[1].IPAddress != "192.0.2.1" ||
+		c.DuplicatesDropped != 2 {
 		t.Errorf("%+v, %+v, %v", entries, c, err)
 	}
 }
@@ -470,7 +497,8 @@ func TestUnreadColumns(t *testing.T) {
 		},
 		"an address of a machine": {
 			files: map[string]string{"a": "Timestamp,User,Action,Herkunft,Benutzer-IP\n2026-06-02 09:15:00,jane,Delete,2001:db8::1,192.0.2.1\n"},
-			want:  []unread{{Header: "Herkunft", Field: "ip_address"}, {Header: "Benutzer-IP", Field: "ip_address"}}, actor: "jane",
+			want:  []unread{{Header: "Herkunft", Field: "ip_address"}, {Header: "Benutzer-IP", Field: "ip_address"}},
+			actor: "jane",
 		},
 		"a field that another column has": {
 			files: map[string]string{"a": "Timestamp,User,Action,Approver,IP,Via\n2026-06-02 09:15:00,jane,Delete,joe@example.com,192.0.2.1,192.0.2.2\n"},
@@ -497,7 +525,10 @@ func TestUnreadColumns(t *testing.T) {
 			want: []unread{{Header: "Wer", Field: "actor"}, {Header: "Nutzer", Field: "actor"}},
 		},
 		"a file that the window does not reach": {
-			files: map[string]string{"a": "Timestamp,Action,Wer\n2100-06-02 09:15:00,Delete,jane\n", "b": rowsAt("2026-06-03 09:15:00")},
+			files: map[string]string{
+				"a": "Timestamp,Action,Wer\n2100-06-02 09:15:00,Delete,jane\n",
+				"b": rowsAt("2026-06-03 09:15:00"),
+			},
 			actor: "jane@example.com",
 		},
 		"a file of ours with more columns": {
@@ -610,7 +641,8 @@ Name the header: columns = { actor = "%" }.`
 	}
 
 	// Nothing is no header.
-	if _, err := podstack.Parse(t.Context(), "Timestamp,Action,\n2026-06-02 09:15:00,Delete,\n", map[string]string{"actor": " "}); err == nil {
+	if _, err := podstack.Parse(t.Context(), "Timestamp,Action,\n2026-06-02 09:15:00,Delete,\n",
+		map[string]string{"actor": " "}); err == nil {
 		t.Error("an empty header is mapped")
 	}
 }
@@ -652,7 +684,8 @@ func TestEmptyLinesAreNoRows(t *testing.T) {
 		t.Errorf("%d entries of %d rows, %v", len(entries), c.RowsFetched, err)
 	}
 
-	if _, err := podstack.Parse(t.Context(), "\n"+headers+"\n,,,\nnoon,jane,Delete,web-1\n", nil); err == nil || err.Error() != "5:1: The cell is not a time in a known form." {
+	if _, err := podstack.Parse(t.Context(), "\n"+headers+"\n,,,\nnoon,jane,Delete,web-1\n", nil); err == nil ||
+		err.Error() != "5:1: The cell is not a time in a known form." {
 		t.Error(err)
 	}
 }
@@ -666,11 +699,13 @@ func TestParse(t *testing.T) {
 	}
 
 	entries, err = podstack.Parse(t.Context(), "id,time,service,action,operation,actor\n1,2026-06-02T09:15:00.000000Z,upcloud,access-update,grant,jane\n", nil)
-	if err != nil || len(entries) != 1 || entries[0].Service != "upcloud" || entries[0].Operation != "grant" || entries[0].Raw != nil || entries[0].ID != "1" {
+	if err != nil || len(entries) != 1 || entries[0].Service != "upcloud" || entries[0].Operation != "grant" ||
+		entries[0].Raw != nil || entries[0].ID != "1" {
 		t.Errorf("%+v, %v", entries, err)
 	}
 
-	if _, err = podstack.Parse(t.Context(), "Timestamp,Action\nnoon,Delete\n", nil); err == nil || err.Error() != "2:1: The cell is not a time in a known form." {
+	if _, err = podstack.Parse(t.Context(), "Timestamp,Action\nnoon,Delete\n", nil); err == nil ||
+		err.Error() != "2:1: The cell is not a time in a known form." {
 		t.Error(err)
 	}
 }
@@ -701,14 +736,19 @@ func TestOperationOf_words(t *testing.T) {
 	t.Parallel()
 
 	for action, want := range map[string]auditlog.Operation{
-		"Server Delete": "delete", "delete_server": "delete", "ServerDeleted": "delete", "deleteServer": "delete", "pod.deleted": "delete",
-		"Pod Terminated": "delete", "Destroy Pod": "delete", "SSH key removed": "delete", "Volume-Purge": "delete", "Release IPv4": "delete",
-		"VM2Deleted": "delete", "APIKeyDeleted": "delete", "DELETE POD": "delete", "Access Key Deleted": "delete", "Scheduled Backup Deleted": "delete",
-		"Allow List Deleted": "delete", "Delete Managed Database": "delete",
-		"Pod Created": "create", "Add SSH Key": "create", "Volume Cloned": "create", "Pod Resized": "update", "Rename Project": "update",
-		"Pod Power On": "start", "Powered off pod": "stop", "Pod Paused": "stop", "reboot-pod": "restart",
-		"Mount Volume": "attach", "Volume Detached": "detach", "User Logged In": "login", "Sign out": "logout", "User Login Failed": "login_failed",
-		"Failed Sign-In": "login_failed", "Logs Exported": "export", "User Invited": "invite", "Pod Viewed": "read",
+		"Server Delete": "delete", "delete_server": "delete", "ServerDeleted": "delete", "deleteServer": "delete",
+		"pod.deleted":    "delete",
+		"Pod Terminated": "delete", "Destroy Pod": "delete", "SSH key removed": "delete", "Volume-Purge": "delete",
+		"Release IPv4": "delete",
+		"VM2Deleted":   "delete", "APIKeyDeleted": "delete", "DELETE POD": "delete", "Access Key Deleted": "delete",
+		"Scheduled Backup Deleted": "delete",
+		"Allow List Deleted":       "delete", "Delete Managed Database": "delete",
+		"Pod Created": "create", "Add SSH Key": "create", "Volume Cloned": "create", "Pod Resized": "update",
+		"Rename Project": "update",
+		"Pod Power On":   "start", "Powered off pod": "stop", "Pod Paused": "stop", "reboot-pod": "restart",
+		"Mount Volume": "attach", "Volume Detached": "detach", "User Logged In": "login", "Sign out": "logout",
+		"User Login Failed": "login_failed",
+		"Failed Sign-In":    "login_failed", "Logs Exported": "export", "User Invited": "invite", "Pod Viewed": "read",
 		// Who may do what.
 		"Remove Member": "revoke", "Team Member Deleted": "revoke", "member_added": "grant", "Change Permissions": "grant",
 		"Permission Revoked": "revoke", "Permission Deleted": "revoke", "Access Granted": "grant", "Project Shared": "grant",
@@ -720,8 +760,10 @@ func TestOperationOf_words(t *testing.T) {
 
 	for _, action := range []string{
 		"", "_", "Pod", "Pod Delete Job", "Create Delete", "Start Pod Deleted", "Update Policy Deleted",
-		"Delete Failed", "Pod Delete Failed", "Failed Delete", "Deletion Scheduled", "Delete Pod Requested", "Delete Protection Enabled", "Pod Not Deleted",
-		"Deletion Started", "Pod Deletion Started", "Pod Delete Stopped", "Invite Expired", "Invite Declined", "Invitation Deleted",
+		"Delete Failed", "Pod Delete Failed", "Failed Delete", "Deletion Scheduled", "Delete Pod Requested",
+		"Delete Protection Enabled", "Pod Not Deleted",
+		"Deletion Started", "Pod Deletion Started", "Pod Delete Stopped", "Invite Expired", "Invite Declined",
+		"Invitation Deleted",
 		"Role Updated", "Role Deleted", "Member Updated", "Owner Changed", "Undeleted", "Reset", "Password Reset", "Löschen",
 	} {
 		if got := podstack.OperationOf(action); got != auditlog.OperationOther || podstack.KnowsAction(action) {

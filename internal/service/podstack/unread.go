@@ -57,7 +57,8 @@ func (u *unread) look(cells []string) {
 // actor, squeezed. They are too uncertain to map it by, and enough to ask.
 var peopleWords = strings.Fields(`nutzer anwender akteur bearbeiter mitarbeiter utilisateur utilisatrice acteur usuario usuário usuaria usuária
 	utente utilizador attore gebruiker användare anvandare bruker bruger käyttäjä kayttaja użytkownik uzytkownik
-	uživatel uzivatel používateľ pouzivatel felhasználó felhasznalo utilizator kullanıcı kullanici kasutaja lietotājs naudotojas korisnik uporabnik
+	uživatel uzivatel používateľ pouzivatel felhasználó felhasznalo utilizator kullanıcı
+	kullanici kasutaja lietotājs naudotojas korisnik uporabnik
 	пользовател користувач потребител χρήστης ユーザ 利用者 用户 用戶 使用者 사용자 operator principal initiator requester`) //nolint:gosmopolitan // Headers of any language.
 
 // looksLike is the target that a column seems to be, if no other column is.
@@ -111,7 +112,8 @@ func (f *file) checkActor() error {
 			continue
 		}
 
-		e := f.columns.problem("No header is known to mean actor.", fmt.Sprintf("Name the header: columns = { actor = %q }.", f.columns.headers[u.column]))
+		e := f.columns.problem("No header is known to mean actor.",
+			fmt.Sprintf("Name the header: columns = { actor = %q }.", f.columns.headers[u.column]))
 		e.Line, e.Header = f.headerAt, f.columns.headers[u.column]
 
 		return e

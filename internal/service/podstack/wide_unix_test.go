@@ -82,7 +82,10 @@ func TestWideExportsTakeLinearTime(t *testing.T) { //nolint:paralleltest // It m
 		}},
 		"a mapping": {texts: func(n int) map[string]string {
 			return map[string]string{"a": wide(n, known, row, numbered, 2)}
-		}, mapping: map[string]string{"actor": "C-1", "message": "c_2998", "origin": "c1500", "time": "timestamp", "action": "ACTION"}},
+		}, mapping: map[string]string{
+			"actor": "C-1", "message": "c_2998", "origin": "c1500", "time": "timestamp",
+			"action": "ACTION",
+		}},
 		"a mapping of a header that is not there": {texts: func(n int) map[string]string {
 			return map[string]string{"a": wide(n, known, row, numbered, 2)}
 		}, mapping: map[string]string{"actor": "nobody", "message": "nothing", "origin": "nowhere"}, refused: true},
@@ -130,7 +133,8 @@ func TestWideExportsTakeLinearTime(t *testing.T) { //nolint:paralleltest // It m
 				runtime.GC()
 
 				begun := cpu(t)
-				_, _, err := read(t.Context(), podstack.New(podstack.Options{Columns: tt.mapping, Clock: now}).Texts(texts), auditlog.Query{Window: always()})
+				_, _, err := read(t.Context(), podstack.New(podstack.Options{Columns: tt.mapping, Clock: now}).Texts(texts),
+					auditlog.Query{Window: always()})
 				elapsed := cpu(t) - begun
 
 				if e := (*podstack.Error)(nil); (err != nil) != tt.refused || tt.refused && !errors.As(err, &e) {

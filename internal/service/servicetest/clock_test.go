@@ -46,7 +46,9 @@ type runner struct {
 
 // newRunner puts a deletion into the log of each cloud at every one of the times,
 // as long before the service's now.
-func newRunner(t *testing.T, cloud string, o fakeapi.Options, ahead, limit time.Duration, before ...time.Duration) runner {
+func newRunner(
+	t *testing.T, cloud string, o fakeapi.Options, ahead, limit time.Duration, before ...time.Duration,
+) runner {
 	t.Helper()
 
 	o.NoExamples = true
@@ -59,7 +61,8 @@ func newRunner(t *testing.T, cloud string, o fakeapi.Options, ahead, limit time.
 	for i, d := range before {
 		fake.AppendUpCloud(fakeapi.UpCloudRecord{
 			Time: now.Add(-d), CloudEventID: fmt.Sprintf("01HQXYZ%019d", i), Action: "delete", ResourceType: "server",
-			ResourceID: fmt.Sprint(i), Origin: "api", AuthType: "api", CorrelationID: "c", AccountUsername: "ci", IPAddress: "192.0.2.1",
+			ResourceID: fmt.Sprint(i), Origin: "api", AuthType: "api", CorrelationID: "c", AccountUsername: "ci",
+			IPAddress: "192.0.2.1",
 		})
 		fake.AppendCloudscale(fakeapi.CloudscaleRecord{
 			Timestamp: now.Add(-d), Action: "server_delete", Message: fmt.Sprintf("Server '%d' has been deleted", i),
@@ -175,9 +178,28 @@ func TestWindowEndsByTheServicesClock(t *testing.T) {
 			{"ahead by more", fakeapi.Options{}, 61*time.Second + time.Millisecond, last25h, 0, 0, nil, true},
 			{"behind by the limit", fakeapi.Options{}, -time.Minute, last25h, -time.Minute, 1, new(time.Minute), false},
 			{"behind by more", fakeapi.Options{}, -time.Minute - time.Millisecond, last25h, 0, 0, nil, true},
-			{"the settle delay", fakeapi.Options{}, 40 * time.Second, auditlog.WindowSpec{Last: 25 * time.Hour, SettleDelay: time.Minute}, -time.Minute, 1, new(-39 * time.Second), false},
-			{"an end in the past", fakeapi.Options{}, 40 * time.Second, auditlog.WindowSpec{End: now.Add(-time.Hour)}, -time.Hour, 0, new(-39 * time.Second), false},
-			{"an end that the service has not reached", fakeapi.Options{}, 40 * time.Second, auditlog.WindowSpec{End: now.Add(20 * time.Second)}, 0, 2, new(-39 * time.Second), false},
+			{
+				"the settle delay",
+				fakeapi.Options{},
+				40 * time.Second,
+				auditlog.WindowSpec{Last: 25 * time.Hour, SettleDelay: time.Minute},
+				-time.Minute, 1, new(-39 * time.Second),
+				false,
+			},
+			{
+				"an end in the past",
+				fakeapi.Options{},
+				40 * time.Second,
+				auditlog.WindowSpec{End: now.Add(-time.Hour)},
+				-time.Hour, 0, new(-39 * time.Second), false,
+			},
+			{
+				"an end that the service has not reached",
+				fakeapi.Options{},
+				40 * time.Second,
+				auditlog.WindowSpec{End: now.Add(20 * time.Second)},
+				0, 2, new(-39 * time.Second), false,
+			},
 			{"no Date", fakeapi.Options{NoDate: true}, time.Hour, last25h, time.Hour, 3, nil, false},
 		} {
 			t.Run(cloud+"/"+tt.name, func(t *testing.T) {
@@ -269,7 +291,8 @@ func TestClockOfEveryPage(t *testing.T) {
 				func(n int64) time.Time { return now.Add(-time.Duration(n/3) * time.Hour) }, 0, 0, isClockError,
 			},
 			"a later page of half a minute ago": {
-				func(n int64) time.Time { return now.Add(-time.Duration(n/3%2) * 30 * time.Second) }, -30 * time.Second, -29 * time.Second, nil,
+				func(n int64) time.Time { return now.Add(-time.Duration(n/3%2) * 30 * time.Second) }, -30 * time.Second,
+				-29 * time.Second, nil,
 			},
 			"pages that take minutes": {
 				func(n int64) time.Time { return now.Add(time.Duration(n) * 10 * time.Second) }, 0, 0, nil,
@@ -298,7 +321,8 @@ func TestClockOfEveryPage(t *testing.T) {
 					clouds[cloud].api(fake).ServeHTTP(dated{w, tt.date(n.Add(1))}, r)
 				}), func(o *client.Options) { o.Clock = func() time.Time { return clockAt(n.Load(), name) } })
 
-				entries, done, err := servicetest.Read(t.Context(), clouds[cloud].open(c, fakeapi.DefaultNow), auditlog.Query{Window: servicetest.Month()})
+				entries, done, err := servicetest.Read(t.Context(), clouds[cloud].open(c, fakeapi.DefaultNow),
+					auditlog.Query{Window: servicetest.Month()})
 
 				if tt.isFound != nil {
 					if !tt.isFound(err) || n.Load() < 3 {
@@ -377,7 +401,8 @@ func TestClockThatGoesBackBehindWhatWasRead(t *testing.T) {
 
 	for i, before := range []time.Duration{10 * time.Second, 9 * time.Second, 2 * time.Second, time.Second} {
 		fake.AppendCloudscale(fakeapi.CloudscaleRecord{
-			Timestamp: now.Add(-before), Action: "server_delete", Message: fmt.Sprint(i), Actor: fakeapi.CloudscaleActor{System: &struct{}{}},
+			Timestamp: now.Add(-before), Action: "server_delete", Message: fmt.Sprint(i),
+			Actor: fakeapi.CloudscaleActor{System: &struct{}{}},
 		})
 	}
 
@@ -392,7 +417,8 @@ func TestClockThatGoesBackBehindWhatWasRead(t *testing.T) {
 		fake.Cloudscale().ServeHTTP(dated{w, date}, r)
 	}))
 
-	_, done, err := servicetest.Read(t.Context(), cloudscale.New(c, fakeapi.DefaultNow, 0), auditlog.Query{Window: servicetest.Month()})
+	_, done, err := servicetest.Read(t.Context(), cloudscale.New(c, fakeapi.DefaultNow, 0),
+		auditlog.Query{Window: servicetest.Month()})
 	if !errors.Is(err, auditlog.ErrClockWentBack) || done.Proof != "" {
 		t.Errorf("proof %q, %v", done.Proof, err)
 	}

@@ -34,7 +34,10 @@ func TestIdentify(t *testing.T) {
 		want   string
 		asked  int64
 	}{
-		"a user name":        {"", answer(200, `{"account":{"username":"mia","credits":1.5,"resource_limits":{}}}`), "mia", 1},
+		"a user name": {
+			"", answer(200, `{"account":{"username":"mia","credits":1.5,"resource_limits":{}}}`), "mia",
+			1,
+		},
 		"a name of the user": {"team", answer(200, `{"account":{"username":"mia"}}`), "team", 0},
 		"forbidden":          {"", answer(403, `{"error":{"error_code":"FORBIDDEN","error_message":"x"}}`), "", 1},
 		"not authorized":     {"", answer(401, `{}`), "", 1},

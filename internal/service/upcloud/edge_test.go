@@ -106,7 +106,8 @@ func byTime(a, b event) int { return cmp.Or(a.compared.Compare(b.compared), cmp.
 func (s *ours) read(t *testing.T, w auditlog.Window) ([]auditlog.Entry, auditlog.Completeness, error) {
 	t.Helper()
 
-	return servicetest.Read(t.Context(), upcloud.New(servicetest.Client(t, s), fakeapi.DefaultNow, 0), auditlog.Query{Window: w})
+	return servicetest.Read(t.Context(), upcloud.New(servicetest.Client(t, s), fakeapi.DefaultNow, 0),
+		auditlog.Query{Window: w})
 }
 
 var (
@@ -204,8 +205,13 @@ func TestReadKeepsEdgesOfAnyWindow(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 2))
 
 			for range 60 {
-				start := noon.Add(time.Duration(random.IntN(20)-4) * 500 * time.Millisecond).Add(time.Duration(random.IntN(3)-1) * time.Microsecond)
-				length := []time.Duration{time.Microsecond, 200 * time.Millisecond, time.Second, 1500 * time.Millisecond, 3 * time.Second}[random.IntN(5)]
+				start := noon.Add(time.Duration(random.IntN(20)-4) * 500 * time.Millisecond).Add(
+					time.Duration(random.IntN(3)-1) * time.Microsecond,
+				)
+				length := []time.Duration{
+					time.Microsecond, 200 * time.Millisecond, time.Second, 1500 * time.Millisecond,
+					3 * time.Second,
+				}[random.IntN(5)]
 
 				s.check(t, auditlog.Window{Start: start, End: start.Add(length)})
 			}
@@ -233,7 +239,8 @@ func (s *ours) check(t *testing.T, w auditlog.Window) {
 	slices.Sort(want)
 
 	if got := servicetest.IDs(entries); !slices.Equal(want, got) {
-		t.Errorf("%v: %d of %d events, %d missing, %d twice", w, len(got), len(want), len(servicetest.Minus(want, got)), servicetest.Repeated(got))
+		t.Errorf("%v: %d of %d events, %d missing, %d twice", w, len(got), len(want), len(servicetest.Minus(want, got)),
+			servicetest.Repeated(got))
 	}
 
 	if !slices.IsSortedFunc(entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) }) {
@@ -241,7 +248,8 @@ func (s *ours) check(t *testing.T, w auditlog.Window) {
 	}
 
 	distinct := c.RowsFetched - c.DuplicatesDropped
-	if c.Proof != auditlog.ProofTotal || *c.ClaimedTotal != distinct || distinct != c.RowsFilteredOut+int64(len(entries)) || c.SecondPass {
+	if c.Proof != auditlog.ProofTotal || *c.ClaimedTotal != distinct || distinct != c.RowsFilteredOut+
+		int64(len(entries)) || c.SecondPass {
 		t.Errorf("%v: the statement does not add up: %+v with a total of %d for %d entries", w, c, *c.ClaimedTotal, len(entries))
 	}
 }
@@ -323,14 +331,16 @@ func TestReadNoticesWhatComesOnce(t *testing.T) {
 
 				got := (*client.Error)(nil)
 				if tt.fails {
-					if !errors.As(err, &got) || got.Kind != client.KindIncomplete || !c.SecondPass || !strings.HasPrefix(got.Err.Error(), "1 events came with only one") {
+					if !errors.As(err, &got) || got.Kind != client.KindIncomplete || !c.SecondPass ||
+						!strings.HasPrefix(got.Err.Error(), "1 events came with only one") {
 						t.Errorf("got %v", err)
 					}
 
 					return
 				}
 
-				if err != nil || len(entries) != 4001 || c.RowsFetched != c.DuplicatesDropped+4001 || *c.ClaimedTotal != 4001 || c.SecondPass != tt.once {
+				if err != nil || len(entries) != 4001 || c.RowsFetched != c.DuplicatesDropped+4001 || *c.ClaimedTotal != 4001 ||
+					c.SecondPass != tt.once {
 					t.Errorf("%d entries, %+v, %v", len(entries), c, err)
 				}
 			})
@@ -412,13 +422,17 @@ func TestReadRefusesTwoEventsWithOneID(t *testing.T) {
 		s := &ours{events: slices.Clone(twins), shows: func(_ request, match []event) ([]event, int) { return match, total }}
 
 		_, _, err := s.read(t, around)
-		if got := (*client.Error)(nil); !errors.As(err, &got) || got.Kind != client.KindShape || !strings.Contains(err.Error(), "the same cloud_event_id") {
+		if got := (*client.Error)(nil); !errors.As(err, &got) || got.Kind != client.KindShape ||
+			!strings.Contains(err.Error(), "the same cloud_event_id") {
 			t.Errorf("a total of %d: got %v", total, err)
 		}
 	}
 
 	// The same one twice is one.
-	s := &ours{events: []event{twins[0], twins[0]}, shows: func(_ request, match []event) ([]event, int) { return match, 1 }}
+	s := &ours{
+		events: []event{twins[0], twins[0]},
+		shows:  func(_ request, match []event) ([]event, int) { return match, 1 },
+	}
 	if entries, _, err := s.read(t, around); err != nil || len(entries) != 1 {
 		t.Errorf("got %d, %v", len(entries), err)
 	}

@@ -47,8 +47,10 @@ func TestALargePageCostsLittle(t *testing.T) { //nolint:paralleltest // It measu
 		state string
 		most  int // times the size of the page
 	}{
-		"one long text":    {`"text":"` + strings.Repeat("x", state-10) + `"`, 6},
-		"ordinary fields":  {fill(func(i int) string { return fmt.Sprintf(`"property_%d":"a value of some length, %d",`, i, i) }), 12},
+		"one long text": {`"text":"` + strings.Repeat("x", state-10) + `"`, 6},
+		"ordinary fields": {fill(
+			func(i int) string { return fmt.Sprintf(`"property_%d":"a value of some length, %d",`, i, i) },
+		), 12},
 		"only tiny fields": {fill(func(i int) string { return fmt.Sprintf(`"%d":1,`, i) }), 24},
 	} {
 		s := &ours{}
@@ -95,7 +97,8 @@ func record(t *testing.T, s *ours) []byte {
 	w := &recorder{header: http.Header{}}
 
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
-		"/?limit=200&offset=0&created_after="+around.Start.Format(time.RFC3339)+"&created_before="+around.End.Format(time.RFC3339), nil)
+		"/?limit=200&offset=0&created_after="+around.Start.Format(time.RFC3339)+"&created_before="+
+			around.End.Format(time.RFC3339), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

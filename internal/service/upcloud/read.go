@@ -59,7 +59,9 @@ var pageSizes = []int{50, carefulLimit, pageLimit}
 
 // Read implements auditlog.Service. The window is cut into slices of time, each
 // read until it is proven to be whole; entries come oldest first, ties by id.
-func (s *Service) Read(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+func (s *Service) Read(
+	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
+) iter.Seq2[auditlog.Entry, error] {
 	*c = auditlog.NewCompleteness(q.Window, s.info.Retention, s.clock())
 	c.ClaimedTotal = new(int64)
 	c.Source = s.info.Source
@@ -349,7 +351,8 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 	query.Set("created_before", asked.to.UTC().Format(time.RFC3339))
 
 	pages := client.OffsetWalk[auditlog.Entry]{
-		Path: listPath, Query: query, Limit: limit, Reading: offset, TotalHeader: totalHeader, Sizes: pageSizes, Decode: decodeList,
+		Path: listPath, Query: query, Limit: limit, Reading: offset, TotalHeader: totalHeader, Sizes: pageSizes,
+		Decode: decodeList,
 	}
 
 	for page, err := range pages.Pages(ctx, r.client) {
@@ -420,7 +423,8 @@ func (w *walk) bounded(s slice) error {
 	case w.total > secondMax:
 		return problem(client.KindEndless, w.pages, fmt.Errorf("the service counts %d events around one second, and %d is the most that is read", w.total, secondMax))
 	case w.bytes > secondBytes:
-		return problem(client.KindEndless, w.pages, fmt.Errorf("the events around one second have more than %d bytes", secondBytes))
+		return problem(client.KindEndless, w.pages,
+			fmt.Errorf("the events around one second have more than %d bytes", secondBytes))
 	default:
 		return nil
 	}

@@ -273,7 +273,10 @@ func TestReadRespectsTheBorders(t *testing.T) {
 	at := fakeapi.DefaultNow().Add(-time.Hour)
 
 	var records []fakeapi.UpCloudRecord
-	for i, d := range []time.Duration{-time.Microsecond, 0, 500 * time.Millisecond, time.Second, 10*time.Second - 1000, 10 * time.Second} {
+	for i, d := range []time.Duration{
+		-time.Microsecond, 0, 500 * time.Millisecond, time.Second, 10*time.Second - 1000,
+		10 * time.Second,
+	} {
 		records = append(records, burst(i+1, at.Add(d))[i])
 	}
 
@@ -330,7 +333,10 @@ func TestPushdownChangesNothing(t *testing.T) {
 
 	rapid.Check(t, func(rt *rapid.T) {
 		q := auditlog.Query{Window: servicetest.Month()}
-		field := rapid.SampledFrom([]string{"action", "operation", "resource_type", "resource_id", "actor", "origin", "ip_address"})
+		field := rapid.SampledFrom([]string{
+			"action", "operation", "resource_type", "resource_id", "actor", "origin",
+			"ip_address",
+		})
 
 		for range rapid.IntRange(1, 2).Draw(rt, "filters") {
 			switch name := field.Draw(rt, "field"); name {
@@ -404,16 +410,19 @@ func TestPushedDownIsNeverNarrower(t *testing.T) {
 		q    auditlog.Query
 		want int
 	}{
-		"an address":      {auditlog.Query{IPAddresses: []string{"10.0.0.1"}}, 3},
-		"a block of one":  {auditlog.Query{IPAddresses: []string{"10.0.0.1/32"}}, 3},
-		"mapped":          {auditlog.Query{IPAddresses: []string{"::ffff:10.0.0.0/104"}}, 3},
-		"everything":      {auditlog.Query{IPAddresses: []string{"::/0"}}, 4},
-		"IPv6":            {auditlog.Query{IPAddresses: []string{"2001:DB8:0::1"}}, 1},
-		"actions":         {auditlog.Query{Actions: []string{"zo\u00eb"}}, 4},
-		"origins":         {auditlog.Query{Origins: []string{"K"}}, 4},
-		"resource types":  {auditlog.Query{ResourceTypes: []string{"\u00e5"}}, 4},
-		"resource ids":    {auditlog.Query{ResourceIDs: []string{"\uac00"}}, 4},
-		"all of them":     {auditlog.Query{Actions: []string{"zo\u00eb"}, Origins: []string{"K"}, ResourceIDs: []string{"\uac00"}, IPAddresses: []string{"10.0.0.1"}}, 3},
+		"an address":     {auditlog.Query{IPAddresses: []string{"10.0.0.1"}}, 3},
+		"a block of one": {auditlog.Query{IPAddresses: []string{"10.0.0.1/32"}}, 3},
+		"mapped":         {auditlog.Query{IPAddresses: []string{"::ffff:10.0.0.0/104"}}, 3},
+		"everything":     {auditlog.Query{IPAddresses: []string{"::/0"}}, 4},
+		"IPv6":           {auditlog.Query{IPAddresses: []string{"2001:DB8:0::1"}}, 1},
+		"actions":        {auditlog.Query{Actions: []string{"zo\u00eb"}}, 4},
+		"origins":        {auditlog.Query{Origins: []string{"K"}}, 4},
+		"resource types": {auditlog.Query{ResourceTypes: []string{"\u00e5"}}, 4},
+		"resource ids":   {auditlog.Query{ResourceIDs: []string{"\uac00"}}, 4},
+		"all of them": {auditlog.Query{
+			Actions: []string{"zo\u00eb"}, Origins: []string{"K"},
+			ResourceIDs: []string{"\uac00"}, IPAddresses: []string{"10.0.0.1"},
+		}, 3},
 		"search":          {auditlog.Query{Search: "jane"}, 4},
 		"not another one": {auditlog.Query{Origins: []string{"k"}}, 0},
 	} {
@@ -427,7 +436,8 @@ func TestPushedDownIsNeverNarrower(t *testing.T) {
 
 	// What is offered as a filter is what a configuration will hold.
 	options, err := service.FilterOptions(t.Context(), auditlog.Query{})
-	if err != nil || !slices.Contains(options.Actions, "zo\u00eb") || !slices.Contains(options.Origins, "K") || !slices.Contains(options.ResourceTypes, "\u00e5") {
+	if err != nil || !slices.Contains(options.Actions, "zo\u00eb") || !slices.Contains(options.Origins, "K") ||
+		!slices.Contains(options.ResourceTypes, "\u00e5") {
 		t.Errorf("%+q, %v", options, err)
 	}
 }
@@ -439,14 +449,28 @@ func TestPushdownOnTheWire(t *testing.T) {
 		q    auditlog.Query
 		want string
 	}{
-		"nothing":                       {auditlog.Query{}, ""},
-		"arrays repeat their key":       {auditlog.Query{Actions: []string{"create", "delete"}, Origins: []string{"api"}, ResourceTypes: []string{"server"}}, "actions=create&actions=delete&origins=api&resource_types=server"},
-		"a certain operation":           {auditlog.Query{Operations: []auditlog.Operation{"delete", "login"}}, "actions=delete&actions=login"},
-		"an operation with doubtful":    {auditlog.Query{Operations: []auditlog.Operation{"delete", "grant"}}, "actions=access-granted&actions=access-granted-kubeconfig&actions=access-modified&actions=access-update&actions=delete&actions=owner-change"},
-		"other is never certain":        {auditlog.Query{Operations: []auditlog.Operation{"other"}}, ""},
-		"actions before operations":     {auditlog.Query{Actions: []string{"clone"}, Operations: []auditlog.Operation{"delete"}}, "actions=clone"},
-		"q matches nobody knows what":   {auditlog.Query{Actors: []string{"jane"}, ResourceIDs: []string{"r"}, IPAddresses: []string{"192.0.2.1"}, Search: "jane"}, ""},
-		"a value that nobody documents": {auditlog.Query{Actions: []string{"create", "purge"}, Origins: []string{"web"}, ResourceTypes: []string{"server", "x"}}, ""},
+		"nothing": {auditlog.Query{}, ""},
+		"arrays repeat their key": {auditlog.Query{
+			Actions: []string{"create", "delete"}, Origins: []string{"api"},
+			ResourceTypes: []string{"server"},
+		}, "actions=create&actions=delete&origins=api&resource_types=server"},
+		"a certain operation": {
+			auditlog.Query{Operations: []auditlog.Operation{"delete", "login"}},
+			"actions=delete&actions=login",
+		},
+		"an operation with doubtful": {auditlog.Query{Operations: []auditlog.Operation{"delete", "grant"}}, "actions=access-granted&actions=access-granted-kubeconfig&actions=access-modified&actions=access-update&actions=delete&actions=owner-change"},
+		"other is never certain":     {auditlog.Query{Operations: []auditlog.Operation{"other"}}, ""},
+		"actions before operations": {
+			auditlog.Query{Actions: []string{"clone"}, Operations: []auditlog.Operation{"delete"}}, "actions=clone",
+		},
+		"q matches nobody knows what": {auditlog.Query{
+			Actors: []string{"jane"}, ResourceIDs: []string{"r"},
+			IPAddresses: []string{"192.0.2.1"}, Search: "jane",
+		}, ""},
+		"a value that nobody documents": {auditlog.Query{
+			Actions: []string{"create", "purge"}, Origins: []string{"web"},
+			ResourceTypes: []string{"server", "x"},
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -461,7 +485,8 @@ func TestPushdownOnTheWire(t *testing.T) {
 			requests := fake.Requests()
 
 			sent := requests[len(requests)-1].Query
-			if sent.Get("created_after") != "2023-11-14T22:13:20Z" || sent.Get("created_before") != "2023-11-14T22:13:31Z" || sent.Get("limit") != "200" {
+			if sent.Get("created_after") != "2023-11-14T22:13:20Z" || sent.Get("created_before") != "2023-11-14T22:13:31Z" ||
+				sent.Get("limit") != "200" {
 				t.Errorf("sent %v", sent)
 			}
 
@@ -481,7 +506,14 @@ func TestPushdownOnTheWire(t *testing.T) {
 func TestReadAsksNoMoreThanItMust(t *testing.T) {
 	t.Parallel()
 
-	for _, tt := range []struct{ entries, limit, want int }{{0, 200, 1}, {1, 200, 1}, {200, 200, 2}, {201, 200, 2}, {1000, 100, 11}, {2000, 200, 11}} {
+	for _, tt := range []struct{ entries, limit, want int }{
+		{0, 200, 1},
+		{1, 200, 1},
+		{200, 200, 2},
+		{201, 200, 2},
+		{1000, 100, 11},
+		{2000, 200, 11},
+	} {
 		fake, service := newFake(t, fakeapi.Options{Entries: tt.entries, NoExamples: true, UpCloudMaxLimit: tt.limit})
 
 		_, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month()})
@@ -516,7 +548,8 @@ func TestReadWarnsOfRetention(t *testing.T) {
 	for days, want := range map[int]bool{1: false, 179: false, 181: true} {
 		w := auditlog.Window{Start: fakeapi.DefaultNow().AddDate(0, 0, -days), End: fakeapi.DefaultNow()}
 
-		if _, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: w}); err != nil || c.BeyondRetention != want {
+		if _, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: w}); err != nil ||
+			c.BeyondRetention != want {
 			t.Errorf("%d days: %v, %v", days, c.BeyondRetention, err)
 		}
 	}
@@ -527,7 +560,8 @@ func TestReadRefusesABadQuery(t *testing.T) {
 
 	fake, service := newFake(t, fakeapi.Options{})
 
-	if _, _, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month(), IPAddresses: []string{"x"}}); err == nil || len(fake.Requests()) > 0 {
+	if _, _, err := servicetest.Read(t.Context(), service,
+		auditlog.Query{Window: servicetest.Month(), IPAddresses: []string{"x"}}); err == nil || len(fake.Requests()) > 0 {
 		t.Errorf("got %v after %d requests", err, len(fake.Requests()))
 	}
 }
@@ -554,8 +588,9 @@ func TestReadMapsEveryField(t *testing.T) {
 	want := auditlog.Entry{
 		ID: "01HQXYZ123456789ABCDEFGHJK", Time: time.Date(2026, 6, 30, 9, 0, 0, 500_000_000, time.UTC), Service: "upcloud",
 		Endpoint: service.Info().Source.Endpoint,
-		Action:   "update", Operation: "update", ActorType: "user", Actor: "john.doe", ResourceType: "server", ResourceID: "12345",
-		Origin: "gui", AuthType: "basic_auth", IPAddress: "192.0.2.1", CorrelationID: "corr",
+		Action:   "update", Operation: "update", ActorType: "user", Actor: "john.doe", ResourceType: "server",
+		ResourceID: "12345",
+		Origin:     "gui", AuthType: "basic_auth", IPAddress: "192.0.2.1", CorrelationID: "corr",
 		Changes: []auditlog.Change{{Field: "plan", Before: &before, After: &after}}, Raw: json.RawMessage(record),
 	}
 	if diff := cmp.Diff(want, entries[0]); diff != "" {
@@ -581,7 +616,8 @@ func TestFilterOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if options.OriginOfValues != auditlog.FromAPI || len(options.Actions) < 18 || len(options.ResourceTypes) < 12 || len(options.Origins) < 3 {
+	if options.OriginOfValues != auditlog.FromAPI || len(options.Actions) < 18 || len(options.ResourceTypes) < 12 ||
+		len(options.Origins) < 3 {
 		t.Errorf("got %+v", options)
 	}
 
@@ -597,9 +633,12 @@ func TestOperationOfEveryDocumentedAction(t *testing.T) {
 
 	want := map[string]auditlog.Operation{
 		"create": "create", "read": "read", "update": "update", "delete": "delete", "access-granted": "grant",
-		"access-granted-kubeconfig": "grant", "access-modified": "grant", "access-update": "grant", "maintenance-start": "other",
-		"writes-enable": "update", "attach": "attach", "clone": "create", "detach": "detach", "login": "login", "logout": "logout",
-		"start": "start", "stop": "stop", "owner-change": "grant", "some-new-action": "other", "": "other", "Delete": "other",
+		"access-granted-kubeconfig": "grant", "access-modified": "grant", "access-update": "grant",
+		"maintenance-start": "other",
+		"writes-enable":     "update", "attach": "attach", "clone": "create", "detach": "detach", "login": "login",
+		"logout": "logout",
+		"start":  "start", "stop": "stop", "owner-change": "grant", "some-new-action": "other", "": "other",
+		"Delete": "other",
 	}
 	for action, op := range want {
 		if got := upcloud.OperationOf(action); got != op {
@@ -614,9 +653,12 @@ func TestOperationOf_wordsOfClouds(t *testing.T) {
 	t.Parallel()
 
 	for action, want := range map[string]auditlog.Operation{
-		"purge": "delete", "destroy": "delete", "destroyed": "delete", "terminate": "delete", "remove": "delete", "release": "delete",
-		"add": "create", "rename": "update", "power-on": "start", "power_off": "stop", "shutdown": "stop", "reboot": "restart",
-		"mount": "attach", "unmount": "detach", "sign-in": "login", "log-out": "logout", "share": "grant", "revoke": "revoke",
+		"purge": "delete", "destroy": "delete", "destroyed": "delete", "terminate": "delete", "remove": "delete",
+		"release": "delete",
+		"add":     "create", "rename": "update", "power-on": "start", "power_off": "stop", "shutdown": "stop",
+		"reboot": "restart",
+		"mount":  "attach", "unmount": "detach", "sign-in": "login", "log-out": "logout", "share": "grant",
+		"revoke": "revoke",
 		"invite": "invite", "export": "export", "list": "read", "maintenance-start": "other",
 	} {
 		if got := upcloud.OperationOf(action); got != want || !upcloud.KnowsAction(action) {
@@ -624,13 +666,17 @@ func TestOperationOf_wordsOfClouds(t *testing.T) {
 		}
 	}
 
-	for _, action := range []string{"", "x", "Purge", "deletion-started", "server-delete", "delete-failed", "login-failed", "failed-login", "enable", "reset", "-", " delete"} {
+	for _, action := range []string{
+		"", "x", "Purge", "deletion-started", "server-delete", "delete-failed", "login-failed",
+		"failed-login", "enable", "reset", "-", " delete",
+	} {
 		if got := upcloud.OperationOf(action); got != auditlog.OperationOther || upcloud.KnowsAction(action) {
 			t.Errorf("%q is %s and known: %v", action, got, upcloud.KnowsAction(action))
 		}
 	}
 
-	if info := upcloud.Info(); !info.KnowsAction("maintenance-start") || info.KnowsAction("maintenance-begin") || info.OperationOf("purge") != "delete" {
+	if info := upcloud.Info(); !info.KnowsAction("maintenance-start") || info.KnowsAction("maintenance-begin") ||
+		info.OperationOf("purge") != "delete" {
 		t.Error("the service does not pass on what it knows")
 	}
 }

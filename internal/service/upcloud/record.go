@@ -133,7 +133,8 @@ func lookUp(action string) (auditlog.Operation, bool) {
 
 // resourceTypes are those of the specification, and "network" of its examples.
 var resourceTypes = []string{
-	"account", "auth", "init-script", "managed-database", "managed-loadbalancer", "managed-loadbalancer-certificate-bundle",
+	"account", "auth", "init-script", "managed-database", "managed-loadbalancer",
+	"managed-loadbalancer-certificate-bundle",
 	"managed-object-storage", "network", "network-gateway", "server", "ssh-key", "storage", "uks",
 }
 

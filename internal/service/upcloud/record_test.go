@@ -29,13 +29,16 @@ func TestJSONIsReadAsWritten(t *testing.T) {
 	for name, tt := range map[string]struct {
 		record, err string
 	}{
-		"other cases":                 {with(`"Account_Username":"mallory","ACTION":"create","Time":"x","CLOUD_EVENT_ID":1,"Origin":"gui","Current_State":[]`), ""},
-		"folded":                      {with(`"acceſs":1,"ſ":2`), ""},
-		"not UTF-8":                   {with("\"x\":\"\xff\",\"y\":\"\\ud800\""), ""},
-		"twice":                       {with(`"action":"create"`), `"audit_logs.action" is there twice`},
-		"the same twice, escaped":     {with(`"act\u0069on":"delete"`), `"audit_logs.action" is there twice`},
-		"a state twice":               {with(`"current_state":{}`), `"audit_logs.current_state" is there twice`},
-		"within a state":              {with(`"previous_state":{"a":{"b":1,"b":2}}`), `"audit_logs.previous_state" is there twice`},
+		"other cases":             {with(`"Account_Username":"mallory","ACTION":"create","Time":"x","CLOUD_EVENT_ID":1,"Origin":"gui","Current_State":[]`), ""},
+		"folded":                  {with(`"acceſs":1,"ſ":2`), ""},
+		"not UTF-8":               {with("\"x\":\"\xff\",\"y\":\"\\ud800\""), ""},
+		"twice":                   {with(`"action":"create"`), `"audit_logs.action" is there twice`},
+		"the same twice, escaped": {with(`"act\u0069on":"delete"`), `"audit_logs.action" is there twice`},
+		"a state twice":           {with(`"current_state":{}`), `"audit_logs.current_state" is there twice`},
+		"within a state": {
+			with(`"previous_state":{"a":{"b":1,"b":2}}`),
+			`"audit_logs.previous_state" is there twice`,
+		},
 		"in what conditions can read": {with(`"extra":{"b":1,"b":2}`), `"audit_logs.extra" is there twice`},
 	} {
 		service := page(t, `{"audit_logs":[`+tt.record+`],"Audit_Logs":[]}`)
@@ -52,7 +55,8 @@ func TestJSONIsReadAsWritten(t *testing.T) {
 			t.Errorf("%s: %d entries, %v", name, len(entries), err)
 		default:
 			e := entries[0]
-			if e.Actor != "jane" || e.Action != "delete" || e.Origin != "api" || len(e.Changes) != 1 || string(e.Raw) != tt.record {
+			if e.Actor != "jane" || e.Action != "delete" || e.Origin != "api" || len(e.Changes) != 1 ||
+				string(e.Raw) != tt.record {
 				t.Errorf("%s: got %+v", name, e)
 			}
 		}

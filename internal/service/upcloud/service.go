@@ -64,19 +64,27 @@ func New(c *client.Client, clock auditlog.Clock, retention time.Duration) *Servi
 // Info is what is known of UpCloud without asking it.
 func Info() auditlog.Info {
 	return auditlog.Info{
-		Name:            auditlog.ServiceUpCloud,
-		Title:           "UpCloud",
-		Retention:       DefaultRetention,
-		NeverRecorded:   []string{"actor_id", "resource_name", "scope_type", "scope_id", "scope_name", "user_agent", "message"},
-		Operations:      auditlog.OperationsIn(operations, auditlog.Verbs),
-		OperationOf:     OperationOf,
-		KnowsAction:     KnowsAction,
-		NeverOperations: map[auditlog.Operation]string{auditlog.OperationLoginFailed: "UpCloud records successful logins only."},
+		Name:      auditlog.ServiceUpCloud,
+		Title:     "UpCloud",
+		Retention: DefaultRetention,
+		NeverRecorded: []string{
+			"actor_id", "resource_name", "scope_type", "scope_id", "scope_name", "user_agent",
+			"message",
+		},
+		Operations:  auditlog.OperationsIn(operations, auditlog.Verbs),
+		OperationOf: OperationOf,
+		KnowsAction: KnowsAction,
+		NeverOperations: map[auditlog.Operation]string{
+			auditlog.OperationLoginFailed: "UpCloud records successful logins only.",
+		},
 		Values: map[string]auditlog.Values{
 			"action":        {Documented: slices.Sorted(maps.Keys(operations)), Listed: true},
 			"origin":        {Documented: []string{"api", "gui", originInternal}, Listed: true},
 			"resource_type": {Documented: resourceTypes, Listed: true},
-			"actor_type":    {Documented: []string{string(auditlog.ActorUser), string(auditlog.ActorSystem), string(auditlog.ActorUnknown)}, Closed: true},
+			"actor_type": {Documented: []string{
+				string(auditlog.ActorUser), string(auditlog.ActorSystem),
+				string(auditlog.ActorUnknown),
+			}, Closed: true},
 		},
 		Coherent: coherent,
 		// User names are UpCloud's own.

@@ -56,7 +56,8 @@ func startAuthority(t *testing.T, all bool) authority {
 	viper.Set("timestamp-signer-hash", "sha256")
 	viper.Set("include-chain-in-response", all)
 
-	s := httptest.NewServer(server.NewRestAPIServer("localhost", 0, []string{"http"}, false, time.Minute, time.Minute).GetHandler())
+	s := httptest.NewServer(server.NewRestAPIServer("localhost", 0, []string{"http"}, false, time.Minute,
+		time.Minute).GetHandler())
 	t.Cleanup(s.Close)
 
 	a := authority{url: s.URL + "/api/v1/timestamp"}
@@ -168,8 +169,11 @@ func (e *evidence) run(t *testing.T, days int, url string) error {
 
 	a, err := archive.Open(t.Context(), archive.Options{
 		Store: e.store, Service: daily{}, Format: format.NDJSON, Start: begin, Tool: "test",
-		Clock:     func() time.Time { return begin.Add(time.Duration(days)*day - time.Minute) },
-		Attesters: archive.Attesters{Client: witness.Client{Retries: -1}, Authority: &witness.Authority{URL: url, Roots: e.roots}},
+		Clock: func() time.Time { return begin.Add(time.Duration(days)*day - time.Minute) },
+		Attesters: archive.Attesters{
+			Client:    witness.Client{Retries: -1},
+			Authority: &witness.Authority{URL: url, Roots: e.roots},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +248,8 @@ func TestCheckpointsAreStamped(t *testing.T) {
 				}
 
 				r := e.verify(t, c.enough(&a))
-				if !r.Valid || r.Timestamps != int64(n)+1 || r.Timestamp == nil || r.Timestamp.Sequence != int64(n) || r.Timestamp.By != by || time.Since(r.Timestamp.Time).Abs() > time.Minute {
+				if !r.Valid || r.Timestamps != int64(n)+1 || r.Timestamp == nil || r.Timestamp.Sequence != int64(n) ||
+					r.Timestamp.By != by || time.Since(r.Timestamp.Time).Abs() > time.Minute {
 					t.Fatalf("%d manifests: the report is %+v", n, r)
 				}
 			}
@@ -254,7 +259,8 @@ func TestCheckpointsAreStamped(t *testing.T) {
 			}
 
 			for _, certificates := range [][]byte{other.root(), other.all()} {
-				if r := e.verify(t, certificates); r.Valid || r.Timestamp != nil || r.Problems[0].Finding != archive.FindingSignature {
+				if r := e.verify(t, certificates); r.Valid || r.Timestamp != nil ||
+					r.Problems[0].Finding != archive.FindingSignature {
 					t.Errorf("with the certificates of another authority the report is %+v", r)
 				}
 			}
@@ -310,7 +316,8 @@ func (e *evidence) checkByOthers(t *testing.T, n int, a, other *authority, enoug
 			t.Fatal(err)
 		}
 
-		command := exec.CommandContext(t.Context(), "openssl", "ts", "-verify", "-in", stamp(n), "-data", data, "-CAfile", file)
+		command := exec.CommandContext(t.Context(), "openssl", "ts", "-verify", "-in", stamp(n), "-data", data, "-CAfile",
+			file)
 		command.Dir = e.dir
 
 		out, err := command.CombinedOutput()

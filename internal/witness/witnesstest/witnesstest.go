@@ -237,7 +237,10 @@ func NewAuthority(tb testing.TB, now func() time.Time) *Authority {
 		c.Subject.CommonName = "Root of time stamps"
 	})
 	// The extension has to be critical, which x509 does not make it.
-	usage := pkix.Extension{Id: []int{2, 5, 29, 37}, Critical: true, Value: []byte{0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x08}}
+	usage := pkix.Extension{
+		Id: []int{2, 5, 29, 37}, Critical: true,
+		Value: []byte{0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x08},
+	}
 	a.certificate, a.key = certificate(tb, now(), root, rootKey, func(c *x509.Certificate) {
 		c.KeyUsage, c.ExtraExtensions = x509.KeyUsageDigitalSignature, []pkix.Extension{usage}
 		c.Subject.CommonName = "Time stamps of a test"
@@ -258,7 +261,9 @@ func NewAuthority(tb testing.TB, now func() time.Time) *Authority {
 	return a
 }
 
-func certificate(tb testing.TB, now time.Time, parent *x509.Certificate, parentKey crypto.Signer, change func(*x509.Certificate)) (*x509.Certificate, crypto.Signer) {
+func certificate(
+	tb testing.TB, now time.Time, parent *x509.Certificate, parentKey crypto.Signer, change func(*x509.Certificate),
+) (*x509.Certificate, crypto.Signer) {
 	tb.Helper()
 
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
