@@ -146,7 +146,7 @@ type Resumer interface {
 
 // OrderMargin is how far a log may be out of order by the times of its entries.
 // Clouds order by commit, and commits overtake each other by milliseconds; see
-// facts/audit-log-apis.md §2.2.
+// design/api-facts.md §2.2.
 const OrderMargin = time.Minute
 
 // Answerer is a service that knows more of what a query cannot find than its Info

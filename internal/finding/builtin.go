@@ -93,7 +93,7 @@ func Builtins() []Builtin {
 			Name:        RuleNewAPIToken,
 			Description: "Somebody created an API token.",
 			// UpCloud tells tokens by a key of its record that is optional and may be
-			// null; facts/audit-log-apis.md §1.5. Its values are an open set.
+			// null; design/api-facts.md §1.5. Its values are an open set.
 			Where: `entry.operation == "create" && (` +
 				`entry.action.lowerAscii().contains("token") || entry.resource_type.lowerAscii().contains("token") || ` +
 				`has(entry.raw.resource_sub_type) && type(entry.raw.resource_sub_type) == string && entry.raw.resource_sub_type.contains("token"))`,

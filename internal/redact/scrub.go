@@ -36,8 +36,7 @@ var ErrLateValue = errors.New("a value to redact came that had not come when the
 // commonKinds are the words for kinds that clouds document or that are ours. They
 // name nobody. So a token that somebody calls "server" takes no kind away, and
 // neither does the actor "upcloud" the origin "upcloud_internal". See
-// facts/upcloud-audit-logs.values.json, facts/audit-log-apis.md §1.5, §2.3 and
-// facts/podstack-audit-logs.json.
+// design/api-facts.md §1.5, §2.3 and §3.
 var commonKinds = []string{
 	"account", "api", "api_token", "auth", "basic_auth", "gui", "init-script", "managed-database", "managed-loadbalancer",
 	"managed-loadbalancer-certificate-bundle", "managed-object-storage", "network", "network-gateway", "organization",

@@ -164,7 +164,7 @@ func OperationOf(action string) auditlog.Operation {
 }
 
 // documented are the actions in the vendor's acceptance tests, news and blog, and one
-// of a third-party client; facts/audit-log-apis.md §2.3. The list is not complete.
+// of a third-party client; design/api-facts.md §2.3. The list is not complete.
 var documented = []string{
 	"server_create", "server_delete", "server_pause", "server_stop", "server_volume_attach",
 	"volume_create",

@@ -129,7 +129,7 @@ func wordsOf(label string) []string {
 		func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
-// operations has the actions of facts/audit-log-apis.md §3 that are more than a
+// operations has the actions of design/api-facts.md §3 that are more than a
 // verb. The console's labels are all that is known of them.
 var operations = map[string]auditlog.Operation{
 	// The documentation asks to watch for failed logins, yet lists no such action.

@@ -25,7 +25,7 @@ import (
 )
 
 // DefaultRetention is how long entries are kept for standard accounts; see
-// facts/audit-log-apis.md §3.
+// design/api-facts.md §3.
 const DefaultRetention = 90 * 24 * time.Hour
 
 // Options says what to read.
