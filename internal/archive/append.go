@@ -512,10 +512,6 @@ const (
 	segmentBytes   = 16 << 20
 )
 
-// orderMargin is how far a log may be out of order for a run that crashed to be
-// trusted up to the newest entry it wrote.
-const orderMargin = time.Minute
-
 // add puts an entry into the current segment. A segment holds one day, so an
 // entry of another day ends it, also one that comes late.
 func (r *run) add(ctx context.Context, e auditlog.Entry) error {
@@ -675,7 +671,7 @@ func (r *run) draft(ctx context.Context, last bool) (*draft, error) {
 	}
 
 	if !last {
-		m.CoveredUntil, m.OpenGaps = later(r.covered, r.current.newest.Add(-orderMargin)), nil
+		m.CoveredUntil, m.OpenGaps = later(r.covered, r.current.newest.Add(-auditlog.OrderMargin)), nil
 		if a.o.Service.Info().FilledLater {
 			m.CoveredUntil = r.covered // Its gaps show at the end.
 		}
