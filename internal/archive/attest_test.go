@@ -903,8 +903,11 @@ func TestRunsThatKeepCosignaturesAtTheSameTime(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// A witness that is asked again may sign a later second, so its line need not be the one from before.
+	of := func(line string) string { return "\n— " + strings.Fields(line)[1] + " " }
+
 	got := string(a.store.objects[key])
-	if !strings.Contains(got, lines[0]) || !strings.Contains(got, lines[1]) ||
+	if !strings.Contains(got, of(lines[0])) || !strings.Contains(got, of(lines[1])) ||
 		string(a.store.objects["checkpoint"]) != got {
 		t.Errorf("a cosignature is gone:\n%s\n%s", got, a.store.objects["checkpoint"])
 	}
