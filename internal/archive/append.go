@@ -14,6 +14,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/redact"
@@ -699,7 +700,7 @@ func (r *run) draft(ctx context.Context, last bool) (*draft, error) {
 // close writes the supplement and the manifest.
 func (d *draft) close(supplement *Supplement, files map[string]string) error {
 	var err error
-	if d.supplement, err = encodeJSON(supplement); err != nil {
+	if d.supplement, err = exactjson.Marshal(supplement, "  "); err != nil {
 		return fmt.Errorf("encode the supplement of manifest %d: %w", d.manifest.Sequence, err)
 	}
 

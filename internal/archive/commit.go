@@ -152,8 +152,8 @@ func (a *Archive) commit(ctx context.Context, d *draft) (err error) {
 		return err
 	}
 
-	if err := a.sign(ctx, Checkpoint{Origin: a.point.Origin, Tree: tlog.Tree{N: next.N, Hash: next.Hash}},
-		next); err != nil {
+	signed := Checkpoint{Origin: a.point.Origin, Tree: tlog.Tree{N: next.N, Hash: next.Hash}}
+	if err := a.sign(ctx, signed, next); err != nil {
 		return err
 	}
 

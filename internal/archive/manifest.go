@@ -3,10 +3,8 @@
 package archive
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -200,7 +198,7 @@ func (m *Manifest) position(s *Supplement) *auditlog.Position {
 var ErrTooLong = errors.New("the archive's description of itself is too long")
 
 func (m *Manifest) encode() ([]byte, error) {
-	data, err := encodeJSON(m)
+	data, err := exactjson.Marshal(m, "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode manifest %d: %w", m.Sequence, err)
 	}
@@ -212,18 +210,6 @@ func (m *Manifest) encode() ([]byte, error) {
 	m.text = data
 
 	return data, nil
-}
-
-func encodeJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-
-	err := e.Encode(v)
-
-	return b.Bytes(), err
 }
 
 func sum(data []byte) string {

@@ -16,7 +16,7 @@ type Entry struct {
 	ID string
 	// Time is when the event happened, as the cloud says, in UTC.
 	Time time.Time
-	// Service is the cloud: ServiceUpCloud, ServiceCloudscale, ServicePodStack.
+	// Service is the cloud, one of Clouds.
 	Service string
 	// Endpoint is the origin of the API that it was read from, Account whose log it
 	// was in. Select fills them in.

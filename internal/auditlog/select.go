@@ -113,8 +113,8 @@ func (w *watch) see(e *Entry, matches bool, c *Completeness) {
 
 	if w.info.Varies {
 		for _, f := range fields {
-			w.had[f.Name] = w.had[f.Name] || f.Text(e) != "" || f.Kind == KindRaw && len(e.Raw) > 0 || f.Kind == KindChanges &&
-				len(e.Changes) > 0
+			w.had[f.Name] = w.had[f.Name] || f.Text(e) != "" ||
+				f.Kind == KindRaw && len(e.Raw) > 0 || f.Kind == KindChanges && len(e.Changes) > 0
 		}
 	}
 

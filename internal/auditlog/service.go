@@ -22,6 +22,9 @@ const (
 	ServiceArchive = "archive"
 )
 
+// Clouds lists the services that are clouds; ServiceArchive is an archive of one of them.
+func Clouds() []string { return []string{ServiceCloudscale, ServicePodStack, ServiceUpCloud} }
+
 // Info is what is known of a service without asking it.
 type Info struct {
 	// Name is what users write, Title what they read.

@@ -225,8 +225,8 @@ func Appended(r *archive.Result, destination string, info auditlog.Info) Problem
 			Summary: "The archive leaves out a part of the log",
 			Cause:   "There are no exports of it, and the archive goes on without: exports that come later are not taken in.",
 			Next:    "To archive it after all, add its exports and begin another archive.",
-		}.With("Service", info.Name).With("Left out",
-			auditlog.Window{Start: r.Lost.From, End: r.Lost.To}.String()).AsWarning())
+		}.With("Service", info.Name).
+			With("Left out", auditlog.Window{Start: r.Lost.From, End: r.Lost.To}.String()).AsWarning())
 	}
 
 	found.Add(doubts(info, r.Completeness)...)

@@ -74,8 +74,8 @@ func Unread(info auditlog.Info, columns []auditlog.UnreadColumn) Problems {
 	}.With("Service", info.Name)
 
 	for _, c := range columns[:min(most, len(columns))] {
-		p = p.With("Column", Shown(c.Header)).With("Mapping",
-			fmt.Sprintf("columns = { %s = %s }", cmp.Or(c.Field, "…"), quotedHeader(c.Header)))
+		p = p.With("Column", Shown(c.Header)).
+			With("Mapping", fmt.Sprintf("columns = { %s = %s }", cmp.Or(c.Field, "…"), quotedHeader(c.Header)))
 	}
 
 	if more := len(columns) - most; more > 0 {
@@ -96,8 +96,8 @@ func clockWarning(info auditlog.Info, skew time.Duration, c auditlog.Completenes
 		Summary: "This machine's clock and the service's differ",
 		Cause:   "This machine's clock is ahead of the service's, so the window ends at the service's time.",
 		Next:    clockNext,
-	}.With("Service", info.Name).With("Difference", skew.Abs().Round(time.Second).String()).With("Window",
-		c.Window.String())
+	}.With("Service", info.Name).With("Difference", skew.Abs().Round(time.Second).String()).
+		With("Window", c.Window.String())
 
 	if skew > 0 {
 		p.Cause = "This machine's clock is behind the service's, so the newest entries may not have been asked for."

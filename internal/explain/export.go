@@ -28,8 +28,8 @@ func Export(err error, info auditlog.Info, w auditlog.Window) Problem {
 	if changed := (*export.ChangedError)(nil); errors.As(err, &changed) {
 		p := Changed("a file differs from what was written", changed.Changes[0].Path)
 
-		return p.With("Expected SHA-256", changed.Changes[0].Expected).With("Found SHA-256",
-			changed.Changes[0].Found).At(Argument("path"))
+		return p.With("Expected SHA-256", changed.Changes[0].Expected).
+			With("Found SHA-256", changed.Changes[0].Found).At(Argument("path"))
 	}
 
 	if shrink := (*export.ShrinkError)(nil); errors.As(err, &shrink) {
@@ -60,8 +60,8 @@ func shrinkProblem(e *export.ShrinkError, info auditlog.Info) Problem {
 		Summary: ExportLogs,
 		Cause:   "The new export would hold fewer entries than the one that it replaces, so nothing was written.",
 		Next:    "Find out what is missing; to replace the export all the same, set {allow_shrink = true}, or write to another path to keep both.",
-	}.With("Service", info.Name).With("Entries kept so far", number(e.Kept.EntryCount)).With("Entries read now",
-		number(e.Count)).
+	}.With("Service", info.Name).With("Entries kept so far", number(e.Kept.EntryCount)).
+		With("Entries read now", number(e.Count)).
 		With("Window kept so far", e.Kept.Window.String()).With("Window read now", e.Window.String())
 
 	if e.Retention > 0 {

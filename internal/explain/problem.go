@@ -165,8 +165,8 @@ func Sentence(text string) Text {
 	word, _, _ := strings.Cut(text, " ")
 	word = strings.TrimRight(word, ",:;")
 
-	if first, size := utf8.DecodeRuneInString(text); !strings.ContainsFunc(word,
-		func(r rune) bool { return !unicode.IsLetter(r) && r != '-' && r != '\'' }) {
+	isNoLetter := func(r rune) bool { return !unicode.IsLetter(r) && r != '-' && r != '\'' }
+	if first, size := utf8.DecodeRuneInString(text); !strings.ContainsFunc(word, isNoLetter) {
 		text = string(unicode.ToUpper(first)) + text[size:]
 	}
 

@@ -30,8 +30,8 @@ func Unanswerable(u *auditlog.UnanswerableError, info auditlog.Info) Problem {
 		next = "Change the condition, or leave it out."
 	}
 
-	return Problem{Summary: CheckQuery, Cause: Plain(u.Reason), Next: next}.With("Service", info.Name).With("Did you mean",
-		u.Nearest).
+	return Problem{Summary: CheckQuery, Cause: Plain(u.Reason), Next: next}.With("Service", info.Name).
+		With("Did you mean", u.Nearest).
 		With("Never recorded", u.Never).At(at)
 }
 

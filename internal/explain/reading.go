@@ -138,8 +138,8 @@ func (p Problem) withClocks(e *client.ClockError) Problem {
 		age = e.Age.String()
 	}
 
-	return p.With("Age", age).With("Service's clock", auditlog.FormatTime(e.Service)).With("This machine's clock",
-		auditlog.FormatTime(e.Machine)).
+	return p.With("Age", age).With("Service's clock", auditlog.FormatTime(e.Service)).
+		With("This machine's clock", auditlog.FormatTime(e.Machine)).
 		With("Difference", e.Difference().Abs().Round(time.Second).String()).With("{max_clock_skew}", e.Limit.String())
 }
 
@@ -382,6 +382,6 @@ func Waits(w retries.Waits) Problem {
 		Summary: "Retries made this run wait",
 		Cause:   "Requests had to be made again, since they failed or were told to slow down, and there were waits in between.",
 		Next:    "Nothing needs to be done. If it happens often, ask for shorter windows or lower {max_concurrency}{ in the provider configuration}.",
-	}.With("Retries", strconv.Itoa(w.Count)).With("Waited", w.Total.Round(time.Second).String()).With("Last reason",
-		w.Reason)
+	}.With("Retries", strconv.Itoa(w.Count)).With("Waited", w.Total.Round(time.Second).String()).
+		With("Last reason", w.Reason)
 }

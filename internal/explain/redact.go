@@ -45,8 +45,8 @@ func RedactionRule(err error) Problem {
 			strings.Join(redact.MaskableFields(), ", "))
 		p.Next = "Drop or keep it instead, or hash it if it is text."
 	case errors.Is(err, redact.ErrNoHash):
-		p.Cause, p.Next = Textf("The field %s is no text and has no pseudonym.", rule.Field), "Give "+redact.Keep+" or "+
-			redact.Drop+"."
+		p.Cause = Textf("The field %s is no text and has no pseudonym.", rule.Field)
+		p.Next = "Give " + redact.Keep + " or " + redact.Drop + "."
 	case errors.Is(err, redact.ErrNoKey):
 		p.Cause = "Hashing needs a key, without which pseudonyms could be guessed."
 		p.Next = Textf("Set {redaction_key}{ in the provider configuration}, or %s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", RedactionKeyEnv, redact.MinKey) + "."

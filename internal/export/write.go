@@ -145,7 +145,8 @@ const bufferSize = 64 << 10
 
 // Write exports the entries. c must hold the reading's statement once the
 // sequence has ended. On any error, be it the sequence's, the context's or the
-// disk's, what was there before stays as it was. ErrLateValue says that the
+// disk's, what was there before stays as it was, but for durable.ErrInterrupted:
+// files were being replaced then, and the next export there finishes it. ErrLateValue says that the
 // scrubber has learned from the sequence, and that writing it once more may do.
 func Write(
 	ctx context.Context, s Spec, entries iter.Seq2[auditlog.Entry, error], c *auditlog.Completeness,

@@ -175,8 +175,9 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 	switch hit.fault {
 	case "next-relative":
 		_, query, _ := strings.Cut(next, "?")
-		next = []string{cloudscalePath + "?" + query, "?" + query, "//" + r.Host + cloudscalePath + "?" +
-			query}[hit.variant(3)]
+		next = []string{
+			cloudscalePath + "?" + query, "?" + query, "//" + r.Host + cloudscalePath + "?" + query,
+		}[hit.variant(3)]
 	case "next-foreign":
 		next = s.foreignNext(r, next, hit)
 	case "next-loop":

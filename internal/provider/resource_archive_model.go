@@ -205,13 +205,13 @@ func (m *archiveModel) setHead(a *archive.Archive) {
 
 // archivableForm is a service whose log can be archived.
 func archivableForm() explain.Form {
-	f := query.OneOf(source.Services()...)
+	f := query.OneOf(auditlog.Clouds()...)
 	f.Check = func(value string) error {
 		if value == auditlog.ServiceArchive {
 			return errArchive
 		}
 
-		return query.OneOf(source.Services()...).Check(value)
+		return query.OneOf(auditlog.Clouds()...).Check(value)
 	}
 	f.Explain = func(name string, err error) explain.Problem {
 		if !errors.Is(err, errArchive) {

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
@@ -27,7 +28,7 @@ func archiveSchema(ctx context.Context) schema.Schema {
 
 	// An archive is not archived, and its destination is where it grows.
 	attributes["service"] = schema.StringAttribute{
-		MarkdownDescription: "Which cloud: `" + strings.Join(source.Services(), "`, `") +
+		MarkdownDescription: "Which cloud: `" + strings.Join(auditlog.Clouds(), "`, `") +
 			"`. Default: the only configured one.",
 		Optional:   true,
 		Validators: texts(archivableForm()),

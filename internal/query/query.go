@@ -193,8 +193,8 @@ func (a *Arguments) Resolve(
 			Cause:   explain.Sentence(err.Error()),
 			Next:    next,
 		}.With("{start}", a.Start).With("{end}", a.End).
-			With("{settle_delay}", spec.SettleDelay.String()).With("Now",
-			auditlog.FormatTime(now)).At(explain.Argument("start")))
+			With("{settle_delay}", spec.SettleDelay.String()).
+			With("Now", auditlog.FormatTime(now)).At(explain.Argument("start")))
 	}
 
 	if err == nil {

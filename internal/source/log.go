@@ -27,13 +27,8 @@ type Log struct {
 	PublicKeys  []string
 }
 
-// Services lists the services that may be configured.
-func Services() []string {
-	return []string{auditlog.ServiceCloudscale, auditlog.ServicePodStack, auditlog.ServiceUpCloud}
-}
-
 // Names lists what may be read.
-func Names() []string { return append([]string{auditlog.ServiceArchive}, Services()...) }
+func Names() []string { return append([]string{auditlog.ServiceArchive}, auditlog.Clouds()...) }
 
 // InfoOf returns what is known of a service without asking it.
 func InfoOf(name string) (auditlog.Info, bool) {
@@ -60,7 +55,7 @@ func Table() []query.Argument {
 	return []query.Argument{
 		{
 			Name:        "service",
-			Description: "Which cloud: `" + strings.Join(Services(), "`, `") + "`; or `" + auditlog.ServiceArchive + "`, to read an archive of any of them back. Default: the only configured cloud.",
+			Description: "Which cloud: `" + strings.Join(auditlog.Clouds(), "`, `") + "`; or `" + auditlog.ServiceArchive + "`, to read an archive of any of them back. Default: the only configured cloud.",
 			Form:        query.OneOf(Names()...),
 		},
 		{Name: "destination", Description: DestinationText, Form: DestinationForm()},

@@ -479,7 +479,7 @@ func (s *Sources) Service(summary, name string) (service auditlog.Service, wrong
 func (s *Sources) Only() (string, explain.Problem) {
 	var certain, possible []string
 
-	for _, name := range Services() {
+	for _, name := range auditlog.Clouds() {
 		_, usable := s.services[name]
 		_, unusable := s.unusable[name]
 

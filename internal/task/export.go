@@ -32,7 +32,8 @@ type Written struct {
 	Asked export.Asked
 }
 
-// Run reads from the service. On an error what was there before stays as it was.
+// Run reads from the service. On an error what was there before stays as it was, unless the error says that the export
+// stopped half-way: the next run finishes it.
 func (x *Export) Run(ctx context.Context, s auditlog.Service) (*Written, explain.Problems) {
 	q, found := x.Query(ctx, s)
 	if found.HasError() {
@@ -59,7 +60,9 @@ func (x *Export) Run(ctx context.Context, s auditlog.Service) (*Written, explain
 
 	result, err := exportTo(ctx, s, spec)
 	if err != nil {
-		return nil, explain.Problems{explain.Export(err, info, q.Window)}
+		found.Add(explain.Export(err, info, q.Window))
+
+		return nil, found
 	}
 
 	found.Add(x.Arguments.ReadWarnings(info, q, result.Completeness)...)

@@ -19,6 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
@@ -114,5 +115,33 @@ Try again, or end the window earlier with settle_delay, so that the log has sett
 				t.Errorf("got %v", got)
 			}
 		}
+	}
+}
+
+// broken is a log that cannot be read.
+type broken struct{ auditlog.Service }
+
+func (broken) Info() auditlog.Info { return auditlog.Info{Name: "broken", Title: "Broken"} }
+
+func (broken) Read(context.Context, auditlog.Query, *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
+	return func(yield func(auditlog.Entry, error) bool) { yield(auditlog.Entry{}, errors.New("it is broken")) }
+}
+
+// TestAFailedExportKeepsItsWarnings: what was found before an export failed is said with the failure.
+func TestAFailedExportKeepsItsWarnings(t *testing.T) {
+	t.Parallel()
+
+	x := Export{
+		Question: Question{
+			Arguments: &query.Arguments{Last: "1h"}, Now: time.Unix(1_000_000, 0),
+			Found: explain.Problems{explain.Problem{Summary: "Found before"}.AsWarning()},
+		},
+		Spec:   export.Spec{Path: filepath.Join(t.TempDir(), "x"), Format: format.NDJSON},
+		Redact: func() (*redact.Redactor, explain.Problems) { return nil, nil },
+	}
+
+	_, found := x.Run(t.Context(), broken{})
+	if len(found) != 2 || found[0].Summary != "Found before" || !found.HasError() {
+		t.Errorf("%+v", found)
 	}
 }

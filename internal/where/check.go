@@ -26,7 +26,7 @@ var vocabulary = map[string][]string{
 	"actor_type": auditlog.Texts([]auditlog.ActorType{
 		auditlog.ActorUser, auditlog.ActorAPIToken, auditlog.ActorSystem, auditlog.ActorStaff, auditlog.ActorUnknown,
 	}),
-	"service": {auditlog.ServiceUpCloud, auditlog.ServiceCloudscale, auditlog.ServicePodStack},
+	"service": auditlog.Clouds(),
 }
 
 // checker looks for what CEL's types allow and no entry can meet.

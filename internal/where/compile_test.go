@@ -108,7 +108,7 @@ func TestCompileErrors(t *testing.T) {
 		{"operation not equal", `"destroy" != entry.operation`, `line 1, column 1: entry.operation is never this; ` +
 			operations},
 		{"actor type", `entry.actor_type == "users"`, `line 1, column 21: entry.actor_type is never this (did you mean user?); it is one of user, api_token, system, staff, unknown`},
-		{"service", `entry.service == "aws"`, `line 1, column 18: entry.service is never this; it is one of upcloud, cloudscale, podstack`},
+		{"service", `entry.service == "aws"`, `line 1, column 18: entry.service is never this; it is one of cloudscale, podstack, upcloud`},
 		{"time zone", `entry.time.getHours("Mars") > 1`, `line 1, column 21: there is no such time zone; write it as in "Europe/Zurich" or "+02:00"`},
 		{"this machine's time zone", `entry.time.getHours("Local") > 1`, `line 1, column 21: there is no such time zone; write it as in "Europe/Zurich" or "+02:00"`},
 		{"number", `99999999999999999999 == 1`, "line 1, column 1: invalid int literal"},

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog/auditlogtest"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
@@ -231,7 +232,7 @@ Give a header as it is spelled in the exports.`,
 
 			entries, c, err := read(t.Context(), s, auditlog.Query{Window: always()})
 			if err == nil {
-				golden(t, strings.TrimSuffix(f.Name(), filepath.Ext(f.Name()))+".json", shown(t, entries))
+				auditlogtest.Golden(t, strings.TrimSuffix(f.Name(), filepath.Ext(f.Name()))+".json", shown(t, entries))
 
 				if c.Proof != auditlog.ProofExports || c.RowsFetched != c.DuplicatesDropped+c.RowsFilteredOut+int64(len(entries)) {
 					t.Errorf("the statement is %+v", c)

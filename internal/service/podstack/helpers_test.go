@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
@@ -95,34 +93,6 @@ func whole(err error) string {
 	add("Headers", strings.Join(e.Headers, " | "))
 
 	return strings.Join(append(lines, e.Next), "\n")
-}
-
-// golden compares with testdata/golden/<test>/<name>. UPDATE_GOLDEN=1 rewrites
-// the file; read it before it is committed.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-
-	test, _, _ := strings.Cut(t.Name(), "/")
-	path := filepath.Join("testdata", "golden", test, name)
-
-	if os.Getenv("UPDATE_GOLDEN") == "1" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
 }
 
 // shown writes entries as JSON, without what is absent.
