@@ -264,8 +264,9 @@ func coreRows(o *options, at []endpoints) ([]comparison, error) {
 		return nil, err
 	}
 
-	// The same span of time before the log begins.
-	empty, err := newWorkspace(o, auditlog.ServiceCloudscale, at[0], o.lookUp(o.now.Add(-fakeapi.DefaultSpan-time.Hour), false))
+	before := o.now.Add(-fakeapi.DefaultSpan - time.Hour) // The log begins later.
+
+	empty, err := newWorkspace(o, auditlog.ServiceCloudscale, at[0], o.lookUp(before, false))
 	if err != nil {
 		return nil, err
 	}
