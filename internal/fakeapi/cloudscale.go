@@ -151,6 +151,7 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 	case "expire":
 		s.cloudscale.rows = slices.DeleteFunc(s.cloudscale.rows,
 			func(row cloudscaleRow) bool { return !row.exempt && row.id <= w.cursor })
+		s.cloudscale.changed()
 		page = s.cloudscalePage(w)
 	case "no-filter":
 		w.start, w.end = math.MinInt64, math.MaxInt64
@@ -270,6 +271,7 @@ func (s *Server) shrinkCloudscale(w walk) {
 	for i := s.cloudscale.after(w.cursor); i < len(s.cloudscale.rows); i++ {
 		if !s.cloudscale.rows[i].exempt {
 			s.cloudscale.rows = slices.Delete(s.cloudscale.rows, i, i+1)
+			s.cloudscale.changed()
 			return
 		}
 	}
