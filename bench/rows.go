@@ -76,14 +76,13 @@ func (o *options) exports(service string, at endpoints, more ...string) subject 
 	return s
 }
 
-// cursorLoop is the loop that anybody writes first.
-func (o *options) cursorLoop(at endpoints) subject {
+// cursorLoop is the loop that anybody writes first, which writes records in a form: pretty or lines.
+func (o *options) cursorLoop(at endpoints, form string) subject {
 	start, end := o.window()
 	dir := filepath.Join(o.scratch, "theirs")
-	out := filepath.Join(dir, "log")
 
-	return subject{name: "python cursor.py (aiohttp)", dir: dir, lines: out, run: command(false, o.python,
-		"bench/rivals/cursor.py", at.Cloudscale+"/v1/project-logs", fakeapi.DefaultToken, start, end, out)}
+	return subject{name: "cursor.py, " + form, dir: dir, run: command(true, o.python, "bench/rivals/cursor.py",
+		at.Cloudscale+"/v1/project-logs", fakeapi.DefaultToken, start, end, filepath.Join(dir, "log"), form)}
 }
 
 func (o *options) withoutPython() string {
@@ -95,20 +94,27 @@ func (o *options) withoutPython() string {
 }
 
 func cloudscaleRows(o *options, at []endpoints) ([]comparison, error) {
-	return []comparison{{
-		ours: o.exports(auditlog.ServiceCloudscale, at[0]), theirs: o.cursorLoop(at[0]), sameEntries: true,
-		skipped: o.withoutPython(),
-		rows: []row{
-			{"cloudscale-wall", "cloudscale: times faster than the Python loop", faster, 8, true, ""},
-			{"cloudscale-cpu", "cloudscale: CPU over that of the Python loop", over(cpu), 0.25, false, ""},
+	ours := o.exports(auditlog.ServiceCloudscale, at[0])
+
+	return []comparison{
+		{
+			ours: ours, theirs: o.cursorLoop(at[0], "lines"), sameEntries: true, skipped: o.withoutPython(),
+			rows: []row{
+				{"cloudscale-wall", "cloudscale: times faster than the Python loop", faster, 8, true, ""},
+				{"cloudscale-cpu", "cloudscale: CPU over that of the Python loop", over(cpu), 0.25, false, ""},
+			},
 		},
-	}}, nil
+		{
+			ours: ours, theirs: o.cursorLoop(at[0], "pretty"), sameEntries: true, skipped: o.withoutPython(),
+			rows: []row{{"cloudscale-pretty", "cloudscale: times faster than the same loop, indenting", faster, 0, true, ""}},
+		},
+	}, nil
 }
 
 func backfillRows(o *options, at []endpoints) ([]comparison, error) {
 	return []comparison{{
-		ours: o.exports(auditlog.ServiceCloudscale, at[0], "-concurrency", "8"), theirs: o.cursorLoop(at[0]),
-		sameEntries: true, skipped: o.withoutPython(),
+		ours:   o.exports(auditlog.ServiceCloudscale, at[0], "-concurrency", "8"),
+		theirs: o.cursorLoop(at[0], "lines"), sameEntries: true, skipped: o.withoutPython(),
 		rows: []row{{
 			"cloudscale-backfill", "cloudscale, 50 ms a page, 8 at a time: times faster than the Python loop", faster, 7, true, "",
 		}},
@@ -161,7 +167,7 @@ func both(o *options, at []endpoints, name, text string, rows func(name, text st
 
 	for i, service := range []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} {
 		out[i] = comparison{
-			ours: o.exports(service, at[0], "-strategy", "auto"), theirs: o.exports(service, at[1], "-strategy", "auto"),
+			ours: o.exports(service, at[0]), theirs: o.exports(service, at[1]),
 			rows: rows(name+"-"+service, []string{"UpCloud: ", "cloudscale: "}[i]+text),
 		}
 	}

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Follows cloudscale's cursor, one page after the other, and writes one JSON line per record: the loop that anybody
-writes first. Called as: cursor.py URL TOKEN START END FILE."""
+"""Follows cloudscale's cursor, one page after the other, and writes every record as JSON.
+
+Called as: cursor.py URL TOKEN START END FILE pretty|lines. "pretty" indents by four, as the script does that the vendor
+publishes; "lines" writes a line per record, which Python does with C code and is faster.
+"""
 
 import asyncio
 import json
@@ -9,18 +12,25 @@ import sys
 import aiohttp
 
 
-async def main(url, token, start, end, path):
-    headers = {"Authorization": f"Bearer {token}"}
-    params = {"start": start, "end": end}
-    async with aiohttp.ClientSession(headers=headers) as session:
+async def pages(session, url, params):
+    while url:
+        async with session.get(url, params=params) as answer:
+            answer.raise_for_status()
+            page = await answer.json()
+        yield page["results"]
+        url, params = page["next"], None
+
+
+async def main(url, token, start, end, path, form):
+    indent = 4 if form == "pretty" else None
+    count = 0
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
         with open(path, "w", encoding="utf-8") as out:
-            while url:
-                async with session.get(url, params=params) as answer:
-                    answer.raise_for_status()
-                    page = await answer.json()
-                for record in page["results"]:
-                    out.write(json.dumps(record) + "\n")
-                url, params = page["next"], None
+            async for records in pages(session, url, {"start": start, "end": end}):
+                for record in records:
+                    out.write(json.dumps(record, indent=indent) + "\n")
+                count += len(records)
+    print(json.dumps({"entries": count}))
 
 
 asyncio.run(main(*sys.argv[1:]))
