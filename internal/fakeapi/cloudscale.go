@@ -168,6 +168,13 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 		return before, hit
 	case "shape":
 		return otherShape("results", page.raws(), hit), hit
+	case "":
+		next := cursorURL(r, w, page.cursor)
+		body := s.cloudscale.pages.page(schemeOf(r)+r.Host+r.URL.RawQuery, func() []byte {
+			return page.body(next, page.raws())
+		})
+		s.issued.keep(next, body)
+		return body, hit
 	}
 	raws := page.raws()
 	spoilRows(raws, "timestamp", "message", hit)

@@ -124,10 +124,14 @@ type cloudscaleLog struct {
 	// latest is, for each row, the latest time up to it, and earliest the earliest time from it on: where a window
 	// begins and ends, without a look at every row. Both are nil until they are needed, and after each change.
 	latest, earliest []int64
+	pages            rendered
 }
 
 // changed has to follow each change of the rows.
-func (l *cloudscaleLog) changed() { l.latest, l.earliest = nil, nil }
+func (l *cloudscaleLog) changed() {
+	l.latest, l.earliest = nil, nil
+	l.pages.forget()
+}
 
 // span is the part of the rows outside of which none has a time from start up to end.
 func (l *cloudscaleLog) span(start, end int64) (from, to int) {

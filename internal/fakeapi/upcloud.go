@@ -228,8 +228,8 @@ func (s *Server) listUpCloud(r *http.Request, query url.Values) *response {
 		first = max(offset-1, 0) * limit
 	}
 
-	page, hit := s.struckUpCloud(filter, first, limit)
-	p := newResponse(http.StatusOK, typeJSON, page.body())
+	page, body, hit := s.struckUpCloud(r, filter, first, limit)
+	p := newResponse(http.StatusOK, typeJSON, body)
 	p.header[headerTotal] = []string{strconv.Itoa(page.total)} // spelled as documented, not as Go would
 	if hit.fault == "shape" {
 		p.body = otherShape("audit_logs", page.rows, hit)
@@ -237,8 +237,8 @@ func (s *Server) listUpCloud(r *http.Request, query url.Values) *response {
 	return s.faulty(r, serviceUpCloud, hit, p)
 }
 
-// struckUpCloud is the page that is served, as the faults of pages and records have made it.
-func (s *Server) struckUpCloud(filter upCloudFilter, first, limit int) (upCloudPage, strike) {
+// struckUpCloud is the page that is served and its body, as the faults of pages and records have made them.
+func (s *Server) struckUpCloud(r *http.Request, filter upCloudFilter, first, limit int) (upCloudPage, []byte, strike) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	page := s.upCloudPage(filter, first, limit)
@@ -246,6 +246,8 @@ func (s *Server) struckUpCloud(filter upCloudFilter, first, limit int) (upCloudP
 		return k.Only != serviceCloudscale && (!k.later || first > 0) && (!k.rows || len(page.rows) > 0)
 	})
 	switch hit.fault {
+	case "":
+		return page, s.upcloud.pages.page(r.URL.RawQuery, page.body), hit
 	case "grow":
 		s.upcloud.insert(lateUpCloud(s.options, &s.upcloud, hit))
 		page = s.upCloudPage(filter, first, limit)
@@ -273,7 +275,7 @@ func (s *Server) struckUpCloud(filter upCloudFilter, first, limit int) (upCloudP
 	default:
 		spoilRows(page.rows, "time", "account_username", hit)
 	}
-	return page, hit
+	return page, page.body(), hit
 }
 
 // lowTotal is the largest total below that ends with a page, so that the pages add up to it.

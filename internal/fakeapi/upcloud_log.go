@@ -78,6 +78,13 @@ type upCloudLog struct {
 	// windows at once, does not read all of it for every page. held is how many they are altogether.
 	matches map[string][]int32
 	held    int
+	pages   rendered
+}
+
+// changed has to follow each change of the rows.
+func (l *upCloudLog) changed() {
+	l.matches = nil
+	l.pages.forget()
 }
 
 // mostMatches bounds what a log remembers of them: 64 MiB.
@@ -102,12 +109,12 @@ func (l *upCloudLog) insert(r UpCloudRecord) {
 	row := newUpCloudRow(r)
 	at, _ := slices.BinarySearchFunc(l.rows, row, compareUpCloud)
 	l.rows = slices.Insert(l.rows, at, row)
-	l.matches = nil
+	l.changed()
 }
 
 func (l *upCloudLog) remove(at int) {
 	l.rows = slices.Delete(l.rows, at, at+1)
-	l.matches = nil
+	l.changed()
 }
 
 func (l *upCloudLog) sort() { slices.SortStableFunc(l.rows, compareUpCloud) }
