@@ -20,6 +20,9 @@ const (
 	// maxOrdinals is how many different records may lie within two of those spans,
 	// several hundred a second. A log that never leaves a minute would fill memory.
 	maxOrdinals = 100_000
+
+	// maxScratch is how many bytes are kept for the next record.
+	maxScratch = 1 << 16
 )
 
 // ErrTooDense means that a log holds more different records in a short time than
@@ -34,9 +37,11 @@ var ErrTooDense = fmt.Errorf("more than %d different records lie within two minu
 // within OrderMargin are told apart, and memory stays flat however long the log is.
 type Fingerprints struct {
 	service  string
-	ordinals map[string]ordinal
+	ordinals map[[sha256.Size]byte]ordinal
 	newest   time.Time
 	swept    time.Time
+
+	text []byte // what is hashed, used again for each record
 }
 
 type ordinal struct {
@@ -46,14 +51,19 @@ type ordinal struct {
 
 // NewFingerprints returns the ids of a service's log from its first record on.
 func NewFingerprints(service string) *Fingerprints {
-	return &Fingerprints{service: service, ordinals: map[string]ordinal{}}
+	return &Fingerprints{service: service, ordinals: map[[sha256.Size]byte]ordinal{}}
 }
 
 // Continue goes on where an earlier reading stopped, given its Ordinals and about
-// the time of the newest record it had read.
+// the time of the newest record it had read. What is no SHA-256 is no record's.
 func (f *Fingerprints) Continue(ordinals map[string]int, at time.Time) {
-	for key, next := range ordinals {
-		f.ordinals[key] = ordinal{next: next, time: at}
+	for text, next := range ordinals {
+		var key [sha256.Size]byte
+
+		if sum, err := base64.RawStdEncoding.DecodeString(text); err == nil && len(sum) == len(key) {
+			copy(key[:], sum)
+			f.ordinals[key] = ordinal{next: next, time: at}
+		}
 	}
 }
 
@@ -64,7 +74,7 @@ func (f *Fingerprints) Ordinals() map[string]int {
 
 	for key, o := range f.ordinals {
 		if f.newest.Sub(o.time) <= OrderMargin {
-			ordinals[key] = o.next
+			ordinals[base64.RawStdEncoding.EncodeToString(key[:])] = o.next
 		}
 	}
 
@@ -74,14 +84,15 @@ func (f *Fingerprints) Ordinals() map[string]int {
 // ID returns the id of the next record. Two records are identical when their
 // JSON values are, whatever the order of keys or the spaces between them.
 func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) {
-	v, err := exactjson.Value(record)
+	f.text = append(append(f.text[:0], f.service...), '\n')
+	begin := len(f.text)
+
+	text, err := exactjson.AppendCanonical(f.text, record)
 	if err != nil {
 		return "", err
 	}
 
-	canonical := marshalExact(v)
-	sum := sha256.Sum256(canonical)
-	key := base64.RawStdEncoding.EncodeToString(sum[:])
+	key := sha256.Sum256(text[begin:])
 	n := f.ordinals[key].next
 	f.ordinals[key] = ordinal{next: n + 1, time: at}
 
@@ -89,13 +100,19 @@ func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) 
 		return "", ErrTooDense
 	}
 
-	h := sha256.New()
-	for _, part := range [][]byte{[]byte(f.service), canonical, []byte(strconv.Itoa(n))} {
-		h.Write(part)
-		h.Write([]byte("\n"))
+	text = append(strconv.AppendInt(append(text, '\n'), int64(n), 10), '\n')
+	sum := sha256.Sum256(text)
+
+	// A record may be large, and the next one need not be.
+	if f.text = text; cap(text) > maxScratch {
+		f.text = nil
 	}
 
-	return base32.StdEncoding.EncodeToString(h.Sum(nil))[:fingerprintLength], nil
+	var id [sha256.Size * 2]byte
+
+	base32.StdEncoding.Encode(id[:], sum[:])
+
+	return string(id[:fingerprintLength]), nil
 }
 
 // forget drops ordinals that lie too far back to matter. It sweeps once for

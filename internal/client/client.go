@@ -7,6 +7,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -324,17 +325,22 @@ func (c *Client) handle(resp *http.Response, done *course, decode Decode) (*audi
 func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
 
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
-	if err != nil {
+	var body bytes.Buffer
+
+	if resp.ContentLength > 0 {
+		body.Grow(int(min(resp.ContentLength, MaxBody)) + bytes.MinRead)
+	}
+
+	if _, err := body.ReadFrom(io.LimitReader(resp.Body, MaxBody+1)); err != nil {
 		return nil, c.located(resp, bodyError(err))
 	}
 
-	if len(body) > MaxBody {
+	if body.Len() > MaxBody {
 		return nil, c.located(resp,
 			&Error{Kind: KindTooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", MaxBody)})
 	}
 
-	return body, nil
+	return body.Bytes(), nil
 }
 
 // giveUp is called when no further attempt is made. The last answer, if there

@@ -324,6 +324,8 @@ func FuzzDecodePage(f *testing.F) {
 	f.Add([]byte(`{"next":"https://api.example.com","poll_more":null,"results":[{"Action":"a","timestamp":"0000-01-01T00:00:00Z"}]}`))
 
 	f.Fuzz(func(t *testing.T, body []byte) {
+		samePage(t, body, false)
+
 		rows, next, poll, err := cloudscale.DecodePage(body)
 		if err != nil {
 			if rows != nil || next != "" || poll != "" {

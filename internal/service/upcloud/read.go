@@ -4,7 +4,6 @@ package upcloud
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -430,28 +429,27 @@ func (w *walk) bounded(s slice) error {
 	}
 }
 
-func decodeList(body []byte) ([]auditlog.Entry, error) {
-	var page struct {
-		AuditLogs *[]json.RawMessage `json:"audit_logs"`
-	}
+func decodeList(body []byte) (entries []auditlog.Entry, err error) {
+	whole := false
 
-	if err := exactjson.Unmarshal(body, &page); err != nil {
-		return nil, err
-	}
+	err = exactjson.Read(body, func(r *exactjson.Reader) {
+		for key := range r.Members() {
+			if string(key) != "audit_logs" || r.Null() {
+				continue
+			}
 
-	if page.AuditLogs == nil {
-		return nil, errors.New("audit_logs is missing")
-	}
-
-	entries := make([]auditlog.Entry, 0, len(*page.AuditLogs))
-
-	for _, raw := range *page.AuditLogs {
-		e, err := entryOf(raw)
-		if err != nil {
-			return nil, err
+			whole, entries = true, make([]auditlog.Entry, 0, pageLimit)
+			for range r.Elements() {
+				entries = append(entries, readEntry(r))
+			}
 		}
 
-		entries = append(entries, e)
+		if !whole {
+			r.Fail(errors.New("audit_logs is missing"))
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 
 	return entries, nil

@@ -699,6 +699,8 @@ func FuzzDecodeList(f *testing.F) {
 	}
 
 	f.Fuzz(func(t *testing.T, body []byte) {
+		samePage(t, body, false)
+
 		entries, err := upcloud.DecodeList(body)
 		if err != nil {
 			if entries != nil {
