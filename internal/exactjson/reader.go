@@ -20,6 +20,7 @@ import (
 // returns the error.
 type Reader struct {
 	text    []byte
+	source  bytes.Buffer // of the text
 	tokens  *jsontext.Decoder
 	decoded []byte            // a string that is not written as it is meant
 	words   map[string]string // those of earlier texts, since most occur again
@@ -41,7 +42,7 @@ const (
 )
 
 var readers = sync.Pool{New: func() any {
-	return &Reader{tokens: jsontext.NewDecoder(bytes.NewReader(nil)), words: map[string]string{}}
+	return &Reader{tokens: new(jsontext.Decoder), words: map[string]string{}}
 }}
 
 // Read has read go through a text, which has to be one JSON value. Its errors are those of
@@ -50,7 +51,8 @@ var readers = sync.Pool{New: func() any {
 func Read(text []byte, read func(*Reader)) error {
 	r, _ := readers.Get().(*Reader) //nolint:revive // The pool holds nothing else.
 	r.text, r.base, r.err = text, 0, nil
-	r.tokens.Reset(bytes.NewBuffer(text), anyText)
+	r.source = *bytes.NewBuffer(text)
+	r.tokens.Reset(&r.source, anyText)
 
 	read(r)
 
@@ -73,7 +75,8 @@ func (r *Reader) release() {
 	clear(r.members)
 	clear(r.nodes)
 	r.text, r.err, r.members, r.nodes = nil, nil, r.members[:0], r.nodes[:0]
-	r.tokens.Reset(bytes.NewReader(nil))
+	r.source = bytes.Buffer{}
+	r.tokens.Reset(&r.source)
 
 	if cap(r.decoded)+cap(r.swap) > mostScratch {
 		r.decoded, r.swap, r.members = nil, nil, nil
