@@ -169,14 +169,16 @@ func (l *cloudscaleLog) after(cursor int64) int {
 
 // page collects up to size rows with start <= time < end, beginning at index from; more says that others follow.
 func (l *cloudscaleLog) page(from, size int, start, end int64) (rows []cloudscaleRow, more bool) {
-	for _, row := range l.rows[from:] {
+	rows = make([]cloudscaleRow, 0, min(size, len(l.rows)-from))
+	for i := from; i < len(l.rows); i++ {
+		row := &l.rows[i]
 		if row.nano < start || row.nano >= end {
 			continue
 		}
 		if len(rows) == size {
 			return rows, true
 		}
-		rows = append(rows, row)
+		rows = append(rows, *row)
 	}
 	return rows, false
 }

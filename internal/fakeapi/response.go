@@ -5,6 +5,7 @@ package fakeapi
 import (
 	"bytes"
 	"compress/gzip"
+	"hash/maphash"
 	"io"
 	"maps"
 	"net"
@@ -196,7 +197,7 @@ func (p *response) sendStream(w http.ResponseWriter, compress bool) {
 	w.WriteHeader(p.status)
 	var err error
 	if compress {
-		zip := gzip.NewWriter(w)
+		zip := newGzipWriter(w)
 		if err = p.stream(zip); err == nil {
 			err = zip.Close()
 		}
@@ -257,7 +258,12 @@ func newGzipWriter(w io.Writer) *gzip.Writer {
 // page that it compresses.
 var zippers = sync.Pool{New: func() any { return newGzipWriter(io.Discard) }}
 
+// gzipped compresses a body, or finds it among those that it has compressed before.
 func gzipped(body []byte) []byte {
+	key := zipKey{maphash.Bytes(zipSeeds[0], body), maphash.Bytes(zipSeeds[1], body), len(body)}
+	if small, ok := zipped.get(key); ok {
+		return small
+	}
 	zip, ok := zippers.Get().(*gzip.Writer)
 	if !ok {
 		zip = newGzipWriter(io.Discard)
@@ -268,5 +274,48 @@ func gzipped(body []byte) []byte {
 	zip.Reset(&buf)
 	_, _ = zip.Write(body) // a bytes.Buffer takes everything
 	_ = zip.Close()
-	return buf.Bytes()
+	small := bytes.Clone(buf.Bytes())
+	zipped.put(key, small)
+	return small
+}
+
+// zipped holds compressed bodies by what they are compressed from, whichever server, request or fault made it: a
+// log that is walked a second time is not compressed again.
+var zipped = zipCache{bodies: map[zipKey][]byte{}}
+
+// zipKey tells bodies apart by two hashes of 64 bits.
+type zipKey struct {
+	one, two uint64
+	length   int
+}
+
+var zipSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// mostZipped bounds the bytes that a cache holds. A walk through a million entries takes some 100 MB.
+const mostZipped = 192 << 20
+
+type zipCache struct {
+	mu     sync.Mutex
+	bodies map[zipKey][]byte
+	size   int
+}
+
+func (c *zipCache) get(key zipKey) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	small, ok := c.bodies[key]
+	return small, ok
+}
+
+func (c *zipCache) put(key zipKey, small []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.size+len(small) > mostZipped {
+		clear(c.bodies)
+		c.size = 0
+	}
+	if _, ok := c.bodies[key]; !ok {
+		c.bodies[key] = small
+		c.size += len(small)
+	}
 }

@@ -295,28 +295,30 @@ func (p upCloudPage) body() []byte {
 
 // upCloudPage is the rows from first on, in the configured order. The caller holds the lock.
 func (s *Server) upCloudPage(f upCloudFilter, first, limit int) upCloudPage {
-	match := s.served(f)
-	page := upCloudPage{total: len(match), rows: []json.RawMessage{}}
-	for i := first; i < len(match) && i < first+limit; i++ {
-		page.rows = append(page.rows, s.upcloud.rows[match[i]].raw)
+	match := s.upcloud.match(f)
+	served := s.served(match, first, limit)
+	page := upCloudPage{total: len(match), rows: make([]json.RawMessage, len(served))}
+	for i, at := range served {
+		page.rows[i] = s.upcloud.rows[at].raw
 	}
 	return page
 }
 
-// served lists the rows that match, in the configured order.
-func (s *Server) served(f upCloudFilter) []int32 {
-	match := s.upcloud.match(f)
-	if s.options.UpCloudOrder == NewestFirst {
-		match = slices.Clone(match)
-		slices.Reverse(match)
+// served is what a page shows of the rows that match: in the configured order up to limit of them, from first on.
+func (s *Server) served(match []int32, first, limit int) []int32 {
+	first = min(first, len(match))
+	last := first + min(limit, len(match)-first)
+	if s.options.UpCloudOrder == OldestFirst {
+		return match[first:last]
 	}
-	return match
+	page := slices.Clone(match[len(match)-last : len(match)-first])
+	slices.Reverse(page)
+	return page
 }
 
 // shrinkUpCloud removes a row that an earlier page has shown. The caller holds the lock.
 func (s *Server) shrinkUpCloud(f upCloudFilter, first int, hit strike) {
-	match := s.served(f)
-	seen := match[:min(first, len(match))]
+	seen := s.served(s.upcloud.match(f), 0, first)
 	start := int(hit.variant(uint64(len(seen))))
 	s.removeFirst(slices.Concat(seen[start:], seen[:start]))
 }

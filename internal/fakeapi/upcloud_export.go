@@ -3,6 +3,7 @@
 package fakeapi
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -67,22 +68,22 @@ func (s *Server) exportUpCloud(query url.Values) *response {
 	return p
 }
 
+// streamChunk is how much of a stream leaves at a time.
+const streamChunk = 256 << 10
+
 func writeArray(w io.Writer, rows []json.RawMessage) error {
-	lead := "["
-	for _, raw := range rows {
-		if _, err := io.WriteString(w, lead); err != nil {
+	out := bufio.NewWriterSize(w, streamChunk)
+	_ = out.WriteByte('[') // Flush returns the first error
+	for i, raw := range rows {
+		if i > 0 {
+			_ = out.WriteByte(',')
+		}
+		if _, err := out.Write(raw); err != nil {
 			return err
 		}
-		if _, err := w.Write(raw); err != nil {
-			return err
-		}
-		lead = ","
 	}
-	if len(rows) > 0 {
-		lead = ""
-	}
-	_, err := io.WriteString(w, lead+"]")
-	return err
+	_ = out.WriteByte(']')
+	return out.Flush()
 }
 
 // writeCSV writes strings as they are, absent values and nulls as empty cells, and everything else as JSON.
