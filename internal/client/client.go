@@ -49,8 +49,8 @@ type Options struct {
 	// Retry-After that asks for more than RetryWaitMax is cut down to it.
 	RetryWaitMin time.Duration
 	RetryWaitMax time.Duration
-	// MaxConcurrency is how many requests may be under way at once, waits
-	// between attempts included: a service that says "slow down" is obeyed by all.
+	// MaxConcurrency is how many requests may be under way at once, waits between
+	// attempts included. A service that says "slow down" gets fewer for a while.
 	MaxConcurrency int
 
 	// MaxClockSkew is how far the service's clock may be off ours; zero stands for
@@ -65,9 +65,9 @@ type Options struct {
 
 // Client reads from one origin. It is safe for use by several goroutines.
 type Client struct {
-	o     Options
-	http  *retryablehttp.Client
-	slots chan struct{}
+	o       Options
+	http    *retryablehttp.Client
+	limiter *limiter
 }
 
 // New returns a client. It makes no request.
@@ -87,7 +87,7 @@ func New(o Options) *Client {
 	holdSecret(o.Authorization)
 	screen.Proxies()
 
-	c := &Client{o: o, slots: make(chan struct{}, max(o.MaxConcurrency, 1))}
+	c := &Client{o: o, limiter: newLimiter(o.MaxConcurrency)}
 	c.http = &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport: &logTransport{next: o.Transport, clock: o.Clock, log: o.Log},
@@ -102,9 +102,18 @@ func New(o Options) *Client {
 		CheckRetry: func(ctx context.Context, resp *http.Response, err error) (bool, error) {
 			c.noteFailure(ctx, resp, err)
 
-			return checkRetry(ctx, resp, err)
+			again, err := checkRetry(ctx, resp, err)
+			if again {
+				courseOf(ctx).slot.pause()
+			}
+
+			return again, err
 		},
 		PrepareRetry: func(req *http.Request) error {
+			if err := courseOf(req.Context()).slot.again(req.Context()); err != nil {
+				return err
+			}
+
 			noteWait(req.Context(), o.Clock())
 
 			return nil
@@ -140,6 +149,9 @@ func newTransport(conns int) http.RoundTripper {
 
 	return t
 }
+
+// MaxConcurrency is how many requests may be under way at once.
+func (c *Client) MaxConcurrency() int { return max(c.o.MaxConcurrency, 1) }
 
 // Method is the method of every request: nothing on the other side ever changes.
 const Method = http.MethodGet
@@ -185,12 +197,11 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 		return err
 	})
 
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, c.asError(req.Request, ctx.Err(), &done)
+	if done.slot, err = c.limiter.begin(ctx); err != nil {
+		return nil, c.asError(req.Request, err, &done)
 	}
+
+	defer done.slot.end()
 
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -199,6 +210,8 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 
 	// The handler has read and closed the body.
 	_ = resp.Body.Close()
+
+	done.slot.heed(resp.StatusCode)
 
 	return clock, nil
 }
