@@ -5,7 +5,6 @@ package auditlog
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -20,9 +19,6 @@ const (
 	// maxOrdinals is how many different records may lie within two of those spans,
 	// several hundred a second. A log that never leaves a minute would fill memory.
 	maxOrdinals = 100_000
-
-	// maxScratch is how many bytes are kept for the next record.
-	maxScratch = 1 << 16
 )
 
 // ErrTooDense means that a log holds more different records in a short time than
@@ -37,11 +33,9 @@ var ErrTooDense = fmt.Errorf("more than %d different records lie within two minu
 // within OrderMargin are told apart, and memory stays flat however long the log is.
 type Fingerprints struct {
 	service  string
-	ordinals map[[sha256.Size]byte]ordinal
+	ordinals map[string]ordinal // by Fingerprint
 	newest   time.Time
 	swept    time.Time
-
-	text []byte // what is hashed, used again for each record
 }
 
 type ordinal struct {
@@ -51,68 +45,81 @@ type ordinal struct {
 
 // NewFingerprints returns the ids of a service's log from its first record on.
 func NewFingerprints(service string) *Fingerprints {
-	return &Fingerprints{service: service, ordinals: map[[sha256.Size]byte]ordinal{}}
+	return &Fingerprints{service: service, ordinals: map[string]ordinal{}}
 }
 
 // Continue goes on where an earlier reading stopped, given its Ordinals and about
-// the time of the newest record it had read. What is no SHA-256 is no record's.
+// the time of the newest record it had read.
 func (f *Fingerprints) Continue(ordinals map[string]int, at time.Time) {
-	for text, next := range ordinals {
-		var key [sha256.Size]byte
-
-		if sum, err := base64.RawStdEncoding.DecodeString(text); err == nil && len(sum) == len(key) {
-			copy(key[:], sum)
-			f.ordinals[key] = ordinal{next: next, time: at}
-		}
+	for key, next := range ordinals {
+		f.ordinals[key] = ordinal{next: next, time: at}
 	}
 }
 
 // Ordinals returns how many of each recent record there were, by the record's
-// SHA-256.
+// Fingerprint.
 func (f *Fingerprints) Ordinals() map[string]int {
 	ordinals := map[string]int{}
 
 	for key, o := range f.ordinals {
 		if f.newest.Sub(o.time) <= OrderMargin {
-			ordinals[base64.RawStdEncoding.EncodeToString(key[:])] = o.next
+			ordinals[key] = o.next
 		}
 	}
 
 	return ordinals
 }
 
-// ID returns the id of the next record. Two records are identical when their
-// JSON values are, whatever the order of keys or the spaces between them.
-func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) {
-	f.text = append(append(f.text[:0], f.service...), '\n')
-	begin := len(f.text)
+// Fingerprint returns the id of a record that is the first of those identical to it. Two
+// records are identical when their JSON values are, whatever the order of keys or the
+// spaces between them. The record is given in the form of exactjson.AppendCanonical.
+func Fingerprint(service string, canonical []byte) string { return fingerprint(service, canonical, 0) }
 
-	text, err := exactjson.AppendCanonical(f.text, record)
-	if err != nil {
-		return "", err
-	}
+func fingerprint(service string, canonical []byte, ordinal int) string {
+	// Most records are smaller.
+	var space [1024]byte
 
-	key := sha256.Sum256(text[begin:])
-	n := f.ordinals[key].next
-	f.ordinals[key] = ordinal{next: n + 1, time: at}
-
-	if f.forget(at); len(f.ordinals) > maxOrdinals {
-		return "", ErrTooDense
-	}
-
-	text = append(strconv.AppendInt(append(text, '\n'), int64(n), 10), '\n')
+	text := append(append(space[:0], service...), '\n')
+	text = append(append(text, canonical...), '\n')
+	text = append(strconv.AppendInt(text, int64(ordinal), 10), '\n')
 	sum := sha256.Sum256(text)
-
-	// A record may be large, and the next one need not be.
-	if f.text = text; cap(text) > maxScratch {
-		f.text = nil
-	}
 
 	var id [sha256.Size * 2]byte
 
 	base32.StdEncoding.Encode(id[:], sum[:])
 
-	return string(id[:fingerprintLength]), nil
+	return string(id[:fingerprintLength])
+}
+
+// ID returns the id of the next record.
+func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) {
+	canonical, err := exactjson.AppendCanonical(nil, record)
+	if err != nil {
+		return "", err
+	}
+
+	return f.Number(Fingerprint(f.service, canonical), record, at)
+}
+
+// Number is ID of a record whose Fingerprint is known.
+func (f *Fingerprints) Number(first string, record json.RawMessage, at time.Time) (string, error) {
+	n := f.ordinals[first].next
+	f.ordinals[first] = ordinal{next: n + 1, time: at}
+
+	if f.forget(at); len(f.ordinals) > maxOrdinals {
+		return "", ErrTooDense
+	}
+
+	if n == 0 {
+		return first, nil
+	}
+
+	canonical, err := exactjson.AppendCanonical(nil, record)
+	if err != nil {
+		return "", err
+	}
+
+	return fingerprint(f.service, canonical, n), nil
 }
 
 // forget drops ordinals that lie too far back to matter. It sweeps once for

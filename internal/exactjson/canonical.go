@@ -5,8 +5,6 @@ package exactjson
 import (
 	"bytes"
 	"slices"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // AppendCanonical appends the canonical form of a JSON value: what Marshal makes of what
@@ -14,113 +12,131 @@ import (
 // strings have no escapes but those that they need, and U+2028 and U+2029, and numbers
 // are as they were written.
 func AppendCanonical(to, text []byte) ([]byte, error) {
-	err := Read(text, func(r *Reader) { to = r.canonical(to) })
+	err := Read(text, func(r *Reader) { _, to = r.Canonical(to, nil) })
 
 	return to, err
 }
 
-// member is one of an object in a canonical text: where it begins and ends, and its key.
+// Canonical is Raw that also appends the canonical form of the value; see AppendCanonical.
+// It is made while the value is read.
+func (r *Reader) Canonical(to []byte, read func()) (raw, canonical []byte) {
+	r.canonical.on, r.canonical.text = true, to
+	raw = r.Raw(read)
+	canonical = r.canonical.text
+	r.canonical.on, r.canonical.text = false, nil
+
+	return raw, canonical
+}
+
+// canonical writes the canonical form of what a Reader reads, while it is on.
+type canonical struct {
+	on      bool
+	text    []byte
+	members []member // of the objects that are being read
+	swap    []byte
+}
+
+// member is one of an object: where it begins and ends in the text, and its key.
 type member struct {
 	begin, end int
 	key        []byte
 }
 
-func (r *Reader) canonical(to []byte) []byte {
-	switch r.kind() {
-	case jsontext.KindBeginObject:
-		return r.canonicalObject(to)
-	case jsontext.KindBeginArray:
-		r.token()
+// reset forgets what is of one text, and keeps what can be used for another one.
+func (c *canonical) reset() {
+	clear(c.members)
+	c.on, c.text, c.members = false, nil, c.members[:0]
 
-		for to = append(to, '['); r.err == nil && r.kind() != jsontext.KindEndArray; {
-			to = append(r.canonical(to), ',')
-		}
+	if cap(c.swap) > mostScratch {
+		c.swap = nil
+	}
+}
 
-		return r.closed(to, ']')
-	case jsontext.KindString:
-		return r.canonicalString(to)
+func (c *canonical) add(text string) {
+	if c.on {
+		c.text = append(c.text, text...)
+	}
+}
+
+// string copies a string that can be written in one way only.
+func (c *canonical) string(quoted, text []byte) {
+	switch {
+	case !c.on:
+	case len(text) == len(quoted)-len(`""`) && isPlain(text):
+		c.text = append(c.text, quoted...)
 	default:
-		return append(to, r.value()...)
+		c.text = AppendString(c.text, string(text))
 	}
 }
 
-// closed ends an object or an array whose last element has a comma behind it.
-func (r *Reader) closed(to []byte, end byte) []byte {
-	r.token()
+// object begins an object, and returns which of the members is its first.
+func (c *canonical) object() int {
+	c.add("{")
 
-	if n := len(to) - 1; to[n] == ',' {
-		to[n] = end
-
-		return to
-	}
-
-	return append(to, end)
+	return len(c.members)
 }
 
-// canonicalObject writes the members as they come, and sorts them where they are not.
-func (r *Reader) canonicalObject(to []byte) []byte {
-	r.token()
-
-	to = append(to, '{')
-	first, sorted := len(r.members), true
-
-	for r.err == nil && r.kind() != jsontext.KindEndObject {
-		m := member{begin: len(to)}
-
-		if to = r.canonicalString(to); r.err != nil {
-			return to
-		}
-
-		m.key = keyIn(to[m.begin:])
-		to = append(r.canonical(append(to, ':')), ',')
-		m.end = len(to)
-
-		n := len(r.members)
-		sorted = sorted && (n == first || bytes.Compare(r.members[n-1].key, m.key) < 0)
-		r.members = append(r.members, m)
+func (c *canonical) key(quoted, key []byte) {
+	if !c.on {
+		return
 	}
 
-	if members := r.members[first:]; r.err == nil && !sorted {
+	m := member{begin: len(c.text)}
+	c.string(quoted, key)
+
+	// The key has to stay when another one is decoded.
+	if m.key = c.text[m.begin+1 : len(c.text)-1]; !bytes.Equal(m.key, key) {
+		m.key = bytes.Clone(key)
+	}
+
+	c.text = append(c.text, ':')
+	c.members = append(c.members, m)
+}
+
+// member ends the innermost member.
+func (c *canonical) member() {
+	if c.on {
+		c.text = append(c.text, ',')
+		c.members[len(c.members)-1].end = len(c.text)
+	}
+}
+
+// endObject brings the members into order, where they are not, and ends the object.
+func (c *canonical) endObject(first int) {
+	if !c.on {
+		return
+	}
+
+	members := c.members[first:]
+	byKey := func(a, b member) int { return bytes.Compare(a.key, b.key) }
+
+	if !slices.IsSortedFunc(members, byKey) {
 		begin := members[0].begin
 		// The keys are parts of the text that is written over.
-		r.swap = append(r.swap[:0], to[begin:]...)
+		c.swap = append(c.swap[:0], c.text[begin:]...)
 
-		slices.SortFunc(members, func(a, b member) int { return bytes.Compare(a.key, b.key) })
+		slices.SortFunc(members, byKey)
 
-		to = to[:begin]
+		c.text = c.text[:begin]
 		for _, m := range members {
-			to = append(to, r.swap[m.begin-begin:m.end-begin]...)
+			c.text = append(c.text, c.swap[m.begin-begin:m.end-begin]...)
 		}
 	}
 
-	clear(r.members[first:])
-	r.members = r.members[:first]
-
-	return r.closed(to, '}')
+	clear(members)
+	c.members = c.members[:first]
+	c.end('}')
 }
 
-// canonicalString copies a string that has nothing in it that can be written in two ways.
-func (r *Reader) canonicalString(to []byte) []byte {
-	quoted := r.value()
-	if r.err != nil {
-		return to
+// end ends an object or an array, whose last part has a comma behind it.
+func (c *canonical) end(sign byte) {
+	if !c.on {
+		return
 	}
 
-	if isPlain(quoted[1 : len(quoted)-1]) {
-		return append(to, quoted...)
+	if n := len(c.text) - 1; c.text[n] == ',' {
+		c.text[n] = sign
+	} else {
+		c.text = append(c.text, sign)
 	}
-
-	return AppendString(to, string(r.unquote(quoted)))
-}
-
-// keyIn decodes a key in canonical form.
-func keyIn(quoted []byte) []byte {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1]
-	}
-
-	// A canonical string is in UTF-8.
-	key, _ := jsontext.AppendUnquote(nil, quoted)
-
-	return key
 }

@@ -27,9 +27,9 @@ type Reader struct {
 	base    int               // how deep the value lies inside of which errors are named
 	err     error
 
-	nodes   []Node   // the parts of those that are being read
-	members []member // those of objects in canonical form
-	swap    []byte
+	nodes []Node // the parts of those that are being read
+
+	canonical canonical
 }
 
 const (
@@ -72,14 +72,14 @@ func Read(text []byte, read func(*Reader)) error {
 
 // release keeps the reader for another text, but nothing of this one.
 func (r *Reader) release() {
-	clear(r.members)
 	clear(r.nodes)
-	r.text, r.err, r.members, r.nodes = nil, nil, r.members[:0], r.nodes[:0]
+	r.text, r.err, r.nodes = nil, nil, r.nodes[:0]
+	r.canonical.reset()
 	r.source = bytes.Buffer{}
 	r.tokens.Reset(&r.source)
 
-	if cap(r.decoded)+cap(r.swap) > mostScratch {
-		r.decoded, r.swap, r.members = nil, nil, nil
+	if cap(r.decoded) > mostScratch {
+		r.decoded = nil
 	}
 
 	readers.Put(r)
@@ -165,7 +165,7 @@ func (r *Reader) open(begin jsontext.Kind) bool {
 	case begin:
 		return r.token()
 	case jsontext.KindNull:
-		r.token()
+		r.Null()
 	default:
 		r.mistaken(kind)
 	}
@@ -184,22 +184,28 @@ func (r *Reader) Members() iter.Seq[[]byte] {
 			return
 		}
 
+		first := r.canonical.object()
+
 		for r.err == nil && r.kind() != jsontext.KindEndObject {
-			key := r.unquote(r.value())
+			quoted := r.value()
 			if r.err != nil {
 				return
 			}
 
-			at := r.tokens.InputOffset()
+			key, at := r.unquote(quoted), r.tokens.InputOffset()
+			r.canonical.key(quoted, key)
 
 			if !yield(key) {
 				r.Fail(errLeft)
 			}
 
 			r.skip(at)
+			r.canonical.member()
 		}
 
-		r.token()
+		if r.token() {
+			r.canonical.endObject(first)
+		}
 	}
 }
 
@@ -211,6 +217,8 @@ func (r *Reader) Elements() iter.Seq[struct{}] {
 			return
 		}
 
+		r.canonical.add("[")
+
 		for r.err == nil && r.kind() != jsontext.KindEndArray {
 			at := r.tokens.InputOffset()
 
@@ -219,16 +227,40 @@ func (r *Reader) Elements() iter.Seq[struct{}] {
 			}
 
 			r.skip(at)
+			r.canonical.add(",")
 		}
 
-		r.token()
+		if r.token() {
+			r.canonical.end(']')
+		}
 	}
 }
 
 // skip reads the next value unless something was read since the offset.
 func (r *Reader) skip(at int64) {
-	if r.err == nil && r.tokens.InputOffset() == at {
+	if r.err != nil || r.tokens.InputOffset() != at {
+		return
+	}
+
+	if !r.canonical.on {
 		r.value()
+
+		return
+	}
+
+	switch r.kind() {
+	case jsontext.KindBeginObject:
+		for range r.Members() {
+			continue
+		}
+	case jsontext.KindBeginArray:
+		for range r.Elements() {
+			continue
+		}
+	case jsontext.KindString:
+		r.quoted()
+	default:
+		r.canonical.text = append(r.canonical.text, r.value()...)
 	}
 }
 
@@ -261,7 +293,15 @@ func (r *Reader) Raw(read func()) []byte {
 }
 
 // Null says whether null comes next, and reads it.
-func (r *Reader) Null() bool { return r.kind() == jsontext.KindNull && r.token() }
+func (r *Reader) Null() bool {
+	if r.kind() != jsontext.KindNull || !r.token() {
+		return false
+	}
+
+	r.canonical.add("null")
+
+	return true
+}
 
 // Text reads a text, "" for null.
 func (r *Reader) Text() string { return string(r.quoted()) }
@@ -291,9 +331,13 @@ func (r *Reader) word(text []byte) string {
 func (r *Reader) quoted() []byte {
 	switch kind := r.kind(); kind {
 	case jsontext.KindString:
-		return r.unquote(r.value())
+		quoted := r.value()
+		text := r.unquote(quoted)
+		r.canonical.string(quoted, text)
+
+		return text
 	case jsontext.KindNull:
-		r.token()
+		r.Null()
 	default:
 		r.mistaken(kind)
 	}

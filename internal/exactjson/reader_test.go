@@ -187,6 +187,8 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("%q: got %v, want %v", text, err, wantErr)
 			}
 		default:
+			sameCanonically(t, text)
+
 			if want.List != nil && len(want.List) == 0 {
 				want.List = nil
 			}
@@ -200,6 +202,26 @@ func FuzzReader(f *testing.F) {
 			}
 		}
 	})
+}
+
+// sameCanonically fails when a text has another canonical form if it is read meanwhile.
+func sameCanonically(t *testing.T, text []byte) {
+	t.Helper()
+
+	want, err := exactjson.AppendCanonical(nil, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	err = exactjson.Read(text, func(r *exactjson.Reader) {
+		raw, got := r.Canonical([]byte("x"), func() { new(part).read(r) })
+		if !bytes.Equal(raw, bytes.TrimSpace(text)) || string(got) != "x"+string(want) {
+			t.Fatalf("%q: got %s, want x%s", text, got, want)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestReaderNamesErrorsFromARecordOn(t *testing.T) {

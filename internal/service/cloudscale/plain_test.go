@@ -81,7 +81,13 @@ func plainEntry(raw json.RawMessage) (auditlog.Entry, error) {
 		return auditlog.Entry{}, errors.New("the timestamp of a record is not RFC 3339")
 	}
 
+	id, err := auditlog.NewFingerprints(auditlog.ServiceCloudscale).ID(raw, at)
+	if err != nil {
+		return auditlog.Entry{}, err
+	}
+
 	e := auditlog.Entry{
+		ID:           id,
 		Time:         at.UTC(),
 		Service:      auditlog.ServiceCloudscale,
 		Action:       r.Action,

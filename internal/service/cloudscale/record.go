@@ -22,12 +22,13 @@ const (
 )
 
 // readEntry maps a record as seen in the vendor's news page, engineering blog and
-// acceptance tests, and in a third-party client. The id is for the caller to give, since
-// it depends on the records before.
-func readEntry(r *exactjson.Reader) auditlog.Entry {
+// acceptance tests, and in a third-party client. Its id is its Fingerprint, since the one
+// that it has depends on the records before. The canonical form of the record is written
+// to scratch, which is returned.
+func readEntry(r *exactjson.Reader, scratch []byte) (auditlog.Entry, []byte) {
 	e := auditlog.Entry{Service: auditlog.ServiceCloudscale, ActorType: auditlog.ActorUnknown}
 
-	e.Raw = r.Raw(func() {
+	e.Raw, scratch = r.Canonical(scratch[:0], func() {
 		timestamp := ""
 
 		for key := range r.Members() {
@@ -60,9 +61,10 @@ func readEntry(r *exactjson.Reader) auditlog.Entry {
 	})
 
 	m := meaningOf(e.Action)
+	e.ID = auditlog.Fingerprint(e.Service, scratch)
 	e.Operation, e.ResourceType, e.ResourceName = m.operation, m.resourceType, resourceName(e.Message)
 
-	return e
+	return e, scratch
 }
 
 // party is who did something or what holds something; there is none where it is null.

@@ -243,7 +243,7 @@ func (p *resumePoint) number(
 		}
 
 		var err error
-		if e.ID, err = ids.ID(e.Raw, e.Time); err != nil {
+		if e.ID, err = ids.Number(e.ID, e.Raw, e.Time); err != nil {
 			return problem(client.KindEndless, page.Number, err)
 		}
 	}
@@ -327,7 +327,11 @@ func firstPage(w auditlog.Window) (client.CursorWalk[auditlog.Entry], auditlog.W
 }
 
 func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err error) {
-	var hasNext, hasPollMore, hasResults bool
+	var (
+		hasNext, hasPollMore, hasResults bool
+
+		scratch []byte
+	)
 
 	err = exactjson.Read(body, func(r *exactjson.Reader) {
 		for key := range r.Members() {
@@ -343,7 +347,10 @@ func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err 
 
 				rows = make([]auditlog.Entry, 0, usualPage)
 				for range r.Elements() {
-					rows = append(rows, readEntry(r))
+					var e auditlog.Entry
+
+					e, scratch = readEntry(r, scratch)
+					rows = append(rows, e)
 				}
 			}
 		}
