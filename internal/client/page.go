@@ -258,11 +258,16 @@ func (w CursorWalk[T]) page(
 			return endless(at, "a link has %d bytes, and %d is the most that is followed", longest, maxLink)
 		}
 
+		pollMore, same := page.PollMore, page.PollMore == page.Next
+
 		if next, page.Next, err = absolute(at, page.Next); err != nil {
 			return err
 		}
 
-		_, page.PollMore, err = absolute(at, page.PollMore)
+		// To look for secrets in a link costs as much as to read some records.
+		if page.PollMore = page.Next; !same {
+			_, page.PollMore, err = absolute(at, pollMore)
+		}
 
 		return err
 	})
