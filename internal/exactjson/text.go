@@ -31,20 +31,34 @@ func AppendString(to []byte, text string) []byte {
 	return append(to, quoted...)
 }
 
-// isPlain says whether a text stands in JSON as it is, between quotes.
-func isPlain[T string | []byte](text T) bool {
-	ascii := true
+// The classes of bytes in a text that is to stand between quotes.
+const (
+	classOther   = 1 << iota // of a character beyond ASCII
+	classEscaped             // must be escaped
+)
 
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c < ' ' || c == '"' || c == '\\':
-			return false
+// classes has the class of each byte, zero of those that stand as they are.
+var classes = func() (all [256]byte) {
+	for c := range all {
+		switch {
+		case c < ' ', c == '"', c == '\\':
+			all[c] = classEscaped
 		case c >= utf8.RuneSelf:
-			ascii = false
+			all[c] = classOther
 		}
 	}
 
-	return ascii || utf8.ValidString(string(text)) && !hasSeparator(string(text))
+	return all
+}()
+
+// isPlain says whether a text stands in JSON as it is, between quotes.
+func isPlain[T string | []byte](text T) bool {
+	found := byte(0)
+	for i := range len(text) {
+		found |= classes[text[i]]
+	}
+
+	return found == 0 || found == classOther && utf8.ValidString(string(text)) && !hasSeparator(string(text))
 }
 
 // hasSeparator says whether a text has U+2028 or U+2029.

@@ -19,7 +19,7 @@ import (
 type jsonEncoder struct {
 	w       io.Writer
 	columns []auditlog.Field
-	keys    []string // with their colons, such as `"id":`
+	keys    []string // with what stands around them, such as `{"id":` and `,"time":`
 	array   bool
 
 	line  jsonText
@@ -29,8 +29,11 @@ type jsonEncoder struct {
 
 func newJSONEncoder(w io.Writer, columns []auditlog.Field, f Format) *jsonEncoder {
 	j := &jsonEncoder{w: w, columns: columns, array: f == JSON}
+
+	before := "{"
 	for _, c := range columns {
-		j.keys = append(j.keys, `"`+c.Name+`":`)
+		j.keys = append(j.keys, before+`"`+c.Name+`":`)
+		before = ","
 	}
 
 	return j
@@ -72,12 +75,6 @@ func (j *jsonEncoder) object(e *auditlog.Entry) error {
 	}
 
 	for i := range j.columns {
-		if i == 0 {
-			j.line.raw("{")
-		} else {
-			j.line.raw(",")
-		}
-
 		j.line.raw(j.keys[i])
 
 		if err := j.value(&j.columns[i], e); err != nil {
@@ -92,13 +89,17 @@ func (j *jsonEncoder) object(e *auditlog.Entry) error {
 
 // value writes a field, null when the cloud did not record it.
 func (j *jsonEncoder) value(f *auditlog.Field, e *auditlog.Entry) error {
+	if text := f.At(e); text != nil && *text != "" {
+		j.line.text(*text, &j.notes)
+
+		return nil
+	}
+
 	switch {
 	case f.Kind == auditlog.KindRaw && len(e.Raw) > 0:
 		return j.line.record(e.Raw, &j.notes)
 	case f.Kind == auditlog.KindChanges && len(e.Changes) > 0:
 		j.line.changes(e.Changes, &j.notes)
-	case f.Kind == auditlog.KindString && *f.At(e) != "":
-		j.line.text(*f.At(e), &j.notes)
 	case f.Kind == auditlog.KindTime:
 		j.line.buffer = auditlog.AppendTime(append(j.line.buffer, '"'), e.Time)
 		j.line.raw(`"`)
