@@ -130,7 +130,10 @@ func (c *comparison) compareParts(prefix string, before, after exactjson.Node, t
 			b, cur = cur[0], cur[1:]
 		}
 
-		c.compare(prefix+step(cmp.Or(a.Key, b.Key)), a, b, told)
+		// What is written in the same way is the same.
+		if a.Kind != b.Kind || !bytes.Equal(a.Text, b.Text) {
+			c.compare(prefix+step(cmp.Or(a.Key, b.Key)), a, b, told)
+		}
 	}
 }
 
@@ -149,6 +152,12 @@ func compareSteps(old, cur []exactjson.Node) int {
 // inOrder returns the parts of a value sorted by their keys; those of an array have their
 // numbers for keys.
 func inOrder(v exactjson.Node) []exactjson.Node {
+	byKey := func(a, b exactjson.Node) int { return cmp.Compare(a.Key, b.Key) }
+
+	if v.Kind == exactjson.Object && slices.IsSortedFunc(v.Parts, byKey) {
+		return v.Parts
+	}
+
 	parts := slices.Clone(v.Parts)
 
 	if v.Kind == exactjson.Array {
@@ -157,7 +166,7 @@ func inOrder(v exactjson.Node) []exactjson.Node {
 		}
 	}
 
-	slices.SortFunc(parts, func(a, b exactjson.Node) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(parts, byKey)
 
 	return parts
 }

@@ -357,3 +357,33 @@ func FuzzDecodePage(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkPage reads pages of 200 records. The allocations are per page.
+func BenchmarkPage(b *testing.B) {
+	fake, err := fakeapi.New(fakeapi.Options{Entries: 1000})
+	if err != nil {
+		b.Fatal(err)
+	}
+
+	var texts []string
+	for _, r := range fake.CloudscaleRecords()[:200] {
+		texts = append(texts, string(r.Raw))
+	}
+
+	body := page(texts...)
+	decode := func(name string, decode func() error) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+
+			for range b.N {
+				if err := decode(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+
+	decode("one pass", func() error { _, _, _, err := cloudscale.DecodePage(body); return err })
+	decode("plain", func() error { _, _, _, err := plainPage(body); return err })
+}
