@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -298,9 +299,14 @@ func (o *options) compare(ctx context.Context, c *comparison) ([]result, error) 
 
 	for _, r := range c.rows {
 		value := r.ratio(ours, theirs)
+		known := !math.IsNaN(value) && !math.IsInf(value, 0) // Not every system tells everything.
+		if !known {
+			value = 0
+		}
+
 		out = append(out, result{
 			Name: r.name, Text: r.text, Value: value, Limit: r.limit, AtLeast: r.atLeast, unit: r.unit,
-			Reached: value >= r.limit && r.atLeast || value <= r.limit && !r.atLeast,
+			Reached: known && (value >= r.limit && r.atLeast || value <= r.limit && !r.atLeast),
 			Ours:    samples{c.ours.name, ours}, Theirs: samples{c.theirs.name, theirs},
 		})
 	}

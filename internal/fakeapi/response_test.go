@@ -26,6 +26,34 @@ func TestGzippedTwice(t *testing.T) {
 	}
 }
 
+// A stream of chunks is one gzip member, the same again from the cache, and one without chunks is as well.
+func TestZippedStream(t *testing.T) {
+	t.Parallel()
+	for _, chunks := range []int{0, 1, 2, 5, 2} {
+		var out, want bytes.Buffer
+		stream := &zipStream{to: &out}
+		for i := range chunks {
+			chunk := bytes.Repeat([]byte{byte('a' + i), 'x'}, 100_000)
+			want.Write(chunk)
+			if n, err := stream.Write(chunk); n != len(chunk) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if err := stream.close(); err != nil {
+			t.Fatal(err)
+		}
+		zip, err := gzip.NewReader(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zip.Multistream(false)
+		got, err := io.ReadAll(zip)
+		if err != nil || !bytes.Equal(got, want.Bytes()) || out.Len() > 0 {
+			t.Fatalf("%d chunks became %d bytes of %d, %d are left, error %v", chunks, len(got), want.Len(), out.Len(), err)
+		}
+	}
+}
+
 // What is kept of compressed bodies has a bound.
 func TestZipCacheIsBounded(t *testing.T) {
 	t.Parallel()

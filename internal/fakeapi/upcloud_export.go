@@ -3,7 +3,6 @@
 package fakeapi
 
 import (
-	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -68,22 +67,22 @@ func (s *Server) exportUpCloud(query url.Values) *response {
 	return p
 }
 
-// streamChunk is how much of a stream leaves at a time.
-const streamChunk = 256 << 10
-
 func writeArray(w io.Writer, rows []json.RawMessage) error {
-	out := bufio.NewWriterSize(w, streamChunk)
-	_ = out.WriteByte('[') // Flush returns the first error
-	for i, raw := range rows {
-		if i > 0 {
-			_ = out.WriteByte(',')
-		}
-		if _, err := out.Write(raw); err != nil {
+	lead := []byte("[")
+	for _, raw := range rows {
+		if _, err := w.Write(lead); err != nil {
 			return err
 		}
+		if _, err := w.Write(raw); err != nil {
+			return err
+		}
+		lead = []byte(",")
 	}
-	_ = out.WriteByte(']')
-	return out.Flush()
+	if len(rows) > 0 {
+		lead = nil
+	}
+	_, err := w.Write(append(lead, ']'))
+	return err
 }
 
 // writeCSV writes strings as they are, absent values and nulls as empty cells, and everything else as JSON.
