@@ -208,7 +208,9 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 func (c *Client) begin(ctx context.Context, u *url.URL, done *course) (*retryablehttp.Request, func(), error) {
 	req, err := retryablehttp.NewRequestWithContext(withCourse(ctx, done), Method, u.String(), nil)
 	if err != nil {
-		return nil, nil, &Error{Kind: KindRequest, Method: Method, Path: clean(u.Path), Err: errors.New("the URL cannot be used")}
+		return nil, nil, &Error{
+			Kind: KindRequest, Method: Method, Path: clean(u.Path), Err: errors.New("the URL cannot be used"),
+		}
 	}
 
 	req.Header.Set("Accept", "application/json")

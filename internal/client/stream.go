@@ -141,7 +141,7 @@ func (t *quietTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 // silence makes an error that the end of the limit caused one of time.
 func silence(ctx, outer context.Context, err error) error {
 	if outer.Err() == nil && ctx.Err() != nil {
-		return context.Cause(ctx) //nolint:wrapcheck // It is context.DeadlineExceeded.
+		return context.Cause(ctx)
 	}
 
 	return err
