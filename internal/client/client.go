@@ -41,7 +41,8 @@ type Options struct {
 	Authorization string
 	UserAgent     string
 
-	// RequestTimeout bounds one attempt, its body included.
+	// RequestTimeout bounds one attempt, its body included; for a body that is read as
+	// it comes (Stream) how long it may bring nothing.
 	RequestTimeout time.Duration
 	// MaxRetries is how often a request is tried again.
 	MaxRetries int
@@ -66,8 +67,10 @@ type Options struct {
 // Client reads from one origin. It is safe for use by several goroutines.
 type Client struct {
 	o       Options
-	http    *retryablehttp.Client
 	limiter *limiter
+	http    *retryablehttp.Client
+	// stream is http for answers that are read as they come.
+	stream *retryablehttp.Client
 }
 
 // New returns a client. It makes no request.
@@ -88,10 +91,21 @@ func New(o Options) *Client {
 	screen.Proxies()
 
 	c := &Client{o: o, limiter: newLimiter(o.MaxConcurrency)}
-	c.http = &retryablehttp.Client{
+	c.http = c.retrying(o.Transport, o.RequestTimeout)
+	c.stream = c.retrying(&quietTransport{next: o.Transport, limit: o.RequestTimeout}, 0)
+
+	return c
+}
+
+// retrying returns what makes the attempts of a request. No attempt takes longer than
+// the timeout, where there is one.
+func (c *Client) retrying(transport http.RoundTripper, timeout time.Duration) *retryablehttp.Client {
+	o := c.o
+
+	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport: &logTransport{next: o.Transport, clock: o.Clock, log: o.Log},
-			Timeout:   o.RequestTimeout,
+			Transport: &logTransport{next: transport, clock: o.Clock, log: o.Log},
+			Timeout:   timeout,
 			// A redirect would carry the query, which can name people, to whoever
 			// is asked next; these APIs have none, login pages do.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -123,8 +137,6 @@ func New(o Options) *Client {
 		},
 		ErrorHandler: giveUp,
 	}
-
-	return c
 }
 
 // holdSecret makes known what is secret in an Authorization header.
@@ -182,26 +194,17 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 		clock *auditlog.ServiceClock
 	)
 
-	req, err := retryablehttp.NewRequestWithContext(withCourse(ctx, &done), Method, u.String(), nil)
+	req, release, err := c.begin(ctx, u, &done)
 	if err != nil {
-		return nil, &Error{Kind: KindRequest, Method: Method, Path: clean(u.Path), Err: errors.New("the URL cannot be used")}
+		return nil, err
 	}
+	defer release()
 
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Authorization", c.o.Authorization)
-	req.Header.Set("Cache-Control", "no-cache") // A copy of a log lacks its newest part.
-	req.Header.Set("User-Agent", c.o.UserAgent)
 	req.SetResponseHandler(func(resp *http.Response) (err error) {
 		clock, err = c.handle(resp, &done, decode)
 
 		return err
 	})
-
-	if done.slot, err = c.limiter.begin(ctx); err != nil {
-		return nil, c.asError(req.Request, err, &done)
-	}
-
-	defer done.slot.end()
 
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -214,6 +217,27 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 	done.slot.heed(resp.StatusCode)
 
 	return clock, nil
+}
+
+// begin makes a request and waits for a slot, which release gives back.
+func (c *Client) begin(ctx context.Context, u *url.URL, done *course) (*retryablehttp.Request, func(), error) {
+	req, err := retryablehttp.NewRequestWithContext(withCourse(ctx, done), Method, u.String(), nil)
+	if err != nil {
+		return nil, nil, &Error{
+			Kind: KindRequest, Method: Method, Path: clean(u.Path), Err: errors.New("the URL cannot be used"),
+		}
+	}
+
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Authorization", c.o.Authorization)
+	req.Header.Set("Cache-Control", "no-cache") // A copy of a log lacks its newest part.
+	req.Header.Set("User-Agent", c.o.UserAgent)
+
+	if done.slot, err = c.limiter.begin(ctx); err != nil {
+		return nil, nil, c.asError(req.Request, err, done)
+	}
+
+	return req, done.slot.end, nil
 }
 
 // resolve returns the URL of a path below the endpoint.
@@ -274,6 +298,12 @@ func (c *Client) checkOrigin(u *url.URL) error {
 	}
 }
 
+// Tell tells the log about something that concerns requests, with fields that say more
+// of it.
+func (c *Client) Tell(ctx context.Context, message string, fields map[string]any) {
+	c.o.Log(ctx, message, fields)
+}
+
 // defaultPorts are the ports that schemes imply.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
@@ -323,6 +353,11 @@ func (c *Client) handle(resp *http.Response, done *course, decode Decode) (*audi
 		return nil, c.located(resp, decodeError(err))
 	}
 
+	return c.clockOf(resp, done)
+}
+
+// clockOf returns the service's clock as the head of an answer shows it, or nil.
+func (c *Client) clockOf(resp *http.Response, done *course) (*auditlog.ServiceClock, error) {
 	clock, off := readClock(resp.Header, done.span, c.o.MaxClockSkew)
 	if errors.Is(off, errDate) {
 		return nil, c.located(resp, &Error{Kind: KindShape, Err: off})

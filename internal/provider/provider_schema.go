@@ -13,6 +13,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
@@ -43,6 +44,13 @@ func providerSchema() schema.Schema {
 					"account":   accountAttribute("the user name that `GET /1.3/account` gives for the credential, where it may be read"),
 					"endpoint":  endpointAttribute("https://api.upcloud.com", "UPCLOUD_DEBUG_API_BASE_URL"),
 					"retention": retentionAttribute("180d"),
+					"strategy": schema.StringAttribute{
+						MarkdownDescription: "How the log is read: `pages` asks for it page by page, `stream` for the " +
+							"[export](guides/completeness.md#upcloud-as-many-as-the-service-counts) of the whole log in one answer, which costs little where most of a large log is wanted, " +
+							"and `auto` for whichever takes less time. What is read and what proves it are the same. Default: `auto`.",
+						Optional:   true,
+						Validators: texts(query.OneOf(upcloud.Strategies()...)),
+					},
 				},
 			},
 			"cloudscale": schema.SingleNestedAttribute{

@@ -78,7 +78,7 @@ func (s *Service) Read(
 	return auditlog.Select(q, s.info, c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) {
 		c.Source = s.Identify(ctx)
 		r.filter = s.pushdown(ctx, q)
-		r.slices(ctx)(yield)
+		s.entries(ctx, r)(yield)
 	})
 }
 
@@ -109,6 +109,10 @@ type reading struct {
 	// pages has proven it.
 	offset       client.OffsetReading
 	offsetProven bool
+
+	// leave is asked once, where it is set, when a slice is too large; what it is told
+	// is how many events the slice has. Where it says so, nothing is read by pages.
+	leave func(total int64) bool
 }
 
 // slices yields the entries of one proven slice after the other. Their length
@@ -125,6 +129,10 @@ func (r *reading) slices(ctx context.Context) iter.Seq2[[]auditlog.Entry, error]
 
 			found, total, err := r.collect(ctx, s)
 			if err == nil && found == nil {
+				if r.leave != nil && r.leave(total) {
+					return
+				}
+
 				length = scale(s.length(), max(total, 2*sliceTarget))
 
 				continue
@@ -359,11 +367,7 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 			return w, err
 		}
 
-		r.c.Heed(page.Clock, r.delay)
-
-		if end := ceilSecond(r.c.Window.End); end.Before(r.span.to) {
-			r.span.to = end // What has not happened yet could come while it is counted.
-		}
+		r.heed(page.Clock)
 
 		w.moved = w.moved || (w.pages > 0 && page.Total != w.total)
 		w.shrank = w.shrank || (w.pages > 0 && page.Total < w.total)
@@ -395,6 +399,15 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 	}
 
 	return w, nil
+}
+
+// heed takes note of the clock that an answer shows.
+func (r *reading) heed(clock *auditlog.ServiceClock) {
+	r.c.Heed(clock, r.delay)
+
+	if end := ceilSecond(r.c.Window.End); end.Before(r.span.to) {
+		r.span.to = end // What has not happened yet could come while it is counted.
+	}
 }
 
 // sameEvent says whether an event that came again says the same. The time, which a
