@@ -444,16 +444,16 @@ func (s *scanned) key() (time.Time, []byte, error) {
 }
 
 const (
-	// batch is how many entries are decoded before they are handed over, and ahead how
+	// batch is how many entries are decoded before they are handed over, and batchesAhead how
 	// many batches are.
-	batch = 256
-	ahead = 2
+	batch        = 256
+	batchesAhead = 2
 )
 
 // drain decodes what a source has and yields it, each beside the other.
 func (st *streaming) drain(ctx context.Context, from source, yield func([]auditlog.Entry, error) bool) error {
 	var (
-		batches = make(chan []auditlog.Entry, ahead)
+		batches = make(chan []auditlog.Entry, batchesAhead)
 		stop    = make(chan struct{})
 		failed  error
 		window  = st.c.Window
