@@ -58,11 +58,11 @@ func (c *canonical) add(text string) {
 	}
 }
 
-// string copies a string that can be written in one way only.
-func (c *canonical) string(quoted, text []byte) {
+// string copies a string that is written as it would be.
+func (c *canonical) string(quoted, text []byte, plain bool) {
 	switch {
 	case !c.on:
-	case len(text) == len(quoted)-len(`""`) && isPlain(text):
+	case plain:
 		c.text = append(c.text, quoted...)
 	default:
 		c.text = AppendString(c.text, string(text))
@@ -76,16 +76,16 @@ func (c *canonical) object() int {
 	return len(c.members)
 }
 
-func (c *canonical) key(quoted, key []byte) {
+func (c *canonical) key(quoted, key []byte, plain bool) {
 	if !c.on {
 		return
 	}
 
 	m := member{begin: len(c.text)}
-	c.string(quoted, key)
+	c.string(quoted, key, plain)
 
 	// The key has to stay when another one is decoded.
-	if m.key = c.text[m.begin+1 : len(c.text)-1]; !bytes.Equal(m.key, key) {
+	if m.key = c.text[m.begin+1 : len(c.text)-1]; !plain {
 		m.key = bytes.Clone(key)
 	}
 

@@ -192,8 +192,10 @@ func (r *Reader) Members() iter.Seq[[]byte] {
 				return
 			}
 
-			key, at := r.unquote(quoted), r.tokens.InputOffset()
-			r.canonical.key(quoted, key)
+			key, plain := r.unquote(quoted)
+			r.canonical.key(quoted, key, plain)
+
+			at := r.tokens.InputOffset()
 
 			if !yield(key) {
 				r.Fail(errLeft)
@@ -332,8 +334,8 @@ func (r *Reader) quoted() []byte {
 	switch kind := r.kind(); kind {
 	case jsontext.KindString:
 		quoted := r.value()
-		text := r.unquote(quoted)
-		r.canonical.string(quoted, text)
+		text, plain := r.unquote(quoted)
+		r.canonical.string(quoted, text, plain)
 
 		return text
 	case jsontext.KindNull:
@@ -345,18 +347,24 @@ func (r *Reader) quoted() []byte {
 	return nil
 }
 
-// unquote decodes a string. What is no UTF-8 becomes U+FFFD.
-func (r *Reader) unquote(quoted []byte) []byte {
+// unquote decodes a string, and says whether it stands there as it would be written. What
+// is no UTF-8 becomes U+FFFD.
+func (r *Reader) unquote(quoted []byte) (text []byte, plain bool) {
 	if r.err != nil {
-		return nil
+		return nil, false
 	}
 
-	if plain := quoted[1 : len(quoted)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
-		return plain
+	text = quoted[1 : len(quoted)-1]
+
+	switch found := classesIn(text); {
+	case found == 0:
+		return text, true
+	case found == classOther && utf8.Valid(text):
+		return text, !hasSeparator(string(text))
+	default:
+		// The error says that there was something that is no UTF-8.
+		r.decoded, _ = jsontext.AppendUnquote(r.decoded[:0], quoted)
+
+		return r.decoded, false
 	}
-
-	// The error says that there was something that is no UTF-8.
-	r.decoded, _ = jsontext.AppendUnquote(r.decoded[:0], quoted)
-
-	return r.decoded
 }

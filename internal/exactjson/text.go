@@ -51,14 +51,20 @@ var classes = func() (all [256]byte) {
 	return all
 }()
 
-// isPlain says whether a text stands in JSON as it is, between quotes.
-func isPlain[T string | []byte](text T) bool {
-	found := byte(0)
+// classesIn returns the classes of the bytes of a text.
+func classesIn[T string | []byte](text T) (found byte) {
 	for i := range len(text) {
 		found |= classes[text[i]]
 	}
 
-	return found == 0 || found == classOther && utf8.ValidString(string(text)) && !hasSeparator(string(text))
+	return found
+}
+
+// isPlain says whether a text stands in JSON as it is, between quotes.
+func isPlain(text string) bool {
+	found := classesIn(text)
+
+	return found == 0 || found == classOther && utf8.ValidString(text) && !hasSeparator(text)
 }
 
 // hasSeparator says whether a text has U+2028 or U+2029.
