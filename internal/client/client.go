@@ -7,6 +7,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -40,7 +41,8 @@ type Options struct {
 	Authorization string
 	UserAgent     string
 
-	// RequestTimeout bounds one attempt, its body included.
+	// RequestTimeout bounds one attempt, its body included; for a body that is read as
+	// it comes (Stream) how long it may bring nothing.
 	RequestTimeout time.Duration
 	// MaxRetries is how often a request is tried again.
 	MaxRetries int
@@ -48,8 +50,8 @@ type Options struct {
 	// Retry-After that asks for more than RetryWaitMax is cut down to it.
 	RetryWaitMin time.Duration
 	RetryWaitMax time.Duration
-	// MaxConcurrency is how many requests may be under way at once, waits
-	// between attempts included: a service that says "slow down" is obeyed by all.
+	// MaxConcurrency is how many requests may be under way at once, waits between
+	// attempts included. A service that says "slow down" gets fewer for a while.
 	MaxConcurrency int
 
 	// MaxClockSkew is how far the service's clock may be off ours; zero stands for
@@ -64,9 +66,11 @@ type Options struct {
 
 // Client reads from one origin. It is safe for use by several goroutines.
 type Client struct {
-	o     Options
-	http  *retryablehttp.Client
-	slots chan struct{}
+	o       Options
+	limiter *limiter
+	http    *retryablehttp.Client
+	// stream is http for answers that are read as they come.
+	stream *retryablehttp.Client
 }
 
 // New returns a client. It makes no request.
@@ -86,11 +90,22 @@ func New(o Options) *Client {
 	holdSecret(o.Authorization)
 	screen.Proxies()
 
-	c := &Client{o: o, slots: make(chan struct{}, max(o.MaxConcurrency, 1))}
-	c.http = &retryablehttp.Client{
+	c := &Client{o: o, limiter: newLimiter(o.MaxConcurrency)}
+	c.http = c.retrying(o.Transport, o.RequestTimeout)
+	c.stream = c.retrying(&quietTransport{next: o.Transport, limit: o.RequestTimeout}, 0)
+
+	return c
+}
+
+// retrying returns what makes the attempts of a request. No attempt takes longer than
+// the timeout, where there is one.
+func (c *Client) retrying(transport http.RoundTripper, timeout time.Duration) *retryablehttp.Client {
+	o := c.o
+
+	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport: &logTransport{next: o.Transport, clock: o.Clock, log: o.Log},
-			Timeout:   o.RequestTimeout,
+			Transport: &logTransport{next: transport, clock: o.Clock, log: o.Log},
+			Timeout:   timeout,
 			// A redirect would carry the query, which can name people, to whoever
 			// is asked next; these APIs have none, login pages do.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -101,9 +116,18 @@ func New(o Options) *Client {
 		CheckRetry: func(ctx context.Context, resp *http.Response, err error) (bool, error) {
 			c.noteFailure(ctx, resp, err)
 
-			return checkRetry(ctx, resp, err)
+			again, err := checkRetry(ctx, resp, err)
+			if again {
+				courseOf(ctx).slot.pause()
+			}
+
+			return again, err
 		},
 		PrepareRetry: func(req *http.Request) error {
+			if err := courseOf(req.Context()).slot.again(req.Context()); err != nil {
+				return err
+			}
+
 			noteWait(req.Context(), o.Clock())
 
 			return nil
@@ -113,8 +137,6 @@ func New(o Options) *Client {
 		},
 		ErrorHandler: giveUp,
 	}
-
-	return c
 }
 
 // holdSecret makes known what is secret in an Authorization header.
@@ -139,6 +161,9 @@ func newTransport(conns int) http.RoundTripper {
 
 	return t
 }
+
+// MaxConcurrency is how many requests may be under way at once.
+func (c *Client) MaxConcurrency() int { return max(c.o.MaxConcurrency, 1) }
 
 // Method is the method of every request: nothing on the other side ever changes.
 const Method = http.MethodGet
@@ -169,27 +194,17 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 		clock *auditlog.ServiceClock
 	)
 
-	req, err := retryablehttp.NewRequestWithContext(withCourse(ctx, &done), Method, u.String(), nil)
+	req, release, err := c.begin(ctx, u, &done)
 	if err != nil {
-		return nil, &Error{Kind: KindRequest, Method: Method, Path: clean(u.Path), Err: errors.New("the URL cannot be used")}
+		return nil, err
 	}
+	defer release()
 
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Authorization", c.o.Authorization)
-	req.Header.Set("Cache-Control", "no-cache") // A copy of a log lacks its newest part.
-	req.Header.Set("User-Agent", c.o.UserAgent)
 	req.SetResponseHandler(func(resp *http.Response) (err error) {
 		clock, err = c.handle(resp, &done, decode)
 
 		return err
 	})
-
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, c.asError(req.Request, ctx.Err(), &done)
-	}
 
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -199,7 +214,30 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 	// The handler has read and closed the body.
 	_ = resp.Body.Close()
 
+	done.slot.heed(resp.StatusCode)
+
 	return clock, nil
+}
+
+// begin makes a request and waits for a slot, which release gives back.
+func (c *Client) begin(ctx context.Context, u *url.URL, done *course) (*retryablehttp.Request, func(), error) {
+	req, err := retryablehttp.NewRequestWithContext(withCourse(ctx, done), Method, u.String(), nil)
+	if err != nil {
+		return nil, nil, &Error{
+			Kind: KindRequest, Method: Method, Path: clean(u.Path), Err: errors.New("the URL cannot be used"),
+		}
+	}
+
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Authorization", c.o.Authorization)
+	req.Header.Set("Cache-Control", "no-cache") // A copy of a log lacks its newest part.
+	req.Header.Set("User-Agent", c.o.UserAgent)
+
+	if done.slot, err = c.limiter.begin(ctx); err != nil {
+		return nil, nil, c.asError(req.Request, err, done)
+	}
+
+	return req, done.slot.end, nil
 }
 
 // resolve returns the URL of a path below the endpoint.
@@ -260,6 +298,12 @@ func (c *Client) checkOrigin(u *url.URL) error {
 	}
 }
 
+// Tell tells the log about something that concerns requests, with fields that say more
+// of it.
+func (c *Client) Tell(ctx context.Context, message string, fields map[string]any) {
+	c.o.Log(ctx, message, fields)
+}
+
 // defaultPorts are the ports that schemes imply.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
@@ -309,6 +353,11 @@ func (c *Client) handle(resp *http.Response, done *course, decode Decode) (*audi
 		return nil, c.located(resp, decodeError(err))
 	}
 
+	return c.clockOf(resp, done)
+}
+
+// clockOf returns the service's clock as the head of an answer shows it, or nil.
+func (c *Client) clockOf(resp *http.Response, done *course) (*auditlog.ServiceClock, error) {
 	clock, off := readClock(resp.Header, done.span, c.o.MaxClockSkew)
 	if errors.Is(off, errDate) {
 		return nil, c.located(resp, &Error{Kind: KindShape, Err: off})
@@ -324,17 +373,22 @@ func (c *Client) handle(resp *http.Response, done *course, decode Decode) (*audi
 func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
 
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
-	if err != nil {
+	var body bytes.Buffer
+
+	if resp.ContentLength > 0 {
+		body.Grow(int(min(resp.ContentLength, MaxBody)) + bytes.MinRead)
+	}
+
+	if _, err := body.ReadFrom(io.LimitReader(resp.Body, MaxBody+1)); err != nil {
 		return nil, c.located(resp, bodyError(err))
 	}
 
-	if len(body) > MaxBody {
+	if body.Len() > MaxBody {
 		return nil, c.located(resp,
 			&Error{Kind: KindTooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", MaxBody)})
 	}
 
-	return body, nil
+	return body.Bytes(), nil
 }
 
 // giveUp is called when no further attempt is made. The last answer, if there

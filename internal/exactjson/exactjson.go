@@ -135,7 +135,7 @@ func cleaned(data []byte, err error) error {
 		return nil
 	}
 
-	if !jsontext.Value(data).IsValid(anyText, jsontext.AllowDuplicateNames(true)) {
+	if !Valid(data) {
 		return ErrSyntax
 	}
 

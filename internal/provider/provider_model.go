@@ -41,6 +41,7 @@ type upcloudModel struct {
 	Account   types.String `tfsdk:"account"`
 	Endpoint  types.String `tfsdk:"endpoint"`
 	Retention types.String `tfsdk:"retention"`
+	Strategy  types.String `tfsdk:"strategy"`
 }
 
 type cloudscaleModel struct {
@@ -119,6 +120,7 @@ func (m *providerModel) config(ctx context.Context) (source.Config, diag.Diagnos
 		c.UpCloud = &source.UpCloud{
 			Token: pointer(u.Token), Username: pointer(u.Username), Password: pointer(u.Password),
 			Account: u.Account.ValueString(), Endpoint: u.Endpoint.ValueString(), Retention: u.Retention.ValueString(),
+			Strategy: u.Strategy.ValueString(),
 		}
 	}
 

@@ -13,6 +13,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
@@ -43,6 +44,13 @@ func providerSchema() schema.Schema {
 					"account":   accountAttribute("the user name that `GET /1.3/account` gives for the credential, where it may be read"),
 					"endpoint":  endpointAttribute("https://api.upcloud.com", "UPCLOUD_DEBUG_API_BASE_URL"),
 					"retention": retentionAttribute("180d"),
+					"strategy": schema.StringAttribute{
+						MarkdownDescription: "How the log is read: `pages` asks for it page by page, `stream` for the " +
+							"[export](guides/completeness.md#upcloud-as-many-as-the-service-counts) of the whole log in one answer, which costs little where most of a large log is wanted, " +
+							"and `auto` for whichever takes less time. What is read and what proves it are the same. Default: `auto`.",
+						Optional:   true,
+						Validators: texts(query.OneOf(upcloud.Strategies()...)),
+					},
 				},
 			},
 			"cloudscale": schema.SingleNestedAttribute{
@@ -96,7 +104,7 @@ func providerSchema() schema.Schema {
 			"retry_wait_min": durationAttribute("The first wait between two tries; it doubles from try to try. Default: `1s`."),
 			"retry_wait_max": durationAttribute("The longest wait between two tries, also where the service asks for a longer one. Default: `30s`."),
 			"max_concurrency": schema.Int64Attribute{
-				MarkdownDescription: "How many requests to one service may be under way at once. Default: `4`.",
+				MarkdownDescription: "How many requests to one service may be under way at once. Long windows are read so many pages at a time. Where the service answers `429` or `503`, there are fewer for a while. Default: `8`.",
 				Optional:            true,
 				Validators:          []validator.Int64{between(1, maxConcurrency)},
 			},

@@ -72,8 +72,8 @@ func validValues(w *world) map[string][]any {
 		"podstack.exports": {[]any{w.file("*.csv"), w.file("*.txt")}}, "podstack.columns": {map[string]any{"time": "When"}},
 		"podstack.ignored_columns": {[]any{"Comment"}},
 		"request_timeout":          {"30s"}, "max_retries": {1}, "retry_wait_min": {"1ms", "40s"}, "retry_wait_max": {"2ms"},
-		"max_concurrency": {2},
-		"redaction_key":   {"0123456789abcdef0123"}, "max_clock_skew": {"1m"}, "account": {"production"},
+		"max_concurrency": {2}, "strategy": {"auto", "pages", "stream"},
+		"redaction_key": {"0123456789abcdef0123"}, "max_clock_skew": {"1m"}, "account": {"production"},
 
 		"read": {"5m"}, "open": {"5m"}, "create": {"5m"}, "update": {"5m"}, "delete": {"5m"},
 	}

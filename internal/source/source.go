@@ -65,6 +65,8 @@ type UpCloud struct {
 	Account   string
 	Endpoint  string
 	Retention string
+	// Strategy is one of upcloud.Strategies; "" stands for the first.
+	Strategy string
 }
 
 // Cloudscale is how cloudscale is configured.
@@ -90,7 +92,7 @@ const (
 	defaultMaxRetries     = 4
 	defaultRetryWaitMin   = time.Second
 	defaultRetryWaitMax   = 30 * time.Second
-	defaultConcurrency    = 4
+	defaultConcurrency    = 8
 )
 
 // Sources are the services that can be read, and what stands between the others and
@@ -297,6 +299,7 @@ func (s *Sources) addUpCloud(given *UpCloud, shared client.Options) {
 	if ok {
 		s.services[info.Name] = upcloud.New(client.New(shared), s.options.Clock,
 			query.ParseSpan(u.Retention)).ForAccount(u.Account).
+			WithStrategy(upcloud.Strategy(cmp.Or(u.Strategy, upcloud.Strategies()[0]))).
 			WithCredentialsHint(u.credentialsHint(hasToken, info))
 	}
 }

@@ -39,6 +39,8 @@ type Service struct {
 	client *client.Client
 	clock  auditlog.Clock
 	info   auditlog.Info
+	// strategy is how the log is read; empty is StrategyPages.
+	strategy Strategy
 
 	// options are asked for once.
 	mu      sync.Mutex
