@@ -14,7 +14,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"reflect"
 	"strings"
 	"time"
 
@@ -81,10 +80,7 @@ func exportLog(ctx context.Context, args []string) error {
 	config := source.Config{MaxConcurrency: concurrency}
 
 	if *service == auditlog.ServiceUpCloud {
-		config.UpCloud = &source.UpCloud{Token: &token, Endpoint: *endpoint}
-		if f := reflect.ValueOf(config.UpCloud).Elem().FieldByName("Strategy"); f.IsValid() {
-			f.SetString(*strategy)
-		}
+		config.UpCloud = &source.UpCloud{Token: &token, Endpoint: *endpoint, Strategy: *strategy}
 	} else {
 		config.Cloudscale = &source.Cloudscale{Token: token, Endpoint: *endpoint}
 	}
