@@ -47,10 +47,13 @@ func ParseAddress(text string) (netip.Prefix, error) {
 // around an IPv6 address and spaces. An address that the cloud masked is none.
 func AddressOf(text string) (netip.Addr, bool) {
 	text = strings.TrimSpace(text)
-	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 
-	if p, portErr := netip.ParseAddrPort(text); portErr == nil {
-		a, err = p.Addr(), nil
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	if err != nil {
+		var p netip.AddrPort
+
+		p, err = netip.ParseAddrPort(text)
+		a = p.Addr()
 	}
 
 	return a.WithZone("").Unmap(), err == nil

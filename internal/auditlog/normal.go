@@ -14,6 +14,10 @@ import (
 // every string into Unicode's NFC, and its state shows each byte that is no UTF-8
 // as U+FFFD: texts that it makes equal have to be equal here as well.
 func Normal(text string) string {
+	if isASCII(text) {
+		return text
+	}
+
 	if !utf8.ValidString(text) {
 		text = string([]rune(text))
 	}
@@ -21,11 +25,21 @@ func Normal(text string) string {
 	return norm.NFC.String(text)
 }
 
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+
+	return true
+}
+
 // fold returns the form in which search compares, which has no case: Unicode's full
 // case folding. What has the same lower case besides is the same as well, such as
 // the capital I with a dot and i.
 func fold(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
+	if isASCII(text) {
 		return strings.ToLower(text)
 	}
 

@@ -61,6 +61,9 @@ func Marshal(v any, indent string) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
+// Valid says whether a text is one JSON value that Value reads without an error.
+func Valid(data []byte) bool { return jsontext.Value(data).IsValid(anyText) }
+
 // Value decodes one JSON value into maps, slices, strings and booleans, and keeps
 // numbers as they were written, each an encoding/json.Number.
 func Value(data []byte) (any, error) {
@@ -135,7 +138,7 @@ func cleaned(data []byte, err error) error {
 		return nil
 	}
 
-	if !Valid(data) {
+	if !Whole(data) {
 		return ErrSyntax
 	}
 

@@ -119,6 +119,10 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, text []byte) {
 		got, err := exactjson.Value(text)
+		if exactjson.Valid(text) != (err == nil) {
+			t.Fatalf("%q: valid is not %v", text, err)
+		}
+
 		want, stdErr := stdValue(text)
 
 		var ours, theirs document

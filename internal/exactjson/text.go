@@ -86,5 +86,5 @@ func AppendCompact(to, text []byte) ([]byte, error) {
 	return compact, nil
 }
 
-// Valid says whether a text is one JSON value. An object in it may have a key twice.
-func Valid(text []byte) bool { return jsontext.Value(text).IsValid(asWritten) }
+// Whole says whether a text is one JSON value. An object in it may have a key twice.
+func Whole(text []byte) bool { return jsontext.Value(text).IsValid(asWritten) }

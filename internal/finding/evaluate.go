@@ -109,6 +109,7 @@ type rule struct {
 	threshold int64
 	within    time.Duration // zero: the whole window
 	groupBy   []string
+	groups    []func(*auditlog.Entry) string // how groupBy is read
 	message   string
 	one, many string
 	// expectations are the indexes of those that are about the rule.
@@ -243,6 +244,7 @@ func (v *evaluation) add(r *rule) {
 	}
 
 	r.groupBy = grouping(r.groupBy, v.info)
+	r.groups = readers(r.groupBy)
 
 	for i := range v.o.Expected {
 		if slices.Contains(v.o.Expected[i].rules(v.o), r.name) {
@@ -287,7 +289,7 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 			of = &small
 		}
 
-		group := values(t.rule.groupBy, e)
+		group := values(t.rule.groups, e)
 
 		v.hits.add(hit{at: e.Time, id: e.ID, tally: t, key: join(group), group: group, of: of})
 	}
@@ -387,27 +389,38 @@ func (v *evaluation) chosenNames() []ChosenName {
 	return all
 }
 
-// values returns what the entry is grouped by, in the form in which texts compare.
-func values(fields []string, e *auditlog.Entry) []string {
-	all := make([]string, len(fields))
+// readers return what entries are grouped by, field by field.
+func readers(fields []string) []func(*auditlog.Entry) string {
+	all := make([]func(*auditlog.Entry) string, len(fields))
 
 	for i, name := range fields {
 		switch f, _ := auditlog.FieldByName(name); name {
 		case fieldActor:
 			// Whoever has no name goes by id, and by kind where there is no id, as in the
 			// counts of a look-up.
-			all[i] = cmp.Or(e.Actor, e.ActorID, string(e.ActorType))
+			all[i] = func(e *auditlog.Entry) string { return cmp.Or(e.Actor, e.ActorID, string(e.ActorType)) }
 		case auditlog.FieldIPAddress:
 			// An address has several spellings.
-			all[i] = e.IPAddress
-			if a, ok := auditlog.AddressOf(e.IPAddress); ok {
-				all[i] = a.String()
+			all[i] = func(e *auditlog.Entry) string {
+				if a, ok := auditlog.AddressOf(e.IPAddress); ok {
+					return a.String()
+				}
+
+				return e.IPAddress
 			}
 		default:
-			all[i] = f.Text(e)
+			all[i] = f.Text
 		}
+	}
 
-		all[i] = auditlog.Normal(all[i])
+	return all
+}
+
+// values returns what the entry is grouped by, in the form in which texts compare.
+func values(groups []func(*auditlog.Entry) string, e *auditlog.Entry) []string {
+	all := make([]string, len(groups))
+	for i, read := range groups {
+		all[i] = auditlog.Normal(read(e))
 	}
 
 	return all
@@ -487,7 +500,7 @@ func (v *evaluation) end(c *auditlog.Completeness) *Result {
 	for _, l := range v.listed {
 		if l.of != nil {
 			shown := v.o.Redact(*l.of)
-			l.Group = named(l.groupBy, values(l.groupBy, &shown))
+			l.Group = named(l.groupBy, values(readers(l.groupBy), &shown))
 		}
 
 		v.result.Findings = append(v.result.Findings, l.Finding)

@@ -217,7 +217,7 @@ func rawText(raw json.RawMessage, n *Notes) (string, error) {
 	}
 
 	raw = cleanRaw(raw, n)
-	if !isObject(raw) || !exactjson.Valid(raw) {
+	if !isObject(raw) || !exactjson.Whole(raw) {
 		return "", errRaw
 	}
 

@@ -183,8 +183,8 @@ var cheap = []string{
 	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater,
 	operators.GreaterEquals,
 	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional, operators.In, operators.Index,
-	"contains", "startsWith", "endsWith", "size", "lowerAscii", "upperAscii", "trim", "timestamp", "duration", matchesName,
-	ipInName,
+	"contains", "startsWith", "endsWith", "size", "lowerAscii", "upperAscii", "trim", "timestamp", "duration", "type",
+	matchesName, ipInName,
 	"getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear",
 	"getHours", "getMinutes", "getSeconds", "getMilliseconds",
 }

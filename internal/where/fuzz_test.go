@@ -43,7 +43,7 @@ func FuzzCompile(f *testing.F) {
 
 		for _, e := range []*auditlog.Entry{sample(), full(), telling(), {}} {
 			ok, err := x.Match(e)
-			okAgain, errAgain := again.Match(e)
+			okAgain, errAgain := again.MatchByCEL(e)
 
 			if ok != okAgain || (err == nil) != (errAgain == nil) {
 				t.Fatalf("%q: %v, %v and then %v, %v", text, ok, err, okAgain, errAgain)

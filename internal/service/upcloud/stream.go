@@ -11,6 +11,8 @@ import (
 	"io"
 	"iter"
 	"net/url"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -127,7 +129,7 @@ func ended(err error) error {
 var (
 	errStopped  = errors.New("whoever reads has enough")
 	errDisorder = errors.New("the export came oldest first for a while, and then brought an event that is much older")
-	errMixture  = errors.New("the export was given up after a part of it had been used, and the list does not begin with the same events; read by strategy = \"pages\"")
+	errMixture  = errors.New("the export was given up after a part of it had been used, and the list does not begin with the same events; strategy = \"pages\" reads without the export")
 	errMoved    = errors.New("the log changed while it was exported")
 	errCrowded  = errors.New("there is an event in every second around the bounds of what was asked for")
 )
@@ -444,47 +446,91 @@ func (s *scanned) key() (time.Time, []byte, error) {
 }
 
 const (
-	// batch is how many entries are decoded before they are handed over, and batchesAhead how
-	// many batches are.
+	// batch is how many records are decoded at once, and batchesAhead how many batches are
+	// before they are wanted.
 	batch        = 256
-	batchesAhead = 2
+	batchesAhead = 4
 )
 
-// drain decodes what a source has and yields it, each beside the other.
+// job is a batch of records that somebody decodes. Its entries are there once it is done.
+type job struct {
+	items   []item
+	entries []auditlog.Entry
+	err     error
+	done    chan struct{}
+}
+
+func (j *job) decode() {
+	defer close(j.done)
+
+	j.entries = make([]auditlog.Entry, len(j.items))
+
+	for i := range j.items {
+		if j.entries[i], j.err = j.items[i].entry(); j.err != nil {
+			return
+		}
+	}
+}
+
+// drain decodes what a source has of the window and yields it. Reading, decoding and what
+// is done with the entries go on side by side.
 func (st *streaming) drain(ctx context.Context, from source, yield func([]auditlog.Entry, error) bool) error {
 	var (
-		batches = make(chan []auditlog.Entry, batchesAhead)
-		stop    = make(chan struct{})
-		failed  error
-		window  = st.c.Window
+		jobs   = make(chan *job, batchesAhead)
+		work   = make(chan *job)
+		stop   = make(chan struct{})
+		wait   sync.WaitGroup
+		failed error
+		window = st.c.Window
 	)
 
-	go func() {
-		defer close(batches)
+	send := func(to chan<- *job, j *job) bool {
+		select {
+		case to <- j:
+			return true
+		case <-stop:
+			return false
+		}
+	}
 
-		failed = st.decode(ctx, from, window, func(entries []auditlog.Entry) bool {
-			select {
-			case batches <- entries:
-				return true
-			case <-stop:
-				return false
+	wait.Go(func() {
+		defer close(jobs)
+		defer close(work)
+
+		failed = st.gather(from, window, func(items []item) bool {
+			j := &job{items: items, done: make(chan struct{})}
+
+			return send(jobs, j) && send(work, j)
+		})
+	})
+
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for j := range work {
+				j.decode()
 			}
 		})
-	}()
+	}
 
-	defer func() {
-		close(stop)
+	defer wait.Wait()
+	defer close(stop)
 
-		for range batches { // It waits for the goroutine.
-		}
-	}()
+	for j := range jobs {
+		<-j.done
 
-	for entries := range batches {
-		for i := range entries {
-			st.given.add(&entries[i])
+		if j.err != nil {
+			return j.err
 		}
 
-		if !yield(entries, nil) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+
+		for i := range j.entries {
+			st.given.add(&j.entries[i])
+		}
+
+		if !yield(j.entries, nil) {
 			st.stopped = true
 
 			return errStopped
@@ -494,24 +540,18 @@ func (st *streaming) drain(ctx context.Context, from source, yield func([]auditl
 	return failed
 }
 
-// decode puts the entries of the window, in batches.
-func (st *streaming) decode(
-	ctx context.Context, from source, window auditlog.Window, put func([]auditlog.Entry) bool,
-) error {
-	var entries []auditlog.Entry
+// gather puts the different records of the window, in batches.
+func (st *streaming) gather(from source, window auditlog.Window, put func([]item) bool) error {
+	var items []item
 
 	for {
 		i, err := from.next()
 		if err == io.EOF { //nolint:errorlint // Sources return it as it is.
-			if len(entries) > 0 {
-				put(entries)
+			if len(items) > 0 {
+				put(items)
 			}
 
 			return nil
-		}
-
-		if err == nil {
-			err = ctx.Err()
 		}
 
 		if err != nil {
@@ -528,21 +568,16 @@ func (st *streaming) decode(
 			continue
 		}
 
-		e, err := i.entry()
-		if err != nil {
-			return err
+		if items == nil {
+			items = make([]item, 0, batch)
 		}
 
-		if entries == nil {
-			entries = make([]auditlog.Entry, 0, batch)
-		}
-
-		if entries = append(entries, e); len(entries) == batch {
-			if !put(entries) {
+		if items = append(items, i); len(items) == batch {
+			if !put(items) {
 				return nil
 			}
 
-			entries = nil
+			items = nil
 		}
 	}
 }

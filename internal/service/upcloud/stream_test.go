@@ -679,7 +679,7 @@ func TestStreamLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // It h
 	}
 
 	buffer := make([]byte, 1<<20)
-	if stacks := string(buffer[:runtime.Stack(buffer, true)]); strings.Contains(stacks, "decode") {
+	if stacks := string(buffer[:runtime.Stack(buffer, true)]); strings.Contains(stacks, "streaming") {
 		t.Error("a goroutine is left")
 	}
 }
