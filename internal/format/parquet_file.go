@@ -10,8 +10,10 @@ import (
 	"io"
 	"slices"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
+	parquetzstd "github.com/parquet-go/parquet-go/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	parquetformat "github.com/parquet-go/parquet-go/format"
 )
@@ -102,10 +104,37 @@ func parquetCodec(c Compression) compress.Codec {
 	case Gzip:
 		return &parquet.Gzip
 	case Zstd:
-		return &parquet.Zstd
+		return &pageCodec{}
 	default:
 		return &parquet.Uncompressed
 	}
+}
+
+// pageWindow is how far back within a page zstd looks for what it has seen. All pages are
+// smaller, but for those with values of a megabyte.
+const pageWindow = 2 << 20
+
+// pageCodec is the library's Zstd with no more memory than pages need: that of the library
+// keeps 16 MiB of what it has compressed, for pages that know nothing of each other.
+type pageCodec struct {
+	parquetzstd.Codec
+
+	encoder *zstd.Encoder
+}
+
+// Encode implements compress.Codec. Pages are written one after the other.
+func (c *pageCodec) Encode(dst, src []byte) ([]byte, error) {
+	if c.encoder == nil {
+		encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true),
+			zstd.WithEncoderCRC(false), zstd.WithWindowSize(pageWindow), zstd.WithLowerEncoderMem(true))
+		if err != nil {
+			return nil, fmt.Errorf("begin: %w", err)
+		}
+
+		c.encoder = encoder
+	}
+
+	return c.encoder.EncodeAll(src, dst[:0]), nil
 }
 
 // begin begins a row, which takes the place of one that was not added.
