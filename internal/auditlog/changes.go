@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,11 +26,8 @@ type Change struct {
 	After  *string `json:"after"`
 }
 
-// Changes compares two states, each a JSON object or empty where there was none,
-// and returns the values that differ, sorted by field. Objects and arrays are
-// compared value by value; an empty one is a value of its own. An array that
-// becomes an object, or the other way round, is a change as a whole, besides those
-// of the values inside. Numbers are compared exactly, however they are written.
+// Changes is ChangesOf two states as they are written, each a JSON object, or empty or
+// null where there was none.
 func Changes(before, after json.RawMessage) ([]Change, error) {
 	old, err := stateOf(before)
 	if err != nil {
@@ -43,85 +39,145 @@ func Changes(before, after json.RawMessage) ([]Change, error) {
 		return nil, fmt.Errorf("current state: %w", err)
 	}
 
+	return ChangesOf(old, cur)
+}
+
+func stateOf(state json.RawMessage) (v exactjson.Node, err error) {
+	if len(bytes.TrimSpace(state)) > 0 {
+		err = exactjson.Read(state, func(r *exactjson.Reader) { v = r.Node() })
+	}
+
+	if err == nil && !isState(v) {
+		err = errNoState
+	}
+
+	return v, err
+}
+
+// errNoState is a state that is no object.
+var errNoState = errors.New("not a JSON object")
+
+// ChangesOf compares two states, each a JSON object, or null or the zero Node where there
+// was none, and returns the values that differ, sorted by field. Objects and arrays are
+// compared value by value; an empty one is a value of its own. An array that becomes an
+// object, or the other way round, is a change as a whole, besides those of the values
+// inside. Numbers are compared exactly, however they are written.
+func ChangesOf(before, after exactjson.Node) ([]Change, error) {
+	if !isState(before) {
+		return nil, fmt.Errorf("previous state: %w", errNoState)
+	}
+
+	if !isState(after) {
+		return nil, fmt.Errorf("current state: %w", errNoState)
+	}
+
 	var c comparison
 
-	c.compareParts("", old, cur, false)
+	c.compareParts("", before, after, false)
 	slices.SortFunc(c.changes, func(a, b Change) int { return cmp.Compare(a.Field, b.Field) })
 
 	return c.changes, nil
 }
 
-// stateOf decodes a state to its parts. Absent and null count as an empty one.
-func stateOf(state json.RawMessage) (map[string]any, error) {
-	if len(bytes.TrimSpace(state)) == 0 {
-		return map[string]any{}, nil
-	}
-
-	v, err := exactjson.Value(state)
-	if err != nil {
-		return nil, err
-	}
-
-	if _, ok := v.(map[string]any); !ok && v != nil {
-		return nil, errors.New("not a JSON object")
-	}
-
-	return parts(v), nil
+func isState(v exactjson.Node) bool {
+	return v.Kind == absent || v.Kind == exactjson.Null || v.Kind == exactjson.Object
 }
 
-// absent is a value that is not there, which null is not.
-type absent struct{}
+// absent is the kind of a value that is not there, which null is not.
+const absent = exactjson.Kind(0)
 
 // comparison collects what differs.
 type comparison struct{ changes []Change }
 
 // compare compares what is at a path. Inside of an array that became an object, or
 // the other way round, that was told.
-func (c *comparison) compare(path string, before, after any, told bool) {
-	old, cur := parts(before), parts(after)
-	_, wasArray := before.([]any)
-	_, isArray := after.([]any)
+func (c *comparison) compare(path string, before, after exactjson.Node, told bool) {
+	old, cur := len(before.Parts), len(after.Parts)
+	turned := (before.Kind == exactjson.Array) != (after.Kind == exactjson.Array)
 
-	switch turned := wasArray != isArray; {
-	case len(old) > 0 && len(cur) > 0 && turned && !told:
+	switch {
+	case old > 0 && cur > 0 && turned && !told:
 		told = true
 		c.add(path, before, after)
-	case len(old) > 0 && len(cur) == 0:
-		c.add(path, absent{}, after)
-	case len(cur) > 0 && len(old) == 0:
-		c.add(path, before, absent{})
-	case len(old) == 0 && !equal(before, after):
+	case old > 0 && cur == 0:
+		c.add(path, exactjson.Node{}, after)
+	case cur > 0 && old == 0:
+		c.add(path, before, exactjson.Node{})
+	case old == 0 && !equal(before, after):
 		c.add(path, before, after)
 	}
 
-	c.compareParts(path+".", old, cur, told)
+	if old > 0 || cur > 0 {
+		c.compareParts(path+".", before, after, told)
+	}
 }
 
-func (c *comparison) compareParts(prefix string, before, after map[string]any, told bool) {
-	at := func(parts map[string]any, step string) any {
-		if value, ok := parts[step]; ok {
-			return value
+// compareParts compares the values inside of objects and arrays. Keys and numbers are the
+// same steps where an array became an object.
+func (c *comparison) compareParts(prefix string, before, after exactjson.Node, told bool) {
+	old, cur := inOrder(before), inOrder(after)
+
+	for len(old) > 0 || len(cur) > 0 {
+		var a, b exactjson.Node
+
+		switch order := compareSteps(old, cur); {
+		case order < 0:
+			a, old = old[0], old[1:]
+		case order > 0:
+			b, cur = cur[0], cur[1:]
+		default:
+			a, old = old[0], old[1:]
+			b, cur = cur[0], cur[1:]
 		}
 
-		return absent{}
-	}
-
-	either := make(map[string]any, len(after))
-	maps.Copy(either, before)
-	maps.Copy(either, after)
-
-	for step := range either {
-		c.compare(prefix+step, at(before, step), at(after, step), told)
+		// What is written in the same way is the same.
+		if a.Kind != b.Kind || !bytes.Equal(a.Text, b.Text) {
+			c.compare(prefix+step(cmp.Or(a.Key, b.Key)), a, b, told)
+		}
 	}
 }
 
-func (c *comparison) add(path string, before, after any) {
-	text := func(value any) *string {
-		if value == (absent{}) {
+// compareSteps says which of two lists has the step that comes first.
+func compareSteps(old, cur []exactjson.Node) int {
+	switch {
+	case len(old) == 0:
+		return 1
+	case len(cur) == 0:
+		return -1
+	default:
+		return cmp.Compare(old[0].Key, cur[0].Key)
+	}
+}
+
+// inOrder returns the parts of a value sorted by their keys; those of an array have their
+// numbers for keys.
+func inOrder(v exactjson.Node) []exactjson.Node {
+	byKey := func(a, b exactjson.Node) int { return cmp.Compare(a.Key, b.Key) }
+
+	if v.Kind == exactjson.Object && slices.IsSortedFunc(v.Parts, byKey) {
+		return v.Parts
+	}
+
+	parts := slices.Clone(v.Parts)
+
+	if v.Kind == exactjson.Array {
+		for i := range parts {
+			parts[i].Key = strconv.Itoa(i)
+		}
+	}
+
+	slices.SortFunc(parts, byKey)
+
+	return parts
+}
+
+func (c *comparison) add(path string, before, after exactjson.Node) {
+	text := func(v exactjson.Node) *string {
+		if v.Kind == absent {
 			return nil
 		}
 
-		return new(string(marshalExact(value)))
+		return new(v.Canonical())
 	}
 
 	change := Change{Field: path, Before: text(before), After: text(after)}
@@ -130,46 +186,17 @@ func (c *comparison) add(path string, before, after any) {
 	}
 }
 
-// parts are the values inside of an object or an array by their step; a value that
-// has none is one of its own.
-func parts(v any) map[string]any {
-	switch x := v.(type) {
-	case map[string]any:
-		all := make(map[string]any, len(x))
-		for key, value := range x {
-			all[step(key)] = value
-		}
-
-		return all
-	case []any:
-		all := make(map[string]any, len(x))
-		for i, value := range x {
-			all[strconv.Itoa(i)] = value
-		}
-
-		return all
-	default:
-		return nil
-	}
-}
-
 // equal compares two values that have no parts.
-func equal(a, b any) bool {
-	switch x := a.(type) {
-	case map[string]any:
-		_, ok := b.(map[string]any)
-
-		return ok
-	case []any:
-		_, ok := b.([]any)
-
-		return ok
-	case json.Number:
-		y, ok := b.(json.Number)
-
-		return ok && (x == y || decimalOf(x) == decimalOf(y))
+func equal(a, b exactjson.Node) bool {
+	switch {
+	case a.Kind != b.Kind:
+		return false
+	case a.Kind == exactjson.Object, a.Kind == exactjson.Array, bytes.Equal(a.Text, b.Text):
+		return true
+	case a.Kind == exactjson.Number:
+		return decimalOf(string(a.Text)) == decimalOf(string(b.Text))
 	default:
-		return a == b
+		return a.Kind == exactjson.String && a.Canonical() == b.Canonical()
 	}
 }
 
@@ -183,8 +210,8 @@ type decimal struct {
 	beyond string
 }
 
-func decimalOf(n json.Number) decimal {
-	text, negative := strings.CutPrefix(n.String(), "-")
+func decimalOf(number string) decimal {
+	text, negative := strings.CutPrefix(number, "-")
 	mantissa, power, _ := strings.Cut(strings.ToLower(text), "e")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 

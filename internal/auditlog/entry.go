@@ -75,6 +75,9 @@ const TimeLayout = "2006-01-02T15:04:05.000000Z07:00"
 // FormatTime returns t in UTC in TimeLayout.
 func FormatTime(t time.Time) string { return t.UTC().Format(TimeLayout) }
 
+// AppendTime appends FormatTime of t.
+func AppendTime(to []byte, t time.Time) []byte { return t.UTC().AppendFormat(to, TimeLayout) }
+
 // Compare orders entries by time, ties by id.
 func Compare(a, b *Entry) int {
 	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))

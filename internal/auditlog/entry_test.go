@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -305,7 +306,74 @@ func TestChangesOfHugeNumbers(t *testing.T) { //nolint:paralleltest // It measur
 
 func FuzzChanges(f *testing.F) {
 	f.Add([]byte(`{"a":1}`), []byte(`{"a":{"b":[2]}}`))
-	f.Fuzz(func(_ *testing.T, before, after []byte) {
-		_, _ = auditlog.Changes(before, after)
+	f.Add([]byte(`{"a":[1,{"x":"\u0041"}],"0":[]}`), []byte(`{"a":{"0":1.0,"1":{"x":"A"},"10":null},"0":{}}`))
+	f.Add([]byte(`{"a":[0,1,2,3,4,5,6,7,8,9,10],"\"":{"a.b":1}}`), []byte(`{"a":{"10":10,"2":3,"9":9},"\"":{"a":{"b":1}}}`))
+	f.Add([]byte(` null `), []byte("{\"a\":\"\xff\", \"\xff\" : 1e5}"))
+	f.Add([]byte(``), []byte(`[]`))
+	f.Add([]byte(`7`), []byte(`{"a":1,"a":2}`))
+
+	f.Fuzz(func(t *testing.T, before, after []byte) {
+		got, err := auditlog.Changes(before, after)
+
+		want, wantErr := plainChanges(before, after)
+		if (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {
+			t.Fatalf("%q and %q: got %v, want %v", before, after, err, wantErr)
+		}
+
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%q and %q: -want +got:\n%s", before, after, diff)
+		}
+	})
+}
+
+// TestChangesAreThoseOfThePlainWay compares states of which much is the same.
+func TestChangesAreThoseOfThePlainWay(t *testing.T) {
+	t.Parallel()
+
+	key := rapid.SampledFrom([]string{"a", "b", "0", "1", "10", "2", "a.b", "\"", "", "é"})
+	scalar := rapid.SampledFrom([]string{
+		`null`, `true`, `"x"`, `"\u0078"`, `1`, `1.0`, `1e0`, `-0`, `0`, `""`, `"1"`,
+		`1e400`,
+	})
+
+	var value func(depth int) *rapid.Generator[string]
+
+	value = func(depth int) *rapid.Generator[string] {
+		return rapid.Custom(func(t *rapid.T) string {
+			kind := rapid.IntRange(0, 3).Draw(t, "kind")
+			if depth == 0 {
+				kind = 0
+			}
+
+			switch kind {
+			case 1:
+				return "[" + strings.Join(rapid.SliceOfN(value(depth-1), 0, 12).Draw(t, "elements"), ",") + "]"
+			case 2, 3:
+				keys := rapid.SliceOfNDistinct(key, 0, 5, rapid.ID).Draw(t, "keys")
+				members := make([]string, 0, len(keys))
+
+				for _, k := range keys {
+					members = append(members, strconv.Quote(k)+": "+value(depth-1).Draw(t, "value"))
+				}
+
+				return "{" + strings.Join(members, " ,") + "}"
+			default:
+				return scalar.Draw(t, "scalar")
+			}
+		})
+	}
+
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := json.RawMessage(value(3).Draw(t, "before")), json.RawMessage(value(3).Draw(t, "after"))
+		got, err := auditlog.Changes(before, after)
+
+		want, wantErr := plainChanges(before, after)
+		if (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {
+			t.Fatalf("%s and %s: got %v, want %v", before, after, err, wantErr)
+		}
+
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%s and %s: -want +got:\n%s", before, after, diff)
+		}
 	})
 }

@@ -5,7 +5,6 @@ package auditlog
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -34,7 +33,7 @@ var ErrTooDense = fmt.Errorf("more than %d different records lie within two minu
 // within OrderMargin are told apart, and memory stays flat however long the log is.
 type Fingerprints struct {
 	service  string
-	ordinals map[string]ordinal
+	ordinals map[string]ordinal // by Fingerprint
 	newest   time.Time
 	swept    time.Time
 }
@@ -58,7 +57,7 @@ func (f *Fingerprints) Continue(ordinals map[string]int, at time.Time) {
 }
 
 // Ordinals returns how many of each recent record there were, by the record's
-// SHA-256.
+// Fingerprint.
 func (f *Fingerprints) Ordinals() map[string]int {
 	ordinals := map[string]int{}
 
@@ -71,31 +70,56 @@ func (f *Fingerprints) Ordinals() map[string]int {
 	return ordinals
 }
 
-// ID returns the id of the next record. Two records are identical when their
-// JSON values are, whatever the order of keys or the spaces between them.
+// Fingerprint returns the id of a record that is the first of those identical to it. Two
+// records are identical when their JSON values are, whatever the order of keys or the
+// spaces between them. The record is given in the form of exactjson.AppendCanonical.
+func Fingerprint(service string, canonical []byte) string { return fingerprint(service, canonical, 0) }
+
+func fingerprint(service string, canonical []byte, ordinal int) string {
+	// Most records are smaller.
+	var space [1024]byte
+
+	text := append(append(space[:0], service...), '\n')
+	text = append(append(text, canonical...), '\n')
+	text = append(strconv.AppendInt(text, int64(ordinal), 10), '\n')
+	sum := sha256.Sum256(text)
+
+	var id [sha256.Size * 2]byte
+
+	base32.StdEncoding.Encode(id[:], sum[:])
+
+	return string(id[:fingerprintLength])
+}
+
+// ID returns the id of the next record.
 func (f *Fingerprints) ID(record json.RawMessage, at time.Time) (string, error) {
-	v, err := exactjson.Value(record)
+	canonical, err := exactjson.AppendCanonical(nil, record)
 	if err != nil {
 		return "", err
 	}
 
-	canonical := marshalExact(v)
-	sum := sha256.Sum256(canonical)
-	key := base64.RawStdEncoding.EncodeToString(sum[:])
-	n := f.ordinals[key].next
-	f.ordinals[key] = ordinal{next: n + 1, time: at}
+	return f.Number(Fingerprint(f.service, canonical), record, at)
+}
+
+// Number is ID of a record whose Fingerprint is known.
+func (f *Fingerprints) Number(first string, record json.RawMessage, at time.Time) (string, error) {
+	n := f.ordinals[first].next
+	f.ordinals[first] = ordinal{next: n + 1, time: at}
 
 	if f.forget(at); len(f.ordinals) > maxOrdinals {
 		return "", ErrTooDense
 	}
 
-	h := sha256.New()
-	for _, part := range [][]byte{[]byte(f.service), canonical, []byte(strconv.Itoa(n))} {
-		h.Write(part)
-		h.Write([]byte("\n"))
+	if n == 0 {
+		return first, nil
 	}
 
-	return base32.StdEncoding.EncodeToString(h.Sum(nil))[:fingerprintLength], nil
+	canonical, err := exactjson.AppendCanonical(nil, record)
+	if err != nil {
+		return "", err
+	}
+
+	return fingerprint(f.service, canonical, n), nil
 }
 
 // forget drops ordinals that lie too far back to matter. It sweeps once for

@@ -60,6 +60,8 @@ func Select(q Query, info Info, c *Completeness, proof Proof, pages iter.Seq2[[]
 				}
 
 				newest = latest(newest, entries[i].Time)
+				// Whoever keeps the entry shall not keep the whole page.
+				entries[i].Raw = slices.Clone(entries[i].Raw)
 
 				if !yield(entries[i], nil) {
 					return

@@ -7,6 +7,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -49,8 +50,8 @@ type Options struct {
 	// Retry-After that asks for more than RetryWaitMax is cut down to it.
 	RetryWaitMin time.Duration
 	RetryWaitMax time.Duration
-	// MaxConcurrency is how many requests may be under way at once, waits
-	// between attempts included: a service that says "slow down" is obeyed by all.
+	// MaxConcurrency is how many requests may be under way at once, waits between
+	// attempts included. A service that says "slow down" gets fewer for a while.
 	MaxConcurrency int
 
 	// MaxClockSkew is how far the service's clock may be off ours; zero stands for
@@ -65,9 +66,9 @@ type Options struct {
 
 // Client reads from one origin. It is safe for use by several goroutines.
 type Client struct {
-	o     Options
-	http  *retryablehttp.Client
-	slots chan struct{}
+	o       Options
+	limiter *limiter
+	http    *retryablehttp.Client
 	// stream is http for answers that are read as they come.
 	stream *retryablehttp.Client
 }
@@ -89,7 +90,7 @@ func New(o Options) *Client {
 	holdSecret(o.Authorization)
 	screen.Proxies()
 
-	c := &Client{o: o, slots: make(chan struct{}, max(o.MaxConcurrency, 1))}
+	c := &Client{o: o, limiter: newLimiter(o.MaxConcurrency)}
 	c.http = c.retrying(o.Transport, o.RequestTimeout)
 	c.stream = c.retrying(&quietTransport{next: o.Transport, limit: o.RequestTimeout}, 0)
 
@@ -115,9 +116,18 @@ func (c *Client) retrying(transport http.RoundTripper, timeout time.Duration) *r
 		CheckRetry: func(ctx context.Context, resp *http.Response, err error) (bool, error) {
 			c.noteFailure(ctx, resp, err)
 
-			return checkRetry(ctx, resp, err)
+			again, err := checkRetry(ctx, resp, err)
+			if again {
+				courseOf(ctx).slot.pause()
+			}
+
+			return again, err
 		},
 		PrepareRetry: func(req *http.Request) error {
+			if err := courseOf(req.Context()).slot.again(req.Context()); err != nil {
+				return err
+			}
+
 			noteWait(req.Context(), o.Clock())
 
 			return nil
@@ -151,6 +161,9 @@ func newTransport(conns int) http.RoundTripper {
 
 	return t
 }
+
+// MaxConcurrency is how many requests may be under way at once.
+func (c *Client) MaxConcurrency() int { return max(c.o.MaxConcurrency, 1) }
 
 // Method is the method of every request: nothing on the other side ever changes.
 const Method = http.MethodGet
@@ -201,6 +214,8 @@ func (c *Client) get(ctx context.Context, u *url.URL, decode Decode) (*auditlog.
 	// The handler has read and closed the body.
 	_ = resp.Body.Close()
 
+	done.slot.heed(resp.StatusCode)
+
 	return clock, nil
 }
 
@@ -218,12 +233,11 @@ func (c *Client) begin(ctx context.Context, u *url.URL, done *course) (*retryabl
 	req.Header.Set("Cache-Control", "no-cache") // A copy of a log lacks its newest part.
 	req.Header.Set("User-Agent", c.o.UserAgent)
 
-	select {
-	case c.slots <- struct{}{}:
-		return req, func() { <-c.slots }, nil
-	case <-ctx.Done():
-		return nil, nil, c.asError(req.Request, ctx.Err(), done)
+	if done.slot, err = c.limiter.begin(ctx); err != nil {
+		return nil, nil, c.asError(req.Request, err, done)
 	}
+
+	return req, done.slot.end, nil
 }
 
 // resolve returns the URL of a path below the endpoint.
@@ -283,9 +297,6 @@ func (c *Client) checkOrigin(u *url.URL) error {
 		Err: fmt.Errorf("the service pointed to %s, which is not the configured endpoint", clean(origin(u))),
 	}
 }
-
-// Concurrency is how many requests may be under way at once.
-func (c *Client) Concurrency() int { return cap(c.slots) }
 
 // Tell tells the log about something that concerns requests, with fields that say more
 // of it.
@@ -362,17 +373,22 @@ func (c *Client) clockOf(resp *http.Response, done *course) (*auditlog.ServiceCl
 func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
 
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
-	if err != nil {
+	var body bytes.Buffer
+
+	if resp.ContentLength > 0 {
+		body.Grow(int(min(resp.ContentLength, MaxBody)) + bytes.MinRead)
+	}
+
+	if _, err := body.ReadFrom(io.LimitReader(resp.Body, MaxBody+1)); err != nil {
 		return nil, c.located(resp, bodyError(err))
 	}
 
-	if len(body) > MaxBody {
+	if body.Len() > MaxBody {
 		return nil, c.located(resp,
 			&Error{Kind: KindTooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", MaxBody)})
 	}
 
-	return body, nil
+	return body.Bytes(), nil
 }
 
 // giveUp is called when no further attempt is made. The last answer, if there

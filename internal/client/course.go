@@ -16,6 +16,7 @@ import (
 // course is how the attempts of one request went so far, for whoever has to say why
 // it came to nothing.
 type course struct {
+	slot *slot
 	// span is that of the last attempt.
 	span span
 	// attempts counts those that were begun.
@@ -65,6 +66,8 @@ func (c *Client) noteFailure(ctx context.Context, resp *http.Response, err error
 	case err != nil:
 		typed = transportError(err)
 	case resp.StatusCode != http.StatusOK:
+		courseOf(ctx).slot.heed(resp.StatusCode)
+
 		typed = c.statusError(resp)
 		resp.Body = http.NoBody
 	default:

@@ -55,6 +55,8 @@ type OffsetWalk[T any] struct {
 	// Sizes are those that the service is known to cut pages at, besides Limit.
 	Sizes  []int
 	Decode func(body []byte) ([]T, error)
+	// Ask, where set, is asked for pages instead of Page: it may have some already.
+	Ask func(ctx context.Context, number int, offset int64) (Page[T], error)
 }
 
 // Pages yields pages until as many rows have come as the service says there
@@ -71,7 +73,7 @@ func (w OffsetWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], 
 		)
 
 		for number := 1; ; number++ {
-			page, err := w.page(ctx, c, number, seen)
+			page, err := w.ask(ctx, c, number, w.Offset(number, seen))
 			if beyond && isNoPage(err) {
 				return
 			}
@@ -89,15 +91,44 @@ func (w OffsetWalk[T]) Pages(ctx context.Context, c *Client) iter.Seq2[Page[T], 
 				return
 			}
 
-			// A smaller page than one before is the last.
-			cut := number > 1 && size >= largest || size >= w.Limit || slices.Contains(w.Sizes, size)
-			if beyond = seen == page.Total; beyond && !cut {
+			if beyond = seen == page.Total; beyond && !w.cut(number, size, largest) {
 				return
 			}
 
 			largest = max(largest, size)
 		}
 	}
+}
+
+// cut says that a page may have been cut, given the size of the largest one before. A
+// smaller page than one before is the last.
+func (w OffsetWalk[T]) cut(number, size, largest int) bool {
+	return number > 1 && size >= largest || size >= w.Limit || slices.Contains(w.Sizes, size)
+}
+
+// Expected returns how many pages there will be where all are as the first one says.
+func (w OffsetWalk[T]) Expected(first Page[T]) int {
+	size := len(first.Rows)
+	if size == 0 || int64(size) > first.Total {
+		return 1
+	}
+
+	pages := int((first.Total + int64(size) - 1) / int64(size))
+	if last := int(first.Total - int64(pages-1)*int64(size)); w.cut(pages, last, size) {
+		pages++
+	}
+
+	return pages
+}
+
+// Offset returns the offset of a page, given its number from 1 and how many rows come
+// before it.
+func (w OffsetWalk[T]) Offset(number int, seen int64) int64 {
+	if w.Reading == OffsetPages {
+		return int64(number)
+	}
+
+	return seen
 }
 
 // isNoPage says that the service refuses a page that would lie behind the last.
@@ -107,13 +138,18 @@ func isNoPage(err error) bool {
 	return errors.As(err, &e) && (e.Kind == KindRejected || e.Kind == KindNotFound)
 }
 
-func (w OffsetWalk[T]) page(ctx context.Context, c *Client, number int, seen int64) (Page[T], error) {
-	page := Page[T]{Number: number}
-
-	offset := seen
-	if w.Reading == OffsetPages {
-		offset = int64(number)
+func (w OffsetWalk[T]) ask(ctx context.Context, c *Client, number int, offset int64) (Page[T], error) {
+	if w.Ask != nil {
+		return w.Ask(ctx, number, offset)
 	}
+
+	return w.Page(ctx, c, number, offset)
+}
+
+// Page asks the service for one page. It is safe for use by several goroutines where
+// Decode is.
+func (w OffsetWalk[T]) Page(ctx context.Context, c *Client, number int, offset int64) (Page[T], error) {
+	page := Page[T]{Number: number}
 
 	query := url.Values{}
 	maps.Copy(query, w.Query)
@@ -258,11 +294,16 @@ func (w CursorWalk[T]) page(
 			return endless(at, "a link has %d bytes, and %d is the most that is followed", longest, maxLink)
 		}
 
+		pollMore, same := page.PollMore, page.PollMore == page.Next
+
 		if next, page.Next, err = absolute(at, page.Next); err != nil {
 			return err
 		}
 
-		_, page.PollMore, err = absolute(at, page.PollMore)
+		// To look for secrets in a link costs as much as to read some records.
+		if page.PollMore = page.Next; !same {
+			_, page.PollMore, err = absolute(at, pollMore)
+		}
 
 		return err
 	})

@@ -55,6 +55,8 @@ func (c *Client) Stream(
 	}
 	defer resp.Body.Close()
 
+	done.slot.heed(resp.StatusCode)
+
 	if err := read(streamBody{body}, clock); err != nil {
 		return c.asError(req.Request, c.located(resp, decodeError(err)), &done)
 	}

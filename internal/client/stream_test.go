@@ -326,8 +326,8 @@ func TestStreamTakesASlot(t *testing.T) {
 	o.MaxConcurrency = 1
 	c := client.New(o)
 
-	if c.Concurrency() != 1 {
-		t.Errorf("%d at once", c.Concurrency())
+	if c.MaxConcurrency() != 1 {
+		t.Errorf("%d at once", c.MaxConcurrency())
 	}
 
 	for range 3 {

@@ -138,7 +138,7 @@ func cleaned(data []byte, err error) error {
 		return nil
 	}
 
-	if !jsontext.Value(data).IsValid(anyText, jsontext.AllowDuplicateNames(true)) {
+	if !Whole(data) {
 		return ErrSyntax
 	}
 

@@ -290,20 +290,16 @@ func (w *writer) encode(ctx context.Context, encoder format.Encoder, entries ite
 
 	learned := w.spec.Scrubber.Learned()
 
-	for e, err := range entries {
+	for e, err := range ahead(ctx, entries) {
 		if err != nil {
 			return err
 		}
 
-		if err := ctx.Err(); err != nil {
+		if err := w.spec.Scrubber.Learn(e); err != nil {
 			return err
 		}
 
-		if err := w.spec.Scrubber.Learn(&e); err != nil {
-			return err
-		}
-
-		current = w.spec.Scrubber.Apply(e)
+		current = w.spec.Scrubber.Apply(*e)
 
 		if err := encoder.Encode(&current); err != nil {
 			return err

@@ -151,6 +151,7 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 	case "expire":
 		s.cloudscale.rows = slices.DeleteFunc(s.cloudscale.rows,
 			func(row cloudscaleRow) bool { return !row.exempt && row.id <= w.cursor })
+		s.cloudscale.changed()
 		page = s.cloudscalePage(w)
 	case "no-filter":
 		w.start, w.end = math.MinInt64, math.MaxInt64
@@ -167,6 +168,13 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 		return before, hit
 	case "shape":
 		return otherShape("results", page.raws(), hit), hit
+	case "":
+		next := cursorURL(r, w, page.cursor)
+		body := s.cloudscale.pages.page(schemeOf(r)+r.Host+r.URL.RawQuery, func() []byte {
+			return page.body(next, page.raws())
+		})
+		s.issued.keep(next, body)
+		return body, hit
 	}
 	raws := page.raws()
 	spoilRows(raws, "timestamp", "message", hit)
@@ -270,6 +278,7 @@ func (s *Server) shrinkCloudscale(w walk) {
 	for i := s.cloudscale.after(w.cursor); i < len(s.cloudscale.rows); i++ {
 		if !s.cloudscale.rows[i].exempt {
 			s.cloudscale.rows = slices.Delete(s.cloudscale.rows, i, i+1)
+			s.cloudscale.changed()
 			return
 		}
 	}

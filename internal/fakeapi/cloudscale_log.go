@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -119,6 +120,32 @@ type cloudscaleLog struct {
 	rows     []cloudscaleRow
 	examples []cloudscaleRow // not yet among rows
 	lastID   int64
+
+	// latest is, for each row, the latest time up to it, and earliest the earliest time from it on: where a window
+	// begins and ends, without a look at every row. Both are nil until they are needed, and after each change.
+	latest, earliest []int64
+	pages            rendered
+}
+
+// changed has to follow each change of the rows.
+func (l *cloudscaleLog) changed() {
+	l.latest, l.earliest = nil, nil
+	l.pages.forget()
+}
+
+// span is the part of the rows outside of which none has a time from start up to end.
+func (l *cloudscaleLog) span(start, end int64) (from, to int) {
+	if l.latest == nil {
+		n := len(l.rows)
+		l.latest, l.earliest = make([]int64, n), make([]int64, n)
+		latest, earliest := int64(math.MinInt64), int64(math.MaxInt64)
+		for i := range n {
+			latest, earliest = max(latest, l.rows[i].nano), min(earliest, l.rows[n-1-i].nano)
+			l.latest[i], l.earliest[n-1-i] = latest, earliest
+		}
+	}
+	from = sort.Search(len(l.rows), func(i int) bool { return l.latest[i] >= start })
+	return from, sort.Search(len(l.rows), func(i int) bool { return l.earliest[i] >= end })
 }
 
 func (l *cloudscaleLog) add(r CloudscaleRecord) {
@@ -127,6 +154,7 @@ func (l *cloudscaleLog) add(r CloudscaleRecord) {
 		raw = r.encode()
 	}
 	l.rows = append(l.rows, cloudscaleRow{nano: nanos(r.Timestamp), raw: raw})
+	l.changed()
 }
 
 // insert adds a record with the next id.
@@ -155,6 +183,7 @@ func (l *cloudscaleLog) number() {
 		l.rows = slices.Insert(l.rows, at, example)
 	}
 	l.examples = nil
+	l.changed()
 	l.lastID = 10_000
 	for i := range l.rows {
 		l.lastID += 1 + int64(draw(0, "gap", uint64(i))%3)
@@ -169,14 +198,18 @@ func (l *cloudscaleLog) after(cursor int64) int {
 
 // page collects up to size rows with start <= time < end, beginning at index from; more says that others follow.
 func (l *cloudscaleLog) page(from, size int, start, end int64) (rows []cloudscaleRow, more bool) {
-	for _, row := range l.rows[from:] {
+	first, last := l.span(start, end)
+	from = max(from, first)
+	rows = make([]cloudscaleRow, 0, min(size, max(last-from, 0)))
+	for i := from; i < last; i++ {
+		row := &l.rows[i]
 		if row.nano < start || row.nano >= end {
 			continue
 		}
 		if len(rows) == size {
 			return rows, true
 		}
-		rows = append(rows, row)
+		rows = append(rows, *row)
 	}
 	return rows, false
 }

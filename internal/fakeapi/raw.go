@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -115,7 +116,11 @@ func withValue(raw json.RawMessage, key, value string) json.RawMessage {
 
 // join puts records into a JSON array, byte for byte.
 func join(out []byte, rows []json.RawMessage) []byte {
-	out = append(out, '[')
+	size := 2
+	for _, raw := range rows {
+		size += len(raw) + 1
+	}
+	out = append(slices.Grow(out, size), '[')
 	for i, raw := range rows {
 		if i > 0 {
 			out = append(out, ',')

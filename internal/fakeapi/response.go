@@ -3,8 +3,13 @@
 package fakeapi
 
 import (
+	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
+	"encoding/binary"
+	"hash/crc32"
+	"hash/maphash"
 	"io"
 	"maps"
 	"net"
@@ -194,19 +199,19 @@ func (p *response) sendRaw(w http.ResponseWriter, body []byte) {
 // sendStream leaves a failed stream visibly incomplete: the connection is aborted, never ended cleanly.
 func (p *response) sendStream(w http.ResponseWriter, compress bool) {
 	w.WriteHeader(p.status)
-	var err error
+	to, end := io.Writer(w), func() error { return nil }
 	if compress {
-		zip := gzip.NewWriter(w)
-		if err = p.stream(zip); err == nil {
-			err = zip.Close()
-		}
-	} else {
-		err = p.stream(w)
+		zip := &zipStream{to: w}
+		to, end = zip, zip.close
 	}
-	if err != nil {
+	out := bufio.NewWriterSize(to, streamChunk)
+	if p.stream(out) != nil || out.Flush() != nil || end() != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
+
+// streamChunk is how much of a stream leaves at a time.
+const streamChunk = 256 << 10
 
 // reset closes the connection so that the peer sees a reset (RST) rather than an orderly end.
 func reset(w http.ResponseWriter) {
@@ -257,7 +262,12 @@ func newGzipWriter(w io.Writer) *gzip.Writer {
 // page that it compresses.
 var zippers = sync.Pool{New: func() any { return newGzipWriter(io.Discard) }}
 
+// gzipped compresses a body, or finds it among those that it has compressed before.
 func gzipped(body []byte) []byte {
+	return zipped.find(body, false, func() []byte { return gzipAnew(body) })
+}
+
+func gzipAnew(body []byte) []byte {
 	zip, ok := zippers.Get().(*gzip.Writer)
 	if !ok {
 		zip = newGzipWriter(io.Discard)
@@ -268,5 +278,110 @@ func gzipped(body []byte) []byte {
 	zip.Reset(&buf)
 	_, _ = zip.Write(body) // a bytes.Buffer takes everything
 	_ = zip.Close()
-	return buf.Bytes()
+	return bytes.Clone(buf.Bytes())
+}
+
+// zipStream is a gzip member (RFC 1952) of chunks, each of which is compressed by itself, or found among those that
+// have been compressed before.
+type zipStream struct {
+	to     io.Writer
+	begun  bool
+	sum    uint32
+	length uint32
+}
+
+// Write takes one chunk.
+func (z *zipStream) Write(chunk []byte) (int, error) {
+	z.sum, z.length = crc32.Update(z.sum, crc32.IEEETable, chunk), z.length+uint32(len(chunk))
+	if err := z.begin(); err != nil {
+		return 0, err
+	}
+	if _, err := z.to.Write(zipped.find(chunk, true, func() []byte { return deflated(chunk) })); err != nil {
+		return 0, err
+	}
+	return len(chunk), nil
+}
+
+func (z *zipStream) begin() error {
+	if z.begun {
+		return nil
+	}
+	z.begun = true
+	_, err := z.to.Write([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}) // deflate, no time, no system
+	return err
+}
+
+// close writes an empty last block, and the checksum and the length of what was compressed.
+func (z *zipStream) close() error {
+	if err := z.begin(); err != nil {
+		return err
+	}
+	end := binary.LittleEndian.AppendUint32([]byte{1, 0, 0, 0xff, 0xff}, z.sum)
+	_, err := z.to.Write(binary.LittleEndian.AppendUint32(end, z.length))
+	return err
+}
+
+// deflated compresses a chunk to whole bytes behind which others may follow.
+func deflated(chunk []byte) []byte {
+	var buf bytes.Buffer
+	zip, err := flate.NewWriter(&buf, flate.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a valid constant
+	}
+	_, _ = zip.Write(chunk) // a bytes.Buffer takes everything
+	_ = zip.Flush()
+	return bytes.Clone(buf.Bytes())
+}
+
+// zipped holds compressed bodies by what they are compressed from, whichever server, request or fault made it: a
+// log that is walked a second time is not compressed again.
+var zipped = zipCache{bodies: map[zipKey][]byte{}}
+
+// zipKey tells bodies apart by two hashes of 64 bits.
+type zipKey struct {
+	one, two uint64
+	length   int
+	chunk    bool // of a stream
+}
+
+var zipSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// mostZipped bounds the bytes that a cache holds. A walk through a million entries takes some 100 MB.
+const mostZipped = 192 << 20
+
+type zipCache struct {
+	mu     sync.Mutex
+	bodies map[zipKey][]byte
+	size   int
+}
+
+// find looks for what a body becomes, and keeps it where it has to be made.
+func (c *zipCache) find(body []byte, chunk bool, compress func() []byte) []byte {
+	key := zipKey{maphash.Bytes(zipSeeds[0], body), maphash.Bytes(zipSeeds[1], body), len(body), chunk}
+	small, ok := c.get(key)
+	if !ok {
+		small = compress()
+		c.put(key, small)
+	}
+	return small
+}
+
+func (c *zipCache) get(key zipKey) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	small, ok := c.bodies[key]
+	return small, ok
+}
+
+func (c *zipCache) put(key zipKey, small []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.size+len(small) > mostZipped {
+		clear(c.bodies)
+		c.size = 0
+	}
+	if _, ok := c.bodies[key]; !ok {
+		c.bodies[key] = small
+		c.size += len(small)
+	}
 }

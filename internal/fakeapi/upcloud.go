@@ -228,8 +228,8 @@ func (s *Server) listUpCloud(r *http.Request, query url.Values) *response {
 		first = max(offset-1, 0) * limit
 	}
 
-	page, hit := s.struckUpCloud(filter, first, limit)
-	p := newResponse(http.StatusOK, typeJSON, page.body())
+	page, body, hit := s.struckUpCloud(r, filter, first, limit)
+	p := newResponse(http.StatusOK, typeJSON, body)
 	p.header[headerTotal] = []string{strconv.Itoa(page.total)} // spelled as documented, not as Go would
 	if hit.fault == "shape" {
 		p.body = otherShape("audit_logs", page.rows, hit)
@@ -237,8 +237,8 @@ func (s *Server) listUpCloud(r *http.Request, query url.Values) *response {
 	return s.faulty(r, serviceUpCloud, hit, p)
 }
 
-// struckUpCloud is the page that is served, as the faults of pages and records have made it.
-func (s *Server) struckUpCloud(filter upCloudFilter, first, limit int) (upCloudPage, strike) {
+// struckUpCloud is the page that is served and its body, as the faults of pages and records have made them.
+func (s *Server) struckUpCloud(r *http.Request, filter upCloudFilter, first, limit int) (upCloudPage, []byte, strike) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	page := s.upCloudPage(filter, first, limit)
@@ -246,6 +246,8 @@ func (s *Server) struckUpCloud(filter upCloudFilter, first, limit int) (upCloudP
 		return k.Only != serviceCloudscale && (!k.later || first > 0) && (!k.rows || len(page.rows) > 0)
 	})
 	switch hit.fault {
+	case "":
+		return page, s.upcloud.pages.page(r.URL.RawQuery, page.body), hit
 	case "grow":
 		s.upcloud.insert(lateUpCloud(s.options, &s.upcloud, hit))
 		page = s.upCloudPage(filter, first, limit)
@@ -273,7 +275,7 @@ func (s *Server) struckUpCloud(filter upCloudFilter, first, limit int) (upCloudP
 	default:
 		spoilRows(page.rows, "time", "account_username", hit)
 	}
-	return page, hit
+	return page, page.body(), hit
 }
 
 // lowTotal is the largest total below that ends with a page, so that the pages add up to it.
@@ -295,28 +297,30 @@ func (p upCloudPage) body() []byte {
 
 // upCloudPage is the rows from first on, in the configured order. The caller holds the lock.
 func (s *Server) upCloudPage(f upCloudFilter, first, limit int) upCloudPage {
-	match := s.served(f)
-	page := upCloudPage{total: len(match), rows: []json.RawMessage{}}
-	for i := first; i < len(match) && i < first+limit; i++ {
-		page.rows = append(page.rows, s.upcloud.rows[match[i]].raw)
+	match := s.upcloud.match(f)
+	served := s.served(match, first, limit)
+	page := upCloudPage{total: len(match), rows: make([]json.RawMessage, len(served))}
+	for i, at := range served {
+		page.rows[i] = s.upcloud.rows[at].raw
 	}
 	return page
 }
 
-// served lists the rows that match, in the configured order.
-func (s *Server) served(f upCloudFilter) []int32 {
-	match := s.upcloud.match(f)
-	if s.options.UpCloudOrder == NewestFirst {
-		match = slices.Clone(match)
-		slices.Reverse(match)
+// served is what a page shows of the rows that match: in the configured order up to limit of them, from first on.
+func (s *Server) served(match []int32, first, limit int) []int32 {
+	first = min(first, len(match))
+	last := first + min(limit, len(match)-first)
+	if s.options.UpCloudOrder == OldestFirst {
+		return match[first:last]
 	}
-	return match
+	page := slices.Clone(match[len(match)-last : len(match)-first])
+	slices.Reverse(page)
+	return page
 }
 
 // shrinkUpCloud removes a row that an earlier page has shown. The caller holds the lock.
 func (s *Server) shrinkUpCloud(f upCloudFilter, first int, hit strike) {
-	match := s.served(f)
-	seen := match[:min(first, len(match))]
+	seen := s.served(s.upcloud.match(f), 0, first)
 	start := int(hit.variant(uint64(len(seen))))
 	s.removeFirst(slices.Concat(seen[start:], seen[:start]))
 }

@@ -68,20 +68,20 @@ func (s *Server) exportUpCloud(query url.Values) *response {
 }
 
 func writeArray(w io.Writer, rows []json.RawMessage) error {
-	lead := "["
+	lead := []byte("[")
 	for _, raw := range rows {
-		if _, err := io.WriteString(w, lead); err != nil {
+		if _, err := w.Write(lead); err != nil {
 			return err
 		}
 		if _, err := w.Write(raw); err != nil {
 			return err
 		}
-		lead = ","
+		lead = []byte(",")
 	}
 	if len(rows) > 0 {
-		lead = ""
+		lead = nil
 	}
-	_, err := io.WriteString(w, lead+"]")
+	_, err := w.Write(append(lead, ']'))
 	return err
 }
 

@@ -74,10 +74,21 @@ type upCloudRow struct {
 // upCloudLog is sorted by time, then by id.
 type upCloudLog struct {
 	rows []upCloudRow
-	// matches remembers which rows the latest filters matched, so that walking a large log page by page does not
-	// read all of it for every page.
+	// matches remembers which rows the latest filters matched, so that walking a large log page by page, in several
+	// windows at once, does not read all of it for every page. held is how many they are altogether.
 	matches map[string][]int32
+	held    int
+	pages   rendered
 }
+
+// changed has to follow each change of the rows.
+func (l *upCloudLog) changed() {
+	l.matches = nil
+	l.pages.forget()
+}
+
+// mostMatches bounds what a log remembers of them: 64 MiB.
+const mostMatches = 16 << 20
 
 func newUpCloudRow(r UpCloudRecord) upCloudRow {
 	raw := r.Raw
@@ -98,12 +109,12 @@ func (l *upCloudLog) insert(r UpCloudRecord) {
 	row := newUpCloudRow(r)
 	at, _ := slices.BinarySearchFunc(l.rows, row, compareUpCloud)
 	l.rows = slices.Insert(l.rows, at, row)
-	clear(l.matches)
+	l.changed()
 }
 
 func (l *upCloudLog) remove(at int) {
 	l.rows = slices.Delete(l.rows, at, at+1)
-	clear(l.matches)
+	l.changed()
 }
 
 func (l *upCloudLog) sort() { slices.SortStableFunc(l.rows, compareUpCloud) }
@@ -134,10 +145,11 @@ func (l *upCloudLog) match(f upCloudFilter) []int32 {
 			hits = append(hits, int32(i))
 		}
 	}
-	if l.matches == nil || len(l.matches) >= 8 {
-		l.matches = map[string][]int32{}
+	if l.matches == nil || len(l.matches) >= 256 || l.held+len(hits) > mostMatches {
+		l.matches, l.held = map[string][]int32{}, 0
 	}
 	l.matches[key] = hits
+	l.held += len(hits)
 	return hits
 }
 

@@ -11,14 +11,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
 // jsonEncoder writes entries as objects whose keys stand in column order, for
-// which encoding/json has no type; it writes the strings.
+// which encoding/json has no type.
 type jsonEncoder struct {
 	w       io.Writer
 	columns []auditlog.Field
-	keys    []string // with their colons, such as `"id":`
+	keys    []string // with what stands around them, such as `{"id":` and `,"time":`
 	array   bool
 
 	line  jsonText
@@ -28,8 +29,11 @@ type jsonEncoder struct {
 
 func newJSONEncoder(w io.Writer, columns []auditlog.Field, f Format) *jsonEncoder {
 	j := &jsonEncoder{w: w, columns: columns, array: f == JSON}
+
+	before := "{"
 	for _, c := range columns {
-		j.keys = append(j.keys, `"`+c.Name+`":`)
+		j.keys = append(j.keys, before+`"`+c.Name+`":`)
+		before = ","
 	}
 
 	return j
@@ -71,12 +75,6 @@ func (j *jsonEncoder) object(e *auditlog.Entry) error {
 	}
 
 	for i := range j.columns {
-		if i == 0 {
-			j.line.raw("{")
-		} else {
-			j.line.raw(",")
-		}
-
 		j.line.raw(j.keys[i])
 
 		if err := j.value(&j.columns[i], e); err != nil {
@@ -91,18 +89,25 @@ func (j *jsonEncoder) object(e *auditlog.Entry) error {
 
 // value writes a field, null when the cloud did not record it.
 func (j *jsonEncoder) value(f *auditlog.Field, e *auditlog.Entry) error {
-	switch {
-	case f.Kind == auditlog.KindChanges && len(e.Changes) > 0:
-		return j.line.changes(e.Changes, &j.notes)
-	case f.Kind == auditlog.KindRaw && len(e.Raw) > 0:
-		return j.line.record(e.Raw, &j.notes)
-	case f.Kind == auditlog.KindChanges, f.Kind == auditlog.KindRaw, f.Text(e) == "":
-		j.line.raw("null")
+	if text := f.At(e); text != nil && *text != "" {
+		j.line.text(*text, &j.notes)
 
 		return nil
-	default:
-		return j.line.text(f.Text(e), &j.notes)
 	}
+
+	switch {
+	case f.Kind == auditlog.KindRaw && len(e.Raw) > 0:
+		return j.line.record(e.Raw, &j.notes)
+	case f.Kind == auditlog.KindChanges && len(e.Changes) > 0:
+		j.line.changes(e.Changes, &j.notes)
+	case f.Kind == auditlog.KindTime:
+		j.line.buffer = auditlog.AppendTime(append(j.line.buffer, '"'), e.Time)
+		j.line.raw(`"`)
+	default:
+		j.line.raw("null")
+	}
+
+	return nil
 }
 
 func (j *jsonEncoder) Close() error {
@@ -123,37 +128,17 @@ func (j *jsonEncoder) Close() error {
 }
 
 // jsonText builds JSON in a buffer that is used again for every entry.
-type jsonText struct {
-	buffer bytes.Buffer
-	// strings writes to buffer, from scratch, without allocating.
-	strings *json.Encoder
-	scratch string
-}
+type jsonText struct{ buffer []byte }
 
-func (t *jsonText) reset() { t.buffer.Reset() }
+func (t *jsonText) reset() { t.buffer = t.buffer[:0] }
 
-func (t *jsonText) bytes() []byte { return t.buffer.Bytes() }
+func (t *jsonText) bytes() []byte { return t.buffer }
 
-func (t *jsonText) raw(text string) { t.buffer.WriteString(text) }
+func (t *jsonText) raw(text string) { t.buffer = append(t.buffer, text...) }
 
 // text writes a string, escaping no more than JSON asks for and U+2028 and
 // U+2029.
-func (t *jsonText) text(s string, n *Notes) error {
-	if t.strings == nil {
-		t.strings = json.NewEncoder(&t.buffer)
-		t.strings.SetEscapeHTML(false)
-	}
-
-	t.scratch = n.clean(s)
-
-	if err := t.strings.Encode(&t.scratch); err != nil {
-		return fmt.Errorf("encode text: %w", err)
-	}
-
-	t.buffer.Truncate(t.buffer.Len() - len("\n"))
-
-	return nil
-}
+func (t *jsonText) text(s string, n *Notes) { t.buffer = exactjson.AppendString(t.buffer, n.clean(s)) }
 
 // cell returns what a table holds of a field: text, in which lists and records are JSON.
 func (t *jsonText) cell(f *auditlog.Field, e *auditlog.Entry, n *Notes) (string, error) {
@@ -167,13 +152,13 @@ func (t *jsonText) cell(f *auditlog.Field, e *auditlog.Entry, n *Notes) (string,
 	}
 
 	t.reset()
-	err := t.changes(e.Changes, n)
+	t.changes(e.Changes, n)
 
-	return string(t.bytes()), err
+	return string(t.bytes()), nil
 }
 
 // changes writes the list of changes, in the form of auditlog's field.
-func (t *jsonText) changes(changes []auditlog.Change, n *Notes) error {
+func (t *jsonText) changes(changes []auditlog.Change, n *Notes) {
 	for i := range changes {
 		c := &changes[i]
 
@@ -183,38 +168,25 @@ func (t *jsonText) changes(changes []auditlog.Change, n *Notes) error {
 			t.raw(`,{"field":`)
 		}
 
-		if err := t.text(c.Field, n); err != nil {
-			return err
-		}
-
+		t.text(c.Field, n)
 		t.raw(`,"before":`)
-
-		if err := t.optional(c.Before, n); err != nil {
-			return err
-		}
-
+		t.optional(c.Before, n)
 		t.raw(`,"after":`)
-
-		if err := t.optional(c.After, n); err != nil {
-			return err
-		}
-
+		t.optional(c.After, n)
 		t.raw("}")
 	}
 
 	t.raw("]")
-
-	return nil
 }
 
-func (t *jsonText) optional(s *string, n *Notes) error {
+func (t *jsonText) optional(s *string, n *Notes) {
 	if s == nil {
 		t.raw("null")
 
-		return nil
+		return
 	}
 
-	return t.text(*s, n)
+	t.text(*s, n)
 }
 
 // errRaw should not happen: services hand over what they have decoded.
@@ -228,9 +200,12 @@ func (t *jsonText) record(raw json.RawMessage, n *Notes) error {
 		return errRaw
 	}
 
-	if err := json.Compact(&t.buffer, raw); err != nil {
+	text, err := exactjson.AppendCompact(t.buffer, raw)
+	if err != nil {
 		return fmt.Errorf("%w: %w", errRaw, err)
 	}
+
+	t.buffer = text
 
 	return nil
 }
@@ -242,7 +217,7 @@ func rawText(raw json.RawMessage, n *Notes) (string, error) {
 	}
 
 	raw = cleanRaw(raw, n)
-	if !isObject(raw) || !json.Valid(raw) {
+	if !isObject(raw) || !exactjson.Whole(raw) {
 		return "", errRaw
 	}
 

@@ -83,7 +83,7 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 	}
 
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-	resp.Diagnostics.Append(m.setRows(&resp.State.Raw, found)...)
+	resp.Diagnostics.Append(leaveRows(ctx, found, m.IncludeRaw.ValueBool())...)
 }
 
 // lookUp does what the configuration asks for and takes the result but for the

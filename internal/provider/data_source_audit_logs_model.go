@@ -5,11 +5,8 @@ package provider
 import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
@@ -41,7 +38,7 @@ type lookUpModel struct {
 	Completeness         types.Object `tfsdk:"completeness"`
 }
 
-// set takes what was found but for the rows, which are set by hand.
+// set takes what was found but for the rows, which leaveRows takes.
 func (m *lookUpModel) set(found *task.Found) {
 	if m.Redact.IsNull() {
 		m.Redact = types.MapNull(types.StringType) // The zero value has no type, which a state refuses.
@@ -56,23 +53,6 @@ func (m *lookUpModel) set(found *task.Found) {
 	m.WindowStart = timeValue(found.Completeness.Window.Start)
 	m.WindowEnd = timeValue(found.Completeness.Window.End)
 	m.Completeness = completenessValue(found.Statement)
-}
-
-// setRows puts the rows into a result that has all the rest.
-func (m *lookUpModel) setRows(result *tftypes.Value, found *task.Found) diag.Diagnostics {
-	if found.Entries == nil {
-		return nil
-	}
-
-	if err := setEntries(result, found.Entries, m.IncludeRaw.ValueBool()); err != nil {
-		return diagnose(explain.Problem{
-			Summary: task.LookUpLogs,
-			Cause:   explain.Sentence(err.Error()),
-			Next:    "This is a mistake in the provider; please report it.",
-		})
-	}
-
-	return nil
 }
 
 func countsValue(counts map[string]int64) types.Map {

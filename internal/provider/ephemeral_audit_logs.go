@@ -93,5 +93,5 @@ func (r *auditLogsEphemeral) Open(ctx context.Context, req ephemeral.OpenRequest
 	}
 
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
-	resp.Diagnostics.Append(m.setRows(&resp.Result.Raw, found)...)
+	resp.Diagnostics.Append(leaveRows(ctx, found, m.IncludeRaw.ValueBool())...)
 }

@@ -104,7 +104,7 @@ func providerSchema() schema.Schema {
 			"retry_wait_min": durationAttribute("The first wait between two tries; it doubles from try to try. Default: `1s`."),
 			"retry_wait_max": durationAttribute("The longest wait between two tries, also where the service asks for a longer one. Default: `30s`."),
 			"max_concurrency": schema.Int64Attribute{
-				MarkdownDescription: "How many requests to one service may be under way at once. Default: `4`.",
+				MarkdownDescription: "How many requests to one service may be under way at once. Long windows are read so many pages at a time. Where the service answers `429` or `503`, there are fewer for a while. Default: `8`.",
 				Optional:            true,
 				Validators:          []validator.Int64{between(1, maxConcurrency)},
 			},

@@ -216,7 +216,18 @@ func (s *server) ValidateDataResourceConfig(
 func (s *server) ReadDataSource(
 	ctx context.Context, req *tfprotov6.ReadDataSourceRequest,
 ) (*tfprotov6.ReadDataSourceResponse, error) {
-	return pass(ctx, s, req, s.next.ReadDataSource)
+	return pass(ctx, s, req, func(
+		ctx context.Context, req *tfprotov6.ReadDataSourceRequest,
+	) (*tfprotov6.ReadDataSourceResponse, error) {
+		ctx, rows := awaitRows(ctx)
+
+		resp, err := s.next.ReadDataSource(ctx, req)
+		if resp != nil && resp.Deferred == nil {
+			rows.put(&resp.State, &resp.Diagnostics)
+		}
+
+		return resp, err //nolint:wrapcheck // pass makes it fit to be shown
+	})
 }
 
 // CallFunction implements tfprotov6.ProviderServer.
@@ -244,7 +255,18 @@ func (s *server) ValidateEphemeralResourceConfig(
 func (s *server) OpenEphemeralResource(
 	ctx context.Context, req *tfprotov6.OpenEphemeralResourceRequest,
 ) (*tfprotov6.OpenEphemeralResourceResponse, error) {
-	return pass(ctx, s, req, s.next.OpenEphemeralResource)
+	return pass(ctx, s, req, func(
+		ctx context.Context, req *tfprotov6.OpenEphemeralResourceRequest,
+	) (*tfprotov6.OpenEphemeralResourceResponse, error) {
+		ctx, rows := awaitRows(ctx)
+
+		resp, err := s.next.OpenEphemeralResource(ctx, req)
+		if resp != nil && resp.Deferred == nil {
+			rows.put(&resp.Result, &resp.Diagnostics)
+		}
+
+		return resp, err //nolint:wrapcheck // pass makes it fit to be shown
+	})
 }
 
 // RenewEphemeralResource implements tfprotov6.ProviderServer.

@@ -52,23 +52,33 @@ func (v view) decodedMail() (view, bool) {
 
 // decodedBy replaces what escape returns the meaning and the length of.
 func (v view) decodedBy(escape func(string) (string, int)) (view, bool) {
-	var (
-		b       strings.Builder
-		changed bool
-	)
+	first := 0
 
-	out := view{from: make([]int, 0, len(v.text)), to: make([]int, 0, len(v.text))}
-	b.Grow(len(v.text))
+	for first < len(v.text) {
+		if _, size := escape(v.text[first:]); size > 0 {
+			break
+		}
 
-	for i := 0; i < len(v.text); {
+		first++
+	}
+
+	if first == len(v.text) {
+		return v, false
+	}
+
+	out := view{from: make([]int, first, len(v.text)), to: make([]int, first, len(v.text))}
+	decoded := append(make([]byte, 0, len(v.text)), v.text[:first]...)
+
+	copy(out.from, v.from)
+	copy(out.to, v.to)
+
+	for i := first; i < len(v.text); {
 		text, size := escape(v.text[i:])
 		if size == 0 {
 			text, size = v.text[i:i+1], 1
-		} else {
-			changed = true
 		}
 
-		b.WriteString(text)
+		decoded = append(decoded, text...)
 
 		for range len(text) {
 			out.from, out.to = append(out.from, v.from[i]), append(out.to, v.to[i+size-1])
@@ -77,9 +87,9 @@ func (v view) decodedBy(escape func(string) (string, int)) (view, bool) {
 		i += size
 	}
 
-	out.text = b.String()
+	out.text = string(decoded)
 
-	return out, changed
+	return out, true
 }
 
 // escapeAt returns what the escape at the beginning of a text stands for and how
@@ -251,7 +261,8 @@ func (v view) without(skip func(text string) int) view {
 
 // digits is a way to write bytes in digits.
 type digits struct {
-	alphabet string
+	// alphabet says of each byte whether it is a digit.
+	alphabet [256]bool
 	// decode reads whole groups of digits, and what it can of one that is not whole.
 	decode func(text string) []byte
 	// group is how many digits are how many whole bytes.
@@ -260,12 +271,12 @@ type digits struct {
 
 //nolint:gochecknoglobals // They are constants.
 var (
-	hexDigits = &digits{"0123456789abcdefABCDEF", func(text string) []byte {
+	hexDigits = &digits{alphabet("0123456789abcdefABCDEF"), func(text string) []byte {
 		decoded, _ := hex.DecodeString(text)
 
 		return decoded
 	}, 2, 1}
-	base64Digits = &digits{base64Alphabet + "+/-_", func(text string) []byte {
+	base64Digits = &digits{alphabet(base64Alphabet + "+/-_"), func(text string) []byte {
 		decoded, _ := base64.RawStdEncoding.DecodeString(standard.Replace(text))
 
 		return decoded
@@ -277,7 +288,15 @@ var standard = strings.NewReplacer("-", "+", "_", "/")
 
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-func (d *digits) has(char byte) bool { return strings.IndexByte(d.alphabet, char) >= 0 }
+func alphabet(chars string) (has [256]bool) {
+	for _, char := range []byte(chars) {
+		has[char] = true
+	}
+
+	return has
+}
+
+func (d *digits) has(char byte) bool { return d.alphabet[char] }
 
 // least is how many digits the shortest secret has.
 func (d *digits) least() int { return shortestWord * d.group / d.bytes }

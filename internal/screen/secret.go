@@ -60,6 +60,8 @@ func Login(name, password string) {
 // pattern is a spelling of a secret, in lower case as far as that is ASCII.
 type pattern struct {
 	text string
+	// joined is the text in the form in which texts are searched that were joined.
+	joined string
 	// word says that it counts only where it stands alone, in this very case.
 	word bool
 }
@@ -85,7 +87,7 @@ func patternsOf(secret string) []pattern {
 			text = lower(text)
 		}
 
-		if p := (pattern{text, word}); !slices.Contains(all, p) {
+		if p := (pattern{text, viewOf(text).joined().text, word}); !slices.Contains(all, p) {
 			all = append(all, p)
 		}
 	}
@@ -192,7 +194,7 @@ func (v view) secrets(patterns []pattern, joined bool) []span {
 		case p.word:
 			in = v.text
 		case joined:
-			text = viewOf(text).joined().text
+			text = p.joined
 		}
 
 		for _, at := range occurrences(in, text) {

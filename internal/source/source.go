@@ -92,7 +92,7 @@ const (
 	defaultMaxRetries     = 4
 	defaultRetryWaitMin   = time.Second
 	defaultRetryWaitMax   = 30 * time.Second
-	defaultConcurrency    = 4
+	defaultConcurrency    = 8
 )
 
 // Sources are the services that can be read, and what stands between the others and

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -122,15 +121,11 @@ func newCloud(tb testing.TB, name string) *cloud {
 	c.url, c.elsewhere = front.URL, other.URL
 	c.serve(c.history.all, now)
 
-	var err error
-
-	c.server, err = providerserver.NewProtocol6WithError(provider.New(provider.Options{
+	c.server = provider.NewServer(provider.Options{
 		Version: "test", Clock: c.clock, LookupEnv: c.bucket.LookupEnv,
-	})())()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	})()
 
+	var err error
 	if c.schemas, err = c.server.GetProviderSchema(tb.Context(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
 		tb.Fatal(err)
 	}

@@ -10,3 +10,6 @@ var ResourceName = resourceName
 
 // WithoutEnd returns a link without the end of the window.
 var WithoutEnd = withoutEnd
+
+// ResourceType is every word of an action but its verb.
+var ResourceType = resourceType

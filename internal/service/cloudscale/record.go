@@ -3,12 +3,11 @@
 package cloudscale
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -16,98 +15,133 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
-// record is a record as seen in the vendor's news page, engineering blog and
-// acceptance tests, and in a third-party client. Of actor and subject exactly
-// one key is set; subject may be absent altogether.
-type record struct {
-	IPAddress *string `json:"ip_address"`
-	Action    string  `json:"action"`
-	Message   string  `json:"message"`
-	Timestamp string  `json:"timestamp"`
-	Actor     struct {
-		User     *user `json:"user"`
-		APIToken *struct {
-			UUID        string  `json:"uuid"`
-			Description *string `json:"description"`
-		} `json:"api_token"`
-		System *struct{} `json:"system"`
-		Admin  *struct{} `json:"admin"`
-	} `json:"actor"`
-	Subject struct {
-		Organization *named `json:"organization"`
-		Project      *named `json:"project"`
-		User         *user  `json:"user"`
-	} `json:"subject"`
-}
-
-type user struct {
-	Email string `json:"email"`
-}
-
-type named struct {
-	UUID string `json:"uuid"`
-	Name string `json:"name"`
-}
-
 // The types of scopes. That of a project says whose log it is.
 const (
 	scopeProject = "project"
 	scopeUser    = "user"
 )
 
-// entryOf maps a record. The id is for the caller to give, since it depends on
-// the records before.
-func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
-	var r record
-	if err := exactjson.Unmarshal(raw, &r); err != nil {
-		return auditlog.Entry{}, err
-	}
+// readEntry maps a record as seen in the vendor's news page, engineering blog and
+// acceptance tests, and in a third-party client. Its id is its Fingerprint, since the one
+// that it has depends on the records before. The canonical form of the record is written
+// to scratch, which is returned.
+func readEntry(r *exactjson.Reader, scratch []byte) (auditlog.Entry, []byte) {
+	e := auditlog.Entry{Service: auditlog.ServiceCloudscale, ActorType: auditlog.ActorUnknown}
 
-	if r.Action == "" {
-		return auditlog.Entry{}, errors.New("a record lacks its action")
-	}
+	e.Raw, scratch = r.Canonical(scratch[:0], func() {
+		timestamp := ""
 
-	at, err := time.Parse(time.RFC3339Nano, r.Timestamp)
-	if err != nil {
-		return auditlog.Entry{}, errors.New("the timestamp of a record is not RFC 3339")
-	}
+		for key := range r.Members() {
+			switch string(key) {
+			case "ip_address":
+				e.IPAddress = r.Word()
+			case "action":
+				e.Action = r.Word()
+			case "message":
+				e.Message = r.Text()
+			case "timestamp":
+				timestamp = r.Text()
+			case "actor":
+				readActor(r, &e)
+			case "subject":
+				readScope(r, &e)
+			}
+		}
 
-	e := auditlog.Entry{
-		Time:         at.UTC(),
-		Service:      auditlog.ServiceCloudscale,
-		Action:       r.Action,
-		Operation:    OperationOf(r.Action),
-		ResourceType: resourceType(r.Action),
-		ResourceName: resourceName(r.Message),
-		Message:      r.Message,
-		Raw:          raw,
-	}
+		if e.Action == "" {
+			r.Fail(errors.New("a record lacks its action"))
+		}
 
-	if r.IPAddress != nil {
-		e.IPAddress = *r.IPAddress
-	}
+		at, err := time.Parse(time.RFC3339Nano, timestamp)
+		if err != nil {
+			r.Fail(errors.New("the timestamp of a record is not RFC 3339"))
+		}
 
-	r.actor(&e)
-	r.scope(&e)
+		e.Time = at.UTC()
+	})
 
-	return e, nil
+	m := meaningOf(e.Action)
+	e.ID = auditlog.Fingerprint(e.Service, scratch)
+	e.Operation, e.ResourceType, e.ResourceName = m.operation, m.resourceType, resourceName(e.Message)
+
+	return e, scratch
 }
 
-func (r *record) actor(e *auditlog.Entry) {
-	switch a := r.Actor; {
-	case a.User != nil:
-		e.ActorType, e.Actor = auditlog.ActorUser, a.User.Email
-	case a.APIToken != nil:
-		e.ActorType, e.ActorID = auditlog.ActorAPIToken, a.APIToken.UUID
-		if a.APIToken.Description != nil {
-			e.Actor = *a.APIToken.Description
+// party is who did something or what holds something; there is none where it is null.
+type party struct {
+	there    bool
+	id, name string
+}
+
+func readParty(r *exactjson.Reader, id, name string) party {
+	p := party{there: !r.Null()}
+	if !p.there {
+		return p
+	}
+
+	for key := range r.Members() {
+		switch string(key) {
+		case id:
+			p.id = r.Word()
+		case name:
+			p.name = r.Word()
 		}
-	case a.System != nil:
+	}
+
+	return p
+}
+
+// readActor reads who did it. Exactly one of the keys is set.
+func readActor(r *exactjson.Reader, e *auditlog.Entry) {
+	var user, token, system, staff party
+
+	for key := range r.Members() {
+		switch string(key) {
+		case "user":
+			user = readParty(r, "", "email")
+		case "api_token":
+			token = readParty(r, "uuid", "description")
+		case "system":
+			system = readParty(r, "", "")
+		case "admin":
+			staff = readParty(r, "", "")
+		}
+	}
+
+	switch {
+	case user.there:
+		e.ActorType, e.Actor = auditlog.ActorUser, user.name
+	case token.there:
+		e.ActorType, e.ActorID, e.Actor = auditlog.ActorAPIToken, token.id, token.name
+	case system.there:
 		e.ActorType = auditlog.ActorSystem
-	case a.Admin != nil:
+	case staff.there:
 		e.ActorType = auditlog.ActorStaff
-	default:
-		e.ActorType = auditlog.ActorUnknown
+	}
+}
+
+// readScope reads what holds the resource. One of the keys is set, or none.
+func readScope(r *exactjson.Reader, e *auditlog.Entry) {
+	var organization, project, user party
+
+	for key := range r.Members() {
+		switch string(key) {
+		case "organization":
+			organization = readParty(r, "uuid", "name")
+		case "project":
+			project = readParty(r, "uuid", "name")
+		case "user":
+			user = readParty(r, "", "email")
+		}
+	}
+
+	switch {
+	case project.there:
+		e.ScopeType, e.ScopeID, e.ScopeName = scopeProject, project.id, project.name
+	case organization.there:
+		e.ScopeType, e.ScopeID, e.ScopeName = "organization", organization.id, organization.name
+	case user.there:
+		e.ScopeType, e.ScopeName = scopeUser, user.name
 	}
 }
 
@@ -138,17 +172,6 @@ func coherent(known auditlog.Known) bool {
 		return known.Can("scope_id", "") && known.Can("scope_name", "")
 	default:
 		return true
-	}
-}
-
-func (r *record) scope(e *auditlog.Entry) {
-	switch s := r.Subject; {
-	case s.Project != nil:
-		e.ScopeType, e.ScopeID, e.ScopeName = scopeProject, s.Project.UUID, s.Project.Name
-	case s.Organization != nil:
-		e.ScopeType, e.ScopeID, e.ScopeName = "organization", s.Organization.UUID, s.Organization.Name
-	case s.User != nil:
-		e.ScopeType, e.ScopeName = scopeUser, s.User.Email
 	}
 }
 
@@ -232,16 +255,61 @@ func resourceType(action string) string {
 	return strings.Join(words[:len(words)-max(n, 1)], "_")
 }
 
-// quoted is a message that names one thing: Server 'web-1' has been created.
-var quoted = regexp.MustCompile(`^[^']*'((?s:.*))' (?:has|have) been [^']*$`)
-
-// resourceName is the one quoted name of a message. A message with two, or with
-// a name that looks like two, names nothing for certain.
+// resourceName is the one quoted name of a message that names one thing, such as
+// Server 'web-1' has been created. A message with two, or with a name that looks like two,
+// names nothing for certain.
 func resourceName(message string) string {
-	m := quoted.FindStringSubmatch(message)
-	if m == nil || strings.Count(m[1], "'") > 1 || strings.Contains(m[1], "' ") || strings.Contains(m[1], " '") {
+	first, last := strings.IndexByte(message, '\''), strings.LastIndexByte(message, '\'')
+	if first == last {
 		return ""
 	}
 
-	return m[1]
+	name, rest := message[first+1:last], message[last+1:]
+	if !strings.HasPrefix(rest, " has been ") && !strings.HasPrefix(rest, " have been ") {
+		return ""
+	}
+
+	if strings.Count(name, "'") > 1 || strings.Contains(name, "' ") || strings.Contains(name, " '") {
+		return ""
+	}
+
+	return name
+}
+
+// meaning is what the words of an action say.
+type meaning struct {
+	operation    auditlog.Operation
+	resourceType string
+}
+
+// meanings are those of the actions that were seen, which are few and occur again and
+// again.
+var meanings = struct {
+	sync.Mutex
+
+	of map[string]meaning
+}{of: map[string]meaning{}}
+
+func meaningOf(action string) meaning {
+	const most, longest = 1024, 64
+
+	meanings.Lock()
+	defer meanings.Unlock()
+
+	m, seen := meanings.of[action]
+	if seen {
+		return m
+	}
+
+	m = meaning{operation: OperationOf(action), resourceType: resourceType(action)}
+
+	if len(meanings.of) == most {
+		clear(meanings.of)
+	}
+
+	if len(action) <= longest {
+		meanings.of[action] = m
+	}
+
+	return m
 }

@@ -10,7 +10,6 @@ package cloudscale
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -244,7 +243,7 @@ func (p *resumePoint) number(
 		}
 
 		var err error
-		if e.ID, err = ids.ID(e.Raw, e.Time); err != nil {
+		if e.ID, err = ids.Number(e.ID, e.Raw, e.Time); err != nil {
 			return problem(client.KindEndless, page.Number, err)
 		}
 	}
@@ -328,64 +327,66 @@ func firstPage(w auditlog.Window) (client.CursorWalk[auditlog.Entry], auditlog.W
 }
 
 func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err error) {
-	var page struct {
-		Next     json.RawMessage    `json:"next"`
-		PollMore json.RawMessage    `json:"poll_more"`
-		Results  *[]json.RawMessage `json:"results"`
-	}
+	var (
+		hasNext, hasPollMore, hasResults bool
 
-	if err := exactjson.Unmarshal(body, &page); err != nil {
-		return nil, "", "", err
-	}
+		scratch []byte
+	)
 
-	// On the last page next is null; a page without it is another shape.
-	switch {
-	case page.Next == nil:
-		return nil, "", "", errors.New("next is missing")
-	case page.PollMore == nil:
-		return nil, "", "", errors.New("poll_more is missing")
-	case page.Results == nil:
-		return nil, "", "", errors.New("results is missing")
-	}
+	err = exactjson.Read(body, func(r *exactjson.Reader) {
+		for key := range r.Members() {
+			switch string(key) {
+			case "next":
+				hasNext, next = true, readLink(r, "next")
+			case "poll_more":
+				hasPollMore, pollMore = true, readLink(r, "poll_more")
+			case "results":
+				if hasResults = !r.Null(); !hasResults {
+					continue
+				}
 
-	if next, err = linkOf(page.Next); err != nil {
-		return nil, "", "", fmt.Errorf("next: %w", err)
-	}
+				rows = make([]auditlog.Entry, 0, usualPage)
+				for range r.Elements() {
+					var e auditlog.Entry
 
-	if pollMore, err = linkOf(page.PollMore); err != nil {
-		return nil, "", "", fmt.Errorf("poll_more: %w", err)
-	}
-
-	records := *page.Results
-	rows = make([]auditlog.Entry, 0, len(records))
-
-	for _, raw := range records {
-		e, err := entryOf(raw)
-		if err != nil {
-			return nil, "", "", err
+					e, scratch = readEntry(r, scratch)
+					rows = append(rows, e)
+				}
+			}
 		}
 
-		rows = append(rows, e)
+		// On the last page next is null; a page without it is another shape.
+		switch {
+		case !hasNext:
+			r.Fail(errors.New("next is missing"))
+		case !hasPollMore:
+			r.Fail(errors.New("poll_more is missing"))
+		case !hasResults:
+			r.Fail(errors.New("results is missing"))
+		}
+	})
+	if err != nil {
+		return nil, "", "", err
 	}
 
 	return rows, next, pollMore, nil
 }
 
-// linkOf reads a link, null standing for none. An empty one would lead back to the
-// page that has it, so that it is neither.
-func linkOf(text json.RawMessage) (string, error) {
-	var link *string
+// usualPage is how many records a page has as a rule.
+const usualPage = 200
 
-	err := exactjson.Unmarshal(text, &link)
-	if err != nil || link == nil {
-		return "", err
+// readLink reads a link, null standing for none. An empty one would lead back to the page
+// that has it, so that it is neither.
+func readLink(r *exactjson.Reader, name string) (link string) {
+	if r.Null() {
+		return ""
 	}
 
-	if *link == "" {
-		return "", errors.New("it is empty")
+	if link = r.Text(); link == "" {
+		r.Fail(fmt.Errorf("%s: it is empty", name))
 	}
 
-	return *link, nil
+	return link
 }
 
 // FilterOptions reads the values off the log, since the service lists none.

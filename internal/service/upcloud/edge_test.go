@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ type ours struct {
 	// service says there are.
 	shows    func(r request, match []event) ([]event, int)
 	requests int
+	mu       sync.Mutex
 }
 
 func (s *ours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -60,6 +62,9 @@ func (s *ours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 		return
 	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
 
 	s.requests++
 

@@ -4,7 +4,6 @@ package upcloud
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -31,6 +30,7 @@ const (
 	sliceTarget = 1500
 	sliceMax    = 2400
 	sliceBytes  = 32 << 20
+	mostParts   = 64
 
 	// A slice of one second cannot be cut any further. What it may hold is far beyond
 	// any burst, so that a service which claims ever more is told from one.
@@ -93,6 +93,41 @@ type slice struct{ from, to time.Time }
 func (s slice) contains(t time.Time) bool { return !t.Before(s.from) && t.Before(s.to) }
 func (s slice) length() time.Duration     { return s.to.Sub(s.from) }
 
+// holdsTooMany says that a slice should be read in smaller ones, where it can be.
+func (s slice) holdsTooMany(total int64) bool { return s.length() > time.Second && total > sliceMax }
+
+// asked is the span that the request for a part of the slice names.
+func (s slice) asked(part slice) slice {
+	a := slice{from: part.from.Add(-overlap), to: part.to.Add(overlap)}
+
+	if a.from.Before(s.from) {
+		a.from = s.from
+	}
+
+	if a.to.After(s.to) {
+		a.to = s.to
+	}
+
+	return a
+}
+
+// parts cuts a slice that holds too many events to be proven at once into some of the
+// same length, as many as the events need if they are spread evenly.
+func (s slice) parts(total int64) []slice {
+	seconds := int64(s.length() / time.Second)
+	n := min(max((total+sliceTarget-1)/sliceTarget, 2), mostParts, seconds)
+	parts := make([]slice, n)
+
+	for i := range n {
+		from, to := seconds*i/n, seconds*(i+1)/n
+		parts[i] = slice{
+			from: s.from.Add(time.Duration(from) * time.Second), to: s.from.Add(time.Duration(to) * time.Second),
+		}
+	}
+
+	return parts
+}
+
 // reading is one Read under way.
 type reading struct {
 	client *client.Client
@@ -114,56 +149,53 @@ type reading struct {
 	// leave is asked once, where it is set, when a slice is too large; what it is told
 	// is how many events the slice has. Where it says so, nothing is read by pages.
 	leave func(total int64) bool
+
+	// ahead has pages before they are asked for.
+	ahead *ahead
 }
 
-// slices yields the entries of one proven slice after the other. Their length
-// follows how dense the log is.
+// slices yields the entries of one proven slice after the other. One that holds too
+// many events is cut into parts.
 func (r *reading) slices(ctx context.Context) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
-		length := r.span.length()
+		r.ahead = newAhead(ctx, r)
+		defer r.ahead.stop()
 
-		for from := r.span.from; from.Before(r.span.to); {
-			s := slice{from: from, to: from.Add(length)}
+		for todo := []slice{r.span}; len(todo) > 0; {
+			s := todo[0]
+			// The span may have been drawn back since the slice was made.
 			if s.to.After(r.span.to) {
 				s.to = r.span.to
 			}
 
-			found, total, err := r.collect(ctx, s)
-			if err == nil && found == nil {
-				if r.leave != nil && r.leave(total) {
-					return
-				}
-
-				length = scale(s.length(), max(total, 2*sliceTarget))
-
-				continue
+			if todo = todo[1:]; !s.from.Before(s.to) {
+				return
 			}
 
+			r.ahead.plan(todo)
+
+			found, total, err := r.collect(ctx, s)
 			if err != nil {
 				yield(nil, err)
 
 				return
 			}
 
+			if found == nil {
+				if r.leave != nil && r.leave(total) {
+					return
+				}
+
+				todo = slices.Concat(s.parts(total), todo)
+
+				continue
+			}
+
 			if !yield(r.settle(s, found, total), nil) {
 				return
 			}
-
-			from, length = s.to, scale(s.length(), total)
 		}
 	}
-}
-
-// scale returns the length of time that will hold about sliceTarget events when
-// the given one holds total. It grows carefully, since events come in bursts.
-func scale(length time.Duration, total int64) time.Duration {
-	const maxGrowth = 4
-
-	factor := min(float64(sliceTarget)/float64(max(total, 1)), maxGrowth)
-	// A window can be so long that a multiple of it is no Duration any more.
-	grown := min(float64(length)*factor, float64(200*365*24*time.Hour))
-
-	return max(time.Duration(grown).Truncate(time.Second), time.Second)
 }
 
 // pile holds the different events of a slice, whichever page brought them.
@@ -178,21 +210,6 @@ func (p pile) add(e auditlog.Entry) bool {
 	p[e.ID] = e
 
 	return true
-}
-
-// asked is the span that the request for a slice names.
-func (r *reading) asked(s slice) slice {
-	a := slice{from: s.from.Add(-overlap), to: s.to.Add(overlap)}
-
-	if a.from.Before(r.span.from) {
-		a.from = r.span.from
-	}
-
-	if a.to.After(r.span.to) {
-		a.to = r.span.to
-	}
-
-	return a
 }
 
 // settle books a proven slice and returns its entries in order. An event that
@@ -349,18 +366,33 @@ func (w *walk) clean() bool {
 // since it did happen.
 func (w *walk) whole() bool { return !w.moved && w.distinct() == w.total }
 
-func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.OffsetReading, found pile) (walk, error) {
-	w := walk{offset: offset, ids: map[string]bool{}}
-	asked := r.asked(s)
+// list asks for the pages of a slice, as a request for one of them says.
+func (r *reading) list(q request) client.OffsetWalk[auditlog.Entry] {
+	asked := q.span.asked(q.slice)
 
 	query := url.Values{}
 	maps.Copy(query, r.filter)
 	query.Set("created_after", asked.from.UTC().Format(time.RFC3339))
 	query.Set("created_before", asked.to.UTC().Format(time.RFC3339))
 
-	pages := client.OffsetWalk[auditlog.Entry]{
-		Path: listPath, Query: query, Limit: limit, Reading: offset, TotalHeader: totalHeader, Sizes: pageSizes,
+	return client.OffsetWalk[auditlog.Entry]{
+		Path: listPath, Query: query, Limit: q.limit, Reading: q.reading, TotalHeader: totalHeader, Sizes: pageSizes,
 		Decode: decodeList,
+	}
+}
+
+func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.OffsetReading, found pile) (walk, error) {
+	w := walk{offset: offset, ids: map[string]bool{}}
+	q := request{span: r.span, slice: s, limit: limit, reading: offset}
+	asked := r.span.asked(s)
+
+	pages := r.list(q)
+	if r.client.MaxConcurrency() > 1 {
+		pages.Ask = func(ctx context.Context, number int, offset int64) (page, error) {
+			q.number, q.offset = number, offset
+
+			return r.ahead.get(ctx, q)
+		}
 	}
 
 	for page, err := range pages.Pages(ctx, r.client) {
@@ -428,7 +460,7 @@ func sameChange(a, b auditlog.Change) bool {
 // bounded says whether the slice is too large to be proven at once, and in an
 // error that it cannot be made small enough.
 func (w *walk) bounded(s slice) error {
-	w.tooLarge = s.length() > time.Second && (w.total > sliceMax || w.bytes > sliceBytes)
+	w.tooLarge = s.holdsTooMany(w.total) || s.length() > time.Second && w.bytes > sliceBytes
 
 	switch {
 	case w.tooLarge:
@@ -443,28 +475,27 @@ func (w *walk) bounded(s slice) error {
 	}
 }
 
-func decodeList(body []byte) ([]auditlog.Entry, error) {
-	var page struct {
-		AuditLogs *[]json.RawMessage `json:"audit_logs"`
-	}
+func decodeList(body []byte) (entries []auditlog.Entry, err error) {
+	whole := false
 
-	if err := exactjson.Unmarshal(body, &page); err != nil {
-		return nil, err
-	}
+	err = exactjson.Read(body, func(r *exactjson.Reader) {
+		for key := range r.Members() {
+			if string(key) != "audit_logs" || r.Null() {
+				continue
+			}
 
-	if page.AuditLogs == nil {
-		return nil, errors.New("audit_logs is missing")
-	}
-
-	entries := make([]auditlog.Entry, 0, len(*page.AuditLogs))
-
-	for _, raw := range *page.AuditLogs {
-		e, err := entryOf(raw)
-		if err != nil {
-			return nil, err
+			whole, entries = true, make([]auditlog.Entry, 0, pageLimit)
+			for range r.Elements() {
+				entries = append(entries, readEntry(r))
+			}
 		}
 
-		entries = append(entries, e)
+		if !whole {
+			r.Fail(errors.New("audit_logs is missing"))
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 
 	return entries, nil

@@ -699,6 +699,8 @@ func FuzzDecodeList(f *testing.F) {
 	}
 
 	f.Fuzz(func(t *testing.T, body []byte) {
+		samePage(t, body, false)
+
 		entries, err := upcloud.DecodeList(body)
 		if err != nil {
 			if entries != nil {
@@ -723,4 +725,34 @@ func FuzzDecodeList(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkPage reads pages of 200 records. The allocations are per page.
+func BenchmarkPage(b *testing.B) {
+	fake, err := fakeapi.New(fakeapi.Options{Entries: 1000})
+	if err != nil {
+		b.Fatal(err)
+	}
+
+	var texts []string
+	for _, r := range fake.UpCloudRecords()[:200] {
+		texts = append(texts, string(r.Raw))
+	}
+
+	body := []byte(`{"audit_logs":[` + strings.Join(texts, ",") + `]}`)
+	decode := func(name string, decode func([]byte) ([]auditlog.Entry, error)) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+
+			for range b.N {
+				if _, err := decode(body); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+
+	decode("one pass", upcloud.DecodeList)
+	decode("plain", plainList)
 }

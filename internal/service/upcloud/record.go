@@ -13,73 +13,81 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
-// record is an event as the specification describes it. Optional fields may be
-// absent, null or empty; which one the service uses is not documented, so all
-// three mean "not recorded".
-type record struct {
-	Time          string          `json:"time"`
-	AuthType      string          `json:"auth_type"`
-	ID            string          `json:"cloud_event_id"`
-	CorrelationID string          `json:"upcloud_correlation_id"`
-	ResourceType  string          `json:"resource_type"`
-	Action        string          `json:"action"`
-	Origin        string          `json:"origin"`
-	Username      string          `json:"account_username"`
-	IPAddress     string          `json:"ip_address"`
-	ResourceID    string          `json:"resource_id"`
-	CurrentState  json.RawMessage `json:"current_state"`
-	PreviousState json.RawMessage `json:"previous_state"`
-}
-
 // originInternal marks what UpCloud's own services did.
 const originInternal = "upcloud_internal"
 
-func entryOf(raw json.RawMessage) (auditlog.Entry, error) {
-	var r record
-	if err := exactjson.Unmarshal(raw, &r); err != nil {
-		return auditlog.Entry{}, err
+// entryOf maps an event that is the whole text.
+func entryOf(raw json.RawMessage) (e auditlog.Entry, err error) {
+	err = exactjson.Read(raw, func(r *exactjson.Reader) { e = readEntry(r) })
+
+	return e, err
+}
+
+// readEntry maps an event as the specification describes it. Optional fields may be
+// absent, null or empty; which one the service uses is not documented, so all three mean
+// "not recorded".
+func readEntry(r *exactjson.Reader) auditlog.Entry {
+	e := auditlog.Entry{Service: auditlog.ServiceUpCloud}
+
+	e.Raw = r.Raw(func() {
+		var (
+			at              string
+			previous, state exactjson.Node
+		)
+
+		for key := range r.Members() {
+			switch string(key) {
+			case "time":
+				at = r.Text()
+			case "auth_type":
+				e.AuthType = r.Word()
+			case "cloud_event_id":
+				e.ID = r.Text()
+			case "upcloud_correlation_id":
+				e.CorrelationID = r.Text()
+			case "resource_type":
+				e.ResourceType = r.Word()
+			case "action":
+				e.Action = r.Word()
+			case "origin":
+				e.Origin = r.Word()
+			case "account_username":
+				e.Actor = r.Word()
+			case "ip_address":
+				e.IPAddress = r.Word()
+			case "resource_id":
+				e.ResourceID = r.Word()
+			case "current_state":
+				state = r.Node()
+			case "previous_state":
+				previous = r.Node()
+			}
+		}
+
+		if e.ID == "" || e.Action == "" {
+			r.Fail(errors.New("an event lacks its cloud_event_id or its action"))
+		}
+
+		parsed, err := time.Parse(time.RFC3339Nano, at)
+		if err != nil {
+			r.Fail(errors.New("the time of an event is not RFC 3339"))
+		}
+
+		e.Time = parsed.UTC()
+
+		if e.Changes, err = auditlog.ChangesOf(previous, state); err != nil {
+			r.Fail(fmt.Errorf("the state in an event cannot be read: %w", err))
+		}
+	})
+
+	switch e.Operation, e.ActorType = OperationOf(e.Action), auditlog.ActorUser; {
+	case e.Origin == originInternal:
+		e.ActorType = auditlog.ActorSystem
+	case e.Actor == "":
+		e.ActorType = auditlog.ActorUnknown
 	}
 
-	if r.ID == "" || r.Action == "" {
-		return auditlog.Entry{}, errors.New("an event lacks its cloud_event_id or its action")
-	}
-
-	at, err := time.Parse(time.RFC3339Nano, r.Time)
-	if err != nil {
-		return auditlog.Entry{}, errors.New("the time of an event is not RFC 3339")
-	}
-
-	changes, err := auditlog.Changes(r.PreviousState, r.CurrentState)
-	if err != nil {
-		return auditlog.Entry{}, fmt.Errorf("the state in an event cannot be read: %w", err)
-	}
-
-	actor := auditlog.ActorUser
-
-	switch {
-	case r.Origin == originInternal:
-		actor = auditlog.ActorSystem
-	case r.Username == "":
-		actor = auditlog.ActorUnknown
-	}
-
-	return auditlog.Entry{
-		ID:            r.ID,
-		Time:          at.UTC(),
-		Service:       auditlog.ServiceUpCloud,
-		Action:        r.Action,
-		Operation:     OperationOf(r.Action),
-		ActorType:     actor,
-		Actor:         r.Username,
-		ResourceType:  r.ResourceType,
-		ResourceID:    r.ResourceID,
-		Origin:        r.Origin,
-		AuthType:      r.AuthType,
-		IPAddress:     r.IPAddress,
-		CorrelationID: r.CorrelationID,
-		Changes:       changes,
-		Raw:           raw,
-	}, nil
+	return e
 }
 
 // coherent says whether one entry can have all the values that are known: the kind

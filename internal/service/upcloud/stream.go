@@ -194,7 +194,7 @@ func (st *streaming) worth(ctx context.Context, matching int64) bool {
 		return false
 	}
 
-	return worthStreaming(matching, st.whole, st.client.Concurrency(), st.clock().Sub(begun))
+	return worthStreaming(matching, st.whole, st.client.MaxConcurrency(), st.clock().Sub(begun))
 }
 
 // measure asks how many records the whole log has.
@@ -446,10 +446,10 @@ func (s *scanned) key() (time.Time, []byte, error) {
 }
 
 const (
-	// batch is how many records are decoded at once, and ahead how many batches are before
-	// they are wanted.
-	batch = 256
-	ahead = 4
+	// batch is how many records are decoded at once, and batchesAhead how many batches are
+	// before they are wanted.
+	batch        = 256
+	batchesAhead = 4
 )
 
 // job is a batch of records that somebody decodes. Its entries are there once it is done.
@@ -476,7 +476,7 @@ func (j *job) decode() {
 // is done with the entries go on side by side.
 func (st *streaming) drain(ctx context.Context, from source, yield func([]auditlog.Entry, error) bool) error {
 	var (
-		jobs   = make(chan *job, ahead)
+		jobs   = make(chan *job, batchesAhead)
 		work   = make(chan *job)
 		stop   = make(chan struct{})
 		wait   sync.WaitGroup

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package export
+
+import (
+	"cmp"
+	"context"
+	"iter"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+const (
+	// batchSize is how many entries are handed over at once, and batches how many of these
+	// are read at most before they are written.
+	batchSize = 128
+	batches   = 3
+)
+
+// batch is a run of entries, and the error that ended the sequence behind them.
+type batch struct {
+	entries []auditlog.Entry
+	err     error
+}
+
+// ahead yields the entries of a sequence while the next ones are being read, so that one
+// processor reads and another one writes. When it returns, nothing is read any more:
+// whoever stops early waits for the page that is under way.
+func ahead(ctx context.Context, entries iter.Seq2[auditlog.Entry, error]) iter.Seq2[*auditlog.Entry, error] {
+	return func(yield func(*auditlog.Entry, error) bool) {
+		full, empty := make(chan batch, batches), make(chan []auditlog.Entry, batches)
+		stop := make(chan struct{})
+
+		for range batches {
+			empty <- make([]auditlog.Entry, 0, batchSize)
+		}
+
+		go read(ctx, entries, full, empty, stop)
+
+		defer func() {
+			close(stop)
+
+			for range full {
+				continue // Until the reader has ended.
+			}
+		}()
+
+		for b := range full {
+			for i := range b.entries {
+				if !yield(&b.entries[i], nil) {
+					return
+				}
+			}
+
+			if b.err != nil {
+				yield(nil, b.err)
+
+				return
+			}
+
+			empty <- b.entries[:0]
+		}
+	}
+}
+
+// read fills batches until the sequence or the context ends, or stop is closed, and closes
+// full then.
+func read(
+	ctx context.Context, entries iter.Seq2[auditlog.Entry, error],
+	full chan<- batch, empty <-chan []auditlog.Entry, stop <-chan struct{},
+) {
+	defer close(full)
+
+	var b batch
+
+	// A batch that was taken is either handed over or forgotten.
+	next := func() bool {
+		select {
+		case b.entries = <-empty:
+			return true
+		case <-stop:
+			return false
+		}
+	}
+
+	if !next() {
+		return
+	}
+
+	for e, err := range entries {
+		if b.err = cmp.Or(err, ctx.Err()); b.err != nil {
+			break
+		}
+
+		if b.entries = append(b.entries, e); len(b.entries) < batchSize {
+			continue
+		}
+
+		// There is room for every batch that exists.
+		full <- b
+
+		if !next() {
+			return
+		}
+	}
+
+	full <- b
+}
