@@ -34,6 +34,7 @@ type canonical struct {
 	text    []byte
 	members []member // of the objects that are being read
 	swap    []byte
+	order   []int
 }
 
 // member is one of an object: where it begins and ends in the text, and its key.
@@ -108,24 +109,42 @@ func (c *canonical) endObject(first int) {
 	}
 
 	members := c.members[first:]
-	byKey := func(a, b member) int { return bytes.Compare(a.key, b.key) }
 
-	if !slices.IsSortedFunc(members, byKey) {
+	if order := c.sorted(members); order != nil {
 		begin := members[0].begin
 		// The keys are parts of the text that is written over.
 		c.swap = append(c.swap[:0], c.text[begin:]...)
 
-		slices.SortFunc(members, byKey)
-
 		c.text = c.text[:begin]
-		for _, m := range members {
-			c.text = append(c.text, c.swap[m.begin-begin:m.end-begin]...)
+		for _, i := range order {
+			c.text = append(c.text, c.swap[members[i].begin-begin:members[i].end-begin]...)
 		}
 	}
 
 	clear(members)
 	c.members = c.members[:first]
 	c.end('}')
+}
+
+// sorted returns the order that members come in by their keys, nil where they are in it.
+func (c *canonical) sorted(members []member) []int {
+	byKey := func(a, b int) int { return bytes.Compare(members[a].key, members[b].key) }
+
+	c.order = c.order[:0]
+	inOrder := true
+
+	for i := range members {
+		c.order = append(c.order, i)
+		inOrder = inOrder && (i == 0 || byKey(i-1, i) < 0)
+	}
+
+	if inOrder {
+		return nil
+	}
+
+	slices.SortFunc(c.order, byKey)
+
+	return c.order
 }
 
 // end ends an object or an array, whose last part has a comma behind it.

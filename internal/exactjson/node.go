@@ -87,7 +87,7 @@ func (n *Node) Canonical() string {
 	switch n.Kind {
 	case Object, Array:
 	case String:
-		if !isPlain(string(n.Text[1 : len(n.Text)-1])) {
+		if !IsPlain(string(n.Text[1 : len(n.Text)-1])) {
 			break
 		}
 

@@ -13,7 +13,7 @@ import (
 // AppendString appends a text as Marshal writes it: with no more escapes than JSON asks
 // for, and with U+2028 and U+2029 escaped.
 func AppendString(to []byte, text string) []byte {
-	if isPlain(text) {
+	if IsPlain(text) {
 		return append(append(append(to, '"'), text...), '"')
 	}
 
@@ -60,8 +60,8 @@ func classesIn[T string | []byte](text T) (found byte) {
 	return found
 }
 
-// isPlain says whether a text stands in JSON as it is, between quotes.
-func isPlain(text string) bool {
+// IsPlain says whether a text stands in JSON as it is, between quotes.
+func IsPlain(text string) bool {
 	found := classesIn(text)
 
 	return found == 0 || found == classOther && utf8.ValidString(text) && !hasSeparator(text)

@@ -138,7 +138,15 @@ func (t *jsonText) raw(text string) { t.buffer = append(t.buffer, text...) }
 
 // text writes a string, escaping no more than JSON asks for and U+2028 and
 // U+2029.
-func (t *jsonText) text(s string, n *Notes) { t.buffer = exactjson.AppendString(t.buffer, n.clean(s)) }
+func (t *jsonText) text(s string, n *Notes) {
+	if !exactjson.IsPlain(s) {
+		t.buffer = exactjson.AppendString(t.buffer, n.clean(s))
+
+		return
+	}
+
+	t.buffer = append(append(append(t.buffer, '"'), s...), '"')
+}
 
 // cell returns what a table holds of a field: text, in which lists and records are JSON.
 func (t *jsonText) cell(f *auditlog.Field, e *auditlog.Entry, n *Notes) (string, error) {
