@@ -91,7 +91,7 @@ func (a *ahead) stop() {
 
 // get returns a page for the reading.
 func (a *ahead) get(ctx context.Context, q request) (page, error) {
-	if f := a.take(q); f != nil {
+	if f := a.take(q); f != nil { //nolint:contextcheck // Pages that were asked for ahead end with the reading.
 		<-f.done
 
 		return f.page, f.err
@@ -104,7 +104,7 @@ func (a *ahead) get(ctx context.Context, q request) (page, error) {
 
 		a.expect(q, p)
 		a.expectSlices(q, a.behind)
-		a.fill()
+		a.fill() //nolint:contextcheck // As above.
 	}
 
 	return p, err
@@ -231,7 +231,7 @@ func (a *ahead) begin(f *fetch) {
 			a.expect(f.request, f.page)
 		}
 
-		a.fill()
+		a.fill() //nolint:contextcheck // Pages that were asked for ahead end with the reading.
 	})
 }
 
