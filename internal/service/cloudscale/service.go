@@ -161,6 +161,14 @@ func (s *Service) pages(
 			}
 		}
 
+		// What was read before the clock went back waits no more, and may lie behind the
+		// place to go on from.
+		if newest := r.order.newest; !newest.IsZero() && !newest.Before(c.Window.End) {
+			yield(nil, auditlog.ErrClockWentBack)
+
+			return
+		}
+
 		yield(r.order.waiting, nil)
 	}
 }

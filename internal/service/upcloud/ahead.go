@@ -25,6 +25,9 @@ type ahead struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	// direct says that the reading had to ask for the first page of a slice itself.
+	direct bool
+
 	mu sync.Mutex
 	// behind are the slices behind the one that the reading is at.
 	behind []slice
@@ -97,17 +100,33 @@ func (a *ahead) get(ctx context.Context, q request) (page, error) {
 		return f.page, f.err
 	}
 
-	p, err := a.r.list(q).Page(ctx, a.r.client, q.number, q.offset)
-	if err == nil && q.number == 1 {
-		a.mu.Lock()
-		defer a.mu.Unlock()
+	a.direct = q.number == 1
 
-		a.expect(q, p)
-		a.expectSlices(q, a.behind)
-		a.fill() //nolint:contextcheck // As above.
+	return a.r.list(q).Page(ctx, a.r.client, q.number, q.offset)
+}
+
+// follow is told of the first page of a slice, after which the span of the reading is
+// known. Where the page was not expected, what follows it is expected now.
+func (a *ahead) follow(q request, span slice, first page) {
+	if !a.direct {
+		return
 	}
 
-	return p, err
+	a.direct = false
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+
+	later := q
+	later.span = span
+
+	if q.slice.holdsTooMany(first.Total) {
+		q = later
+	}
+
+	a.expect(q, first)
+	a.expectSlices(later, a.behind)
+	a.fill() //nolint:contextcheck // Pages that were asked for ahead end with the reading.
 }
 
 // take returns the page of a request, and drops all that should have been asked for

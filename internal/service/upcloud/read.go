@@ -377,7 +377,8 @@ func (r *reading) list(q request) client.OffsetWalk[auditlog.Entry] {
 func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.OffsetReading, found pile) (walk, error) {
 	w := walk{offset: offset, ids: map[string]bool{}}
 	q := request{span: r.span, slice: s, limit: limit, reading: offset}
-	asked := r.span.asked(s)
+	asked, first := r.span.asked(s), q
+	first.number, first.offset = 1, 0
 
 	pages := r.list(q)
 	if r.client.MaxConcurrency() > 1 {
@@ -397,6 +398,10 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 
 		if end := ceilSecond(r.c.Window.End); end.Before(r.span.to) {
 			r.span.to = end // What has not happened yet could come while it is counted.
+		}
+
+		if page.Number == 1 {
+			r.ahead.follow(first, r.span, page)
 		}
 
 		w.moved = w.moved || (w.pages > 0 && page.Total != w.total)
