@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -140,8 +141,14 @@ func (w *world) advance(step int) {
 	if step%4 == 1 {
 		w.duringPages = func() {
 			if w.random.IntN(2) == 0 {
-				// The present, or a little late.
-				w.happen(1, w.cloudNow().Add(-time.Duration(w.random.IntN(480))*time.Second))
+				// The present, or a little late: where there is a cursor, no later than a log
+				// may be out of order.
+				late := 480
+				if w.service.Info().Name == auditlog.ServiceCloudscale {
+					late = 50
+				}
+
+				w.happen(1, w.cloudNow().Add(-time.Duration(w.random.IntN(late))*time.Second))
 			}
 		}
 	}
@@ -151,8 +158,15 @@ func (w *world) advance(step int) {
 	case step%11 == 6: // A burst, longer than a page.
 		w.happen(230, at.Add(gap/2))
 	default:
-		for range w.random.IntN(12) {
-			w.happen(1+w.random.IntN(3), at.Add(time.Duration(w.random.Int64N(int64(gap)+1))))
+		times := make([]time.Time, w.random.IntN(12))
+		for i := range times {
+			times[i] = at.Add(time.Duration(w.random.Int64N(int64(gap) + 1)))
+		}
+
+		slices.SortFunc(times, time.Time.Compare)
+
+		for _, at := range times {
+			w.happen(1+w.random.IntN(3), at)
 		}
 	}
 
