@@ -126,7 +126,7 @@ func (a *ahead) follow(q request, span slice, first page) {
 
 	a.expect(q, first)
 	a.expectSlices(later, a.behind)
-	a.fill() //nolint:contextcheck // Pages that were asked for ahead end with the reading.
+	a.fill()
 }
 
 // take returns the page of a request, and drops all that should have been asked for

@@ -389,18 +389,12 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 		}
 	}
 
-	for page, err := range pages.Pages(ctx, r.client) {
+	for page, err := range pages.Pages(ctx, r.client) { //nolint:contextcheck // Requests ahead end with the reading.
 		if err != nil {
 			return w, err
 		}
 
-		r.c.Heed(page.Clock, r.delay)
-
-		if end := ceilSecond(r.c.Window.End); end.Before(r.span.to) {
-			r.span.to = end // What has not happened yet could come while it is counted.
-		}
-
-		if page.Number == 1 {
+		if r.heed(page); page.Number == 1 {
 			r.ahead.follow(first, r.span, page)
 		}
 
@@ -434,6 +428,16 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 	}
 
 	return w, nil
+}
+
+// heed draws the end back to what had settled when a page was made: what has not
+// happened yet could come while it is counted.
+func (r *reading) heed(p page) {
+	r.c.Heed(p.Clock, r.delay)
+
+	if end := ceilSecond(r.c.Window.End); end.Before(r.span.to) {
+		r.span.to = end
+	}
 }
 
 // sameEvent says whether an event that came again says the same. The time, which a
