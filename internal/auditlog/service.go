@@ -110,11 +110,11 @@ func (i Info) neverMeans(op Operation) string {
 type Service interface {
 	Info() Info
 
-	// Read yields every entry that answers the query, each once, oldest first:
-	// none is older than one yielded before it by more than OrderMargin. The first error
-	// ends the sequence, and what came before it is then worth nothing. When the
-	// sequence has ended without an error, c holds the reading's statement.
-	// The sequence can be ranged over once.
+	// Read yields every entry that answers the query, each once, in the order of
+	// Compare: oldest first, ties by id. Only one that the cloud's own log has late by
+	// more than OrderMargin comes late. The first error ends the sequence, and what
+	// came before it is then worth nothing. When the sequence has ended without an
+	// error, c holds the reading's statement. The sequence can be ranged over once.
 	Read(ctx context.Context, q Query, c *Completeness) iter.Seq2[Entry, error]
 
 	// FilterOptions lists the values that filters may take. The query's window
@@ -147,9 +147,9 @@ type Resumer interface {
 	Resume(ctx context.Context, from Position, q Query, c *Completeness) iter.Seq2[Entry, error]
 }
 
-// OrderMargin is how far a log may be out of order by the times of its entries.
-// Clouds order by commit, and commits overtake each other by milliseconds; see
-// design/api-facts.md §2.2.
+// OrderMargin is how far a cloud's log may be out of order by the times of its entries;
+// services put it in order. Clouds order by commit, and commits overtake each other by
+// milliseconds; see design/api-facts.md §2.2.
 const OrderMargin = time.Minute
 
 // Answerer is a service that knows more of what a query cannot find than its Info

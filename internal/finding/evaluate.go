@@ -5,6 +5,7 @@ package finding
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,7 +41,6 @@ func Evaluate(
 		CountsByRule: map[string]int64{}, CountsBySeverity: map[Severity]int64{}, NotEvaluable: o.NotEvaluable(info, q),
 		ExpectedCounts: make([]int64, len(o.Expected)),
 	}}
-	v.hits.out = func(h hit) { h.tally.add(h) }
 
 	if err := v.prepare(ctx, s, info, q); err != nil {
 		return nil, err
@@ -121,9 +121,10 @@ type evaluation struct {
 	o       Options
 	info    auditlog.Info
 	tallies []*tally
-	hits    reorderBuffer
-	result  *Result
-	listed  []listed
+	// last is the time of the newest entry.
+	last   time.Time
+	result *Result
+	listed []listed
 	// met are the expectations that the present entry has met so far.
 	met []int
 	// unknown are the actions, by rule, of which a rule would have to know what they
@@ -257,11 +258,17 @@ func (v *evaluation) add(r *rule) {
 	v.result.CountsBySeverity[r.severity] += 0
 }
 
+// errOrder is a log that is further out of order than services can put right. Counting it
+// would be counting wrong.
+var errOrder = errors.New("the service gave an entry that is older than one before it by more than a minute, so that bursts cannot be counted")
+
 // take holds every rule against the entry as it is.
 func (v *evaluation) take(e *auditlog.Entry) error {
-	if err := v.hits.advance(e.Time); err != nil {
-		return err
+	if e.Time.Before(v.last) {
+		return errOrder
 	}
+
+	v.last = e.Time
 
 	for _, r := range v.excused {
 		if shown, err := r.match(e); shown && err == nil {
@@ -291,7 +298,7 @@ func (v *evaluation) take(e *auditlog.Entry) error {
 
 		group := values(t.rule.groups, e)
 
-		v.hits.add(hit{at: e.Time, id: e.ID, tally: t, key: join(group), group: group, of: of})
+		t.add(hit{at: e.Time, id: e.ID, key: join(group), group: group, of: of})
 	}
 
 	if len(v.met) > 0 {
@@ -486,8 +493,6 @@ func (v *evaluation) trim() {
 }
 
 func (v *evaluation) end(c *auditlog.Completeness) *Result {
-	v.hits.end()
-
 	for _, t := range v.tallies {
 		t.end()
 	}

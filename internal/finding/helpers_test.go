@@ -40,7 +40,13 @@ func everything() auditlog.Info {
 	}
 }
 
-func newLog(entries ...auditlog.Entry) *log { return &log{info: everything(), entries: entries} }
+// newLog has entries in the order that every service promises.
+func newLog(entries ...auditlog.Entry) *log {
+	entries = slices.Clone(entries)
+	slices.SortStableFunc(entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
+
+	return &log{info: everything(), entries: entries}
+}
 
 func (l *log) Info() auditlog.Info { return l.info }
 

@@ -29,34 +29,16 @@ func drawEntries(t *rapid.T, grain time.Duration) []auditlog.Entry {
 	n := rapid.IntRange(0, 60).Draw(t, "entries")
 	width := rapid.SampledFrom([]int{1, 10, 60, 300}).Draw(t, "width")
 
-	type commit struct {
-		at    time.Time
-		entry auditlog.Entry
-	}
+	entries := make([]auditlog.Entry, n)
 
-	commits := make([]commit, n)
-
-	for i := range commits {
-		at := noon.Add(time.Duration(rng.IntN(width)) * grain)
-		late := []time.Duration{
-			0, 0, time.Second, time.Duration(rng.Int64N(int64(auditlog.OrderMargin))),
-			auditlog.OrderMargin,
-		}[rng.IntN(5)]
-
-		commits[i] = commit{at.Add(late), auditlog.Entry{
-			ID: fmt.Sprintf("%08x-%d", rng.Uint32(), i), Time: at, Service: auditlog.ServicePodStack,
-			ActorType:    auditlog.ActorUser,
+	for i := range entries {
+		entries[i] = auditlog.Entry{
+			ID: fmt.Sprintf("%08x-%d", rng.Uint32(), i), Time: noon.Add(time.Duration(rng.IntN(width)) * grain),
+			Service: auditlog.ServicePodStack, ActorType: auditlog.ActorUser,
 			Operation:    []auditlog.Operation{"delete", "delete", "create"}[rng.IntN(3)],
 			Actor:        []string{"", "a", "zo\u00eb", "zoe\u0308"}[rng.IntN(4)],
 			ResourceType: []string{"", "server", "disk"}[rng.IntN(3)],
-		}}
-	}
-
-	slices.SortStableFunc(commits, func(a, b commit) int { return a.at.Compare(b.at) })
-
-	entries := make([]auditlog.Entry, n)
-	for i, c := range commits {
-		entries[i] = c.entry
+		}
 	}
 
 	return entries

@@ -9,6 +9,18 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
+// hit is an entry that counts for a rule: as much of it as a finding needs.
+type hit struct {
+	at time.Time
+	id string
+	// key tells its group from others, and group is the group's values.
+	key   string
+	group []string
+	// of is the entry without what nothing is grouped by, nil where nothing is
+	// redacted.
+	of *auditlog.Entry
+}
+
 // tally counts the hits of one rule, group by group. It holds of each group as
 // many hits as the threshold, and none that lies a span back; of a burst it holds
 // counts and its first ids, however long the burst is.

@@ -31,7 +31,7 @@ func TestReadSaysWhoseLogItIs(t *testing.T) {
 	t.Parallel()
 
 	o := fakeapi.Options{CloudscalePageSize: 2}
-	records := []fakeapi.CloudscaleRecord{of("", 0), of("", 1), of("", 2), of("p-1", 3), of("", 4), of("", 5)}
+	records := []fakeapi.CloudscaleRecord{of("", 0), of("", 2), of("", 4), of("p-1", 6), of("", 8), of("", 10)}
 
 	s := serve(t, o, records...)
 	entries, c := s.read(t, servicetest.Month())
@@ -41,8 +41,9 @@ func TestReadSaysWhoseLogItIs(t *testing.T) {
 		accounts = append(accounts, e.Account)
 	}
 
-	// A page at a time, from the first that names the project on.
-	if got := strings.Join(accounts, ","); got != ",,p-1,p-1,p-1,p-1" || c.Source.Account != "p-1" ||
+	// A page at a time, from the first that names the project on, and what waits for its
+	// turn then.
+	if got := strings.Join(accounts, ","); got != ",p-1,p-1,p-1,p-1,p-1" || c.Source.Account != "p-1" ||
 		c.Source.Endpoint != s.client.Origin() {
 		t.Errorf("got %s of %+v", got, c.Source)
 	}

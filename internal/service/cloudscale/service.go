@@ -103,8 +103,8 @@ func Info() auditlog.Info {
 // Info implements auditlog.Service.
 func (s *Service) Info() auditlog.Info { return s.info }
 
-// Read implements auditlog.Service. Entries come in the cloud's own order, which
-// is oldest first but for neighbours that overtook each other by milliseconds.
+// Read implements auditlog.Service. The cloud's own order is that of its commits, in
+// which neighbours overtake each other; entries come in that of their times, ties by id.
 func (s *Service) Read(
 	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
 ) iter.Seq2[auditlog.Entry, error] {
@@ -131,68 +131,45 @@ func (s *Service) pages(
 	ctx context.Context, from *auditlog.Position, settle time.Duration, c *auditlog.Completeness,
 ) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
-		ids := auditlog.NewFingerprints(auditlog.ServiceCloudscale)
-		walk, asked := firstPage(c.Window)
+		r := newReading(s, from, settle, c)
+		defer r.stop()
 
-		if from != nil {
-			ids.Continue(from.Ordinals, from.Since)
+		for p := r.first(); p != nil; p = r.next() {
+			for m := range r.messages(ctx, p) {
+				entries, beyond, err := r.take(p, m)
+				if err != nil {
+					yield(nil, err)
 
-			walk, asked = goOn(from, asked)
-		}
-
-		resume := resumePoint{asked: asked, resumable: true}
-
-		for page, err := range walk.Pages(ctx, s.client) {
-			if err != nil {
-				if from != nil && c.Pages == 0 && isLost(err) {
-					err = fmt.Errorf("%w: %w", auditlog.ErrPositionLost, err)
+					return
 				}
 
+				if !yield(entries, nil) {
+					return
+				}
+
+				// Whoever else walks along a slice stops there as well.
+				if beyond && (p.pages == nil || m.open) {
+					break
+				}
+			}
+
+			if err := r.close(p); err != nil {
 				yield(nil, err)
 
 				return
-			}
-
-			c.Heed(page.Clock, settle)
-			resume.end = c.Window.End
-
-			c.Pages++
-			c.RowsFetched += int64(len(page.Rows))
-
-			if err = resume.number(page, ids, c); err == nil {
-				err = s.learn(page, c)
-			}
-
-			if err != nil {
-				yield(nil, err)
-
-				return
-			}
-
-			beyond := resume.note(page, c)
-
-			if !yield(page.Rows, nil) {
-				return
-			}
-
-			if beyond {
-				break
 			}
 		}
 
-		resume.keep(ids, c)
-	}
-}
+		// What was read before the clock went back waits no more, and may lie behind the
+		// place to go on from.
+		if newest := r.order.newest; !newest.IsZero() && !newest.Before(c.Window.End) {
+			yield(nil, auditlog.ErrClockWentBack)
 
-// goOn is firstPage for a reading from a position on. The cursor takes the place of
-// both bounds, and may lie before the window.
-func goOn(from *auditlog.Position, asked auditlog.Window) (client.CursorWalk[auditlog.Entry], auditlog.Window) {
-	asked.End = time.Time{}
-	if since := from.Since.Add(-auditlog.OrderMargin); since.Before(asked.Start) {
-		asked.Start = since
-	}
+			return
+		}
 
-	return client.CursorWalk[auditlog.Entry]{First: logPath, From: from.Link, Decode: decodePage}, asked
+		yield(r.order.waiting, nil)
+	}
 }
 
 // isLost tells a cursor that is no longer accepted from a service out of order.
@@ -204,22 +181,35 @@ func isLost(err error) bool {
 		(e.Kind == client.KindRejected || e.Kind == client.KindNotFound || e.Kind == client.KindForeignOrigin)
 }
 
-// resumePoint keeps track of where in the log reading is, and where it could go on.
-type resumePoint struct {
-	asked     auditlog.Window // what the service was asked for, without an end behind a cursor
-	end       time.Time
-	newest    time.Time
-	resumable bool
+// cursor keeps track of where in the log a walk is, and where reading could go on.
+type cursor struct {
+	asked auditlog.Window // what the service was asked for, without an end behind a cursor
+	// end is where the part of the log ends that counts. Records beyond get no id.
+	end    time.Time
+	ids    *auditlog.Fingerprints
+	newest time.Time
+	// resume is the place to go on from, nil where there is none. It moves on with the
+	// pages, and is placed once it has, until one holds records beyond the end.
+	resume            *auditlog.Position
+	resumable, placed bool
+}
+
+// take takes note of the next page, gives its records their ids, and says whether it
+// lies wholly beyond the end.
+func (p *cursor) take(page client.Page[auditlog.Entry]) (beyond bool, err error) {
+	if err := p.number(page); err != nil {
+		return false, err
+	}
+
+	return p.note(page), nil
 }
 
 // number gives the records of a page their ids. One that lies where the service
 // was not asked for it is an error: dropped as a row outside of the window it would
 // be missing, and nothing would say so.
-func (p *resumePoint) number(
-	page client.Page[auditlog.Entry], ids *auditlog.Fingerprints, c *auditlog.Completeness,
-) error {
+func (p *cursor) number(page client.Page[auditlog.Entry]) error {
 	if p.resumable && slices.ContainsFunc(page.Rows, func(e auditlog.Entry) bool { return !e.Time.Before(p.end) }) {
-		p.keep(ids, c)
+		p.keep()
 		p.resumable = false
 	}
 
@@ -235,6 +225,8 @@ func (p *resumePoint) number(
 		case !e.Time.Before(p.end):
 			// What lies beyond the window is dropped, and identical records with it. Its
 			// time may be far beyond, and would make others forgotten.
+			e.ID = ""
+
 			continue
 		}
 
@@ -243,7 +235,7 @@ func (p *resumePoint) number(
 		}
 
 		var err error
-		if e.ID, err = ids.Number(e.ID, e.Raw, e.Time); err != nil {
+		if e.ID, err = p.ids.Number(e.ID, e.Raw, e.Time); err != nil {
 			return problem(client.KindEndless, page.Number, err)
 		}
 	}
@@ -260,41 +252,46 @@ func problem(kind client.Kind, page int, reason error) error {
 	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + logPath, Page: page, Err: reason}
 }
 
-// note takes note of a page and says whether it lies wholly beyond the window.
-func (p *resumePoint) note(page client.Page[auditlog.Entry], c *auditlog.Completeness) (beyond bool) {
+// note takes note of a page and says whether it lies wholly beyond the end.
+func (p *cursor) note(page client.Page[auditlog.Entry]) (beyond bool) {
 	if len(page.Rows) == 0 {
 		// Its cursor may be that of the newest record, window or not.
 		return false
 	}
 
-	beyond = true
 	oldest := page.Rows[0].Time
 
 	for i := range page.Rows {
-		at := page.Rows[i].Time
-		beyond = beyond && at.Sub(p.end) > overtaking
-
-		if at.Before(oldest) {
+		if at := page.Rows[i].Time; at.Before(oldest) {
 			oldest = at
 		}
 	}
 
 	switch {
 	case p.resumable:
-		c.Resume = &auditlog.Position{Link: withoutEnd(page.PollMore), Since: p.newest.Add(-overtaking)}
-	case c.Resume != nil && oldest.Before(c.Resume.Since):
+		p.resume = &auditlog.Position{Link: withoutEnd(page.PollMore), Since: p.newest.Add(-overtaking)}
+		p.placed = true
+	case p.resume != nil && oldest.Before(p.resume.Since):
 		// To go on behind a page that holds records beyond the window would lose
 		// them, so the page will come again, and with it what it holds of the window.
-		c.Resume = &auditlog.Position{Link: c.Resume.Link, Since: oldest, Ordinals: c.Resume.Ordinals}
+		p.resume = &auditlog.Position{Link: p.resume.Link, Since: oldest, Ordinals: p.resume.Ordinals}
 	}
 
-	return beyond
+	return areBeyond(page.Rows, p.end)
+}
+
+// areBeyond says that there are records and all of them lie beyond an end, further than
+// one that belongs before it could have overtaken them.
+func areBeyond(rows []auditlog.Entry, end time.Time) bool {
+	before := func(e auditlog.Entry) bool { return e.Time.Sub(end) <= overtaking }
+
+	return len(rows) > 0 && !slices.ContainsFunc(rows, before)
 }
 
 // keep completes the place to go on from, once no page will move it any more.
-func (p *resumePoint) keep(ids *auditlog.Fingerprints, c *auditlog.Completeness) {
-	if p.resumable && c.Resume != nil {
-		c.Resume.Ordinals = ids.Ordinals()
+func (p *cursor) keep() {
+	if p.resumable && p.placed {
+		p.resume.Ordinals = p.ids.Ordinals()
 	}
 }
 
@@ -307,15 +304,8 @@ func withoutEnd(link string) string {
 	return strings.TrimSuffix(address+"?"+strings.Join(kept, "&"), "?")
 }
 
-// firstPage asks for the window with its bounds rounded outwards to whole seconds,
-// and for a little beyond: a record there that overtook one of the window has to
-// show, since the cursor behind that one leads past it.
-func firstPage(w auditlog.Window) (client.CursorWalk[auditlog.Entry], auditlog.Window) {
-	asked := auditlog.Window{
-		Start: w.Start.UTC().Truncate(time.Second),
-		End:   w.End.UTC().Add(overtaking + time.Second - time.Nanosecond).Truncate(time.Second),
-	}
-
+// firstPage asks for a span of the log, both bounds in whole seconds.
+func firstPage(asked auditlog.Window) client.CursorWalk[auditlog.Entry] {
 	return client.CursorWalk[auditlog.Entry]{
 		First: logPath,
 		Query: url.Values{
@@ -323,7 +313,17 @@ func firstPage(w auditlog.Window) (client.CursorWalk[auditlog.Entry], auditlog.W
 			"end":   {asked.End.Format(time.RFC3339)},
 		},
 		Decode: decodePage,
-	}, asked
+	}
+}
+
+// around returns the bounds of the window rounded outwards to whole seconds, with
+// a little beyond: a record there that overtook one of the window has to show, since
+// the cursor behind that one leads past it.
+func around(w auditlog.Window) auditlog.Window {
+	return auditlog.Window{
+		Start: w.Start.UTC().Truncate(time.Second),
+		End:   w.End.UTC().Add(overtaking + time.Second - time.Nanosecond).Truncate(time.Second),
+	}
 }
 
 func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err error) {

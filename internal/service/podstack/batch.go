@@ -112,8 +112,8 @@ func fullAt(rows []row, limit int) (full time.Time, size int) {
 	return full, size
 }
 
-// pages yields the events of a window, oldest first, those of one time together and in
-// an order that does not depend on files. It counts rows and those among them that say
+// pages yields the events of a window, oldest first, those of one time together and by
+// their ids. It counts rows and those among them that say
 // again what another one said.
 func pages(
 	ctx context.Context, files []*file, w auditlog.Window, l limits, rows, duplicates *int64,
@@ -207,6 +207,8 @@ func eventsOf(rows []row, ids *auditlog.Fingerprints) ([]auditlog.Entry, error) 
 			entries = append(entries, entry)
 		}
 	}
+
+	slices.SortStableFunc(entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
 
 	return entries, nil
 }

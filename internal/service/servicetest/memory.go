@@ -20,7 +20,7 @@ import (
 func InMemory(tb testing.TB, api http.Handler, options ...func(*client.Options)) *client.Client {
 	tb.Helper()
 
-	endpoint, err := url.Parse("https://api.example.com")
+	endpoint, err := url.Parse("http://api.example.com")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -25,6 +25,9 @@ type ahead struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	// direct says that the reading had to ask for the first page of a slice itself.
+	direct bool
+
 	mu sync.Mutex
 	// behind are the slices behind the one that the reading is at.
 	behind []slice
@@ -91,26 +94,43 @@ func (a *ahead) stop() {
 
 // get returns a page for the reading.
 func (a *ahead) get(ctx context.Context, q request) (page, error) {
-	if f := a.take(q); f != nil {
+	if f := a.take(q); f != nil { //nolint:contextcheck // Pages that were asked for ahead end with the reading.
 		<-f.done
 
 		return f.page, f.err
 	}
 
-	p, err := a.r.list(q).Page(ctx, a.r.client, q.number, q.offset)
+	a.direct = q.number == 1
+
+	return a.r.list(q).Page(ctx, a.r.client, q.number, q.offset)
+}
+
+// follow is told of the first page of a slice, after which the span of the reading is
+// known. Where the page was not expected, what follows it is expected now.
+func (a *ahead) follow(q request, span slice, first page) {
 	// Nothing is asked for ahead as long as the log may be read in another way.
-	undecided := a.r.leave != nil && q.slice.holdsTooMany(p.Total)
+	undecided := a.r.leave != nil && q.slice.holdsTooMany(first.Total)
 
-	if err == nil && q.number == 1 && !undecided {
-		a.mu.Lock()
-		defer a.mu.Unlock()
+	direct := a.direct
+	a.direct = false
 
-		a.expect(q, p)
-		a.expectSlices(q, a.behind)
-		a.fill()
+	if !direct || undecided {
+		return
 	}
 
-	return p, err
+	a.mu.Lock()
+	defer a.mu.Unlock()
+
+	later := q
+	later.span = span
+
+	if q.slice.holdsTooMany(first.Total) {
+		q = later
+	}
+
+	a.expect(q, first)
+	a.expectSlices(later, a.behind)
+	a.fill()
 }
 
 // take returns the page of a request, and drops all that should have been asked for
@@ -234,7 +254,7 @@ func (a *ahead) begin(f *fetch) {
 			a.expect(f.request, f.page)
 		}
 
-		a.fill()
+		a.fill() //nolint:contextcheck // Pages that were asked for ahead end with the reading.
 	})
 }
 

@@ -384,7 +384,8 @@ func (r *reading) list(q request) client.OffsetWalk[auditlog.Entry] {
 func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.OffsetReading, found pile) (walk, error) {
 	w := walk{offset: offset, ids: map[string]bool{}}
 	q := request{span: r.span, slice: s, limit: limit, reading: offset}
-	asked := r.span.asked(s)
+	asked, first := r.span.asked(s), q
+	first.number, first.offset = 1, 0
 
 	pages := r.list(q)
 	if r.client.MaxConcurrency() > 1 {
@@ -395,12 +396,14 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 		}
 	}
 
-	for page, err := range pages.Pages(ctx, r.client) {
+	for page, err := range pages.Pages(ctx, r.client) { //nolint:contextcheck // Requests ahead end with the reading.
 		if err != nil {
 			return w, err
 		}
 
-		r.heed(page.Clock)
+		if r.heed(page.Clock); page.Number == 1 {
+			r.ahead.follow(first, r.span, page)
+		}
 
 		w.moved = w.moved || (w.pages > 0 && page.Total != w.total)
 		w.shrank = w.shrank || (w.pages > 0 && page.Total < w.total)
@@ -434,12 +437,13 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 	return w, nil
 }
 
-// heed takes note of the clock that an answer shows.
+// heed draws the end back to what had settled when an answer was made: what has not
+// happened yet could come while it is counted.
 func (r *reading) heed(clock *auditlog.ServiceClock) {
 	r.c.Heed(clock, r.delay)
 
 	if end := ceilSecond(r.c.Window.End); end.Before(r.span.to) {
-		r.span.to = end // What has not happened yet could come while it is counted.
+		r.span.to = end
 	}
 }
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package cloudscale
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// The most that may wait for their turn: several hundred a second, and what a page
+// of the largest size has four times.
+const (
+	mostWaiting      = 100_000
+	mostBytesWaiting = 64 << 20
+)
+
+var errCrowd = fmt.Errorf("more than %d records, or %d bytes, lie within one minute of the log", mostWaiting,
+	mostBytesWaiting)
+
+// order brings the records of a log into the order of their times, ties by id. The
+// log has them in that of their commits, which overtake each other. One that is late by
+// more than auditlog.OrderMargin comes when the log shows it: to refuse it would be to
+// read nothing of a log that has it, for as long as the cloud keeps it.
+type order struct {
+	waiting []auditlog.Entry // in order
+	bytes   int
+	newest  time.Time
+}
+
+// take adds records and returns those, in order, whose turn has come. Records outside of
+// the window are nobody's to order, and may have any time.
+func (o *order) take(rows []auditlog.Entry, w auditlog.Window) ([]auditlog.Entry, error) {
+	var now []auditlog.Entry
+
+	for i := range rows {
+		e := &rows[i]
+		if !w.Contains(e.Time) || e.Time.Before(o.newest.Add(-auditlog.OrderMargin)) {
+			now = append(now, *e)
+
+			continue
+		}
+
+		if e.Time.After(o.newest) {
+			o.newest = e.Time
+		}
+
+		o.add(*e)
+	}
+
+	// A record at the margin itself may still come, and have a smaller id.
+	due, _ := slices.BinarySearchFunc(o.waiting, o.newest.Add(-auditlog.OrderMargin),
+		func(e auditlog.Entry, at time.Time) int { return e.Time.Compare(at) })
+	out := append(slices.Clone(o.waiting[:due]), now...)
+	o.waiting = slices.Delete(o.waiting, 0, due)
+
+	for i := range out[:due] {
+		o.bytes -= len(out[i].Raw)
+	}
+
+	if len(o.waiting) > mostWaiting || o.bytes > mostBytesWaiting {
+		return nil, errCrowd
+	}
+
+	return out, nil
+}
+
+// add puts a record in its place, which is most often the last.
+func (o *order) add(e auditlog.Entry) {
+	o.bytes += len(e.Raw)
+
+	if n := len(o.waiting); n == 0 || auditlog.Compare(&o.waiting[n-1], &e) <= 0 {
+		o.waiting = append(o.waiting, e)
+
+		return
+	}
+
+	at, _ := slices.BinarySearchFunc(o.waiting, e, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
+	o.waiting = slices.Insert(o.waiting, at, e)
+}

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package cloudscale_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/servicetest"
+)
+
+// TestSlicesComeSideBySide: eight slices at a time are several times faster than one
+// cursor, however its density changes by day and night. Time is counted in round trips: nothing else takes any.
+func TestSlicesComeSideBySide(t *testing.T) {
+	t.Parallel()
+
+	entries := 200_000
+	if raceflag.Enabled {
+		entries = 30_000
+	}
+
+	const takes = 50 * time.Millisecond
+
+	for name, tt := range map[string]struct {
+		scope fakeapi.EndScope
+		times float64
+	}{"end on every page": {fakeapi.EndEveryPage, 4.5}, "end on the first page": {fakeapi.EndFirstPage, 3.5}} {
+		if raceflag.Enabled {
+			tt.times--
+		}
+
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			fake, err := fakeapi.New(fakeapi.Options{
+				Entries: entries, NoExamples: true, Latency: takes, CloudscaleEnd: tt.scope,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			synctest.Test(t, func(t *testing.T) {
+				s := cloudscale.New(servicetest.InMemory(t, fake.Cloudscale()), fakeapi.DefaultNow, 0)
+				begun := time.Now()
+
+				var (
+					c   auditlog.Completeness
+					got int
+				)
+
+				for _, err := range s.Read(t.Context(), auditlog.Query{Window: servicetest.Month()}, &c) {
+					if err != nil {
+						t.Fatal(err)
+					}
+
+					got++
+				}
+
+				one := time.Duration(entries/200) * takes
+				times := float64(one) / float64(time.Since(begun))
+				t.Logf("%d pages (%d are needed), %.1f times faster", c.Pages, entries/200, times)
+
+				if got != entries || c.Proof != auditlog.ProofCursor || times < tt.times ||
+					c.RowsFetched != c.DuplicatesDropped+c.RowsFilteredOut+int64(entries) {
+					t.Errorf("%d entries, %.1f times faster, %+v", got, times, c)
+				}
+			})
+		})
+	}
+}
+
+// outcome is how a reading ended.
+type outcome struct {
+	Entries []auditlog.Entry
+	C       auditlog.Completeness
+	Kind    client.Kind
+	Err     string
+	later   []auditlog.Entry // that reading on brought
+}
+
+// readBy reads a fake's log, so many slices at a time, and then reads on. Nothing may
+// be left under way.
+func readBy(
+	t *testing.T, concurrency int, o fakeapi.Options, records, later []fakeapi.CloudscaleRecord, q auditlog.Query,
+) outcome {
+	t.Helper()
+
+	fake, err := fakeapi.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	fake.AppendCloudscale(records...)
+
+	var out outcome
+
+	synctest.Test(t, func(t *testing.T) {
+		c := servicetest.InMemory(t, fake.Cloudscale(), func(o *client.Options) { o.MaxConcurrency = concurrency })
+		s := cloudscale.New(c, fakeapi.DefaultNow, 0)
+		out.Entries, out.C, err = servicetest.Read(t.Context(), s, q)
+
+		if err != nil || out.C.Resume == nil {
+			return
+		}
+
+		fake.SetFaults(nil)
+		fake.AppendCloudscale(later...)
+
+		q.Window = auditlog.Window{Start: q.Window.Start, End: fakeapi.DefaultNow()}
+
+		for e, err := range s.Resume(t.Context(), *out.C.Resume, q, &auditlog.Completeness{}) {
+			if err != nil {
+				t.Error(err)
+			}
+
+			// What comes once more has the ids that it had.
+			known := slices.ContainsFunc(out.Entries, func(o auditlog.Entry) bool { return o.ID == e.ID })
+			if !e.Time.Before(out.C.Window.End) || !known {
+				out.later = append(out.later, e)
+			}
+		}
+	})
+
+	if err != nil {
+		out.Err = err.Error()
+		if failed := (*client.Error)(nil); errors.As(err, &failed) {
+			out.Kind = failed.Kind
+		}
+	}
+
+	return out
+}
+
+// TestSideBySideIsOneByOne: whatever the service does, and whatever its documentation
+// leaves open, eight slices at a time bring what one cursor brings.
+func TestSideBySideIsOneByOne(t *testing.T) {
+	t.Parallel()
+
+	var cut atomic.Int64
+
+	rapid.Check(t, func(rt *rapid.T) {
+		// What is too large to hold has its own tests.
+		faults := slices.DeleteFunc(fakeapi.Faults(), func(k fakeapi.FaultKind) bool {
+			return k.Only != "" && k.Only != "cloudscale" || k.Name == "huge" || k.Name == "gzip-bomb"
+		})
+		faults = append(faults, slices.Repeat([]fakeapi.FaultKind{{}}, len(faults))...)
+		fault := rapid.SampledFrom(faults).Draw(rt, "fault")
+		rate := rapid.SampledFrom([]float64{0.05, 1}).Draw(rt, "rate")
+		scope := rapid.SampledFrom([]fakeapi.EndScope{fakeapi.EndEveryPage, fakeapi.EndFirstPage}).Draw(rt, "scope")
+
+		records := spread(rapid.SampledFrom([]int{0, 1, 40, 400, 1500}).Draw(rt, "entries"))
+		// Twins and bursts, of which some lie around the edges of slices.
+		for range rapid.IntRange(0, 20).Draw(rt, "twins") {
+			if len(records) > 0 {
+				at := rapid.IntRange(0, len(records)-1).Draw(rt, "twin")
+				records = slices.Insert(records, at, slices.Repeat(records[at:at+1], rapid.IntRange(1, 30).Draw(rt, "times"))...)
+			}
+		}
+
+		o := fakeapi.Options{
+			NoExamples: true, Seed: rapid.Uint64Range(0, 20).Draw(rt, "seed"), RetryAfter: "0", Latency: 50 * time.Millisecond,
+			CloudscaleEnd: scope, CloudscalePageSize: rapid.SampledFrom([]int{5, 20, 200}).Draw(rt, "page size"),
+		}
+		if fault.Name != "" {
+			o.Faults = []fakeapi.Fault{{Name: fault.Name, Rate: rate}}
+		}
+
+		q := auditlog.Query{Window: servicetest.Month()}
+		if rapid.Bool().Draw(rt, "shorter") {
+			q.Window.End = q.Window.End.AddDate(0, 0, -rapid.IntRange(1, 20).Draw(rt, "days"))
+		}
+
+		later := []fakeapi.CloudscaleRecord{record("later", fakeapi.DefaultNow().Add(-time.Second))}
+		one, many := readBy(t, 1, o, records, later, q), readBy(t, 8, o, records, later, q)
+
+		if many.C.DuplicatesDropped > 0 {
+			cut.Add(1)
+		}
+
+		// What is late by more than a minute comes when its own slice is read.
+		if fault.Name == "mixed-order" {
+			for _, out := range []*outcome{&one, &many} {
+				slices.SortFunc(out.Entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
+			}
+		}
+
+		// Which requests are struck depends on their order. Of records that come rounded
+		// only with some answers, nobody knows which are the same.
+		steady := fault.Name == "" || rate == 1 && !fault.SeveralPages() && fault.Remedy == fakeapi.Accept ||
+			fault.Remedy == fakeapi.Retry && fault.Name != "retry-after" && fault.Name != "next-loop"
+		if !steady {
+			for name, out := range map[string]outcome{"one by one": one, "side by side": many} {
+				if out.Err != "" && (out.Kind == "" || fault.Remedy == fakeapi.Accept && fault.Name != "rounded-seconds") {
+					rt.Errorf("%s, %s: %s", fault.Name, name, out.Err)
+				}
+
+				if servicetest.Repeated(servicetest.IDs(out.Entries)) > 0 {
+					rt.Errorf("%s, %s: ids came twice", fault.Name, name)
+				}
+			}
+
+			moves := slices.Contains([]string{"grow", "shrink", "expire", "rounded-seconds"}, fault.Name)
+			if one.Err == "" && many.Err == "" && !moves {
+				if diff := cmp.Diff(one.Entries, many.Entries); diff != "" {
+					rt.Fatalf("%s: %s", fault.Name, diff)
+				}
+			}
+
+			return
+		}
+
+		if one.Kind != many.Kind {
+			rt.Fatalf("%s: %s, and side by side %s", fault.Name, one.Err, many.Err)
+		}
+
+		if one.Err != "" {
+			return
+		}
+
+		more := []string{"Pages", "RowsFetched", "DuplicatesDropped", "Resume"}
+		if scope == fakeapi.EndFirstPage {
+			more = append(more, "RowsFilteredOut") // The page that holds the end is another.
+		}
+
+		if diff := cmp.Diff(one.Entries, many.Entries); diff != "" {
+			rt.Fatalf("%s: %s", fault.Name, diff)
+		}
+
+		if diff := cmp.Diff(one.C, many.C, cmpopts.IgnoreFields(auditlog.Completeness{}, more...)); diff != "" {
+			rt.Fatalf("%s: %s", fault.Name, diff)
+		}
+
+		if (one.C.Resume == nil) != (many.C.Resume == nil) {
+			rt.Fatalf("goes on from %v, and side by side from %v", one.C.Resume, many.C.Resume)
+		}
+
+		if diff := cmp.Diff(one.later, many.later); diff != "" {
+			rt.Fatalf("%s: reading on brings something else: %s", fault.Name, diff)
+		}
+
+		if n := int64(len(many.Entries)); many.C.RowsFetched != many.C.DuplicatesDropped+many.C.RowsFilteredOut+n {
+			rt.Fatalf("the statement does not add up: %+v for %d entries", many.C, n)
+		}
+	})
+
+	if cut.Load() == 0 {
+		t.Error("no reading was cut into slices")
+	}
+}
+
+// TestNeighboursHaveToAgree: a record that comes with only one of two slices that both
+// ask for its time is an error, also where neither cursor shows anything missing.
+func TestNeighboursHaveToAgree(t *testing.T) {
+	t.Parallel()
+
+	records := spread(1500)
+
+	for name, tt := range map[string]struct {
+		from time.Duration // of the edge of a slice, that records are left out of one request
+		fail bool
+	}{
+		"before the edge": {-30 * time.Second, true},
+		"after the edge":  {30 * time.Second, true},
+		"far before":      {-2 * time.Minute, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			// Records all around every time at which a slice may begin.
+			log := slices.Clone(records)
+			for i := range 25 * 360 {
+				at := servicetest.Month().Start.Add(time.Hour + time.Duration(i)*10*time.Second)
+				log = append(log, record(at.Unix(), at))
+			}
+
+			slices.SortStableFunc(log, func(a, b fakeapi.CloudscaleRecord) int { return a.Timestamp.Compare(b.Timestamp) })
+
+			fake, err := fakeapi.New(fakeapi.Options{NoExamples: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			fake.AppendCloudscale(log...)
+
+			var hidden atomic.Int64
+
+			api := fake.Cloudscale()
+			s := cloudscale.New(servicetest.InMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				start, err := time.Parse(time.RFC3339, r.URL.Query().Get("start"))
+				if err != nil || !start.After(servicetest.Month().Start) || tt.from < -time.Minute {
+					api.ServeHTTP(w, r)
+
+					return
+				}
+
+				// The slice begins 65 seconds after what its request asks for.
+				hole := start.Add(65*time.Second + tt.from).Truncate(10 * time.Second)
+				w2 := httptest.NewRecorder()
+				api.ServeHTTP(w2, r)
+
+				var page map[string]json.RawMessage
+				if err := json.Unmarshal(w2.Body.Bytes(), &page); err != nil {
+					t.Error(err)
+				}
+
+				var rows []json.RawMessage
+				if err := json.Unmarshal(page["results"], &rows); err != nil {
+					t.Error(err)
+				}
+
+				n := len(rows)
+				rows = slices.DeleteFunc(rows, func(row json.RawMessage) bool {
+					return strings.Contains(string(row), fmt.Sprintf("'%d'", hole.Unix()))
+				})
+				hidden.Add(int64(n - len(rows)))
+
+				page["results"], _ = json.Marshal(rows)
+				body, _ := json.Marshal(page)
+
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = w.Write(body)
+			})), fakeapi.DefaultNow, 0)
+
+			_, c, err := servicetest.Read(t.Context(), s, auditlog.Query{Window: servicetest.Month()})
+			failed := (*client.Error)(nil)
+
+			switch {
+			case tt.fail && (!errors.As(err, &failed) || failed.Kind != client.KindIncomplete || hidden.Load() == 0):
+				t.Errorf("%d hidden: %v", hidden.Load(), err)
+			case !tt.fail && (err != nil || c.DuplicatesDropped == 0):
+				t.Errorf("%v, %+v", err, c)
+			}
+		})
+	}
+}
+
+// TestNothingOutlivesAReading: whoever stops listening, runs out of time or gets an
+// error finds no request under way any more, and none follows.
+func TestNothingOutlivesAReading(t *testing.T) {
+	t.Parallel()
+
+	records := spread(4000)
+
+	for name, tt := range map[string]struct {
+		faults []fakeapi.Fault
+		take   int           // entries before nobody listens
+		wait   time.Duration // before the context ends
+	}{
+		"early stop":        {nil, 1, time.Hour},
+		"later stop":        {nil, 1000, time.Hour},
+		"an error":          {[]fakeapi.Fault{{Name: "html", Rate: 0.05}}, 5000, time.Hour},
+		"canceled":          {nil, 5000, 475 * time.Millisecond},
+		"canceled at once":  {nil, 5000, 0},
+		"told to wait":      {[]fakeapi.Fault{{Name: "503", Rate: 0.5}}, 5000, 830 * time.Millisecond},
+		"the answers hang":  {[]fakeapi.Fault{{Name: "hang", Rate: 0.1}}, 5000, 10 * time.Second},
+		"to the end of all": {nil, 5000, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			fake, err := fakeapi.New(fakeapi.Options{
+				NoExamples: true, Latency: 50 * time.Millisecond, CloudscalePageSize: 20, Faults: tt.faults,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			fake.AppendCloudscale(records...)
+
+			synctest.Test(t, func(t *testing.T) {
+				var underWay atomic.Int64
+
+				api := fake.Cloudscale()
+				s := cloudscale.New(servicetest.InMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					underWay.Add(1)
+					defer underWay.Add(-1)
+
+					api.ServeHTTP(w, r)
+				})), fakeapi.DefaultNow, 0)
+
+				ctx, cancel := context.WithTimeout(t.Context(), tt.wait)
+				defer cancel()
+
+				got := 0
+
+				for _, err := range s.Read(ctx, auditlog.Query{Window: servicetest.Month()}, &auditlog.Completeness{}) {
+					if got++; err != nil || got == tt.take {
+						break
+					}
+				}
+
+				n, requests := underWay.Load(), len(fake.Requests())
+
+				time.Sleep(time.Hour)
+
+				if n > 0 || len(fake.Requests()) > requests {
+					t.Errorf("%d requests outlive the reading, and %d follow", n, len(fake.Requests())-requests)
+				}
+			})
+		})
+	}
+}
