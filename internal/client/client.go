@@ -87,6 +87,8 @@ func New(o Options) *Client {
 		o.Log = func(context.Context, string, map[string]any) {}
 	}
 
+	o.Transport = gzipTransport{o.Transport}
+
 	holdSecret(o.Authorization)
 	screen.Proxies()
 

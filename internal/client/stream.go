@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/klauspost/readahead"
+
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
@@ -53,11 +55,21 @@ func (c *Client) Stream(
 	if err != nil {
 		return c.asError(req.Request, err, &done)
 	}
-	defer resp.Body.Close()
+
+	// Decompressing goes on while read looks at what has come.
+	ahead, err := readahead.NewReaderSize(body, streamBuffers, streamBuffer)
+	if err != nil {
+		return c.asError(req.Request, err, &done)
+	}
+
+	defer func() {
+		_ = resp.Body.Close() // It ends what is being read ahead, which Close waits for.
+		_ = ahead.Close()
+	}()
 
 	done.slot.heed(resp.StatusCode)
 
-	if err := read(streamBody{body}, clock); err != nil {
+	if err := read(streamBody{ahead}, clock); err != nil {
 		return c.asError(req.Request, c.located(resp, decodeError(err)), &done)
 	}
 
@@ -65,7 +77,9 @@ func (c *Client) Stream(
 }
 
 const (
-	streamBuffer = 64 << 10
+	// streamBuffers of streamBuffer bytes are read ahead.
+	streamBuffers = 4
+	streamBuffer  = 64 << 10
 	// mostLeadingSpace is how much white space may precede a body.
 	mostLeadingSpace = 4 << 10
 )
@@ -103,7 +117,7 @@ func (c *Client) handleHead(resp *http.Response, done *course, body *bufio.Reade
 }
 
 // streamBody is a body whose errors are an *Error.
-type streamBody struct{ body *bufio.Reader }
+type streamBody struct{ body io.Reader }
 
 func (b streamBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
@@ -171,8 +185,9 @@ func (b *quietBody) Read(p []byte) (int, error) {
 }
 
 func (b *quietBody) Close() error {
+	b.cancel(nil) // It ends a reading that is under way.
+
 	err := b.body.Close()
-	b.cancel(nil)
 
 	return err //nolint:wrapcheck // It is passed on.
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"slices"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
@@ -31,10 +33,11 @@ type place struct{ from, to int }
 // scanned is a record. Its bytes are overwritten when the next one is read.
 type scanned struct {
 	raw []byte
-	// time and id are the texts of these fields where simple; else only who decodes the
-	// record can tell them.
-	time, id place
-	simple   bool
+	// What follows are the texts of these fields where simple; else only who decodes the
+	// record can tell them. The last three are empty where they are not found.
+	time, id                     place
+	action, origin, resourceType place
+	simple                       bool
 }
 
 const (
@@ -49,12 +52,8 @@ var (
 	errNoObject = errors.New("an event is no JSON object")
 )
 
-// The fields that are looked for.
-var (
-	listName = []byte("audit_logs")
-	timeName = []byte("time")
-	idName   = []byte("cloud_event_id")
-)
+// listName is the one key that an export may have.
+var listName = []byte("audit_logs")
 
 // next returns the next record, or io.EOF behind the last one, where the body has ended.
 func (s *scanner) next() (scanned, error) {
@@ -304,14 +303,7 @@ func (s *scanner) record() (scanned, error) {
 
 				switch value := text[part.from:part.to]; {
 				case isName:
-					isName, field = false, nil
-
-					switch {
-					case bytes.Equal(value, timeName):
-						field = &found.time
-					case bytes.Equal(value, idName):
-						field = &found.id
-					}
+					isName, field = false, found.field(value)
 				case field != nil:
 					strange = strange || field.to > 0 || bytes.IndexByte(value, '\\') >= 0
 					*field = part
@@ -325,6 +317,53 @@ func (s *scanner) record() (scanned, error) {
 			return scanned{}, err
 		}
 	}
+}
+
+// field returns where the place of a field is kept, nil where nobody wants to know it.
+func (s *scanned) field(name []byte) *place {
+	switch string(name) {
+	case "time":
+		return &s.time
+	case "cloud_event_id":
+		return &s.id
+	case "action":
+		return &s.action
+	case "origin":
+		return &s.origin
+	case "resource_type":
+		return &s.resourceType
+	default:
+		return nil
+	}
+}
+
+// passes says whether a record may pass the filters that the list would be given. Where
+// that is not plain to see, it may.
+func (s *scanned) passes(filter url.Values) bool {
+	text := func(at place, otherwise string) string {
+		if at.to == 0 {
+			return otherwise
+		}
+
+		return string(s.raw[at.from:at.to])
+	}
+
+	return !s.simple || passes(filter, text(s.action, ""), text(s.origin, anyText), text(s.resourceType, anyText))
+}
+
+// anyText stands for a value that is not known.
+const anyText = "\x00"
+
+// passes says whether an event may pass filters. An action that nobody knows may mean
+// whatever is asked for.
+func passes(filter url.Values, action, origin, resourceType string) bool {
+	in := func(key, value string) bool {
+		wanted := filter[key]
+
+		return len(wanted) == 0 || value == anyText || slices.Contains(wanted, value)
+	}
+
+	return in("origins", origin) && in("resource_types", resourceType) && (in("actions", action) || !KnowsAction(action))
 }
 
 // escaped says whether an odd number of backslashes ends the text.

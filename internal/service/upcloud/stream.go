@@ -12,6 +12,7 @@ import (
 	"iter"
 	"net/url"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -139,7 +140,8 @@ type streaming struct {
 	*reading
 
 	clock   auditlog.Clock
-	stopped bool // whoever reads has enough
+	stopped bool       // whoever reads has enough
+	wanted  url.Values // the filters that the list would be given
 
 	whole int64 // how many records the log has, asked for once; zero where it was not
 
@@ -252,6 +254,7 @@ func (st *streaming) read(ctx context.Context, yield func([]auditlog.Entry, erro
 		return err
 	}
 
+	st.wanted = st.filter
 	st.events = newEdges(st.asked)
 	st.ids = map[string]bool{}
 
@@ -366,37 +369,47 @@ func (st *streaming) receive(ctx context.Context, s *scanner, yield func([]audit
 			continue
 		}
 
-		st.spool.add(at, id, rec.raw)
-
-		if !st.spool.full() {
-			continue
+		// One that no filter lets pass is counted, and nobody asks what else it says.
+		raw := rec.raw
+		if len(st.wanted) > 0 && !rec.passes(st.wanted) {
+			raw = nil
 		}
 
-		if !st.sorted && len(st.spool.runs) == 0 {
-			st.sorted = st.spool.oldestFirst(auditlog.OrderMargin)
-		}
+		st.spool.add(at, id, raw)
 
-		if !st.sorted {
-			if err := st.spool.spill(); err != nil {
+		if st.spool.full() {
+			if err := st.makeRoom(ctx, yield); err != nil {
 				return err
 			}
-
-			continue
 		}
-
-		st.spool.sort()
-		n := (len(st.spool.keys) + 1) / 2
-
-		if err := st.count(st.spool.first(n, true)); err != nil {
-			return err
-		}
-
-		if err := st.drain(ctx, st.spool.first(n, false), yield); err != nil {
-			return err
-		}
-
-		st.spool.keep(n)
 	}
+}
+
+// makeRoom yields the older half of what is in memory, where the export comes oldest
+// first, and writes all of it to a file where it does not.
+func (st *streaming) makeRoom(ctx context.Context, yield func([]auditlog.Entry, error) bool) error {
+	if !st.sorted && len(st.spool.runs) == 0 {
+		st.sorted = st.spool.oldestFirst(auditlog.OrderMargin)
+	}
+
+	if !st.sorted {
+		return st.spool.spill()
+	}
+
+	st.spool.sort()
+	n := (len(st.spool.keys) + 1) / 2
+
+	if err := st.count(st.spool.first(n, true)); err != nil {
+		return err
+	}
+
+	if err := st.drain(ctx, st.spool.first(n, false), yield); err != nil {
+		return err
+	}
+
+	st.spool.keep(n)
+
+	return nil
 }
 
 // count counts the different events of a source, and those that came before.
@@ -526,11 +539,12 @@ func (st *streaming) drain(ctx context.Context, from source, yield func([]auditl
 			return err
 		}
 
-		for i := range j.entries {
-			st.given.add(&j.entries[i])
+		entries := slices.DeleteFunc(j.entries, func(e auditlog.Entry) bool { return !st.passes(&e) })
+		for i := range entries {
+			st.given.add(&entries[i])
 		}
 
-		if !yield(j.entries, nil) {
+		if !yield(entries, nil) {
 			st.stopped = true
 
 			return errStopped
@@ -564,7 +578,7 @@ func (st *streaming) gather(from source, window auditlog.Window, put func([]item
 
 		if again, err := st.again(&i); err != nil {
 			return err
-		} else if again {
+		} else if again || len(i.raw) == 0 {
 			continue
 		}
 
@@ -625,6 +639,10 @@ func (st *streaming) sameAsLast(i *item) error {
 		return nil
 	}
 
+	if len(i.raw) == 0 || len(st.last.raw) == 0 {
+		return problem(client.KindShape, 0, errTwoEvents) // The filters let one pass only.
+	}
+
 	first, err := entryOf(st.last.raw)
 	if err != nil {
 		return err
@@ -654,9 +672,16 @@ func (st *streaming) fallBack(ctx context.Context, reason error) iter.Seq2[[]aud
 		return st.slices(ctx)
 	}
 
-	st.filter = nil // No filter was applied to what was yielded.
+	// How the service filters need not be how we do.
+	st.filter = nil
 
 	return st.held(st.slices(ctx))
+}
+
+// passes says whether an event may pass the filters. The others are counted, and not
+// yielded, as if the service had not brought them.
+func (st *streaming) passes(e *auditlog.Entry) bool {
+	return passes(st.wanted, e.Action, e.Origin, e.ResourceType)
 }
 
 // held holds the beginning of the pages against what was yielded, and yields the rest.
@@ -676,7 +701,7 @@ func (st *streaming) held(pages iter.Seq2[[]auditlog.Entry, error]) iter.Seq2[[]
 			rest := make([]auditlog.Entry, 0, len(entries))
 
 			for i := range entries {
-				if now.count == st.given.count || !st.c.Window.Contains(entries[i].Time) {
+				if now.count == st.given.count || !st.c.Window.Contains(entries[i].Time) || !st.passes(&entries[i]) {
 					rest = append(rest, entries[i])
 
 					continue

@@ -783,3 +783,110 @@ func TestStreamInBoundedMemory(t *testing.T) { //nolint:paralleltest // It measu
 		}
 	}
 }
+
+// TestStreamFiltersAsPages: what no filter lets pass is not looked at, and the entries and
+// what is said of unknown actions are those of the pages all the same.
+func TestStreamFiltersAsPages(t *testing.T) {
+	t.Parallel()
+
+	fake, err := fakeapi.New(fakeapi.Options{Entries: 3000})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// None of these is read as it stands there.
+	odd := func(rows []json.RawMessage) []json.RawMessage {
+		for i := range rows {
+			switch i % 7 {
+			case 0:
+				rows[i] = json.RawMessage(strings.Replace(string(rows[i]), `"action"`, `"\u0061ction"`, 1))
+			case 1:
+				rows[i] = json.RawMessage(strings.Replace(string(rows[i]), `"action":"d`, `"action":"\u0064`, 1))
+			case 2:
+				rows[i] = json.RawMessage(strings.Replace(string(rows[i]), `"origin":"api"`, `"other":{"origin":"gui"},"origin" : "api"`, 1))
+			}
+		}
+
+		return rows
+	}
+
+	for name, rows := range map[string]func([]json.RawMessage) []json.RawMessage{"as it is": nil, "odd": odd} {
+		x := &exporter{fake: fake, rows: rows}
+
+		for _, q := range []auditlog.Query{
+			{Actions: []string{"delete"}},
+			{Actions: []string{"delete", "create"}, Origins: []string{"gui"}},
+			{Operations: []auditlog.Operation{"delete", "grant"}},
+			{Operations: []auditlog.Operation{"other"}},
+			{Origins: []string{"api"}},
+			{ResourceTypes: []string{"server", "storage"}},
+			{Actions: []string{"purge"}},
+			{Operations: []auditlog.Operation{"login", "create"}, Search: "a"},
+		} {
+			q.Window = servicetest.Month()
+			before := fake.UpCloudRecords()
+
+			pages, byPages, err := x.read(t, t.Context(), upcloud.StrategyPages, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			stream, byStream, err := x.read(t, t.Context(), upcloud.StrategyStream, q)
+			if err != nil || x.exports != 1 || x.lists > 0 {
+				t.Fatal(x.exports, x.lists, err)
+			}
+
+			if *byStream.ClaimedTotal < int64(len(before))/2 {
+				t.Errorf("%s, %v: %d records were counted", name, q, *byStream.ClaimedTotal)
+			}
+
+			if len(pages) == 0 && q.Actions == nil {
+				t.Errorf("%s, %v: nothing is found", name, q)
+			}
+
+			for i := range stream {
+				stream[i].Raw = pages[min(i, len(pages)-1)].Raw // The export has it in another form.
+			}
+
+			byStream.ClaimedTotal = byPages.ClaimedTotal
+			same(t, plainly(t, pages, &byPages), plainly(t, stream, &byStream))
+		}
+	}
+}
+
+// TestFilteredStreamFallsBack holds what was used of an export by a filter against pages
+// that are read without.
+func TestFilteredStreamFallsBack(t *testing.T) {
+	t.Parallel()
+
+	q := wholeMonth()
+	q.Actions = []string{"create"}
+
+	x := newExporter(t, 1000, true)
+
+	others := spread(4000)
+	for i := range others {
+		others[i].Action, others[i].CloudEventID = "create", fmt.Sprintf("02%s", others[i].CloudEventID[2:])
+	}
+
+	x.fake.AppendUpCloud(others...)
+
+	want, _, err := x.read(t, t.Context(), upcloud.StrategyPages, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// The last record is missing, long after the first ones were used.
+	x.rows = func(rows []json.RawMessage) []json.RawMessage { return rows[:len(rows)-1] }
+
+	got, c, err := x.read(t, t.Context(), upcloud.StrategyStream, q)
+	if err != nil || x.lists == 0 || !c.SecondPass {
+		t.Fatal(x.lists, c, err)
+	}
+
+	if len(want) == 0 || len(want) == 5000 || !slices.Equal(servicetest.IDs(got), servicetest.IDs(want)) {
+		t.Errorf("%d entries, want %d", len(got), len(want))
+	}
+
+	plainly(t, got, &c)
+}
