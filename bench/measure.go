@@ -7,6 +7,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,6 +63,14 @@ type row struct {
 	limit   float64
 	atLeast bool
 	unit    string
+	// goal is what was set out for, where the limit is what has been reached so far: it
+	// keeps that from getting lost. 0 where the limit is the goal.
+	goal float64
+}
+
+// reaches says whether a figure reaches a limit of the row.
+func (r *row) reaches(value, limit float64) bool {
+	return value >= limit && r.atLeast || value <= limit && !r.atLeast
 }
 
 // comparison is two subjects that are run in turns, and the rows that come of it.
@@ -83,8 +92,10 @@ type result struct {
 	Text    string  `json:"text"`
 	Value   float64 `json:"value"`
 	Limit   float64 `json:"limit"`
+	Goal    float64 `json:"goal"`
 	AtLeast bool    `json:"at_least"`
-	Reached bool    `json:"reached"`
+	Reached bool    `json:"reached"` // the limit
+	Done    bool    `json:"done"`    // the goal
 	Skipped string  `json:"skipped,omitempty"`
 	Ours    samples `json:"ours"`
 	Theirs  samples `json:"theirs"`
@@ -304,10 +315,12 @@ func (o *options) compare(ctx context.Context, c *comparison) ([]result, error) 
 			value = 0
 		}
 
+		goal := cmp.Or(r.goal, r.limit)
+
 		out = append(out, result{
-			Name: r.name, Text: r.text, Value: value, Limit: r.limit, AtLeast: r.atLeast, unit: r.unit,
-			Reached: known && (value >= r.limit && r.atLeast || value <= r.limit && !r.atLeast),
-			Ours:    samples{c.ours.name, ours}, Theirs: samples{c.theirs.name, theirs},
+			Name: r.name, Text: r.text, Value: value, Limit: r.limit, Goal: goal, AtLeast: r.atLeast, unit: r.unit,
+			Reached: known && r.reaches(value, r.limit), Done: known && r.reaches(value, goal),
+			Ours: samples{c.ours.name, ours}, Theirs: samples{c.theirs.name, theirs},
 		})
 	}
 

@@ -127,37 +127,47 @@ func (k *record) print(w io.Writer) (short bool) {
 
 	table := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 
-	fmt.Fprintln(table, "| row\t|\tmeasured\t|\tlimit\t|\tours\t|\ttheirs\t|\t|")
-	fmt.Fprintln(table, "| ---\t|\t---\t|\t---\t|\t---\t|\t---\t|\t---\t|")
+	fmt.Fprintln(table, "| row\t|\tmeasured\t|\tlimit\t|\tgoal\t|\tours\t|\ttheirs\t|\t|")
+	fmt.Fprintln(table, "| ---\t|\t---\t|\t---\t|\t---\t|\t---\t|\t---\t|\t---\t|")
 
 	for _, r := range k.Rows {
-		limit := fmt.Sprintf("at most %g", r.Limit)
-
-		switch {
-		case r.Limit == 0:
-			limit = ""
-		case r.AtLeast:
-			limit = fmt.Sprintf("at least %g", r.Limit)
+		limit, goal := bound(r.Limit, r.AtLeast), ""
+		if r.Goal != r.Limit {
+			goal = bound(r.Goal, r.AtLeast)
 		}
 
 		verdict := "ok"
 
 		switch {
 		case r.Skipped != "":
-			fmt.Fprintf(table, "| %s\t|\t\t|\t%s\t|\t\t|\t\t|\tskipped: %s\t|\n", r.Text, limit, r.Skipped)
+			fmt.Fprintf(table, "| %s\t|\t\t|\t%s\t|\t%s\t|\t\t|\t\t|\tskipped: %s\t|\n", r.Text, limit, goal, r.Skipped)
 
 			continue
 		case !r.Reached:
 			verdict, short = "SHORT", true
+		case !r.Done:
+			verdict = "goal not reached"
 		}
 
-		fmt.Fprintf(table, "| %s\t|\t%.3g %s\t|\t%s\t|\t%s\t|\t%s\t|\t%s\t|\n", r.Text, r.Value, r.unit, limit, r.Ours,
-			r.Theirs, verdict)
+		fmt.Fprintf(table, "| %s\t|\t%.3g %s\t|\t%s\t|\t%s\t|\t%s\t|\t%s\t|\t%s\t|\n", r.Text, r.Value, r.unit, limit, goal,
+			r.Ours, r.Theirs, verdict)
 	}
 
 	_ = table.Flush()
 
 	return short
+}
+
+// bound says what a figure has to be, "" where anything will do.
+func bound(limit float64, atLeast bool) string {
+	switch {
+	case limit == 0:
+		return ""
+	case atLeast:
+		return fmt.Sprintf("at least %g", limit)
+	default:
+		return fmt.Sprintf("at most %g", limit)
+	}
 }
 
 // String is the medians.
