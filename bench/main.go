@@ -61,5 +61,9 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 
+	if o.quick {
+		o.pairs = 1
+	}
+
 	return measure(ctx, o, time.Now().UTC())
 }

@@ -271,12 +271,7 @@ func (s subject) once(ctx context.Context, env ...string) (sample, error) {
 func (o *options) compare(ctx context.Context, c *comparison) ([]result, error) {
 	var ours, theirs []sample
 
-	pairs := o.pairs
-	if o.quick {
-		pairs = 1
-	}
-
-	for len(ours) < pairs {
+	for len(ours) < o.pairs {
 		first, second := &c.ours, &c.theirs
 		if len(ours)%2 == 1 {
 			first, second = second, first

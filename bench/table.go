@@ -38,7 +38,7 @@ type machine struct {
 	Cores int    `json:"cores"`
 	Go    string `json:"go"`
 	OS    string `json:"os"`
-	Load  string `json:"load"` // of the minutes before
+	Load  string `json:"load"` // of the minute before
 }
 
 func thisMachine() machine {
@@ -50,7 +50,7 @@ func thisMachine() machine {
 	}
 
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		m.Load = strings.TrimSpace(string(text))
+		m.Load, _, _ = strings.Cut(string(text), " ")
 	}
 
 	return m
@@ -93,6 +93,10 @@ func measure(ctx context.Context, o options, begun time.Time) error {
 		}
 	}
 
+	if len(kept.Rows) == 0 && errors.Join(failed...) == nil {
+		return fmt.Errorf("no row has %q in its name", o.only)
+	}
+
 	text, err := json.MarshalIndent(kept, "", "  ")
 	if err != nil {
 		return err
@@ -116,8 +120,8 @@ func measure(ctx context.Context, o options, begun time.Time) error {
 
 // print writes the table, and says whether a row falls short.
 func (k *record) print(w io.Writer) (short bool) {
-	fmt.Fprintf(w, "\n%s, %d cores, %s, %s, commit %s, medians of %d pairs, load before %s\n", k.Machine.CPU, k.Machine.Cores,
-		k.Machine.Go, k.Machine.OS, k.Commit, k.Pairs, k.Machine.Load)
+	fmt.Fprintf(w, "\n%s, %d cores, %s, %s, commit %s, medians of %d pairs, load of the last minute %s\n", k.Machine.CPU,
+		k.Machine.Cores, k.Machine.Go, k.Machine.OS, k.Commit, k.Pairs, k.Machine.Load)
 
 	if k.Quick {
 		fmt.Fprintln(w, "A QUICK RUN, with a tenth of the entries and one pair: it does not count.")
@@ -137,6 +141,9 @@ func (k *record) print(w io.Writer) (short bool) {
 		}
 
 		verdict := "ok"
+		if r.Limit == 0 {
+			verdict = ""
+		}
 
 		switch {
 		case r.Skipped != "":

@@ -50,6 +50,7 @@ const (
 	KindLoop          Kind = "loop"           // a cursor that leads back
 	KindEndless       Kind = "endless"        // an answer that goes beyond what is read at most
 	KindIncomplete    Kind = "incomplete"     // pages that do not add up to what there is
+	KindDisagreement  Kind = "disagreement"   // two ways to read the same that bring different things
 	KindClock         Kind = "clock"          // an answer of another time than ours
 )
 

@@ -81,7 +81,8 @@ func TestEveryKindOfErrorIsExplained(t *testing.T) {
 		client.KindRejected,
 		client.KindRateLimited, client.KindServer, client.KindNotJSON, client.KindBrokenBody, client.KindTooLarge,
 		client.KindShape,
-		client.KindLoop, client.KindEndless, client.KindIncomplete, client.KindClock,
+		client.KindLoop, client.KindEndless, client.KindIncomplete, client.KindDisagreement,
+		client.KindClock,
 	} {
 		cause, next := causeAndNext(&client.Error{Kind: kind, Err: context.Canceled}, cloudscale.Info())
 		if next == "Try again." || !oneSentence.MatchString(cause.In(Terraform)) ||

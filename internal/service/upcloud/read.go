@@ -314,8 +314,12 @@ func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 	}
 
 	reason := fmt.Errorf("two readings brought %d different events, and the service counts %d", len(found), last.total)
-	if unmatched > 0 {
+
+	switch {
+	case unmatched > 0:
 		reason = fmt.Errorf("%d events came with only one of two requests that both ask for their time", unmatched)
+	case int64(len(found)) == last.total:
+		reason = fmt.Errorf("the service's own count changed while the events were read, and is %d now", last.total)
 	}
 
 	return nil, 0, problem(client.KindIncomplete, last.pages, reason)

@@ -130,7 +130,7 @@ func ended(err error) error {
 var (
 	errStopped  = errors.New("whoever reads has enough")
 	errDisorder = errors.New("the export came oldest first for a while, and then brought an event that is much older")
-	errMixture  = errors.New("the export was given up after a part of it had been used, and the list does not begin with the same events; strategy = \"pages\" reads without the export")
+	errMixture  = errors.New("the export was given up after a part of it had been used, and the list does not begin with the same events")
 	errMoved    = errors.New("the log changed while it was exported")
 	errCrowded  = errors.New("there is an event in every second around the bounds of what was asked for")
 )
@@ -708,7 +708,7 @@ func (st *streaming) held(pages iter.Seq2[[]auditlog.Entry, error]) iter.Seq2[[]
 				}
 
 				if now.add(&entries[i]); now.count == st.given.count && now.hash.Sum64() != st.given.hash.Sum64() {
-					yield(nil, problem(client.KindIncomplete, 0, errMixture))
+					yield(nil, problem(client.KindDisagreement, 0, errMixture))
 
 					return
 				}
@@ -720,7 +720,7 @@ func (st *streaming) held(pages iter.Seq2[[]auditlog.Entry, error]) iter.Seq2[[]
 		}
 
 		if now.count < st.given.count {
-			yield(nil, problem(client.KindIncomplete, 0, errMixture))
+			yield(nil, problem(client.KindDisagreement, 0, errMixture))
 		}
 	}
 }

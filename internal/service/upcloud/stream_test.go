@@ -512,7 +512,7 @@ func TestStreamIsNeverMixedWithPages(t *testing.T) {
 		_, c, err := x.read(t, t.Context(), upcloud.StrategyStream, wholeMonth())
 
 		e := (*client.Error)(nil)
-		if !errors.As(err, &e) || e.Kind != client.KindIncomplete || c.Proof != "" || x.lists == 0 {
+		if !errors.As(err, &e) || e.Kind != client.KindDisagreement || c.Proof != "" || x.lists == 0 {
 			t.Errorf("%s: %d pages, proof %q, %v", name, x.lists, c.Proof, err)
 		}
 
