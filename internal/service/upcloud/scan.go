@@ -51,9 +51,9 @@ var (
 
 // The fields that are looked for.
 var (
-	listName = []byte("audit_logs")
-	timeName = []byte("time")
-	idName   = []byte("cloud_event_id")
+	quotedListName = []byte(`"audit_logs"`)
+	timeName       = []byte("time")
+	idName         = []byte("cloud_event_id")
 )
 
 // next returns the next record, or io.EOF behind the last one, where the body has ended.
@@ -121,11 +121,9 @@ func (s *scanner) open() error {
 
 // name reads the one key that an export may have, and its colon.
 func (s *scanner) name() error {
-	for _, want := range [][]byte{[]byte(`"`), listName, []byte(`"`), []byte(`:`)} {
-		if want[0] != listName[0] {
-			if _, err := s.peek(); err != nil {
-				return err
-			}
+	for _, want := range [][]byte{quotedListName, []byte(`:`)} {
+		if _, err := s.peek(); err != nil {
+			return err
 		}
 
 		for s.end-s.pos < len(want) {
