@@ -25,6 +25,7 @@ type carrying struct {
 	times      []time.Time // in the order of the log
 	size       int
 	start, end bool
+	twin       int // the record that is identical to the one of number 5, if any
 }
 
 func (s *carrying) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -48,7 +49,12 @@ func (s *carrying) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 
-		rows = append(rows, text("server_create_"+strconv.Itoa(i), s.times[i]))
+		name := i
+		if i == s.twin {
+			name = 5
+		}
+
+		rows = append(rows, text("server_create_"+strconv.Itoa(name), s.times[i]))
 		last = i + 1
 	}
 
@@ -130,5 +136,28 @@ func TestSlicesNeverLoseWhatIsVeryLate(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestSlicesKeepALateTwin: of two identical records, one that comes again because its slice
+// was cut does not stand for the other one, which is very late.
+func TestSlicesKeepALateTwin(t *testing.T) {
+	t.Parallel()
+
+	const n = 6000
+
+	log := carrying{size: 20, start: true, end: true, twin: 65}
+	for i := range n {
+		log.times = append(log.times, servicetest.Month().Start.Add(time.Duration(i+1)*7*time.Minute))
+	}
+
+	log.times[log.twin] = log.times[5]
+
+	service := cloudscale.New(servicetest.InMemory(t, &log, func(o *client.Options) { o.MaxConcurrency = 8 }),
+		fakeapi.DefaultNow, 0)
+
+	entries, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month()})
+	if err != nil || len(entries) != n || c.DuplicatesDropped == 0 {
+		t.Errorf("%d entries, %d dropped, %v", len(entries), c.DuplicatesDropped, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -62,9 +63,11 @@ type reading struct {
 	settled time.Time
 	// edge are the records around the end of the slice before, as that one has them.
 	edge []string
-	// early are the records that came before a slice was cut, as ids of those that come
-	// again with what is left of it: whether they have.
-	early  map[string]bool
+	// early counts the records that came before a slice was cut, by their ids, and missing
+	// those of them that have not come again with what is left of it. An identical one that
+	// is very late can have the same id.
+	early, missing map[string]int
+
 	cancel context.CancelFunc // nil until others walk
 	wg     sync.WaitGroup
 
@@ -320,8 +323,8 @@ func (r *reading) fresh(p *part, rows []auditlog.Entry) []auditlog.Entry {
 	}
 
 	return slices.DeleteFunc(rows, func(e auditlog.Entry) bool {
-		if _, again := r.early[e.ID]; again {
-			r.early[e.ID] = true
+		if r.missing[e.ID] > 0 {
+			r.missing[e.ID]--
 
 			return true
 		}
@@ -335,27 +338,25 @@ func (r *reading) fresh(p *part, rows []auditlog.Entry) []auditlog.Entry {
 // leaveOff ends the present slice where it was cut. All that it has comes again.
 func (r *reading) leaveOff(p *part) {
 	if r.early == nil {
-		r.early = map[string]bool{}
+		r.early = map[string]int{}
 	}
 
 	for _, id := range p.ids {
-		r.early[id] = false
+		r.early[id]++
 	}
 
-	for id := range r.early {
-		r.early[id] = false
-	}
+	r.missing = maps.Clone(r.early)
 }
 
 // close ends the present slice, and holds it against the one before.
 func (r *reading) close(p *part) error {
-	for _, again := range r.early {
-		if !again {
+	for _, n := range r.missing {
+		if n > 0 {
 			return problem(client.KindIncomplete, 1, errOnce)
 		}
 	}
 
-	r.early = nil
+	r.early, r.missing = nil, nil
 
 	if !p.numbered {
 		p.cursor.keep()
