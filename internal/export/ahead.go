@@ -88,6 +88,12 @@ func read(
 	}
 
 	for e, err := range entries {
+		select {
+		case <-stop:
+			return // However few entries come, nobody waits for a whole batch of them.
+		default:
+		}
+
 		if b.err = cmp.Or(err, ctx.Err()); b.err != nil {
 			break
 		}

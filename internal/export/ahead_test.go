@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -77,6 +79,30 @@ func TestEntriesAreReadAhead(t *testing.T) {
 
 		if toTheEnd := stop == 0 || stop > count; errors.Is(last, broken) != (fails && toTheEnd) {
 			t.Fatalf("ended with %v", last)
+		}
+	})
+}
+
+// TestNobodyWaitsForMoreThanIsUnderWay: whoever stops early, such as for a full disk, waits
+// for one entry at most, also where they come far apart.
+func TestNobodyWaitsForMoreThanIsUnderWay(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		var stopped time.Time
+
+		for range export.Ahead(t.Context(), func(yield func(auditlog.Entry, error) bool) {
+			for yield(auditlog.Entry{}, nil) {
+				time.Sleep(time.Minute)
+			}
+		}) {
+			stopped = time.Now()
+
+			break
+		}
+
+		if waited := time.Since(stopped); waited > time.Minute {
+			t.Errorf("waited %s", waited)
 		}
 	})
 }

@@ -153,6 +153,12 @@ func (s *Service) pages(
 				}
 			}
 
+			if p.left {
+				r.leaveOff(p)
+
+				continue
+			}
+
 			if err := r.close(p); err != nil {
 				yield(nil, err)
 

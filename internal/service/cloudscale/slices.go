@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -61,7 +62,12 @@ type reading struct {
 	asked   auditlog.Window
 	settled time.Time
 	// edge are the records around the end of the slice before, as that one has them.
-	edge   []string
+	edge []string
+	// early counts the records that came before a slice was cut, by their ids, and missing
+	// those of them that have not come again with what is left of it. An identical one that
+	// is very late can have the same id.
+	early, missing map[string]int
+
 	cancel context.CancelFunc // nil until others walk
 	wg     sync.WaitGroup
 
@@ -98,6 +104,8 @@ type part struct {
 	// What the reading has seen of it: the end, the newest record, and records around
 	// both ends.
 	seen       message
+	left       bool // it was cut, and another slice begins where it began
+	ids        []string
 	newest     time.Time
 	head, tail []moment
 }
@@ -115,6 +123,7 @@ type message struct {
 	end    time.Time
 	open   bool
 	beyond bool
+	left   bool // nothing follows, since the slice was cut
 }
 
 func newReading(s *Service, from *auditlog.Position, settle time.Duration, c *auditlog.Completeness) *reading {
@@ -195,7 +204,9 @@ func (r *reading) messages(ctx context.Context, p *part) iter.Seq[message] {
 					return
 				}
 
-				r.cut(ctx, p, page, span)
+				if p.left = r.cut(ctx, p, page, span); p.left {
+					return
+				}
 			}
 
 			return
@@ -224,6 +235,7 @@ func (r *reading) take(p *part, m message) (entries []auditlog.Entry, beyond boo
 
 	c.Heed(page.Clock, r.settle)
 
+	p.left = m.left
 	c.Pages++
 	c.RowsFetched += int64(len(page.Rows))
 
@@ -248,7 +260,7 @@ func (r *reading) take(p *part, m message) (entries []auditlog.Entry, beyond boo
 		return nil, false, err
 	}
 
-	rows := p.own(m)
+	rows := r.fresh(p, p.own(m))
 	c.DuplicatesDropped += int64(len(page.Rows) - len(rows))
 
 	entries, err = r.order.take(rows, c.Window)
@@ -303,8 +315,49 @@ func (p *part) own(m message) []auditlog.Entry {
 	return own[:len(own):rows]
 }
 
+// fresh returns the records that did not come before the slice was cut, and remembers
+// them as long as it may be.
+func (r *reading) fresh(p *part, rows []auditlog.Entry) []auditlog.Entry {
+	if !r.cuts() {
+		return rows
+	}
+
+	return slices.DeleteFunc(rows, func(e auditlog.Entry) bool {
+		if r.missing[e.ID] > 0 {
+			r.missing[e.ID]--
+
+			return true
+		}
+
+		p.ids = append(p.ids, e.ID)
+
+		return false
+	})
+}
+
+// leaveOff ends the present slice where it was cut. All that it has comes again.
+func (r *reading) leaveOff(p *part) {
+	if r.early == nil {
+		r.early = map[string]int{}
+	}
+
+	for _, id := range p.ids {
+		r.early[id]++
+	}
+
+	r.missing = maps.Clone(r.early)
+}
+
 // close ends the present slice, and holds it against the one before.
 func (r *reading) close(p *part) error {
+	for _, n := range r.missing {
+		if n > 0 {
+			return problem(client.KindIncomplete, 1, errOnce)
+		}
+	}
+
+	r.early, r.missing = nil, nil
+
 	if !p.numbered {
 		p.cursor.keep()
 	}
@@ -324,6 +377,8 @@ func (r *reading) close(p *part) error {
 
 	return nil
 }
+
+var errOnce = errors.New("a record came with only one of two requests that both ask for its time")
 
 // idsOf returns the ids of the records around a time, sorted.
 func idsOf(moments []moment, around time.Time) []string {
@@ -396,11 +451,16 @@ func (p *part) reached(page client.Page[auditlog.Entry]) time.Duration {
 	return max(newest.Sub(oldest), time.Millisecond)
 }
 
-// cut cuts the rest off from a slice of which a page, which spans so much time, shows
-// that many others follow. The slice keeps about as much as it should have.
-func (r *reading) cut(ctx context.Context, p *part, page client.Page[auditlog.Entry], span time.Duration) {
-	if r.s.client.MaxConcurrency() == 1 || r.from != nil || page.Next == "" || span == 0 {
-		return
+// cuts says whether slices may be cut.
+func (r *reading) cuts() bool { return r.s.client.MaxConcurrency() > 1 && r.from == nil }
+
+// cut cuts a slice of which a page, which spans so much time, shows that many others
+// follow, and says whether it did. The first of the new slices keeps about as much as one
+// should have, and is asked for from its beginning: the walk of the old one would have to
+// go on to its own end, since only there a record that is very late may come.
+func (r *reading) cut(ctx context.Context, p *part, page client.Page[auditlog.Entry], span time.Duration) bool {
+	if !r.cuts() || page.Next == "" || span == 0 {
+		return false
 	}
 
 	rest, pace := p.end.Sub(p.reach), span
@@ -410,7 +470,7 @@ func (r *reading) cut(ctx context.Context, p *part, page client.Page[auditlog.En
 	}
 
 	if rest/pace <= longTail || rest < 2*shortest {
-		return
+		return false
 	}
 
 	length := max(span*slicePages, shortest).Truncate(time.Second)
@@ -431,21 +491,23 @@ func (r *reading) cut(ctx context.Context, p *part, page client.Page[auditlog.En
 	}
 
 	if !edges[0].Add(shortest).Before(last) {
-		return
+		return false
 	}
 
-	parts := make([]*part, 0, len(edges))
+	whole := r.newPart(p.cursor.asked.Start.Add(reach), edges[0], false)
+	whole.start = p.start
+	parts := append(make([]*part, 0, len(edges)+1), whole)
+
 	for i, edge := range edges[1:] {
 		parts = append(parts, r.newPart(edges[i], edge, false))
 	}
 
 	parts = append(parts, r.newPart(edges[len(edges)-1], p.end, p.open))
 
-	if p.end, p.open = edges[0], false; p.numbered {
-		p.cursor.end = p.end.Add(reach)
-	}
-
+	p.end, p.open = edges[0], false
 	r.insert(ctx, p, parts)
+
+	return true
 }
 
 // insert puts slices behind p.
@@ -513,7 +575,7 @@ func (r *reading) bring(ctx context.Context, p *part) {
 		}
 
 		if m.err == nil {
-			r.cut(ctx, p, page, p.reached(page))
+			m.left = r.cut(ctx, p, page, p.reached(page))
 		}
 
 		if m.end, m.open = p.end, p.open; !p.numbered {
@@ -527,7 +589,7 @@ func (r *reading) bring(ctx context.Context, p *part) {
 
 		r.size(page)
 
-		last := m.err != nil || m.beyond || page.Next == ""
+		last := m.err != nil || m.left || m.beyond || page.Next == ""
 		if last && p.numbered {
 			p.cursor.keep()
 		}

@@ -52,8 +52,8 @@ var (
 	errNoObject = errors.New("an event is no JSON object")
 )
 
-// listName is the one key that an export may have.
-var listName = []byte("audit_logs")
+// quotedListName is the one key that an export may have.
+var quotedListName = []byte(`"audit_logs"`)
 
 // next returns the next record, or io.EOF behind the last one, where the body has ended.
 func (s *scanner) next() (scanned, error) {
@@ -120,11 +120,9 @@ func (s *scanner) open() error {
 
 // name reads the one key that an export may have, and its colon.
 func (s *scanner) name() error {
-	for _, want := range [][]byte{[]byte(`"`), listName, []byte(`"`), []byte(`:`)} {
-		if want[0] != listName[0] {
-			if _, err := s.peek(); err != nil {
-				return err
-			}
+	for _, want := range [][]byte{quotedListName, []byte(`:`)} {
+		if _, err := s.peek(); err != nil {
+			return err
 		}
 
 		for s.end-s.pos < len(want) {

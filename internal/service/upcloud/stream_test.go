@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"reflect"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -424,6 +425,17 @@ func TestStreamFallsBack(t *testing.T) {
 
 				return slices.Concat(rows[:last+1], []json.RawMessage{json.RawMessage(more)}, rows[last+1:])
 			}
+		},
+		"one missing, another twice at two times": func(x *exporter) {
+			x.rows = func(rows []json.RawMessage) []json.RawMessage {
+				again := regexp.MustCompile(`"cloud_event_id":"[^"]*"`)
+				id := again.FindString(string(rows[10]))
+
+				return altered(rows, last, func(s string) string { return again.ReplaceAllString(s, id) })
+			}
+		},
+		"a key with spaces": func(x *exporter) {
+			x.text = func(b []byte) []byte { return slices.Concat([]byte(`{"audit_logs ":`), b, []byte("}")) }
 		},
 		"two of one id": func(x *exporter) {
 			x.rows = func(rows []json.RawMessage) []json.RawMessage {
