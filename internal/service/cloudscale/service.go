@@ -153,12 +153,6 @@ func (s *Service) pages(
 				}
 			}
 
-			if p.left {
-				r.leaveOff(p)
-
-				continue
-			}
-
 			if err := r.close(p); err != nil {
 				yield(nil, err)
 
@@ -166,15 +160,7 @@ func (s *Service) pages(
 			}
 		}
 
-		// What was read before the clock went back waits no more, and may lie behind the
-		// place to go on from.
-		if newest := r.order.newest; !newest.IsZero() && !newest.Before(c.Window.End) {
-			yield(nil, auditlog.ErrClockWentBack)
-
-			return
-		}
-
-		yield(r.order.waiting, nil)
+		yield(r.rest())
 	}
 }
 

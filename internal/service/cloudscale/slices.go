@@ -348,8 +348,26 @@ func (r *reading) leaveOff(p *part) {
 	r.missing = maps.Clone(r.early)
 }
 
-// close ends the present slice, and holds it against the one before.
+// rest returns the entries that still wait when there is no other slice.
+func (r *reading) rest() ([]auditlog.Entry, error) {
+	// What was read before the clock went back waits no more, and may lie behind the place
+	// to go on from.
+	if newest := r.order.newest; !newest.IsZero() && !newest.Before(r.c.Window.End) {
+		return nil, auditlog.ErrClockWentBack
+	}
+
+	return r.order.waiting, nil
+}
+
+// close ends the present slice, and holds it against the one before, unless the rest of
+// it is read anew.
 func (r *reading) close(p *part) error {
+	if p.left {
+		r.leaveOff(p)
+
+		return nil
+	}
+
 	for _, n := range r.missing {
 		if n > 0 {
 			return problem(client.KindIncomplete, 1, errOnce)
