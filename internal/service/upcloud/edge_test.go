@@ -498,9 +498,14 @@ func TestReadEndsWithoutEnd(t *testing.T) { //nolint:paralleltest // It measures
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 
+		// Of pages that were asked for ahead, some come when nobody waits for them any more.
+		s.mu.Lock()
+		requests := s.requests
+		s.mu.Unlock()
+
 		got := (*client.Error)(nil)
-		if !errors.As(err, &got) || got.Kind != tt.kind || got.Err.Error() != tt.text || got.Page == 0 || s.requests > 2000 {
-			t.Errorf("%s: %v after %d requests", name, err, s.requests)
+		if !errors.As(err, &got) || got.Kind != tt.kind || got.Err.Error() != tt.text || got.Page == 0 || requests > 2000 {
+			t.Errorf("%s: %v after %d requests", name, err, requests)
 		}
 
 		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {

@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,17 +48,15 @@ type exporter struct {
 	// meanwhile runs when the export has been written.
 	meanwhile func()
 
-	mu      sync.Mutex
-	exports int
-	lists   int // requests for more than one row
+	// Of pages that were asked for ahead, some come when nobody waits for them any more.
+	exports atomic.Int64
+	lists   atomic.Int64 // requests for more than one row
 }
 
 func (x *exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasSuffix(r.URL.Path, "/export") {
 		if r.URL.Query().Get("limit") != "1" && strings.HasSuffix(r.URL.Path, "/audit-logs") {
-			x.mu.Lock()
-			x.lists++
-			x.mu.Unlock()
+			x.lists.Add(1)
 		}
 
 		x.fake.UpCloud().ServeHTTP(w, r)
@@ -65,10 +64,7 @@ func (x *exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	x.mu.Lock()
-	x.exports++
-	n := x.exports
-	x.mu.Unlock()
+	n := int(x.exports.Add(1))
 
 	if x.answer != nil && x.answer(w, n) {
 		return
@@ -155,7 +151,8 @@ func (x *exporter) read(
 ) ([]auditlog.Entry, auditlog.Completeness, error) {
 	t.Helper()
 
-	x.exports, x.lists = 0, 0
+	x.exports.Store(0)
+	x.lists.Store(0)
 	service := upcloud.New(servicetest.Client(t, x), fakeapi.DefaultNow, 0).WithStrategy(strategy)
 
 	return servicetest.Read(ctx, service, q)
@@ -271,8 +268,8 @@ func TestStreamEqualsPages(t *testing.T) {
 					}
 
 					pages, byPages, err := x.read(t, t.Context(), upcloud.StrategyPages, q)
-					if err != nil || x.exports > 0 {
-						t.Fatal(x.exports, err)
+					if err != nil || x.exports.Load() > 0 {
+						t.Fatal(x.exports.Load(), err)
 					}
 
 					stream, byStream, err := x.read(t, t.Context(), upcloud.StrategyStream, q)
@@ -286,8 +283,8 @@ func TestStreamEqualsPages(t *testing.T) {
 
 					same(t, plainly(t, pages, &byPages), plainly(t, stream, &byStream))
 
-					if x.exports != 1 || x.lists > 0 || byStream.SecondPass {
-						t.Errorf("%s: %d exports, %d pages, %+v", w, x.exports, x.lists, byStream)
+					if x.exports.Load() != 1 || x.lists.Load() > 0 || byStream.SecondPass {
+						t.Errorf("%s: %d exports, %d pages, %+v", w, x.exports.Load(), x.lists.Load(), byStream)
 					}
 				}
 			})
@@ -312,15 +309,15 @@ func TestStreamDropsWhatComesTwice(t *testing.T) {
 			}
 
 			entries, c, err := x.read(t, t.Context(), upcloud.StrategyStream, wholeMonth())
-			if err != nil || x.exports != 1 {
-				t.Fatal(name, x.exports, err)
+			if err != nil || x.exports.Load() != 1 {
+				t.Fatal(name, x.exports.Load(), err)
 			}
 
 			if len(entries) != 5000 || servicetest.Repeated(servicetest.IDs(entries)) > 0 {
 				t.Errorf("%s: %d entries", name, len(entries))
 			}
 
-			if x.lists == 0 && c.DuplicatesDropped < 10 {
+			if x.lists.Load() == 0 && c.DuplicatesDropped < 10 {
 				t.Errorf("%s: %d duplicates", name, c.DuplicatesDropped)
 			}
 
@@ -485,8 +482,8 @@ func TestStreamFallsBack(t *testing.T) {
 						t.Fatal(order, err)
 					}
 
-					if x.exports == 0 || x.lists == 0 {
-						t.Errorf("%s: %d exports, %d pages", order, x.exports, x.lists)
+					if x.exports.Load() == 0 || x.lists.Load() == 0 {
+						t.Errorf("%s: %d exports, %d pages", order, x.exports.Load(), x.lists.Load())
 					}
 
 					pages, byPages, err := x.read(t, t.Context(), upcloud.StrategyPages, wholeMonth())
@@ -524,8 +521,8 @@ func TestStreamIsNeverMixedWithPages(t *testing.T) {
 		_, c, err := x.read(t, t.Context(), upcloud.StrategyStream, wholeMonth())
 
 		e := (*client.Error)(nil)
-		if !errors.As(err, &e) || e.Kind != client.KindDisagreement || c.Proof != "" || x.lists == 0 {
-			t.Errorf("%s: %d pages, proof %q, %v", name, x.lists, c.Proof, err)
+		if !errors.As(err, &e) || e.Kind != client.KindDisagreement || c.Proof != "" || x.lists.Load() == 0 {
+			t.Errorf("%s: %d pages, proof %q, %v", name, x.lists.Load(), c.Proof, err)
 		}
 
 		// A small one was not used at all.
@@ -556,15 +553,15 @@ func TestStreamTriesAgainBeforeItsFirstByte(t *testing.T) {
 	}
 
 	entries, _, err := x.read(t, t.Context(), upcloud.StrategyStream, wholeMonth())
-	if err != nil || len(entries) != 1000 || x.exports != 4 || x.lists > 0 {
-		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports, x.lists, err)
+	if err != nil || len(entries) != 1000 || x.exports.Load() != 4 || x.lists.Load() > 0 {
+		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports.Load(), x.lists.Load(), err)
 	}
 
 	x.answer, x.text = nil, func(text []byte) []byte { return text[:10] }
 
 	entries, _, err = x.read(t, t.Context(), upcloud.StrategyStream, wholeMonth())
-	if err != nil || len(entries) != 1000 || x.exports != 1 || x.lists == 0 {
-		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports, x.lists, err)
+	if err != nil || len(entries) != 1000 || x.exports.Load() != 1 || x.lists.Load() == 0 {
+		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports.Load(), x.lists.Load(), err)
 	}
 }
 
@@ -593,8 +590,8 @@ func TestAutoStreamsOnlyWhatIsLong(t *testing.T) {
 	month := servicetest.Month()
 
 	entries, c, err := x.read(t, t.Context(), upcloud.StrategyAuto, auditlog.Query{Window: month})
-	if err != nil || len(entries) != 6000 || x.exports != 1 || x.lists != 1 || c.SecondPass {
-		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports, x.lists, err)
+	if err != nil || len(entries) != 6000 || x.exports.Load() != 1 || x.lists.Load() != 1 || c.SecondPass {
+		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports.Load(), x.lists.Load(), err)
 	}
 
 	plainly(t, entries, &c)
@@ -606,18 +603,18 @@ func TestAutoStreamsOnlyWhatIsLong(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	lists := x.lists
+	lists := x.lists.Load()
 
 	_, _, err = x.read(t, t.Context(), upcloud.StrategyAuto, part)
-	if err != nil || x.exports > 0 || x.lists != lists {
-		t.Errorf("%d exports and %d pages instead of %d, %v", x.exports, x.lists, lists, err)
+	if err != nil || x.exports.Load() > 0 || x.lists.Load() != lists {
+		t.Errorf("%d exports and %d pages instead of %d, %v", x.exports.Load(), x.lists.Load(), lists, err)
 	}
 
 	x.answer = status(http.StatusForbidden)
 
 	entries, _, err = x.read(t, t.Context(), upcloud.StrategyAuto, auditlog.Query{Window: month})
-	if err != nil || len(entries) != 6000 || x.exports != 1 {
-		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports, x.lists, err)
+	if err != nil || len(entries) != 6000 || x.exports.Load() != 1 {
+		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports.Load(), x.lists.Load(), err)
 	}
 }
 
@@ -718,8 +715,8 @@ func TestStreamWithoutATemporaryDirectory(t *testing.T) { //nolint:paralleltest 
 	x.rows = newestFirst
 
 	entries, _, err := x.read(t, t.Context(), upcloud.StrategyStream, wholeMonth())
-	if err != nil || len(entries) != 5000 || x.exports != 1 || x.lists == 0 {
-		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports, x.lists, err)
+	if err != nil || len(entries) != 5000 || x.exports.Load() != 1 || x.lists.Load() == 0 {
+		t.Errorf("%d entries after %d exports and %d pages, %v", len(entries), x.exports.Load(), x.lists.Load(), err)
 	}
 }
 
@@ -844,8 +841,8 @@ func TestStreamFiltersAsPages(t *testing.T) {
 			}
 
 			stream, byStream, err := x.read(t, t.Context(), upcloud.StrategyStream, q)
-			if err != nil || x.exports != 1 || x.lists > 0 {
-				t.Fatal(x.exports, x.lists, err)
+			if err != nil || x.exports.Load() != 1 || x.lists.Load() > 0 {
+				t.Fatal(x.exports.Load(), x.lists.Load(), err)
 			}
 
 			if *byStream.ClaimedTotal < int64(len(before))/2 {
@@ -892,8 +889,8 @@ func TestFilteredStreamFallsBack(t *testing.T) {
 	x.rows = func(rows []json.RawMessage) []json.RawMessage { return rows[:len(rows)-1] }
 
 	got, c, err := x.read(t, t.Context(), upcloud.StrategyStream, q)
-	if err != nil || x.lists == 0 || !c.SecondPass {
-		t.Fatal(x.lists, c, err)
+	if err != nil || x.lists.Load() == 0 || !c.SecondPass {
+		t.Fatal(x.lists.Load(), c, err)
 	}
 
 	if len(want) == 0 || len(want) == 5000 || !slices.Equal(servicetest.IDs(got), servicetest.IDs(want)) {
