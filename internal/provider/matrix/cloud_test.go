@@ -183,6 +183,7 @@ func (c *cloud) strike(faults ...fakeapi.Fault) {
 		TerraformVersion: "1.11.4", Config: dynamic(kind, valueOf(kind, args{
 			c.name:            args{"token": fakeapi.DefaultToken, "endpoint": c.url, "account": "matrix"},
 			"request_timeout": patience(faults), "max_retries": retries, "retry_wait_min": "1ms", "retry_wait_max": "2ms",
+			"max_concurrency": concurrency(faults),
 		})),
 	})
 	if err != nil {
@@ -192,6 +193,17 @@ func (c *cloud) strike(faults ...fakeapi.Fault) {
 	if said := errorsOf(done.Diagnostics); said != nil {
 		c.tb.Fatal(said)
 	}
+}
+
+// concurrency is one where a fault strikes once: it could strike a page that was asked for
+// ahead and is thrown away, or one of two that bring the same record. What comes of that,
+// the tests of the services say.
+func concurrency(faults []fakeapi.Fault) int64 {
+	if slices.ContainsFunc(faults, func(f fakeapi.Fault) bool { return f.Times > 0 }) {
+		return 1
+	}
+
+	return 8
 }
 
 // struck says how many requests the faults have struck, and whether one was for
