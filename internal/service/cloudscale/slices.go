@@ -35,7 +35,7 @@ const (
 	// pagesAhead is how many pages are held before their turn for each that is fetched
 	// at once: more than a slice has, since one that turns out to be longer has to wait
 	// for its last page. bytesAhead is how many bytes these have at most.
-	pagesAhead = 10
+	pagesAhead = 9
 	bytesAhead = 32 << 20
 
 	// atOnce is how many slices are cut at once. The density of the log may be another

@@ -152,10 +152,11 @@ type streaming struct {
 	rows   int64
 	twice  int64
 
-	// counted is the last event that was counted, and hashes those of the ids of all that
-	// were. Two events of one id would be counted for two, and make up for a missing one.
+	// counted is the last event that was counted, and hashes has those of the ids of all
+	// that were, in the place of ids. Two events of one id would be counted for two, and
+	// make up for a missing one.
 	counted item
-	hashes  []uint64
+	hashes  spool
 	// given is what was yielded, and last the last of it.
 	given given
 	last  item
@@ -248,6 +249,7 @@ func (st *streaming) total(ctx context.Context, span slice) (int64, error) {
 // events have come as the list counts.
 func (st *streaming) read(ctx context.Context, yield func([]auditlog.Entry, error) bool) error {
 	defer st.spool.close()
+	defer st.hashes.close()
 
 	st.c.DuplicatesDropped = st.c.RowsFetched // Whatever the pages brought so far comes again.
 
@@ -317,11 +319,8 @@ func (st *streaming) before(ctx context.Context) (total int64, err error) {
 // times that events show may be rounded, so that whether one at a bound counts is not
 // known: the bounds are where no event is.
 func (st *streaming) prove(ctx context.Context, before int64) error {
-	// Where two ids have one hash, which hardly happens, the pages are read.
-	slices.Sort(st.hashes)
-
-	if len(slices.Compact(st.hashes)) != len(st.hashes) {
-		return problem(client.KindShape, 0, errTwoEvents)
+	if err := st.distinct(); err != nil {
+		return err
 	}
 
 	below, above := st.events.free()
@@ -447,11 +446,54 @@ func (st *streaming) count(from source) error {
 			st.twice++
 		default:
 			st.events.add(i.at)
-			st.hashes = append(st.hashes, maphash.Bytes(st.given.hash.Seed(), i.id))
+
+			if err := st.note(i.id); err != nil {
+				return err
+			}
 
 			id = append(id[:0], i.id...)
 			st.counted = item{at: i.at, id: id}
 		}
+	}
+}
+
+// mostHashes is how many hashes are in memory at once.
+const mostHashes = 16 << 10
+
+// note remembers the id of an event that was counted.
+func (st *streaming) note(id []byte) error {
+	var hash [8]byte
+
+	binary.BigEndian.PutUint64(hash[:], maphash.Bytes(st.given.hash.Seed(), id))
+	st.hashes.add(time.Time{}, hash[:], nil)
+
+	if len(st.hashes.keys) < mostHashes {
+		return nil
+	}
+
+	return st.hashes.spill()
+}
+
+// distinct fails where two events that were counted have one id. Where two ids have one
+// hash, which hardly happens, it fails as well, and the pages are read.
+func (st *streaming) distinct() error {
+	var last []byte
+
+	for all := st.hashes.all(true); ; {
+		i, err := all.next()
+		if err == io.EOF { //nolint:errorlint // Sources return it as it is.
+			return nil
+		}
+
+		if err != nil {
+			return err
+		}
+
+		if last != nil && string(last) == string(i.id) {
+			return problem(client.KindShape, 0, errTwoEvents)
+		}
+
+		last = append(last[:0], i.id...)
 	}
 }
 
