@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -152,5 +153,28 @@ func TestSlicesKeepALateTwin(t *testing.T) {
 	entries, c, err := servicetest.Read(t.Context(), service, auditlog.Query{Window: servicetest.Month()})
 	if err != nil || len(entries) != n || c.DuplicatesDropped == 0 {
 		t.Errorf("%d entries, %d dropped, %v", len(entries), c.DuplicatesDropped, err)
+	}
+}
+
+// TestSlicesOfALogThatBeginsLate: where the window begins long before the log, a slice is
+// cut late, and what is read of it anew is cut once more.
+func TestSlicesOfALogThatBeginsLate(t *testing.T) {
+	t.Parallel()
+
+	month := servicetest.Month()
+	o := fakeapi.Options{NoExamples: true, CloudscalePageSize: 20}
+
+	for _, before := range []time.Duration{time.Hour, 10 * 24 * time.Hour, 55 * 24 * time.Hour} {
+		q := auditlog.Query{Window: auditlog.Window{Start: month.Start.Add(-before), End: month.End}}
+		records := spread(20_000)
+		one, many := readBy(t, 1, o, records, nil, q), readBy(t, 8, o, records, nil, q)
+
+		if one.Err != "" || many.Err != "" {
+			t.Fatalf("%s: %s, and side by side %s", before, one.Err, many.Err)
+		}
+
+		if len(many.Entries) != len(records) || !slices.EqualFunc(one.Entries, many.Entries, sameEntry) {
+			t.Errorf("%s: %d entries, and %d side by side", before, len(one.Entries), len(many.Entries))
+		}
 	}
 }

@@ -66,7 +66,7 @@ type reading struct {
 	// early counts the records that came before a slice was cut, by their ids, and missing
 	// those of them that have not come again with what is left of it. An identical one that
 	// is very late can have the same id.
-	early, missing map[string]int
+	early, missing map[string]early
 
 	cancel context.CancelFunc // nil until others walk
 	wg     sync.WaitGroup
@@ -105,7 +105,7 @@ type part struct {
 	// both ends.
 	seen       message
 	left       bool // it was cut, and another slice begins where it began
-	ids        []string
+	ids        []moment
 	newest     time.Time
 	head, tail []moment
 }
@@ -323,13 +323,14 @@ func (r *reading) fresh(p *part, rows []auditlog.Entry) []auditlog.Entry {
 	}
 
 	return slices.DeleteFunc(rows, func(e auditlog.Entry) bool {
-		if r.missing[e.ID] > 0 {
-			r.missing[e.ID]--
+		if m := r.missing[e.ID]; m.count > 0 {
+			m.count--
+			r.missing[e.ID] = m
 
 			return true
 		}
 
-		p.ids = append(p.ids, e.ID)
+		p.ids = append(p.ids, moment{e.Time, e.ID})
 
 		return false
 	})
@@ -338,14 +339,40 @@ func (r *reading) fresh(p *part, rows []auditlog.Entry) []auditlog.Entry {
 // leaveOff ends the present slice where it was cut. All that it has comes again.
 func (r *reading) leaveOff(p *part) {
 	if r.early == nil {
-		r.early = map[string]int{}
+		r.early = map[string]early{}
 	}
 
-	for _, id := range p.ids {
-		r.early[id]++
+	for _, m := range p.ids {
+		r.early[m.id] = early{r.early[m.id].count + 1, m.at}
 	}
 
 	r.missing = maps.Clone(r.early)
+}
+
+// early is how often a record came before the slice was cut that it belonged to, and its
+// time.
+type early struct {
+	count int
+	at    time.Time
+}
+
+// again looks whether all that came before a cut has come again by the end of a slice. What
+// lies behind its end is for the next ones to bring.
+func (r *reading) again(end message) error {
+	for id, m := range r.early {
+		if !end.open && !m.at.Before(end.end) {
+			continue
+		}
+
+		if r.missing[id].count > 0 {
+			return problem(client.KindIncomplete, 1, errOnce)
+		}
+
+		delete(r.early, id)
+		delete(r.missing, id)
+	}
+
+	return nil
 }
 
 // rest returns the entries that still wait when there is no other slice.
@@ -368,13 +395,9 @@ func (r *reading) close(p *part) error {
 		return nil
 	}
 
-	for _, n := range r.missing {
-		if n > 0 {
-			return problem(client.KindIncomplete, 1, errOnce)
-		}
+	if err := r.again(p.seen); err != nil {
+		return err
 	}
-
-	r.early, r.missing = nil, nil
 
 	if !p.numbered {
 		p.cursor.keep()
