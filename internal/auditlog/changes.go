@@ -240,21 +240,15 @@ func step(key string) string {
 	return key
 }
 
-// marshalExact is json.Marshal of what exactjson has read, or of changes, without the
-// escapes meant for HTML.
-func marshalExact(v any) []byte {
-	text, err := exactjson.Marshal(v, "")
-	if err != nil {
-		panic(err) // What was read, or is made of texts, can be written.
-	}
-
-	return text
-}
-
 func changesText(e *Entry) string {
 	if len(e.Changes) == 0 {
 		return ""
 	}
 
-	return string(marshalExact(e.Changes))
+	text, err := exactjson.Marshal(e.Changes, "")
+	if err != nil {
+		panic(err) // It is made of texts.
+	}
+
+	return string(text)
 }

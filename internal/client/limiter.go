@@ -172,9 +172,14 @@ func (s *slot) heed(status int) {
 	}
 }
 
+// refuse says whether the last attempt was refused.
 func (s *slot) refuse(refused bool) {
-	if s.refused != refused {
-		s.refused = refused
-		s.l.refused += map[bool]int{true: 1, false: -1}[refused]
+	switch {
+	case refused && !s.refused:
+		s.l.refused++
+	case !refused && s.refused:
+		s.l.refused--
 	}
+
+	s.refused = refused
 }

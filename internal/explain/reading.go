@@ -256,6 +256,10 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next Text) {
 	case client.KindEndless:
 		return "The service's answer is larger than what is read at most: " + Plain(reason) + ".", "Ask for a shorter window; if that does not help, report it to the service."
 	case client.KindIncomplete:
+		if info.Cloud() == auditlog.ServiceCloudscale {
+			return "Two readings of a part of the service's log do not agree: " + Plain(reason) + ".", "Try again, or set {max_concurrency = 1}{ in the provider configuration}, which reads one page after the other."
+		}
+
 		return "The service's pages do not add up, also not at the second reading: " + Plain(reason) + ".", "Try again, or end the window a few minutes earlier with {settle_delay}, so that the log has settled."
 	case client.KindDisagreement:
 		return "The service's export and its list do not agree: " + Plain(reason) + ".", "Set {strategy = \"pages\"}{ in the provider's upcloud block}, which reads without the export."

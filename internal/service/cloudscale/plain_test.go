@@ -20,6 +20,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/servicetest"
 )
 
 // What follows reads pages in the plain way: into structs, each part once more. It is what
@@ -285,13 +286,8 @@ func TestAMonthIsReadAsInThePlainWay(t *testing.T) {
 		body := page(texts...)
 		samePage(t, body, true)
 
-		for range 10 {
-			at := random.IntN(len(body))
-
-			samePage(t, slices.Concat(body[:at], body[at+1:]), false)
-			samePage(t, body[:at], false)
-			samePage(t, slices.Concat(body[:at], []byte{byte(random.IntN(256))}, body[at:]), false)
-			samePage(t, slices.Concat(body[:at], []byte{"\"\\{}[],: \n0nt\xff"[random.IntN(14)]}, body[at+1:]), false)
+		for damaged := range servicetest.Damaged(body, 10, random) {
+			samePage(t, damaged, false)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/service/servicetest"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
 
@@ -193,13 +194,8 @@ func TestAMonthIsReadAsInThePlainWay(t *testing.T) {
 		body := []byte(`{"audit_logs":[` + strings.Join(texts, ",") + `]}`)
 		samePage(t, body, true)
 
-		for range 10 {
-			at := random.IntN(len(body))
-
-			samePage(t, slices.Concat(body[:at], body[at+1:]), false)
-			samePage(t, body[:at], false)
-			samePage(t, slices.Concat(body[:at], []byte{byte(random.IntN(256))}, body[at:]), false)
-			samePage(t, slices.Concat(body[:at], []byte{"\"\\{}[],: \n0nt\xff"[random.IntN(14)]}, body[at+1:]), false)
+		for damaged := range servicetest.Damaged(body, 10, random) {
+			samePage(t, damaged, false)
 		}
 	}
 }
