@@ -452,7 +452,9 @@ func (r *run) source() auditlog.Source {
 // read yields what is new. Where the cloud no longer accepts its own cursor, the
 // overlap does instead.
 func (r *run) read(ctx context.Context) iter.Seq2[auditlog.Entry, error] {
-	onward := auditlog.Onward{Service: r.a.o.Service, Known: r.known, Lost: r.fallBack}
+	known := func(id string) bool { return r.known[id] }
+	onward := auditlog.Onward{Service: r.a.o.Service, Known: known, Lost: r.fallBack}
+
 	if r.resumedBy == ResumedByCursor {
 		onward.From = r.before
 	}

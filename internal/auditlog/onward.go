@@ -16,11 +16,11 @@ type Onward struct {
 
 	// From is where the service's own cursor goes on, nil where the window is read.
 	From *Position
-	// Known holds the ids of entries that were returned before, and may be read once more. They are not yielded again,
-	// and count as duplicates that were dropped.
-	Known map[string]bool
+	// Known says by its id that an entry was returned before, and is read once more. It is not yielded again, and counts
+	// as a duplicate that was dropped.
+	Known func(id string) bool
 	// Lost is called where the service no longer accepts the position. It returns the window to read in its place,
-	// which begins before all that may not have been returned, once Known holds what was returned of it.
+	// which begins before all that may not have been returned, once Known knows what was returned of it.
 	Lost func(ctx context.Context) (Window, error)
 }
 
@@ -56,7 +56,7 @@ func (o *Onward) pass(
 			return true, true
 		}
 
-		if err == nil && o.Known[e.ID] {
+		if err == nil && o.Known(e.ID) {
 			c.DuplicatesDropped++
 
 			continue
