@@ -226,8 +226,6 @@ func (s *Stream) leave(ctx context.Context) error {
 
 // undo drops what was taken since the state was saved, where the output can.
 func (s *Stream) undo() bool {
-	s.batch, s.bytes = nil, 0
-
 	if !s.o.Output.Undo() {
 		return false
 	}

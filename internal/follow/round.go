@@ -49,6 +49,8 @@ func (s *Stream) round(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		s.undo()
 
+		s.batch, s.bytes = nil, 0
+
 		return false, err
 	}
 
@@ -268,7 +270,8 @@ func (s *Stream) deliver(ctx context.Context) error {
 			break
 		}
 
-		if ctx.Err() != nil {
+		// Where what was taken can be undone, the reading begins again.
+		if ctx.Err() != nil || s.undo() {
 			return err
 		}
 

@@ -75,6 +75,13 @@ func OpenDirectory(directory string, e Encoding, o durable.Options) (*Directory,
 	return d, nil
 }
 
+// RotateAfter lets a file be followed by the next after another size than 64 MiB, in bytes.
+func (d *Directory) RotateAfter(bytes int64) *Directory {
+	d.rotate = bytes
+
+	return d
+}
+
 // Load returns the state that was saved last, nil where none was.
 func (d *Directory) Load(context.Context) ([]byte, error) {
 	d.Undo()
