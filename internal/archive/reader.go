@@ -209,6 +209,12 @@ func (r *Reader) pages(
 ) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
 		links := r.chain.within(w)
+		progress := auditlog.ProgressOf(ctx)
+
+		for _, l := range links {
+			progress.Expect(l.segment.EntryCount)
+		}
+
 		page := make([]auditlog.Entry, 1)
 
 		for head, err := range sweep(links, r.segments(ctx, links, c)) {
@@ -219,6 +225,8 @@ func (r *Reader) pages(
 			}
 
 			c.RowsFetched++
+
+			progress.Read(1)
 
 			if head.copied {
 				c.DuplicatesDropped++
