@@ -46,8 +46,8 @@ type environment struct {
 	local     *time.Location
 }
 
-// tool is who reads and writes.
-func (environment) tool() string { return "auditlog/" + version }
+// tool is who reads and writes: the project by its name, so that the command's files are the provider's byte for byte.
+func (environment) tool() string { return "terraform-provider-audit/" + version }
 
 // The exit codes of every command. What makes it 1 is a negative answer, which is a negativeError.
 const (
