@@ -84,7 +84,7 @@ func (c *exportCommand) Run(ctx context.Context, env environment) error {
 
 	r := &written.Result
 	_, _ = fmt.Fprintf(env.stderr, "Wrote %s, %s bytes, to %s; from %s to %s. %s\n",
-		plural(r.EntryCount, "entry", "entries"), grouped(r.Bytes), spec.Path,
+		plural(r.EntryCount, "entry", "entries"), task.Grouped(r.Bytes), spec.Path,
 		auditlog.FormatTime(r.Completeness.Window.Start), auditlog.FormatTime(r.Completeness.Window.End),
 		proven(&r.Completeness))
 

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -53,7 +52,7 @@ func (c *queryCommand) Run(ctx context.Context, env environment) (err error) {
 		return err
 	}
 
-	out, err := c.printer(env)
+	out, err := c.printer(env, service.Info())
 	if err != nil {
 		return err
 	}
@@ -139,7 +138,7 @@ type printer interface {
 	close() error
 }
 
-func (c *queryCommand) printer(env environment) (printer, error) {
+func (c *queryCommand) printer(env environment, info auditlog.Info) (printer, error) {
 	how := c.Format
 	if how == "auto" {
 		how = string(format.NDJSON)
@@ -157,7 +156,7 @@ func (c *queryCommand) printer(env environment) (printer, error) {
 	case len(c.CountBy) > 0:
 		return newCounts(how, c.CountBy), nil
 	case how == formatTable:
-		return newTable(env, c.Columns, times)
+		return newTable(env, info, c.Columns, times)
 	}
 
 	columns, err := format.Columns(format.ShapeEntry, c.Columns)
@@ -249,24 +248,7 @@ func plural(n int64, one, more string) string {
 		return "1 " + one
 	}
 
-	return grouped(n) + " " + more
-}
-
-// grouped writes a number with a thin mark between thousands, as 12,345.
-func grouped(n int64) string {
-	text := fmt.Sprint(n)
-
-	var out strings.Builder
-
-	for i, digit := range text {
-		if i > 0 && (len(text)-i)%3 == 0 {
-			out.WriteByte(',')
-		}
-
-		out.WriteRune(digit)
-	}
-
-	return out.String()
+	return task.Grouped(n) + " " + more
 }
 
 // counts says how many entries there are by fields.

@@ -15,13 +15,14 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 const (
 	// A table is laid out so many rows at a time, the later ones as the first: memory does not grow with the log.
 	tableRows = 1000
 	// A terminal that is narrower has the fields of an entry below each other.
-	narrow = 60
+	narrow = 72
 	// No column is made narrower than this, and columns are so far apart.
 	leastWidth = 8
 	columnGap  = 2
@@ -35,9 +36,12 @@ type column struct {
 	text  func(e *auditlog.Entry, times *time.Location) string
 }
 
-// usualColumns say who did what to what, when and from where.
-func usualColumns() []column {
-	return []column{
+// whole says that what stands in a column is easily taken for another value when its end is missing.
+func (c column) whole() bool { return slices.Contains([]string{"time", "action", "address"}, c.title) }
+
+// usualColumns say who did what to what, when and from where, as far as the service records it.
+func usualColumns(info auditlog.Info) []column {
+	columns := []column{
 		{"time", timeText},
 		{"actor", func(e *auditlog.Entry, _ *time.Location) string {
 			return cmp.Or(e.Actor, e.ActorID, string(e.ActorType))
@@ -49,6 +53,10 @@ func usualColumns() []column {
 		{"origin", func(e *auditlog.Entry, _ *time.Location) string { return e.Origin }},
 		{"address", func(e *auditlog.Entry, _ *time.Location) string { return e.IPAddress }},
 	}
+
+	return slices.DeleteFunc(columns, func(c column) bool {
+		return c.title == "origin" && !info.Records("origin") || c.title == "address" && !info.Records("ip_address")
+	})
 }
 
 // timeText is a time with its distance from UTC, so that nobody has to guess in which zone it is.
@@ -56,9 +64,9 @@ func timeText(e *auditlog.Entry, times *time.Location) string {
 	return e.Time.In(times).Format("2006-01-02 15:04:05Z07:00")
 }
 
-func columnsOf(names []string) []column {
+func columnsOf(names []string, info auditlog.Info) []column {
 	if len(names) == 0 {
-		return usualColumns()
+		return usualColumns(info)
 	}
 
 	columns := make([]column, 0, len(names))
@@ -110,14 +118,15 @@ type row struct {
 	operation auditlog.Operation
 }
 
-func newTable(env environment, names []string, times *time.Location) (*rows, error) {
+func newTable(env environment, info auditlog.Info, names []string, times *time.Location) (*rows, error) {
 	spool, err := durable.NewSpool()
 	if err != nil {
 		return nil, err
 	}
 
 	return &rows{
-		spool: spool, columns: columnsOf(names), times: times, width: cmp.Or(env.columns, fileWidth), colours: env.colours(),
+		spool: spool, columns: columnsOf(names, info), times: times, width: cmp.Or(env.columns, fileWidth),
+		colours: env.colours(),
 	}, nil
 }
 
@@ -178,7 +187,7 @@ func (r *rows) flush() error {
 
 	first := r.widths == nil
 	if first {
-		r.widths = fit(titles, r.pending, r.width, slices.Index(titles, "time"))
+		r.widths = fit(titles, r.pending, r.width, func(i int) bool { return r.columns[i].whole() })
 	}
 
 	t := newGrid(r.widths)
@@ -279,8 +288,8 @@ func (r *rows) stack() error {
 }
 
 // fit returns widths at which the rows fit into a width, as far as no column gets too narrow to be read. The widest
-// column gives way first; the one to keep does not, since nothing can be left out of it.
-func fit(titles []string, rows []row, width, keep int) []int {
+// column gives way first, and those that are to stay whole not at all: what does not fit then, the terminal breaks.
+func fit(titles []string, rows []row, width int, whole func(i int) bool) []int {
 	widths, total := make([]int, len(titles)), -columnGap
 
 	for i, title := range titles {
@@ -297,7 +306,7 @@ func fit(titles []string, rows []row, width, keep int) []int {
 		widest := -1
 
 		for i, w := range widths {
-			if i != keep && w > leastWidth && (widest < 0 || w > widths[widest]) {
+			if !whole(i) && w > leastWidth && (widest < 0 || w > widths[widest]) {
 				widest = i
 			}
 		}
@@ -323,10 +332,10 @@ func printCounts(env environment, by []string, all []count) error {
 			cells = append(cells, cmp.Or(shown(value), "-"))
 		}
 
-		laidOut = append(laidOut, row{cells: append(cells, grouped(n.n))})
+		laidOut = append(laidOut, row{cells: append(cells, task.Grouped(n.n))})
 	}
 
-	t := newGrid(fit(titles, laidOut, cmp.Or(env.columns, fileWidth), len(titles)-1))
+	t := newGrid(fit(titles, laidOut, cmp.Or(env.columns, fileWidth), func(i int) bool { return i == len(titles)-1 }))
 	t.AppendHeader(rowOf(titles))
 
 	for _, row := range laidOut {
