@@ -7,77 +7,155 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // cli is the command line. A subcommand is a field here and a file of its own, with a Run method.
 type cli struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Mock   mockCommand   `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
-	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof. Exit code: 0 when all is well, 1 when something is altered or missing, 2 when that could not be checked."`
+	Query  queryCommand  `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
+	Export exportCommand `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
+	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
 	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
 	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
+	Mock   mockCommand   `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
 }
 
 // environment is what a subcommand may touch of the world around it.
 type environment struct {
-	stdout, stderr io.Writer
-	now            func() time.Time
+	// What is written to stdout and stderr is made fit to be shown: anything can stand in a log, in a file's name or in
+	// an argument. What is written to data is not, since programs read it; a subcommand that lays out entries for
+	// people there makes each of their values fit to be shown itself.
+	stdout, stderr, data io.Writer
+	// terminal is standard error as it is, for what moves the cursor there.
+	terminal io.Writer
+	// columns is how wide the terminal is that data is, 0 where it is none. talks says that standard error is one.
+	columns int
+	talks   bool
+
+	now       auditlog.Clock
+	lookupEnv func(name string) (string, bool)
+	local     *time.Location
 }
 
-// run executes one command line and returns the exit code. It ends early when ctx does. Whatever is printed is made fit
-// to be shown, since anything can stand in an archive, in a file's name or in an argument.
+// tool is who reads and writes: the project by its name, so that the command's files are the provider's byte for byte.
+func (environment) tool() string { return "terraform-provider-audit/" + version }
+
+// The exit codes of every command. What makes it 1 is a negative answer, which is a negativeError.
+const (
+	exitDone     = 0
+	exitNegative = 1
+	exitUnknown  = 2
+)
+
+const exitCodes = "Exit code: 0 when it is done, or all is well; 1 when the answer is no: something is altered, missing or found; " +
+	"2 when there is no answer: a wrong argument, a service that cannot be read, a disk that is full."
+
+// negativeError says that a command has its answer, and that it is no.
+type negativeError struct{ text string }
+
+func (e *negativeError) Error() string { return e.text }
+
+// run executes one command line and returns the exit code. It ends early when ctx does.
 func run(ctx context.Context, args []string, env environment) int {
 	env.stdout, env.stderr = screen.Writer(env.stdout), screen.Writer(env.stderr)
 
-	done, code := false, 0
-	parser, err := kong.New(&cli{},
-		kong.Name("auditlog"),
-		kong.Description("Look at, check and rehearse cloud audit logs.\n\n"+
-			"Exit code: 0 when all is well; 1 when verify has found something altered or missing, and when any other command has failed; 2 when the command line cannot be used, or something could not be checked."),
-		kong.Vars{"version": version},
-		kong.Vars(mockVars()),
-		kong.Writers(env.stdout, env.stderr),
+	done, code := false, exitDone
+
+	parser, shared, err := newParser(env,
 		// Called after --help and --version have printed; parsing goes on, but nothing more is done.
 		kong.Exit(func(c int) { done, code = true, c }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(env),
 	)
 	if err == nil {
 		var command *kong.Context
+
 		command, err = parser.Parse(args)
 		if done {
 			return code
 		}
+
 		if err == nil {
-			err = command.Run()
+			err = runChecked(command, shared)
 		}
 	}
+
+	return env.end(err)
+}
+
+// newParser reads command lines.
+func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, error) {
+	shared := sharedArguments()
+
+	parser, err := kong.New(&cli{}, append(more,
+		kong.Name("auditlog"),
+		kong.Description("Look at, keep, check and rehearse cloud audit logs.\n\n"+exitCodes),
+		kong.Vars{"version": version},
+		kong.Vars(mockVars()),
+		kong.Vars{
+			"fields":          strings.Join(fieldNames(), ", "),
+			"file_permission": task.DefaultFilePermission, "directory_permission": task.DefaultDirectoryPermission,
+		},
+		kong.Writers(env.stdout, env.stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: helpWidth}),
+		kong.Bind(env),
+	)...)
 	if err != nil {
+		return nil, shared, err //nolint:wrapcheck // It is about the tags of our own structs.
+	}
+
+	shared.describe(parser.Model.Node)
+
+	return parser, shared, nil
+}
+
+const helpWidth = 120
+
+func runChecked(command *kong.Context, shared arguments) error {
+	if found := shared.check(command.Flags()); found.HasError() {
+		return &problemsError{found}
+	}
+
+	return command.Run() //nolint:wrapcheck // It is a command's own.
+}
+
+// end shows what ended a command, and returns the exit code.
+func (env environment) end(err error) int {
+	var (
+		found *problemsError
+		no    *negativeError
+	)
+
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &found):
+		env.tell(found.found)
+
+		return exitUnknown
+	case errors.As(err, &no):
+		if no.text != "" {
+			_, _ = fmt.Fprintf(env.stderr, "auditlog: %s\n", screen.Text(no.text))
+		}
+
+		return exitNegative
+	default:
 		_, _ = fmt.Fprintf(env.stderr, "auditlog: %s\n", screen.Text(err.Error()))
+
 		if misuse := (*kong.ParseError)(nil); errors.As(err, &misuse) {
 			_, _ = fmt.Fprintln(env.stderr, "Run auditlog --help for what there is.")
 		}
 
-		return exitCode(err)
+		return exitUnknown
 	}
-	return 0
-}
-
-// exitCode is 1 where something was found to be wrong, or did not work, and 2 where it could not be checked, be it for
-// a slip of the pen.
-func exitCode(err error) int {
-	misuse, unchecked := (*kong.ParseError)(nil), (*uncheckedError)(nil)
-	if errors.As(err, &misuse) || errors.As(err, &unchecked) {
-		return 2
-	}
-
-	return 1
 }
 
 // given is the value of an option. It is never empty: that would be a variable that is not set, and a check that is
@@ -94,10 +172,3 @@ func (g *given) UnmarshalText(text []byte) error {
 
 	return nil
 }
-
-// uncheckedError says that something could not be checked, which is neither good nor bad.
-type uncheckedError struct{ err error }
-
-func (e *uncheckedError) Error() string { return e.err.Error() }
-
-func (e *uncheckedError) Unwrap() error { return e.err }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command auditlog works with cloud audit logs outside Terraform. `auditlog mock` serves fakes of the cloud APIs.
+// Command auditlog works with cloud audit logs outside Terraform: it looks entries up, keeps, follows and checks them,
+// and serves fakes of the clouds' APIs.
 package main
 
 import (
@@ -9,6 +10,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // version is set by the release build: -ldflags "-X main.version=1.2.3".
@@ -16,7 +19,29 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], environment{stdout: os.Stdout, stderr: os.Stderr, now: time.Now})
+	env := environment{
+		stdout: os.Stdout, stderr: os.Stderr, data: os.Stdout, terminal: os.Stderr,
+		now: time.Now, lookupEnv: os.LookupEnv, local: time.Local, //nolint:gosmopolitan // It is the zone of whoever looks.
+		columns: columns(os.Stdout), talks: term.IsTerminal(int(os.Stderr.Fd())),
+	}
+	code := run(ctx, os.Args[1:], env)
+
 	stop()
 	os.Exit(code)
+}
+
+// usualColumnCount is how wide a terminal is taken for that does not say.
+const usualColumnCount = 80
+
+// columns is how wide a terminal is, 0 for what is none.
+func columns(f *os.File) int {
+	if !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+
+	return usualColumnCount
 }

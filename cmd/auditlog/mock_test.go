@@ -30,7 +30,7 @@ func mock(t *testing.T, args ...string) (announcement, *bytes.Buffer, func() int
 	code := make(chan int, 1)
 	go func() {
 		code <- run(ctx, append([]string{"mock"}, args...),
-			environment{stdout: writer, stderr: stderr, now: fakeapi.DefaultNow})
+			testEnvironment(writer, stderr, fakeapi.DefaultNow))
 		_ = writer.Close()
 	}()
 	stopped := -1
@@ -183,8 +183,8 @@ func TestMockListensWhereItIsTold(t *testing.T) {
 	taken := port(probe.UpCloud)
 	var stderr bytes.Buffer
 	code := run(t.Context(), []string{"mock", "--listen", "127.0.0.1:" + taken},
-		environment{io.Discard, &stderr, fakeapi.DefaultNow})
-	if code != 1 || !strings.Contains(stderr.String(), "cannot listen for UpCloud requests") {
+		testEnvironment(io.Discard, &stderr, fakeapi.DefaultNow))
+	if code != 2 || !strings.Contains(stderr.String(), "cannot listen for UpCloud requests") {
 		t.Errorf("a taken port: exit code %d, %s", code, &stderr)
 	}
 	stop()
@@ -225,7 +225,7 @@ func TestMockRefusesBadFlags(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			code := run(t.Context(), append([]string{"mock"}, tc.args...), environment{&stdout, &stderr, fakeapi.DefaultNow})
+			code := run(t.Context(), append([]string{"mock"}, tc.args...), testEnvironment(&stdout, &stderr, fakeapi.DefaultNow))
 			if code == 0 || stdout.Len() > 0 || !strings.Contains(stderr.String(), tc.want) {
 				t.Errorf("exit code %d, stdout %q, stderr %q; want one that is not 0, nothing, %q", code, &stdout, &stderr, tc.want)
 			}
@@ -237,7 +237,7 @@ func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
 	for arg, want := range map[string]string{"--version": version + "\n", "--help": "mock"} {
 		var stdout, stderr bytes.Buffer
-		code := run(t.Context(), []string{arg}, environment{&stdout, &stderr, fakeapi.DefaultNow})
+		code := run(t.Context(), []string{arg}, testEnvironment(&stdout, &stderr, fakeapi.DefaultNow))
 		if code != 0 || !strings.Contains(stdout.String(), want) || stderr.Len() > 0 {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", arg, code, &stdout, &stderr)
 		}

@@ -30,7 +30,7 @@ type proveCommand struct {
 func (c *proveCommand) Run(ctx context.Context, env environment) error {
 	verifiers, err := verifiersOf(c.PublicKey)
 	if err != nil {
-		return &uncheckedError{err}
+		return err
 	}
 
 	store, err := durable.OpenStore(ctx, c.Destination, durable.StoreOptions{})
@@ -39,6 +39,10 @@ func (c *proveCommand) Run(ctx context.Context, env environment) error {
 	}
 
 	proof, err := archive.Prove(ctx, store, verifiers, string(c.ID))
+	if errors.Is(err, archive.ErrNoEntry) {
+		return &negativeError{fmt.Sprintf("prove %s of %s: %s", strconv.Quote(string(c.ID)), c.Destination, err)}
+	}
+
 	if err != nil {
 		return fmt.Errorf("prove %s of %s: %w", strconv.Quote(string(c.ID)), c.Destination, err)
 	}

@@ -34,23 +34,12 @@ type verifyCommand struct {
 
 // What makes the exit code 1; what is wrong has been printed.
 var (
-	errInvalid      = errors.New("the archive is not what it should be")
-	errInvalidProof = errors.New("the proof is not what it should be")
+	errInvalid      = &negativeError{"the archive is not what it should be"}
+	errInvalidProof = &negativeError{"the proof is not what it should be"}
 )
 
 // Run prints a report and fails when anything is wrong.
 func (c *verifyCommand) Run(ctx context.Context, env environment) error {
-	err := c.verify(ctx, env)
-
-	switch {
-	case err == nil, errors.Is(err, errInvalid), errors.Is(err, errInvalidExport), errors.Is(err, errInvalidProof):
-		return err
-	default:
-		return &uncheckedError{err}
-	}
-}
-
-func (c *verifyCommand) verify(ctx context.Context, env environment) error {
 	proof, isProof, err := c.proofAt()
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 )
 
 // errInvalidExport makes the exit code 1; what is wrong has been printed.
-var errInvalidExport = errors.New("the export is not what it should be")
+var errInvalidExport = &negativeError{"the export is not what it should be"}
 
 // exportAt returns the path of the data where the destination names a file of an
 // export. Whatever else is there, or in the way of looking, is for the archive to say.

@@ -59,7 +59,7 @@ func auditlogRun(t *testing.T, args ...string) (code int, stdout, stderr string)
 
 	var out, errs bytes.Buffer
 
-	code = run(t.Context(), args, environment{stdout: &out, stderr: &errs, now: time.Now})
+	code = run(t.Context(), args, testEnvironment(&out, &errs, time.Now))
 
 	return code, out.String(), errs.String()
 }
@@ -183,7 +183,7 @@ Verdict        OK
 		}
 	}
 
-	if code, _, errs := auditlogRun(t, "keygen", "a b"); code != 1 || errs == "" {
+	if code, _, errs := auditlogRun(t, "keygen", "a b"); code != 2 || errs == "" {
 		t.Errorf("exit code %d, %q", code, errs)
 	}
 }
@@ -264,13 +264,16 @@ func TestProveCommand(t *testing.T) {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 
-	for _, args := range [][]string{
-		{"prove", dir, "--id", "b"},
-		{"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "-o", proof},
-		{"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", other},
+	for _, tc := range []struct {
+		code int
+		args []string
+	}{
+		{1, []string{"prove", dir, "--id", "b"}},
+		{2, []string{"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "-o", proof}},
+		{2, []string{"prove", dir, "--id", "01HQXYZ123456789ABCDEFGHJK", "--public-key", other}},
 	} {
-		if code, _, errs := auditlogRun(t, args...); code != 1 || errs == "" {
-			t.Errorf("%v: exit code %d", args, code)
+		if code, _, errs := auditlogRun(t, tc.args...); code != tc.code || errs == "" {
+			t.Errorf("%v: exit code %d", tc.args, code)
 		}
 	}
 }
@@ -295,7 +298,7 @@ func TestKeygenWritesAPrivateFile(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 
-	if code, _, _ := auditlogRun(t, "keygen", "example.com/audit", "-o", file); code != 1 {
+	if code, _, _ := auditlogRun(t, "keygen", "example.com/audit", "-o", file); code != 2 {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -207,6 +207,12 @@ func (r *Reader) pages(
 	ctx context.Context, links []*link, c *auditlog.Completeness,
 ) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
+		progress := auditlog.ProgressOf(ctx)
+
+		for _, l := range links {
+			progress.Expect(l.segment.EntryCount)
+		}
+
 		page := make([]auditlog.Entry, 1)
 
 		for head, err := range sweep(links, r.segments(ctx, links, c)) {
@@ -217,6 +223,8 @@ func (r *Reader) pages(
 			}
 
 			c.RowsFetched++
+
+			progress.Read(1)
 
 			if head.copied {
 				c.DuplicatesDropped++

@@ -33,13 +33,15 @@ func Flags(slot string) string {
 }
 
 var flagWords = map[string]string{
-	"the value in the timeouts block":                 "--timeout",
-	"Terraform's state":                               "the result",
-	"audit_log_export":                                "auditlog export",
-	"audit_log_filter_options":                        "the service's documentation",
-	"an audit_log_archive":                            "an archive",
-	"the next apply":                                  "the next run",
-	"forget the resource with \"terraform state rm\"": "leave it",
+	"the value in the timeouts block": "--timeout",
+	"Terraform's state":               "the result",
+	"audit_log_export":                "auditlog export",
+	"audit_log_archive":               "archives",
+	"csv":                             "--csv-delimiter and --csv-bom",
+	"audit_log_filter_options":        "the service's documentation",
+	"an audit_log_archive":            "an archive",
+	"the next apply":                  "the next run",
+	"forget the resource with \"terraform state rm\"":                               "leave it",
 	"a file read with file() often ends in a line break, which trimspace() removes": "a file often ends in a line break",
 	"let a postcondition look at completeness.gaps":                                 "look at completeness.gaps of the result",
 	"let a postcondition look at completeness.caveats":                              "look at completeness.caveats of the result",

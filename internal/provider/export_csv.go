@@ -3,16 +3,9 @@
 package provider
 
 import (
-	"errors"
-	"slices"
-
 	"github.com/hashicorp/terraform-plugin-framework/attr"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
@@ -21,49 +14,6 @@ const (
 	csvDelimiter = "delimiter"
 	csvBOM       = "bom"
 )
-
-// csvAttribute says how a CSV file is laid out. It has no defaults of its own, so that
-// exports that were made before the argument existed stay as they are.
-func csvAttribute() schema.SingleNestedAttribute {
-	return schema.SingleNestedAttribute{
-		MarkdownDescription: "How a CSV file is laid out; only with `format = \"csv\"`.",
-		Optional:            true,
-		Attributes: map[string]schema.Attribute{
-			csvDelimiter: schema.StringAttribute{
-				MarkdownDescription: "What is between cells: `,`, `;` or a tab (`\"\\t\"`). Spreadsheets of countries that write a decimal comma expect `;`. Default: `,`.",
-				Optional:            true,
-				Validators:          []validator.String{delimiterForm()},
-			},
-			csvBOM: schema.BoolAttribute{
-				MarkdownDescription: "Whether the file begins with a byte order mark, by which Excel knows that the text is UTF-8. Default: `false`.",
-				Optional:            true,
-			},
-		},
-	}
-}
-
-func delimiterForm() form {
-	return formOf(`",", ";" or "\t"`, func(value string) error {
-		if !slices.Contains(format.CSVDelimiters(), value) {
-			return errors.New("no delimiter of CSV")
-		}
-
-		return nil
-	})
-}
-
-// validateCSV refuses an argument that would do nothing.
-func (m *exportModel) validateCSV() diag.Diagnostics {
-	if !given(m.CSV) || m.Format.IsUnknown() || m.Format.ValueString() == string(format.CSV) {
-		return nil
-	}
-
-	return diagnose(explain.Problem{
-		Summary: explain.CheckConfiguration,
-		Cause:   "The argument says how a CSV file is laid out, but the format is another one.",
-		Next:    "Remove csv, or set format = \"csv\".",
-	}.With("Format", m.Format.ValueString()).At(explain.Argument(csvName)))
-}
 
 // csvMeant is what the argument means: the defaults where it leaves something out.
 func (m *exportModel) csvMeant() attr.Value {

@@ -95,7 +95,7 @@ func (m *archiveModel) samePlace(o *archiveModel) bool {
 }
 
 func (m *archiveModel) settleDelay() time.Duration {
-	return query.ParseSpan(cmp.Or(m.SettleDelay.ValueString(), exportSettleDelayText))
+	return query.ParseSpan(cmp.Or(m.SettleDelay.ValueString(), task.SettleDelayText))
 }
 
 func (m *archiveModel) overlap() time.Duration {

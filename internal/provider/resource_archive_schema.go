@@ -18,10 +18,11 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/source"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 func archiveSchema(ctx context.Context) schema.Schema {
-	attributes := resourceAttributes(queryAttributes(exportSettleDelayText))
+	attributes := resourceAttributes(queryAttributes(task.SettleDelayText))
 	for _, name := range append(query.WindowNames(), "public_keys") {
 		delete(attributes, name)
 	}

@@ -39,12 +39,7 @@ func NewExportResource() resource.Resource { return &exportResource{} }
 
 type exportResource struct{ c *configured }
 
-const (
-	exportTimeout     = time.Hour
-	exportSettleDelay = time.Minute
-	// exportSettleDelayText is the same as users write it.
-	exportSettleDelayText = "1m"
-)
+const exportTimeout = time.Hour
 
 // Metadata implements resource.Resource.
 func (r *exportResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
@@ -408,7 +403,7 @@ func (r *exportResource) foreseeSource(ctx context.Context, plan, state *exportM
 		return diagnose(picked...)
 	}
 
-	question := plan.question(r.c, explain.ExportLogs, exportSettleDelay)
+	question := plan.question(r.c, explain.ExportLogs, task.SettleDelay)
 
 	q, wrong := question.Resolve(service)
 	if wrong.HasError() {
@@ -493,7 +488,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 		return nil, diagnose(samePathProblem(m.Path.ValueString()))
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	ctx, cancel := r.c.options.reading(ctx, w.timeout, explain.ExportLogs)
 	defer cancel()
 
 	service, picked, _ := r.c.Open(ctx, explain.ExportLogs, m.log())
@@ -502,7 +497,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 	}
 
 	x := task.Export{
-		Question: m.question(r.c, explain.ExportLogs, exportSettleDelay),
+		Question: m.question(r.c, explain.ExportLogs, task.SettleDelay),
 		Spec:     m.spec(auditlog.Query{}, auditlog.Info{}),
 		Redact:   r.c.redaction(m.Redact),
 		Known:    m.replaced(w.before), Willing: w.anew && m.Overwrite.ValueBool(),

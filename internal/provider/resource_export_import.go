@@ -19,6 +19,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 const importExport = "Import the audit log export"
@@ -109,8 +110,8 @@ func (m *exportModel) takeOver(d *export.Description) {
 
 	// Only CSV is changed for spreadsheets, so that the manifests of others say nothing.
 	m.SpreadsheetSafe = types.BoolValue(d.SpreadsheetSafe || d.Format != format.CSV)
-	m.FilePermission, m.DirectoryPermission = types.StringValue(defaultFilePermissionText),
-		types.StringValue(defaultDirPermissionText)
+	m.FilePermission, m.DirectoryPermission = types.StringValue(task.DefaultFilePermission),
+		types.StringValue(task.DefaultDirectoryPermission)
 	m.Overwrite, m.AllowShrink, m.KeepOnDestroy = types.BoolValue(false), types.BoolValue(false), types.BoolValue(true)
 	m.OnMissing, m.OnChanged = types.StringValue(driftRecreate), types.StringValue(driftRecreate)
 
@@ -131,7 +132,7 @@ func (m *exportModel) takeOverQuery(d *export.Description) {
 	m.Service = nullable(d.Service)
 	m.Last, m.Start, m.End = nullable(d.AsWritten.Last), nullable(d.AsWritten.Start), nullable(d.AsWritten.End)
 
-	if delay := nullable(d.AsWritten.SettleDelay); query.ParseSpan(delay.ValueString()) != exportSettleDelay {
+	if delay := nullable(d.AsWritten.SettleDelay); query.ParseSpan(delay.ValueString()) != task.SettleDelay {
 		m.SettleDelay = delay
 	}
 

@@ -24,6 +24,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/redact"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 type exportModel struct {
@@ -64,35 +65,25 @@ type exportModel struct {
 
 func (m *exportModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()
-	diags.Append(m.validateCSV()...)
 
-	if err := format.CheckShape(format.Shape(m.Shape.ValueString()), format.Format(m.Format.ValueString()),
-		given(m.Columns)); err != nil && known(m.Format, m.Columns) {
-		diags.Append(diagnose(explain.Problem{
-			Summary: explain.CheckConfiguration,
-			Cause:   explain.Sentence(err.Error()),
-			Next:    "Change format or columns, or write entries instead of events.",
-		}.At(explain.Argument("shape")))...)
+	f := task.Form{
+		Format: format.Format(m.Format.ValueString()), Shape: format.Shape(m.Shape.ValueString()),
+		LaidOut: given(m.CSV) && !m.Format.IsUnknown(),
 	}
 
-	seen := map[string]bool{}
-
-	for i, e := range m.Columns.Elements() {
-		name, ok := e.(types.String)
-		if !ok || name.IsUnknown() {
-			continue
-		}
-
-		if seen[name.ValueString()] {
-			diags.Append(diagnose(explain.Problem{
-				Summary: explain.CheckConfiguration,
-				Cause:   "A column is named twice.",
-				Next:    "Remove one of the two.",
-			}.At(explain.Argument("columns").Index(i)))...)
-		}
-
-		seen[name.ValueString()] = true
+	if !known(m.Format, m.Columns) {
+		f.Shape = ""
 	}
+
+	for i, name := range m.Columns.Elements() {
+		if name.IsUnknown() {
+			f.Columns = append(f.Columns, strconv.Itoa(i)) // It may be any but the others.
+		} else if name, ok := name.(types.String); ok {
+			f.Columns = append(f.Columns, name.ValueString())
+		}
+	}
+
+	diags.Append(diagnose(f.Check()...)...)
 
 	return diags
 }
@@ -335,7 +326,7 @@ func (m *exportModel) spec(q auditlog.Query, info auditlog.Info) export.Spec {
 		Info:            info,
 		QueryAsWritten: export.QueryAsWritten{
 			Last: m.Last.ValueString(), Start: m.Start.ValueString(), End: m.End.ValueString(),
-			SettleDelay: cmp.Or(m.SettleDelay.ValueString(), exportSettleDelayText),
+			SettleDelay: cmp.Or(m.SettleDelay.ValueString(), task.SettleDelayText),
 		},
 	}
 

@@ -5,7 +5,6 @@ package provider
 import (
 	"context"
 	"maps"
-	"strconv"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -13,26 +12,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/format"
-	"github.com/auditlogs/terraform-provider-audit/internal/ocsf"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
-const (
-	defaultFilePermission     = 0o600
-	defaultFilePermissionText = "0600"
-	defaultDirPermissionText  = "0700"
-
-	ownerReadWrite = 0o600
-	ownerAll       = 0o700
-)
+const defaultFilePermission = 0o600
 
 func exportSchema(ctx context.Context) schema.Schema {
-	attributes := resourceAttributes(queryAttributes(exportSettleDelayText))
+	attributes := resourceAttributes(queryAttributes(task.SettleDelayText))
 
 	maps.Copy(attributes, resourceAttributes(map[string]datasource.Attribute{
 		redactName: redactAttribute(), "completeness": completenessAttribute(),
@@ -50,101 +39,74 @@ func exportSchema(ctx context.Context) schema.Schema {
 }
 
 func exportArguments() map[string]schema.Attribute {
-	formats := make([]string, 0, len(format.All()))
-	compressions := make([]string, 0, len(format.Compressions()))
-	columns := make([]string, 0, len(auditlog.Fields()))
+	attributes := resourceAttributes(argumentAttributes(task.ExportTable()))
 
-	for _, f := range format.All() {
-		formats = append(formats, string(f))
+	for _, s := range task.ExportSwitches() {
+		attributes[s.Name] = boolArgument(s.Description, s.Name == "spreadsheet_safe")
 	}
 
-	for _, c := range format.Compressions() {
-		compressions = append(compressions, string(c))
+	// How a CSV file is laid out is a group of arguments, none of which has a default of its own: exports that were made
+	// before the arguments existed stay as they are.
+	csv := map[string]schema.Attribute{}
+
+	for name, attribute := range attributes {
+		if _, part, found := strings.Cut(name, "."); found {
+			csv[part] = attribute
+
+			delete(attributes, name)
+		}
 	}
 
-	for _, f := range auditlog.Fields() {
-		columns = append(columns, f.Name)
+	csv[csvBOM] = schema.BoolAttribute{MarkdownDescription: csv[csvBOM].GetMarkdownDescription(), Optional: true}
+
+	attributes[csvName] = schema.SingleNestedAttribute{
+		MarkdownDescription: "How a CSV file is laid out; only with `format = \"csv\"`.", Optional: true, Attributes: csv,
 	}
 
-	return map[string]schema.Attribute{
-		"path": schema.StringAttribute{
-			MarkdownDescription: "File to write, on this machine. Missing directories are made. Another path is another export, and two paths that name the same file are the same. The manifest goes to `<path>.manifest.json`, the checksums to `<path>.sha256`.",
-			Required:            true,
-			Validators:          []validator.String{filePathForm()},
-		},
-		"format": schema.StringAttribute{
-			MarkdownDescription: "`" + strings.Join(formats, "`, `") + "`. Parquet has typed columns, and its rows are in the order in which the service lists them.",
-			Required:            true,
-			Validators:          texts(query.OneOf(formats...)),
-		},
-		// Without a default of its own: exports that were made before the argument
-		// existed stay as they are, and so do their plans.
-		"compression": schema.StringAttribute{
-			MarkdownDescription: "`" + strings.Join(compressions, "`, `") + "`. CSV, JSON and NDJSON are compressed as a whole file, Parquet page by page, " +
-				"as its readers expect. The name of the file is `path` in any case; `.gz` and `.zst` are what other programs look for. " +
-				"Default: `" + string(format.Parquet.DefaultCompression()) + "` for Parquet, else `" +
-				string(format.CSV.DefaultCompression()) + "`.",
-			Optional:   true,
-			Validators: texts(query.OneOf(compressions...)),
-		},
-		"columns": schema.ListAttribute{
-			MarkdownDescription: "Fields to write and their order. Default: all of `" + strings.Join(columns, "`, `") + "`.",
-			ElementType:         types.StringType,
-			Optional:            true,
-			Validators:          []validator.List{filterList{query.OneOf(columns...)}},
-		},
-		"shape": schema.StringAttribute{
-			MarkdownDescription: "What is written: `entry`, the fields that look-ups show, or `ocsf`, events of the Open Cybersecurity Schema Framework " + ocsf.Version + " (NDJSON and Parquet only, without `columns`). Default: `entry`.",
-			Optional:            true,
-			Validators:          texts(query.OneOf(string(format.ShapeEntry), string(format.ShapeOCSF))),
-		},
-		csvName:            csvAttribute(),
-		"spreadsheet_safe": boolArgument("Whether apostrophes are put in front of whatever a spreadsheet could take for the start of a formula in a CSV file; in how many cells is in the manifest. JSON, NDJSON and Parquet are always exact.", true),
-		"file_permission": permissionArgument("Permission of the three files, octal.", ownerReadWrite,
-			defaultFilePermissionText),
-		"directory_permission": permissionArgument("Permission of directories that are made, octal.", ownerAll,
-			defaultDirPermissionText),
-		"overwrite":    boolArgument("Whether to replace files at the path that this provider did not write, or that are another export: one that was asked for something else, or one of another log.", false),
-		"allow_shrink": boolArgument("Whether an export may hold less than the one that it replaces: fewer entries of the same window, or a window that begins before what the service still keeps.", false),
-		"on_missing": schema.StringAttribute{
-			MarkdownDescription: "What to do when the file is not there, as on a fresh runner: `recreate` it, `keep` the state as it is, or `error`. Default: `recreate`.",
-			Optional:            true,
-			Computed:            true,
-			Default:             stringdefault.StaticString(driftRecreate),
-			Validators:          texts(query.OneOf(driftRecreate, driftKeep, driftError)),
-		},
-		"on_changed": schema.StringAttribute{
-			MarkdownDescription: "What to do when one of the files is not as it was written, in its content or its permission: `recreate` it, `keep` it, or `error`. Each of them warns, and names what was expected and what was found. Default: `recreate`.",
-			Optional:            true,
-			Computed:            true,
-			Default:             stringdefault.StaticString(driftRecreate),
-			Validators:          texts(query.OneOf(driftRecreate, driftKeep, driftError)),
-		},
-		"keep_on_destroy": boolArgument("Whether destroying the resource leaves the files where they are. What another resource has written there since stays in any case.", true),
+	for name, change := range map[string]func(*schema.StringAttribute){
+		"path":                 func(a *schema.StringAttribute) { a.Optional, a.Required = false, true },
+		"format":               func(a *schema.StringAttribute) { a.Optional, a.Required = false, true },
+		"file_permission":      func(a *schema.StringAttribute) { setDefault(a, task.DefaultFilePermission) },
+		"directory_permission": func(a *schema.StringAttribute) { setDefault(a, task.DefaultDirectoryPermission) },
+	} {
+		if a, ok := attributes[name].(schema.StringAttribute); ok {
+			change(&a)
+
+			attributes[name] = a
+		}
+	}
+
+	maps.Copy(attributes, map[string]schema.Attribute{
+		"on_missing":      driftArgument("What to do when the file is not there, as on a fresh runner: `recreate` it, `keep` the state as it is, or `error`. Default: `recreate`."),
+		"on_changed":      driftArgument("What to do when one of the files is not as it was written, in its content or its permission: `recreate` it, `keep` it, or `error`. Each of them warns, and names what was expected and what was found. Default: `recreate`."),
+		"keep_on_destroy": boolArgument("Whether destroying the resource leaves the files where they are. What another resource has written there since stays in any case. Default: `true`.", true),
 		"triggers": schema.MapAttribute{
 			MarkdownDescription: "Any values; when one of them changes, the export is made again.",
 			ElementType:         types.StringType,
 			Optional:            true,
 		},
+	})
+
+	return attributes
+}
+
+func driftArgument(description string) schema.StringAttribute {
+	a := schema.StringAttribute{
+		MarkdownDescription: description, Optional: true,
+		Validators: texts(query.OneOf(driftRecreate, driftKeep, driftError)),
 	}
+	setDefault(&a, driftRecreate)
+
+	return a
+}
+
+func setDefault(a *schema.StringAttribute, text string) {
+	a.Computed, a.Default = true, stringdefault.StaticString(text)
 }
 
 func boolArgument(description string, fallback bool) schema.BoolAttribute {
 	return schema.BoolAttribute{
-		MarkdownDescription: description + " Default: `" + strconv.FormatBool(fallback) + "`.",
-		Optional:            true,
-		Computed:            true,
-		Default:             booldefault.StaticBool(fallback),
-	}
-}
-
-func permissionArgument(description string, needed uint64, fallback string) schema.StringAttribute {
-	return schema.StringAttribute{
-		MarkdownDescription: description + " Default: `" + fallback + "`.",
-		Optional:            true,
-		Computed:            true,
-		Default:             stringdefault.StaticString(fallback),
-		Validators:          []validator.String{permissionForm(needed, fallback)},
+		MarkdownDescription: description, Optional: true, Computed: true, Default: booldefault.StaticBool(fallback),
 	}
 }
 

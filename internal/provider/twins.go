@@ -9,7 +9,8 @@ import (
 	datasource "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	ephemeral "github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
 	resource "github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 // ephemeralAttributes returns the attributes of a data source as those of an ephemeral
@@ -82,7 +83,7 @@ func checkedTimeouts[A any](all A) A {
 	for _, name := range attributes.MapKeys() {
 		checked := reflect.New(attributes.MapIndex(name).Elem().Type()).Elem()
 		checked.Set(attributes.MapIndex(name).Elem())
-		checked.FieldByName("Validators").Set(reflect.ValueOf([]validator.String{durationForm()}))
+		checked.FieldByName("Validators").Set(reflect.ValueOf(texts(source.DurationForm())))
 		attributes.SetMapIndex(name, checked)
 	}
 

@@ -5,19 +5,15 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
-	"unicode"
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
-	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/podstack"
 )
 
@@ -49,90 +45,6 @@ func formOf(description string, check func(value string) error) form {
 
 // texts are the validators of a string argument.
 func texts(f explain.Form) []validator.String { return []validator.String{form{f}} }
-
-func durationForm() form {
-	return formOf(`a length of time such as "500ms", "30s" or "2m"`, func(value string) error {
-		if d, err := time.ParseDuration(value); err != nil || d <= 0 {
-			return errors.New("no length of time")
-		}
-
-		return nil
-	})
-}
-
-func clockSkewForm() form {
-	return formOf(`a length of time up to 24h, such as "30s" or "2m"`, func(value string) error {
-		switch d, err := time.ParseDuration(value); {
-		case err != nil || d <= 0:
-			return errors.New("no length of time")
-		case d > largestClockSkew:
-			return errors.New("longer than a day, which no clock should be off")
-		default:
-			return nil
-		}
-	})
-}
-
-func endpointForm() form {
-	return formOf(`the root of the API, such as "https://api.example.com"; plain http is only for this machine itself`, func(value string) error {
-		_, err := client.ParseEndpoint(value, "")
-
-		return err
-	})
-}
-
-// filePathForm checks the path of a file to write.
-func filePathForm() form {
-	return formOf(`the path of a file on this machine, such as "evidence/audit.ndjson"; for "~" write pathexpand("~/audit.ndjson")`, func(value string) error {
-		if err := durable.CheckPath(value); err != nil {
-			return err
-		}
-
-		if durable.IsDirectoryPath(value) {
-			return errors.New("the path of a directory")
-		}
-
-		return nil
-	})
-}
-
-// accountForm refuses names that cannot be told from another one by looking at them.
-// Terraform would show the line that the name is written in, and a token may stand
-// there as well.
-func accountForm() form {
-	const description = "a name without spaces around it and without control characters"
-
-	return form{explain.Form{
-		Description: description,
-		Check: func(name string) error {
-			if name == "" || name != strings.TrimSpace(name) || strings.ContainsFunc(name, unicode.IsControl) {
-				return errors.New("no name for an account")
-			}
-
-			return nil
-		},
-		Explain: func(at string, err error) explain.Problem {
-			return explain.Problem{
-				Summary: explain.CheckConfiguration,
-				Cause:   explain.Textf("The value of %s is %s.", at, err),
-				Next:    "Give " + description + ", or leave the argument out.",
-			}.OfSecret()
-		},
-	}}
-}
-
-// permissionForm checks an octal permission that gives the owner at least what
-// is needed.
-func permissionForm(needed uint64, example string) form {
-	return formOf("an octal permission that lets the owner use it, such as \""+example+"\"", func(value string) error {
-		n, err := strconv.ParseUint(value, 8, 32)
-		if err != nil || n > 0o777 || n&needed != needed {
-			return errors.New("no such permission")
-		}
-
-		return nil
-	})
-}
 
 // filterList checks a list of filter values: each by its own form, none empty,
 // and at least one, since an empty list could mean "all" as well as "none".
@@ -267,29 +179,23 @@ func (columnMapping) ValidateMap(_ context.Context, req validator.MapRequest, re
 	}
 }
 
-type intRange struct{ low, high int64 }
+type intRange struct{ query.Number }
 
-func between(low, high int64) validator.Int64 { return intRange{low, high} }
+func between(low, high int64) validator.Int64 { return intRange{query.Number{Low: low, High: high}} }
 
 // Description implements validator.Describer.
-func (v intRange) Description(context.Context) string {
-	return fmt.Sprintf("a whole number from %d to %d", v.low, v.high)
-}
+func (v intRange) Description(context.Context) string { return v.Form() }
 
 // MarkdownDescription implements validator.Describer.
 func (v intRange) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
 // ValidateInt64 implements validator.Int64.
-func (v intRange) ValidateInt64(ctx context.Context, req validator.Int64Request, resp *validator.Int64Response) {
+func (v intRange) ValidateInt64(_ context.Context, req validator.Int64Request, resp *validator.Int64Response) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
 
-	if n := req.ConfigValue.ValueInt64(); n < v.low || n > v.high {
-		resp.Diagnostics.Append(diagnose(explain.Problem{
-			Summary: explain.CheckConfiguration,
-			Cause:   explain.Textf("The value of %s is out of range.", req.Path),
-			Next:    "Give " + explain.Plain(v.Description(ctx)) + ".",
-		}.At(placeOf(req.Path)))...)
+	if p, wrong := v.Problem(req.Path.String(), req.ConfigValue.ValueInt64()); wrong {
+		resp.Diagnostics.Append(diagnose(p.At(placeOf(req.Path)))...)
 	}
 }

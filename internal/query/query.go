@@ -51,8 +51,8 @@ func (a *Arguments) Check() explain.Problems {
 	if a.Last != "" && (a.Start != "" || a.End != "") {
 		found.Add(explain.Problem{
 			Summary: explain.CheckQuery,
-			Cause:   "The window is given twice: by last and by start or end.",
-			Next:    "Give either last, or start and end.",
+			Cause:   "The window is given twice: by {last} and by {start} or {end}.",
+			Next:    "Give either {last}, or {start} and {end}.",
 		}.At(explain.Argument("last")))
 	}
 

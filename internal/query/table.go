@@ -3,6 +3,7 @@
 package query
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -16,6 +17,28 @@ type Argument struct {
 	// List says that it is a list of alternatives, each of the form.
 	List bool
 	Form explain.Form
+}
+
+// Number is an argument that is a whole number from Low to High.
+type Number struct {
+	Name, Description string
+	Low, High         int64
+}
+
+// Form is what to give.
+func (n Number) Form() string { return fmt.Sprintf("a whole number from %d to %d", n.Low, n.High) }
+
+// Problem says why a value cannot be used, where it cannot. The name is that of the argument.
+func (n Number) Problem(name string, value int64) (explain.Problem, bool) {
+	if n.Low <= value && value <= n.High {
+		return explain.Problem{}, false
+	}
+
+	return explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   explain.Textf("The value of %s is out of range.", name),
+		Next:    "Give " + explain.Plain(n.Form()) + ".",
+	}, true
 }
 
 // Switch is an argument that is true or false.

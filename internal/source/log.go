@@ -111,7 +111,7 @@ func (l Log) Check() explain.Problems {
 			found.Add(explain.Problem{
 				Summary: explain.CheckConfiguration,
 				Cause:   "Which archive to read is not said.",
-				Next:    "Set destination to the directory or the s3:// URL of the archive.",
+				Next:    "Set {destination} to the directory or the s3:// URL of the archive.",
 			}.With("Service", auditlog.ServiceArchive).At(explain.Argument("destination")))
 		}
 

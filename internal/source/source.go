@@ -498,7 +498,7 @@ func (s *Sources) Only() (string, explain.Problem) {
 	case len(certain) > 1:
 		return "", explain.Problem{
 			Cause: "More than one service is configured, so which one to read has to be said.",
-			Next:  "Set service to one of them.",
+			Next:  "Set {service} to one of them.",
 		}.With("Services", strings.Join(certain, ", "))
 	case len(possible) > 0:
 		return possible[0], explain.Problem{}

@@ -143,6 +143,8 @@ func (s *Service) pages(
 					return
 				}
 
+				auditlog.ProgressOf(ctx).Read(len(m.page.Rows))
+
 				if !yield(entries, nil) {
 					return
 				}

@@ -130,6 +130,8 @@ func pages(
 
 			*rows += int64(len(batch))
 
+			auditlog.ProgressOf(ctx).Read(len(batch))
+
 			for len(batch) > 0 {
 				n := 1
 				for n < len(batch) && batch[n].at.Equal(batch[0].at) {

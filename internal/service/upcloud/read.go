@@ -73,7 +73,7 @@ func (s *Service) Read(
 		span:  slice{from: ceilSecond(q.Window.Start).Add(-rounding), to: ceilSecond(q.Window.End)},
 		seen:  map[string]time.Time{},
 		delay: q.SettleDelay,
-		c:     c,
+		c:     c, progress: auditlog.ProgressOf(ctx),
 	}
 
 	return auditlog.Select(q, s.info, c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) {
@@ -130,11 +130,12 @@ func (s slice) parts(total int64) []slice {
 
 // reading is one Read under way.
 type reading struct {
-	client *client.Client
-	filter url.Values
-	span   slice
-	delay  time.Duration // how much of the newest is left out
-	c      *auditlog.Completeness
+	client   *client.Client
+	filter   url.Values
+	span     slice
+	delay    time.Duration // how much of the newest is left out
+	c        *auditlog.Completeness
+	progress *auditlog.Progress
 
 	// seen are the events of earlier slices that may come again, and their times.
 	seen map[string]time.Time
@@ -413,6 +414,8 @@ func (r *reading) walk(ctx context.Context, s slice, limit int, offset client.Of
 		w.shrank = w.shrank || (w.pages > 0 && page.Total < w.total)
 		w.pages, w.total = page.Number, page.Total
 		w.rows += int64(len(page.Rows))
+
+		r.progress.ReadOf(len(page.Rows), page.Total)
 
 		r.c.Pages++
 		r.c.RowsFetched += int64(len(page.Rows))

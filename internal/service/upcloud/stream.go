@@ -258,6 +258,8 @@ func (st *streaming) read(ctx context.Context, yield func([]auditlog.Entry, erro
 		return err
 	}
 
+	auditlog.ProgressOf(ctx).Expect(before)
+
 	st.wanted = st.filter
 	st.events = newEdges(st.asked)
 	st.ids = map[string]bool{}
@@ -353,6 +355,7 @@ func (st *streaming) prove(ctx context.Context, before int64) error {
 func (st *streaming) receive(ctx context.Context, s *scanner, yield func([]auditlog.Entry, error) bool) error {
 	// An export that never ends is told from one that grows.
 	most := 2*st.whole + 10_000
+	progress := auditlog.ProgressOf(ctx)
 
 	for {
 		rec, err := s.next()
@@ -363,6 +366,8 @@ func (st *streaming) receive(ctx context.Context, s *scanner, yield func([]audit
 		if err != nil {
 			return err
 		}
+
+		progress.Read(1)
 
 		if st.rows++; st.rows > most {
 			return problem(client.KindEndless, 0, fmt.Errorf("the export has more than %d records, and the list counts %d", most, st.whole))
