@@ -95,8 +95,10 @@ type Options struct {
 	Clock     auditlog.Clock
 	// Temporary says of an error of a reading that trying again can help. Nil says no.
 	Temporary func(err error) bool
-	// Tell is told what a user should know: *GapError, *OpenGapsError, *CaveatError, *WaitError. Nil tells nobody.
+	// Tell is told what a user should know: *GapError, *OpenGapsError, *WaitError. Nil tells nobody.
 	Tell func(what error)
+	// Statement is given that of each reading that was proven. Nil gives it to nobody.
+	Statement func(c auditlog.Completeness)
 	// Progress is told how far the stream is, after each batch and each reading. Nil tells nobody.
 	Progress func(p Progress)
 }
@@ -127,11 +129,6 @@ func (e *GapError) Error() string {
 type OpenGapsError struct{ Gaps []auditlog.Window }
 
 func (e *OpenGapsError) Error() string { return "the exports leave gaps" }
-
-// CaveatError says what else a reading cannot show.
-type CaveatError struct{ Caveat string }
-
-func (e *CaveatError) Error() string { return e.Caveat }
 
 // WaitError says why the stream waits before it tries once more.
 type WaitError struct {

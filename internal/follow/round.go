@@ -313,8 +313,8 @@ func (s *Stream) move(next *state, info auditlog.Info, c *auditlog.Completeness)
 	next.Source = next.Source.Or(c.Source)
 	next.Position = c.Resume
 
-	for _, caveat := range c.Caveats {
-		s.tellOnce(&CaveatError{caveat}, caveat)
+	if s.o.Statement != nil {
+		s.o.Statement(*c)
 	}
 
 	switch {
