@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
@@ -135,12 +134,11 @@ func (t Target) String() string {
 	case OTLP, Syslog:
 	}
 
-	names := make([]string, 0, len(schemes))
 	for name, scheme := range schemes {
 		if scheme.kind == t.Kind && scheme.tls == t.TLS {
-			names = append(names, name)
+			return name + "://" + t.Address() + t.Path
 		}
 	}
 
-	return slices.Min(names) + "://" + t.Address() + t.Path
+	return ""
 }
