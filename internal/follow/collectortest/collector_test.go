@@ -25,6 +25,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
+	"go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/follow/sink"
@@ -88,6 +89,7 @@ func collect(t *testing.T, r *remembering) (address string) {
 	kind := component.MustNewType("remembering")
 	factories := func() (otelcol.Factories, error) {
 		return otelcol.Factories{
+			Telemetry: otelconftelemetry.NewFactory(),
 			Receivers: map[component.Type]receiver.Factory{
 				otlpreceiver.NewFactory().Type(): otlpreceiver.NewFactory(),
 			},
