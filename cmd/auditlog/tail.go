@@ -174,7 +174,9 @@ func (c *tailCommand) check() (sink.Target, explain.Problems) {
 
 // output opens where entries go.
 func (c *tailCommand) output(ctx context.Context, env environment, to sink.Target) (follow.Output, error) {
-	encoding := sink.Encoding{Shape: format.Shape(c.Shape), Product: ocsf.Product{Name: "terraform-provider-audit", Version: version}}
+	encoding := sink.Encoding{
+		Shape: format.Shape(c.Shape), Product: ocsf.Product{Name: "terraform-provider-audit", Version: version},
+	}
 
 	var authorities []byte
 

@@ -207,7 +207,9 @@ func (c *chain) add(m *Manifest) error {
 
 	// The last segments of a run can be of late entries, which cover less.
 	c.links = append(c.links,
-		link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, t, m.Previous, m.Gap})
+		link{
+			m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, t, m.Previous, m.Gap,
+		})
 	c.source = c.source.Then(source)
 	c.last = m
 

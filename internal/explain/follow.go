@@ -68,14 +68,14 @@ func Following(err error, info auditlog.Info) Problem {
 	case errors.Is(err, follow.ErrStopped):
 		return p
 	case errors.As(err, &taking):
-		return p.notTaken(taking)
+		return notTaken(p, taking)
 	}
 
 	return Reading(err, Circumstances{Summary: FollowLogs, Info: info})
 }
 
 // notTaken explains why entries could not be handed over, or the place could not be kept.
-func (p Problem) notTaken(e *sink.Error) Problem {
+func notTaken(p Problem, e *sink.Error) Problem {
 	var (
 		rejected *sink.RejectedError
 		path     *fs.PathError

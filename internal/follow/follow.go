@@ -3,10 +3,10 @@
 // Package follow passes on what is new in an audit log, each entry at least once, and exactly once where the place is
 // written together with the entries.
 //
-// It reads the log again and again, each time from where the last reading has ended. An entry is passed on as soon as it
-// was read: it is true whatever comes after it. But the place moves only when the reading has been proven to be complete
-// and everything that it brought has been taken. So whatever stops a stream, the next one begins no later than at the
-// first entry that may not have been taken, and what it reads once more it recognises by the ids in the state.
+// It reads the log again and again, each time from where the last reading has ended. An entry is passed on as soon as
+// it was read: it is true whatever comes after it. But the place moves only when the reading has been proven to be
+// complete and everything that it brought has been taken. So whatever stops a stream, the next one begins no later than
+// at the first entry that may not have been taken, and what it reads once more it recognises by the ids in the state.
 //
 //	cloudscale   by its cursor; by overlap and ids where the service no longer accepts it
 //	UpCloud      by windows of time that overlap, and ids
@@ -136,7 +136,9 @@ type WaitError struct {
 	Err  error
 }
 
-func (e *WaitError) Error() string { return fmt.Sprintf("%v; the next attempt is in %s", e.Err, e.Wait) }
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("%v; the next attempt is in %s", e.Err, e.Wait)
+}
 
 func (e *WaitError) Unwrap() error { return e.Err }
 
@@ -321,7 +323,7 @@ func (s *Stream) save(ctx context.Context, next *state) error {
 	}
 
 	if err = s.o.Output.Save(ctx, text); err != nil && !s.saved(ctx, next) {
-		return err //nolint:wrapcheck // It names the place.
+		return err
 	}
 
 	s.state, s.fresh = next, nil

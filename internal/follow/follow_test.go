@@ -294,7 +294,7 @@ func TestTwoStreamsOneState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer directory.Close()
+	defer func() { _ = directory.Close() }()
 
 	if _, err := sink.OpenDirectory(path+".d", sink.Encoding{}, durable.Options{}); !errors.Is(err, durable.ErrLocked) {
 		t.Errorf("got %v", err)

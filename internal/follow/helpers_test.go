@@ -154,7 +154,8 @@ func (w *world) happen(n int, at time.Time) {
 				CorrelationID: "c", AccountUsername: "ci", IPAddress: ip,
 			})
 		case auditlog.ServicePodStack:
-			w.rows = append(w.rows, fmt.Sprintf("%s,ci@example.com,pod.create,s%d,%s", at.Format(time.RFC3339Nano), w.serial, message))
+			w.rows = append(w.rows,
+				fmt.Sprintf("%s,ci@example.com,pod.create,s%d,%s", at.Format(time.RFC3339Nano), w.serial, message))
 		default:
 			// Every tenth record has a twin, which only its place tells apart.
 			for range 1 + max(0, w.serial%10-8) {

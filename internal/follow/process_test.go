@@ -84,7 +84,7 @@ func followInProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	os.Exit(0)
+	os.Exit(0) //nolint:revive // The test is the process.
 }
 
 // Processes are killed by the operating system at random moments.

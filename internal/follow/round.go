@@ -85,7 +85,7 @@ func (s *Stream) begin(ctx context.Context, service auditlog.Service) error {
 	if s.state == nil {
 		text, err := s.o.Output.Load(ctx)
 		if err != nil {
-			return err //nolint:wrapcheck // It names the place.
+			return err
 		}
 
 		if text == nil {
@@ -305,7 +305,7 @@ func (s *Stream) handOver(ctx context.Context) error {
 	})
 	defer stop()
 
-	return s.o.Output.Take(taking, s.batch) //nolint:wrapcheck // It names the place.
+	return s.o.Output.Take(taking, s.batch)
 }
 
 // move moves a place to the end of a reading.

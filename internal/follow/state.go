@@ -83,8 +83,8 @@ func (s *state) encode() ([]byte, error) {
 	return text, nil
 }
 
-// check makes sure that the state is of what is asked for. Which archive it is of, its position says, and an archive may
-// show whose log it is of by a pseudonym.
+// check makes sure that the state is of what is asked for. Which archive it is of, its position says, and an archive
+// may show whose log it is of by a pseudonym.
 func (s *state) check(info auditlog.Info, source auditlog.Source, filters map[string][]string) error {
 	if s.Service != info.Name {
 		return &StateError{Reason: "It is the state of another service.", Known: s.Service, Found: info.Name}

@@ -116,8 +116,8 @@ func TestGoesOnUntilStopped(t *testing.T) {
 	})
 }
 
-// A sink that is down for an hour holds the reading up, and nothing more than a batch waits for it in memory. Nothing is
-// lost and nothing comes twice.
+// A sink that is down for an hour holds the reading up, and nothing more than a batch waits for it in memory. Nothing
+// is lost and nothing comes twice.
 func TestSinkIsDown(t *testing.T) {
 	t.Parallel()
 
@@ -226,8 +226,8 @@ func TestOnceGivesUp(t *testing.T) {
 	})
 }
 
-// A stream that is stopped in the middle of a reading writes down what was taken: the next one does not repeat it. What
-// is being taken may end.
+// A stream that is stopped in the middle of a reading writes down what was taken: the next one does not repeat it.
+// What is being taken may end.
 func TestStoppedInTheMiddle(t *testing.T) {
 	t.Parallel()
 
@@ -273,8 +273,8 @@ func TestStoppedInTheMiddle(t *testing.T) {
 	})
 }
 
-// A sink that does not come back keeps a stream from ending for some seconds only. Once that was to reach the end of the
-// log says that it has not.
+// A sink that does not come back keeps a stream from ending for some seconds only. A stream that was to reach the end
+// of the log says that it has not.
 func TestStoppedWhileSinkHangs(t *testing.T) {
 	t.Parallel()
 
@@ -400,7 +400,11 @@ func TestFullDisk(t *testing.T) {
 		directory := t.TempDir()
 		begun := time.Now()
 		full := func(_ int, step durabletest.Step, done bool) error {
-			if age := time.Since(begun); step.Op == "write" && !done && age > time.Hour && age < 2*time.Hour {
+			age := time.Since(begun)
+
+			// First nothing can be written, later nothing can be made durable that was.
+			if step.Op == "write" && !done && age > time.Hour && age < 2*time.Hour ||
+				step.Op == "sync" && !done && age > 150*time.Minute && age < 3*time.Hour {
 				return syscall.ENOSPC
 			}
 

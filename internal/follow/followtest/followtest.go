@@ -200,7 +200,7 @@ func frame(from *bufio.Reader) (string, error) {
 	text := make([]byte, n)
 	_, err = io.ReadFull(from, text)
 
-	return string(text), err //nolint:wrapcheck // It ends the connection.
+	return string(text), err
 }
 
 // Messages are those that have arrived.

@@ -66,7 +66,9 @@ func OpenDirectory(directory string, e Encoding, o durable.Options) (*Directory,
 		return nil, err
 	}
 
-	d := &Directory{base: filepath.Join(directory, filesBase), options: o, lines: l, rotate: rotateBytes, next: 1, committed: 1}
+	d := &Directory{
+		base: filepath.Join(directory, filesBase), options: o, lines: l, rotate: rotateBytes, next: 1, committed: 1,
+	}
 
 	if d.lock, err = durable.Acquire(d.base, o); err != nil {
 		return nil, d.fail(err)
@@ -181,7 +183,7 @@ func (d *Directory) write(line []byte) error {
 
 	_, err := d.file.Write(line)
 
-	return err //nolint:wrapcheck // It names the file.
+	return err
 }
 
 func (d *Directory) begin() (err error) {
@@ -195,7 +197,6 @@ func (d *Directory) begin() (err error) {
 // Save makes what was taken durable, together with the state. After an error, Load says whether it was done.
 func (d *Directory) Save(_ context.Context, state []byte) error {
 	err := d.save(state)
-
 	if err != nil {
 		return d.fail(err)
 	}

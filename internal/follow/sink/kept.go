@@ -114,7 +114,7 @@ func (k *Kept) Close() error {
 		err = errors.Join(err, k.lock.Release())
 	}
 
-	return err //nolint:wrapcheck // Each names what it closes.
+	return err
 }
 
 func (k *Kept) fail(err error) error {

@@ -118,12 +118,12 @@ func TestParseTarget(t *testing.T) {
 		t.Errorf("what stood in a URL is shown: %s", shown)
 	}
 
-	for text, clear := range map[string]bool{
+	for text, inTheClear := range map[string]bool{
 		"otlp+http://localhost": false, "otlp+http://127.0.0.9": false, "syslog+tcp://[::1]": false, "file:x": false,
 		"otlp+https://c": false, "otlp+http://c": true, "syslog+tcp://10.0.0.1": true,
 		"syslog+tcp://localhost.example.com": true,
 	} {
-		if got := target(t, text).InTheClear(); got != clear {
+		if got := target(t, text).InTheClear(); got != inTheClear {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
@@ -207,7 +207,7 @@ func TestOTLPAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer s.Close()
+			defer func() { _ = s.Close() }()
 
 			err = s.Take(t.Context(), entries(3))
 			taking := (*sink.Error)(nil)
@@ -345,7 +345,8 @@ func TestSyslogMessages(t *testing.T) {
 	var long int
 
 	s, err := sink.NewSyslog(sink.SyslogOptions{
-		Target: target(t, "syslog+tcp://"+server.Address), Hostname: "runner.example.com", Long: func(size int) { long = size },
+		Target: target(t, "syslog+tcp://"+server.Address), Hostname: "runner.example.com",
+		Long: func(size int) { long = size },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -401,7 +402,7 @@ func TestSyslogServerHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 
 	s, err := sink.NewSyslog(sink.SyslogOptions{Target: target(t, "syslog+tcp://"+listener.Addr().String())})
 	if err != nil {
@@ -447,7 +448,7 @@ func TestWriter(t *testing.T) {
 	if err != nil {
 		t.Skip("no /dev/full")
 	}
-	defer full.Close()
+	defer func() { _ = full.Close() }()
 
 	if s, err = sink.NewWriter(full, sink.Encoding{}); err != nil {
 		t.Fatal(err)
@@ -465,7 +466,7 @@ func TestWriterHeldUp(t *testing.T) {
 	t.Parallel()
 
 	_, w := io.Pipe()
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 
 	s, err := sink.NewWriter(w, sink.Encoding{})
 	if err != nil {
@@ -530,7 +531,7 @@ func TestDirectory(t *testing.T) {
 	}
 
 	d = open()
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 
 	state, err := d.Load(t.Context())
 	if err != nil || !strings.Contains(string(state), `"n"`) {

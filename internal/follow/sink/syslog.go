@@ -45,9 +45,9 @@ type SyslogOptions struct {
 
 // SyslogSink sends messages of RFC 5424 in frames with their lengths (RFC 5425 over TLS, RFC 6587 over TCP).
 //
-// The protocol has no answers: bytes that were sent may lie unread in a server that ends. So each batch has a connection
-// of its own. The sink says that it has sent all, and waits until the server closes the connection as well, which it does
-// once it has read everything. A connection that breaks before that was not read to its end.
+// The protocol has no answers: bytes that were sent may lie unread in a server that ends. So each batch has a
+// connection of its own. The sink says that it has sent all, and waits until the server closes the connection as well,
+// which it does once it has read everything. A connection that breaks before that was not read to its end.
 type SyslogSink struct {
 	o     SyslogOptions
 	lines *lines

@@ -40,8 +40,8 @@ type Target struct {
 	Directory string
 }
 
-// TargetError says what is wrong with a target. Its text completes the sentence "it is …" and repeats no part that could
-// be a secret.
+// TargetError says what is wrong with a target. Its text completes the sentence "it is …" and repeats no part that
+// could be a secret.
 type TargetError struct{ Problem string }
 
 func (e *TargetError) Error() string { return e.Problem }

@@ -23,7 +23,8 @@ type Writer struct {
 	busy chan error
 }
 
-// NewWriter returns a sink that writes to standard output or the like. What is written to a regular file is made durable.
+// NewWriter returns a sink that writes to standard output or the like. What is written to a regular file is made
+// durable.
 func NewWriter(to io.Writer, e Encoding) (*Writer, error) {
 	l, err := newLines(e)
 	if err != nil {
