@@ -94,7 +94,7 @@ func (c *mockCommand) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return fmt.Errorf("cannot say where the fakes listen: %w", err)
 	}
-	if _, err := fmt.Fprintf(env.stdout, "%s\n", line); err != nil {
+	if _, err := fmt.Fprintf(env.data, "%s\n", line); err != nil {
 		return errors.Join(fmt.Errorf("cannot print where the fakes listen: %w", err), upcloud.Close(), cloudscale.Close())
 	}
 	if c.Every > 0 {
