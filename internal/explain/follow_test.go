@@ -98,7 +98,7 @@ Ask for the same as before, or give another --state; nothing was passed on.`},
 Kept so far: cloudscale, account "a"
 Read now: cloudscale, account "b"
 
-Use credentials of the same account as before, or keep this log elsewhere: nothing was changed; if both are one account, say so with --account=a.`},
+Use credentials of the same account as before, or keep this log elsewhere: nothing was changed; if both are one account, say so with --cloudscale-account=a.`},
 		{fmt.Errorf("%w: it covers until x", follow.ErrFuture), "state", false, `The place to go on from lies in the future of this machine's clock: it covers until x.
 
 Service: cloudscale
