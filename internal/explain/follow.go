@@ -86,10 +86,8 @@ func notTaken(p Problem, e *sink.Error) Problem {
 
 	switch {
 	case errors.Is(e, durable.ErrLocked):
-		p.Cause = "Another stream has the same state."
-		p.Next = "Give each stream a {state} of its own, or stop the other one."
-
-		return p.At(Argument("state"))
+		p.Cause = "Another stream is at work with the same state."
+		p.Next = "Give each stream a {state} or a directory of its own, or stop the other one."
 	case errors.As(e, &rejected):
 		p.Cause = "The collector has rejected records, although it answered that all is well."
 		p.Next = "Find out in the collector's log why; until then nothing more is passed on, and nothing is lost."

@@ -9,6 +9,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/follow"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
@@ -55,22 +56,12 @@ func (f *Follow) Run(ctx context.Context, sources *source.Sources, s auditlog.Se
 
 	f.told = map[string]bool{}
 
-	err := follow.New(o).Run(ctx)
-	if opening := (*openError)(nil); errors.As(err, &opening) {
-		return opening.found
-	}
-
-	if err != nil {
+	if err := follow.New(o).Run(ctx); err != nil {
 		return explain.Problems{explain.Following(err, info)}
 	}
 
 	return nil
 }
-
-// openError is what is in the way of opening an archive.
-type openError struct{ found explain.Problems }
-
-func (e *openError) Error() string { return e.found[0].Error() }
 
 // open returns the log as it is now. What an archive has grown by only shows when it is opened again.
 func (f *Follow) open(ctx context.Context, sources *source.Sources, s auditlog.Service) (auditlog.Service, error) {
@@ -78,12 +69,7 @@ func (f *Follow) open(ctx context.Context, sources *source.Sources, s auditlog.S
 		return s, nil
 	}
 
-	now, wrong, _ := sources.Open(ctx, explain.FollowLogs, f.Log)
-	if wrong.HasError() {
-		return nil, &openError{wrong}
-	}
-
-	return now, nil
+	return sources.Reader(ctx, f.Log)
 }
 
 // tell tells of a wait once, until it is for another reason.
@@ -113,10 +99,20 @@ func (f *Follow) doubt(info auditlog.Info, c auditlog.Completeness) {
 	}
 }
 
+// The statuses of object storage that may be others later, from the second on.
+const (
+	tooManyRequests = 429
+	serverError     = 500
+)
+
 // isTemporary says of an error of a reading that trying again can help without anybody doing something.
 func isTemporary(err error) bool {
 	if errors.Is(err, auditlog.ErrClockWentBack) {
 		return true
+	}
+
+	if stored := (*durable.S3Error)(nil); errors.As(err, &stored) {
+		return stored.Status == 0 || stored.Status == tooManyRequests || stored.Status >= serverError
 	}
 
 	e := (*client.Error)(nil)
