@@ -92,7 +92,8 @@ Asked for: search = ["{x}"]
 
 Ask for the same as before, or give another --state; nothing was passed on.`},
 		{&auditlog.SourceError{
-			Known: auditlog.Source{Service: "cloudscale", Account: "a"}, Found: auditlog.Source{Service: "cloudscale", Account: "b"},
+			Known: auditlog.Source{Service: "cloudscale", Account: "a"},
+			Found: auditlog.Source{Service: "cloudscale", Account: "b"},
 		}, "state", false, `The state is of another log than the one that is read now.
 
 Kept so far: cloudscale, account "a"

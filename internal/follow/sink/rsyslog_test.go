@@ -100,7 +100,6 @@ func TestRsyslog(t *testing.T) {
 
 			break
 		}
-
 	}
 }
 
