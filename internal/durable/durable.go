@@ -98,6 +98,8 @@ var (
 	// ErrInterrupted is Commit's when a part of the new set is in place, and the rest
 	// could not be put there. The next Begin or Recover does that.
 	ErrInterrupted = errors.New("stopped half-way; the next run finishes it")
+	// ErrLocked means that another process, or another part of this one, holds the lock.
+	ErrLocked = errors.New("is in use already")
 	// ErrTooLarge is returned by Read.
 	ErrTooLarge = errors.New("is too large")
 )
