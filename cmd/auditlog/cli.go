@@ -23,6 +23,7 @@ type cli struct {
 
 	Query  queryCommand  `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
 	Export exportCommand `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
+	Doctor doctorCommand `cmd:"" help:"Examine what is configured before it is relied on: credentials, clocks, and how the service does what is not documented."`
 	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
 	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
 	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
