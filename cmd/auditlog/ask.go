@@ -145,6 +145,21 @@ func (a *asking) config() source.Config {
 
 // open returns what is to be read. What is in the way is an error that is ready to be shown.
 func (a *asking) open(ctx context.Context, env environment, summary string) (auditlog.Service, *source.Sources, error) {
+	sources, err := a.sources(env)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	service, wrong, _ := sources.Open(ctx, summary, a.log())
+	if wrong != nil {
+		return nil, nil, &problemsError{wrong}
+	}
+
+	return service, sources, nil
+}
+
+// sources are the services that are configured. What is wrong with the flags is an error that is ready to be shown.
+func (a *asking) sources(env environment) (*source.Sources, error) {
 	config := a.config()
 
 	found := append(config.Check(), a.log().Check()...)
@@ -157,19 +172,12 @@ func (a *asking) open(ctx context.Context, env environment, summary string) (aud
 	}
 
 	if found.HasError() {
-		return nil, nil, &problemsError{found}
+		return nil, &problemsError{found}
 	}
 
-	sources := source.Configure(config, source.Options{
+	return source.Configure(config, source.Options{
 		Tool: env.tool(), Clock: env.now, LookupEnv: env.lookupEnv, Log: a.logTo(env),
-	})
-
-	service, wrong, _ := sources.Open(ctx, summary, a.log())
-	if wrong != nil {
-		return nil, nil, &problemsError{wrong}
-	}
-
-	return service, sources, nil
+	}), nil
 }
 
 // logTo tells standard error about each request where that is wanted. The writer makes it fit to be shown.

@@ -25,6 +25,8 @@ type cli struct {
 	Query  queryCommand  `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
 	Export exportCommand `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
 	Tail   tailCommand   `cmd:"" help:"Pass on what is new, as it happens: to standard output, a collector, a syslog server or files."`
+	Check  checkCommand  `cmd:"" help:"Hold rules against a log, for a gate in CI or a nightly run."`
+	Doctor doctorCommand `cmd:"" help:"Examine what is configured before it is relied on: credentials, clocks, and how the service does what is not documented."`
 	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
 	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
 	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
@@ -102,6 +104,7 @@ func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, err
 		kong.Description("Look at, keep, check and rehearse cloud audit logs.\n\n"+exitCodes),
 		kong.Vars{"version": version},
 		kong.Vars(mockVars()),
+		kong.Vars(checkVars()),
 		kong.Vars{
 			"targets":         sink.TargetForms,
 			"fields":          strings.Join(fieldNames(), ", "),
