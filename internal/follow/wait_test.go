@@ -25,7 +25,8 @@ import (
 // ticking is a log in memory that has an entry for each ten seconds from a time on, by the clock of the test's bubble.
 type ticking struct {
 	from time.Time
-	fail error // of each reading
+	fail error     // of each reading until a time
+	up   time.Time // that time
 	// yielded counts what was asked for.
 	yielded int
 }
@@ -44,7 +45,7 @@ func (l *ticking) Read(_ context.Context, q auditlog.Query, c *auditlog.Complete
 	*c = auditlog.NewCompleteness(q.Window, l.Info().Retention, time.Now())
 
 	return auditlog.Select(q, l.Info(), c, auditlog.ProofTotal, func(yield func([]auditlog.Entry, error) bool) {
-		if l.fail != nil {
+		if l.fail != nil && time.Now().Before(l.up) {
 			yield(nil, l.fail)
 
 			return
@@ -310,11 +311,9 @@ func TestServiceIsDown(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
-		l, m := &ticking{from: time.Now(), fail: errors.New("status 503")}, &memory{}
+		l, m := &ticking{from: time.Now(), fail: errors.New("status 503"), up: time.Now().Add(time.Hour)}, &memory{}
 		ctx, stop := context.WithTimeout(t.Context(), 3*time.Hour)
 		defer stop()
-
-		time.AfterFunc(time.Hour, func() { l.fail = nil })
 
 		o := l.options(keep(t, m, ""))
 		o.Temporary = func(err error) bool { return errors.Is(err, l.fail) }
@@ -325,7 +324,7 @@ func TestServiceIsDown(t *testing.T) {
 
 		l.check(t, m.ids, time.Now().Add(-5*time.Minute))
 
-		l.fail = errors.New("status 401")
+		l.fail, l.up = errors.New("status 401"), time.Now().Add(time.Hour)
 		o.Temporary = nil
 
 		if err := follow.New(o).Run(t.Context()); !errors.Is(err, l.fail) {
