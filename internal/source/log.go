@@ -174,8 +174,7 @@ func Verifiers(keys ...string) ([]note.Verifier, error) {
 	return archive.DistinctKeys(verifiers), nil
 }
 
-// Reader opens an archive, of which the chain has been verified then. Errors are those of
-// archive.OpenReader.
+// Reader opens an archive, whose chain has been verified then. The error is an *archive.ReadError.
 func (s *Sources) Reader(ctx context.Context, l Log) (*archive.Reader, error) {
 	fail := func(err error) error { return &archive.ReadError{Destination: l.Destination, Err: err} }
 
