@@ -283,10 +283,9 @@ func (c *checkCommand) print(env environment, r *gate.Report) error {
 		return err
 	}
 
-	// Whatever a log holds is made fit to be shown, also where a program reads it: its logs are read by people.
-	to := env.stdout
+	to := env.printed()
 	if c.Format == "table" {
-		to = env.data // Its cells are, and colours are no accident.
+		to = env.data // Its cells are fit to be shown, and colours are no accident.
 	}
 
 	_, err = to.Write(out)

@@ -137,6 +137,10 @@ func (r *Report) undecided() []string {
 		all = append(all, "Finding nothing does not mean that nothing happened: the reading is not conclusive.")
 	}
 
+	for i := range all {
+		all[i] = screen.Text(all[i]) // It can hold what stands in the log.
+	}
+
 	return all
 }
 
@@ -208,7 +212,7 @@ func (r *Report) testcase(rule ruleText) junit.Testcase {
 
 	for _, n := range r.Verdict.NotEvaluable {
 		if n.Rule == rule.name {
-			c.Skipped = &junit.Result{Message: n.Reason}
+			c.Skipped = &junit.Result{Message: screen.Text(n.Reason)}
 		}
 	}
 
