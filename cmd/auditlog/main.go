@@ -14,8 +14,14 @@ import (
 	"golang.org/x/term"
 )
 
-// version is set by the release build: -ldflags "-X main.version=1.2.3".
-var version = "dev"
+// What the linker is told: -ldflags "-X main.version=1.2.3". A release build gives the version, make the other two, as
+// it keeps Go from recording them. commitDate is RFC 3339.
+var (
+	version            = unreleased
+	commit, commitDate string
+)
+
+const unreleased = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
