@@ -28,7 +28,7 @@ const (
 // ports, which cloudscale's page URLs contain, to chance.
 type mockCommand struct {
 	Listen  string        `help:"Address for UpCloud; cloudscale gets the next port. A port of 0 stands for a free one each. By default a free loopback port each." placeholder:"HOST:PORT"`
-	Entries int           `default:"1000" min:"0" max:"2000000" help:"Records to generate per service, besides the documented examples."`
+	Entries int           `default:"1000" min:"0" max:"2000000" help:"Records to generate per service, besides the documented examples." placeholder:"NUMBER"`
 	Seed    uint64        `default:"1" help:"What the records and the faults are drawn from: another number draws others." placeholder:"NUMBER"`
 	Now     string        `help:"Where the generated month ends: an RFC 3339 time, or the word now. By default ${now}." placeholder:"TIME"`
 	Skew    time.Duration `name:"clock-skew" min:"-87600h" max:"87600h" help:"How far the services' clock, which the header Date tells, is ahead of this machine's, like 1h or -90s." placeholder:"DURATION"`
@@ -36,10 +36,10 @@ type mockCommand struct {
 	Fault   []string      `help:"Make requests for the log and for filter options go wrong, RATE (by default ${rate}) of them. May be given several times. The names are listed above." placeholder:"NAME[:RATE]" sep:"none"`
 	Load    string        `help:"Serve the records of this file instead: one {\"service\":…,\"record\":…} a line." placeholder:"FILE"`
 
-	UpCloudOffset   string `name:"upcloud-offset" enum:"row,page" default:"row" help:"What UpCloud's offset counts: ${enum}."`
-	UpCloudOrder    string `name:"upcloud-order" enum:"newest,oldest" default:"newest" help:"What UpCloud lists first: ${enum}."`
+	UpCloudOffset   string `name:"upcloud-offset" enum:"row,page" default:"row" help:"What UpCloud's offset counts: ${enum}." placeholder:"WHAT"`
+	UpCloudOrder    string `name:"upcloud-order" enum:"newest,oldest" default:"newest" help:"What UpCloud lists first: ${enum}." placeholder:"WHICH"`
 	UpCloudMaxLimit int    `name:"upcloud-max-limit" min:"1" default:"200" help:"UpCloud's largest page. A larger limit is silently served as this one." placeholder:"N"`
-	CloudscaleEnd   string `name:"cloudscale-end" enum:"every-page,first-page" default:"every-page" help:"Which pages of a cloudscale walk honour its end: ${enum}."`
+	CloudscaleEnd   string `name:"cloudscale-end" enum:"every-page,first-page" default:"every-page" help:"Which pages of a cloudscale walk honour its end: ${enum}." placeholder:"WHICH"`
 }
 
 // announcement is the one line on standard output.
