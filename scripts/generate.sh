@@ -1,6 +1,6 @@
 #!/bin/sh
 # Formats examples/ and renders docs/ from templates/, examples/ and the provider's own schema, and docs/cli/ from the
-# flags of the command.
+# flags of the command, whose table in README.md it renews.
 # Run by `make generate`, under scripts/with-terraform.sh.
 set -eu
 cd "$(dirname -- "$0")/.."
@@ -46,4 +46,10 @@ if ! go tool -modfile=tools/go.mod tfplugindocs validate --provider-name audit -
 	exit 1
 fi
 
-UPDATE_GOLDEN=1 go test -count=1 -run '^TestPages$' ./cmd/auditlog >/dev/null
+# The Registry serves the index as …/latest/docs, where a link to guides/gates.md leads to …/latest/guides/gates.md. What
+# would be right there is wrong in the repository, so that only a whole address works in both.
+at=https://github.com/auditlogs/terraform-provider-audit/blob/main/docs
+sed -E "s#\]\(((guides|data-sources|resources|ephemeral-resources|functions|cli)/)#](${at}/\1#g" docs/index.md >"$work/index.md"
+cp "$work/index.md" docs/index.md
+
+UPDATE_GOLDEN=1 go test -count=1 -run '^(TestPages|TestReadme)$' ./cmd/auditlog >/dev/null

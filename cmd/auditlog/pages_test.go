@@ -70,6 +70,40 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestReadme: the README lists the same commands.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	parser, _ := parserOf(t)
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(readme), commandsHead)
+	_, after, end := strings.Cut(rest, "\n\n")
+	if !ok || !end {
+		t.Fatal("README.md has no table of commands")
+	}
+	want := before + commandTable(parser.Model.Node, "docs/cli/") + "\n" + after
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile("../../README.md", []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if diff := cmp.Diff(want, string(readme)); diff != "" {
+		t.Errorf("run make generate (-code +README.md)\n%s", diff)
+	}
+}
+
+const commandsHead = "| command | what it does |\n| --- | --- |\n"
+
+func commandTable(root *kong.Node, dir string) string {
+	var b strings.Builder
+	b.WriteString(commandsHead)
+	for _, command := range shownCommands(root) {
+		_, _ = fmt.Fprintf(&b, "| [`%[1]s`](%[2]s%[1]s.md) | %[3]s |\n", command.Name, dir, cell(command.Help))
+	}
+	return b.String()
+}
+
 func shownCommands(root *kong.Node) []*kong.Node {
 	return slices.DeleteFunc(slices.Clone(root.Children), func(n *kong.Node) bool { return n.Hidden })
 }
@@ -145,10 +179,8 @@ func overview(root *kong.Node) string {
 	_, _ = fmt.Fprintf(&b, "%s# auditlog\n\n%s\n\n```text\nauditlog COMMAND [FLAGS]\n```\n\n"+
 		"What a query can ask has the same names, the same forms and the same messages as in Terraform: "+
 		"`resource_types` of `audit_logs` is `--resource-types`. Flags that take lists are repeated, or their values "+
-		"separated by commas.\n\n## Commands\n\n| command | what it does |\n| --- | --- |\n", generated, root.Help)
-	for _, command := range shownCommands(root) {
-		_, _ = fmt.Fprintf(&b, "| [`%s`](%[1]s.md) | %s |\n", command.Name, cell(command.Help))
-	}
+		"separated by commas.\n\n## Commands\n\n", generated, root.Help)
+	b.WriteString(commandTable(root, ""))
 	b.WriteString("\n[How services are reached](connection.md) is the same for every command that reads a log: credentials, " +
 		"endpoints and limits.\n\n## Exit codes\n\n| code | meaning |\n| --- | --- |\n")
 	for _, exit := range exitCodes {
