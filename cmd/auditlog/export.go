@@ -38,6 +38,7 @@ type exportCommand struct {
 	DirPermission   string        `name:"directory-permission" default:"${directory_permission}" group:"What is written" placeholder:"OCTAL"`
 	Overwrite       bool          `group:"What is written"`
 	AllowShrink     bool          `group:"What is written"`
+	Strict          bool          `help:"Exit with 2 also where the export is written, but its answer leaves something open: a part of the time that nobody can tell about, actions or values that nobody knows."`
 	Timeout         time.Duration `default:"1h" help:"How long the command may take." placeholder:"DURATION"`
 }
 
@@ -97,9 +98,13 @@ func (c *exportCommand) Run(ctx context.Context, env environment) error {
 
 	r := &written.Result
 	_, _ = fmt.Fprintf(env.stderr, "Wrote %s, %s bytes, to %s; from %s to %s. %s\n",
-		plural(r.EntryCount, "entry", "entries"), grouped(r.Bytes), spec.Path,
+		plural(r.EntryCount, "entry", "entries"), task.Grouped(r.Bytes), spec.Path,
 		auditlog.FormatTime(r.Completeness.Window.Start), auditlog.FormatTime(r.Completeness.Window.End),
 		proven(&r.Completeness))
+
+	if c.Strict && !r.Completeness.Conclusive() {
+		return errInconclusive
+	}
 
 	return nil
 }

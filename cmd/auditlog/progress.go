@@ -5,41 +5,45 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 const (
 	// A terminal shows nothing of what is done within a second, and then what there is so often.
 	showAfter = time.Second
 	showEvery = 200 * time.Millisecond
-	// Everywhere else there is a line so often.
-	sayEvery = time.Minute
 )
 
 // watch shows how far the readings of do have come: on a terminal as it happens, else a line a minute.
 func (env environment) watch(ctx context.Context, what string, do func(context.Context)) {
-	p := &auditlog.Progress{}
-	ctx, cancel := context.WithCancel(auditlog.WithProgress(ctx, p))
-
-	var shown sync.WaitGroup
-
-	shown.Go(func() {
-		if env.talks {
-			env.draw(ctx, what, p)
-		} else {
-			env.say(ctx, what, p)
-		}
-	})
-
-	defer shown.Wait()
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	do(ctx)
+	if !env.talks {
+		do(task.Watch(ctx, env.now, func(_ context.Context, text string) {
+			_, _ = fmt.Fprintf(env.stderr, "%s: %s.\n", what, text)
+		}))
+
+		return
+	}
+
+	p := &auditlog.Progress{}
+	done := make(chan struct{})
+
+	go func() {
+		defer close(done)
+
+		env.draw(ctx, what, p)
+	}()
+
+	do(auditlog.WithProgress(ctx, p))
+	cancel()
+	<-done
 }
 
 // draw keeps one line up to date, and takes it away at the end.
@@ -81,35 +85,4 @@ func (env environment) draw(ctx context.Context, what string, p *auditlog.Progre
 			tracker.SetValue(read)
 		}
 	}
-}
-
-// say writes a line now and then.
-func (env environment) say(ctx context.Context, what string, p *auditlog.Progress) {
-	ticker := time.NewTicker(sayEvery)
-	defer ticker.Stop()
-
-	for begun := env.now(); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			_, _ = fmt.Fprintf(env.stderr, "%s: %s\n", what, progressText(p, env.now().Sub(begun)))
-		}
-	}
-}
-
-// progressText says how many records have been read, out of how many, and how fast.
-func progressText(p *auditlog.Progress, took time.Duration) string {
-	read, total := p.Rows()
-
-	text := plural(read, "record", "records")
-	if total > 0 {
-		text += fmt.Sprintf(" of %s (%d %%)", grouped(total), read*100/total)
-	}
-
-	if took >= time.Second {
-		text += fmt.Sprintf(", %s a second", grouped(read*int64(time.Second)/int64(took)))
-	}
-
-	return text + "."
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -35,6 +34,7 @@ type queryCommand struct {
 	Columns []string      `group:"What is printed" enum:"${fields}" help:"Fields to print, and their order: ${fields}. By default all; in a table those that say who did what, and when." placeholder:"FIELD"`
 	CountBy []string      `group:"What is printed" enum:"${fields}" help:"Print how many entries there are by these fields, the most first, in place of the entries: actor,operation." placeholder:"FIELD"`
 	UTC     bool          `name:"utc" group:"What is printed" help:"Print times in UTC. By default a table has them in the time zone of this machine; everything else is in UTC."`
+	Strict  bool          `help:"Print nothing, and exit with 2, where the answer leaves something open: a part of the time that nobody can tell about, actions or values that nobody knows."`
 	Timeout time.Duration `default:"1h" help:"How long the command may take." placeholder:"DURATION"`
 }
 
@@ -70,7 +70,7 @@ func (c *queryCommand) Run(ctx context.Context, env environment) (err error) {
 		return err
 	}
 
-	out, err := c.printer(env)
+	out, err := c.printer(env, service.Info())
 	if err != nil {
 		return err
 	}
@@ -92,15 +92,23 @@ func (c *queryCommand) Run(ctx context.Context, env environment) (err error) {
 		return &problemsError{found}
 	}
 
+	env.tell(found)
+
+	if c.Strict && !listed.Completeness.Conclusive() {
+		return errInconclusive
+	}
+
 	if err := out.end(env); err != nil {
 		return fmt.Errorf("print the entries: %w", err)
 	}
 
-	env.tell(found)
 	env.summarize(listed)
 
 	return nil
 }
+
+// errInconclusive says that everything was read, and that this is no answer all the same.
+var errInconclusive = errors.New("the answer is not conclusive: see the warnings")
 
 // check reports what does not go together.
 func (c *queryCommand) check() explain.Problems {
@@ -146,7 +154,7 @@ type printer interface {
 	close() error
 }
 
-func (c *queryCommand) printer(env environment) (printer, error) {
+func (c *queryCommand) printer(env environment, info auditlog.Info) (printer, error) {
 	how := c.Format
 	if how == "auto" {
 		how = string(format.NDJSON)
@@ -164,7 +172,7 @@ func (c *queryCommand) printer(env environment) (printer, error) {
 	case len(c.CountBy) > 0:
 		return newCounts(how, c.CountBy), nil
 	case how == formatTable:
-		return newTable(env, c.Columns, times)
+		return newTable(env, info, c.Columns, times)
 	}
 
 	columns, err := format.Columns(format.ShapeEntry, c.Columns)
@@ -256,24 +264,7 @@ func plural(n int64, one, more string) string {
 		return "1 " + one
 	}
 
-	return grouped(n) + " " + more
-}
-
-// grouped writes a number with a thin mark between thousands, as 12,345.
-func grouped(n int64) string {
-	text := fmt.Sprint(n)
-
-	var out strings.Builder
-
-	for i, digit := range text {
-		if i > 0 && (len(text)-i)%3 == 0 {
-			out.WriteByte(',')
-		}
-
-		out.WriteRune(digit)
-	}
-
-	return out.String()
+	return task.Grouped(n) + " " + more
 }
 
 // counts says how many entries there are by fields.

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -15,15 +16,17 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 const (
 	// A table is laid out so many rows at a time, the later ones as the first: memory does not grow with the log.
 	tableRows = 1000
-	// A terminal that is narrower has the fields of an entry below each other.
-	narrow = 60
-	// No column is made narrower than this, and columns are so far apart.
-	leastWidth = 8
+	// A terminal that is narrower has no room for where something was done.
+	narrow = 100
+	// No column is made narrower than this, and columns are so far apart. Where the columns do not fit, the fields of an
+	// entry are below each other.
+	leastWidth = 14
 	columnGap  = 2
 	// As wide a file is taken for, where a table is asked for and no terminal is there.
 	fileWidth = 160
@@ -35,9 +38,12 @@ type column struct {
 	text  func(e *auditlog.Entry, times *time.Location) string
 }
 
-// usualColumns say who did what to what, when and from where.
-func usualColumns() []column {
-	return []column{
+// whole says that what stands in a column is easily taken for another value when its end is missing.
+func (c column) whole() bool { return slices.Contains([]string{"time", "action", "address"}, c.title) }
+
+// usualColumns say who did what to what, when and from where, as far as the service records it and there is room.
+func usualColumns(info auditlog.Info, width int) []column {
+	columns := []column{
 		{"time", timeText},
 		{"actor", func(e *auditlog.Entry, _ *time.Location) string {
 			return cmp.Or(e.Actor, e.ActorID, string(e.ActorType))
@@ -47,8 +53,22 @@ func usualColumns() []column {
 			return strings.TrimSpace(e.ResourceType + " " + cmp.Or(e.ResourceName, e.ResourceID))
 		}},
 		{"origin", func(e *auditlog.Entry, _ *time.Location) string { return e.Origin }},
-		{"address", func(e *auditlog.Entry, _ *time.Location) string { return e.IPAddress }},
+		{"address", addressText},
 	}
+
+	return slices.DeleteFunc(columns, func(c column) bool {
+		return c.title == "origin" && (width < narrow || !info.Records("origin")) ||
+			c.title == "address" && !info.Records("ip_address")
+	})
+}
+
+// addressText is an address as short as it can be written.
+func addressText(e *auditlog.Entry, _ *time.Location) string {
+	if a, err := netip.ParseAddr(e.IPAddress); err == nil {
+		return a.String()
+	}
+
+	return e.IPAddress
 }
 
 // timeText is a time with its distance from UTC, so that nobody has to guess in which zone it is.
@@ -56,9 +76,9 @@ func timeText(e *auditlog.Entry, times *time.Location) string {
 	return e.Time.In(times).Format("2006-01-02 15:04:05Z07:00")
 }
 
-func columnsOf(names []string) []column {
+func columnsOf(names []string, info auditlog.Info, width int) []column {
 	if len(names) == 0 {
-		return usualColumns()
+		return usualColumns(info, width)
 	}
 
 	columns := make([]column, 0, len(names))
@@ -103,6 +123,7 @@ type rows struct {
 	colours bool
 	pending []row
 	widths  []int // those of the first rows, nil before
+	stacked bool
 }
 
 type row struct {
@@ -110,14 +131,16 @@ type row struct {
 	operation auditlog.Operation
 }
 
-func newTable(env environment, names []string, times *time.Location) (*rows, error) {
+func newTable(env environment, info auditlog.Info, names []string, times *time.Location) (*rows, error) {
 	spool, err := durable.NewSpool()
 	if err != nil {
 		return nil, err
 	}
 
+	width := cmp.Or(env.columns, fileWidth)
+
 	return &rows{
-		spool: spool, columns: columnsOf(names), times: times, width: cmp.Or(env.columns, fileWidth), colours: env.colours(),
+		spool: spool, columns: columnsOf(names, info, width), times: times, width: width, colours: env.colours(),
 	}, nil
 }
 
@@ -167,10 +190,6 @@ func (r *rows) flush() error {
 
 	defer func() { r.pending = r.pending[:0] }()
 
-	if r.width < narrow {
-		return r.stack()
-	}
-
 	titles := make([]string, 0, len(r.columns))
 	for _, c := range r.columns {
 		titles = append(titles, c.title)
@@ -178,7 +197,11 @@ func (r *rows) flush() error {
 
 	first := r.widths == nil
 	if first {
-		r.widths = fit(titles, r.pending, r.width, slices.Index(titles, "time"))
+		r.widths, r.stacked = fit(titles, r.pending, r.width, func(i int) bool { return r.columns[i].whole() })
+	}
+
+	if r.stacked {
+		return r.stack()
 	}
 
 	t := newGrid(r.widths)
@@ -279,9 +302,11 @@ func (r *rows) stack() error {
 }
 
 // fit returns widths at which the rows fit into a width, as far as no column gets too narrow to be read. The widest
-// column gives way first; the one to keep does not, since nothing can be left out of it.
-func fit(titles []string, rows []row, width, keep int) []int {
-	widths, total := make([]int, len(titles)), -columnGap
+// column gives way first, and those that are to stay whole not at all. It says whether the rows are too wide all the
+// same.
+func fit(titles []string, rows []row, width int, whole func(i int) bool) (widths []int, tooWide bool) {
+	widths = make([]int, len(titles))
+	total := -columnGap
 
 	for i, title := range titles {
 		widths[i] = text.StringWidth(title)
@@ -297,7 +322,7 @@ func fit(titles []string, rows []row, width, keep int) []int {
 		widest := -1
 
 		for i, w := range widths {
-			if i != keep && w > leastWidth && (widest < 0 || w > widths[widest]) {
+			if !whole(i) && w > leastWidth && (widest < 0 || w > widths[widest]) {
 				widest = i
 			}
 		}
@@ -309,7 +334,7 @@ func fit(titles []string, rows []row, width, keep int) []int {
 		widths[widest]--
 	}
 
-	return widths
+	return widths, total > width
 }
 
 // printCounts prints how many entries there are of each kind.
@@ -323,10 +348,13 @@ func printCounts(env environment, by []string, all []count) error {
 			cells = append(cells, cmp.Or(shown(value), "-"))
 		}
 
-		laidOut = append(laidOut, row{cells: append(cells, grouped(n.n))})
+		laidOut = append(laidOut, row{cells: append(cells, task.Grouped(n.n))})
 	}
 
-	t := newGrid(fit(titles, laidOut, cmp.Or(env.columns, fileWidth), len(titles)-1))
+	isCount := func(i int) bool { return i == len(titles)-1 }
+	widths, _ := fit(titles, laidOut, cmp.Or(env.columns, fileWidth), isCount)
+
+	t := newGrid(widths)
 	t.AppendHeader(rowOf(titles))
 
 	for _, row := range laidOut {

@@ -91,7 +91,7 @@ func (d *auditLogsDataSource) Read(ctx context.Context, req datasource.ReadReque
 func (m *lookUpModel) lookUp(
 	ctx context.Context, c *configured, timeout time.Duration,
 ) (*task.Found, diag.Diagnostics) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := c.options.reading(ctx, timeout, task.LookUpLogs)
 	defer cancel()
 
 	service, picked, _ := c.Open(ctx, task.LookUpLogs, m.log())

@@ -89,7 +89,7 @@ func (d *findingsDataSource) Read(ctx context.Context, req datasource.ReadReques
 
 // evaluate does what the configuration asks for and takes the result.
 func (m *evaluationModel) evaluate(ctx context.Context, c *configured, timeout time.Duration) diag.Diagnostics {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := c.options.reading(ctx, timeout, explain.EvaluateRules)
 	defer cancel()
 
 	rules, wrong := m.options()

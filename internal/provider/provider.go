@@ -6,6 +6,7 @@ package provider
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
 // TypeName is the prefix of every data source and resource.
@@ -41,6 +43,17 @@ func (o Options) tool() string { return "terraform-provider-audit/" + o.Version 
 // logRequest tells Terraform's log about a request.
 func logRequest(ctx context.Context, message string, fields map[string]any) {
 	tflog.Debug(ctx, message, fields)
+}
+
+// reading bounds how long something may take that reads a log, and has Terraform's log say how far it has come.
+func (o Options) reading(
+	ctx context.Context, timeout time.Duration, what string,
+) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+
+	return task.Watch(ctx, o.Clock, func(ctx context.Context, text string) {
+		tflog.Info(ctx, "Audit log progress", map[string]any{"doing": what, "read": text})
+	}), cancel
 }
 
 type auditProvider struct{ o Options }

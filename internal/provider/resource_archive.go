@@ -167,7 +167,7 @@ func (r *archiveResource) Read(ctx context.Context, req resource.ReadRequest, re
 		return
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := r.c.options.reading(ctx, timeout, explain.ArchiveLogs)
 	defer cancel()
 
 	imported := m.Sequence.IsNull()
@@ -488,7 +488,7 @@ func (r *archiveResource) append(
 		return diags
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := r.c.options.reading(ctx, timeout, explain.ArchiveLogs)
 	defer cancel()
 
 	if diags.Append(diagnose(task.ConfirmValues(ctx, service, &filters, nil)...)...); diags.HasError() {

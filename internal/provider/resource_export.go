@@ -488,7 +488,7 @@ func (r *exportResource) write(ctx context.Context, m *exportModel, w writing) (
 		return nil, diagnose(samePathProblem(m.Path.ValueString()))
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	ctx, cancel := r.c.options.reading(ctx, w.timeout, explain.ExportLogs)
 	defer cancel()
 
 	service, picked, _ := r.c.Open(ctx, explain.ExportLogs, m.log())

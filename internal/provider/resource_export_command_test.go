@@ -74,7 +74,8 @@ resource "audit_log_export" "a%d" {
 		for i, c := range cases {
 			name := fmt.Sprint(i)
 			args := append([]string{
-				"export", "--service", c.service, "--format", c.format, "--path", w.file("command/" + name), "--start", start, "--end", end,
+				"export", "--service", c.service, "--format", c.format, "--path", w.file("command/" + name),
+				"--start", start, "--end", end,
 			}, c.flags...)
 
 			run(t, w.dir, []string{
