@@ -25,9 +25,14 @@ func (*completionCommand) Help() string {
 
 Examples:
 
-    source <(auditlog completion bash)    # in ~/.bashrc; needs the package bash-completion
-    source <(auditlog completion zsh)     # in ~/.zshrc, after compinit
-    auditlog completion fish | source     # in ~/.config/fish/config.fish`
+    # In ~/.bashrc; it needs the package bash-completion.
+    source <(auditlog completion bash)
+
+    # In ~/.zshrc, after compinit
+    source <(auditlog completion zsh)
+
+    # In ~/.config/fish/config.fish
+    auditlog completion fish | source`
 }
 
 // Run prints it.

@@ -44,15 +44,19 @@ type exportCommand struct {
 
 // Help shows what to type.
 func (*exportCommand) Help() string {
-	return `Beside FILE it writes FILE.manifest.json, which says what was asked and why nothing is
-missing, and FILE.sha256. An export that is there is replaced with --overwrite only.
+	return `Beside FILE it writes FILE.manifest.json, which says what was asked and why
+nothing is missing, and FILE.sha256. An export that is there is replaced with --overwrite only.
 
 Examples:
 
-    auditlog export --service upcloud --last 30d --format csv --path evidence/upcloud.csv
-    auditlog export --service cloudscale --start 2026-06-01T00:00:00Z --end 2026-07-01T00:00:00Z \
-        --format parquet --path evidence/2026-06.parquet
-    (cd evidence && sha256sum -c 2026-06.parquet.sha256)    # verifies it without auditlog`
+    auditlog export --service upcloud --last 30d --format csv \
+        --path evidence/upcloud.csv
+
+    auditlog export --service cloudscale --start 2026-06-01T00:00:00Z \
+        --end 2026-07-01T00:00:00Z --format parquet --path evidence/06.parquet
+
+    # Without auditlog, whether it is what was written
+    (cd evidence && sha256sum -c 06.parquet.sha256)`
 }
 
 // Run writes the export, its manifest and its checksums.

@@ -83,6 +83,11 @@ func TestExamples(t *testing.T) {
 		if len(lines) == 0 {
 			t.Errorf("auditlog %s --help has no example", command.Name)
 		}
+		for line := range strings.SplitSeq(command.Detail, "\n") {
+			if len([]rune(line)) > 80 && strings.Contains(line, "auditlog ") && strings.HasPrefix(line, "    ") {
+				t.Errorf("auditlog %s --help shows an example that is wider than a terminal: %s", command.Name, line)
+			}
+		}
 		for _, line := range lines {
 			if _, err := parser.Parse(wordsOf(line)[1:]); err != nil {
 				t.Errorf("auditlog %s --help shows %q: %v", command.Name, line, err)
@@ -98,7 +103,7 @@ func examplesIn(help string) []string {
 	var lines []string
 	for line := range strings.Lines(strings.ReplaceAll(help, "\\\n", " ")) {
 		if m := exampleLine.FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil {
-			lines = append(lines, regexp.MustCompile(`\)? +#.*| \|.*| >.*`).ReplaceAllString(m[1], ""))
+			lines = append(lines, regexp.MustCompile(`\)? +#.*| \|.*| >.*|\)$`).ReplaceAllString(m[1], ""))
 		}
 	}
 	return lines

@@ -24,7 +24,7 @@ func (*helpCommand) Help() string {
 	return `Examples:
 
     auditlog help query
-    auditlog help connection    # credentials, endpoints, limits: the same for every command that reads a log
+    auditlog help connection    # credentials, endpoints and limits
     auditlog help exit-codes`
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -30,6 +31,12 @@ func main() {
 		now: time.Now, lookupEnv: os.LookupEnv, local: time.Local, //nolint:gosmopolitan // It is the zone of whoever looks.
 		columns: columns(os.Stdout), talks: term.IsTerminal(int(os.Stderr.Fd())),
 	}
+
+	// Help is laid out by it, as what is written to is no file.
+	if _, ok := os.LookupEnv("COLUMNS"); !ok && env.columns > 0 {
+		_ = os.Setenv("COLUMNS", strconv.Itoa(env.columns))
+	}
+
 	code := run(ctx, os.Args[1:], env)
 
 	stop()

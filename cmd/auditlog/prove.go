@@ -30,9 +30,10 @@ type proveCommand struct {
 func (*proveCommand) Help() string {
 	return `Who gets the proof can check it with auditlog verify, and needs neither the archive nor the cloud.
 
-Example:
+Examples:
 
-    auditlog prove archive/ --id 01J9ZQ3YB5 --public-key audit.pub -o entry.tlog-proof
+    auditlog prove archive/ --id 01J9ZQ3YB5 --public-key audit.pub \
+        -o entry.tlog-proof
     auditlog verify entry.tlog-proof --public-key audit.pub`
 }
 

@@ -49,11 +49,12 @@ Examples:
     auditlog query --service upcloud --last 7d --operations delete
 
     # How many changes did each person make in June?
-    auditlog query --service cloudscale --start 2026-06-01T00:00:00Z --end 2026-07-01T00:00:00Z \
-        --count-by actor,operation
+    auditlog query --service cloudscale --start 2026-06-01T00:00:00Z \
+        --end 2026-07-01T00:00:00Z --count-by actor,operation
 
     # The same entries for another program
-    auditlog query --last 24h --where 'entry.origin == "gui"' --format ndjson | jq .actor`
+    auditlog query --service upcloud --where 'entry.origin == "gui"' \
+        --format ndjson | jq .actor`
 }
 
 // Run prints what answers the query, once it is proven that nothing of it is missing.

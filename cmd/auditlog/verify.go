@@ -40,14 +40,14 @@ var (
 
 // Help shows what to type.
 func (*verifyCommand) Help() string {
-	return `Whatever is altered, missing or out of order is printed, and makes the exit code 1. The end
-of an archive can be cut off without a trace inside of it: give --head or --since, which were
-noted elsewhere.
+	return `Whatever is altered, missing or out of order is printed, and makes the exit
+code 1. The end of an archive can be cut off without a trace inside of it: give
+--head or --since, which were noted elsewhere.
 
 Examples:
 
     auditlog verify archive/ --public-key audit.pub --head 12:9f86d081…
-    auditlog verify "s3://evidence/audit?endpoint=https://objects.example.com&region=de"
+    auditlog verify "s3://evidence/audit?endpoint=https://s3.example.com"
     auditlog verify evidence/`
 }
 
@@ -311,8 +311,8 @@ type keygenCommand struct {
 
 // Help shows what to type.
 func (*keygenCommand) Help() string {
-	return `Give the private key to audit_log_archive as AUDIT_SIGNING_KEY, and the public one to everybody
-who verifies the archive.
+	return `Give the private key to audit_log_archive as AUDIT_SIGNING_KEY, and the public
+one to everybody who verifies the archive.
 
 Example:
 

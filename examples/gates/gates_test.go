@@ -556,7 +556,8 @@ func TestExpectedIsTakenAsItIsGiven(t *testing.T) {
 	}
 }
 
-// TestGatesNameWhoAndWhat: whoever is stopped by a gate learns who did what, but for the gate that promises to name nobody.
+// TestGatesNameWhoAndWhat: whoever is stopped by a gate learns who did what, but for
+// the gate that promises to name nobody.
 func TestGatesNameWhoAndWhat(t *testing.T) {
 	t.Parallel()
 

@@ -27,9 +27,9 @@ var (
 
 // cloudscaleThings: the vendor publishes five of the actions that they make and four of the messages ("Server 'hello'
 // has been created"), a third party a sixth; the others follow their manner. The vendor keeps no complete list and does
-// not hold the texts stable. Logins, invitations and API tokens are not among them: the log is that of a project, and the
-// logs of the organization and of its users are others, which the API does not serve (design/api-facts.md §2.1). A record
-// of a project can still have one of those for its subject (§2.3).
+// not hold the texts stable. Logins, invitations and API tokens are not among them: the log is that of a project, and
+// the logs of the organization and of its users are others, which the API does not serve (design/api-facts.md §2.1). A
+// record of a project can still have one of those for its subject (§2.3).
 var cloudscaleThings = []cloudscaleThing{
 	cloudscaleServer,
 	cloudscaleVolume,
