@@ -31,6 +31,11 @@ type cli struct {
 	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
 	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
 	Mock   mockCommand   `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
+
+	Completion completionCommand `cmd:"" help:"Print what bash, zsh or fish need to complete command lines."`
+	Help       helpCommand       `cmd:"" help:"Say more about a command, exit codes, or how services are reached."`
+	VersionOf  versionCommand    `cmd:"" name:"version" help:"Print the version, and what it was built from."`
+	Complete   completeCommand   `cmd:"" name:"__complete" hidden:"" passthrough:""`
 }
 
 // environment is what a subcommand may touch of the world around it.
@@ -60,8 +65,15 @@ const (
 	exitUnknown  = 2
 )
 
-const exitCodes = "Exit code: 0 when it is done, or all is well; 1 when the answer is no: something is altered, missing or found; " +
-	"2 when there is no answer: a wrong argument, a service that cannot be read, a disk that is full."
+// exitCodes are what they mean.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitDone, "It is done, or all is well."},
+	{exitNegative, "The answer is no: something is altered, missing or found."},
+	{exitUnknown, "There is no answer: a wrong argument, an unreadable service, a full disk."},
+}
 
 // negativeError says that a command has its answer, and that it is no.
 type negativeError struct{ text string }
@@ -74,9 +86,14 @@ func run(ctx context.Context, args []string, env environment) int {
 
 	done, code := false, exitDone
 
+	if len(args) == 0 {
+		// Whoever types nothing else wants to know what there is. A script that forgot to say what it wants has to fail.
+		args, env.stdout, code = []string{"--help"}, env.stderr, exitUnknown
+	}
+
 	parser, shared, err := newParser(env,
 		// Called after --help and --version have printed; parsing goes on, but nothing more is done.
-		kong.Exit(func(c int) { done, code = true, c }),
+		kong.Exit(func(c int) { done, code = true, max(code, c) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err == nil {
@@ -101,7 +118,7 @@ func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, err
 
 	parser, err := kong.New(&cli{}, append(more,
 		kong.Name("auditlog"),
-		kong.Description("Look at, keep, check and rehearse cloud audit logs.\n\n"+exitCodes),
+		kong.Description("Look at, keep, check and rehearse cloud audit logs."),
 		kong.Vars{"version": version},
 		kong.Vars(mockVars()),
 		kong.Vars(checkVars()),
@@ -111,8 +128,9 @@ func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, err
 			"file_permission": task.DefaultFilePermission, "directory_permission": task.DefaultDirectoryPermission,
 		},
 		kong.Writers(env.stdout, env.stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: helpWidth}),
-		kong.Bind(env),
+		kong.ConfigureHelp(helpOptions),
+		kong.Help(printHelp),
+		kong.Bind(env, shared),
 	)...)
 	if err != nil {
 		return nil, shared, err //nolint:wrapcheck // It is about the tags of our own structs.
@@ -120,10 +138,11 @@ func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, err
 
 	shared.describe(parser.Model.Node)
 
-	return parser, shared, nil
+	return parser, shared, shared.refine(parser.Model.Node)
 }
 
-const helpWidth = 120
+// helpOptions lay help out, at most 120 columns wide.
+var helpOptions = kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 120}
 
 func runChecked(command *kong.Context, shared arguments) error {
 	if found := shared.check(command.Flags()); found.HasError() {
@@ -157,11 +176,20 @@ func (env environment) end(err error) int {
 		_, _ = fmt.Fprintf(env.stderr, "auditlog: %s\n", screen.Text(err.Error()))
 
 		if misuse := (*kong.ParseError)(nil); errors.As(err, &misuse) {
-			_, _ = fmt.Fprintln(env.stderr, "Run auditlog --help for what there is.")
+			_, _ = fmt.Fprintf(env.stderr, "Run %s --help for what there is.\n", asked(misuse.Context))
 		}
 
 		return exitUnknown
 	}
+}
+
+// asked is the command that was typed, as far as there is one.
+func asked(command *kong.Context) string {
+	if command != nil && command.Selected() != nil {
+		return command.Selected().FullPath()
+	}
+
+	return "auditlog"
 }
 
 // given is the value of an option. It is never empty: that would be a variable that is not set, and a check that is

@@ -22,8 +22,8 @@ import (
 
 // exportCommand writes an export, as audit_log_export does.
 type exportCommand struct {
-	filtering
 	asking
+	filtering
 	redacting
 
 	Path            string        `required:"" group:"What is written" placeholder:"FILE"`
@@ -39,7 +39,24 @@ type exportCommand struct {
 	Overwrite       bool          `group:"What is written"`
 	AllowShrink     bool          `group:"What is written"`
 	Strict          bool          `help:"Exit with 2 also where the export is written, but its answer leaves something open: a part of the time that nobody can tell about, actions or values that nobody knows."`
-	Timeout         time.Duration `default:"1h" help:"How long the command may take."`
+	Timeout         time.Duration `default:"1h" help:"How long the command may take." placeholder:"DURATION"`
+}
+
+// Help shows what to type.
+func (*exportCommand) Help() string {
+	return `Beside FILE it writes FILE.manifest.json, which says what was asked and why
+nothing is missing, and FILE.sha256. An export that is there is replaced with --overwrite only.
+
+Examples:
+
+    auditlog export --service upcloud --last 30d --format csv \
+        --path evidence/upcloud.csv
+
+    auditlog export --service cloudscale --start 2026-06-01T00:00:00Z \
+        --end 2026-07-01T00:00:00Z --format parquet --path evidence/06.parquet
+
+    # Without auditlog, whether it is what was written
+    (cd evidence && sha256sum -c 06.parquet.sha256)`
 }
 
 // Run writes the export, its manifest and its checksums.

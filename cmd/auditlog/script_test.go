@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"shell": shell},
 		UpdateScripts: os.Getenv("UPDATE_GOLDEN") != "",
 		Setup: func(env *testscript.Env) error {
 			fake, err := fakeapi.New(fakeapi.Options{Entries: 500, Seed: 1, Clock: time.Now})
@@ -44,6 +46,21 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// shell runs a script in a shell, whose output has to be that of want.txt. A shell that is not here is named.
+func shell(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: shell NAME [ARGUMENT...] FILE")
+	}
+	if _, err := exec.LookPath(args[0]); err != nil {
+		ts.Logf("No %s on PATH: completion in it is left out.", args[0])
+		return
+	}
+	ts.Check(ts.Exec(args[0], args[1:]...))
+	if got, want := ts.ReadFile("stdout"), ts.ReadFile("want.txt"); got != want {
+		ts.Fatalf("%s offers %q, want %q\n%s", args[0], got, want, ts.ReadFile("stderr"))
+	}
 }
 
 // testEnvironment is a world without a terminal and without variables.
