@@ -23,6 +23,7 @@ type cli struct {
 
 	Query  queryCommand  `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
 	Export exportCommand `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
+	Report reportCommand `cmd:"" help:"Write a report for people: one HTML page of what happened, how complete it is, and all entries."`
 	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
 	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
 	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
