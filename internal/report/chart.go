@@ -55,6 +55,8 @@ type gridLine struct {
 type tick struct {
 	Percent float64
 	Label   string
+	// AtEnd says that there is no room for it to the right.
+	AtEnd bool
 }
 
 type legend struct{ Name, Class, Number string }
@@ -184,7 +186,8 @@ func ticks(t *tally, format string) []tick {
 	format = strings.TrimPrefix(format, map[bool]string{true: "2006-"}[t.unit == "hour"])
 
 	for i := 0; i < n; i += max(step, 1) {
-		all = append(all, tick{round(100 * float64(i) / float64(n)), t.buckets[i].start.Format(format)})
+		percent := round(100 * float64(i) / float64(n))
+		all = append(all, tick{percent, t.buckets[i].start.Format(format), percent > 90})
 	}
 
 	return all
@@ -203,16 +206,16 @@ func bucketFormat(unit string) string {
 	}
 }
 
-// roundUp is the next number of one digit and zeros behind it that can be halved.
+// roundUp is a round number that is not lower, and that can be halved.
 func roundUp(n int64) int64 {
 	if n <= 2 {
 		return n
 	}
 
 	step := int64(math.Pow10(int(math.Floor(math.Log10(float64(n))))))
-	for _, f := range []int64{1, 2, 4, 6, 8, 10} {
-		if f*step >= n {
-			return f * step
+	for _, tenths := range []int64{10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100} {
+		if top := tenths * step / 10; top >= n && tenths*step%20 == 0 {
+			return top
 		}
 	}
 

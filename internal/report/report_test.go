@@ -33,6 +33,12 @@ func all(entries ...auditlog.Entry) iter.Seq2[auditlog.Entry, error] {
 func TestGolden(t *testing.T) {
 	t.Parallel()
 
+	auditlogtest.Golden(t, "everything.html", everything(t))
+}
+
+func everything(t *testing.T) string {
+	t.Helper()
+
 	const n, days = 120, 5
 
 	entries := generated(n, days)
@@ -57,7 +63,7 @@ func TestGolden(t *testing.T) {
 	}}
 	s.Result.CountsByRule["own"] = 0
 
-	auditlogtest.Golden(t, "everything.html", write(t, s, entries))
+	return write(t, s, entries)
 }
 
 // TestGoldenHostile has a page whose texts want to be something else.

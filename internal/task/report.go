@@ -205,6 +205,12 @@ func (r *reporting) read(ctx context.Context, s *spool) (c auditlog.Completeness
 
 	found.NotEvaluable = append(found.NotEvaluable, r.not...)
 
+	// That a rule may have missed something is said with the rule. Which entries there are depends on what an action
+	// means only where the query asks for operations.
+	if q := &r.spec.Query; len(q.Operations) == 0 && (q.Where == nil || !q.Where.Uses("operation")) {
+		c.UnknownMatters = false
+	}
+
 	return c, found, nil
 }
 
