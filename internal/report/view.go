@@ -160,7 +160,7 @@ func (s *Subject) facts(t *tally) []fact {
 	}
 
 	return append(facts, fact{"Made by", shown(s.Tool) + ", on " + s.time(s.MadeAt) +
-		". It counted the entries, held the rules against them and wrote this page; nobody has edited it if the commands below succeed."})
+		". It counted the entries, held the rules against them and wrote this page. The commands below show whether the page and the files beside it still agree; that nobody has replaced all of them shows only a SHA-256 of the manifest that was kept elsewhere, such as in Terraform's state."})
 }
 
 func (s *Subject) of() string {

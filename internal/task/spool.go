@@ -6,13 +6,14 @@ import (
 	"bufio"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 )
 
-// spool keeps the entries of one reading in a temporary file, so that what is made of
+// spool keeps what a page shows of the entries of one reading in a temporary file, so that what is made of
 // them in several passes is made of the same entries.
 type spool struct {
 	file    *durable.Scratch
@@ -21,6 +22,20 @@ type spool struct {
 }
 
 const spoolBuffer = 256 << 10
+
+// spoolColumns are the fields that are kept: those that somebody shows, and those that no entry lacks. The record as the
+// cloud writes it is half of an entry's bytes, and rules have looked at it by then.
+func spoolColumns() []string {
+	var columns []string
+
+	for _, f := range auditlog.Fields() {
+		if f.Required || slices.Contains(format.HTMLColumns(), f.Name) {
+			columns = append(columns, f.Name)
+		}
+	}
+
+	return columns
+}
 
 func newSpool() (*spool, error) {
 	file, err := durable.NewScratch()
@@ -31,7 +46,7 @@ func newSpool() (*spool, error) {
 	buffer := bufio.NewWriterSize(file, spoolBuffer)
 
 	// Compression costs more than it saves here: the file lives for seconds.
-	encoder, err := format.NewEncoder(buffer, format.NDJSON, nil, format.EncoderOptions{})
+	encoder, err := format.NewEncoder(buffer, format.NDJSON, spoolColumns(), format.EncoderOptions{})
 	if err != nil {
 		file.Close()
 
@@ -66,7 +81,9 @@ func (s *spool) entries() iter.Seq2[auditlog.Entry, error] {
 			return
 		}
 
-		for e, err := range format.Decode(s.file, size, format.NDJSON, format.DecoderOptions{}) {
+		o := format.DecoderOptions{Columns: spoolColumns()}
+
+		for e, err := range format.Decode(s.file, size, format.NDJSON, o) {
 			if !yield(e, err) {
 				return
 			}
