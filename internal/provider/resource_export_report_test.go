@@ -48,7 +48,8 @@ func TestAccExport_report(t *testing.T) {
 			Check: func(*terraform.State) error {
 				page := w.read("march.html")
 				if !strings.Contains(page, "Nothing is missing between 2026-05-01 11:59:00 UTC and 2026-06-30 11:59:00 UTC") ||
-					!strings.Contains(page, "ip_address: masked") || strings.Count(page, "\n<tr>")+strings.Count(page, "\n<tr class=") < 299 {
+					!strings.Contains(page, "ip_address: masked") ||
+					strings.Count(page, "\n<tr>")+strings.Count(page, "\n<tr class=") < 299 {
 					return fmt.Errorf("the page is %s", page[:2000])
 				}
 

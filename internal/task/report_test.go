@@ -145,7 +145,9 @@ func TestReportIsRedacted(t *testing.T) {
 		}
 	}
 
-	for _, want := range []string{"15 deletions", "198.51.100.0/24", "ip_address: masked", "the actor&#39;s name or id is <code>"} {
+	for _, want := range []string{
+		"15 deletions", "198.51.100.0/24", "ip_address: masked", "the actor&#39;s name or id is <code>",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%s is not there", want)
 		}
@@ -271,7 +273,8 @@ func TestNoReport(t *testing.T) {
 	}
 
 	damaged := filepath.Join(dir, "kept", "data")
-	if written, found := reportOf(damaged, format.NDJSON, redaction(t, nil)).Run(t.Context(), secretive()); written == nil {
+	x := reportOf(damaged, format.NDJSON, redaction(t, nil))
+	if written, found := x.Run(t.Context(), secretive()); written == nil {
 		t.Fatal(found)
 	}
 

@@ -23,7 +23,7 @@ type spool struct {
 
 const spoolBuffer = 256 << 10
 
-// spoolColumns are the fields that are kept: those that somebody shows, and those that no entry lacks. The record as the
+// spoolColumns are the fields that are kept: those that a page shows, and those that no entry lacks. The record as the
 // cloud writes it is half of an entry's bytes, and rules have looked at it by then.
 func spoolColumns() []string {
 	var columns []string
