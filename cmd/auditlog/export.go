@@ -38,6 +38,7 @@ type exportCommand struct {
 	DirPermission   string        `name:"directory-permission" default:"${directory_permission}" group:"What is written" placeholder:"OCTAL"`
 	Overwrite       bool          `group:"What is written"`
 	AllowShrink     bool          `group:"What is written"`
+	Strict          bool          `help:"Exit with 2 also where the export is written, but its answer leaves something open: a part of the time that nobody can tell about, actions or values that nobody knows."`
 	Timeout         time.Duration `default:"1h" help:"How long the command may take."`
 }
 
@@ -88,6 +89,10 @@ func (c *exportCommand) Run(ctx context.Context, env environment) error {
 		plural(r.EntryCount, "entry", "entries"), task.Grouped(r.Bytes), spec.Path,
 		auditlog.FormatTime(r.Completeness.Window.Start), auditlog.FormatTime(r.Completeness.Window.End),
 		proven(&r.Completeness))
+
+	if c.Strict && !r.Completeness.Conclusive() {
+		return errInconclusive
+	}
 
 	return nil
 }

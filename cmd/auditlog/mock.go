@@ -32,6 +32,7 @@ type mockCommand struct {
 	Seed    uint64        `default:"1" help:"What the records and the faults are drawn from."`
 	Now     string        `help:"Where the generated month ends: an RFC 3339 time, or the word now. By default ${now}." placeholder:"TIME"`
 	Skew    time.Duration `name:"clock-skew" help:"How far the services' clock, which the header Date tells, is ahead of this machine's, like 1h or -90s." placeholder:"DURATION"`
+	Every   time.Duration `help:"Let something happen so often, like 10s: one more record of each service. By default nothing does." placeholder:"DURATION"`
 	Latency time.Duration `help:"Delay of every answer, like 200ms."`
 	Fault   []string      `help:"Make requests for the log and for filter options go wrong, RATE (by default ${rate}) of them. May be given several times. The names are listed above." placeholder:"NAME[:RATE]" sep:"none"`
 	Load    string        `help:"Serve the records of this file instead: one {\"service\":…,\"record\":…} a line." placeholder:"FILE"`
@@ -93,8 +94,11 @@ func (c *mockCommand) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return fmt.Errorf("cannot say where the fakes listen: %w", err)
 	}
-	if _, err := fmt.Fprintf(env.stdout, "%s\n", line); err != nil {
+	if _, err := fmt.Fprintf(env.data, "%s\n", line); err != nil {
 		return errors.Join(fmt.Errorf("cannot print where the fakes listen: %w", err), upcloud.Close(), cloudscale.Close())
+	}
+	if c.Every > 0 {
+		go c.grow(ctx, env, fake)
 	}
 	return serve(ctx, env, map[net.Listener]http.Handler{upcloud: fake.UpCloud(), cloudscale: fake.Cloudscale()})
 }
@@ -103,6 +107,9 @@ func (c *mockCommand) fake(env environment) (*fakeapi.Server, error) {
 	options := fakeapi.Options{
 		Entries: c.Entries, Seed: c.Seed, Latency: c.Latency, Clock: env.now, ClockSkew: c.Skew,
 		UpCloudMaxLimit: c.UpCloudMaxLimit,
+	}
+	if c.Every < 0 {
+		return nil, fmt.Errorf("--every must be a length of time like 10s, not %s", c.Every)
 	}
 	if c.UpCloudMaxLimit < 1 {
 		return nil, fmt.Errorf("--upcloud-max-limit must be at least 1, not %d", c.UpCloudMaxLimit)
@@ -151,6 +158,23 @@ func (c *mockCommand) fake(env environment) (*fakeapi.Server, error) {
 		return nil, fmt.Errorf("cannot serve the records of %s: %w", c.Load, err)
 	}
 	return fake, nil
+}
+
+// grow lets something happen now and then.
+func (c *mockCommand) grow(ctx context.Context, env environment, fake *fakeapi.Server) {
+	ticker := time.NewTicker(c.Every)
+	defer ticker.Stop()
+	for n := uint64(0); ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := fake.Happen(env.now(), n); err != nil {
+				_, _ = fmt.Fprintf(env.stderr, "Nothing more will happen: %v.\n", err)
+				return
+			}
+		}
+	}
 }
 
 // listen opens UpCloud's port and cloudscale's.

@@ -58,7 +58,7 @@ const (
 // writeNew writes a file that is not there yet, or to standard output where none is named.
 func writeNew(env environment, path string, data []byte, permission fs.FileMode) error {
 	if path == "" {
-		_, err := env.stdout.Write(data)
+		_, err := env.data.Write(data)
 
 		return err //nolint:wrapcheck // It says what is wrong with standard output.
 	}

@@ -35,6 +35,7 @@ type queryCommand struct {
 	Columns []string      `help:"Fields to print, and their order: ${fields}. By default all; in a table those that say who did what, and when." placeholder:"FIELD"`
 	CountBy []string      `help:"Print how many entries there are by these fields, the most first, in place of the entries: actor,operation." placeholder:"FIELD"`
 	UTC     bool          `name:"utc" help:"Print times in UTC. By default a table has them in the time zone of this machine; everything else is in UTC."`
+	Strict  bool          `help:"Print nothing, and exit with 2, where the answer leaves something open: a part of the time that nobody can tell about, actions or values that nobody knows."`
 	Timeout time.Duration `default:"1h" help:"How long the command may take."`
 }
 
@@ -74,15 +75,23 @@ func (c *queryCommand) Run(ctx context.Context, env environment) (err error) {
 		return &problemsError{found}
 	}
 
+	env.tell(found)
+
+	if c.Strict && !listed.Completeness.Conclusive() {
+		return errInconclusive
+	}
+
 	if err := out.end(env); err != nil {
 		return fmt.Errorf("print the entries: %w", err)
 	}
 
-	env.tell(found)
 	env.summarize(listed)
 
 	return nil
 }
+
+// errInconclusive says that everything was read, and that this is no answer all the same.
+var errInconclusive = errors.New("the answer is not conclusive: see the warnings")
 
 // check reports what does not go together.
 func (c *queryCommand) check() explain.Problems {

@@ -158,9 +158,9 @@ func explainArchive(p Problem, err *archive.ReadError) Problem {
 		p.Next = "Remove the filter, or ask for a window that can answer it."
 	case errors.Is(err, archive.ErrNone):
 		p.Cause = "There is no archive at the destination."
-		p.Next = "Check the destination; the first apply of {an audit_log_archive} begins one."
+		p.Next = "Check the destination; {the first apply of an audit_log_archive begins one}."
 	case errors.Is(err, archive.ErrForeign):
-		p.Next = "Read it with a version of the provider that knows this service."
+		p.Next = "Read it with a newer version, which knows this service."
 	case errors.Is(err, archive.ErrBroken):
 		p.Next = "Run \"auditlog verify\" on the destination to see what was changed; nothing of a broken archive is used."
 	case errors.Is(err, archive.ErrSignature):

@@ -43,7 +43,7 @@ Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.`},
 Service: archive
 Destination: evidence
 
-Read it with a version of the provider that knows this service.`},
+Read it with a newer version, which knows this service.`},
 		"no time left": {fmt.Errorf("read: %w", context.DeadlineExceeded), `The time for the whole operation ran out.
 
 Service: archive

@@ -70,7 +70,7 @@ func Unread(info auditlog.Info, columns []auditlog.UnreadColumn) Problems {
 	p := Problem{
 		Summary: "Columns of the exports are not read",
 		Cause:   "There are columns that hold something and that no field is made of, so no entry says what stands there.",
-		Next:    "Write the mapping into the provider's podstack block; list a column that is not wanted in its {ignored_columns}.",
+		Next:    "Write the mapping into {the provider's podstack block}; list a column that is not wanted in {its ignored_columns}.",
 	}.With("Service", info.Name)
 
 	for _, c := range columns[:min(most, len(columns))] {
@@ -163,6 +163,7 @@ func Retention(info auditlog.Info, c auditlog.Completeness) Problem {
 		Summary: "The window begins before the service's retention",
 		Cause: Plain(info.Title) + " keeps entries for " +
 			Plain(strconv.FormatInt(export.NewStatement(c).RetentionDays, 10)) + " days, so what lies further back is gone and its absence proves nothing.",
-		Next: "Let the window begin later, or set {retention}{ in the provider configuration} if your account keeps entries longer.",
+		Next: Textf("Let the window begin later, or set {retention in the provider's %s block} if your account keeps entries longer.",
+			info.Cloud()),
 	}.With("Service", info.Name).With("Window", c.Window.String())
 }

@@ -7,7 +7,10 @@ import (
 	"strings"
 )
 
-var argumentSlot = regexp.MustCompile(`^([a-z][a-z0-9_]*)(?: = (.*))?$`)
+var (
+	argumentSlot = regexp.MustCompile(`^([a-z][a-z0-9_]*)(?: = (.*))?$`)
+	blockSlot    = regexp.MustCompile(`^([a-z_]+)(?: = (.*))? in the provider's (\S+) block$`)
+)
 
 // Flags are the words of a command line. An argument is a flag, and what only Terraform
 // knows of is left out or said in another way.
@@ -18,6 +21,10 @@ func Flags(slot string) string {
 
 	if strings.HasPrefix(slot, " in the provider") {
 		return "" // A flag and a variable have no place.
+	}
+
+	if m := blockSlot.FindStringSubmatch(slot); m != nil {
+		return Flags(strings.TrimSuffix(m[3]+"_"+m[1]+" = "+m[2], " = "))
 	}
 
 	m := argumentSlot.FindStringSubmatch(slot)
@@ -33,16 +40,21 @@ func Flags(slot string) string {
 }
 
 var flagWords = map[string]string{
-	"the value in the timeouts block": "--timeout",
-	"Terraform's state":               "the result",
-	"audit_log_export":                "auditlog export",
-	"audit_log_archive":               "archives",
-	"csv":                             "--csv-delimiter and --csv-bom",
-	"audit_log_filter_options":        "the service's documentation",
-	"an audit_log_archive":            "an archive",
-	"the next apply":                  "the next run",
-	"forget the resource with \"terraform state rm\"":                               "leave it",
+	"the value in the timeouts block":                    "--timeout",
+	"password in the provider's upcloud block, or ":      "",
+	"username in the provider's upcloud block, or ":      "",
+	"the provider's podstack block":                      "--podstack-columns",
+	"its ignored_columns":                                "--podstack-ignored-columns",
+	"the first apply of an audit_log_archive begins one": "auditlog reads archives, and Terraform begins them",
+	"Terraform's state":                                  "the result",
+	"audit_log_export":                                   "auditlog export",
+	"audit_log_archive":                                  "archives",
+	"csv":                                                "--csv-delimiter and --csv-bom",
+	"audit_log_filter_options":                           "the service's documentation",
+	"an audit_log_archive":                               "an archive",
+	"the next apply":                                     "the next run",
+	"forget the resource with \"terraform state rm\"":    "leave it",
 	"a file read with file() often ends in a line break, which trimspace() removes": "a file often ends in a line break",
-	"let a postcondition look at completeness.gaps":                                 "look at completeness.gaps of the result",
-	"let a postcondition look at completeness.caveats":                              "look at completeness.caveats of the result",
+	"let a postcondition look at completeness.gaps":                                 "give --strict",
+	"let a postcondition look at completeness.caveats":                              "give --strict",
 }

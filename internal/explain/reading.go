@@ -228,9 +228,9 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next Text) {
 	case client.KindServer:
 		return "The service kept failing.", "Try again later; raise {max_retries}{ in the provider configuration} if this happens often."
 	case client.KindRedirect:
-		return Sentence(reason), "Check the endpoint in the provider configuration, and that no proxy asks for a login."
+		return Sentence(reason), "Check the endpoint{ in the provider configuration}, and that no proxy asks for a login."
 	case client.KindNotJSON:
-		return Sentence(reason), "Check the endpoint in the provider configuration, and that no proxy or login page answers in its place."
+		return Sentence(reason), "Check the endpoint{ in the provider configuration}, and that no proxy or login page answers in its place."
 	case client.KindTLS:
 		return "The connection is not trusted: " + Plain(reason) + ".", "Check the endpoint, the machine's certificate authorities and any proxy between them."
 	case client.KindUnreachable:
@@ -247,9 +247,9 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next Text) {
 	case client.KindTooLarge:
 		return Sentence(reason), "Report this: no audit log page is known to be that large."
 	case client.KindShape:
-		return "The service's answer is not what its documentation describes: " + Plain(reason) + ".", "Check the endpoint; if it is right, the service has changed and this provider needs an update."
+		return "The service's answer is not what its documentation describes: " + Plain(reason) + ".", "Check the endpoint; if it is right, the service has changed and this program needs an update."
 	case client.KindForeignOrigin:
-		return Sentence(reason), "Nothing was sent there; check the endpoint in the provider configuration."
+		return Sentence(reason), "Nothing was sent there; check the endpoint{ in the provider configuration}."
 	case client.KindLoop:
 		return "The service's pages lead back to a page that was read before.",
 			"Try again; if it stays so, report it to the service."
@@ -262,11 +262,11 @@ func causeAndNext(e *client.Error, info auditlog.Info) (cause, next Text) {
 
 		return "The service's pages do not add up, also not at the second reading: " + Plain(reason) + ".", "Try again, or end the window a few minutes earlier with {settle_delay}, so that the log has settled."
 	case client.KindDisagreement:
-		return "The service's export and its list do not agree: " + Plain(reason) + ".", "Set {strategy = \"pages\"}{ in the provider's upcloud block}, which reads without the export."
+		return "The service's export and its list do not agree: " + Plain(reason) + ".", "Set {strategy = \"pages\" in the provider's upcloud block}, which reads without the export."
 	case client.KindClock:
 		return clockCauseAndNext(e)
 	case client.KindRequest:
-		return Sentence(reason), "Check the endpoint in the provider configuration."
+		return Sentence(reason), "Check the endpoint{ in the provider configuration}."
 	default:
 		return Sentence(reason), "Try again."
 	}

@@ -17,7 +17,7 @@ func OtherLog(err *auditlog.SourceError, summary, thing string) Problem {
 
 	if sameBut := err.Known; !sameBut.Differs(auditlog.Source{Service: err.Found.Service, Endpoint: err.Found.Endpoint}) {
 		p.Next = Textf("Use credentials of the same account as before, or keep this log elsewhere: nothing was changed; "+
-			"if both are one account, say so with {account = %q}{ in the provider's %s block}.", err.Known.Account, err.Known.Service)
+			"if both are one account, say so with {account = %q in the provider's %s block}.", err.Known.Account, err.Known.Service)
 
 		if redact.IsPseudonym(err.Known.Account) {
 			p.Next = "Use credentials of the same account as before, or keep this log elsewhere: nothing was changed."
@@ -33,14 +33,14 @@ func Unconfirmed(known auditlog.Source, summary, thing string) Problem {
 	p := Problem{
 		Summary: summary,
 		Cause:   "The " + Plain(thing) + " is of a known account, and whose log is read now could not be confirmed.",
-		Next: Textf("Find out whether the credentials are still those of that account; to say that they are, set {account = %q}{ in the provider's %s block}.",
+		Next: Textf("Find out whether the credentials are still those of that account; to say that they are, set {account = %q in the provider's %s block}.",
 			known.Account, known.Service),
 	}.With("Kept so far", known.String())
 
 	// What is set has to be the name: of a pseudonym another one would be made.
 	if redact.IsPseudonym(known.Account) {
 		p.Next = Textf("Find out whether {redaction_key} is still the same, which made the pseudonym, and whether the credentials are still those of that account; "+
-			"to say that they are, set {account}{ in the provider's %s block} to its name.", known.Service)
+			"to say that they are, set {account in the provider's %s block} to its name.", known.Service)
 	}
 
 	return p.AsWarning()

@@ -267,3 +267,21 @@ func (s *Server) correlationID() string {
 	n := s.answered
 	return ulid(s.options.Now.UnixMilli(), draw(s.options.Seed, "correlation", n), uint16(n&0xffff))
 }
+
+// Happen adds one more record to either log, of now, as n draws it: the same n draws the same. Logs grow by it while
+// they are served.
+func (s *Server) Happen(now time.Time, n uint64) error {
+	drawn, err := New(Options{Entries: 1, Seed: draw(s.options.Seed, "happen", n), Now: now, NoExamples: true})
+	if err != nil {
+		return err
+	}
+	for _, r := range drawn.UpCloudRecords() {
+		r.Time, r.Raw = now.UTC(), nil
+		s.AppendUpCloud(r)
+	}
+	for _, r := range drawn.CloudscaleRecords() {
+		r.Timestamp, r.Raw = now.UTC(), nil
+		s.AppendCloudscale(r)
+	}
+	return nil
+}

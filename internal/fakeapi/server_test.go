@@ -296,3 +296,28 @@ func TestDateIsTheClocks(t *testing.T) {
 		}
 	}
 }
+
+// TestLogsGrow: what happens is of the time that it is told, comes last, and differs from time to time.
+func TestLogsGrow(t *testing.T) {
+	t.Parallel()
+	s, err := New(Options{Entries: 10, Seed: 3, NoExamples: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for n := range uint64(20) {
+		now := s.Now().Add(time.Duration(n+1) * time.Second)
+		if err := s.Happen(now, n); err != nil {
+			t.Fatal(err)
+		}
+		upcloud, cloudscale := s.UpCloudRecords(), s.CloudscaleRecords()
+		if len(upcloud) != int(n)+11 || len(cloudscale) != int(n)+11 {
+			t.Fatalf("%d and %d records", len(upcloud), len(cloudscale))
+		}
+		a, b := upcloud[len(upcloud)-1], cloudscale[len(cloudscale)-1]
+		if !a.Time.Equal(now) || !b.Timestamp.Equal(now) || ids[a.CloudEventID] {
+			t.Errorf("%s and %s, want %s; id %s", a.Time, b.Timestamp, now, a.CloudEventID)
+		}
+		ids[a.CloudEventID] = true
+	}
+}

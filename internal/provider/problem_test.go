@@ -344,7 +344,7 @@ Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 200 OK
 ` + window + `
-Check the endpoint; if it is right, the service has changed and this provider needs an update.`},
+Check the endpoint; if it is right, the service has changed and this program needs an update.`},
 		"a bad timestamp": {answer(200, "application/json", `{"audit_logs":[{"cloud_event_id":"01HQXYZ123456789ABCDEFGHJK","action":"x","time":"noon","account_username":"jane.doe"}]}`, "UpCloud-Total-Count", "1"), `
 The service's answer is not what its documentation describes: the time of an event is not RFC 3339.
 Service: upcloud
@@ -352,7 +352,7 @@ Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 200 OK
 ` + window + `
-Check the endpoint; if it is right, the service has changed and this provider needs an update.`},
+Check the endpoint; if it is right, the service has changed and this program needs an update.`},
 		"no total": {answer(200, "application/json", `{"audit_logs":[]}`), `
 The service's answer is not what its documentation describes: the answer has no usable UpCloud-Total-Count header, so nothing would prove it complete.
 Service: upcloud
@@ -360,7 +360,7 @@ Endpoint: http…
 Request: GET /1.3/audit-logs
 Status: 200 OK
 ` + window + `
-Check the endpoint; if it is right, the service has changed and this provider needs an update.`},
+Check the endpoint; if it is right, the service has changed and this program needs an update.`},
 		"a short list": {answer(200, "application/json", `{"audit_logs":[]}`, "UpCloud-Total-Count", "7"), `
 The service's pages do not add up, also not at the second reading: two readings brought 0 different events, and the service counts 7.
 Service: upcloud

@@ -335,12 +335,12 @@ func halfOfALogin(user, password string) explain.Problem {
 	case user != "" && password == "":
 		return explain.Problem{
 			Cause: "There is a user name for UpCloud, but no password.",
-			Next:  "Set password{ in the provider's upcloud block}, or UPCLOUD_PASSWORD.",
+			Next:  "Set {password in the provider's upcloud block, or }UPCLOUD_PASSWORD.",
 		}
 	case user == "" && password != "":
 		return explain.Problem{
 			Cause: "There is a password for UpCloud, but no user name.",
-			Next:  "Set username{ in the provider's upcloud block}, or UPCLOUD_USERNAME.",
+			Next:  "Set {username in the provider's upcloud block, or }UPCLOUD_USERNAME.",
 		}
 	default:
 		return explain.Problem{}
