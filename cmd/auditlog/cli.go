@@ -24,6 +24,7 @@ type cli struct {
 
 	Query  queryCommand  `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
 	Export exportCommand `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
+	Report reportCommand `cmd:"" help:"Write a report for people: one HTML page of what happened, how complete it is, and all entries."`
 	Tail   tailCommand   `cmd:"" help:"Pass on what is new, as it happens: to standard output, a collector, a syslog server or files."`
 	Check  checkCommand  `cmd:"" help:"Hold rules against a log, for a gate in CI or a nightly run."`
 	Doctor doctorCommand `cmd:"" help:"Examine what is configured before it is relied on: credentials, clocks, and how the service does what is not documented."`

@@ -104,7 +104,7 @@ func (env environment) layOut(b *strings.Builder, r *doctor.Report) {
 	}
 
 	indent := strings.Repeat(" ", verdicts+names+2*columnGap+2)
-	width := max(cmp.Or(env.columns, helpWidth)-len(indent), narrow/2)
+	width := max(cmp.Or(env.columns, fileWidth)-len(indent), narrow/2)
 
 	for _, c := range r.Checks {
 		lines := text.WrapSoft(shown(c.Finding), width)

@@ -62,7 +62,8 @@ Examples:
 // Run writes the export, its manifest and its checksums.
 func (c *exportCommand) Run(ctx context.Context, env environment) error {
 	form := task.Form{
-		Format: format.Format(c.Format), Shape: format.Shape(c.Shape), Columns: c.Columns,
+		Format: format.Format(c.Format), Compression: format.Compression(c.Compression), Shape: format.Shape(c.Shape),
+		Columns: c.Columns,
 		LaidOut: c.CSVDelimiter != "" || c.CSVBOM,
 	}
 	if found := form.Check(); found.HasError() {
