@@ -43,7 +43,17 @@ type checkCommand struct {
 // Help says what the exit codes are.
 func (*checkCommand) Help() string {
 	return "Exit code: 0 when it is clean: nothing was found, and that means that nothing happened; 1 when something was found; " +
-		"2 when that cannot be told: a rule that was asked for cannot be evaluated, a part of the window is not known or no longer kept, or an error."
+		"2 when that cannot be told: a rule that was asked for cannot be evaluated, a part of the window is not known or no longer kept, or an error." +
+		`
+
+Examples:
+
+    # What do the built-in rules find in the last day?
+    auditlog check --service upcloud --last 24h
+
+    # Every night from where the last check ended, for a CI that shows SARIF
+    auditlog check --service upcloud --rules rules.yaml --last 24h \
+        --state check.state --format sarif > findings.sarif`
 }
 
 // settleWithState is the settle delay of a check that goes on from another one: what comes late would be in neither.

@@ -26,7 +26,7 @@ type exportCommand struct {
 	filtering
 	redacting
 
-	Path            string        `required:"" group:"What is written" placeholder:"FILE"`
+	Path            string        `required:"" short:"o" aliases:"output" group:"What is written" placeholder:"FILE"`
 	Format          string        `required:"" group:"What is written" placeholder:"FORMAT"`
 	Compression     string        `group:"What is written" placeholder:"NAME"`
 	Columns         []string      `group:"What is written" placeholder:"FIELD"`

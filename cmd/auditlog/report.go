@@ -26,7 +26,7 @@ type reportCommand struct {
 	asking
 	redacting
 
-	Path     string `required:"" short:"o" group:"What is written" placeholder:"FILE"`
+	Path     string `name:"output" aliases:"path" required:"" short:"o" help:"File to write, on this machine. Missing directories are made. The manifest goes to FILE.manifest.json, the checksums to FILE.sha256." group:"What is written" placeholder:"FILE"`
 	Manifest string `help:"Make the report of an export instead of a log: its data or its manifest. No service is asked. The export has to be NDJSON or Parquet, and unchanged." group:"Which log" placeholder:"FILE"`
 	TimeZone string `default:"UTC" help:"Time zone of all times on the page, such as Europe/Zurich, or Local for this machine's." group:"What is written" placeholder:"NAME"`
 
@@ -37,10 +37,27 @@ type reportCommand struct {
 	Timeout        time.Duration `default:"1h" help:"How long the command may take."`
 }
 
+// Help shows what is typed.
+func (*reportCommand) Help() string {
+	return `The page needs neither a network nor this program: a browser opens and prints it.
+
+Examples:
+
+    auditlog report --service upcloud --last 30d -o evidence/june.html
+
+    # Offline, of an export that was made before, which is verified first
+    auditlog report --manifest evidence/june.ndjson.manifest.json \
+        -o evidence/june.html`
+}
+
 const makeReport = "Make the report"
 
 // Run writes the page, its manifest and its checksums.
 func (c *reportCommand) Run(ctx context.Context, env environment) error {
+	if p, wrong := task.FilePathForm().Problem("--output", c.Path); wrong {
+		return &problemsError{explain.Problems{p}}
+	}
+
 	zone, err := c.zone()
 	if err != nil {
 		return err
