@@ -29,13 +29,22 @@ type arguments struct {
 	of map[*kong.Flag]bool
 }
 
+// The settle delay that a command has by default is in its help, by the command's name.
+const settleDelayDefault = "0s"
+
+var settleDelayDefaults = map[string]string{
+	"export": task.SettleDelayText,
+	"report": task.SettleDelayText,
+	"check":  settleDelayDefault + ", and 1m with --state",
+}
+
 func sharedArguments() arguments {
 	a := arguments{
 		map[string]query.Argument{}, map[string]query.Number{}, map[string]query.Switch{}, map[*kong.Flag]bool{},
 	}
 
 	for _, table := range [][]query.Argument{
-		source.Table(), source.Settings(), query.Table("0s"), task.ExportTable(),
+		source.Table(), source.Settings(), query.Table(settleDelayDefault), task.ExportTable(),
 	} {
 		for _, argument := range table {
 			a.texts[flagOf(argument.Name)] = argument
@@ -72,7 +81,12 @@ func (a arguments) describe(node *kong.Node) {
 
 		switch argument, number, s := a.texts[name], a.numbers[name], a.switches[name]; {
 		case argument.Name != "":
-			flag.Help = a.plain(argument.Description, argument.Form)
+			text := argument.Description
+			if other, ok := settleDelayDefaults[node.Name]; ok && argument.Name == "settle_delay" {
+				text = strings.Replace(text, "`"+settleDelayDefault+"`", other, 1)
+			}
+
+			flag.Help = a.plain(text, argument.Form)
 			if argument.List {
 				flag.Help += " May be given several times."
 			}
@@ -139,14 +153,24 @@ func (a arguments) check(flags []*kong.Flag) explain.Problems {
 			continue
 		}
 
-		for _, value := range textsOf(flag.Target) {
+		values := textsOf(flag.Target)
+		for i, value := range values {
 			if p, wrong := argument.Form.Problem(name, value); wrong {
-				found.Add(p.At(explain.Argument(argument.Name)))
+				found.Add(p.At(valueAt(argument.Name, i, len(values))))
 			}
 		}
 	}
 
 	return found
+}
+
+// valueAt is the place of one of an argument's values, which has no number where it is the only one.
+func valueAt(name string, i, of int) explain.Place {
+	if of == 1 {
+		return explain.Argument(name)
+	}
+
+	return explain.Argument(name).Index(i)
 }
 
 // textsOf are the values of a flag. A list without any counts as one that is empty, since it could mean all as well as

@@ -61,6 +61,8 @@ func (env environment) draw(ctx context.Context, what string, p *auditlog.Progre
 	w.SetUpdateFrequency(showEvery)
 	w.Style().Visibility.Speed, w.Style().Visibility.TrackerOverall = true, false
 	w.Style().Colors = progress.StyleColors{}
+	w.Style().Options.PercentIndeterminate = "     " // Else question marks, before the service has said how much there is.
+	w.Style().Options.TimeInProgressPrecision = time.Second
 	w.AppendTracker(tracker)
 
 	go w.Render()

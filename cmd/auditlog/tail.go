@@ -39,7 +39,7 @@ type tailCommand struct {
 
 	State          string `help:"The file that says what has been passed on, for this stream alone. Without it a stream begins anew each time it is started. Files keep it themselves." group:"Where it goes" placeholder:"FILE"`
 	To             string `help:"Where to pass entries on to: ${targets}. By default to standard output. Headers of OTLP come from OTEL_EXPORTER_OTLP_HEADERS." group:"Where it goes" placeholder:"PLACE"`
-	Shape          string `enum:"entry,ocsf" default:"entry" help:"What an entry becomes: entry, or ocsf, an event of OCSF." group:"Where it goes"`
+	Shape          string `enum:"entry,ocsf" default:"entry" help:"What an entry becomes: entry, or ocsf, an event of OCSF." group:"Where it goes" placeholder:"NAME"`
 	CAFile         string `name:"ca-file" help:"The certificates, in PEM, of those who may vouch for the server. By default those that this machine trusts." group:"Where it goes" placeholder:"FILE"`
 	AllowCleartext bool   `help:"Pass entries on to another machine without encryption." group:"Where it goes"`
 }
@@ -119,6 +119,11 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 	}
 	if c.Since != "" {
 		f.Since = query.StartOf(c.Since, env.now(), 0)
+	}
+
+	if env.talks && !c.Once {
+		_, _ = fmt.Fprintf(env.stderr, "Following %s: an entry is passed on %s to %s after it happened. Ctrl-C ends this.\n",
+			service.Info().Title, brief(f.SettleDelay), brief(f.SettleDelay+f.Interval))
 	}
 
 	done := env.report(ctx, &latest)
@@ -243,6 +248,20 @@ func (c *tailCommand) output(ctx context.Context, env environment, to sink.Targe
 	return kept, nil
 }
 
+// brief is a length of time in whole seconds, without zeros at its end.
+func brief(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+
+	return text
+}
+
 // report says once a minute, where nobody watches, how far the stream is, until it is told that it has ended.
 func (env environment) report(ctx context.Context, latest *atomic.Pointer[follow.Progress]) (done func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -251,7 +270,7 @@ func (env environment) report(ctx context.Context, latest *atomic.Pointer[follow
 	say := func() {
 		if p := latest.Load(); p != nil {
 			_, _ = fmt.Fprintf(env.stderr, "Passed on %s; %s behind, everything until %s has been taken.\n",
-				plural(p.Taken, "entry", "entries"), max(p.Behind, 0).Round(time.Second), auditlog.FormatTime(p.CoveredUntil))
+				plural(p.Taken, "entry", "entries"), brief(max(p.Behind, 0)), auditlog.FormatTime(p.CoveredUntil))
 		}
 	}
 

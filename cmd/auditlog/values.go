@@ -160,9 +160,12 @@ func (d words) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 
-	for _, value := range textsOf(target) {
+	values := textsOf(target)
+	for i, value := range values {
 		if err := d.form.Check(value); err != nil {
-			return d.refuse(err)
+			place := valueAt(strings.TrimPrefix(d.name, "--"), i, len(values))
+
+			return &problemsError{explain.Problems{d.form.Refusal(d.name, err).At(place)}}
 		}
 	}
 

@@ -5,6 +5,7 @@ package explain
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"strconv"
 	"time"
 
@@ -79,6 +80,7 @@ func notTaken(p Problem, e *sink.Error) Problem {
 	var (
 		rejected *sink.RejectedError
 		path     *fs.PathError
+		network  *net.OpError
 	)
 
 	p.Cause = Sentence(e.Err.Error())
@@ -95,6 +97,8 @@ func notTaken(p Problem, e *sink.Error) Problem {
 	case errors.As(e, &path):
 		p.Cause, _ = causeOfPath(path, "")
 		p = p.With("Path", path.Path)
+	case errors.As(e, &network) && network.Op == "dial":
+		p.Cause = "The receiver cannot be reached: " + Plain(network.Error()) + "."
 	}
 
 	return p.At(Argument("to"))

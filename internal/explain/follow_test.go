@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -55,6 +56,16 @@ Add exports that fill them: their entries are passed on then. To give the gaps u
 Service: cloudscale
 To: otlp+https://c:4318
 Next attempt in: 1m30s
+
+Nothing has to be done if it is over soon: everything waits, and nothing is lost.`},
+		{&follow.WaitError{Wait: time.Second, Err: &sink.Error{
+			Place: "syslog+tls://c:6514", Temporary: true,
+			Err: fmt.Errorf("connect: %w", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}),
+		}}, "to", true, `The receiver cannot be reached: dial tcp: connection refused.
+
+Service: cloudscale
+To: syslog+tls://c:6514
+Next attempt in: 1s
 
 Nothing has to be done if it is over soon: everything waits, and nothing is lost.`},
 		{errors.Join(refused, errors.New("and more")), "to", false, `Connection refused.
