@@ -90,12 +90,14 @@ func TestNobodyWaitsForMoreThanIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stopped time.Time
 
-		for range auditlog.Ahead(t.Context(), func(yield func(auditlog.Entry, error) bool) {
+		for _, err := range auditlog.Ahead(t.Context(), func(yield func(auditlog.Entry, error) bool) {
 			for yield(auditlog.Entry{}, nil) {
 				time.Sleep(time.Minute)
 			}
 		}) {
-			stopped = time.Now()
+			if stopped = time.Now(); err != nil {
+				t.Error(err)
+			}
 
 			break
 		}

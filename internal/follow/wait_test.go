@@ -118,8 +118,8 @@ func TestGoesOnUntilStopped(t *testing.T) {
 	})
 }
 
-// A sink that is down for an hour holds the reading up, and no more than a batch and what is read ahead waits for it. Nothing
-// is lost and nothing comes twice.
+// A sink that is down for an hour holds the reading up, and no more than a batch and what is read ahead waits for it.
+// Nothing is lost and nothing comes twice.
 func TestSinkIsDown(t *testing.T) {
 	t.Parallel()
 
