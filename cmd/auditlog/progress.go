@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
@@ -21,16 +23,19 @@ const (
 
 // watch shows how far the readings of do have come: on a terminal as it happens, else a line a minute.
 func (env environment) watch(ctx context.Context, what string, do func(context.Context)) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-
 	if !env.talks {
-		do(task.Watch(ctx, env.now, func(_ context.Context, text string) {
+		ctx, stop := task.Watch(ctx, env.now, func(_ context.Context, text string) {
 			_, _ = fmt.Fprintf(env.stderr, "%s: %s.\n", what, text)
-		}))
+		})
+		defer stop()
+
+		do(ctx)
 
 		return
 	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 
 	p := &auditlog.Progress{}
 	done := make(chan struct{})
@@ -54,15 +59,16 @@ func (env environment) draw(ctx context.Context, what string, p *auditlog.Progre
 	case <-time.After(showAfter): //nolint:forbidigo // It shows what is under way, and decides nothing.
 	}
 
-	tracker := &progress.Tracker{Message: what, RemoveOnCompletion: true}
+	tracker := &progress.Tracker{Message: what, Units: progress.Units{Formatter: task.Grouped}}
 
 	w := progress.NewWriter()
 	w.SetOutputWriter(env.terminal)
 	w.SetUpdateFrequency(showEvery)
 	w.Style().Visibility.Speed, w.Style().Visibility.TrackerOverall = true, false
 	w.Style().Colors = progress.StyleColors{}
-	w.Style().Options.PercentIndeterminate = "     " // Else question marks, before the service has said how much there is.
 	w.Style().Options.TimeInProgressPrecision = time.Second
+	w.Style().Options.SpeedPrecision = time.Second
+	w.Style().Options.PercentIndeterminate = ""
 	w.AppendTracker(tracker)
 
 	go w.Render()
@@ -73,12 +79,14 @@ func (env environment) draw(ctx context.Context, what string, p *auditlog.Progre
 	for {
 		select {
 		case <-ctx.Done():
-			tracker.MarkAsDone()
 			w.Stop()
 
 			for w.IsRenderInProgress() {
 				<-ticker.C
 			}
+
+			// The line goes, and the cursor to where it was.
+			_, _ = io.WriteString(env.terminal, text.CursorUp.Sprint()+text.EraseLine.Sprint())
 
 			return
 		case <-ticker.C:

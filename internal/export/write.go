@@ -312,7 +312,7 @@ func (w *writer) encode(ctx context.Context, encoder format.Encoder, entries ite
 
 	learned := w.spec.Scrubber.Learned()
 
-	for e, err := range ahead(ctx, entries) {
+	for e, err := range auditlog.Ahead(ctx, entries) {
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -28,7 +29,7 @@ type ticking struct {
 	fail error     // of each reading until a time
 	up   time.Time // that time
 	// yielded counts what was asked for.
-	yielded int
+	yielded atomic.Int64
 }
 
 const tick = 10 * time.Second
@@ -52,7 +53,7 @@ func (l *ticking) Read(_ context.Context, q auditlog.Query, c *auditlog.Complete
 		}
 
 		for at := l.from; !at.After(time.Now()); at = at.Add(tick) {
-			l.yielded++
+			l.yielded.Add(1)
 
 			e := auditlog.Entry{ID: at.Format(time.RFC3339), Time: at, Service: "upcloud", Raw: []byte("{}")}
 			if q.Window.Contains(at) && !yield([]auditlog.Entry{e}, nil) {
@@ -117,8 +118,8 @@ func TestGoesOnUntilStopped(t *testing.T) {
 	})
 }
 
-// A sink that is down for an hour holds the reading up, and nothing more than a batch waits for it in memory. Nothing
-// is lost and nothing comes twice.
+// A sink that is down for an hour holds the reading up, and no more than a batch and what is read ahead waits for it.
+// Nothing is lost and nothing comes twice.
 func TestSinkIsDown(t *testing.T) {
 	t.Parallel()
 
@@ -130,7 +131,7 @@ func TestSinkIsDown(t *testing.T) {
 		m.refuse = func(context.Context) error {
 			if time.Since(begun) < time.Hour {
 				calls++
-				most = max(most, l.yielded)
+				most = max(most, int(l.yielded.Load()))
 
 				return &sink.Error{Place: "test", Temporary: true, Err: syscall.ECONNREFUSED}
 			}
@@ -160,7 +161,7 @@ func TestSinkIsDown(t *testing.T) {
 			t.Errorf("%d attempts, at most %s apart", calls, slices.Max(waits))
 		}
 
-		if most > 600 {
+		if most > 1000 { // A batch, and what is read ahead of it.
 			t.Errorf("%d entries were in memory", most)
 		}
 	})

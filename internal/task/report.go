@@ -140,12 +140,13 @@ type reporting struct {
 
 // run reads the log once, holds the rules against it, and writes the page of what was
 // read.
-func (r *reporting) run(ctx context.Context) (export.Result, error) {
+func (r *reporting) run(ctx context.Context) (result export.Result, err error) {
 	s, err := newSpool()
 	if err != nil {
 		return export.Result{}, err
 	}
-	defer s.close()
+
+	defer func() { err = errors.Join(err, s.close()) }()
 
 	c, found, err := r.read(ctx, s)
 	if err != nil {
@@ -155,8 +156,6 @@ func (r *reporting) run(ctx context.Context) (export.Result, error) {
 	if err := s.done(); err != nil {
 		return export.Result{}, err
 	}
-
-	var result export.Result
 
 	// What is kept of an entry may spell a text in another way than the entry did, so that
 	// there may be something to learn that was not known yet.

@@ -3,8 +3,7 @@
 package task
 
 import (
-	"bufio"
-	"fmt"
+	"errors"
 	"iter"
 	"slices"
 
@@ -16,12 +15,9 @@ import (
 // spool keeps what a page shows of the entries of one reading in a temporary file, so that what is made of
 // them in several passes is made of the same entries.
 type spool struct {
-	file    *durable.Scratch
-	buffer  *bufio.Writer
+	file    *durable.Spool
 	encoder format.Encoder
 }
-
-const spoolBuffer = 256 << 10
 
 // spoolColumns are the fields that are kept: those that a page shows, and those that no entry lacks. The record as the
 // cloud writes it is half of an entry's bytes, and rules have looked at it by then.
@@ -38,38 +34,24 @@ func spoolColumns() []string {
 }
 
 func newSpool() (*spool, error) {
-	file, err := durable.NewScratch()
+	file, err := durable.NewSpool()
 	if err != nil {
 		return nil, err
 	}
-
-	buffer := bufio.NewWriterSize(file, spoolBuffer)
 
 	// Compression costs more than it saves here: the file lives for seconds.
-	encoder, err := format.NewEncoder(buffer, format.NDJSON, spoolColumns(), format.EncoderOptions{})
+	encoder, err := format.NewEncoder(file, format.NDJSON, spoolColumns(), format.EncoderOptions{})
 	if err != nil {
-		file.Close()
-
-		return nil, err
+		return nil, errors.Join(err, file.Close())
 	}
 
-	return &spool{file, buffer, encoder}, nil
+	return &spool{file, encoder}, nil
 }
 
 func (s *spool) add(e *auditlog.Entry) error { return s.encoder.Encode(e) }
 
 // done ends the writing, after which entries may be read.
-func (s *spool) done() error {
-	if err := s.encoder.Close(); err != nil {
-		return err
-	}
-
-	if err := s.buffer.Flush(); err != nil {
-		return fmt.Errorf("keep the entries: %w", err)
-	}
-
-	return nil
-}
+func (s *spool) done() error { return s.encoder.Close() }
 
 // entries yields them from the first to the last, as often as they are asked for.
 func (s *spool) entries() iter.Seq2[auditlog.Entry, error] {
@@ -91,4 +73,4 @@ func (s *spool) entries() iter.Seq2[auditlog.Entry, error] {
 	}
 }
 
-func (s *spool) close() { s.file.Close() }
+func (s *spool) close() error { return s.file.Close() }
