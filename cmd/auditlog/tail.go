@@ -81,7 +81,7 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 		}
 	}
 
-	to, found := c.check()
+	to, found := c.check(env.now())
 	if found.HasError() {
 		return &problemsError{found}
 	}
@@ -133,7 +133,7 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 }
 
 // check looks at what no service has to be asked for.
-func (c *tailCommand) check() (sink.Target, explain.Problems) {
+func (c *tailCommand) check(now time.Time) (sink.Target, explain.Problems) {
 	var found explain.Problems
 
 	refuse := func(argument string, cause, next explain.Text) {
@@ -157,6 +157,11 @@ func (c *tailCommand) check() (sink.Target, explain.Problems) {
 		if p, wrong := span.form.Problem(flagOf(span.name), span.value); wrong {
 			found.Add(p.At(explain.Argument(span.name)))
 		}
+	}
+
+	if since := query.StartOf(c.Since, now, 0); !found.HasError() && since.After(now) {
+		refuse("since", "The value of {since} lies in the future, and nothing that happens until then would be passed on.",
+			"Give a time that has passed, or leave {since} out to begin now.")
 	}
 
 	to, err := sink.ParseTarget(c.To)

@@ -53,6 +53,42 @@ func TestEachRunPassesOnWhatIsNew(t *testing.T) {
 	}
 }
 
+// An overlap that becomes longer from one run to the next repeats nothing: what the state has forgotten is not read again.
+func TestLongerOverlap(t *testing.T) {
+	t.Parallel()
+
+	for _, name := range services() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w, m := newWorld(t, name, 7), &memory{}
+			out := keep(t, m, filepath.Join(t.TempDir(), "state"))
+
+			for _, overlap := range []time.Duration{
+				2 * time.Minute, 2 * time.Minute, 24 * time.Hour, 2 * time.Minute, 24 * time.Hour, 24 * time.Hour,
+			} {
+				w.happen(20, w.clock().Add(-10*time.Second))
+				w.pass(20 * time.Minute)
+				w.publish()
+
+				o := w.options(out)
+				o.Overlap = overlap
+				w.reject = overlap > time.Hour // A cursor that is lost is replaced by the overlap.
+
+				if err := follow.New(o).WithoutWaits().Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			w.checkTaken(m.ids, nil)
+
+			if len(m.ids) < 100 {
+				t.Errorf("only %d entries came", len(m.ids))
+			}
+		})
+	}
+}
+
 // A cursor that the service no longer accepts loses nothing and repeats nothing.
 func TestLostCursor(t *testing.T) {
 	t.Parallel()

@@ -91,9 +91,14 @@ func (s *Stream) begin(ctx context.Context, service auditlog.Service) error {
 		if text == nil {
 			start := s.o.Since.UTC().Truncate(time.Microsecond)
 
+			// Written down, it would stand in the way of every stream until then.
+			if err := s.checkPast(start); err != nil {
+				return err
+			}
+
 			return s.save(ctx, &state{
 				Version: stateVersion, Service: info.Name, Source: source, Filters: s.o.Query.Filters(), Start: start,
-				CoveredUntil: start, IDs: map[string]time.Time{},
+				CoveredUntil: start, IDs: map[string]time.Time{}, IDsSince: start,
 			})
 		}
 
@@ -114,11 +119,20 @@ func (s *Stream) begin(ctx context.Context, service auditlog.Service) error {
 		s.state = there
 	}
 
-	if s.state.CoveredUntil.After(s.o.Clock().Add(futureMargin)) {
-		return fmt.Errorf("%w: it covers until %s", ErrFuture, auditlog.FormatTime(s.state.CoveredUntil))
+	if err := s.checkPast(s.state.CoveredUntil); err != nil {
+		return err
 	}
 
 	return s.state.check(info, source, s.o.Query.Filters())
+}
+
+// checkPast refuses a place in the future: nothing that happens until then would be passed on.
+func (s *Stream) checkPast(covered time.Time) error {
+	if covered.After(s.o.Clock().Add(futureMargin)) {
+		return fmt.Errorf("%w: it covers until %s", ErrFuture, auditlog.FormatTime(covered))
+	}
+
+	return nil
 }
 
 // skipGap returns the place to go on from. Where a part of the log has expired, it is behind that if this was accepted.
@@ -182,7 +196,7 @@ func (s *Stream) overlapping(from *state) time.Time {
 		since = from.Position.Since
 	}
 
-	return later(since, from.Start)
+	return later(later(since, from.IDsSince), from.Start)
 }
 
 func later(a, b time.Time) time.Time {

@@ -32,6 +32,9 @@ type state struct {
 	Position *auditlog.Position `json:"position"`
 	// IDs are the entries that may be read once more, by their ids, with their times.
 	IDs map[string]time.Time `json:"ids"`
+	// IDsSince is from when on the ids of all entries are there. What happened before cannot be recognised, so that it is
+	// not read again, also not where the overlap has become longer.
+	IDsSince time.Time `json:"ids_since"`
 	// Taken is how many entries were taken altogether.
 	Taken int64 `json:"taken"`
 	// Gaps are the parts of the log that were given up.
@@ -122,7 +125,8 @@ func (s *state) forget(overlap time.Duration) {
 		since = s.Position.Since
 	}
 
-	maps.DeleteFunc(s.IDs, func(_ string, at time.Time) bool { return at.Before(since) })
+	s.IDsSince = later(s.IDsSince, since)
+	maps.DeleteFunc(s.IDs, func(_ string, at time.Time) bool { return at.Before(s.IDsSince) })
 }
 
 // clone is a state that can be changed without changing this one.
