@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -21,7 +20,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/ocsf"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
-	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
@@ -71,17 +69,12 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 	// A pipe that nobody reads any more is an error of a write then, and the end of the stream.
 	signal.Ignore(syscall.SIGPIPE)
 
-	// The exporter reads them itself, and may show what is wrong with them.
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_HEADERS"} {
-		headers, _ := env.lookupEnv(name)
-		for header := range strings.SplitSeq(headers, ",") {
-			if _, value, ok := strings.Cut(header, "="); ok {
-				screen.Secret(strings.TrimSpace(value))
-			}
-		}
+	to, found := c.check(env.now())
+	if found.HasError() {
+		return &problemsError{found}
 	}
 
-	to, found := c.check(env.now())
+	headers, found := headersOf(env, to)
 	if found.HasError() {
 		return &problemsError{found}
 	}
@@ -95,7 +88,7 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 		return &problemsError{explain.Problems{explain.Following(err, service.Info())}}
 	}
 
-	out, err := c.output(ctx, env, to)
+	out, err := c.output(ctx, env, to, headers)
 	if err != nil {
 		return fail(err)
 	}
@@ -196,8 +189,34 @@ func (c *tailCommand) check(now time.Time) (sink.Target, explain.Problems) {
 	return to, found
 }
 
+// headersOf are the headers for a collector. One that cannot be used is an error: without it, entries would go to nobody,
+// or to somebody else.
+func headersOf(env environment, to sink.Target) (map[string]string, explain.Problems) {
+	if to.Kind != sink.OTLP {
+		return nil, nil
+	}
+
+	for _, name := range sink.HeadersEnvs {
+		text, _ := env.lookupEnv(name)
+		if text == "" {
+			continue
+		}
+
+		headers, err := sink.ParseHeaders(text)
+		if err != nil {
+			return nil, explain.Problems{explain.Headers(name, err)}
+		}
+
+		return headers, nil
+	}
+
+	return nil, nil
+}
+
 // output opens where entries go.
-func (c *tailCommand) output(ctx context.Context, env environment, to sink.Target) (follow.Output, error) {
+func (c *tailCommand) output(
+	ctx context.Context, env environment, to sink.Target, headers map[string]string,
+) (follow.Output, error) {
 	encoding := sink.Encoding{
 		Shape: format.Shape(c.Shape), Product: ocsf.Product{Name: "terraform-provider-audit", Version: version},
 	}
@@ -223,7 +242,7 @@ func (c *tailCommand) output(ctx context.Context, env environment, to sink.Targe
 		return sink.OpenDirectory(to.Directory, encoding, durable.Options{})
 	case sink.OTLP:
 		s, err = sink.NewOTLP(ctx, sink.OTLPOptions{
-			Target: to, Authorities: authorities, Encoding: encoding, Version: version, Clock: env.now,
+			Target: to, Authorities: authorities, Headers: headers, Encoding: encoding, Version: version, Clock: env.now,
 			Warned: func(message string) { warn(explain.CollectorSays(message)) },
 		})
 	case sink.Syslog:

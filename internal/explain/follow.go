@@ -125,3 +125,12 @@ func Target(err error) Problem {
 		Next:    "Give one of " + Plain(sink.TargetForms) + ".",
 	}.At(Argument("to"))
 }
+
+// Headers is what is wrong with the headers in a variable.
+func Headers(variable string, err error) Problem {
+	return Problem{
+		Summary: CheckConfiguration,
+		Cause:   "The value of the variable cannot be used: it is " + Plain(err.Error()) + ".",
+		Next:    "Set it to " + Plain(sink.HeadersForm) + ".",
+	}.With("Variable", variable)
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -40,8 +41,10 @@ type OTLPOptions struct {
 	Target Target
 	// Authorities are the certificates in PEM of those who may vouch for the collector, nil for the system's.
 	Authorities []byte
-	Encoding    Encoding
-	Version     string
+	// Headers go with every request, such as credentials; see ParseHeaders. The exporter reads none itself.
+	Headers  map[string]string
+	Encoding Encoding
+	Version  string
 	Clock       auditlog.Clock
 	// Warned is told what a collector complains about that it has taken all the same. Nil tells nobody.
 	Warned func(message string)
@@ -51,8 +54,7 @@ type OTLPOptions struct {
 // its attributes are the entry's texts, such as auditlog.action, and log.record.uid, the entry's id.
 //
 // The exporter is OpenTelemetry's own. Whether the collector has taken a batch is decided here: the exporter takes any
-// answer of status 200 for success that is not in the type it expects. Headers, such as credentials, come from
-// OTEL_EXPORTER_OTLP_HEADERS, which the exporter reads.
+// answer of status 200 for success that is not in the type it expects.
 type OTLPSink struct {
 	o        OTLPOptions
 	lines    *lines
@@ -95,6 +97,7 @@ func NewOTLP(ctx context.Context, o OTLPOptions) (*OTLPSink, error) {
 
 	s.exporter, err = otlploghttp.New(ctx,
 		otlploghttp.WithEndpointURL(scheme+"://"+o.Target.Address()+path),
+		otlploghttp.WithHeaders(maps.Clone(o.Headers)),
 		otlploghttp.WithCompression(otlploghttp.GzipCompression),
 		otlploghttp.WithRetry(otlploghttp.RetryConfig{}),
 		otlploghttp.WithHTTPClient(&http.Client{

@@ -228,9 +228,9 @@ func TestOTLPAnswers(t *testing.T) {
 	}
 }
 
-// The body of a record is the line that a file would have, and headers come from the environment.
+// The body of a record is the line that a file would have, and the exporter reads nothing from the environment itself.
 func TestOTLPRecords(t *testing.T) {
-	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20abc")
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20other,of%zz=the exporter's own reading")
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://192.0.2.1:1")
 	t.Setenv("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "2")
 
@@ -244,7 +244,13 @@ func TestOTLPRecords(t *testing.T) {
 	}))
 	defer server.Close()
 
-	s, err := sink.NewOTLP(t.Context(), sink.OTLPOptions{Target: target(t, "otlp+"+server.URL), Clock: time.Now})
+	headers, err := sink.ParseHeaders("Authorization=Bearer%20abc,other=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s, err := sink.NewOTLP(t.Context(),
+		sink.OTLPOptions{Target: target(t, "otlp+"+server.URL), Headers: headers, Clock: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,6 +270,35 @@ func TestOTLPRecords(t *testing.T) {
 			followtest.Attribute(r, "auditlog.action") != "create" || r.GetTimeUnixNano() != uint64(all[i].Time.UnixNano()) {
 			t.Errorf("record %d is %v", i, r)
 		}
+	}
+}
+
+// Headers that cannot be used are an error, and never shown; neither are those that can.
+func TestParseHeaders(t *testing.T) {
+	t.Parallel()
+
+	for text, want := range map[string]string{
+		"Authorization: Bearer first-Secret-7": "wrong at part 1 of 1: it is no header, since it has no \"=\"",
+		"a=b,Authorization=second%zzSecret-7":  "wrong at part 2 of 2: it is a header whose value has a \"%\"",
+		"a b=third-Secret-7,c=d":               "wrong at part 1 of 2: it is a header whose name is none",
+		"a=fourth-Secret-7,":                   "wrong at part 2 of 2: it is no header",
+		"a=fifth-Secret-7%0Ab":                 "wrong at part 1 of 1: it is a header whose value has a line break",
+		"a=1,A=sixth-Secret-7":                 "wrong at part 2 of 2: it is a header that was given before",
+		"":                                     "wrong at part 1 of 1: it is no header",
+		"a=Bearer%20seventh-Secret-7":          "",
+	} {
+		_, err := sink.ParseHeaders(text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+
+		if shown := screen.Text(text + " " + fmt.Sprint(err)); strings.Contains(shown, "Secret-7") {
+			t.Errorf("%q is shown as %s", text, shown)
+		}
+	}
+
+	if shown := screen.Text("no such token: seventh-Secret-7"); strings.Contains(shown, "Secret-7") {
+		t.Errorf("a collector's answer is shown as %s", shown)
 	}
 }
 
