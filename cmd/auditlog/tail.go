@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -69,7 +70,7 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 	// A pipe that nobody reads any more is an error of a write then, and the end of the stream.
 	signal.Ignore(syscall.SIGPIPE)
 
-	to, found := c.check(env.now())
+	to, found := c.check(env)
 	if found.HasError() {
 		return &problemsError{found}
 	}
@@ -126,7 +127,7 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 }
 
 // check looks at what no service has to be asked for.
-func (c *tailCommand) check(now time.Time) (sink.Target, explain.Problems) {
+func (c *tailCommand) check(env environment) (sink.Target, explain.Problems) {
 	var found explain.Problems
 
 	refuse := func(argument string, cause, next explain.Text) {
@@ -152,7 +153,7 @@ func (c *tailCommand) check(now time.Time) (sink.Target, explain.Problems) {
 		}
 	}
 
-	if since := query.StartOf(c.Since, now, 0); !found.HasError() && since.After(now) {
+	if now := env.now(); !found.HasError() && query.StartOf(c.Since, now, 0).After(now) {
 		refuse("since", "The value of {since} lies in the future, and nothing that happens until then would be passed on.",
 			"Give a time that has passed, or leave {since} out to begin now.")
 	}
@@ -175,6 +176,9 @@ func (c *tailCommand) check(now time.Time) (sink.Target, explain.Problems) {
 	}
 
 	switch {
+	case c.State != "" && to.Kind == sink.Stdout && goesNowhere(env.data):
+		refuse("state", "Standard output is closed or leads to "+os.DevNull+", so that what the state says was passed on would be lost.",
+			"Pass entries on to where somebody reads them, or leave {state} out.")
 	case c.State != "" && to.Kind == sink.Files:
 		refuse("state", "The directory keeps the state itself, together with the files.", "Leave {state} out.")
 	case c.State != "":
@@ -187,6 +191,20 @@ func (c *tailCommand) check(now time.Time) (sink.Target, explain.Problems) {
 	}
 
 	return to, found
+}
+
+// goesNowhere says that whatever is written is dropped. A standard output that is closed is one of those: Go opens the
+// null device in its place.
+func goesNowhere(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+
+	there, err := f.Stat()
+	nowhere, nullErr := os.Stat(os.DevNull)
+
+	return err == nil && nullErr == nil && os.SameFile(there, nowhere)
 }
 
 // headersOf are the headers for a collector. One that cannot be used is an error: without it, entries would go to nobody,
@@ -226,7 +244,7 @@ func (c *tailCommand) output(
 	if c.CAFile != "" {
 		var err error
 		if authorities, err = durable.Read(c.CAFile, mostCertificates); err != nil {
-			return nil, &sink.Error{Place: to.String(), Err: err}
+			return nil, &sink.Error{Place: c.CAFile, Err: errors.Join(sink.ErrAuthorities, err)}
 		}
 	}
 

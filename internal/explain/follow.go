@@ -82,7 +82,18 @@ func notTaken(p Problem, e *sink.Error) Problem {
 	)
 
 	p.Cause = Sentence(e.Err.Error())
-	p = p.With("To", e.Place)
+
+	at, label := "to", Text("To")
+
+	switch {
+	case e.State:
+		at, label = "state", "State"
+	case errors.Is(e, sink.ErrAuthorities):
+		at = "ca_file"
+		p.Next = "Give a file with certificates in PEM, or leave {ca_file} out to trust those that this machine trusts."
+	}
+
+	p = p.With(label, e.Place)
 
 	switch {
 	case errors.Is(e, durable.ErrLocked):
@@ -94,10 +105,12 @@ func notTaken(p Problem, e *sink.Error) Problem {
 		p = p.With("Rejected", strconv.FormatInt(rejected.Records, 10)).With("Message", rejected.Message)
 	case errors.As(e, &path):
 		p.Cause, _ = causeOfPath(path, "")
-		p = p.With("Path", path.Path)
+		if path.Path != e.Place {
+			p = p.With("Path", path.Path)
+		}
 	}
 
-	return p.At(Argument("to"))
+	return p.At(Argument(at))
 }
 
 // LongMessage says that a syslog server may cut a message.
