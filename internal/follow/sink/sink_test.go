@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -422,6 +423,48 @@ func TestSyslogServerEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
+	taking := (*sink.Error)(nil)
+	if err := s.Take(t.Context(), entries(5)); !errors.As(err, &taking) || !taking.Temporary {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A server that closes the connection before it can have read everything has not taken it.
+func TestSyslogServerClosesFirst(t *testing.T) {
+	t.Parallel()
+
+	if runtime.GOOS != "linux" {
+		t.Skip("Only Linux tells who closed first.")
+	}
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+
+	closed := make(chan error)
+
+	go func() {
+		conn, err := listener.Accept()
+		if err == nil {
+			err = conn.(*net.TCPConn).CloseWrite() // It reads nothing.
+		}
+		closed <- err
+		<-t.Context().Done()
+	}()
+
+	s, err := sink.NewSyslog(sink.SyslogOptions{Target: target(t, "syslog+tcp://"+listener.Addr().String())})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s.OnceConnected(func() {
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
 
 	taking := (*sink.Error)(nil)
 	if err := s.Take(t.Context(), entries(5)); !errors.As(err, &taking) || !taking.Temporary {
