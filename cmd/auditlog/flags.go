@@ -176,8 +176,8 @@ func emptyValue(flag *kong.Flag) explain.Problems {
 	}.At(explain.Argument(flag.Name))}
 }
 
-// givenTwice refuses flags that are given more than once though they take one value: the last would win, and nobody would
-// see that the others were not heard. Lists add up, and a switch means the same however often it is given.
+// givenTwice refuses flags that are given more than once though they take one value: the last would win, and nobody
+// would see that the others were not heard. Lists add up, and a switch means the same however often it is given.
 func givenTwice(path []*kong.Path) explain.Problems {
 	var found explain.Problems
 

@@ -207,8 +207,8 @@ func goesNowhere(w io.Writer) bool {
 	return err == nil && nullErr == nil && os.SameFile(there, nowhere)
 }
 
-// headersOf are the headers for a collector. One that cannot be used is an error: without it, entries would go to nobody,
-// or to somebody else.
+// headersOf are the headers for a collector. One that cannot be used is an error: without it, entries would go to
+// nobody, or to somebody else.
 func headersOf(env environment, to sink.Target) (map[string]string, explain.Problems) {
 	if to.Kind != sink.OTLP {
 		return nil, nil

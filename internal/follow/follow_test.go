@@ -53,7 +53,8 @@ func TestEachRunPassesOnWhatIsNew(t *testing.T) {
 	}
 }
 
-// An overlap that becomes longer from one run to the next repeats nothing: what the state has forgotten is not read again.
+// An overlap that becomes longer from one run to the next repeats nothing: what the state has forgotten is not read
+// again.
 func TestLongerOverlap(t *testing.T) {
 	t.Parallel()
 

@@ -18,7 +18,8 @@ var HeadersEnvs = []string{"OTEL_EXPORTER_OTLP_LOGS_HEADERS", "OTEL_EXPORTER_OTL
 const HeadersForm = `headers such as "Authorization=Bearer%20TOKEN", separated by commas, ` +
 	`where "%20" stands for a space, "%2C" for a comma and "%25" for "%"`
 
-// HeadersError says what is wrong with headers. Its text completes the sentence "it is …" and repeats nothing of a value.
+// HeadersError says what is wrong with headers. Its text completes the sentence "it is …" and repeats nothing of a
+// value.
 type HeadersError struct{ Problem string }
 
 func (e *HeadersError) Error() string { return e.Problem }
@@ -29,8 +30,8 @@ var (
 )
 
 // ParseHeaders reads headers as OpenTelemetry writes them into a variable: NAME=VALUE, separated by commas, each value
-// escaped as in a URL. The values are never shown from then on, also where one of them cannot be used: the exporter's own
-// reading leaves such headers out, goes on without them, and shows them. The errors are *HeadersError.
+// escaped as in a URL. The values are never shown from then on, also where one of them cannot be used: the exporter's
+// own reading leaves such headers out, goes on without them, and shows them. The errors are *HeadersError.
 func ParseHeaders(text string) (map[string]string, error) {
 	parts := strings.Split(text, ",")
 
@@ -72,8 +73,8 @@ func ParseHeaders(text string) (map[string]string, error) {
 	return headers, nil
 }
 
-// hideHeader has the value of a header never shown: as it is written, as it is sent, and without a scheme such as Bearer.
-// Without a name, all of it could be the value.
+// hideHeader has the value of a header never shown: as it is written, as it is sent, and without a scheme such as
+// Bearer. Without a name, all of it could be the value.
 func hideHeader(part string) {
 	_, escaped, found := strings.Cut(part, "=")
 	if !found {

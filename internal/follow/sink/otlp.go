@@ -45,7 +45,7 @@ type OTLPOptions struct {
 	Headers  map[string]string
 	Encoding Encoding
 	Version  string
-	Clock       auditlog.Clock
+	Clock    auditlog.Clock
 	// Warned is told what a collector complains about that it has taken all the same. Nil tells nobody.
 	Warned func(message string)
 }

@@ -495,6 +495,40 @@ func TestSyslogServerHangs(t *testing.T) {
 	}
 }
 
+// A line that a killed process has begun in a file is ended, so that the next one is whole. Whole lines stay as they are.
+func TestWriterEndsLine(t *testing.T) {
+	t.Parallel()
+
+	all := entries(2)
+
+	for before, want := range map[string]string{
+		"": "", `{"id":"E0"}` + "\n": `{"id":"E0"}` + "\n", `{"id":"E0"}` + "\n" + `{"i`: `{"id":"E0"}` + "\n" + `{"i` + "\n",
+	} {
+		path := filepath.Join(t.TempDir(), "out.ndjson")
+		if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		s, err := sink.NewWriter(f, sink.Encoding{})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if err := errors.Join(s.Take(t.Context(), all), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+
+		if got, err := os.ReadFile(path); err != nil || string(got) != want+written(t, all) {
+			t.Errorf("behind %q: %v, %q", before, err, got)
+		}
+	}
+}
+
 // Standard output gets the lines that a file would have, and a pipe without a reader ends it.
 func TestWriter(t *testing.T) {
 	t.Parallel()

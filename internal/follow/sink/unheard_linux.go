@@ -28,7 +28,8 @@ func closedFirst(conn net.Conn) (closed bool, err error) {
 // unheard is how many bytes of what was sent the other side's system has not acknowledged.
 func unheard(conn net.Conn) (bytes int, err error) {
 	err = control(conn, func(fd int) error {
-		bytes, err = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		bytes = n
 
 		return err //nolint:wrapcheck // control does.
 	})
