@@ -66,12 +66,10 @@ func parseState(text []byte) (*state, error) {
 	switch {
 	case s.Version != stateVersion:
 		return nil, &StateError{Reason: fmt.Sprintf("It is of version %d, which is not known.", s.Version)}
-	case s.Service == "", s.Start.IsZero(), s.CoveredUntil.Before(s.Start):
-		return nil, &StateError{Reason: "It is not the state of a stream."}
-	}
-
-	if s.IDs == nil {
-		s.IDs = map[string]time.Time{}
+	case s.Service == "", s.Source.Service == "", s.Start.IsZero(), s.IDs == nil:
+		return nil, &StateError{Reason: "It is not the state of a stream, or a part of it is missing."}
+	case s.CoveredUntil.Before(s.Start), s.CoveredUntil.Before(s.IDsSince):
+		return nil, &StateError{Reason: "Its times contradict each other."}
 	}
 
 	return &s, nil

@@ -33,7 +33,9 @@ type ticking struct {
 const tick = 10 * time.Second
 
 func (l *ticking) Info() auditlog.Info {
-	return auditlog.Info{Name: "upcloud", Title: "UpCloud", Retention: 90 * 24 * time.Hour}
+	return auditlog.Info{
+		Name: "upcloud", Title: "UpCloud", Retention: 90 * 24 * time.Hour, Source: auditlog.Source{Service: "upcloud"},
+	}
 }
 
 func (l *ticking) FilterOptions(context.Context, auditlog.Query) (auditlog.FilterOptions, error) {

@@ -32,6 +32,8 @@ const (
 	otlpPath = "/v1/logs"
 	// otlpPatience bounds one request.
 	otlpPatience = 30 * time.Second
+	// maxMessage bounds what is shown of what a collector complains about, in characters.
+	maxMessage = 500
 	// maxAnswer bounds what is read of an answer, in bytes.
 	maxAnswer = 1 << 20
 )
@@ -46,7 +48,8 @@ type OTLPOptions struct {
 	Encoding Encoding
 	Version  string
 	Clock    auditlog.Clock
-	// Warned is told what a collector complains about that it has taken all the same. Nil tells nobody.
+	// Warned is told what a collector complains about that it has taken all the same, until it complains about something
+	// else. Nil tells nobody.
 	Warned func(message string)
 }
 
@@ -207,6 +210,8 @@ type answers struct {
 	// failed is why the last request came to nothing; taken says that the collector has taken all of it.
 	failed *Error
 	taken  bool
+	// warned is what the collector complained about last.
+	warned string
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -253,15 +258,26 @@ func (a *answers) judge(contentType string, body []byte) error {
 	}
 
 	partial := answer.GetPartialSuccess()
+	message := shortened(partial.GetErrorMessage())
 
 	switch {
 	case partial.GetRejectedLogRecords() != 0:
-		return &RejectedError{Records: partial.GetRejectedLogRecords(), Message: partial.GetErrorMessage()}
-	case partial.GetErrorMessage() != "" && a.o.Warned != nil:
-		a.o.Warned(partial.GetErrorMessage())
+		return &RejectedError{Records: partial.GetRejectedLogRecords(), Message: message}
+	case message != "" && message != a.warned && a.o.Warned != nil:
+		a.warned = message
+		a.o.Warned(message)
 	}
 
 	return nil
+}
+
+// shortened is a message of a collector, which may be as long as it likes, as it is shown.
+func shortened(message string) string {
+	if runes := []rune(message); len(runes) > maxMessage {
+		return string(runes[:maxMessage]) + " (cut)"
+	}
+
+	return message
 }
 
 // RejectedError says that a collector has taken some records, and others not.

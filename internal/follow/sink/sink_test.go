@@ -229,6 +229,51 @@ func TestOTLPAnswers(t *testing.T) {
 	}
 }
 
+// What a collector complains about is told once, and not at any length.
+func TestOTLPLongComplaint(t *testing.T) {
+	t.Parallel()
+
+	rejected := int64(0)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer, err := proto.Marshal(&collector.ExportLogsServiceResponse{PartialSuccess: &collector.ExportLogsPartialSuccess{
+			RejectedLogRecords: rejected, ErrorMessage: strings.Repeat("é", 100_000),
+		}})
+		if err != nil {
+			t.Error(err)
+		}
+
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		_, _ = w.Write(answer)
+	}))
+	defer server.Close()
+
+	var told []string
+
+	s, err := sink.NewOTLP(t.Context(), sink.OTLPOptions{
+		Target: target(t, "otlp+"+server.URL), Clock: time.Now, Warned: func(message string) { told = append(told, message) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for range 3 {
+		if err := s.Take(t.Context(), entries(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	if len(told) != 1 || !strings.HasPrefix(told[0], "éé") || len(told[0]) > 1100 {
+		t.Errorf("told %d times, the first in %d bytes", len(told), len(strings.Join(told[:min(1, len(told))], "")))
+	}
+
+	rejected = 1
+
+	var refused *sink.RejectedError
+	if err := s.Take(t.Context(), entries(1)); !errors.As(err, &refused) || len(refused.Message) > 1100 {
+		t.Errorf("got %.200v", err)
+	}
+}
+
 // The body of a record is the line that a file would have, and the exporter reads nothing from the environment itself.
 func TestOTLPRecords(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20other,of%zz=the exporter's own reading")
