@@ -369,8 +369,8 @@ func TestAnotherArchive(t *testing.T) {
 	}
 }
 
-// A state that lost a part, or whose place was moved by hand, is refused: the ids that it has are not those that would be
-// needed.
+// A state that lost a part, or whose place was moved by hand, is refused: the ids that it has are not those that would
+// be needed.
 func TestEditedState(t *testing.T) {
 	t.Parallel()
 

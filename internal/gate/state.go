@@ -152,7 +152,9 @@ func (s *State) Begin(info auditlog.Info, rules string, settled, now time.Time) 
 		p := stateProblem(s.path, "Everything that has settled by now was checked before, so that there is nothing to check.",
 			"Run it again later; {settle_delay} says how long entries take to settle.")
 
-		return time.Time{}, explain.Problems{p.With("Checked until", until).With("Settled until", auditlog.FormatTime(settled))}
+		p = p.With("Checked until", until).With("Settled until", auditlog.FormatTime(settled))
+
+		return time.Time{}, explain.Problems{p}
 	default:
 		return s.kept.CheckedUntil, nil
 	}

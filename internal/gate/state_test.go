@@ -37,6 +37,9 @@ func infoOf(account string) auditlog.Info {
 	return info
 }
 
+// later is when nothing stands in the way of the next check.
+func later() time.Time { return noon().Add(time.Hour) }
+
 // TestState: the next check begins where the last one ended.
 func TestState(t *testing.T) {
 	t.Parallel()
@@ -44,7 +47,7 @@ func TestState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "state.json")
 	s := opened(t, path)
 
-	if from, wrong := s.Begin(infoOf(""), "rules", noon().Add(time.Hour), noon().Add(time.Hour)); !from.IsZero() || len(wrong) > 0 {
+	if from, wrong := s.Begin(infoOf(""), "rules", later(), later()); !from.IsZero() || len(wrong) > 0 {
 		t.Fatal(from, wrong)
 	}
 
@@ -58,7 +61,7 @@ func TestState(t *testing.T) {
 	}
 
 	s = opened(t, path)
-	if from, wrong := s.Begin(infoOf(""), "rules", noon().Add(time.Hour), noon().Add(time.Hour)); !from.Equal(noon()) || len(wrong) > 0 {
+	if from, wrong := s.Begin(infoOf(""), "rules", later(), later()); !from.Equal(noon()) || len(wrong) > 0 {
 		t.Fatal(from, wrong)
 	}
 
@@ -120,13 +123,13 @@ func TestRefusedState(t *testing.T) {
 	_, wrong := gate.OpenState(path)
 	refused(wrong, "Another check is using this state.")
 
-	_, wrong = s.Begin(cloudscale.Info(), "rules", noon().Add(time.Hour), noon().Add(time.Hour))
+	_, wrong = s.Begin(cloudscale.Info(), "rules", later(), later())
 	refused(wrong, "another service")
 
-	_, wrong = s.Begin(infoOf("main"), "other rules", noon().Add(time.Hour), noon().Add(time.Hour))
+	_, wrong = s.Begin(infoOf("main"), "other rules", later(), later())
 	refused(wrong, "other rules")
 
-	_, wrong = s.Begin(infoOf("other"), "rules", noon().Add(time.Hour), noon().Add(time.Hour))
+	_, wrong = s.Begin(infoOf("other"), "rules", later(), later())
 	refused(wrong, "another log")
 
 	for name, text := range map[string]string{
@@ -157,7 +160,7 @@ func TestRefusedState(t *testing.T) {
 	refused(wrong, "not a directory")
 }
 
-// TestStateTooEarly: a check behind which nothing has happened yet says so of the state, and not of a window that nobody
+// TestStateTooEarly: a check for which nothing has settled yet says so of the state, and not of a window that nobody
 // has asked for.
 func TestStateTooEarly(t *testing.T) {
 	t.Parallel()

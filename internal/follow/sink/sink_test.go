@@ -540,7 +540,8 @@ func TestSyslogServerHangs(t *testing.T) {
 	}
 }
 
-// A line that a killed process has begun in a file is ended, so that the next one is whole. Whole lines stay as they are.
+// A line that a killed process has begun in a file is ended, so that the next one is whole. Whole lines stay as they
+// are.
 func TestWriterEndsLine(t *testing.T) {
 	t.Parallel()
 

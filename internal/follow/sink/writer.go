@@ -40,7 +40,11 @@ func NewWriter(to io.Writer, e Encoding) (*Writer, error) {
 		}
 	}
 
-	return w, w.endLine()
+	if err := w.endLine(); err != nil {
+		return nil, err
+	}
+
+	return w, nil
 }
 
 // endLine ends a line that a process before this one has begun in the file, and was killed. What comes next would be
@@ -52,19 +56,19 @@ func (w *Writer) endLine() error {
 
 	end, err := w.file.Seek(0, io.SeekEnd)
 	if err != nil || end == 0 {
-		return nil //nolint:nilerr // A file that has no end has no line there.
+		return nil // A file that has no end has no line there.
 	}
 
 	// What is written to is mostly not open for reading.
 	f, err := os.Open(w.file.Name())
 	if err != nil {
-		return nil //nolint:nilerr // What is there cannot be seen, and need not be wrong.
+		return nil // What is there cannot be seen, and need not be wrong.
 	}
 	defer func() { _ = f.Close() }() // It was read only.
 
 	last := make([]byte, 1)
 	if _, err = f.ReadAt(last, end-1); err != nil || last[0] == '\n' {
-		return nil //nolint:nilerr // As before.
+		return nil // As before.
 	}
 
 	if _, err = w.file.WriteString("\n"); err != nil {
