@@ -79,7 +79,7 @@ func (c *checkCommand) Run(ctx context.Context, env environment) (err error) {
 		FailOnNotEvaluable: rules.FailOnNotEvaluable != nil && *rules.FailOnNotEvaluable, Redact: c.redaction(sources),
 	}
 
-	kept, err := c.begin(&e, service.Info(), rules)
+	kept, err := c.begin(&e, service.Info(), rules, env.now())
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,9 @@ type keeping struct {
 }
 
 // begin lets the check begin where the last one ended.
-func (c *checkCommand) begin(e *task.Evaluation, info auditlog.Info, rules *gate.Rules) (*keeping, error) {
+func (c *checkCommand) begin(
+	e *task.Evaluation, info auditlog.Info, rules *gate.Rules, now time.Time,
+) (*keeping, error) {
 	if c.State == "" {
 		return nil, nil //nolint:nilnil // There is nothing to keep.
 	}
@@ -220,7 +222,7 @@ func (c *checkCommand) begin(e *task.Evaluation, info auditlog.Info, rules *gate
 		return nil, &problemsError{wrong}
 	}
 
-	from, wrong := state.Begin(info, digest)
+	from, wrong := state.Begin(info, digest, now.Add(-e.Arguments.Delay(settleWithState)), now)
 	if len(wrong) > 0 {
 		return nil, errors.Join(&problemsError{wrong}, state.Close())
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -138,7 +139,13 @@ func (a arguments) check(flags []*kong.Flag) explain.Problems {
 
 	for _, flag := range flags {
 		name := "--" + flag.Name
-		if !flag.Set || !a.of[flag] {
+		if !flag.Set {
+			continue
+		}
+
+		if !a.of[flag] {
+			found.Add(emptyValue(flag)...)
+
 			continue
 		}
 
@@ -171,6 +178,51 @@ func valueAt(name string, i, of int) explain.Place {
 	}
 
 	return explain.Argument(name).Index(i)
+}
+
+// emptyValue refuses a flag of a command's own whose value is empty. That is mostly a variable of a shell that is not
+// set, and what the flag would have said would not be missed.
+func emptyValue(flag *kong.Flag) explain.Problems {
+	switch target := reflect.Indirect(flag.Target); {
+	case target.Kind() == reflect.String, target.Kind() == reflect.Slice && target.Type().Elem().Kind() == reflect.String:
+	default:
+		return nil
+	}
+
+	if !slices.Contains(textsOf(flag.Target), "") {
+		return nil
+	}
+
+	return explain.Problems{explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   explain.Textf("The value of %s is empty.", "--"+flag.Name),
+		Next:    "Give a value, or leave the flag out if there is none.",
+	}.At(explain.Argument(flag.Name))}
+}
+
+// givenTwice refuses flags that are given more than once though they take one value: the last would win, and nobody
+// would see that the others were not heard. Lists add up, and a switch means the same however often it is given.
+func givenTwice(path []*kong.Path) explain.Problems {
+	var found explain.Problems
+
+	times := map[*kong.Flag]int{}
+
+	for _, part := range path {
+		flag := part.Flag
+		if flag == nil || part.Resolved || flag.IsBool() || flag.IsCumulative() {
+			continue
+		}
+
+		if times[flag]++; times[flag] == 2 {
+			found.Add(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   explain.Textf("%s is given more than once, and takes one value.", "--"+flag.Name),
+				Next:    "Leave all but one out.",
+			}.At(explain.Argument(flag.Name)))
+		}
+	}
+
+	return found
 }
 
 // textsOf are the values of a flag. A list without any counts as one that is empty, since it could mean all as well as

@@ -82,10 +82,10 @@ Rejected: 2
 Message: too\nold
 
 Find out in the collector's log why; until then nothing more is passed on, and nothing is lost.`},
-		{&sink.Error{Place: "state file x", Err: &fs.PathError{Op: "lock", Path: "x.lock", Err: durable.ErrLocked}}, "to", false, `Another stream is at work with the same state.
+		{&sink.Error{Place: "x", State: true, Err: &fs.PathError{Op: "lock", Path: "x.lock", Err: durable.ErrLocked}}, "state", false, `Another stream is at work with the same state.
 
 Service: cloudscale
-To: state file x
+State: x
 
 Give each stream a --state or a directory of its own, or stop the other one.`},
 		{&sink.Error{Place: "file:x", Err: &fs.PathError{Op: "write", Path: "x/auditlog", Err: syscall.ENOSPC}}, "to", false, `No space left on device.
