@@ -40,6 +40,8 @@ type tailCommand struct {
 	State          string `help:"The file that says what has been passed on, for this stream alone. Without it a stream begins anew each time it is started. Files keep it themselves." group:"Where it goes" placeholder:"FILE"`
 	To             string `help:"Where to pass entries on to: ${targets}. By default to standard output. Headers of OTLP come from OTEL_EXPORTER_OTLP_HEADERS." group:"Where it goes" placeholder:"PLACE"`
 	Shape          string `enum:"entry,ocsf" default:"entry" help:"What an entry becomes: entry, or ocsf, an event of OCSF." group:"Where it goes" placeholder:"NAME"`
+	Format         string `enum:"auto,text,ndjson" default:"auto" help:"How entries look on standard output: text, a line each for people, or ndjson. By default text on a terminal, else NDJSON." group:"Where it goes" placeholder:"NAME"`
+	UTC            bool   `name:"utc" help:"Show times as text in UTC. By default they are in the time zone of this machine." group:"Where it goes"`
 	CAFile         string `name:"ca-file" help:"The certificates, in PEM, of those who may vouch for the server. By default those that this machine trusts." group:"Where it goes" placeholder:"FILE"`
 	AllowCleartext bool   `help:"Pass entries on to another machine without encryption." group:"Where it goes"`
 }
@@ -90,7 +92,7 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 		return &problemsError{explain.Problems{explain.Following(err, service.Info())}}
 	}
 
-	out, err := c.output(ctx, env, to, headers)
+	out, err := c.output(ctx, env, service.Info(), to, headers)
 	if err != nil {
 		return fail(err)
 	}
@@ -182,6 +184,13 @@ func (c *tailCommand) check(env environment) (sink.Target, explain.Problems) {
 	}
 
 	switch {
+	case c.Format != "auto" && to.Kind != sink.Stdout:
+		refuse("format", "The format is that of standard output, and entries go elsewhere.", "Leave {format} out.")
+	case c.Format == "text" && c.Shape != string(format.ShapeEntry):
+		refuse("format", "Events of OCSF are for programs, and have no text for people.", "Leave {format} or {shape} out.")
+	}
+
+	switch {
 	case c.State != "" && to.Kind == sink.Stdout && goesNowhere(env.data):
 		refuse("state", "Standard output is closed or leads to "+os.DevNull+", so that what the state says was passed on would be lost.",
 			"Pass entries on to where somebody reads them, or leave {state} out.")
@@ -239,7 +248,7 @@ func headersOf(env environment, to sink.Target) (map[string]string, explain.Prob
 
 // output opens where entries go.
 func (c *tailCommand) output(
-	ctx context.Context, env environment, to sink.Target, headers map[string]string,
+	ctx context.Context, env environment, info auditlog.Info, to sink.Target, headers map[string]string,
 ) (follow.Output, error) {
 	encoding := sink.Encoding{
 		Shape: format.Shape(c.Shape), Product: ocsf.Product{Name: "terraform-provider-audit", Version: version},
@@ -276,7 +285,11 @@ func (c *tailCommand) output(
 			Long: func(size int) { warn(explain.LongMessage(size)) },
 		})
 	default:
-		s, err = sink.NewWriter(env.data, encoding)
+		if c.text(env) {
+			s = newLive(env, info, c.zone(env))
+		} else {
+			s, err = sink.NewWriter(env.data, encoding)
+		}
 	}
 
 	if err != nil {
@@ -289,6 +302,19 @@ func (c *tailCommand) output(
 	}
 
 	return kept, nil
+}
+
+// text says whether people read what is passed on.
+func (c *tailCommand) text(env environment) bool {
+	return c.Format == "text" || c.Format == "auto" && env.columns > 0 && c.Shape == string(format.ShapeEntry)
+}
+
+func (c *tailCommand) zone(env environment) *time.Location {
+	if c.UTC {
+		return time.UTC
+	}
+
+	return env.local
 }
 
 // brief is a length of time in whole seconds, without zeros at its end.

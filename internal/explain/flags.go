@@ -41,6 +41,7 @@ func Flags(slot string) string {
 
 var flagWords = map[string]string{
 	"the value in the timeouts block":                    "--timeout",
+	"redaction_key in the provider configuration, or ":   "",
 	"password in the provider's upcloud block, or ":      "",
 	"username in the provider's upcloud block, or ":      "",
 	"the provider's podstack block":                      "--podstack-columns",

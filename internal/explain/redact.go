@@ -49,7 +49,7 @@ func RedactionRule(err error) Problem {
 		p.Next = "Give " + redact.Keep + " or " + redact.Drop + "."
 	case errors.Is(err, redact.ErrNoKey):
 		p.Cause = "Hashing needs a key, without which pseudonyms could be guessed."
-		p.Next = Textf("Set {redaction_key}{ in the provider configuration}, or %s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", RedactionKeyEnv, redact.MinKey) + "."
+		p.Next = Textf("Set {redaction_key in the provider configuration, or }%s, to a random text of at least %d characters, such as one made by: openssl rand -base64 32", RedactionKeyEnv, redact.MinKey) + "."
 	}
 
 	return p
