@@ -63,11 +63,7 @@ func (r *ReportOf) Run(ctx context.Context) (*Written, explain.Problems) {
 	spec.Info, spec.Source, spec.Redacted = kept.Info(), kept.Source, kept.Redaction
 	spec.QueryAsWritten = kept.AsWritten
 
-	c, err := kept.Statement.Completeness()
-	if err != nil {
-		return nil, explain.Problems{explain.Kept(err, r.Path)}
-	}
-
+	c := kept.Completeness()
 	spec.Query = kept.Query
 	spec.Query.Window = c.Window
 
@@ -79,7 +75,11 @@ func (r *ReportOf) Run(ctx context.Context) (*Written, explain.Problems) {
 	}
 
 	result, err := w.run(ctx)
-	if err != nil {
+
+	switch {
+	case errors.Is(err, export.ErrContradiction), errors.Is(err, format.ErrUnreadable):
+		return nil, explain.Problems{explain.Kept(err, r.Path)}
+	case err != nil:
 		return nil, explain.Problems{explain.Export(err, spec.Info, c.Window)}
 	}
 
