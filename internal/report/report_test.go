@@ -336,3 +336,51 @@ func TestZone(t *testing.T) {
 		}
 	}
 }
+
+// TestZoneWithinTheWindow has windows whose offset is another one only in their middle, and an hour that comes twice.
+func TestZoneWithinTheWindow(t *testing.T) {
+	t.Parallel()
+
+	zone, err := time.LoadLocation("Europe/Zurich")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	at := time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC)
+	e := auditlogtest.Entry("a", func(e *auditlog.Entry) { e.Time = at })
+	l := auditlogtest.Entry("b", func(e *auditlog.Entry) { e.Time = at.Add(time.Hour) })
+
+	for _, length := range []time.Duration{12 * time.Hour, 365 * 24 * time.Hour} {
+		c := complete(2, 1)
+		c.Window = auditlog.Window{Start: at.Add(-length), End: at.Add(length)}
+
+		s := subject(t, all(e, l), c)
+		s.Zone = zone
+		page := write(t, s, all(e, l))
+
+		for _, want := range []string{
+			"on this page are in Europe/Zurich, UTC&#43;02:00 and UTC&#43;01:00.",
+			`<td class="when">2026-10-25 02:30 &#43;02:00</td><td class="when">2026-10-25 02:30 &#43;01:00</td>`,
+		} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s is not there", want)
+			}
+		}
+
+		for row, n := range rowsOfChart(page) {
+			if n > 1 {
+				t.Errorf("%d columns are called %s", n, row)
+			}
+		}
+	}
+}
+
+// rowsOfChart counts the names of columns.
+func rowsOfChart(page string) map[string]int {
+	rows := map[string]int{}
+	for _, m := range regexp.MustCompile(`<tr><th scope="row">(20[^<]*)</th>`).FindAllStringSubmatch(page, -1) {
+		rows[m[1]]++
+	}
+
+	return rows
+}

@@ -264,6 +264,9 @@ func (s *Subject) redacted() []string {
 	return all
 }
 
+// maxOffsets bounds how many offsets of a time zone are named; hardly any zone has had as many.
+const maxOffsets = 10
+
 // zoneText names the time zone with the offsets that it has within the window.
 func (s *Subject) zoneText() string {
 	zone := s.zone()
@@ -273,9 +276,19 @@ func (s *Subject) zoneText() string {
 
 	w := s.Completeness.Window
 
-	offsets := []string{w.Start.In(zone).Format("UTC-07:00")}
-	if end := w.End.In(zone).Format("UTC-07:00"); end != offsets[0] {
-		offsets = append(offsets, end)
+	var offsets []string
+
+	for at := w.Start.In(zone); len(offsets) < maxOffsets; {
+		if offset := at.Format("UTC-07:00"); !slices.Contains(offsets, offset) {
+			offsets = append(offsets, offset)
+		}
+
+		_, changes := at.ZoneBounds()
+		if changes.IsZero() || !changes.Before(w.End) {
+			break
+		}
+
+		at = changes
 	}
 
 	if zone == time.Local { //nolint:gosmopolitan // Only what it is called: somebody has asked for it.
