@@ -5,6 +5,7 @@ package report_test
 import (
 	"errors"
 	"fmt"
+	"html"
 	"iter"
 	"regexp"
 	"strings"
@@ -269,7 +270,7 @@ func TestSentence(t *testing.T) {
 		"an export": {
 			func(s *report.Subject) { s.KeptAs = &report.Kept{Name: "a.ndjson"} },
 			"Nothing is missing " + between + "as many different records came as UpCloud said there are (10), " +
-				"as the manifest of the export says, and the export is unchanged.",
+				"as the manifest of the export says, which describes this very data.",
 		},
 		"exports of a console": {
 			func(s *report.Subject) {
@@ -383,4 +384,24 @@ func rowsOfChart(page string) map[string]int {
 	}
 
 	return rows
+}
+
+// TestCommandsAskTheSame has values that a shell, or the command, would take for something else.
+func TestCommandsAskTheSame(t *testing.T) {
+	t.Parallel()
+
+	s := subject(t, all(), complete(0, 1))
+	s.File = "-r.html"
+	s.Info.Name = auditlog.ServiceArchive
+	s.Asked.Query = auditlog.Query{Actors: []string{"Doe, John", "-x"}, Search: "--redact", Where: compile(t, `entry.actor in ["a", "b"]`)}
+
+	page := html.UnescapeString(write(t, s, all()))
+	for _, want := range []string{
+		`--actors 'Doe\, John' --actors=-x --search=--redact --where 'entry.actor in ["a", "b"]' `,
+		"sha256sum -c ./-r.html.sha256", "auditlog verify ./-r.html<", "--service archive --destination PLACE --start",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%s is not there", want)
+		}
+	}
 }

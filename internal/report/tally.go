@@ -225,7 +225,9 @@ var units = []struct {
 	},
 	{
 		"month", 25 * 366 * 24 * time.Hour,
-		func(t time.Time, n int) time.Time { return startOfDay(t.Year(), t.Month()+time.Month(n), 1, t.Location()) },
+		func(t time.Time, n int) time.Time {
+			return startOfDay(t.Year(), t.Month()+time.Month(n), 1, t.Location())
+		},
 	},
 	{
 		"year", 1<<63 - 1,

@@ -102,7 +102,7 @@ func (s *Subject) written() []string {
 
 	for _, a := range []fact{{"last", w.Last}, {"start", w.Start}, {"end", w.End}, {"settle-delay", w.SettleDelay}} {
 		if a.Value != "" {
-			parts = append(parts, "--"+a.Name+" "+quoted(a.Value))
+			parts = append(parts, option(a.Name, a.Value))
 		}
 	}
 
@@ -114,19 +114,45 @@ func (s *Subject) askAgain() string {
 	w := s.Completeness.Window
 	parts := []string{"auditlog export", "--service " + quoted(s.Info.Name)}
 
-	if s.Destination != "" {
-		parts = append(parts, "--destination "+quoted(s.Destination))
+	switch {
+	case s.Destination != "":
+		parts = append(parts, option("destination", s.Destination))
+	case s.Info.Name == auditlog.ServiceArchive:
+		parts = append(parts, "--destination PLACE") // The export does not say where its archive was.
 	}
 
 	parts = append(parts, "--start "+auditlog.FormatTime(w.Start), "--end "+auditlog.FormatTime(w.End))
 
 	for _, f := range s.filters() {
 		for _, value := range f.values {
-			parts = append(parts, "--"+f.flag+" "+quoted(value))
+			// A comma would divide a value of a list.
+			if f.list {
+				value = strings.ReplaceAll(value, ",", `\,`)
+			}
+
+			parts = append(parts, option(f.flag, value))
 		}
 	}
 
 	return strings.Join(append(parts, "--format ndjson", "--path entries.ndjson"), " ")
+}
+
+// option is a flag with its value, as a shell takes them.
+func option(flag, value string) string {
+	if strings.HasPrefix(value, "-") {
+		return "--" + flag + "=" + quoted(value) // It would be taken for a flag.
+	}
+
+	return "--" + flag + " " + quoted(value)
+}
+
+// fileName is the name of a file of this directory as a word of a shell, and no flag.
+func fileName(name string) string {
+	if strings.HasPrefix(name, "-") {
+		name = "./" + name
+	}
+
+	return quoted(name)
 }
 
 // facts say who verified what.
@@ -194,13 +220,13 @@ func (s *Subject) commands() []command {
 	file := s.File
 
 	all := []command{
-		{"sha256sum -c " + quoted(file+export.ChecksumSuffix), "This page and its manifest are as they were written."},
+		{"sha256sum -c " + fileName(file+export.ChecksumSuffix), "This page and its manifest are as they were written."},
 		{
-			"jq '{completeness, entry_count, files}' " + quoted(file+export.ManifestSuffix),
+			"jq '{completeness, entry_count, files}' " + fileName(file+export.ManifestSuffix),
 			"What the reading says of its completeness, how many entries there are, and the SHA-256 of this page.",
 		},
 		{
-			"auditlog verify " + quoted(file),
+			"auditlog verify " + fileName(file),
 			"The page, its manifest and its checksums agree.",
 		},
 	}
@@ -209,17 +235,17 @@ func (s *Subject) commands() []command {
 	case k != nil:
 		all = append(all,
 			command{
-				"sha256sum -c " + quoted(k.Name+export.ChecksumSuffix),
+				"sha256sum -c " + fileName(k.Name+export.ChecksumSuffix),
 				"The export that this page was made of is as it was written. Compare the sums with those above.",
 			},
 			command{
-				"auditlog report --manifest " + quoted(k.Name+export.ManifestSuffix) + " -o again.html",
+				"auditlog report --manifest " + fileName(k.Name+export.ManifestSuffix) + " -o again.html",
 				"The same page, made again of the export.",
 			})
 	case s.Destination != "":
 		all = append(all,
 			command{
-				"auditlog verify " + quoted(s.Destination),
+				"auditlog verify " + fileName(s.Destination),
 				"Every segment and manifest of the archive is what its chain says. With --public-key KEY, also who signed it.",
 			})
 	}

@@ -68,7 +68,9 @@ func statement(key string, value any) func(map[string]any) {
 	return func(m map[string]any) { m["completeness"].(map[string]any)[key] = value }
 }
 
-func key(key string, value any) func(map[string]any) { return func(m map[string]any) { m[key] = value } }
+func key(key string, value any) func(map[string]any) {
+	return func(m map[string]any) { m[key] = value }
+}
 
 // TestForgedManifests have checksums that agree, and say what no reading would have said.
 func TestForgedManifests(t *testing.T) {
@@ -94,7 +96,7 @@ func TestForgedManifests(t *testing.T) {
 		"a proof of its own":   {statement("proof", "<script>"), same, "is no proof"},
 		"an archive's proof":   {statement("proof", "chain_verified"), same, "the proof is chain_verified"},
 		"negative retention":   {statement("retention_days", -1), same, "retention_days is -1"},
-		"endless retention":    {statement("retention_days", 1 << 40), same, "retention_days is"},
+		"endless retention":    {statement("retention_days", 1<<40), same, "retention_days is"},
 		"a made-up service":    {key("service", "<b>"), same, "the service is <b>, and the log that of upcloud"},
 		"redaction of nothing": {key("redaction", map[string]any{"fields": "all"}), same, "redaction does not say of what"},
 		"a time long ago": {
