@@ -405,3 +405,53 @@ func TestCommandsAskTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatWasTakenOutBefore names what an archive had lost before it was read, and does not count people who look alike.
+func TestWhatWasTakenOutBefore(t *testing.T) {
+	t.Parallel()
+
+	nameless := auditlogtest.Entry("a", func(e *auditlog.Entry) {
+		e.Time, e.ActorType, e.Actor, e.ActorID = begin, auditlog.ActorUser, "", ""
+	})
+	masked := auditlogtest.Entry("b", func(e *auditlog.Entry) {
+		e.Time, e.ActorType, e.Actor, e.ActorID = begin, auditlog.ActorUser, "***", ""
+	})
+	rules := func(mode string) *redact.Statement {
+		return &redact.Statement{Rules: []redact.Rule{{Field: "actor", Mode: mode}}}
+	}
+
+	for name, tt := range map[string]struct {
+		entry  auditlog.Entry
+		change func(*report.Subject)
+		people string
+		want   string
+	}{
+		"all there": {masked, func(*report.Subject) {}, "1", "Nothing was taken out of the entries."},
+		"no name":   {nameless, func(*report.Subject) {}, "1+", "Nothing was taken out of the entries."},
+		"masked":    {masked, func(s *report.Subject) { s.Redaction = rules(redact.Mask) }, "1+", "actor: masked."},
+		"dropped":   {nameless, func(s *report.Subject) { s.Redaction = rules(redact.Drop) }, "1+", "actor: left out."},
+		"hashed":    {masked, func(s *report.Subject) { s.Redaction = rules(redact.Hash) }, "1", "actor: shown as pseudonyms."},
+		"kept":      {masked, func(s *report.Subject) { s.Redaction = rules(redact.Keep) }, "1", "Nothing was taken out"},
+		"an archive": {masked, func(s *report.Subject) {
+			s.Info.Name, s.Info.Redacted, s.Info.RedactedInPart = auditlog.ServiceArchive, []string{"ip_address"}, []string{"actor"}
+		}, "1+", "ip_address: left out, masked or replaced before it was archived; " +
+			"actor: of some entries left out, masked or replaced before they were archived."},
+		"an export of an archive": {masked, func(s *report.Subject) {
+			s.Info.Name, s.KeptAs = auditlog.ServiceArchive, &report.Kept{Name: "x"}
+		}, "1+", "since the export does not tell."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := subject(t, all(tt.entry), complete(1, 1))
+			tt.change(s)
+
+			page := write(t, s, all(tt.entry))
+			for _, want := range []string{"<dt>person</dt><dd>" + strings.ReplaceAll(tt.people, "+", "&#43;") + "</dd>", tt.want} {
+				if !strings.Contains(page, want) {
+					t.Errorf("%s is not there", want)
+				}
+			}
+		})
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // view is what the template shows before the entries. Texts in it are fit to be shown.
@@ -265,20 +266,14 @@ func (s *Subject) once() string {
 	}
 }
 
+// redacted lists what was taken out of the entries, of an archive or an export before it
+// was read as well.
 func (s *Subject) redacted() []string {
-	if s.Redaction == nil {
-		return nil
-	}
-
 	words := map[string]string{"drop": "left out", "mask": "masked", "hash": "shown as pseudonyms", "keep": "kept"}
 
 	var all []string
 
-	for _, r := range s.Redaction.Rules {
-		if r.Mode == "keep" {
-			continue
-		}
-
+	for _, r := range s.rulesOfRedaction() {
 		text := shown(r.Field) + ": " + cmp.Or(words[r.Mode], shown(r.Mode))
 		if r.Where != "" {
 			text += " where " + shown(r.Where)
@@ -287,7 +282,40 @@ func (s *Subject) redacted() []string {
 		all = append(all, text)
 	}
 
+	// What an export says of its own redaction is among the rules above.
+	if s.KeptAs == nil {
+		for _, field := range s.Info.Redacted {
+			all = append(all, shown(field)+": left out, masked or replaced before it was archived")
+		}
+	} else if s.Info.Name == auditlog.ServiceArchive {
+		all = append(all, "what was taken out before the entries were archived is not known, since the export does not tell")
+	}
+
+	for _, field := range s.Info.RedactedInPart {
+		all = append(all, shown(field)+": of some entries left out, masked or replaced before they were archived")
+	}
+
 	return all
+}
+
+// rulesOfRedaction are those that changed something.
+func (s *Subject) rulesOfRedaction() []redact.Rule {
+	if s.Redaction == nil {
+		return nil
+	}
+
+	return slices.DeleteFunc(slices.Clone(s.Redaction.Rules), func(r redact.Rule) bool { return r.Mode == redact.Keep })
+}
+
+// actorsMerged says that several actors may look like one, since their names or ids were
+// taken out. A pseudonym is as good as a name.
+func (s *Subject) actorsMerged() bool {
+	names := []string{"actor", "actor_id"}
+	is := func(field string) bool { return slices.Contains(names, field) }
+
+	return slices.ContainsFunc(s.Info.RedactedInPart, is) || s.KeptAs == nil && slices.ContainsFunc(s.Info.Redacted, is) ||
+		s.KeptAs != nil && s.Info.Name == auditlog.ServiceArchive ||
+		slices.ContainsFunc(s.rulesOfRedaction(), func(r redact.Rule) bool { return is(r.Field) && r.Mode != redact.Hash })
 }
 
 // maxOffsets bounds how many offsets of a time zone are named; hardly any zone has had as many.
@@ -330,8 +358,8 @@ func figures(s *Subject, t *tally) []figure {
 
 	all := []figure{
 		{number(t.count), singular(t.count, "entry", "entries")},
-		{atLeast(t.actors[person], people), singular(people, "person", "people")},
-		{atLeast(t.actors[program], programs), singular(programs, "program", "programs")},
+		{s.atLeast(t.actors[person], people), singular(people, "person", "people")},
+		{s.atLeast(t.actors[program], programs), singular(programs, "program", "programs")},
 		{number(t.deletions), singular(t.deletions, "deletion", "deletions")},
 		{number(t.permissions), singular(t.permissions, "permission change", "permission changes")},
 	}
@@ -344,8 +372,15 @@ func figures(s *Subject, t *tally) []figure {
 	return all
 }
 
-func atLeast(c *counts[actor], n int64) string {
-	if c.rest.n > 0 {
+// atLeast is how many actors there are, with a sign where there may be more: not all were
+// told apart, or not all have a name.
+func (s *Subject) atLeast(c *counts[actor], n int64) string {
+	nameless := false
+	for a := range c.by {
+		nameless = nameless || a.name == "" && a.id == ""
+	}
+
+	if n > 0 && (c.rest.n > 0 || nameless || s.actorsMerged()) {
 		return number(n) + "+"
 	}
 
