@@ -26,7 +26,8 @@ import (
 // Summary is what is being done.
 const Summary = "Examine audit logs"
 
-// MostRequests is how many requests all services together get at most.
+// MostRequests is how many requests all services together get at most. Opening an archive
+// takes as many as it has parts.
 const MostRequests = 30
 
 // Verdict says what a check came to.
@@ -62,7 +63,8 @@ type Report struct {
 	Service string `json:"service"`
 	// Examined says that anything answered, so that there is more than reasons why not.
 	Examined bool `json:"examined"`
-	// Requests is how many requests were made by HTTP.
+	// Requests is how many requests were made to a cloud's API; those to the object store of
+	// an archive are not counted.
 	Requests int     `json:"requests"`
 	Checks   []Check `json:"checks"`
 
