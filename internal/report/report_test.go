@@ -406,7 +406,8 @@ func TestCommandsAskTheSame(t *testing.T) {
 	}
 }
 
-// TestWhatWasTakenOutBefore names what an archive had lost before it was read, and does not count people who look alike.
+// TestWhatWasTakenOutBefore names what an archive had lost before it was read, and does not count people who look
+// alike.
 func TestWhatWasTakenOutBefore(t *testing.T) {
 	t.Parallel()
 
@@ -433,7 +434,8 @@ func TestWhatWasTakenOutBefore(t *testing.T) {
 		"hashed":    {masked, func(s *report.Subject) { s.Redaction = rules(redact.Hash) }, "1", "actor: shown as pseudonyms."},
 		"kept":      {masked, func(s *report.Subject) { s.Redaction = rules(redact.Keep) }, "1", "Nothing was taken out"},
 		"an archive": {masked, func(s *report.Subject) {
-			s.Info.Name, s.Info.Redacted, s.Info.RedactedInPart = auditlog.ServiceArchive, []string{"ip_address"}, []string{"actor"}
+			s.Info.Name = auditlog.ServiceArchive
+			s.Info.Redacted, s.Info.RedactedInPart = []string{"ip_address"}, []string{"actor"}
 		}, "1+", "ip_address: left out, masked or replaced before it was archived; " +
 			"actor: of some entries left out, masked or replaced before they were archived."},
 		"an export of an archive": {masked, func(s *report.Subject) {
@@ -447,7 +449,8 @@ func TestWhatWasTakenOutBefore(t *testing.T) {
 			tt.change(s)
 
 			page := write(t, s, all(tt.entry))
-			for _, want := range []string{"<dt>person</dt><dd>" + strings.ReplaceAll(tt.people, "+", "&#43;") + "</dd>", tt.want} {
+			people := "<dt>person</dt><dd>" + strings.ReplaceAll(tt.people, "+", "&#43;") + "</dd>"
+			for _, want := range []string{people, tt.want} {
 				if !strings.Contains(page, want) {
 					t.Errorf("%s is not there", want)
 				}

@@ -87,10 +87,12 @@ func TestForgedManifests(t *testing.T) {
 		data     func(string) string
 		want     string
 	}{
-		"another version":      {key("manifest_version", 2), same, "its version is 2"},
-		"no time":              {key("exported_at", "yesterday"), same, "exported_at is no time"},
-		"read too early":       {key("exported_at", "2020-01-01T00:00:00Z"), same, "ends after the export was made"},
-		"another window":       {statement("window_start", "2020-01-01T00:00:00.000000Z"), same, "window is not that of completeness"},
+		"another version": {key("manifest_version", 2), same, "its version is 2"},
+		"no time":         {key("exported_at", "yesterday"), same, "exported_at is no time"},
+		"read too early":  {key("exported_at", "2020-01-01T00:00:00Z"), same, "ends after the export was made"},
+		"another window": {
+			statement("window_start", "2020-01-01T00:00:00.000000Z"), same, "window is not that of completeness",
+		},
 		"a claim":              {statement("claimed_total", 31), same, "fewer records were fetched"},
 		"no claim":             {statement("claimed_total", nil), same, "fewer records were fetched"},
 		"a proof of its own":   {statement("proof", "<script>"), same, "is no proof"},
@@ -161,7 +163,8 @@ func TestManifestBeforeTheRetention(t *testing.T) {
 		m["window"].(map[string]any)["start"] = "2020-01-01T00:00:00.000000Z"
 	}, same)
 
-	o := ReportOf{Path: data, InfoOf: source.InfoOf, Spec: export.Spec{Path: data + ".html", Tool: "test/1"}, Now: reportNow}
+	spec := export.Spec{Path: data + ".html", Tool: "test/1"}
+	o := ReportOf{Path: data, InfoOf: source.InfoOf, Spec: spec, Now: reportNow}
 	if written, found := o.Run(t.Context()); written == nil || len(found) == 0 {
 		t.Fatal(found)
 	}
