@@ -27,7 +27,7 @@ type doctorCommand struct {
 
 // Help says what comes out.
 func (*doctorCommand) Help() string {
-	return fmt.Sprintf("It reads only, with at most %d requests, and takes less than a minute a service. Without --service it examines every service that is configured. "+
+	return fmt.Sprintf("It reads only, with at most %d requests to the services (opening an archive takes as many as it has parts), and takes less than a minute a service. Without --service it examines every service that is configured. "+
 		"Each check is ok, a note (everything works), a problem, or unknown: it could not be made, or the log does not show the answer. "+
 		"The block at the end may be pasted into an issue: it tells how the service does what its documentation leaves open.\n\n"+
 		"Exit code: 0 when there is no problem; 1 when there is one; 2 when a service could not be examined at all.", doctor.MostRequests) +

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -657,6 +658,61 @@ func TestRedactedInEverySegment(t *testing.T) {
 		}
 
 		checkVerifies(t, store, archive.VerifyOptions{})
+	}
+}
+
+// TestRedactedInPart: what only some segments have lost is not taken for whole.
+func TestRedactedInPart(t *testing.T) {
+	t.Parallel()
+
+	redactor, err := redact.New(map[string]string{"actor": redact.Drop, "origin": redact.Drop}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	only, err := redact.New(map[string]string{"origin": redact.Drop}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	w := newWorld(t, auditlog.ServiceUpCloud, 1)
+	store := newMemory()
+	happen := func(id string) {
+		w.fake.AppendUpCloud(fakeapi.UpCloudRecord{
+			Time: w.now.Add(-time.Hour), CloudEventID: id, Action: "update", ResourceType: "server",
+			AccountUsername: "mia", Origin: "api", AuthType: "api",
+		})
+	}
+
+	happen("01HQXYZ123456789ABCDEFGH01")
+
+	o := w.options(store)
+	o.Redactor = redactor
+	w.mustApply(o)
+
+	info := func() auditlog.Info {
+		r, err := archive.OpenReader(t.Context(), store, archive.ReaderOptions{InfoOf: infoOf(w.service.Info())})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return r.Info()
+	}
+
+	if i := info(); !slices.Contains(i.Redacted, "actor") || len(i.RedactedInPart) > 0 {
+		t.Errorf("of every segment %v, of some %v", i.Redacted, i.RedactedInPart)
+	}
+
+	w.now = w.now.Add(24 * time.Hour)
+	happen("01HQXYZ123456789ABCDEFGH02")
+
+	o = w.options(store)
+	o.Redactor = only
+	w.mustApply(o)
+
+	if i := info(); !slices.Contains(i.Redacted, "origin") || slices.Contains(i.Redacted, "actor") ||
+		!slices.Contains(i.RedactedInPart, "actor") {
+		t.Errorf("of every segment %v, of some %v", i.Redacted, i.RedactedInPart)
 	}
 }
 

@@ -91,18 +91,26 @@ func OpenReader(ctx context.Context, store durable.Store, o ReaderOptions) (*Rea
 func (r *Reader) Head() Head { return r.chain.last.head() }
 
 // Info implements auditlog.Service: what is known of the service that was archived,
-// without the fields that every segment has lost to redaction.
+// with the fields that every segment has lost to redaction, or only some have.
 func (r *Reader) Info() auditlog.Info {
 	info := r.info()
 
+	segments := map[string]int{}
+
 	for i := range r.chain.links {
-		redacted := r.chain.links[i].terms.redacted()
-
-		if i == 0 {
-			info.Redacted = redacted
+		for _, field := range r.chain.links[i].terms.redacted() {
+			segments[field]++
 		}
+	}
 
-		info.Redacted = slices.DeleteFunc(info.Redacted, func(field string) bool { return !slices.Contains(redacted, field) })
+	for _, f := range auditlog.Fields() {
+		switch n := segments[f.Name]; {
+		case n == 0:
+		case n == len(r.chain.links):
+			info.Redacted = append(info.Redacted, f.Name)
+		default:
+			info.RedactedInPart = append(info.RedactedInPart, f.Name)
+		}
 	}
 
 	return info

@@ -114,6 +114,9 @@ const (
 	ProofChain Proof = "chain_verified"
 )
 
+// Proofs lists all of them.
+func Proofs() []Proof { return []Proof{ProofTotal, ProofCursor, ProofExports, ProofChain} }
+
 // RetentionSlack keeps a window that is as long as the retention from counting as
 // longer, since time goes by between resolving and reading it.
 const RetentionSlack = time.Minute

@@ -43,6 +43,8 @@ type Info struct {
 	// Redacted names the fields that were taken out of the entries or changed,
 	// which only archives have.
 	Redacted []string
+	// RedactedInPart names those that some entries have lost and others have not.
+	RedactedInPart []string
 	// FilledLater says that the source grows in pieces that may come late and in any
 	// order, such as exports that somebody makes: what it cannot show yet are gaps
 	// of its readings, and nothing in it expires.

@@ -62,6 +62,7 @@ func (x *cloudscaleExam) run(ctx context.Context) {
 
 func (x *cloudscaleExam) page(ctx context.Context, query url.Values, p *cursorPage) (err error) {
 	p.seen, err = x.get(ctx, cloudscale.LogPath, query, p.decode)
+	x.report.note(p.rows)
 
 	return err
 }
@@ -70,6 +71,7 @@ func (x *cloudscaleExam) link(ctx context.Context, from cursorPage, link string,
 	p.seen, err = x.ask(ctx, func(ctx context.Context) (client.Examined, error) {
 		return x.client.ExamineLink(ctx, from.seen, link, p.decode)
 	})
+	x.report.note(p.rows)
 
 	return err
 }
@@ -293,8 +295,8 @@ func (x *cloudscaleExam) actions() Check {
 	}
 
 	return Check{
-		Name: "actions", Verdict: Note, Value: "unknown " + names(strange),
-		Finding: "There are actions that no table knows: " + names(strange) + ".",
+		Name: "actions", Verdict: Note, Value: "unknown " + x.report.names(strange),
+		Finding: "There are actions that no table knows: " + x.report.names(strange) + ".",
 		Next:    "Report them; until then their operation is \"other\".",
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
@@ -25,7 +26,8 @@ import (
 // Summary is what is being done.
 const Summary = "Examine audit logs"
 
-// MostRequests is how many requests all services together get at most.
+// MostRequests is how many requests all services together get at most. Opening an archive
+// takes as many as it has parts.
 const MostRequests = 30
 
 // Verdict says what a check came to.
@@ -61,7 +63,8 @@ type Report struct {
 	Service string `json:"service"`
 	// Examined says that anything answered, so that there is more than reasons why not.
 	Examined bool `json:"examined"`
-	// Requests is how many requests were made by HTTP.
+	// Requests is how many requests were made to a cloud's API; those to the object store of
+	// an archive are not counted.
 	Requests int     `json:"requests"`
 	Checks   []Check `json:"checks"`
 
@@ -70,6 +73,10 @@ type Report struct {
 	Title    string `json:"-"`
 	Endpoint string `json:"-"`
 	Account  string `json:"-"`
+
+	// personal are values that the log has of somebody, squeezed, and whether they are
+	// looked for within names.
+	personal map[string]bool
 }
 
 // Options say what to examine, and how patiently.
@@ -202,11 +209,14 @@ func ExitCode(reports []Report) int {
 // Personal data has other signs, or it stands where names do not.
 var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,59}$`)
 
-// names joins names that may be shown, and counts the others.
-func names(all []string) string {
+// names joins names that may be shown, and counts the others. One that tells a value that
+// the log has of somebody may not.
+func (r *Report) names(all []string) string {
 	const most = 20
 
-	shown := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !plainName.MatchString(name) })
+	shown := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+		return !plainName.MatchString(name) || !isDocumented(name) && r.tells(name)
+	})
 	shown = shown[:min(len(shown), most)]
 
 	if more := len(all) - len(shown); more > 0 {
@@ -214,4 +224,60 @@ func names(all []string) string {
 	}
 
 	return strings.Join(shown, ", ")
+}
+
+// fewLetters is how many letters and digits a personal value has at least that is looked
+// for within a name. A shorter one is in too many.
+const fewLetters = 5
+
+// note takes note of what entries tell of somebody.
+func (r *Report) note(rows []auditlog.Entry) {
+	for i := range rows {
+		e := &rows[i]
+		r.notePersonal(e.ActorType == auditlog.ActorUser, e.Actor, e.ActorID)
+		r.notePersonal(false, e.Account, e.ResourceName, e.ResourceID, e.ScopeName, e.ScopeID)
+	}
+}
+
+// notePersonal takes note of values. Those of people are looked for within names as well.
+func (r *Report) notePersonal(ofPeople bool, values ...string) {
+	if r.personal == nil {
+		r.personal = map[string]bool{}
+	}
+
+	for _, v := range values {
+		local, _, _ := strings.Cut(v, "@")
+		for _, part := range []string{squeezed(v), squeezed(local)} {
+			if part != "" {
+				r.personal[part] = r.personal[part] || ofPeople && len(part) >= fewLetters
+			}
+		}
+	}
+}
+
+// tells says that a name has a personal value in it, however it is spelt.
+func (r *Report) tells(name string) bool {
+	name = squeezed(name)
+	if _, is := r.personal[name]; is {
+		return true
+	}
+
+	for v, within := range r.personal {
+		if within && strings.Contains(name, v) {
+			return true
+		}
+	}
+
+	return false
+}
+
+// squeezed is a text without the signs between its words, in small letters.
+func squeezed(text string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) {
+			return -1
+		}
+
+		return unicode.ToLower(c)
+	}, text)
 }

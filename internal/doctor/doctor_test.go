@@ -251,3 +251,52 @@ func TestPasteHasNothingPersonal(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfPeople: a service that makes names of what its log has of people gets none of them shown.
+func TestNamesOfPeople(t *testing.T) {
+	t.Parallel()
+
+	const export = "/1.3/audit-logs/export"
+
+	w := serve(t, fakeapi.Options{Entries: 600, NoExamples: true, Account: "maria.private"}, before(
+		func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("X-RateLimit-Maria-Private", "1")
+			w.Header().Set("X-RateLimit-Left", "1")
+
+			switch {
+			case strings.HasSuffix(r.URL.Path, "filter-options"):
+				return write(w, "application/json", `{"actions":["maria_private","rebalance"],"origins":[],"resource_types":[]}`)
+			case r.URL.Path == export && r.URL.Query().Get("format") == "csv":
+				return write(w, "text/maria.private", "time,action,origin,Maria-Private,upcloud_correlation_id,shard\n")
+			default:
+				return false
+			}
+		}))
+
+	r := w.examine(t, auditlog.ServiceUpCloud)
+	want(t, r, "rate_limit_headers: note: x-ratelimit-left, and 1 other",
+		"export_csv: ok: time, action, origin, upcloud_correlation_id, shard, and 1 other (another type)")
+
+	text, err := json.Marshal([]doctor.Report{r})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	shown := strings.ToLower(string(text) + doctor.Paste("about", []doctor.Report{r}))
+	if strings.Contains(shown, "maria") || !strings.Contains(shown, "rebalance") {
+		t.Errorf("it shows a name, or not what it may:\n%s", shown)
+	}
+}
+
+// TestRetentionOfNonsense gives no advice that follows from a time at which there was no log.
+func TestRetentionOfNonsense(t *testing.T) {
+	t.Parallel()
+
+	for _, at := range []string{"0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"} {
+		w := serve(t, month(), before(func(w http.ResponseWriter, _ *http.Request) bool {
+			return write(w, "application/json", `{"results":[{"timestamp":"`+at+`","action":"server_create"}],"next":null,"poll_more":null}`)
+		}))
+
+		want(t, w.examine(t, auditlog.ServiceCloudscale), "retention: unknown: no plausible time")
+	}
+}

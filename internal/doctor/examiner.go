@@ -136,7 +136,7 @@ func (x *examiner) failed(name string, err error) Check {
 		words = append(words, "status "+strconv.Itoa(e.Status))
 	}
 
-	if codeForm.MatchString(e.Code) {
+	if codeForm.MatchString(e.Code) && !x.report.tells(e.Code) {
 		words = append(words, e.Code)
 	}
 
@@ -319,8 +319,8 @@ func (x *examiner) rateLimits() Check {
 	}
 
 	return Check{
-		Name: "rate_limit_headers", Verdict: Note, Value: names(found),
-		Finding: "Answers have headers that tell a rate limit: " + names(found) + ".",
+		Name: "rate_limit_headers", Verdict: Note, Value: x.report.names(found),
+		Finding: "Answers have headers that tell a rate limit: " + x.report.names(found) + ".",
 		Next:    "Nothing needs to be done: a service that says \"slow down\" gets fewer requests.",
 	}
 }
@@ -330,6 +330,9 @@ const retentionSlack = 2 * 24 * time.Hour
 
 const day = 24 * time.Hour
 
+// implausible is older than the entries of any audit log are.
+const implausible = 50 * 365 * day
+
 // retention says how far back the log goes, given its oldest entry.
 func (x *examiner) retention(oldest time.Time) Check {
 	age := x.o.Clock().Sub(oldest)
@@ -337,6 +340,9 @@ func (x *examiner) retention(oldest time.Time) Check {
 	c := Check{Name: "retention", Value: fmt.Sprintf("%d of %d days", days, expected)}
 
 	switch {
+	case age < 0, age > implausible:
+		return unknown("retention", "no plausible time", "The oldest entry is from the future or from before any audit log, "+
+			"so that how far back the log goes cannot be told.")
 	case age > x.info.Retention+retentionSlack:
 		c.Verdict = Note
 		c.Finding = fmt.Sprintf("The log goes back %d days, and %d are expected, so entries are kept longer.", days, expected)

@@ -51,8 +51,8 @@ func (r *Report) exports(ctx context.Context, s *podstack.Service) {
 
 	missing := Check{Name: "fields", Verdict: OK, Value: "all", Finding: "There is a column for every field."}
 	if len(found.Missing) > 0 {
-		missing.Verdict, missing.Value = Note, "lacks "+names(found.Missing)
-		missing.Finding = "No export has a column for " + names(found.Missing) + "."
+		missing.Verdict, missing.Value = Note, "lacks "+r.names(found.Missing)
+		missing.Finding = "No export has a column for " + r.names(found.Missing) + "."
 		missing.Next = "Export with more columns if you ask for these fields; filters on them are errors."
 	}
 

@@ -5,6 +5,8 @@ package doctor
 import (
 	"fmt"
 	"strings"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
 // Paste is what may be pasted into an issue: no sentence, no address, no account. About
@@ -16,7 +18,12 @@ func Paste(about string, reports []Report) string {
 
 	for i := range reports {
 		r := &reports[i]
-		_, _ = fmt.Fprintf(&b, "%s: %s\n", orNone(r.Service), count(r.Requests, "request"))
+		requests := count(r.Requests, "request")
+		if r.Service == auditlog.ServiceArchive {
+			requests = "requests are not counted" // As many objects are read as opening it takes.
+		}
+
+		_, _ = fmt.Fprintf(&b, "%s: %s\n", orNone(r.Service), requests)
 
 		for _, c := range r.Checks {
 			_, _ = fmt.Fprintf(&b, "  %-8s %s: %s\n", c.Verdict, c.Name, c.Value)

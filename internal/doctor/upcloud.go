@@ -108,6 +108,8 @@ func (x *upcloudExam) ask(
 		return err
 	})
 
+	x.report.note(p.rows)
+
 	return p, seen, err
 }
 
@@ -166,6 +168,7 @@ func (x *upcloudExam) account(ctx context.Context) Check {
 	switch kind := kindOf(err); {
 	case err == nil:
 		x.report.Account = cmp.Or(x.report.Account, name)
+		x.report.notePersonal(true, name)
 
 		return Check{Name: "account", Verdict: OK, Value: "named", Finding: "The service says whose account it is."}
 	case kind == client.KindForbidden, kind == client.KindCredentials, kind == client.KindNotFound:
@@ -451,7 +454,7 @@ func (x *upcloudExam) filterOptions(ctx context.Context) Check {
 
 	if hidden = slices.Compact(hidden); len(hidden) > 0 {
 		return Check{
-			Name: name, Verdict: Problem, Value: "lacks " + names(hidden),
+			Name: name, Verdict: Problem, Value: "lacks " + x.report.names(hidden),
 			Finding: "The service does not list every action that occurs, so that a query by operation can lack events.",
 			Next:    "Report this, and until it is solved query without operations.",
 		}
@@ -459,8 +462,8 @@ func (x *upcloudExam) filterOptions(ctx context.Context) Check {
 
 	if len(strange) > 0 {
 		return Check{
-			Name: name, Verdict: Note, Value: "unknown " + names(strange),
-			Finding: "The service lists actions that no table knows: " + names(strange) + ".",
+			Name: name, Verdict: Note, Value: "unknown " + x.report.names(strange),
+			Finding: "The service lists actions that no table knows: " + x.report.names(strange) + ".",
 			Next:    "Report them; until then their operation is \"other\".",
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"mime"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
@@ -128,12 +127,13 @@ func (x *upcloudExam) exportCSV(ctx context.Context) Check {
 		}
 	}
 
-	if !strings.HasPrefix(media, "text/") && media != "application/csv" {
+	// Whatever else it is would be the words of the service.
+	if !slices.Contains([]string{"text/csv", "text/plain", "text/comma-separated-values", "application/csv"}, media) {
 		media = "another type"
 	}
 
 	return Check{
-		Name: name, Verdict: OK, Value: names(header) + " (" + media + ")",
+		Name: name, Verdict: OK, Value: x.report.names(header) + " (" + media + ")",
 		Finding: fmt.Sprintf("The export as CSV has a header of %s.", count(len(header), "column")),
 	}
 }
@@ -144,6 +144,8 @@ var documentedColumns = []string{
 	"accountusername", "ipaddress", "resourceid", "currentstate", "previousstate",
 }
 
+func isDocumented(column string) bool { return slices.Contains(documentedColumns, squeezed(column)) }
+
 // isHeader says that a row is made of names of columns. A row of an event must never be
 // taken for one, since it holds personal data: so some names have to be known ones that no
 // event has as values, and no cell may look like a value.
@@ -151,8 +153,7 @@ func isHeader(row []string) bool {
 	known := 0
 
 	for _, cell := range row {
-		squeezed := strings.ToLower(strings.NewReplacer("_", "", " ", "", "-", "", "\ufeff", "").Replace(cell))
-		if slices.Contains(documentedColumns, squeezed) {
+		if isDocumented(cell) {
 			known++
 		}
 	}

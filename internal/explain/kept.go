@@ -39,6 +39,9 @@ func Kept(err error, path string) Problem {
 	case errors.Is(err, export.ErrNone):
 		p.Cause = "No manifest of ours describes an export there."
 		p.Next = "Give the export's data or its manifest, which are beside each other."
+	case errors.Is(err, export.ErrContradiction):
+		p.Cause = Sentence(err.Error())
+		p.Next = "Find out who wrote the manifest: checksums agree with whatever was written last. Use a copy that was kept elsewhere."
 	case errors.Is(err, format.ErrUnreadable):
 		p.Cause = Sentence(err.Error())
 		p.Next = "Find out who changed the export, and use a copy that \"auditlog verify\" accepts."

@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
@@ -26,6 +28,10 @@ var (
 	ErrNotReadBack = errors.New("only exports as NDJSON or Parquet, in the shape of entries, can be read back")
 	// ErrColumns means that the file lacks fields that no entry lacks.
 	ErrColumns = errors.New("the export lacks fields that every entry has")
+	// ErrContradiction means that a manifest contradicts itself or its data, though their
+	// checksums agree: it is not what we wrote, and nothing that it says of completeness
+	// counts.
+	ErrContradiction = errors.New("the manifest contradicts itself or the data")
 	// ErrOtherQuestion means that something else is asked than what the export answers.
 	ErrOtherQuestion = errors.New("an export answers only the query that it was made of")
 )
@@ -56,7 +62,7 @@ var _ auditlog.Service = (*Kept)(nil)
 
 // OpenKept opens the export of which path is any of its files, having verified it.
 // InfoOf returns what is known of a cloud. Errors are *InvalidError, ErrNone,
-// ErrNotReadBack and ErrColumns among others.
+// ErrNotReadBack, ErrColumns and ErrContradiction among others.
 func OpenKept(path string, infoOf func(name string) (auditlog.Info, bool)) (*Kept, error) {
 	path = filepath.Clean(DataPath(path))
 
@@ -80,7 +86,7 @@ func OpenKept(path string, infoOf func(name string) (auditlog.Info, bool)) (*Kep
 
 	k := &Kept{Description: d, Path: path}
 	if k.c, err = d.Statement.Completeness(); err != nil {
-		return nil, fmt.Errorf("the manifest of %s: %w", path, err)
+		return nil, contradiction("%w", err)
 	}
 
 	k.c.Source = d.Source
@@ -92,6 +98,10 @@ func OpenKept(path string, infoOf func(name string) (auditlog.Info, bool)) (*Kep
 
 	k.Redaction = m.Redaction
 
+	if err := k.plausible(&m); err != nil {
+		return nil, err
+	}
+
 	if k.info, err = k.infoFrom(infoOf); err != nil {
 		return nil, err
 	}
@@ -99,11 +109,56 @@ func OpenKept(path string, infoOf func(name string) (auditlog.Info, bool)) (*Kep
 	return k, nil
 }
 
+func contradiction(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrContradiction, fmt.Errorf(format, args...))
+}
+
+// plausible holds what the manifest says against itself. Checksums do not show who wrote a
+// manifest, and a reading never makes one like those that are refused here. What the
+// statement keeps silent about and follows from the rest is added to it.
+func (k *Kept) plausible(m *manifest) error {
+	c := &k.c
+	at := timeOf(m.ExportedAt)
+	days := m.Completeness.RetentionDays
+
+	switch {
+	case m.ManifestVersion != manifestVersion:
+		return contradiction("its version is %d, and only %d is known", m.ManifestVersion, manifestVersion)
+	case at.IsZero():
+		return contradiction("exported_at is no time")
+	case m.Window != manifestWindow{m.Completeness.WindowStart, m.Completeness.WindowEnd}:
+		return contradiction("window is not that of completeness")
+	case c.Window.End.After(at):
+		return contradiction("the window ends after the export was made")
+	case days < 0 || days > int64(math.MaxInt64/day):
+		return contradiction("retention_days is %d", days)
+	case c.Proof == auditlog.ProofTotal && c.ClaimedTotal == nil,
+		c.Proof == auditlog.ProofTotal && *c.ClaimedTotal > c.RowsFetched-c.DuplicatesDropped:
+		return contradiction("the proof is %s, and fewer records were fetched than the service claimed", c.Proof)
+	case (c.Proof == auditlog.ProofChain) != (k.Service == auditlog.ServiceArchive):
+		return contradiction("the proof is %s, and the service %s", c.Proof, k.Service)
+	case k.Service != auditlog.ServiceArchive && k.Source.Service != "" && k.Source.Service != k.Service:
+		return contradiction("the service is %s, and the log that of %s", k.Service, k.Source.Service)
+	case m.Redaction != nil && len(m.Redaction.Rules) == 0:
+		return contradiction("redaction does not say of what")
+	}
+
+	// Of a service that forgets, what lies before its retention is not known. Days are whole, so one more is allowed.
+	if c.Proof == auditlog.ProofTotal || c.Proof == auditlog.ProofCursor {
+		kept := time.Duration(days)*day + day + auditlog.RetentionSlack
+		c.BeyondRetention = c.BeyondRetention || c.Window.Start.Before(at.Add(-kept))
+	}
+
+	return nil
+}
+
+const day = 24 * time.Hour
+
 // infoFrom is what is known of the cloud, without the fields that the export lacks.
 func (k *Kept) infoFrom(infoOf func(name string) (auditlog.Info, bool)) (auditlog.Info, error) {
 	info, ok := infoOf(k.Service)
 	if !ok {
-		if info, ok = infoOf(k.Source.Service); !ok {
+		if info, ok = infoOf(k.Source.Service); !ok || k.Service != auditlog.ServiceArchive {
 			return auditlog.Info{}, fmt.Errorf("the manifest of %s names the service %q, which is not known", k.Path, k.Service)
 		}
 
@@ -141,6 +196,9 @@ func (k *Kept) infoFrom(infoOf func(name string) (auditlog.Info, bool)) (auditlo
 
 // Info implements auditlog.Service.
 func (k *Kept) Info() auditlog.Info { return k.info }
+
+// Completeness is the statement of the manifest, which a reading gives as well.
+func (k *Kept) Completeness() auditlog.Completeness { return k.c }
 
 // FilterOptions implements auditlog.Service.
 func (k *Kept) FilterOptions(context.Context, auditlog.Query) (auditlog.FilterOptions, error) {
@@ -186,12 +244,26 @@ func (k *Kept) read(
 
 	o := format.DecoderOptions{Compression: k.Compression, Columns: k.Columns}
 
-	var n int64
+	var (
+		n      int64
+		newest time.Time
+	)
 
 	for e, err := range format.Decode(file, k.Bytes, k.Format, o) {
 		if err = cmp.Or(err, ctx.Err()); err != nil {
 			return false, fmt.Errorf("read %s: %w", k.Path, err)
 		}
+
+		switch {
+		case !k.c.Window.Contains(e.Time):
+			return false, contradiction("entry %d is from outside of the window", n+1)
+		case e.Time.Before(newest):
+			return false, contradiction("entry %d is older than the one before it", n+1)
+		case n == 0 && auditlog.FormatTime(e.Time) != k.FirstTime:
+			return false, contradiction("first_entry is not the first of the data")
+		}
+
+		newest = e.Time
 
 		if n++; q.Unknown != nil && k.info.KnowsAction != nil && !k.info.KnowsAction(e.Action) {
 			q.Unknown(&e)
@@ -205,6 +277,10 @@ func (k *Kept) read(
 	if n != k.EntryCount {
 		return false, fmt.Errorf("%w: %s holds %d entries, and its manifest says %d", format.ErrUnreadable, k.Path, n,
 			k.EntryCount)
+	}
+
+	if n > 0 && auditlog.FormatTime(newest) != k.LastTime {
+		return false, contradiction("last_entry is not the last of the data")
 	}
 
 	return false, nil

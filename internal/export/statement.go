@@ -4,6 +4,7 @@ package export
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -67,6 +68,11 @@ func (s Statement) Completeness() (auditlog.Completeness, error) {
 		}
 
 		c.Gaps = append(c.Gaps, gap)
+	}
+
+	// A proof that nobody knows is none; without any, auditlog.ReadAll gives no statement.
+	if !slices.Contains(auditlog.Proofs(), c.Proof) && c.Proof != "" {
+		return auditlog.Completeness{}, fmt.Errorf("%q is no proof", s.Proof)
 	}
 
 	if s.ClockSkewSeconds != nil {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -110,7 +111,7 @@ func newChart(s *Subject, t *tally) chart {
 		}
 	}
 
-	format := bucketFormat(t.unit)
+	format := bucketFormat(t.unit, s.zone())
 
 	for i := range t.buckets {
 		b := &t.buckets[i]
@@ -183,7 +184,9 @@ func ticks(t *tally, format string) []tick {
 	)
 
 	// The year would make the labels of hours too long to stand beside each other.
-	format = strings.TrimPrefix(format, map[bool]string{true: "2006-"}[t.unit == "hour"])
+	if t.unit == "hour" {
+		format = "01-02 15:04"
+	}
 
 	for i := 0; i < n; i += max(step, 1) {
 		percent := round(100 * float64(i) / float64(n))
@@ -193,10 +196,20 @@ func ticks(t *tally, format string) []tick {
 	return all
 }
 
-func bucketFormat(unit string) string {
+// minutes is the layout of a time to the minute. Beyond UTC it has its offset.
+func minutes(zone *time.Location) string {
+	if zone == time.UTC {
+		return "2006-01-02 15:04"
+	}
+
+	return "2006-01-02 15:04 -07:00"
+}
+
+// bucketFormat is the layout of the begin of a column.
+func bucketFormat(unit string, zone *time.Location) string {
 	switch unit {
 	case "hour":
-		return "2006-01-02 15:04"
+		return minutes(zone)
 	case "month":
 		return "2006-01"
 	case "year":
@@ -372,7 +385,7 @@ func (s *Subject) line(c *count, total, most int64, class string) breakdownRow {
 
 	return breakdownRow{
 		Count: number(c.n), Share: share(c.n, total), Deletions: number(c.deletions), Permissions: number(c.permissions),
-		First: c.first.In(zone).Format("2006-01-02 15:04"), Last: c.last.In(zone).Format("2006-01-02 15:04"),
+		First: c.first.In(zone).Format(minutes(zone)), Last: c.last.In(zone).Format(minutes(zone)),
 		Width: round(100 * float64(c.n) / float64(max(most, 1))), Class: class,
 	}
 }

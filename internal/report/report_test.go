@@ -5,6 +5,7 @@ package report_test
 import (
 	"errors"
 	"fmt"
+	"html"
 	"iter"
 	"regexp"
 	"strings"
@@ -269,7 +270,7 @@ func TestSentence(t *testing.T) {
 		"an export": {
 			func(s *report.Subject) { s.KeptAs = &report.Kept{Name: "a.ndjson"} },
 			"Nothing is missing " + between + "as many different records came as UpCloud said there are (10), " +
-				"as the manifest of the export says, and the export is unchanged.",
+				"as the manifest of the export says, which describes this very data.",
 		},
 		"exports of a console": {
 			func(s *report.Subject) {
@@ -334,5 +335,126 @@ func TestZone(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("%s is not there", want)
 		}
+	}
+}
+
+// TestZoneWithinTheWindow has windows whose offset is another one only in their middle, and an hour that comes twice.
+func TestZoneWithinTheWindow(t *testing.T) {
+	t.Parallel()
+
+	zone, err := time.LoadLocation("Europe/Zurich")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	at := time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC)
+	e := auditlogtest.Entry("a", func(e *auditlog.Entry) { e.Time = at })
+	l := auditlogtest.Entry("b", func(e *auditlog.Entry) { e.Time = at.Add(time.Hour) })
+
+	for _, length := range []time.Duration{12 * time.Hour, 365 * 24 * time.Hour} {
+		c := complete(2, 1)
+		c.Window = auditlog.Window{Start: at.Add(-length), End: at.Add(length)}
+
+		s := subject(t, all(e, l), c)
+		s.Zone = zone
+		page := write(t, s, all(e, l))
+
+		for _, want := range []string{
+			"on this page are in Europe/Zurich, UTC&#43;02:00 and UTC&#43;01:00.",
+			`<td class="when">2026-10-25 02:30 &#43;02:00</td><td class="when">2026-10-25 02:30 &#43;01:00</td>`,
+		} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s is not there", want)
+			}
+		}
+
+		for row, n := range rowsOfChart(page) {
+			if n > 1 {
+				t.Errorf("%d columns are called %s", n, row)
+			}
+		}
+	}
+}
+
+// rowsOfChart counts the names of columns.
+func rowsOfChart(page string) map[string]int {
+	rows := map[string]int{}
+	for _, m := range regexp.MustCompile(`<tr><th scope="row">(20[^<]*)</th>`).FindAllStringSubmatch(page, -1) {
+		rows[m[1]]++
+	}
+
+	return rows
+}
+
+// TestCommandsAskTheSame has values that a shell, or the command, would take for something else.
+func TestCommandsAskTheSame(t *testing.T) {
+	t.Parallel()
+
+	s := subject(t, all(), complete(0, 1))
+	s.File = "-r.html"
+	s.Info.Name = auditlog.ServiceArchive
+	s.Asked.Query = auditlog.Query{Actors: []string{"Doe, John", "-x"}, Search: "--redact", Where: compile(t, `entry.actor in ["a", "b"]`)}
+
+	page := html.UnescapeString(write(t, s, all()))
+	for _, want := range []string{
+		`--actors 'Doe\, John' --actors=-x --search=--redact --where 'entry.actor in ["a", "b"]' `,
+		"sha256sum -c ./-r.html.sha256", "auditlog verify ./-r.html<", "--service archive --destination PLACE --start",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%s is not there", want)
+		}
+	}
+}
+
+// TestWhatWasTakenOutBefore names what an archive had lost before it was read, and does not count people who look
+// alike.
+func TestWhatWasTakenOutBefore(t *testing.T) {
+	t.Parallel()
+
+	nameless := auditlogtest.Entry("a", func(e *auditlog.Entry) {
+		e.Time, e.ActorType, e.Actor, e.ActorID = begin, auditlog.ActorUser, "", ""
+	})
+	masked := auditlogtest.Entry("b", func(e *auditlog.Entry) {
+		e.Time, e.ActorType, e.Actor, e.ActorID = begin, auditlog.ActorUser, "***", ""
+	})
+	rules := func(mode string) *redact.Statement {
+		return &redact.Statement{Rules: []redact.Rule{{Field: "actor", Mode: mode}}}
+	}
+
+	for name, tt := range map[string]struct {
+		entry  auditlog.Entry
+		change func(*report.Subject)
+		people string
+		want   string
+	}{
+		"all there": {masked, func(*report.Subject) {}, "1", "Nothing was taken out of the entries."},
+		"no name":   {nameless, func(*report.Subject) {}, "1+", "Nothing was taken out of the entries."},
+		"masked":    {masked, func(s *report.Subject) { s.Redaction = rules(redact.Mask) }, "1+", "actor: masked."},
+		"dropped":   {nameless, func(s *report.Subject) { s.Redaction = rules(redact.Drop) }, "1+", "actor: left out."},
+		"hashed":    {masked, func(s *report.Subject) { s.Redaction = rules(redact.Hash) }, "1", "actor: shown as pseudonyms."},
+		"kept":      {masked, func(s *report.Subject) { s.Redaction = rules(redact.Keep) }, "1", "Nothing was taken out"},
+		"an archive": {masked, func(s *report.Subject) {
+			s.Info.Name = auditlog.ServiceArchive
+			s.Info.Redacted, s.Info.RedactedInPart = []string{"ip_address"}, []string{"actor"}
+		}, "1+", "ip_address: left out, masked or replaced before it was archived; " +
+			"actor: of some entries left out, masked or replaced before they were archived."},
+		"an export of an archive": {masked, func(s *report.Subject) {
+			s.Info.Name, s.KeptAs = auditlog.ServiceArchive, &report.Kept{Name: "x"}
+		}, "1+", "since the export does not tell."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := subject(t, all(tt.entry), complete(1, 1))
+			tt.change(s)
+
+			page := write(t, s, all(tt.entry))
+			people := "<dt>person</dt><dd>" + strings.ReplaceAll(tt.people, "+", "&#43;") + "</dd>"
+			for _, want := range []string{people, tt.want} {
+				if !strings.Contains(page, want) {
+					t.Errorf("%s is not there", want)
+				}
+			}
+		})
 	}
 }

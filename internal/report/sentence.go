@@ -148,7 +148,7 @@ func (s *Subject) because() string {
 	}
 
 	if s.KeptAs != nil {
-		reason += ", as the manifest of the export says, and the export is unchanged"
+		reason += ", as the manifest of the export says, which describes this very data"
 	}
 
 	return reason
@@ -164,8 +164,9 @@ type filter struct {
 	Values []string
 	// Code says that the value is an expression.
 	Code bool
-	// flag is the name of the argument, as a flag.
+	// flag is the name of the argument, as a flag, and list says that it takes several values.
 	flag string
+	list bool
 	// values are those of the flag, as they were written.
 	values []string
 }
@@ -184,7 +185,10 @@ func (s *Subject) filters() []filter {
 	add := func(flag, words string, values []string) {
 		values = without(values, "")
 		if len(values) > 0 {
-			all = append(all, filter{Words: words, Values: screened(values), flag: flag, values: values, Code: flag == "where"})
+			all = append(all, filter{
+				Words: words, Values: screened(values), flag: flag, values: values, Code: flag == "where",
+				list: flag != "where" && flag != "search",
+			})
 		}
 	}
 

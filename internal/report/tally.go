@@ -194,42 +194,79 @@ func newTally(s *Subject) *tally {
 
 // units are the lengths that a column of the chart can have, each up to a length of the
 // window. They are those of calendars in the report's time zone, so that a day in which
-// clocks change is one day.
+// clocks change is one day. A column is begun from the name of its day, and not from the
+// column before it: where clocks are put forward at midnight, that one begins later.
 var units = []struct {
 	name string
 	most time.Duration
-	next func(time.Time) time.Time
-	down func(time.Time) time.Time
+	// begin is the begin of the column that holds a time, and of the column that is
+	// n later.
+	begin func(t time.Time, n int) time.Time
 }{
 	{
 		"hour", 4 * 24 * time.Hour,
-		func(t time.Time) time.Time { return t.Add(time.Hour) },
-		func(t time.Time) time.Time {
-			return t.Add(-time.Duration(t.Minute()) * time.Minute).Truncate(time.Minute)
+		func(t time.Time, n int) time.Time {
+			// Not by Truncate, since the offsets of long ago are no whole hours.
+			within := time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second +
+				time.Duration(t.Nanosecond())
+
+			return t.Add(-within).Add(time.Duration(n) * time.Hour)
 		},
 	},
-	{"day", 120 * 24 * time.Hour, func(t time.Time) time.Time { return t.AddDate(0, 0, 1) }, startOfDay},
+	{
+		"day", 120 * 24 * time.Hour,
+		func(t time.Time, n int) time.Time { return startOfDay(t.Year(), t.Month(), t.Day()+n, t.Location()) },
+	},
 	{
 		"week", 3 * 366 * 24 * time.Hour,
-		func(t time.Time) time.Time { return t.AddDate(0, 0, 7) },
-		func(t time.Time) time.Time { return startOfDay(t).AddDate(0, 0, -weekday(t)) },
+		func(t time.Time, n int) time.Time {
+			return startOfDay(t.Year(), t.Month(), t.Day()-weekday(t)+7*n, t.Location())
+		},
 	},
 	{
 		"month", 25 * 366 * 24 * time.Hour,
-		func(t time.Time) time.Time { return t.AddDate(0, 1, 0) },
-		func(t time.Time) time.Time { return startOfDay(t).AddDate(0, 0, 1-t.Day()) },
+		func(t time.Time, n int) time.Time {
+			return startOfDay(t.Year(), t.Month()+time.Month(n), 1, t.Location())
+		},
 	},
 	{
 		"year", 1<<63 - 1,
-		func(t time.Time) time.Time { return t.AddDate(1, 0, 0) },
-		func(t time.Time) time.Time { return startOfDay(t).AddDate(0, 0, 1-t.YearDay()) },
+		func(t time.Time, n int) time.Time { return startOfDay(t.Year()+n, time.January, 1, t.Location()) },
 	},
 }
 
-func startOfDay(t time.Time) time.Time {
-	y, m, d := t.Date()
+// startOfDay is the first moment of a day; a month or a day may be beyond its range, as in
+// [time.Date]. It is no midnight where clocks are put forward at midnight, the first of two
+// where they are put back, and the start of the next day where a zone has left out the day.
+func startOfDay(year int, month time.Month, of int, zone *time.Location) time.Time {
+	day := func(t time.Time) time.Time {
+		return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+	}
 
-	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
+	wanted := time.Date(year, month, of, 0, 0, 0, 0, time.UTC)
+	first := time.Date(year, month, of, 0, 0, 0, 0, zone)
+	begins, ends := first.ZoneBounds() // Of the time without a change of clocks around it.
+
+	if day(first).Before(wanted) {
+		return ends
+	}
+
+	if begins.IsZero() {
+		return first
+	}
+
+	if first.Hour()+first.Minute()+first.Second() > 0 && !day(begins).Before(wanted) {
+		return begins
+	}
+
+	_, before := begins.Add(-1).Zone()
+	_, offset := first.Zone()
+
+	if earlier := first.Add(time.Duration(offset-before) * time.Second); earlier.Before(begins) && earlier.Before(first) {
+		return earlier
+	}
+
+	return first
 }
 
 // weekday counts from Monday, which is 0.
@@ -244,8 +281,18 @@ func (t *tally) divide(w auditlog.Window) {
 
 		t.unit = u.name
 
-		for at := u.down(w.Start.In(t.zone)); at.Before(w.End) && len(t.buckets) < maxBuckets; at = u.next(at) {
-			t.buckets = append(t.buckets, bucket{start: at, end: u.next(at)})
+		first := w.Start.In(t.zone)
+
+		for n := 0; len(t.buckets) < maxBuckets; n++ {
+			b := bucket{start: u.begin(first, n), end: u.begin(first, n+1)}
+			if !b.start.Before(w.End) {
+				break
+			}
+
+			// A day that a zone has left out has no time.
+			if b.start.Before(b.end) {
+				t.buckets = append(t.buckets, b)
+			}
 		}
 
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
 // view is what the template shows before the entries. Texts in it are fit to be shown.
@@ -102,7 +103,7 @@ func (s *Subject) written() []string {
 
 	for _, a := range []fact{{"last", w.Last}, {"start", w.Start}, {"end", w.End}, {"settle-delay", w.SettleDelay}} {
 		if a.Value != "" {
-			parts = append(parts, "--"+a.Name+" "+quoted(a.Value))
+			parts = append(parts, option(a.Name, a.Value))
 		}
 	}
 
@@ -114,19 +115,45 @@ func (s *Subject) askAgain() string {
 	w := s.Completeness.Window
 	parts := []string{"auditlog export", "--service " + quoted(s.Info.Name)}
 
-	if s.Destination != "" {
-		parts = append(parts, "--destination "+quoted(s.Destination))
+	switch {
+	case s.Destination != "":
+		parts = append(parts, option("destination", s.Destination))
+	case s.Info.Name == auditlog.ServiceArchive:
+		parts = append(parts, "--destination PLACE") // The export does not say where its archive was.
 	}
 
 	parts = append(parts, "--start "+auditlog.FormatTime(w.Start), "--end "+auditlog.FormatTime(w.End))
 
 	for _, f := range s.filters() {
 		for _, value := range f.values {
-			parts = append(parts, "--"+f.flag+" "+quoted(value))
+			// A comma would divide a value of a list.
+			if f.list {
+				value = strings.ReplaceAll(value, ",", `\,`)
+			}
+
+			parts = append(parts, option(f.flag, value))
 		}
 	}
 
 	return strings.Join(append(parts, "--format ndjson", "--path entries.ndjson"), " ")
+}
+
+// option is a flag with its value, as a shell takes them.
+func option(flag, value string) string {
+	if strings.HasPrefix(value, "-") {
+		return "--" + flag + "=" + quoted(value) // It would be taken for a flag.
+	}
+
+	return "--" + flag + " " + quoted(value)
+}
+
+// fileName is the name of a file of this directory as a word of a shell, and no flag.
+func fileName(name string) string {
+	if strings.HasPrefix(name, "-") {
+		name = "./" + name
+	}
+
+	return quoted(name)
 }
 
 // facts say who verified what.
@@ -195,13 +222,13 @@ func (s *Subject) commands() []command {
 	file := s.File
 
 	all := []command{
-		{"sha256sum -c " + quoted(file+export.ChecksumSuffix), "This page and its manifest are as they were written."},
+		{"sha256sum -c " + fileName(file+export.ChecksumSuffix), "This page and its manifest are as they were written."},
 		{
-			"jq '{completeness, entry_count, files}' " + quoted(file+export.ManifestSuffix),
+			"jq '{completeness, entry_count, files}' " + fileName(file+export.ManifestSuffix),
 			"What the reading says of its completeness, how many entries there are, and the SHA-256 of this page.",
 		},
 		{
-			"auditlog verify " + quoted(file),
+			"auditlog verify " + fileName(file),
 			"The page, its manifest and its checksums agree.",
 		},
 	}
@@ -210,17 +237,17 @@ func (s *Subject) commands() []command {
 	case k != nil:
 		all = append(all,
 			command{
-				"sha256sum -c " + quoted(k.Name+export.ChecksumSuffix),
+				"sha256sum -c " + fileName(k.Name+export.ChecksumSuffix),
 				"The export that this page was made of is as it was written. Compare the sums with those above.",
 			},
 			command{
-				"auditlog report --manifest " + quoted(k.Name+export.ManifestSuffix) + " -o again.html",
+				"auditlog report --manifest " + fileName(k.Name+export.ManifestSuffix) + " -o again.html",
 				"The same page, made again of the export.",
 			})
 	case s.Destination != "":
 		all = append(all,
 			command{
-				"auditlog verify " + quoted(s.Destination),
+				"auditlog verify " + fileName(s.Destination),
 				"Every segment and manifest of the archive is what its chain says. With --public-key KEY, also who signed it.",
 			})
 	}
@@ -240,20 +267,14 @@ func (s *Subject) once() string {
 	}
 }
 
+// redacted lists what was taken out of the entries, of an archive or an export before it
+// was read as well.
 func (s *Subject) redacted() []string {
-	if s.Redaction == nil {
-		return nil
-	}
-
 	words := map[string]string{"drop": "left out", "mask": "masked", "hash": "shown as pseudonyms", "keep": "kept"}
 
 	var all []string
 
-	for _, r := range s.Redaction.Rules {
-		if r.Mode == "keep" {
-			continue
-		}
-
+	for _, r := range s.rulesOfRedaction() {
 		text := shown(r.Field) + ": " + cmp.Or(words[r.Mode], shown(r.Mode))
 		if r.Where != "" {
 			text += " where " + shown(r.Where)
@@ -262,8 +283,44 @@ func (s *Subject) redacted() []string {
 		all = append(all, text)
 	}
 
+	// What an export says of its own redaction is among the rules above.
+	if s.KeptAs == nil {
+		for _, field := range s.Info.Redacted {
+			all = append(all, shown(field)+": left out, masked or replaced before it was archived")
+		}
+	} else if s.Info.Name == auditlog.ServiceArchive {
+		all = append(all, "what was taken out before the entries were archived is not known, since the export does not tell")
+	}
+
+	for _, field := range s.Info.RedactedInPart {
+		all = append(all, shown(field)+": of some entries left out, masked or replaced before they were archived")
+	}
+
 	return all
 }
+
+// rulesOfRedaction are those that changed something.
+func (s *Subject) rulesOfRedaction() []redact.Rule {
+	if s.Redaction == nil {
+		return nil
+	}
+
+	return slices.DeleteFunc(slices.Clone(s.Redaction.Rules), func(r redact.Rule) bool { return r.Mode == redact.Keep })
+}
+
+// actorsMerged says that several actors may look like one, since their names or ids were
+// taken out. A pseudonym is as good as a name.
+func (s *Subject) actorsMerged() bool {
+	names := []string{"actor", "actor_id"}
+	is := func(field string) bool { return slices.Contains(names, field) }
+
+	return slices.ContainsFunc(s.Info.RedactedInPart, is) || s.KeptAs == nil && slices.ContainsFunc(s.Info.Redacted, is) ||
+		s.KeptAs != nil && s.Info.Name == auditlog.ServiceArchive ||
+		slices.ContainsFunc(s.rulesOfRedaction(), func(r redact.Rule) bool { return is(r.Field) && r.Mode != redact.Hash })
+}
+
+// maxOffsets bounds how many offsets of a time zone are named; hardly any zone has had as many.
+const maxOffsets = 10
 
 // zoneText names the time zone with the offsets that it has within the window.
 func (s *Subject) zoneText() string {
@@ -274,9 +331,19 @@ func (s *Subject) zoneText() string {
 
 	w := s.Completeness.Window
 
-	offsets := []string{w.Start.In(zone).Format("UTC-07:00")}
-	if end := w.End.In(zone).Format("UTC-07:00"); end != offsets[0] {
-		offsets = append(offsets, end)
+	var offsets []string
+
+	for at := w.Start.In(zone); len(offsets) < maxOffsets; {
+		if offset := at.Format("UTC-07:00"); !slices.Contains(offsets, offset) {
+			offsets = append(offsets, offset)
+		}
+
+		_, changes := at.ZoneBounds()
+		if changes.IsZero() || !changes.Before(w.End) {
+			break
+		}
+
+		at = changes
 	}
 
 	if zone == time.Local { //nolint:gosmopolitan // Only what it is called: somebody has asked for it.
@@ -292,8 +359,8 @@ func figures(s *Subject, t *tally) []figure {
 
 	all := []figure{
 		{number(t.count), singular(t.count, "entry", "entries")},
-		{atLeast(t.actors[person], people), singular(people, "user account", "user accounts")},
-		{atLeast(t.actors[program], programs), singular(programs, "program", "programs")},
+		{s.atLeast(t.actors[person], people), singular(people, "user account", "user accounts")},
+		{s.atLeast(t.actors[program], programs), singular(programs, "program", "programs")},
 		{number(t.deletions), singular(t.deletions, "deletion", "deletions")},
 		{number(t.permissions), singular(t.permissions, "permission change", "permission changes")},
 	}
@@ -306,8 +373,15 @@ func figures(s *Subject, t *tally) []figure {
 	return all
 }
 
-func atLeast(c *counts[actor], n int64) string {
-	if c.rest.n > 0 {
+// atLeast is how many actors there are, with a sign where there may be more: not all were
+// told apart, or not all have a name.
+func (s *Subject) atLeast(c *counts[actor], n int64) string {
+	nameless := false
+	for a := range c.by {
+		nameless = nameless || a.name == "" && a.id == ""
+	}
+
+	if n > 0 && (c.rest.n > 0 || nameless || s.actorsMerged()) {
 		return number(n) + "+"
 	}
 

@@ -63,11 +63,7 @@ func (r *ReportOf) Run(ctx context.Context) (*Written, explain.Problems) {
 	spec.Info, spec.Source, spec.Redacted = kept.Info(), kept.Source, kept.Redaction
 	spec.QueryAsWritten = kept.AsWritten
 
-	c, err := kept.Statement.Completeness()
-	if err != nil {
-		return nil, explain.Problems{explain.Kept(err, r.Path)}
-	}
-
+	c := kept.Completeness()
 	spec.Query = kept.Query
 	spec.Query.Window = c.Window
 
@@ -79,7 +75,11 @@ func (r *ReportOf) Run(ctx context.Context) (*Written, explain.Problems) {
 	}
 
 	result, err := w.run(ctx)
-	if err != nil {
+
+	switch {
+	case errors.Is(err, export.ErrContradiction), errors.Is(err, format.ErrUnreadable):
+		return nil, explain.Problems{explain.Kept(err, r.Path)}
+	case err != nil:
 		return nil, explain.Problems{explain.Export(err, spec.Info, c.Window)}
 	}
 
@@ -94,24 +94,21 @@ func keptRules(
 
 	// A masked query does not say what it left out, so no rule that finds nothing would mean
 	// anything.
-	masked := len(kept.Hidden) > 0
+	masked, reason := len(kept.Hidden) > 0, "The export's query is redacted, so what it left out is not known."
 
 	if q.Where != nil {
 		f := query.Filters{Where: &kept.Where}
 		if compiled, err := f.Query(); err == nil {
 			q.Where = compiled.Where
 		} else {
-			masked = true
+			masked, reason = true, "The export's condition cannot be read, so what it left out is not known."
 		}
 	}
 
 	o.Builtins = slices.DeleteFunc(slices.Clone(o.Builtins), func(name string) bool {
 		switch {
 		case masked:
-			not = append(not, finding.NotEvaluable{
-				Rule:   name,
-				Reason: "The export's query is redacted, so what it left out is not known.",
-			})
+			not = append(not, finding.NotEvaluable{Rule: name, Reason: reason})
 		case name == finding.RuleLoginFromNewAddress:
 			not = append(not, finding.NotEvaluable{
 				Rule:   name,
