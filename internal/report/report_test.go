@@ -449,7 +449,7 @@ func TestWhatWasTakenOutBefore(t *testing.T) {
 			tt.change(s)
 
 			page := write(t, s, all(tt.entry))
-			people := "<dt>person</dt><dd>" + strings.ReplaceAll(tt.people, "+", "&#43;") + "</dd>"
+			people := "<dt>user account</dt><dd>" + strings.ReplaceAll(tt.people, "+", "&#43;") + "</dd>"
 			for _, want := range []string{people, tt.want} {
 				if !strings.Contains(page, want) {
 					t.Errorf("%s is not there", want)
