@@ -42,7 +42,7 @@ func drawHistory(t *rapid.T, service string) []auditlog.Entry {
 		}
 
 		op := auditlog.Operation(one("update", "update", "update", "create", "delete", "start", "read"))
-		h.add(one(terraform, "mia", "jonas"), op, "server", one(things...), changes...)
+		h.add(one(terraform, "mia", "jonas"), op, "server", one(append(things, things[0], things[0])...), changes...)
 	}
 
 	return h.entries

@@ -206,7 +206,7 @@ func TestSensitiveValues(t *testing.T) {
 func TestFilesThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 
-	binary, err := os.ReadFile(filepath.Join("testdata", "plan.tfplan"))
+	binary, err := os.ReadFile(filepath.Join("testdata", "saved-plan"))
 	if err != nil {
 		t.Fatal(err)
 	}
