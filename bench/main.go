@@ -55,6 +55,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.results, "results", "bench/results", "directory for the results")
 	flags.StringVar(&o.python, "python", "", "Python that has aiohttp; empty skips the rows that need it")
 	flags.StringVar(&o.provider, "provider", "", "the program of ./bench/provider")
+	flags.StringVar(&o.auditlog, "auditlog", "", "the program of ./cmd/auditlog")
 	flags.StringVar(&o.terraform, "terraform", "", "Terraform or OpenTofu; empty skips the rows that need it")
 
 	if err := flags.Parse(args[1:]); err != nil {

@@ -26,9 +26,9 @@ import (
 )
 
 type options struct {
-	only, results, python, terraform, provider string
-	pairs                                      int
-	quick, profile                             bool
+	only, results, python, terraform, provider, auditlog string
+	pairs                                                int
+	quick, profile                                       bool
 
 	// scratch holds what is written and thrown away.
 	scratch string

@@ -76,6 +76,19 @@ func (o *options) exports(service string, at endpoints, more ...string) subject 
 	return s
 }
 
+// typed is a command line as a user types it, which writes entries to a file.
+func (o *options) typed(at endpoints, out string, args ...string) subject {
+	dir := filepath.Join(o.scratch, "typed")
+	run := command(false, o.auditlog, args...)
+
+	return subject{
+		name: "auditlog " + args[0], dir: dir, lines: filepath.Join(dir, out),
+		run: func(ctx context.Context, env ...string) (sample, error) {
+			return run(ctx, append(env, "CLOUDSCALE_API_TOKEN="+fakeapi.DefaultToken, "CLOUDSCALE_API_URL="+at.Cloudscale)...)
+		},
+	}
+}
+
 // cursorLoop is the loop that anybody writes first, which writes records in a form: pretty or lines.
 func (o *options) cursorLoop(at endpoints, form string) subject {
 	start, end := o.window()
@@ -95,6 +108,7 @@ func (o *options) withoutPython() string {
 
 func cloudscaleRows(o *options, at []endpoints) ([]comparison, error) {
 	ours := o.exports(auditlog.ServiceCloudscale, at[0])
+	start, end := o.window()
 
 	return []comparison{
 		{
@@ -102,6 +116,15 @@ func cloudscaleRows(o *options, at []endpoints) ([]comparison, error) {
 			rows: []row{
 				{"cloudscale-wall", "cloudscale: times faster than the published Python loop", faster, 3, true, "", 8},
 				{"cloudscale-cpu", "cloudscale: CPU over that of the published Python loop", over(cpu), 0.6, false, "", 0.25},
+			},
+		},
+		{
+			ours: o.typed(at[0], "log", "export", "--service", auditlog.ServiceCloudscale, "--format", string(format.NDJSON),
+				"--path", filepath.Join(o.scratch, "typed", "log"), "--start", start, "--end", end, "--settle-delay", "0s"),
+			theirs: o.cursorLoop(at[0], "pretty"), sameEntries: true, skipped: o.withoutPython(),
+			rows: []row{
+				{"cloudscale-export", "auditlog export: times faster than the published loop", faster, 3, true, "", 8},
+				{"cloudscale-export-cpu", "auditlog export: CPU over that of the published loop", over(cpu), 0.6, false, "", 0.25},
 			},
 		},
 		{

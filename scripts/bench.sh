@@ -33,6 +33,6 @@ python=$(find_python)
 [ -n "$python" ] || echo "No Python with aiohttp, and none can be installed (Debian: apt-get install python3-aiohttp): the rows that compare with it are left out." >&2
 
 mkdir -p .cache/bench
-go build -o .cache/bench/ ./bench ./bench/provider
-exec .cache/bench/bench -provider "$PWD/.cache/bench/provider" -python "$python" -terraform "${TERRAFORM:-}" -only "${BENCH:-}" -pairs "${PAIRS:-5}" \
+go build -o .cache/bench/ ./bench ./bench/provider ./cmd/auditlog
+exec .cache/bench/bench -provider "$PWD/.cache/bench/provider" -auditlog "$PWD/.cache/bench/auditlog" -python "$python" -terraform "${TERRAFORM:-}" -only "${BENCH:-}" -pairs "${PAIRS:-5}" \
 	${QUICK:+-quick} ${PROFILE:+-profile}

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/follow/sink"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
@@ -23,6 +24,7 @@ type cli struct {
 
 	Query  queryCommand  `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
 	Export exportCommand `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
+	Tail   tailCommand   `cmd:"" help:"Pass on what is new, as it happens: to standard output, a collector, a syslog server or files."`
 	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
 	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
 	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
@@ -101,6 +103,7 @@ func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, err
 		kong.Vars{"version": version},
 		kong.Vars(mockVars()),
 		kong.Vars{
+			"targets":         sink.TargetForms,
 			"fields":          strings.Join(fieldNames(), ", "),
 			"file_permission": task.DefaultFilePermission, "directory_permission": task.DefaultDirectoryPermission,
 		},

@@ -73,7 +73,10 @@ func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 		return fmt.Errorf("the destination: it is %w", err)
 	}
 
-	report, err := archive.Verify(ctx, store, o)
+	var report *archive.Report
+
+	env.watch(ctx, "Verifying", func(ctx context.Context) { report, err = archive.Verify(ctx, store, o) })
+
 	if err != nil {
 		return fmt.Errorf("verify %s: %w", c.Destination, err)
 	}

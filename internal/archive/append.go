@@ -211,7 +211,7 @@ func (a *Archive) coveredUntil() time.Time {
 }
 
 // filters are those of the archive as its manifests show them.
-func (a *Archive) filters() map[string][]string { return filtersOf(a.o.Redactor.Query(a.o.Filters)) }
+func (a *Archive) filters() map[string][]string { return a.o.Redactor.Query(a.o.Filters).Filters() }
 
 // run is one Append or Pending under way.
 type run struct {
@@ -316,19 +316,17 @@ func (r *run) settled() *run {
 // checkGap refuses to go on as if nothing were missing when the service no longer
 // holds all that happened since.
 func (r *run) checkGap(now time.Time) error {
-	info := r.a.o.Service.Info()
-
-	oldest := now.Add(-info.Retention)
-	if info.FilledLater || !r.covered.Before(oldest) {
+	expired, isExpired := r.a.o.Service.Info().Expired(r.covered, now)
+	if !isExpired {
 		return nil
 	}
 
 	// What comes before the first manifest cannot be asked about, and 0 accepts nothing.
 	if after := r.a.log.N; r.a.o.AcceptGapAfter != after || after == 0 {
-		return &GapError{After: after, CoveredUntil: r.covered, Oldest: oldest}
+		return &GapError{After: after, CoveredUntil: expired.Start, Oldest: expired.End}
 	}
 
-	r.gap = &Gap{From: r.covered, To: oldest}
+	r.gap = &Gap{From: expired.Start, To: expired.End}
 
 	return nil
 }
@@ -454,57 +452,36 @@ func (r *run) source() auditlog.Source {
 // read yields what is new. Where the cloud no longer accepts its own cursor, the
 // overlap does instead.
 func (r *run) read(ctx context.Context) iter.Seq2[auditlog.Entry, error] {
+	known := func(id string) bool { return r.known[id] }
+	onward := auditlog.Onward{Service: r.a.o.Service, Known: known, Lost: r.fallBack}
+
+	if r.resumedBy == ResumedByCursor {
+		onward.From = r.before
+	}
+
 	return func(yield func(auditlog.Entry, error) bool) {
-		entries := r.a.o.Service.Read
-
-		if service, ok := r.a.o.Service.(auditlog.Resumer); ok && r.resumedBy == ResumedByCursor {
-			entries = func(ctx context.Context, q auditlog.Query, c *auditlog.Completeness) iter.Seq2[auditlog.Entry, error] {
-				return service.Resume(ctx, *r.before, q, c)
-			}
-		}
-
-		lost := false
-
-		for e, err := range entries(ctx, r.query, &r.c) {
-			if lost = r.resumedBy == ResumedByCursor && errors.Is(err, auditlog.ErrPositionLost); lost {
-				break
-			}
-
+		for e, err := range onward.Read(ctx, r.query, &r.c) {
 			if r.unsettled = errors.Is(err, auditlog.ErrWindowNotSettled); r.unsettled {
 				return
-			}
-
-			if err == nil && r.known[e.ID] {
-				r.c.DuplicatesDropped++
-
-				continue
 			}
 
 			if !yield(e, err) || err != nil {
 				return
 			}
 		}
-
-		if lost {
-			r.fallBack(ctx, yield)
-		}
 	}
 }
 
-// fallBack yields what is new as if there were no cursor.
-func (r *run) fallBack(ctx context.Context, yield func(auditlog.Entry, error) bool) {
+// fallBack reads on as if there were no cursor.
+func (r *run) fallBack(ctx context.Context) (auditlog.Window, error) {
 	since := r.since()
 
 	r.resumedBy = ResumedByFallback
 	r.query.Window.Start = later(since, r.a.o.Start)
 
-	if err := r.settled().recall(ctx, since); err != nil {
-		yield(auditlog.Entry{}, err)
+	err := r.settled().recall(ctx, since)
 
-		return
-	}
-
-	r.read(ctx)(yield)
+	return r.query.Window, err
 }
 
 // The size of a segment: bounds what is held in memory, and what a crash repeats.

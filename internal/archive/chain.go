@@ -26,6 +26,9 @@ type link struct {
 	// covers is what the segment's run added to what was covered before it.
 	covers auditlog.Window
 	terms  *terms
+	// previous is the SHA-256 of the manifest before, and gap what was given up with this one, nil where nothing was.
+	previous string
+	gap      *Gap
 }
 
 // terms are what was kept of the log and what was taken out of its entries, the
@@ -204,7 +207,9 @@ func (c *chain) add(m *Manifest) error {
 
 	// The last segments of a run can be of late entries, which cover less.
 	c.links = append(c.links,
-		link{m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, t})
+		link{
+			m.Sequence, m.Segment, auditlog.Window{Start: covered, End: later(covered, m.CoveredUntil)}, t, m.Previous, m.Gap,
+		})
 	c.source = c.source.Then(source)
 	c.last = m
 

@@ -285,32 +285,3 @@ func (m *Manifest) wrong() string {
 		return ""
 	}
 }
-
-// filtersOf writes a query's filters down, without its window.
-func filtersOf(q auditlog.Query) map[string][]string {
-	operations := make([]string, 0, len(q.Operations))
-	for _, op := range q.Operations {
-		operations = append(operations, string(op))
-	}
-
-	filters := map[string][]string{}
-
-	for name, values := range map[string][]string{
-		"actions": q.Actions, "operations": operations, "resource_types": q.ResourceTypes, "resource_ids": q.ResourceIDs,
-		"actors": q.Actors, "origins": q.Origins, "ip_addresses": q.IPAddresses,
-	} {
-		if len(values) > 0 {
-			filters[name] = values
-		}
-	}
-
-	if q.Search != "" {
-		filters["search"] = []string{q.Search}
-	}
-
-	if q.Where != nil {
-		filters["where"] = []string{q.Where.String()}
-	}
-
-	return filters
-}

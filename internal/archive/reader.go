@@ -192,7 +192,7 @@ func (r *Reader) Read(
 
 		c.Gaps, c.Caveats = r.Gaps(q.Window), r.caveats(q)
 
-		for e, err := range auditlog.Select(q, r.info(), c, auditlog.ProofChain, r.pages(ctx, q.Window, c)) {
+		for e, err := range auditlog.Select(q, r.info(), c, auditlog.ProofChain, r.pages(ctx, r.chain.within(q.Window), c)) {
 			if !yield(e, err) {
 				return
 			}
@@ -202,13 +202,11 @@ func (r *Reader) Read(
 
 func (r *Reader) fail(err error) error { return &ReadError{Destination: r.store.String(), Err: err} }
 
-// pages yields the entries of the segments that can hold some of the window, one
-// by one in order.
+// pages yields the entries of segments, in the order of chain.within, one by one in order.
 func (r *Reader) pages(
-	ctx context.Context, w auditlog.Window, c *auditlog.Completeness,
+	ctx context.Context, links []*link, c *auditlog.Completeness,
 ) iter.Seq2[[]auditlog.Entry, error] {
 	return func(yield func([]auditlog.Entry, error) bool) {
-		links := r.chain.within(w)
 		progress := auditlog.ProgressOf(ctx)
 
 		for _, l := range links {

@@ -35,7 +35,7 @@ func (t *terms) redacted() []string {
 func (t *terms) excludes(q auditlog.Query) []*auditlog.UnanswerableError {
 	var all []*auditlog.UnanswerableError
 
-	wanted := filtersOf(q)
+	wanted := q.Filters()
 
 	// Not actors, which can be given by name and by id.
 	for _, name := range []string{"actions", "operations", "resource_types", "resource_ids", "origins", "ip_addresses"} {

@@ -764,6 +764,8 @@ func (v *verification) count(m *Manifest, supplement *Supplement) {
 		return
 	}
 
+	auditlog.ProgressOf(v.ctx).Read(int(m.Segment.EntryCount))
+
 	r.Segments++
 	r.EntryCount += m.Segment.EntryCount
 	r.Bytes += m.Segment.Bytes

@@ -32,7 +32,7 @@ func (c *Completeness) Heed(clock *ServiceClock, settleDelay time.Duration) {
 		c.ClockSkew = &clock.Skew
 	}
 
-	c.BeyondRetention = c.BeyondRetention || c.Window.Start.Before(clock.Now.Add(-c.Retention-retentionSlack))
+	c.BeyondRetention = c.BeyondRetention || c.Window.Start.Before(clock.Now.Add(-c.Retention-RetentionSlack))
 
 	if settled := clock.Now.Add(-settleDelay).UTC().Truncate(time.Microsecond); settled.Before(c.Window.End) {
 		c.Window.End = settled

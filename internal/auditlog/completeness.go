@@ -114,14 +114,14 @@ const (
 	ProofChain Proof = "chain_verified"
 )
 
-// retentionSlack keeps a window that is as long as the retention from counting as
+// RetentionSlack keeps a window that is as long as the retention from counting as
 // longer, since time goes by between resolving and reading it.
-const retentionSlack = time.Minute
+const RetentionSlack = time.Minute
 
 // NewCompleteness begins the statement of a reading that begins now.
 func NewCompleteness(w Window, retention time.Duration, now time.Time) Completeness {
 	return Completeness{
 		Window: w, Retention: retention,
-		BeyondRetention: w.Start.Before(now.Add(-retention - retentionSlack)),
+		BeyondRetention: w.Start.Before(now.Add(-retention - RetentionSlack)),
 	}
 }

@@ -283,6 +283,23 @@ func (q Query) values(argument string) []string {
 	}
 }
 
+// Filters writes the query's filters down by their names in a configuration, without its window.
+func (q Query) Filters() map[string][]string {
+	filters := map[string][]string{}
+
+	for name := range filterFields {
+		if values := q.values(name); len(values) > 0 {
+			filters[name] = values
+		}
+	}
+
+	if q.Where != nil {
+		filters["where"] = []string{q.Where.String()}
+	}
+
+	return filters
+}
+
 // given are those of the filters that the query has.
 func (q Query) given(arguments ...string) []string {
 	return slices.DeleteFunc(arguments, func(argument string) bool { return len(q.values(argument)) == 0 })

@@ -4,7 +4,8 @@
 // at any moment the old set is there or the new one, whole.
 //
 // The members of a set share a path and differ by suffix: "out.csv",
-// "out.csv.manifest.json", "out.csv.sha256". A set has no others. New members are
+// "out.csv.manifest.json", "out.csv.sha256"; or, of a stream, "auditlog.place.json" and
+// "auditlog-0000000001.ndjson". A set has no others. New members are
 // written to temporary files in the same directory, synced and closed. Renaming
 // several files is not one step, so a journal beside them records the decision
 // first:
@@ -35,8 +36,10 @@ package durable
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"sync"
 )
 
@@ -98,6 +101,8 @@ var (
 	// ErrInterrupted is Commit's when a part of the new set is in place, and the rest
 	// could not be put there. The next Begin or Recover does that.
 	ErrInterrupted = errors.New("stopped half-way; the next run finishes it")
+	// ErrLocked means that another process, or another part of this one, holds the lock.
+	ErrLocked = errors.New("is in use already")
 	// ErrTooLarge is returned by Read.
 	ErrTooLarge = errors.New("is too large")
 )
@@ -121,9 +126,18 @@ const (
 	ChecksumSuffix = ".sha256"
 )
 
+// PlaceSuffix is the member of a stream that says what is in its batches, and where the log goes on.
+const PlaceSuffix = ".place.json"
+
+var batchSuffix = regexp.MustCompile(`^-[0-9]{10}\.ndjson$`)
+
+// BatchSuffix is the member of a stream that holds its batch of that number, from 1.
+func BatchSuffix(number int64) string { return fmt.Sprintf("-%010d.ndjson", number) }
+
 // isSuffix says whether a set has a member of that suffix.
 func isSuffix(suffix string) bool {
-	return suffix == "" || suffix == ManifestSuffix || suffix == ChecksumSuffix
+	return suffix == "" || suffix == ManifestSuffix || suffix == ChecksumSuffix || suffix == PlaceSuffix ||
+		batchSuffix.MatchString(suffix)
 }
 
 func pathError(op, path string, err error) error {

@@ -121,3 +121,22 @@ func lockDirectory(path string, exclusive bool) (unlock func(), locked bool) {
 		_ = d.Close()
 	}, err == nil
 }
+
+// openLock does not wait where a pipe has taken the lock's name.
+func openLock(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, defaultFilePermission)
+}
+
+// lockFile takes a lock that ends with the process at the latest.
+func lockFile(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return pathError("lock", f.Name(), ErrLocked)
+	case err != nil:
+		return pathError("lock", f.Name(), err)
+	default:
+		return nil
+	}
+}

@@ -144,7 +144,7 @@ func (s *Sources) Open(
 		return s.Service(summary, l.Service)
 	}
 
-	r, err := s.reader(ctx, l)
+	r, err := s.Reader(ctx, l)
 	if err != nil {
 		return nil, explain.Problems{explain.Source(err, summary)}, errors.Is(err, archive.ErrNone)
 	}
@@ -174,7 +174,8 @@ func Verifiers(keys ...string) ([]note.Verifier, error) {
 	return archive.DistinctKeys(verifiers), nil
 }
 
-func (s *Sources) reader(ctx context.Context, l Log) (*archive.Reader, error) {
+// Reader opens an archive, whose chain has been verified then. The error is an *archive.ReadError.
+func (s *Sources) Reader(ctx context.Context, l Log) (*archive.Reader, error) {
 	fail := func(err error) error { return &archive.ReadError{Destination: l.Destination, Err: err} }
 
 	store, err := s.Store(ctx, l.Destination, nil)
