@@ -22,10 +22,19 @@ import (
 // asking are the flags of every command that reads a log: which one, and how it is reached. Credentials come from the
 // environment alone, as a command line is seen by others. Their texts and forms are those of Terraform's arguments.
 type asking struct {
+	choosing `embed:""`
+	reaching `embed:""`
+}
+
+// choosing are those that say which log.
+type choosing struct {
 	Service     string   `group:"Which log" placeholder:"NAME"`
 	Destination string   `group:"Which log" placeholder:"PLACE"`
 	PublicKeys  []string `group:"Which log" placeholder:"KEY" sep:"none"`
+}
 
+// reaching are those that say how services are reached.
+type reaching struct {
 	UpCloud    endpointFlags `embed:"" prefix:"upcloud-" group:"How services are reached"`
 	Strategy   string        `name:"upcloud-strategy" group:"How services are reached"`
 	Cloudscale endpointFlags `embed:"" prefix:"cloudscale-" group:"How services are reached"`
@@ -60,7 +69,11 @@ type podstackFlags struct {
 // filtering are the flags that say which entries, and when.
 type filtering struct {
 	selecting `embed:""`
+	windowing `embed:""`
+}
 
+// windowing are those that say when.
+type windowing struct {
 	Last        string `group:"Which entries" placeholder:"DURATION"`
 	Start       string `group:"Which entries" placeholder:"TIME"`
 	End         string `group:"Which entries" placeholder:"TIME"`
@@ -145,6 +158,21 @@ func (a *asking) config() source.Config {
 
 // open returns what is to be read. What is in the way is an error that is ready to be shown.
 func (a *asking) open(ctx context.Context, env environment, summary string) (auditlog.Service, *source.Sources, error) {
+	sources, err := a.sources(env)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	service, wrong, _ := sources.Open(ctx, summary, a.log())
+	if wrong != nil {
+		return nil, nil, &problemsError{wrong}
+	}
+
+	return service, sources, nil
+}
+
+// sources are the services that are configured. What is wrong with the flags is an error that is ready to be shown.
+func (a *asking) sources(env environment) (*source.Sources, error) {
 	config := a.config()
 
 	found := append(config.Check(), a.log().Check()...)
@@ -157,19 +185,12 @@ func (a *asking) open(ctx context.Context, env environment, summary string) (aud
 	}
 
 	if found.HasError() {
-		return nil, nil, &problemsError{found}
+		return nil, &problemsError{found}
 	}
 
-	sources := source.Configure(config, source.Options{
+	return source.Configure(config, source.Options{
 		Tool: env.tool(), Clock: env.now, LookupEnv: env.lookupEnv, Log: a.logTo(env),
-	})
-
-	service, wrong, _ := sources.Open(ctx, summary, a.log())
-	if wrong != nil {
-		return nil, nil, &problemsError{wrong}
-	}
-
-	return service, sources, nil
+	}), nil
 }
 
 // logTo tells standard error about each request where that is wanted. The writer makes it fit to be shown.
@@ -219,7 +240,7 @@ func (env environment) tell(found explain.Problems) {
 	}
 }
 
-// flagAt names the flag of an argument.
+// flagAt names the flag of an argument. That of a part of the pipeline has the names of both.
 func flagAt(place explain.Place) string {
 	if len(place) == 0 {
 		return ""
@@ -230,5 +251,16 @@ func flagAt(place explain.Place) string {
 		return ""
 	}
 
+	if name == pipelineArgument {
+		if len(place) == 1 {
+			return "" // Several flags say who it is.
+		}
+
+		name = fmt.Sprintf("%s_%s", name, place[1])
+	}
+
 	return flagOf(name)
 }
+
+// pipelineArgument is the argument that says who runs Terraform.
+const pipelineArgument = "pipeline"

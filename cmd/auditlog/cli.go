@@ -22,13 +22,15 @@ import (
 type cli struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Query  queryCommand  `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
-	Export exportCommand `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
-	Tail   tailCommand   `cmd:"" help:"Pass on what is new, as it happens: to standard output, a collector, a syslog server or files."`
-	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
-	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
-	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
-	Mock   mockCommand   `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
+	Query   queryCommand   `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
+	Export  exportCommand  `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
+	Tail    tailCommand    `cmd:"" help:"Pass on what is new, as it happens: to standard output, a collector, a syslog server or files."`
+	Drift   driftCommand   `cmd:"" help:"Say who changed, deleted and created by hand what a plan or a state of Terraform holds."`
+	Explain explainCommand `cmd:"" help:"Tell the life of one resource: who created it, and what was done to it since."`
+	Verify  verifyCommand  `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
+	Prove   proveCommand   `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
+	Keygen  keygenCommand  `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
+	Mock    mockCommand    `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
 }
 
 // environment is what a subcommand may touch of the world around it.
@@ -43,6 +45,8 @@ type environment struct {
 	columns int
 	talks   bool
 
+	// stdin is what a subcommand may be given to read, nil where nothing is.
+	stdin     io.Reader
 	now       auditlog.Clock
 	lookupEnv func(name string) (string, bool)
 	local     *time.Location

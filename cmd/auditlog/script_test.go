@@ -3,16 +3,22 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/archive"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/durable"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 func TestMain(m *testing.M) {
@@ -41,9 +47,71 @@ func TestScripts(t *testing.T) {
 			} {
 				env.Setenv(name, value)
 			}
-			return nil
+			return plantMonth(env)
 		},
 	})
+}
+
+// plantMonth serves the month in which the fixtures of package drift were changed, and copies the plans and states.
+func plantMonth(env *testscript.Env) error {
+	fixtures := filepath.Join("..", "..", "internal", "drift", "testdata")
+	month, err := os.Open(filepath.Join(fixtures, "month.ndjson"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = month.Close() }()
+	fake, err := fakeapi.New(fakeapi.Options{Clock: time.Now, NoExamples: true})
+	if err != nil {
+		return err
+	}
+	if err := fake.Load(month); err != nil {
+		return err
+	}
+	upcloud, cloudscale := httptest.NewServer(fake.UpCloud()), httptest.NewServer(fake.Cloudscale())
+	env.Defer(upcloud.Close)
+	env.Defer(cloudscale.Close)
+	env.Setenv("MONTH_UPCLOUD", upcloud.URL)
+	env.Setenv("MONTH_CLOUDSCALE", cloudscale.URL)
+	if err := os.Mkdir(filepath.Join(env.WorkDir, "tf"), 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"plan.json", "plan-clean.json", "state.json", "state-show.json", "saved-plan"} {
+		text, err := os.ReadFile(filepath.Join(fixtures, name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(env.WorkDir, "tf", name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return archiveMonth(env, upcloud.URL)
+}
+
+// archiveMonth makes an archive of UpCloud's month in the directory tf/archive.
+func archiveMonth(env *testscript.Env, endpoint string) error {
+	ctx := context.Background()
+	config := source.Config{UpCloud: &source.UpCloud{Endpoint: endpoint, Retention: "30000d"}}
+	sources := source.Configure(config, source.Options{
+		Tool: "test", Clock: time.Now, Log: func(context.Context, string, map[string]any) {},
+		LookupEnv: func(name string) (string, bool) { return fakeapi.DefaultToken, name == "UPCLOUD_TOKEN" },
+	})
+	service, wrong, _ := sources.Open(ctx, "Archive", source.Log{Service: auditlog.ServiceUpCloud})
+	if wrong.HasError() {
+		return wrong[0]
+	}
+	store, err := durable.OpenStore(ctx, filepath.Join(env.WorkDir, "tf", "archive"), durable.StoreOptions{})
+	if err != nil {
+		return err
+	}
+	a, err := archive.Open(ctx, archive.Options{
+		Store: store, Service: service, Start: time.Date(2026, time.June, 1, 0, 0, 0, 0, time.UTC), Overlap: time.Hour,
+		Format: format.NDJSON, Compression: format.Uncompressed, Clock: time.Now, Tool: "test",
+	})
+	if err != nil {
+		return err
+	}
+	_, err = a.Append(ctx)
+	return err
 }
 
 // testEnvironment is a world without a terminal and without variables.

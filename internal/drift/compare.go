@@ -497,7 +497,8 @@ func (c *comparison) unexplained(p *place, done *auditlog.Completeness) Reason {
 		return OnlyPipeline
 	case len(done.Gaps) > 0:
 		return InGap
-	case done.BeyondRetention || !done.Window.Start.After(done.Window.End.Add(-done.Retention)):
+	case done.Retention > 0 &&
+		(done.BeyondRetention || !done.Window.Start.After(done.Window.End.Add(-done.Retention))):
 		return BeforeRetention
 	default:
 		return BeforeWindow

@@ -374,6 +374,8 @@ func TestReasons(t *testing.T) {
 	lacking.gaps = []auditlog.Window{{Start: noon, End: noon.Add(time.Hour)}}
 	short := newLog(t, auditlog.ServiceUpCloud)
 	short.info.Retention = 24 * time.Hour
+	endless := newLog(t, auditlog.ServiceUpCloud) // An archive drops nothing.
+	endless.info.Retention = 0
 
 	h := &history{service: auditlog.ServiceUpCloud}
 	h.add("mia", auditlog.OperationUpdate, "server", web.ID)
@@ -389,6 +391,7 @@ func TestReasons(t *testing.T) {
 		"nothing":         {newLog(t, auditlog.ServiceUpCloud), web, drift.BeforeWindow},
 		"gap":             {lacking, web, drift.InGap},
 		"retention":       {short, web, drift.BeforeRetention},
+		"no retention":    {endless, web, drift.BeforeWindow},
 		"no id":           {newLog(t, auditlog.ServiceUpCloud), noID, drift.NoID},
 		"not its removal": {newLog(t, auditlog.ServiceUpCloud, h.entries...), gone, drift.NoDeletion},
 	} {

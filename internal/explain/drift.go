@@ -17,6 +17,9 @@ import (
 // FindDrift is what comparing a state with a log does.
 const FindDrift = "Find out who changed what"
 
+// ExplainResource is what telling the life of one resource does.
+const ExplainResource = "Explain a resource"
+
 // readState is what reading a plan or a state does.
 const readState = "Read a plan or a state of Terraform"
 
@@ -239,7 +242,7 @@ func PipelineNever(name, field string, info auditlog.Info) Problem {
 // NoSuchResource says that nothing of the name is in the states.
 func NoSuchResource(address string, known []string) Problem {
 	p := Problem{
-		Summary: "Explain a resource",
+		Summary: ExplainResource,
 		Cause:   "There is no resource of this address in the states that were given.",
 		Next:    "Give an address as terraform state list prints it, or the id of the resource.",
 	}.With("Address", Shown(address))

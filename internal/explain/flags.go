@@ -50,6 +50,7 @@ var flagWords = map[string]string{
 	"audit_log_export":                                   "auditlog export",
 	"audit_log_archive":                                  "archives",
 	"csv":                                                "--csv-delimiter and --csv-bom",
+	"pipeline":                                           "--pipeline-actors, --pipeline-ip-addresses, --pipeline-auth-types, --pipeline-where or --pipeline-runs",
 	"audit_log_filter_options":                           "the service's documentation",
 	"an audit_log_archive":                               "an archive",
 	"the next apply":                                     "the next run",
