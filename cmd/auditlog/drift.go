@@ -6,9 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -189,40 +188,16 @@ func readInventories(env environment, names []string) (all inventories, found ex
 	return all, found
 }
 
-// readInventory reads one, and says when it was written: when a plan was made, of a state the time of its file.
+// readInventory reads one, and says when it was written.
 func readInventory(env environment, name string) (*drift.Inventory, time.Time, error) {
-	from, written := env.stdin, env.now()
-
-	if name != standardInput {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, written, err //nolint:wrapcheck // It is explained.
-		}
-
-		defer func() { _ = f.Close() }() // Nothing was written.
-
-		info, err := f.Stat()
-		if err != nil {
-			return nil, written, err //nolint:wrapcheck // As above.
-		}
-
-		from, written = f, info.ModTime()
+	switch {
+	case name != standardInput:
+		return task.InventoryAt(name)
+	case env.stdin == nil:
+		return task.Inventory(strings.NewReader(""), env.now())
+	default:
+		return task.Inventory(env.stdin, env.now())
 	}
-
-	if from == nil {
-		from = io.LimitReader(nil, 0)
-	}
-
-	inventory, err := drift.Read(from)
-	if err != nil {
-		return nil, written, err
-	}
-
-	if !inventory.Written.IsZero() {
-		written = inventory.Written
-	}
-
-	return inventory, written, nil
 }
 
 // summarizeDrift says on standard error how much was found, of which time, and why nothing is missing.

@@ -464,3 +464,15 @@ func sourceOf(provider string) string {
 
 	return source
 }
+
+// NewResource is a resource of which an address, a type and what it is known by in the log are given: its id, or of a
+// type that is found by its name the name. An id in place of a name is none.
+func NewResource(address, resourceType, known string) Resource {
+	r := Resource{Address: address, Type: resourceType, ID: known}
+
+	if k, ok := KindOf(resourceType); ok && k.Match == ByName && !isUUID(known) {
+		r.Name = known
+	}
+
+	return r
+}

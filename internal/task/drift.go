@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -245,4 +247,32 @@ func scrub(r *drift.Result, s *redact.Scrubber) {
 	}
 
 	r.Chosen = chosen
+}
+
+// InventoryAt reads a plan or a state from a file, and says when it was written: when a plan was made, of a state the
+// time of its file.
+func InventoryAt(path string) (*drift.Inventory, time.Time, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, time.Time{}, err //nolint:wrapcheck // It is explained.
+	}
+
+	defer func() { _ = f.Close() }() // Nothing was written.
+
+	info, err := f.Stat()
+	if err != nil {
+		return nil, time.Time{}, err //nolint:wrapcheck // As above.
+	}
+
+	return Inventory(f, info.ModTime())
+}
+
+// Inventory is InventoryAt for what is no file; it was written at the time unless it says so itself.
+func Inventory(from io.Reader, written time.Time) (*drift.Inventory, time.Time, error) {
+	inventory, err := drift.Read(from)
+	if err == nil && !inventory.Written.IsZero() {
+		written = inventory.Written
+	}
+
+	return inventory, written, err
 }
