@@ -51,7 +51,7 @@ type subject struct {
 	name string
 	run  runner
 	// dir is where it writes, emptied before each run; "" where it writes nothing. lines is the file there whose lines
-	// have to be as many as the entries; "" where it writes none.
+	// have to be as many as the entries, or a pattern of several files; "" where it writes none.
 	dir, lines string
 }
 
@@ -237,25 +237,20 @@ func (s subject) once(ctx context.Context, env ...string) (sample, error) {
 		return got, err
 	}
 
-	file, err := os.Open(s.lines)
-	if err != nil {
-		return got, err
+	files, err := filepath.Glob(s.lines)
+	if err != nil || len(files) == 0 {
+		return got, fmt.Errorf("%s wrote nothing: %w", s.name, cmp.Or(err, os.ErrNotExist))
 	}
-	defer file.Close()
 
 	var n int64
 
-	for chunk := make([]byte, 1<<20); ; {
-		k, err := file.Read(chunk)
-		n += int64(bytes.Count(chunk[:k], []byte("\n")))
-
-		if errors.Is(err, io.EOF) {
-			break
-		}
-
+	for _, name := range files {
+		more, err := linesIn(name)
 		if err != nil {
 			return got, err
 		}
+
+		n += more
 	}
 
 	if got.Entries != 0 && got.Entries != n {
@@ -265,6 +260,28 @@ func (s subject) once(ctx context.Context, env ...string) (sample, error) {
 	got.Entries = n
 
 	return got, nil
+}
+
+// linesIn counts the lines of a file.
+func linesIn(name string) (n int64, err error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+
+	for chunk := make([]byte, 1<<20); ; {
+		k, err := file.Read(chunk)
+		n += int64(bytes.Count(chunk[:k], []byte("\n")))
+
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+
+		if err != nil {
+			return n, err
+		}
+	}
 }
 
 // compare runs both in turns, ours first and theirs first alternately.

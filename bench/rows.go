@@ -76,13 +76,19 @@ func (o *options) exports(service string, at endpoints, more ...string) subject 
 	return s
 }
 
-// typed is a command line as a user types it, which writes entries to a file.
+// typed is a command line as a user types it, which writes entries to a file, or to several where out is "".
 func (o *options) typed(at endpoints, out string, args ...string) subject {
 	dir := filepath.Join(o.scratch, "typed")
 	run := command(false, o.auditlog, args...)
 
+	// What is followed goes to one file after another.
+	lines := filepath.Join(dir, "*.ndjson")
+	if out != "" {
+		lines = filepath.Join(dir, out)
+	}
+
 	return subject{
-		name: "auditlog " + args[0], dir: dir, lines: filepath.Join(dir, out),
+		name: "auditlog " + args[0], dir: dir, lines: lines,
 		run: func(ctx context.Context, env ...string) (sample, error) {
 			return run(ctx, append(env, "CLOUDSCALE_API_TOKEN="+fakeapi.DefaultToken, "CLOUDSCALE_API_URL="+at.Cloudscale)...)
 		},
@@ -125,6 +131,15 @@ func cloudscaleRows(o *options, at []endpoints) ([]comparison, error) {
 			rows: []row{
 				{"cloudscale-export", "auditlog export: times faster than the published loop", faster, 3, true, "", 8},
 				{"cloudscale-export-cpu", "auditlog export: CPU over that of the published loop", over(cpu), 0.6, false, "", 0.25},
+			},
+		},
+		{
+			ours: o.typed(at[0], "", "tail", "--service", auditlog.ServiceCloudscale, "--once", "--since", start,
+				"--settle-delay", "0s", "--to", "file:"+filepath.Join(o.scratch, "typed")),
+			theirs: o.cursorLoop(at[0], "pretty"), sameEntries: true, skipped: o.withoutPython(),
+			rows: []row{
+				{"cloudscale-tail", "auditlog tail --once: times faster than the published loop", faster, 2.5, true, "", 8},
+				{"cloudscale-tail-cpu", "auditlog tail --once: CPU over that of the published loop", over(cpu), 0.8, false, "", 0.25},
 			},
 		},
 		{

@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname -- "$0")/.."
 
-changed=$(git diff --name-only -- docs examples)
+changed=$(git diff --name-only -- docs examples README.md)
 # Not --exclude-standard for docs: a page that is ignored is a page that is not published.
 untracked=$(git ls-files --others -- docs && git ls-files --others --exclude-standard -- examples)
 

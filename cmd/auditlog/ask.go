@@ -22,21 +22,24 @@ import (
 // asking are the flags of every command that reads a log: which one, and how it is reached. Credentials come from the
 // environment alone, as a command line is seen by others. Their texts and forms are those of Terraform's arguments.
 type asking struct {
-	choosing `embed:""`
-	reaching `embed:""`
+	naming     `embed:""`
+	connecting `embed:""`
+
+	Verbose bool `help:"Say on standard error which requests are made."`
 }
 
-// choosing are those that say which log.
-type choosing struct {
+// naming are the flags that say which log.
+type naming struct {
 	Service     string   `group:"Which log" placeholder:"NAME"`
 	Destination string   `group:"Which log" placeholder:"PLACE"`
 	PublicKeys  []string `group:"Which log" placeholder:"KEY" sep:"none"`
 }
 
-// reaching are those that say how services are reached.
-type reaching struct {
+// connecting are the flags that say how services are reached. They are rarely needed, and many, so that the help of a
+// command leaves them to a page of their own.
+type connecting struct {
 	UpCloud    endpointFlags `embed:"" prefix:"upcloud-" group:"How services are reached"`
-	Strategy   string        `name:"upcloud-strategy" group:"How services are reached"`
+	Strategy   string        `name:"upcloud-strategy" placeholder:"NAME" group:"How services are reached"`
 	Cloudscale endpointFlags `embed:"" prefix:"cloudscale-" group:"How services are reached"`
 	PodStack   podstackFlags `embed:"" prefix:"podstack-" group:"How services are reached"`
 
@@ -46,8 +49,6 @@ type reaching struct {
 	RetryWaitMax   string `group:"How services are reached" placeholder:"DURATION"`
 	MaxConcurrency *int64 `group:"How services are reached" placeholder:"NUMBER"`
 	MaxClockSkew   string `group:"How services are reached" placeholder:"DURATION"`
-
-	Verbose bool `help:"Say on standard error which requests are made." group:"How services are reached"`
 }
 
 type endpointFlags struct {
@@ -59,7 +60,7 @@ type endpointFlags struct {
 func (f *endpointFlags) given() bool { return *f != endpointFlags{} }
 
 type podstackFlags struct {
-	Exports        []string          `help:"Files that PodStack's console has exported, or patterns such as 'exports/*.csv'. Each has to name at least one file. What several exports hold counts once." placeholder:"FILE"`
+	Exports        []string          `group:"Which log" help:"Files that PodStack's console has exported, or patterns such as 'exports/*.csv'. Each has to name at least one file. What several exports hold counts once." placeholder:"FILE"`
 	Columns        map[string]string `help:"Which header of the exports is which field, where that cannot be told: time=Occurrence." mapsep:"," placeholder:"FIELD=HEADER"`
 	IgnoredColumns []string          `help:"Headers of columns that are known and not wanted. Every other column that holds something and becomes no field is named in a warning." placeholder:"HEADER"`
 	Account        string            `placeholder:"NAME"`
@@ -68,16 +69,16 @@ type podstackFlags struct {
 
 // filtering are the flags that say which entries, and when.
 type filtering struct {
+	timing    `embed:""`
 	selecting `embed:""`
-	windowing `embed:""`
 }
 
-// windowing are those that say when.
-type windowing struct {
-	Last        string `group:"Which entries" placeholder:"DURATION"`
-	Start       string `group:"Which entries" placeholder:"TIME"`
-	End         string `group:"Which entries" placeholder:"TIME"`
-	SettleDelay string `group:"Which entries" placeholder:"DURATION"`
+// timing are the flags that say when.
+type timing struct {
+	Last        string `group:"When" placeholder:"DURATION"`
+	Start       string `group:"When" placeholder:"TIME"`
+	End         string `group:"When" placeholder:"TIME"`
+	SettleDelay string `group:"When" placeholder:"DURATION"`
 }
 
 // selecting are those that say which entries, for commands that know themselves when.
@@ -98,7 +99,7 @@ type selecting struct {
 
 // redacting is the flag that says what is taken out of entries.
 type redacting struct {
-	Redact map[string]string `help:"What to do with personal data, by field: keep, drop, mask, or hash with the key in AUDIT_REDACTION_KEY, as in --redact actor=hash,ip_address=mask. Filters look at the original values." mapsep:"," placeholder:"FIELD=MODE"`
+	Redact map[string]string `group:"Which entries" help:"What to do with personal data, by field: keep, drop, mask, or hash with the key in AUDIT_REDACTION_KEY, as in --redact actor=hash,ip_address=mask. Filters look at the original values." mapsep:"," placeholder:"FIELD=MODE"`
 }
 
 func (r *redacting) redaction(s *source.Sources) task.Redaction {

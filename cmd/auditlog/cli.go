@@ -24,13 +24,21 @@ type cli struct {
 
 	Query   queryCommand   `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
 	Export  exportCommand  `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
+	Report  reportCommand  `cmd:"" help:"Write a report for people: one HTML page of what happened, how complete it is, and all entries."`
 	Tail    tailCommand    `cmd:"" help:"Pass on what is new, as it happens: to standard output, a collector, a syslog server or files."`
+	Check   checkCommand   `cmd:"" help:"Hold rules against a log, for a gate in CI or a nightly run."`
+	Doctor  doctorCommand  `cmd:"" help:"Examine what is configured before it is relied on: credentials, clocks, and how the service does what is not documented."`
 	Drift   driftCommand   `cmd:"" help:"Say who changed, deleted and created by hand what a plan or a state of Terraform holds."`
 	Explain explainCommand `cmd:"" help:"Tell the life of one resource: who created it, and what was done to it since."`
 	Verify  verifyCommand  `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
 	Prove   proveCommand   `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
 	Keygen  keygenCommand  `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
 	Mock    mockCommand    `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
+
+	Completion completionCommand `cmd:"" help:"Print what bash, zsh or fish need to complete command lines."`
+	Help       helpCommand       `cmd:"" help:"Say more about a command, exit codes, or how services are reached."`
+	VersionOf  versionCommand    `cmd:"" name:"version" help:"Print the version, and what it was built from."`
+	Complete   completeCommand   `cmd:"" name:"__complete" hidden:"" passthrough:""`
 }
 
 // environment is what a subcommand may touch of the world around it.
@@ -62,8 +70,15 @@ const (
 	exitUnknown  = 2
 )
 
-const exitCodes = "Exit code: 0 when it is done, or all is well; 1 when the answer is no: something is altered, missing or found; " +
-	"2 when there is no answer: a wrong argument, a service that cannot be read, a disk that is full."
+// exitCodes are what they mean.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitDone, "It is done, or all is well."},
+	{exitNegative, "The answer is no: something is altered, missing or found."},
+	{exitUnknown, "There is no answer: a wrong argument, an unreadable service, a full disk."},
+}
 
 // negativeError says that a command has its answer, and that it is no.
 type negativeError struct{ text string }
@@ -76,9 +91,14 @@ func run(ctx context.Context, args []string, env environment) int {
 
 	done, code := false, exitDone
 
+	if len(args) == 0 {
+		// Whoever types nothing else wants to know what there is. A script that forgot to say what it wants has to fail.
+		args, env.stdout, code = []string{"--help"}, env.stderr, exitUnknown
+	}
+
 	parser, shared, err := newParser(env,
 		// Called after --help and --version have printed; parsing goes on, but nothing more is done.
-		kong.Exit(func(c int) { done, code = true, c }),
+		kong.Exit(func(c int) { done, code = true, max(code, c) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err == nil {
@@ -103,17 +123,19 @@ func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, err
 
 	parser, err := kong.New(&cli{}, append(more,
 		kong.Name("auditlog"),
-		kong.Description("Look at, keep, check and rehearse cloud audit logs.\n\n"+exitCodes),
+		kong.Description("Look at, keep, check and rehearse cloud audit logs."),
 		kong.Vars{"version": version},
 		kong.Vars(mockVars()),
+		kong.Vars(checkVars()),
 		kong.Vars{
 			"targets":         sink.TargetForms,
 			"fields":          strings.Join(fieldNames(), ", "),
 			"file_permission": task.DefaultFilePermission, "directory_permission": task.DefaultDirectoryPermission,
 		},
 		kong.Writers(env.stdout, env.stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: helpWidth}),
-		kong.Bind(env),
+		kong.ConfigureHelp(helpOptions),
+		kong.Help(printHelp),
+		kong.Bind(env, shared),
 	)...)
 	if err != nil {
 		return nil, shared, err //nolint:wrapcheck // It is about the tags of our own structs.
@@ -121,10 +143,11 @@ func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, err
 
 	shared.describe(parser.Model.Node)
 
-	return parser, shared, nil
+	return parser, shared, shared.refine(parser.Model.Node)
 }
 
-const helpWidth = 120
+// helpOptions lay help out, at most 120 columns wide.
+var helpOptions = kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 120}
 
 func runChecked(command *kong.Context, shared arguments) error {
 	if found := shared.check(command.Flags()); found.HasError() {
@@ -158,11 +181,20 @@ func (env environment) end(err error) int {
 		_, _ = fmt.Fprintf(env.stderr, "auditlog: %s\n", screen.Text(err.Error()))
 
 		if misuse := (*kong.ParseError)(nil); errors.As(err, &misuse) {
-			_, _ = fmt.Fprintln(env.stderr, "Run auditlog --help for what there is.")
+			_, _ = fmt.Fprintf(env.stderr, "Run %s --help for what there is.\n", asked(misuse.Context))
 		}
 
 		return exitUnknown
 	}
+}
+
+// asked is the command that was typed, as far as there is one.
+func asked(command *kong.Context) string {
+	if command != nil && command.Selected() != nil {
+		return command.Selected().FullPath()
+	}
+
+	return "auditlog"
 }
 
 // given is the value of an option. It is never empty: that would be a variable that is not set, and a check that is

@@ -37,7 +37,7 @@ type running struct {
 type driftCommand struct {
 	managing
 	running
-	windowing
+	timing
 	asking
 	redacting
 
@@ -52,10 +52,23 @@ type driftCommand struct {
 
 // Help says what the exit codes are.
 func (*driftCommand) Help() string {
-	return "Terraform says that objects have changed outside of Terraform; this says who did it, when, and from where:\n\n" +
-		"terraform plan -out tfplan && terraform show -json tfplan | auditlog drift --last 30d --pipeline-actors terraform-ci -\n\n" +
-		"Exit code: 0 when nothing was changed, deleted or created by hand; 1 when something was, or when nobody is known to have " +
-		"done what Terraform saw change; 2 when that cannot be told."
+	return `Terraform says that objects have changed outside of Terraform. This says who did
+it, when and from where, what was deleted and created besides, and for what nobody
+is known.
+
+Exit code: 0 when nothing was done by hand; 1 when something was, or when nobody is
+known to have done what Terraform saw change; 2 when that cannot be told.
+
+Examples:
+
+    # Who made the changes that Terraform sees?
+    terraform plan -out tfplan
+    terraform show -json tfplan |
+        auditlog drift --service upcloud --last 30d --pipeline-actors ci -
+
+    # What was touched by hand in the last week, of all workspaces?
+    auditlog drift --service upcloud --last 7d --pipeline-actors ci \
+        --state network.json --state servers.json`
 }
 
 // Run prints what was done by hand.
@@ -141,7 +154,7 @@ func (c *driftCommand) pipeline() task.Pipeline {
 
 // question is what is asked for as of now. It has no filters.
 func (c *driftCommand) question(env environment) task.Question {
-	f := filtering{windowing: c.windowing}
+	f := filtering{timing: c.timing}
 	f.AllowUnknownValues, f.FailOnUnknownActions = c.AllowUnknownValues, c.FailOnUnknownActions
 
 	return f.question(env, explain.FindDrift, 0)

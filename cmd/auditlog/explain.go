@@ -29,21 +29,34 @@ type remembering struct {
 // explainCommand tells the life of one resource.
 type explainCommand struct {
 	remembering
-	windowing
-	reaching
+	timing
+	connecting
 	redacting
 
 	Format  string        `enum:"auto,table,ndjson,json,csv" default:"auto" help:"How entries are printed: table, ndjson, json or csv. By default a table on a terminal, else NDJSON."`
 	UTC     bool          `name:"utc" help:"Print times in UTC. By default a table has them in the time zone of this machine; everything else is in UTC."`
+	Verbose bool          `help:"Say on standard error which requests are made."`
 	Strict  bool          `help:"Print nothing, and exit with 2, where the answer leaves something open."`
 	Timeout time.Duration `default:"1h" help:"How long the command may take."`
 }
 
 // Help says what is told.
 func (*explainCommand) Help() string {
-	return "One line an entry, from the creation of the resource until now, as far back as the logs go unless --last, --start or " +
-		"--end say otherwise:\n\nauditlog explain --state state.json 'upcloud_server.web[\"blue\"]'\n\n" +
-		"Exit code: 0 when the logs hold something of it; 1 when they hold nothing; 2 when that cannot be told."
+	return `One line an entry, from the creation of the resource until now, as far back as the
+logs go unless --last, --start or --end say otherwise.
+
+Exit code: 0 when the logs hold something of it; 1 when they hold nothing; 2 when
+that cannot be told.
+
+Examples:
+
+    # What was done to this server since it was created?
+    terraform state pull |
+        auditlog explain --service upcloud --state - upcloud_server.web
+
+    # By its id, in the cloud's log and in an archive that reaches further back
+    auditlog explain --service upcloud --destination /var/lib/audit \
+        00c78863-4ac8-4b32-9b61-0d6a8a3b2d11`
 }
 
 // lifeColumns are those of a table.
@@ -80,7 +93,7 @@ func (c *explainCommand) Run(ctx context.Context, env environment) (err error) {
 
 	defer func() { err = errors.Join(err, out.close()) }()
 
-	f := filtering{windowing: c.windowing}
+	f := filtering{timing: c.timing}
 	life := task.Life{Question: f.question(env, explain.ExplainResource, 0), Of: of, Redact: redaction}
 
 	var told *task.Told
@@ -113,16 +126,16 @@ func (c *explainCommand) openAll(ctx context.Context, env environment) ([]auditl
 
 	for _, name := range c.Service {
 		if name != auditlog.ServiceArchive {
-			logs = append(logs, asking{choosing{Service: name}, c.reaching})
+			logs = append(logs, asking{naming{Service: name}, c.connecting, c.Verbose})
 		}
 	}
 
 	for _, place := range c.Destination {
-		logs = append(logs, asking{choosing{auditlog.ServiceArchive, place, c.PublicKeys}, c.reaching})
+		logs = append(logs, asking{naming{auditlog.ServiceArchive, place, c.PublicKeys}, c.connecting, c.Verbose})
 	}
 
 	if len(logs) == 0 {
-		logs = append(logs, asking{choosing{PublicKeys: c.PublicKeys}, c.reaching})
+		logs = append(logs, asking{naming{PublicKeys: c.PublicKeys}, c.connecting, c.Verbose})
 	}
 
 	var (

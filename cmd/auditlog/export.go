@@ -22,11 +22,11 @@ import (
 
 // exportCommand writes an export, as audit_log_export does.
 type exportCommand struct {
-	filtering
 	asking
+	filtering
 	redacting
 
-	Path            string        `required:"" group:"What is written" placeholder:"FILE"`
+	Path            string        `required:"" short:"o" aliases:"output" group:"What is written" placeholder:"FILE"`
 	Format          string        `required:"" group:"What is written" placeholder:"FORMAT"`
 	Compression     string        `group:"What is written" placeholder:"NAME"`
 	Columns         []string      `group:"What is written" placeholder:"FIELD"`
@@ -39,13 +39,31 @@ type exportCommand struct {
 	Overwrite       bool          `group:"What is written"`
 	AllowShrink     bool          `group:"What is written"`
 	Strict          bool          `help:"Exit with 2 also where the export is written, but its answer leaves something open: a part of the time that nobody can tell about, actions or values that nobody knows."`
-	Timeout         time.Duration `default:"1h" help:"How long the command may take."`
+	Timeout         time.Duration `default:"1h" help:"How long the command may take." placeholder:"DURATION"`
+}
+
+// Help shows what to type.
+func (*exportCommand) Help() string {
+	return `Beside FILE it writes FILE.manifest.json, which says what was asked and why
+nothing is missing, and FILE.sha256. An export that is there is replaced with --overwrite only.
+
+Examples:
+
+    auditlog export --service upcloud --last 30d --format csv \
+        --path evidence/upcloud.csv
+
+    auditlog export --service cloudscale --start 2026-06-01T00:00:00Z \
+        --end 2026-07-01T00:00:00Z --format parquet --path evidence/06.parquet
+
+    # Without auditlog, whether it is what was written
+    (cd evidence && sha256sum -c 06.parquet.sha256)`
 }
 
 // Run writes the export, its manifest and its checksums.
 func (c *exportCommand) Run(ctx context.Context, env environment) error {
 	form := task.Form{
-		Format: format.Format(c.Format), Shape: format.Shape(c.Shape), Columns: c.Columns,
+		Format: format.Format(c.Format), Compression: format.Compression(c.Compression), Shape: format.Shape(c.Shape),
+		Columns: c.Columns,
 		LaidOut: c.CSVDelimiter != "" || c.CSVBOM,
 	}
 	if found := form.Check(); found.HasError() {

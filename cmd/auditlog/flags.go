@@ -64,6 +64,11 @@ func sharedArguments() arguments {
 func (a arguments) describe(node *kong.Node) {
 	for _, flag := range node.Flags {
 		if flag.Help != "" {
+			// Terraform's arguments have theirs in their descriptions.
+			if flag.HasDefault && !flag.IsBool() && !strings.Contains(flag.Help, "efault") {
+				flag.Help += " Default: " + flag.Default + "."
+			}
+
 			continue
 		}
 

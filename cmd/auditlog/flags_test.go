@@ -3,6 +3,7 @@
 package main
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -73,4 +74,51 @@ func TestEveryArgumentIsAFlag(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestExamples: whatever a help shows can be typed.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	parser, _ := parserOf(t)
+	for _, command := range parser.Model.Children {
+		if command.Hidden {
+			continue
+		}
+		lines := examplesIn(command.Detail)
+		if len(lines) == 0 {
+			t.Errorf("auditlog %s --help has no example", command.Name)
+		}
+		for line := range strings.SplitSeq(command.Detail, "\n") {
+			if len([]rune(line)) > 80 && strings.Contains(line, "auditlog ") && strings.HasPrefix(line, "    ") {
+				t.Errorf("auditlog %s --help shows an example that is wider than a terminal: %s", command.Name, line)
+			}
+		}
+		for _, line := range lines {
+			if _, err := parser.Parse(wordsOf(line)[1:]); err != nil {
+				t.Errorf("auditlog %s --help shows %q: %v", command.Name, line, err)
+			}
+		}
+	}
+}
+
+var exampleLine = regexp.MustCompile(`^ {4}(?:\(cd \S+ && |source <\()?(auditlog .*)$`)
+
+// examplesIn are the command lines in a help, without what follows them.
+func examplesIn(help string) []string {
+	var lines []string
+	for line := range strings.Lines(strings.ReplaceAll(help, "\\\n", " ")) {
+		if m := exampleLine.FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil {
+			lines = append(lines, regexp.MustCompile(`\)? +#.*| \|.*| >.*|\)$`).ReplaceAllString(m[1], ""))
+		}
+	}
+	return lines
+}
+
+// wordsOf splits a line as a shell does, as far as examples need it.
+func wordsOf(line string) []string {
+	var words []string
+	for _, m := range regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`).FindAllStringSubmatch(line, -1) {
+		words = append(words, m[1]+m[2]+m[3])
+	}
+	return words
 }

@@ -8,14 +8,21 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/term"
 )
 
-// version is set by the release build: -ldflags "-X main.version=1.2.3".
-var version = "dev"
+// What the linker is told: -ldflags "-X main.version=1.2.3". A release build gives the version, make the other two, as
+// it keeps Go from recording them. commitDate is RFC 3339.
+var (
+	version            = unreleased
+	commit, commitDate string
+)
+
+const unreleased = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -24,6 +31,12 @@ func main() {
 		now: time.Now, lookupEnv: os.LookupEnv, local: time.Local, //nolint:gosmopolitan // It is the zone of whoever looks.
 		columns: columns(os.Stdout), talks: term.IsTerminal(int(os.Stderr.Fd())),
 	}
+
+	// Help is laid out by it, as what is written to is no file.
+	if _, ok := os.LookupEnv("COLUMNS"); !ok && env.columns > 0 {
+		_ = os.Setenv("COLUMNS", strconv.Itoa(env.columns))
+	}
+
 	code := run(ctx, os.Args[1:], env)
 
 	stop()

@@ -28,19 +28,19 @@ const (
 // ports, which cloudscale's page URLs contain, to chance.
 type mockCommand struct {
 	Listen  string        `help:"Address for UpCloud; cloudscale gets the next port. A port of 0 stands for a free one each. By default a free loopback port each." placeholder:"HOST:PORT"`
-	Entries int           `default:"1000" help:"Records to generate per service, besides the documented examples."`
-	Seed    uint64        `default:"1" help:"What the records and the faults are drawn from."`
+	Entries int           `default:"1000" min:"0" max:"2000000" help:"Records to generate per service, besides the documented examples." placeholder:"NUMBER"`
+	Seed    uint64        `default:"1" help:"What the records and the faults are drawn from: another number draws others." placeholder:"NUMBER"`
 	Now     string        `help:"Where the generated month ends: an RFC 3339 time, or the word now. By default ${now}." placeholder:"TIME"`
-	Skew    time.Duration `name:"clock-skew" help:"How far the services' clock, which the header Date tells, is ahead of this machine's, like 1h or -90s." placeholder:"DURATION"`
+	Skew    time.Duration `name:"clock-skew" min:"-87600h" max:"87600h" help:"How far the services' clock, which the header Date tells, is ahead of this machine's, like 1h or -90s." placeholder:"DURATION"`
 	Every   time.Duration `help:"Let something happen so often, like 10s: one more record of each service. By default nothing does." placeholder:"DURATION"`
-	Latency time.Duration `help:"Delay of every answer, like 200ms."`
+	Latency time.Duration `min:"0s" help:"Delay of every answer, like 200ms." placeholder:"DURATION"`
 	Fault   []string      `help:"Make requests for the log and for filter options go wrong, RATE (by default ${rate}) of them. May be given several times. The names are listed above." placeholder:"NAME[:RATE]" sep:"none"`
 	Load    string        `help:"Serve the records of this file instead: one {\"service\":…,\"record\":…} a line." placeholder:"FILE"`
 
-	UpCloudOffset   string `name:"upcloud-offset" enum:"row,page" default:"row" help:"What UpCloud's offset counts: ${enum}."`
-	UpCloudOrder    string `name:"upcloud-order" enum:"newest,oldest" default:"newest" help:"What UpCloud lists first: ${enum}."`
-	UpCloudMaxLimit int    `name:"upcloud-max-limit" default:"200" help:"UpCloud's largest page. A larger limit is silently served as this one." placeholder:"N"`
-	CloudscaleEnd   string `name:"cloudscale-end" enum:"every-page,first-page" default:"every-page" help:"Which pages of a cloudscale walk honour its end: ${enum}."`
+	UpCloudOffset   string `name:"upcloud-offset" enum:"row,page" default:"row" help:"What UpCloud's offset counts: ${enum}." placeholder:"WHAT"`
+	UpCloudOrder    string `name:"upcloud-order" enum:"newest,oldest" default:"newest" help:"What UpCloud lists first: ${enum}." placeholder:"WHICH"`
+	UpCloudMaxLimit int    `name:"upcloud-max-limit" min:"1" default:"200" help:"UpCloud's largest page. A larger limit is silently served as this one." placeholder:"N"`
+	CloudscaleEnd   string `name:"cloudscale-end" enum:"every-page,first-page" default:"every-page" help:"Which pages of a cloudscale walk honour its end: ${enum}." placeholder:"WHICH"`
 }
 
 // announcement is the one line on standard output.
@@ -59,7 +59,18 @@ func (c *mockCommand) Help() string {
 		width = max(width, len(fault.Name))
 	}
 	var text strings.Builder
-	text.WriteString("Faults:\n")
+	text.WriteString(`Its one line on standard output says where they listen, and which credentials they take.
+
+Examples:
+
+    # The token is fake-audit-token; cloudscale is served at port 8081.
+    auditlog mock --listen 127.0.0.1:8080 --now now
+
+    # Every tenth request fails, as a busy service's do.
+    auditlog mock --listen 127.0.0.1:8080 --now now --fault 429:0.1
+
+Faults:
+`)
 	for _, fault := range fakeapi.Faults() {
 		what := fault.Text
 		if fault.Only != "" {
@@ -107,12 +118,6 @@ func (c *mockCommand) fake(env environment) (*fakeapi.Server, error) {
 	options := fakeapi.Options{
 		Entries: c.Entries, Seed: c.Seed, Latency: c.Latency, Clock: env.now, ClockSkew: c.Skew,
 		UpCloudMaxLimit: c.UpCloudMaxLimit,
-	}
-	if c.Every < 0 {
-		return nil, fmt.Errorf("--every must be a length of time like 10s, not %s", c.Every)
-	}
-	if c.UpCloudMaxLimit < 1 {
-		return nil, fmt.Errorf("--upcloud-max-limit must be at least 1, not %d", c.UpCloudMaxLimit)
 	}
 	switch c.Now {
 	case "":

@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
@@ -54,13 +56,16 @@ func (env environment) draw(ctx context.Context, what string, p *auditlog.Progre
 	case <-time.After(showAfter): //nolint:forbidigo // It shows what is under way, and decides nothing.
 	}
 
-	tracker := &progress.Tracker{Message: what, RemoveOnCompletion: true}
+	tracker := &progress.Tracker{Message: what, Units: progress.Units{Formatter: task.Grouped}}
 
 	w := progress.NewWriter()
 	w.SetOutputWriter(env.terminal)
 	w.SetUpdateFrequency(showEvery)
 	w.Style().Visibility.Speed, w.Style().Visibility.TrackerOverall = true, false
 	w.Style().Colors = progress.StyleColors{}
+	w.Style().Options.TimeInProgressPrecision = time.Second
+	w.Style().Options.SpeedPrecision = time.Second
+	w.Style().Options.PercentIndeterminate = ""
 	w.AppendTracker(tracker)
 
 	go w.Render()
@@ -71,12 +76,14 @@ func (env environment) draw(ctx context.Context, what string, p *auditlog.Progre
 	for {
 		select {
 		case <-ctx.Done():
-			tracker.MarkAsDone()
 			w.Stop()
 
 			for w.IsRenderInProgress() {
 				<-ticker.C
 			}
+
+			// The line goes, and the cursor to where it was.
+			_, _ = io.WriteString(env.terminal, text.CursorUp.Sprint()+text.EraseLine.Sprint())
 
 			return
 		case <-ticker.C:

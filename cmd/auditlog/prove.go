@@ -26,6 +26,17 @@ type proveCommand struct {
 	Output      given    `short:"o" help:"File to write, which must not be there yet. Default: standard output." placeholder:"FILE"`
 }
 
+// Help shows what to type.
+func (*proveCommand) Help() string {
+	return `Who gets the proof can check it with auditlog verify, and needs neither the archive nor the cloud.
+
+Examples:
+
+    auditlog prove archive/ --id 01J9ZQ3YB5 --public-key audit.pub \
+        -o entry.tlog-proof
+    auditlog verify entry.tlog-proof --public-key audit.pub`
+}
+
 // Run writes the proof.
 func (c *proveCommand) Run(ctx context.Context, env environment) error {
 	verifiers, err := verifiersOf(c.PublicKey)

@@ -17,7 +17,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
-	"github.com/auditlogs/terraform-provider-audit/internal/query"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
@@ -27,16 +26,35 @@ const formatTable = "table"
 
 // queryCommand looks entries up.
 type queryCommand struct {
-	filtering
 	asking
+	filtering
 	redacting
 
-	Format  string        `enum:"auto,table,ndjson,json,csv" default:"auto" help:"How entries are printed: table, ndjson, json or csv. By default a table on a terminal, else NDJSON."`
-	Columns []string      `help:"Fields to print, and their order: ${fields}. By default all; in a table those that say who did what, and when." placeholder:"FIELD"`
-	CountBy []string      `help:"Print how many entries there are by these fields, the most first, in place of the entries: actor,operation." placeholder:"FIELD"`
-	UTC     bool          `name:"utc" help:"Print times in UTC. By default a table has them in the time zone of this machine; everything else is in UTC."`
+	Format  string        `group:"What is printed" placeholder:"FORMAT" enum:"auto,table,ndjson,json,csv" default:"auto" help:"How entries are printed: table, ndjson, json or csv. By default a table on a terminal, else NDJSON."`
+	Columns []string      `group:"What is printed" enum:"${fields}" help:"Fields to print, and their order: ${fields}. By default all; in a table those that say who did what, and when." placeholder:"FIELD"`
+	CountBy []string      `group:"What is printed" enum:"${fields}" help:"Print how many entries there are by these fields, the most first, in place of the entries: actor,operation." placeholder:"FIELD"`
+	UTC     bool          `name:"utc" group:"What is printed" help:"Print times in UTC. By default a table has them in the time zone of this machine; everything else is in UTC."`
 	Strict  bool          `help:"Print nothing, and exit with 2, where the answer leaves something open: a part of the time that nobody can tell about, actions or values that nobody knows."`
-	Timeout time.Duration `default:"1h" help:"How long the command may take."`
+	Timeout time.Duration `default:"1h" help:"How long the command may take." placeholder:"DURATION"`
+}
+
+// Help shows what to type.
+func (*queryCommand) Help() string {
+	return `Nothing is printed before it is proven that nothing is missing. The last line on
+standard error says how many entries match, of which time, and what proves it.
+
+Examples:
+
+    # Who deleted something in the last week?
+    auditlog query --service upcloud --last 7d --operations delete
+
+    # How many changes did each person make in June?
+    auditlog query --service cloudscale --start 2026-06-01T00:00:00Z \
+        --end 2026-07-01T00:00:00Z --count-by actor,operation
+
+    # The same entries for another program
+    auditlog query --service upcloud --where 'entry.origin == "gui"' \
+        --format ndjson | jq .actor`
 }
 
 // Run prints what answers the query, once it is proven that nothing of it is missing.
@@ -96,16 +114,6 @@ var errInconclusive = errors.New("the answer is not conclusive: see the warnings
 // check reports what does not go together.
 func (c *queryCommand) check() explain.Problems {
 	var found explain.Problems
-
-	fields := query.OneOf(fieldNames()...)
-
-	for name, values := range map[string][]string{"columns": c.Columns, "count_by": c.CountBy} {
-		for _, value := range values {
-			if p, wrong := fields.Problem(flagOf(name), value); wrong {
-				found.Add(p.At(explain.Argument(name)))
-			}
-		}
-	}
 
 	f := task.Form{Format: format.Format(c.Format), Columns: c.Columns}
 	found.Add(f.Check()...)

@@ -7,7 +7,10 @@ import (
 	"io"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +33,10 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata/script",
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"shell": shell, "guide": guide,
+		},
 		UpdateScripts: os.Getenv("UPDATE_GOLDEN") != "",
 		Setup: func(env *testscript.Env) error {
 			fake, err := fakeapi.New(fakeapi.Options{Entries: 500, Seed: 1, Clock: time.Now})
@@ -112,6 +118,51 @@ func archiveMonth(env *testscript.Env, endpoint string) error {
 	}
 	_, err = a.Append(ctx)
 	return err
+}
+
+// guide types what a guide shows: each block of sh, which prints the block of text behind it, where there is one. A
+// line of three dots stands for any lines.
+func guide(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: guide FILE")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "templates", "guides", args[0]))
+	ts.Check(err)
+	blocks := guideBlocks.FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		ts.Fatalf("%s shows no command", args[0])
+	}
+	for _, block := range blocks {
+		failed := ts.Exec("sh", "-c", block[1]) // The answer of a command may be no.
+		printed := ts.ReadFile("stdout")
+		if failed != nil && printed == "" {
+			ts.Fatalf("%s: %v\n%s", block[1], failed, ts.ReadFile("stderr"))
+		}
+		for part := range strings.SplitSeq(block[2], "…\n") {
+			before, after, shown := strings.Cut(printed, part)
+			if !shown || before != "" && !strings.HasSuffix(before, "\n") {
+				ts.Fatalf("%s prints\n%s\nwhich does not hold\n%s", block[1], printed, part)
+			}
+			printed = after
+		}
+	}
+}
+
+var guideBlocks = regexp.MustCompile("(?s)```sh\n(.*?)```\n(?:\n```text\n(.*?)```\n)?")
+
+// shell runs a script in a shell, whose output has to be that of want.txt. A shell that is not here is named.
+func shell(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: shell NAME [ARGUMENT...] FILE")
+	}
+	if _, err := exec.LookPath(args[0]); err != nil {
+		ts.Logf("No %s on PATH: completion in it is left out.", args[0])
+		return
+	}
+	ts.Check(ts.Exec(args[0], args[1:]...))
+	if got, want := ts.ReadFile("stdout"), ts.ReadFile("want.txt"); got != want {
+		ts.Fatalf("%s offers %q, want %q\n%s", args[0], got, want, ts.ReadFile("stderr"))
+	}
 }
 
 // testEnvironment is a world without a terminal and without variables.

@@ -47,6 +47,25 @@ type tailCommand struct {
 // mostCertificates bounds what is read of a file of certificates, in bytes.
 const mostCertificates = 4 << 20
 
+// Help shows what to type.
+func (*tailCommand) Help() string {
+	return `Each entry is passed on at least once, and exactly once in files. --state says
+where to go on after a stop; without it a stream begins anew. Files keep it
+themselves.
+
+Examples:
+
+    # Watch what happens, from now on
+    auditlog tail --service cloudscale
+
+    # What is new since the last run, for cron
+    auditlog tail --service upcloud --once --since 7d --to file:/var/log/audit
+
+    # To an OpenTelemetry collector
+    auditlog tail --service upcloud --state upcloud.state \
+        --to otlp+https://collector.example.com:4318`
+}
+
 // Run follows the log.
 func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 	// A pipe that nobody reads any more is an error of a write then, and the end of the stream.

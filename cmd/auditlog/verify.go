@@ -38,6 +38,19 @@ var (
 	errInvalidProof = &negativeError{"the proof is not what it should be"}
 )
 
+// Help shows what to type.
+func (*verifyCommand) Help() string {
+	return `Whatever is altered, missing or out of order is printed, and makes the exit
+code 1. The end of an archive can be cut off without a trace inside of it: give
+--head or --since, which were noted elsewhere.
+
+Examples:
+
+    auditlog verify archive/ --public-key audit.pub --head 12:9f86d081…
+    auditlog verify "s3://evidence/audit?endpoint=https://s3.example.com"
+    auditlog verify evidence/`
+}
+
 // Run prints a report and fails when anything is wrong.
 func (c *verifyCommand) Run(ctx context.Context, env environment) error {
 	proof, isProof, err := c.proofAt()
@@ -294,6 +307,16 @@ func protection(p *archive.Protected) (name, text string) {
 type keygenCommand struct {
 	Name   string `arg:"" help:"Name of the key, such as example.com/audit. It goes into every checkpoint."`
 	Output given  `short:"o" help:"File to write the private key to, which must not be there yet and which only you can read. Default: standard output." placeholder:"FILE"`
+}
+
+// Help shows what to type.
+func (*keygenCommand) Help() string {
+	return `Give the private key to audit_log_archive as AUDIT_SIGNING_KEY, and the public
+one to everybody who verifies the archive.
+
+Example:
+
+    auditlog keygen example.com/audit -o audit.key > audit.pub`
 }
 
 // Run prints both keys; the private one is for a secret store.

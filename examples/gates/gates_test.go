@@ -556,6 +556,53 @@ func TestExpectedIsTakenAsItIsGiven(t *testing.T) {
 	}
 }
 
+// TestGatesNameWhoAndWhat: whoever is stopped by a gate learns who did what, but for
+// the gate that promises to name nobody.
+func TestGatesNameWhoAndWhat(t *testing.T) {
+	t.Parallel()
+
+	for recipe, tt := range map[string]struct {
+		command []string
+		what    string
+	}{
+		"counts":      {[]string{"plan"}, "1 server"},
+		"findings":    {[]string{"plan"}, "entry 01HQXYZ123456789ABCDEFGHJM"},
+		"assertions":  {[]string{"test"}, "1 of type server"},
+		"check":       {[]string{"plan"}, "1 of type server"},
+		"ephemeral":   {[]string{"plan"}, ""},
+		"plan-policy": {nil, "1 of type server"},
+	} {
+		for _, tool := range tools(t) {
+			t.Run(filepath.Base(tool)+"/"+recipe, func(t *testing.T) {
+				t.Parallel()
+
+				g := newGate(t, recipe, unexpected, tool)
+
+				var out string
+
+				if tt.command == nil {
+					if runtime.GOOS == "windows" {
+						t.Skip("the recipe is for a POSIX shell")
+					}
+
+					withJQ(t, g)
+					g.initialise()
+
+					_, out = g.run("sh", "gate.sh")
+				} else {
+					_, out = g.run(tool, append(tt.command, "-no-color")...)
+				}
+
+				// Terraform breaks lines where it likes.
+				out = strings.Join(strings.Fields(strings.NewReplacer("│", " ", "╵", " ").Replace(out)), " ")
+				if strings.Contains(out, culprit) != (tt.what != "") || !strings.Contains(out, tt.what) {
+					t.Errorf("want %s and %q in:\n%s", culprit, tt.what, out)
+				}
+			})
+		}
+	}
+}
+
 // TestNothingIsStored: after an apply, what README.md says is not stored is
 // nowhere in the directory.
 func TestNothingIsStored(t *testing.T) {

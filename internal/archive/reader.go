@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -393,4 +394,33 @@ func content(e *auditlog.Entry) [sha256.Size]byte {
 	}
 
 	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+// Summary says how an archive stands.
+type Summary struct {
+	// Newest is the end of the minute that holds the newest entry; zero without entries.
+	Newest time.Time
+	// CoveredUntil is up to when everything has been archived.
+	CoveredUntil time.Time
+	Entries      int64
+	// Signed says that the newest checkpoint has a signature. SignedBy are the keys that
+	// were asked for and have signed it.
+	Signed   bool
+	SignedBy string
+}
+
+// Summary returns how the archive stood when it was opened.
+func (r *Reader) Summary() Summary {
+	s := Summary{
+		CoveredUntil: r.chain.last.CoveredUntil, Entries: r.chain.last.TotalCount,
+		Signed: r.chain.point.signed, SignedBy: r.chain.point.signedBy(),
+	}
+
+	for i := range r.chain.links {
+		if segment := r.chain.links[i].segment; segment != nil && segment.Until.After(s.Newest) {
+			s.Newest = segment.Until
+		}
+	}
+
+	return s
 }

@@ -15,26 +15,56 @@ var ErrUnproven = errors.New("the reading ended without a proof that it is compl
 // the reading is complete. The entry is overwritten by the next one: take copies what it
 // keeps.
 func ReadAll(ctx context.Context, s Service, q Query, take func(*Entry) error) (Completeness, error) {
-	var (
-		c       Completeness
-		current Entry // One for all: it would else be allocated for each.
-	)
+	var c Completeness
 
-	for e, err := range s.Read(ctx, q, &c) {
-		if err != nil {
-			return Completeness{}, err
+	return c.prove(func() error {
+		var current Entry // One for all: it would else be allocated for each.
+
+		for e, err := range s.Read(ctx, q, &c) {
+			if err != nil {
+				return err
+			}
+
+			current = e
+
+			if err := take(&current); err != nil {
+				return err
+			}
 		}
 
-		current = e
+		return nil
+	})
+}
 
-		if err := take(&current); err != nil {
-			return Completeness{}, err
+// ReadAhead is ReadAll that reads while entries are taken, so that one processor reads and another one takes. What the
+// service and the query call is called beside take.
+func ReadAhead(ctx context.Context, s Service, q Query, take func(*Entry) error) (Completeness, error) {
+	var c Completeness
+
+	return c.prove(func() error {
+		for e, err := range Ahead(ctx, s.Read(ctx, q, &c)) {
+			if err == nil {
+				err = take(e)
+			}
+
+			if err != nil {
+				return err
+			}
 		}
+
+		return nil
+	})
+}
+
+// prove returns the statement of a reading, where that ended without an error and with a proof.
+func (c *Completeness) prove(read func() error) (Completeness, error) {
+	if err := read(); err != nil {
+		return Completeness{}, err
 	}
 
 	if c.Proof == "" {
 		return Completeness{}, ErrUnproven
 	}
 
-	return c, nil
+	return *c, nil
 }

@@ -10,10 +10,10 @@ import (
 	"os"
 )
 
-const spoolBuffer = 1 << 16
+const spoolBuffer = 256 << 10
 
-// Spool holds what is not to be seen yet in a temporary file without a name, which the system takes away when the
-// process ends, wherever it can. Close takes it away in any case.
+// Spool holds what is not to be seen yet, or is wanted again within the same run, in a temporary file without a name.
+// Only its owner may read it. The system takes it away when the process ends, wherever it can; Close does in any case.
 type Spool struct {
 	file   *os.File
 	buffer *bufio.Writer
@@ -54,6 +54,25 @@ func (s *Spool) Reset() error {
 	}
 
 	return nil
+}
+
+// Size is how many bytes were written, all of which ReadAt reads from then on.
+func (s *Spool) Size() (int64, error) {
+	if err := s.buffer.Flush(); err != nil {
+		return 0, fmt.Errorf("write the temporary file: %w", err)
+	}
+
+	status, err := s.file.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("look at the temporary file: %w", err)
+	}
+
+	return status.Size(), nil
+}
+
+// ReadAt implements io.ReaderAt.
+func (s *Spool) ReadAt(p []byte, off int64) (int, error) {
+	return s.file.ReadAt(p, off) //nolint:wrapcheck // A reader's own error, io.EOF among them.
 }
 
 // CopyTo writes everything that was written to w.

@@ -7,6 +7,8 @@ package explain
 type Form struct {
 	// Description is what to give.
 	Description string
+	// Values are all values there are, where they are few enough to be listed.
+	Values []string
 	// Check says what is wrong with a value, in words that follow "it is".
 	Check func(value string) error
 	// Explain, where not nil, says it in another way. The name is that of the argument.

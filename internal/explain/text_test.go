@@ -3,13 +3,6 @@
 package explain
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -37,61 +30,5 @@ func TestTextsAreInAFrontEndsWords(t *testing.T) {
 		if got := tt.text.In(Flags); got != tt.flags && tt.flags != "" {
 			t.Errorf("%q: got %q", tt.text, got)
 		}
-	}
-}
-
-// TestACommandHasWordsForEverySlot reads the slots off the source.
-func TestACommandHasWordsForEverySlot(t *testing.T) {
-	t.Parallel()
-
-	slot := regexp.MustCompile(`\{[^{}]+\}`)
-	seen := 0
-
-	for _, pattern := range []string{"*.go", "../query/*.go", "../source/*.go", "../task/*.go"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-
-		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") || name == "flags.go" {
-				continue
-			}
-
-			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
-
-			ast.Inspect(file, func(n ast.Node) bool {
-				literal, ok := n.(*ast.BasicLit)
-				if !ok || literal.Kind != token.STRING {
-					return true
-				}
-
-				text, err := strconv.Unquote(literal.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-
-				if strings.Contains(text, "%s = %s") {
-					return true // A value, not a text.
-				}
-
-				for _, s := range slot.FindAllString(text, -1) {
-					seen++
-
-					if s = strings.Trim(s, "{}"); Flags(s) == s {
-						t.Errorf("%s: the command has no words for %q", name, s)
-					}
-				}
-
-				return true
-			})
-		}
-	}
-
-	if seen < 50 {
-		t.Errorf("only %d slots were found", seen)
 	}
 }

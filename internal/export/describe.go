@@ -87,7 +87,7 @@ func Describe(path string) (Description, error) {
 // DefaultColumns says whether the export has the columns that it has where none are
 // named.
 func (d *Description) DefaultColumns() bool {
-	s := Spec{Shape: d.Shape}
+	s := Spec{Shape: d.Shape, Format: d.Format}
 
 	return slices.Equal(d.Columns, s.columnNames())
 }

@@ -3,6 +3,7 @@
 package export
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -41,6 +42,58 @@ type Statement struct {
 type Span struct {
 	Start string `json:"start" tfsdk:"start"`
 	End   string `json:"end"   tfsdk:"end"`
+}
+
+// Completeness is the statement as a reading would make it, as far as it is written
+// down. Whatever kept it from being conclusive still does. The error says what of it
+// cannot be read.
+func (s Statement) Completeness() (auditlog.Completeness, error) {
+	c := auditlog.Completeness{
+		Pages: s.Pages, RowsFetched: s.RowsFetched, DuplicatesDropped: s.DuplicatesDropped,
+		RowsFilteredOut: s.RowsFilteredOut, ClaimedTotal: s.ClaimedTotal, Proof: auditlog.Proof(s.Proof),
+		SecondPass: s.SecondPass, Caveats: s.Caveats, Retention: time.Duration(s.RetentionDays) * 24 * time.Hour,
+		BeyondRetention: s.BeyondRetention, UnknownActions: s.UnknownActions, UnverifiedValues: s.UnverifiedValues,
+	}
+
+	var err error
+	if c.Window, err = (Span{s.WindowStart, s.WindowEnd}).window(); err != nil {
+		return auditlog.Completeness{}, err
+	}
+
+	for _, g := range s.Gaps {
+		gap, err := g.window()
+		if err != nil {
+			return auditlog.Completeness{}, err
+		}
+
+		c.Gaps = append(c.Gaps, gap)
+	}
+
+	if s.ClockSkewSeconds != nil {
+		c.ClockSkew = new(time.Duration(*s.ClockSkewSeconds) * time.Second)
+	}
+
+	if s.Conclusive || !c.Conclusive() {
+		return c, nil
+	}
+
+	// Only that actions matter is not written down by itself.
+	if len(c.UnknownActions) > 0 {
+		c.UnknownMatters = true
+	} else {
+		c.Caveats = append(c.Caveats, "The manifest says that the answer is not conclusive, but not why.")
+	}
+
+	return c, nil
+}
+
+func (s Span) window() (auditlog.Window, error) {
+	w := auditlog.Window{Start: timeOf(s.Start).UTC(), End: timeOf(s.End).UTC()}
+	if s.Start == "" || w.Start.IsZero() || w.End.IsZero() || w.End.Before(w.Start) {
+		return auditlog.Window{}, fmt.Errorf("%q to %q is no span of time", s.Start, s.End)
+	}
+
+	return w, nil
 }
 
 // NewStatement returns the statement of a reading that has ended.

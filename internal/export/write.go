@@ -41,11 +41,17 @@ type Spec struct {
 	CSV format.CSVOptions
 	// Shape is ShapeEntry when "".
 	Shape format.Shape
+	// Encoder makes what writes the file of a format that package format does not write,
+	// such as format.HTML; nil is format.NewEncoder.
+	Encoder func(w io.Writer) (format.Encoder, error)
 	// Scrubber redacts entries before they are written; nil leaves them alone. It
 	// must have learned from a reading of the same entries before. Redactor is what it
 	// is of, and redacts whose log it is.
 	Scrubber *redact.Scrubber
 	Redactor *redact.Redactor
+	// Redacted is what was redacted before the entries came here, nil where nothing was.
+	// It is for the manifest, where there is no scrubber.
+	Redacted *redact.Statement
 	// Overwrite also replaces files that CheckTarget calls foreign, and an export of
 	// another log.
 	Overwrite bool
@@ -84,6 +90,10 @@ func (s *Spec) product() ocsf.Product {
 // columnNames are those of the file. The columns were checked before anything was
 // written.
 func (s *Spec) columnNames() []string {
+	if s.Format == format.HTML {
+		return format.HTMLColumns()
+	}
+
 	names, err := format.Columns(s.shape(), s.Columns)
 	if err != nil {
 		return nil
@@ -156,6 +166,10 @@ func Write(
 	}
 
 	if _, err := format.CompressionOf(s.Format, s.Compression); err != nil {
+		return Result{}, err
+	}
+
+	if err := format.CheckHTML(s.Format, s.Compression, s.Columns != nil); err != nil {
 		return Result{}, err
 	}
 
@@ -255,12 +269,7 @@ func (w *writer) data(ctx context.Context, entries iter.Seq2[auditlog.Entry, err
 	w.file = file
 	buffer := bufio.NewWriterSize(file, bufferSize)
 
-	encoder, err := format.NewEncoder(buffer, w.spec.Format, w.spec.Columns, format.EncoderOptions{
-		SpreadsheetSafe: w.spec.SpreadsheetSafe,
-		CSV:             w.spec.CSV,
-		Compression:     w.spec.Compression,
-		Shape:           w.spec.Shape, Product: w.spec.product(),
-	})
+	encoder, err := w.spec.encoder(buffer)
 	if err != nil {
 		return err
 	}
@@ -282,6 +291,19 @@ func (w *writer) data(ctx context.Context, entries iter.Seq2[auditlog.Entry, err
 	return file.Close()
 }
 
+func (s *Spec) encoder(w io.Writer) (format.Encoder, error) {
+	if s.Encoder != nil {
+		return s.Encoder(w)
+	}
+
+	return format.NewEncoder(w, s.Format, s.Columns, format.EncoderOptions{
+		SpreadsheetSafe: s.SpreadsheetSafe,
+		CSV:             s.CSV,
+		Compression:     s.Compression,
+		Shape:           s.Shape, Product: s.product(),
+	})
+}
+
 func (w *writer) encode(ctx context.Context, encoder format.Encoder, entries iter.Seq2[auditlog.Entry, error]) error {
 	w.operations = map[string]int64{}
 
@@ -290,7 +312,7 @@ func (w *writer) encode(ctx context.Context, encoder format.Encoder, entries ite
 
 	learned := w.spec.Scrubber.Learned()
 
-	for e, err := range ahead(ctx, entries) {
+	for e, err := range auditlog.Ahead(ctx, entries) {
 		if err != nil {
 			return err
 		}
@@ -475,7 +497,7 @@ func (w *writer) manifest(base string, c *auditlog.Completeness) *manifest {
 		Compression:  compression,
 		Shape:        w.spec.shape(),
 		Columns:      w.spec.columnNames(),
-		Redaction:    w.spec.Scrubber.Statement(),
+		Redaction:    cmp.Or(w.spec.Scrubber.Statement(), w.spec.Redacted),
 		// What holds for the file, whatever was asked for: only CSV is changed.
 		SpreadsheetSafe:    w.spec.SpreadsheetSafe && w.spec.Format == format.CSV,
 		CSV:                w.spec.csv(),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -198,9 +199,10 @@ func (s *Stream) read(
 	ctx context.Context, service auditlog.Service, from *state, w auditlog.Window,
 ) (auditlog.Completeness, error) {
 	info := service.Info()
+	known := maps.Clone(s.state.IDs) // It is asked while entries are taken, whose ids are added.
 	onward := &auditlog.Onward{
 		Service: service, From: from.Position,
-		Known: func(id string) bool { _, known := s.state.IDs[id]; return known },
+		Known: func(id string) bool { _, is := known[id]; return is },
 		Lost: func(context.Context) (auditlog.Window, error) {
 			return auditlog.Window{Start: s.overlapping(from), End: w.End}, nil
 		},
@@ -216,7 +218,7 @@ func (s *Stream) read(
 
 	var checked auditlog.Source
 
-	c, err := auditlog.ReadAll(ctx, onward, q, func(e *auditlog.Entry) error {
+	c, err := auditlog.ReadAhead(ctx, onward, q, func(e *auditlog.Entry) error {
 		found := auditlog.Source{Service: e.Service, Endpoint: e.Endpoint, Account: e.Account}
 		if found != checked {
 			if err := s.checkSource(info, found); err != nil {

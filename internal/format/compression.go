@@ -56,8 +56,12 @@ func Extension(f Format, c Compression) string {
 
 // CompressionOf checks the format and the compression and fills in the default.
 func CompressionOf(f Format, c Compression) (Compression, error) {
-	if !slices.Contains(All(), f) {
+	if !f.known() {
 		return "", fmt.Errorf("unknown format %q", f)
+	}
+
+	if err := CheckHTML(f, c, false); err != nil {
+		return "", err
 	}
 
 	if c == "" {

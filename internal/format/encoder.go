@@ -105,8 +105,12 @@ func NewEncoder(w io.Writer, f Format, columns []string, o EncoderOptions) (Enco
 		return newOCSFEncoder(w, f, compression, o.Product)
 	}
 
-	if f == Parquet {
+	switch f {
+	case Parquet:
 		return newParquetEncoder(w, fields, compression), nil
+	case HTML:
+		return nil, errors.New("a page in HTML is made of all entries, not entry by entry")
+	default:
 	}
 
 	file, err := newCompressor(w, compression)

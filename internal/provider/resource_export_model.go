@@ -67,7 +67,8 @@ func (m *exportModel) validate() diag.Diagnostics {
 	diags := m.queryModel.validate()
 
 	f := task.Form{
-		Format: format.Format(m.Format.ValueString()), Shape: format.Shape(m.Shape.ValueString()),
+		Format: format.Format(m.Format.ValueString()), Compression: format.Compression(m.Compression.ValueString()),
+		Shape:   format.Shape(m.Shape.ValueString()),
 		LaidOut: given(m.CSV) && !m.Format.IsUnknown(),
 	}
 

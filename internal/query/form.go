@@ -22,16 +22,20 @@ func OneOf(values ...string) explain.Form {
 // oneOfOr is OneOf that is told what a value may have been meant to be, "" where that
 // cannot be told.
 func oneOfOr(meant func(value string) string, values []string) explain.Form {
-	return explain.Form{Description: "one of " + strings.Join(values, ", "), Check: func(value string) error {
-		switch {
-		case slices.Contains(values, value):
-			return nil
-		case meant(value) != "":
-			return fmt.Errorf("unknown (did you mean %s?)", meant(value))
-		default:
-			return errors.New("unknown")
-		}
-	}}
+	return explain.Form{
+		Description: "one of " + strings.Join(values, ", "),
+		Values:      values,
+		Check: func(value string) error {
+			switch {
+			case slices.Contains(values, value):
+				return nil
+			case meant(value) != "":
+				return fmt.Errorf("unknown (did you mean %s?)", meant(value))
+			default:
+				return errors.New("unknown")
+			}
+		},
+	}
 }
 
 // operationForm knows the words that clouds have for an operation, such as removed.

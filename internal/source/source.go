@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +101,8 @@ const (
 type Sources struct {
 	options  Options
 	services map[string]auditlog.Service
+	// clients are those of the services that speak HTTP.
+	clients map[string]*client.Client
 	// unusable holds, by service, why one that is configured cannot be used.
 	unusable map[string]explain.Problem
 	// half holds what is missing of a login in the environment that nothing else
@@ -170,7 +173,8 @@ func text(given *string) string {
 // that service.
 func Configure(c Config, o Options) *Sources {
 	s := &Sources{
-		options: o, services: map[string]auditlog.Service{}, unusable: map[string]explain.Problem{},
+		options: o, services: map[string]auditlog.Service{}, clients: map[string]*client.Client{},
+		unusable:  map[string]explain.Problem{},
 		half:      map[string]explain.Problem{},
 		undecided: map[string]bool{}, unsettled: c.Unsettled,
 	}
@@ -297,7 +301,8 @@ func (s *Sources) addUpCloud(given *UpCloud, shared client.Options) {
 		authorization: authorization,
 	})
 	if ok {
-		s.services[info.Name] = upcloud.New(client.New(shared), s.options.Clock,
+		s.clients[info.Name] = client.New(shared)
+		s.services[info.Name] = upcloud.New(s.clients[info.Name], s.options.Clock,
 			query.ParseSpan(u.Retention)).ForAccount(u.Account).
 			WithStrategy(upcloud.Strategy(cmp.Or(u.Strategy, upcloud.Strategies()[0]))).
 			WithCredentialsHint(u.credentialsHint(hasToken, info))
@@ -377,7 +382,8 @@ func (s *Sources) addCloudscale(given *Cloudscale, shared client.Options) {
 			hint = "Set token{ in the provider's cloudscale block} to a token of the project; read access is enough."
 		}
 
-		s.services[info.Name] = cloudscale.New(client.New(shared), s.options.Clock,
+		s.clients[info.Name] = client.New(shared)
+		s.services[info.Name] = cloudscale.New(s.clients[info.Name], s.options.Clock,
 			query.ParseSpan(c.Retention)).ForAccount(c.Account).
 			WithCredentialsHint(hint)
 	}
@@ -475,6 +481,21 @@ func (s *Sources) Service(summary, name string) (service auditlog.Service, wrong
 	}
 
 	return nil, refuse(p), false
+}
+
+// Client returns what speaks to the service, nil where nothing does. It is for whoever
+// examines a service instead of reading its log.
+func (s *Sources) Client(name string) *client.Client { return s.clients[name] }
+
+// Configured lists the services that are configured, those included that cannot be used
+// as they are.
+func (s *Sources) Configured() []string {
+	return slices.DeleteFunc(auditlog.Clouds(), func(name string) bool {
+		_, usable := s.services[name]
+		_, unusable := s.unusable[name]
+
+		return !usable && !unusable && s.half[name].Cause == ""
+	})
 }
 
 // Only returns the name of the only service that is configured; one of which that is not

@@ -9,6 +9,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/redact"
 )
 
@@ -23,6 +24,8 @@ type Export struct {
 	// may take its place.
 	Known   redact.KeptSource
 	Willing bool
+	// Report is for an export as a page for people, whose format is format.HTML.
+	Report Report
 }
 
 // Written is what an export came to.
@@ -58,7 +61,7 @@ func (x *Export) Run(ctx context.Context, s auditlog.Service) (*Written, explain
 		spec.Known = redact.KeptSource{}
 	}
 
-	result, err := exportTo(ctx, s, spec)
+	result, err := x.write(ctx, s, spec)
 	if err != nil {
 		found.Add(explain.Export(err, info, q.Window))
 
@@ -73,6 +76,17 @@ func (x *Export) Run(ctx context.Context, s auditlog.Service) (*Written, explain
 	}
 
 	return &Written{Result: result, Asked: spec.Asked()}, found
+}
+
+// write reads what the spec's q asks for and writes it.
+func (x *Export) write(ctx context.Context, s auditlog.Service, spec export.Spec) (export.Result, error) {
+	if spec.Format != format.HTML {
+		return exportTo(ctx, s, spec)
+	}
+
+	r := reporting{service: s, spec: spec, report: x.Report, options: x.Report.rules()}
+
+	return r.run(ctx)
 }
 
 // mostReadings bounds how often a log is read that never holds the same.

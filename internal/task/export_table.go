@@ -33,7 +33,7 @@ const (
 // ExportTable lists the arguments that say where an export is written, and in which form. The first two have to be
 // given.
 func ExportTable() []query.Argument {
-	formats := namesOf(format.All())
+	formats := namesOf(format.ForExports())
 	compressions := namesOf(format.Compressions())
 	columns := make([]string, 0, len(auditlog.Fields()))
 
@@ -49,7 +49,7 @@ func ExportTable() []query.Argument {
 		},
 		{
 			Name:        "format",
-			Description: "`" + strings.Join(formats, "`, `") + "`. Parquet has typed columns, and its rows are in the order in which the service lists them.",
+			Description: "`" + strings.Join(formats, "`, `") + "`. Parquet has typed columns, and its rows are in the order in which the service lists them. HTML is a report for people: one page that needs nothing beside it, with the findings of the built-in rules (see the guide \"Reports\").",
 			Form:        query.OneOf(formats...),
 		},
 		{
@@ -101,9 +101,10 @@ func ExportSwitches() []query.Switch {
 
 // Form is in which form entries are written.
 type Form struct {
-	Format  format.Format
-	Shape   format.Shape
-	Columns []string
+	Format      format.Format
+	Compression format.Compression
+	Shape       format.Shape
+	Columns     []string
 	// LaidOut says that something says how a CSV file is laid out.
 	LaidOut bool
 }
@@ -126,6 +127,14 @@ func (f *Form) Check() explain.Problems {
 			Cause:   explain.Sentence(err.Error()),
 			Next:    "Change {format} or {columns}, or write entries instead of events.",
 		}.At(explain.Argument("shape")))
+	}
+
+	if err := format.CheckHTML(f.Format, f.Compression, f.Columns != nil); err != nil {
+		found.Add(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   explain.Sentence(err.Error()),
+			Next:    "Leave out {columns} and {compression}, or choose another {format}.",
+		}.At(explain.Argument("format")))
 	}
 
 	seen := map[string]bool{}

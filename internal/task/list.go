@@ -94,7 +94,7 @@ func (l *List) readOnce(
 		err     error
 	)
 
-	listed.Completeness, err = auditlog.ReadAll(ctx, s, q, func(e *auditlog.Entry) error {
+	listed.Completeness, err = auditlog.ReadAhead(ctx, s, q, func(e *auditlog.Entry) error {
 		if err := scrubber.Learn(e); err != nil {
 			return err
 		}

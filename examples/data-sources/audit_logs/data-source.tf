@@ -13,18 +13,21 @@ provider "audit" {
 
 # How much of what happened in the last month? Counts cover every match and need no rows.
 data "audit_logs" "month" {
+  service         = "upcloud"
   last            = "30d"
   include_entries = false
 }
 
 # Who signed in yesterday, and from where? Rows, for what counts do not say.
 data "audit_logs" "logins" {
+  service    = "upcloud"
   last       = "24h"
   operations = ["login"]
 }
 
 # What was done to two servers around an incident?
 data "audit_logs" "incident" {
+  service        = "upcloud"
   start          = "2026-06-12T14:00:00Z"
   end            = "2026-06-12T15:30:00Z"
   resource_types = ["server"]

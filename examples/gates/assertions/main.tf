@@ -15,6 +15,21 @@ provider "audit" {
   upcloud = {}
 }
 
+# One look-up for each assertion, so that its counts name who did it and to what.
+data "audit_logs" "deletions" {
+  service         = "upcloud"
+  last            = var.last
+  operations      = ["delete"]
+  include_entries = false
+}
+
+data "audit_logs" "grants" {
+  service         = "upcloud"
+  last            = var.last
+  operations      = ["grant"]
+  include_entries = false
+}
+
 data "audit_logs" "all" {
   service         = "upcloud"
   last            = var.last

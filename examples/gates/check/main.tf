@@ -25,8 +25,12 @@ check "no_deletions" {
   assert {
     condition = data.audit_logs.deletions.total_count == 0 && data.audit_logs.deletions.completeness.conclusive
 
-    # Terraform copies this text into the state. It names nobody, but counts_by_actor does, which the plan shows and the
-    # state keeps, too.
-    error_message = "${data.audit_logs.deletions.total_count} deletions between ${data.audit_logs.deletions.window_start} and ${data.audit_logs.deletions.window_end}, in a log that ${data.audit_logs.deletions.completeness.conclusive ? "shows" : "does not show"} everything."
+    # Terraform copies this text into the state. Who and what is there anyhow, in counts_by_actor and
+    # counts_by_resource_type.
+    error_message = join(" ", concat(
+      ["${data.audit_logs.deletions.total_count} deletions between ${data.audit_logs.deletions.window_start} and ${data.audit_logs.deletions.window_end}, in a log that ${data.audit_logs.deletions.completeness.conclusive ? "shows" : "does not show"} everything."],
+      [for who, n in data.audit_logs.deletions.counts_by_actor : "${n} by ${who}."],
+      [for type, n in data.audit_logs.deletions.counts_by_resource_type : "${n} of type ${type}."],
+    ))
   }
 }

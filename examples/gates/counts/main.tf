@@ -37,6 +37,7 @@ data "audit_logs" "deletions" {
       error_message = join("\n", concat(
         ["Unexpected deletions between ${self.window_start} and ${self.window_end}:", ""],
         [for who, n in self.counts_by_actor : format("%6d by %s", n, who) if !contains(var.allowed_actors, who)],
+        ["", "Deleted, by whomever: ${join(", ", [for type, n in self.counts_by_resource_type : "${n} ${type}"])}."],
         ["", "If they were meant to happen, add the actors to allowed_actors; if not, export the log now, before it expires."],
       ))
     }

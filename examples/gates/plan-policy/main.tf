@@ -15,8 +15,10 @@ provider "audit" {
   upcloud = {}
 }
 
-data "audit_logs" "all" {
+# Of deletions alone, so that its counts name who did it and to what.
+data "audit_logs" "deletions" {
   service         = "upcloud"
   last            = var.last
+  operations      = ["delete"]
   include_entries = false
 }

@@ -13,6 +13,15 @@ def narrowed: [
       | select(.[$name] != null) | $name)
   ];
 
+# Who deleted, and what, as far as the look-up tells: its rows do, and so do its counts where they are of deletions alone.
+def counted($word): to_entries | .[:5][] | "\(.value) \($word) \(.key)";
+def culprits: [
+    if .entries != null then .entries | map(select(.operation == "delete")) | .[:5][]
+      | "\(.actor // .actor_id // .actor_type): \(.resource_type // "something") \(.resource_name // .resource_id // "")"
+    elif .operations == ["delete"] then (.counts_by_actor // {} | counted("by")), (.counts_by_resource_type // {} | counted("of type"))
+    else empty end
+  ] | map("\n  " + .) | add // "";
+
 # What was read while planning. A data source that is only read during the apply is not among them.
 [.prior_state.values.root_module // {} | modules | .resources[]? | select(.mode == "data" and .type == "audit_logs")] as $logs
 | [
@@ -30,7 +39,7 @@ def narrowed: [
         (select(.completeness.unknown_actions != [])
           | "\($address) holds actions that nobody knows: \(.completeness.unknown_actions | join(", "))."),
         (select(.counts_by_operation.delete > 0)
-          | "\($address): \(.counts_by_operation.delete) deletions between \(.window_start) and \(.window_end).")
+          | "\($address): \(.counts_by_operation.delete) deletions between \(.window_start) and \(.window_end).\(culprits)")
     )
   ]
 | if . == [] then "No violation in \($logs | length) look-up(s)." else join("\n") + "\n" | halt_error(1) end

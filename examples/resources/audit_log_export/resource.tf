@@ -13,8 +13,9 @@ provider "audit" {
 
 # Everything that happened in June, with all fields and the cloud's own records.
 resource "audit_log_export" "june" {
-  start = "2026-06-01T00:00:00Z"
-  end   = "2026-07-01T00:00:00Z"
+  service = "upcloud"
+  start   = "2026-06-01T00:00:00Z"
+  end     = "2026-07-01T00:00:00Z"
 
   path   = "evidence/2026-06.ndjson"
   format = "ndjson"
@@ -22,6 +23,7 @@ resource "audit_log_export" "june" {
 
 # Deletions for people: a few columns, safe to open in a spreadsheet.
 resource "audit_log_export" "deletions" {
+  service    = "upcloud"
   start      = "2026-06-01T00:00:00Z"
   end        = "2026-07-01T00:00:00Z"
   operations = ["delete"]
@@ -33,8 +35,9 @@ resource "audit_log_export" "deletions" {
 
 # For query engines: typed columns, with pseudonyms for people. The key comes from AUDIT_REDACTION_KEY.
 resource "audit_log_export" "june_columns" {
-  start = "2026-06-01T00:00:00Z"
-  end   = "2026-07-01T00:00:00Z"
+  service = "upcloud"
+  start   = "2026-06-01T00:00:00Z"
+  end     = "2026-07-01T00:00:00Z"
 
   path   = "evidence/2026-06.parquet"
   format = "parquet"
@@ -43,7 +46,8 @@ resource "audit_log_export" "june_columns" {
 
 # The last day, made again whenever the release changes.
 resource "audit_log_export" "release" {
-  last = "24h"
+  service = "upcloud"
+  last    = "24h"
 
   path     = "evidence/release.json"
   format   = "json"

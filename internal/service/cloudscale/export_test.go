@@ -2,9 +2,6 @@
 
 package cloudscale
 
-// DecodePage reads the body of a page.
-var DecodePage = decodePage
-
 // ResourceName is the one name that a message quotes.
 var ResourceName = resourceName
 

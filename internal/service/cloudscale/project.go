@@ -42,7 +42,7 @@ func (s *Service) Identify(ctx context.Context) auditlog.Source {
 	defer s.asking.Unlock()
 
 	if s.known() == "" && !s.asked {
-		for page, err := range (client.CursorWalk[auditlog.Entry]{First: logPath, Decode: decodePage}).Pages(ctx, s.client) {
+		for page, err := range (client.CursorWalk[auditlog.Entry]{First: LogPath, Decode: DecodePage}).Pages(ctx, s.client) {
 			if err == nil {
 				err = s.learn(page, &auditlog.Completeness{})
 			}

@@ -31,7 +31,8 @@ const DefaultEndpoint = "https://api.cloudscale.ch"
 // vendor announced.
 const DefaultRetention = 90 * 24 * time.Hour
 
-const logPath = "v1/project-logs"
+// LogPath is the path of the log below the endpoint.
+const LogPath = "v1/project-logs"
 
 // overtaking is how far a page must lie beyond the end of a window before
 // reading stops there, and how far outside of what was asked for a record may be.
@@ -243,7 +244,7 @@ var (
 )
 
 func problem(kind client.Kind, page int, reason error) error {
-	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + logPath, Page: page, Err: reason}
+	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + LogPath, Page: page, Err: reason}
 }
 
 // note takes note of a page and says whether it lies wholly beyond the end.
@@ -301,12 +302,12 @@ func withoutEnd(link string) string {
 // firstPage asks for a span of the log, both bounds in whole seconds.
 func firstPage(asked auditlog.Window) client.CursorWalk[auditlog.Entry] {
 	return client.CursorWalk[auditlog.Entry]{
-		First: logPath,
+		First: LogPath,
 		Query: url.Values{
 			"start": {asked.Start.Format(time.RFC3339)},
 			"end":   {asked.End.Format(time.RFC3339)},
 		},
-		Decode: decodePage,
+		Decode: DecodePage,
 	}
 }
 
@@ -320,7 +321,8 @@ func around(w auditlog.Window) auditlog.Window {
 	}
 }
 
-func decodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err error) {
+// DecodePage reads a page of the log, "" standing for a link that is null.
+func DecodePage(body []byte) (rows []auditlog.Entry, next, pollMore string, err error) {
 	var (
 		hasNext, hasPollMore, hasResults bool
 

@@ -147,7 +147,7 @@ func (r *reading) first() *part {
 		p.cursor.asked.Start = since
 	}
 
-	p.walk = client.CursorWalk[auditlog.Entry]{First: logPath, From: r.from.Link, Decode: decodePage}
+	p.walk = client.CursorWalk[auditlog.Entry]{First: LogPath, From: r.from.Link, Decode: DecodePage}
 	p.cursor.resume = r.from
 	p.cursor.ids.Continue(r.from.Ordinals, r.from.Since)
 

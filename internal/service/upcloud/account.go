@@ -12,8 +12,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 )
 
-const accountPath = "1.3/account"
-
 // account is the user name that the service knows the credential by.
 type account struct {
 	// asks says that the user gave no name for the account.
@@ -67,25 +65,34 @@ func (s *Service) Identify(ctx context.Context) auditlog.Source {
 }
 
 func accountName(ctx context.Context, c *client.Client) (string, error) {
+	name := ""
+
+	err := c.Get(ctx, AccountPath, nil, func(body []byte, _ func(string) string) (err error) {
+		name, err = DecodeAccount(body)
+
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+
+	return name, nil
+}
+
+// DecodeAccount reads the user name of the account.
+func DecodeAccount(body []byte) (string, error) {
 	var answer struct {
 		Account struct {
 			Username string `json:"username"`
 		} `json:"account"`
 	}
 
-	err := c.Get(ctx, accountPath, nil, func(body []byte, _ func(string) string) error {
-		if err := exactjson.Unmarshal(body, &answer); err != nil {
-			return err
-		}
-
-		if answer.Account.Username == "" {
-			return errors.New("it names no account")
-		}
-
-		return nil
-	})
-	if err != nil {
+	if err := exactjson.Unmarshal(body, &answer); err != nil {
 		return "", err
+	}
+
+	if answer.Account.Username == "" {
+		return "", errors.New("it names no account")
 	}
 
 	return answer.Account.Username, nil

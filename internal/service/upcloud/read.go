@@ -327,7 +327,7 @@ func (r *reading) collect(ctx context.Context, s slice) (pile, int64, error) {
 }
 
 func problem(kind client.Kind, page int, reason error) error {
-	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + listPath, Page: page, Err: reason}
+	return &client.Error{Kind: kind, Method: client.Method, Path: "/" + ListPath, Page: page, Err: reason}
 }
 
 // offsets returns the kinds of offset to try: rows, as most of what is known of
@@ -381,8 +381,8 @@ func (r *reading) list(q request) client.OffsetWalk[auditlog.Entry] {
 	query.Set("created_before", asked.to.UTC().Format(time.RFC3339))
 
 	return client.OffsetWalk[auditlog.Entry]{
-		Path: listPath, Query: query, Limit: q.limit, Reading: q.reading, TotalHeader: totalHeader, Sizes: pageSizes,
-		Decode: decodeList,
+		Path: ListPath, Query: query, Limit: q.limit, Reading: q.reading, TotalHeader: TotalHeader, Sizes: pageSizes,
+		Decode: DecodeList,
 	}
 }
 
@@ -486,7 +486,8 @@ func (w *walk) bounded(s slice) error {
 	}
 }
 
-func decodeList(body []byte) (entries []auditlog.Entry, err error) {
+// DecodeList reads a page of the list.
+func DecodeList(body []byte) (entries []auditlog.Entry, err error) {
 	whole := false
 
 	err = exactjson.Read(body, func(r *exactjson.Reader) {

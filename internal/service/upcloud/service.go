@@ -29,10 +29,16 @@ const DefaultEndpoint = "https://api.upcloud.com"
 // specification say; older documentation said 90 days.
 const DefaultRetention = 180 * 24 * time.Hour
 
+// The paths below the endpoint; see design/api-facts.md §1.2.
 const (
-	listPath    = "1.3/audit-logs"
-	totalHeader = "UpCloud-Total-Count"
+	ListPath    = "1.3/audit-logs"
+	OptionsPath = ListPath + "/filter-options"
+	ExportPath  = ListPath + "/export"
+	AccountPath = "1.3/account"
 )
+
+// TotalHeader names the header that says how many events match.
+const TotalHeader = "UpCloud-Total-Count"
 
 // Service is the audit log of one account.
 type Service struct {
@@ -115,30 +121,34 @@ func (s *Service) FilterOptions(ctx context.Context, _ auditlog.Query) (auditlog
 	return options, err
 }
 
-func (s *Service) askOptions(ctx context.Context) (auditlog.FilterOptions, error) {
-	type answer struct {
+func (s *Service) askOptions(ctx context.Context) (options auditlog.FilterOptions, err error) {
+	err = s.client.Get(ctx, OptionsPath, nil, func(body []byte, _ func(string) string) error {
+		options, err = DecodeOptions(body)
+
+		return err
+	})
+	if err != nil {
+		return auditlog.FilterOptions{}, err
+	}
+
+	return options, nil
+}
+
+// DecodeOptions reads the answer that lists the values of filters, each list sorted and
+// in the normal form.
+func DecodeOptions(body []byte) (auditlog.FilterOptions, error) {
+	var options struct {
 		Actions       *[]string `json:"actions"`
 		Origins       *[]string `json:"origins"`
 		ResourceTypes *[]string `json:"resource_types"`
 	}
 
-	var options answer
-
-	err := s.client.Get(ctx, listPath+"/filter-options", nil, func(body []byte, _ func(string) string) error {
-		options = answer{} // Nothing of an attempt that broke off.
-
-		if err := exactjson.Unmarshal(body, &options); err != nil {
-			return err
-		}
-
-		if options.Actions == nil || options.Origins == nil || options.ResourceTypes == nil {
-			return errors.New("actions, origins or resource_types is missing")
-		}
-
-		return nil
-	})
-	if err != nil {
+	if err := exactjson.Unmarshal(body, &options); err != nil {
 		return auditlog.FilterOptions{}, err
+	}
+
+	if options.Actions == nil || options.Origins == nil || options.ResourceTypes == nil {
+		return auditlog.FilterOptions{}, errors.New("actions, origins or resource_types is missing")
 	}
 
 	for _, list := range []*[]string{options.Actions, options.Origins, options.ResourceTypes} {

@@ -47,8 +47,6 @@ func (s *Service) WithStrategy(strategy Strategy) *Service {
 }
 
 const (
-	exportPath = listPath + "/export"
-
 	// fewPages are read sooner than anything is found out about the export.
 	fewPages = 2 * sliceMax / pageLimit
 	// streamRate is how many records a second the export is expected to bring. Pages
@@ -221,7 +219,7 @@ func (st *streaming) measure(ctx context.Context) (err error) {
 // total asks the list how many records of a span there are, by any filter.
 func (st *streaming) total(ctx context.Context, span slice) (int64, error) {
 	pages := client.OffsetWalk[auditlog.Entry]{
-		Path: listPath, Limit: 1, TotalHeader: totalHeader, Decode: decodeList, Query: url.Values{
+		Path: ListPath, Limit: 1, TotalHeader: TotalHeader, Decode: DecodeList, Query: url.Values{
 			"created_after":  {span.from.UTC().Format(time.RFC3339)},
 			"created_before": {span.to.UTC().Format(time.RFC3339)},
 		},
@@ -264,7 +262,7 @@ func (st *streaming) read(ctx context.Context, yield func([]auditlog.Entry, erro
 	st.events = newEdges(st.asked)
 	st.ids = map[string]bool{}
 
-	err = st.client.Stream(ctx, exportPath, url.Values{"format": {"json"}},
+	err = st.client.Stream(ctx, ExportPath, url.Values{"format": {"json"}},
 		func(body io.Reader, clock *auditlog.ServiceClock) error {
 			st.heed(clock)
 			st.c.Pages++

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package export
+package auditlog
 
 import (
 	"cmp"
 	"context"
 	"iter"
-
-	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
 const (
@@ -19,23 +17,23 @@ const (
 
 // batch is a run of entries, and the error that ended the sequence behind them.
 type batch struct {
-	entries []auditlog.Entry
+	entries []Entry
 	err     error
 }
 
-// ahead yields the entries of a sequence while the next ones are being read, so that one
+// Ahead yields the entries of a sequence while the next ones are being read, so that one
 // processor reads and another one writes. When it returns, nothing is read any more:
 // whoever stops early waits for the page that is under way.
-func ahead(ctx context.Context, entries iter.Seq2[auditlog.Entry, error]) iter.Seq2[*auditlog.Entry, error] {
-	return func(yield func(*auditlog.Entry, error) bool) {
-		full, empty := make(chan batch, batches), make(chan []auditlog.Entry, batches)
+func Ahead(ctx context.Context, entries iter.Seq2[Entry, error]) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		full, empty := make(chan batch, batches), make(chan []Entry, batches)
 		stop := make(chan struct{})
 
 		for range batches {
-			empty <- make([]auditlog.Entry, 0, batchSize)
+			empty <- make([]Entry, 0, batchSize)
 		}
 
-		go read(ctx, entries, full, empty, stop)
+		go readInto(ctx, entries, full, empty, stop)
 
 		defer func() {
 			close(stop)
@@ -63,11 +61,11 @@ func ahead(ctx context.Context, entries iter.Seq2[auditlog.Entry, error]) iter.S
 	}
 }
 
-// read fills batches until the sequence or the context ends, or stop is closed, and closes
+// readInto fills batches until the sequence or the context ends, or stop is closed, and closes
 // full then.
-func read(
-	ctx context.Context, entries iter.Seq2[auditlog.Entry, error],
-	full chan<- batch, empty <-chan []auditlog.Entry, stop <-chan struct{},
+func readInto(
+	ctx context.Context, entries iter.Seq2[Entry, error],
+	full chan<- batch, empty <-chan []Entry, stop <-chan struct{},
 ) {
 	defer close(full)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package export_test
+package auditlog_test
 
 import (
 	"errors"
@@ -13,7 +13,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/export"
 )
 
 // TestEntriesAreReadAhead also looks that nothing is read any more when the sequence has
@@ -48,7 +47,7 @@ func TestEntriesAreReadAhead(t *testing.T) {
 			last error
 		)
 
-		for e, err := range export.Ahead(ctx, source) {
+		for e, err := range auditlog.Ahead(ctx, source) {
 			if last = err; err == nil {
 				got = append(got, e.ID)
 			}
@@ -91,12 +90,14 @@ func TestNobodyWaitsForMoreThanIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stopped time.Time
 
-		for range export.Ahead(t.Context(), func(yield func(auditlog.Entry, error) bool) {
+		for _, err := range auditlog.Ahead(t.Context(), func(yield func(auditlog.Entry, error) bool) {
 			for yield(auditlog.Entry{}, nil) {
 				time.Sleep(time.Minute)
 			}
 		}) {
-			stopped = time.Now()
+			if stopped = time.Now(); err != nil {
+				t.Error(err)
+			}
 
 			break
 		}
