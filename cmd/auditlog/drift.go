@@ -86,6 +86,8 @@ func (c *driftCommand) Run(ctx context.Context, env environment) error {
 		return &problemsError{wrong}
 	}
 
+	env.tell(wrong)
+
 	service, sources, err := c.open(ctx, env, explain.FindDrift)
 	if err != nil {
 		return err
@@ -181,14 +183,19 @@ func readInventories(env environment, names []string) (all inventories, found ex
 
 	for _, name := range names {
 		inventory, written, err := readInventory(env, name)
-		if err != nil {
-			if name == standardInput {
-				name = "standard input"
-			}
+		shown := name
+		if name == standardInput {
+			shown = "standard input"
+		}
 
-			found.Add(explain.Inventory(err, name))
+		if err != nil {
+			found.Add(explain.Inventory(err, shown))
 
 			continue
+		}
+
+		if inventory.Partial {
+			found.Add(explain.Partial(shown))
 		}
 
 		all.inventories = append(all.inventories, inventory)

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -196,8 +197,8 @@ func eventText(e *drift.Event, times *time.Location) string {
 	}
 
 	text += "  " + shown(e.Action)
-	if len(e.Changes) > 0 {
-		text += "  " + shown(changesTextOf(e.Changes))
+	if changes := telling(e); len(changes) > 0 {
+		text += "  " + shown(changesTextOf(changes))
 	}
 
 	if e.Reverted {
@@ -205,6 +206,20 @@ func eventText(e *drift.Event, times *time.Location) string {
 	}
 
 	return text
+}
+
+// telling are the changes by which people recognise what was done. What is created or deleted changes in all of its
+// fields, most of which say nothing.
+func telling(e *drift.Event) []auditlog.Change {
+	if e.Operation != auditlog.OperationCreate && e.Operation != auditlog.OperationDelete {
+		return e.Changes
+	}
+
+	known := []string{"name", "title", "hostname", "display_name", "plan", "size"}
+
+	isOther := func(c auditlog.Change) bool { return !slices.Contains(known, c.Field) }
+
+	return slices.DeleteFunc(slices.Clone(e.Changes), isOther)
 }
 
 // The result as programs read it. What is not known is null.

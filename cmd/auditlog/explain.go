@@ -12,6 +12,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/drift"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
@@ -64,6 +65,11 @@ var lifeColumns = []string{"time", "actor", "action", "ip_address", "changes"}
 
 // Run prints what was done to the resource.
 func (c *explainCommand) Run(ctx context.Context, env environment) (err error) {
+	found := c.check()
+	if found.HasError() {
+		return &problemsError{found}
+	}
+
 	of, found := c.target(env)
 	if found.HasError() {
 		return &problemsError{found}
@@ -117,6 +123,21 @@ func (c *explainCommand) Run(ctx context.Context, env environment) (err error) {
 	return env.summarizeLife(told)
 }
 
+// check holds what may be given several times against the forms of what may be given once.
+func (c *explainCommand) check() explain.Problems {
+	var found explain.Problems
+
+	for _, a := range source.Table() {
+		for _, value := range map[string][]string{"service": c.Service, "destination": c.Destination}[a.Name] {
+			if p, wrong := a.Form.Problem(flagOf(a.Name), value); wrong {
+				found.Add(p.At(explain.Argument(a.Name)))
+			}
+		}
+	}
+
+	return found
+}
+
 // unlimited is wider than any line.
 const unlimited = 1 << 20
 
@@ -124,9 +145,16 @@ const unlimited = 1 << 20
 func (c *explainCommand) openAll(ctx context.Context, env environment) ([]auditlog.Service, task.Redaction, error) {
 	logs := make([]asking, 0, len(c.Service)+len(c.Destination))
 
-	for _, name := range c.Service {
-		if name != auditlog.ServiceArchive {
-			logs = append(logs, asking{naming{Service: name}, c.connecting, c.Verbose})
+	for i, name := range c.Service {
+		log := naming{Service: name}
+		if len(c.Destination) == 0 {
+			log.PublicKeys = c.PublicKeys // They are refused, as there is no archive.
+		}
+
+		// Archives are told by their places.
+		archived := name == auditlog.ServiceArchive && len(c.Destination) > 0
+		if !archived && !slices.Contains(c.Service[:i], name) {
+			logs = append(logs, asking{log, c.connecting, c.Verbose})
 		}
 	}
 
@@ -175,6 +203,8 @@ func (c *explainCommand) target(env environment) (drift.Target, explain.Problems
 	if found.HasError() {
 		return drift.Target{}, found
 	}
+
+	env.tell(found)
 
 	resources := drift.Merge(given.inventories...)
 

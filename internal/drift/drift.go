@@ -238,7 +238,9 @@ func endOfKey(text string) int {
 
 // quotedKey writes a key of for_each as Terraform does in an address.
 func quotedKey(key string) string {
-	return `["` + strings.NewReplacer(
-		`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "${", "$${", "%{", "%%{",
-	).Replace(key) + `"]`
+	return `["` + keyEscapes.Replace(key) + `"]`
 }
+
+var keyEscapes = strings.NewReplacer(
+	`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "${", "$${", "%{", "%%{",
+)

@@ -23,6 +23,8 @@ type Inventory struct {
 	Plan bool
 	// Written is when the plan was made, zero where the file does not say, which no state does.
 	Written time.Time
+	// Partial says that the plan leaves resources out, such as one with -target, so that not all that changed is seen.
+	Partial bool
 }
 
 // Fault says what a file is that cannot be used.
@@ -149,7 +151,7 @@ func (r *reading) at(path []string) exactjson.Step {
 	}
 
 	switch path[0] {
-	case "format_version", "version", "terraform_version", "timestamp", "errored":
+	case "format_version", "version", "terraform_version", "timestamp", "errored", "complete":
 		return exactjson.TakeWhole
 	case "resource_drift", "resources":
 		return list(path[1:])
@@ -217,6 +219,8 @@ func (r *reading) take(path []string, value []byte) error {
 		r.inventory.Written, _ = time.Parse(time.RFC3339, textOf(value))
 	case "errored":
 		r.errored = textOf(value)
+	case "complete":
+		r.inventory.Partial = textOf(value) == "false"
 	case "resource_drift":
 		return r.takeDrift(value)
 	case "resources":

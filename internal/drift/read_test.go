@@ -3,6 +3,7 @@
 package drift_test
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -266,6 +267,18 @@ func TestStatesOfOpenTofu(t *testing.T) {
 	}
 }
 
+// A plan of some resources says so.
+func TestPartialPlans(t *testing.T) {
+	t.Parallel()
+
+	for text, want := range map[string]bool{"true": false, "false": true} {
+		got, err := drift.Read(strings.NewReader(`{"format_version":"1.2","resource_changes":[],"complete":` + text + `}`))
+		if err != nil || got.Partial != want {
+			t.Errorf("complete is %s: %+v, %v", text, got, err)
+		}
+	}
+}
+
 // A byte order mark, as PowerShell 7 can write one, is no part of the text.
 func TestByteOrderMark(t *testing.T) {
 	t.Parallel()
@@ -338,4 +351,23 @@ func TestTypeOf(t *testing.T) {
 			t.Errorf("%s: got %q, %v", address, got, ok)
 		}
 	}
+}
+
+// FuzzRead: whatever a file holds, it is refused in words, or read without a word of what is not kept.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"format_version":"1.2","complete":false,"resource_drift":[{"address":"a","mode":"managed","type":"b","change":` +
+		`{"actions":["update"],"before":{"a":[1,{"b":"x"}]},"after":{"a":{"0":2}},"before_sensitive":{"a":[true]},"after_sensitive":{"a":true}}}]}`))
+	f.Add([]byte(`{"version":4,"resources":[{"mode":"managed","type":"t_a","name":"n","instances":[{"index_key":1.5,"attributes":null}]}]}`))
+	f.Add([]byte(`{"format_version":"1.0","values":{"root_module":{"child_modules":[{"resources":[{"address":"a","mode":"managed","type":"b"}]}]}}}`))
+
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, err := drift.Read(bytes.NewReader(text))
+		if input := (*drift.InputError)(nil); err != nil && !errors.As(err, &input) {
+			t.Fatal(err)
+		}
+
+		if err == nil && got == nil || err != nil && got != nil {
+			t.Fatalf("%v, %v", got, err)
+		}
+	})
 }

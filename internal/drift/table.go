@@ -149,8 +149,10 @@ func nameOf(resourceType string, text func(attribute string) string) string {
 
 // normalType is a type as the logs and Terraform both spell it.
 func normalType(t string) string {
-	return strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(auditlog.Normal(t)))
+	return joined.Replace(strings.ToLower(auditlog.Normal(t)))
 }
+
+var joined = strings.NewReplacer("-", "_", " ", "_")
 
 // isUUID says whether an id is one that nothing else can have.
 func isUUID(id string) bool {

@@ -80,6 +80,15 @@ func Inventory(err error, name string) Problem {
 	return p
 }
 
+// Partial says that a plan leaves resources out. The name is that of the file.
+func Partial(name string) Problem {
+	return Problem{
+		Summary: "The plan leaves resources out",
+		Cause:   "Terraform says that the plan is not complete, such as one with -target, so that it may not show all that changed.",
+		Next:    "Make a plan of everything.",
+	}.With("File", name).AsWarning()
+}
+
 // NothingManaged says that there is nothing to compare with the log of the service.
 func NothingManaged(resources int, info auditlog.Info) Problem {
 	p := Problem{

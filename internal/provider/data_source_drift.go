@@ -98,6 +98,8 @@ func (m *driftModel) compare(ctx context.Context, c *configured, timeout time.Du
 		return diagnose(wrong...)
 	}
 
+	d.Found = wrong
+
 	drifted, problems := d.Run(ctx, service)
 	if drifted != nil {
 		problems.Add(m.set(drifted)...)

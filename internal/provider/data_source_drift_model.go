@@ -126,7 +126,10 @@ func (m *driftModel) validate() diag.Diagnostics {
 
 // resources are what Terraform manages, and when that was written.
 func (m *driftModel) resources(now time.Time) ([]drift.Resource, time.Time, explain.Problems) {
-	var inventories []*drift.Inventory
+	var (
+		inventories []*drift.Inventory
+		found       explain.Problems
+	)
 
 	written := now
 
@@ -137,6 +140,10 @@ func (m *driftModel) resources(now time.Time) ([]drift.Resource, time.Time, expl
 		}
 
 		inventories, written = append(inventories, inventory), at
+
+		if inventory.Partial {
+			found.Add(explain.Partial(path).At(explain.Argument("state_file")))
+		}
 	}
 
 	managed := &drift.Inventory{}
@@ -152,7 +159,7 @@ func (m *driftModel) resources(now time.Time) ([]drift.Resource, time.Time, expl
 		written = query.ParseTime(m.AsOf.ValueString())
 	}
 
-	return drift.Merge(append(inventories, managed)...), written, nil
+	return drift.Merge(append(inventories, managed)...), written, found
 }
 
 // mostDriftRows is how many rows each list of the result has at most.
