@@ -294,7 +294,13 @@ func (c *comparison) take(e *auditlog.Entry) error {
 		return nil
 	}
 
-	if s := c.subjects[k]; s != nil {
+	s := c.subjects[k]
+	if s == nil && match == ByID && e.ResourceName != "" {
+		// Known by its name are only things of which no id is known.
+		s = c.subjects[nameKey(e.Service, e.ResourceType, e.ResourceName)]
+	}
+
+	if s != nil {
 		s.take(e, piped)
 
 		return nil
@@ -341,7 +347,8 @@ func (c *comparison) choose(e *auditlog.Entry) {
 	}
 }
 
-// takeOther takes an entry about something that is not managed.
+// takeOther takes an entry about something that is not managed. Whether a clone in UpCloud's log has the id of the new
+// storage or of the one that was copied is not documented; either is told, as something that was created or changed.
 func (c *comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool) error {
 	made := c.created[k]
 

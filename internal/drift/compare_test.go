@@ -291,6 +291,7 @@ func TestPodStack(t *testing.T) {
 	h.add("mia", auditlog.OperationUpdate, "Pod", "p-1").ResourceName = "trainer"
 	h.add("mia", auditlog.OperationUpdate, "Pod", "p-2").ResourceName = "trainer"
 	h.add("mia", auditlog.OperationUpdate, "Pod", "").ResourceName = "by-name"
+	h.add("jonas", auditlog.OperationUpdate, "Pod", "p-4").ResourceName = "by-name"
 
 	got := compare(t, newLog(t, auditlog.ServicePodStack, h.entries...), drift.Options{Resources: []drift.Resource{
 		{Address: "podstack_pod.a", Type: "podstack_pod", ID: "P-1", Name: "trainer"},
@@ -299,7 +300,7 @@ func TestPodStack(t *testing.T) {
 		{Address: "podstack_pod.d", Type: "podstack_pod"},
 	}})
 
-	expect(t, "changed", got.Changed, "podstack_pod.a by_id mia:update", "podstack_pod.c by_name mia:update")
+	expect(t, "changed", got.Changed, "podstack_pod.a by_id mia:update", "podstack_pod.c by_name mia:update jonas:update")
 }
 
 // Everything that is given has to be met.

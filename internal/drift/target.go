@@ -36,10 +36,12 @@ func TargetOf(r Resource) (Target, Reason) {
 		t.Type = k.LogTypes[0]
 	}
 
+	byName := k.Match == ByName || k.Service == auditlog.ServicePodStack && r.ID == ""
+
 	switch {
-	case k.Match == ByName && r.Name == "":
+	case byName && r.Name == "":
 		return Target{}, NoName
-	case k.Match == ByName:
+	case byName:
 		t.Name, t.Type = r.Name, logTypeOf(&place{resource: r, kind: k})
 	case r.ID == "":
 		return Target{}, NoID

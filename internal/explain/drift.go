@@ -51,7 +51,7 @@ func Inventory(err error, name string) Problem {
 		p.Cause = "The file holds the messages of a run, as terraform plan -json prints them."
 		p.Next = "Write the plan to a file with terraform plan -out, and give what terraform show -json prints of that file."
 	case drift.Encrypted:
-		p.Cause = "The state is encrypted, as OpenTofu can write it."
+		p.Cause = "The file is encrypted, as OpenTofu can write states and plans."
 		p.Next = "Give what tofu show -json prints, or tofu state pull, which decrypt it."
 	case drift.OtherFormat:
 		p.Cause = "The file is in another version of the format than can be read."
