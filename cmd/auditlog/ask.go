@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -241,7 +242,8 @@ func (env environment) tell(found explain.Problems) {
 	}
 }
 
-// flagAt names the flag of an argument. That of a part of the pipeline has the names of both.
+// flagAt names the flag of an argument, and which of its values is meant. That of a part of the pipeline has the names
+// of both.
 func flagAt(place explain.Place) string {
 	if len(place) == 0 {
 		return ""
@@ -257,7 +259,13 @@ func flagAt(place explain.Place) string {
 			return "" // Several flags say who it is.
 		}
 
-		name = fmt.Sprintf("%s_%s", name, place[1])
+		name, place = fmt.Sprintf("%s_%s", name, place[1]), place[1:]
+	}
+
+	if len(place) > 1 {
+		if i, ok := place[1].(int); ok {
+			return flagOf(name) + ", value " + strconv.Itoa(i+1)
+		}
 	}
 
 	return flagOf(name)
@@ -265,3 +273,17 @@ func flagAt(place explain.Place) string {
 
 // pipelineArgument is the argument that says who runs Terraform.
 const pipelineArgument = "pipeline"
+
+// notStandardOutput refuses "-" for a file: other programs write to standard output then, and this one would make a
+// file of that name, which nobody wants. The flag is as it was typed.
+func notStandardOutput(flag, path string) error {
+	if path != "-" {
+		return nil
+	}
+
+	return &problemsError{explain.Problems{explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   "Three files are written, so that they cannot go to standard output.",
+		Next:    "Give the name of a file, or use auditlog query to print entries.",
+	}.At(explain.Argument(flag))}}
+}

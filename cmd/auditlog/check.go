@@ -28,16 +28,16 @@ type checkCommand struct {
 	asking
 	redacting
 
-	Rules        string   `group:"Which rules" placeholder:"FILE" help:"YAML file with the rules, by the names of audit_log_findings: builtin_rules, rules, expected, baseline, max_findings, fail_on_not_evaluable. Default: every built-in rule that the service's log can answer."`
+	Rules        string   `group:"Which rules" placeholder:"FILE" help:"YAML file with the rules, by the names of audit_log_findings: builtin_rules, rules, expected, baseline, max_findings, fail_on_not_evaluable. The guide \"Gates\" shows one. Default: every built-in rule that the service's log can answer."`
 	BuiltinRules []string `group:"Which rules" placeholder:"NAME" help:"Built-in rules to apply: ${builtin_rules}. Default: every one that the service's log can answer."`
 	Baseline     *string  `group:"Which rules" placeholder:"DURATION" help:"How far before the window login_from_new_address looks for addresses that are known. Default: 14d."`
 	MaxFindings  *int64   `group:"Which rules" placeholder:"NUMBER" help:"How many findings are listed, the worst first. Counts cover all of them. Default: ${max_findings}."`
 	Strict       bool     `group:"Which rules" help:"Take it for no answer when a rule cannot find anything in this service's log, whatever happened, also a built-in one that nobody named."`
 
 	State   string        `placeholder:"FILE" help:"Remember until where the log has been checked, and begin there the next time, so that nothing stays unchecked when a run was skipped. --start or --last then say where the first check begins."`
-	Format  string        `enum:"table,json,sarif,junit" default:"table" help:"How findings are printed: table, json with the keys of audit_log_findings, sarif (2.1.0) or junit."`
+	Format  string        `enum:"table,json,sarif,junit" default:"table" help:"How findings are printed: table, json with the keys of audit_log_findings, sarif (2.1.0) or junit." placeholder:"FORMAT"`
 	UTC     bool          `name:"utc" help:"Print times of a table in UTC. By default it has them in the time zone of this machine; everything else is in UTC."`
-	Timeout time.Duration `default:"1h" help:"How long the command may take."`
+	Timeout time.Duration `default:"1h" help:"How long the command may take." placeholder:"DURATION"`
 }
 
 // Help says what the exit codes are.
@@ -79,7 +79,7 @@ func (c *checkCommand) Run(ctx context.Context, env environment) (err error) {
 		FailOnNotEvaluable: rules.FailOnNotEvaluable != nil && *rules.FailOnNotEvaluable, Redact: c.redaction(sources),
 	}
 
-	kept, err := c.begin(&e, service.Info(), rules)
+	kept, err := c.begin(&e, service.Info(), rules, env.now())
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,9 @@ type keeping struct {
 }
 
 // begin lets the check begin where the last one ended.
-func (c *checkCommand) begin(e *task.Evaluation, info auditlog.Info, rules *gate.Rules) (*keeping, error) {
+func (c *checkCommand) begin(
+	e *task.Evaluation, info auditlog.Info, rules *gate.Rules, now time.Time,
+) (*keeping, error) {
 	if c.State == "" {
 		return nil, nil //nolint:nilnil // There is nothing to keep.
 	}
@@ -220,7 +222,7 @@ func (c *checkCommand) begin(e *task.Evaluation, info auditlog.Info, rules *gate
 		return nil, &problemsError{wrong}
 	}
 
-	from, wrong := state.Begin(info, digest)
+	from, wrong := state.Begin(info, digest, now.Add(-e.Arguments.Delay(settleWithState)), now)
 	if len(wrong) > 0 {
 		return nil, errors.Join(&problemsError{wrong}, state.Close())
 	}

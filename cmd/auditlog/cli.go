@@ -150,7 +150,8 @@ func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, err
 var helpOptions = kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 120}
 
 func runChecked(command *kong.Context, shared arguments) error {
-	if found := shared.check(command.Flags()); found.HasError() {
+	found := givenTwice(command.Path)
+	if found.Add(shared.check(command.Flags())...); found.HasError() {
 		return &problemsError{found}
 	}
 

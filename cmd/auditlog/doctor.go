@@ -15,13 +15,14 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/doctor"
+	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 )
 
 // doctorCommand examines what is configured.
 type doctorCommand struct {
 	asking
 
-	Format string `enum:"table,json" default:"table" help:"How the report is printed: table or json. Neither json nor the block at the end of the table holds personal data."`
+	Format string `enum:"table,json" default:"table" help:"How the report is printed: table or json. Neither json nor the block at the end of the table holds personal data." placeholder:"FORMAT"`
 }
 
 // Help says what comes out.
@@ -86,10 +87,11 @@ func (c *doctorCommand) print(env environment, reports []doctor.Report) error {
 	}
 
 	b.WriteString("What follows holds no personal data, and may be pasted into an issue:\n\n```\n")
-	b.WriteString(doctor.Paste(aboutProgram(), reports))
+	b.WriteString(screen.Lines(doctor.Paste(aboutProgram(), reports)))
 	b.WriteString("```\n")
 
-	_, err := io.WriteString(env.stdout, b.String())
+	// Every part has been made fit to be shown; stdout would show the colours as text.
+	_, err := io.WriteString(env.data, b.String())
 
 	return err //nolint:wrapcheck // As above.
 }
@@ -125,7 +127,7 @@ func (env environment) layOut(b *strings.Builder, r *doctor.Report) {
 		_, _ = fmt.Fprintf(b, "  %s  %-*s  %s\n", env.paint(c.Verdict, verdicts), names, c.Name, below(lines, indent))
 
 		if c.Detail != "" {
-			_, _ = fmt.Fprintf(b, "\n%s%s\n\n", indent, below(c.Detail, indent))
+			_, _ = fmt.Fprintf(b, "\n%s%s\n\n", indent, below(screen.Lines(c.Detail), indent))
 		}
 	}
 

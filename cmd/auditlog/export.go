@@ -70,6 +70,10 @@ func (c *exportCommand) Run(ctx context.Context, env environment) error {
 		return &problemsError{found}
 	}
 
+	if err := notStandardOutput("path", c.Path); err != nil {
+		return err
+	}
+
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 
@@ -106,12 +110,19 @@ func (c *exportCommand) Run(ctx context.Context, env environment) error {
 		plural(r.EntryCount, "entry", "entries"), task.Grouped(r.Bytes), spec.Path,
 		auditlog.FormatTime(r.Completeness.Window.Start), auditlog.FormatTime(r.Completeness.Window.End),
 		proven(&r.Completeness))
+	env.sayManifest(r.ManifestSHA256)
 
 	if c.Strict && !r.Completeness.Conclusive() {
 		return errInconclusive
 	}
 
 	return nil
+}
+
+// sayManifest tells the SHA-256 of a manifest, which Terraform has in its state and the command nowhere.
+func (env environment) sayManifest(sum string) {
+	_, _ = fmt.Fprintf(env.stderr, "SHA-256 of the manifest: %s\n"+
+		"Keep it elsewhere: only it shows later that nobody has replaced all three files.\n", sum)
 }
 
 // spec says what is written, but for what is read.

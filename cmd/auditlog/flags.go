@@ -5,6 +5,7 @@ package main
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -29,13 +30,22 @@ type arguments struct {
 	of map[*kong.Flag]bool
 }
 
+// The settle delay that a command has by default is in its help, by the command's name.
+const settleDelayDefault = "0s"
+
+var settleDelayDefaults = map[string]string{
+	"export": task.SettleDelayText,
+	"report": task.SettleDelayText,
+	"check":  settleDelayDefault + ", and 1m with --state",
+}
+
 func sharedArguments() arguments {
 	a := arguments{
 		map[string]query.Argument{}, map[string]query.Number{}, map[string]query.Switch{}, map[*kong.Flag]bool{},
 	}
 
 	for _, table := range [][]query.Argument{
-		source.Table(), source.Settings(), query.Table("0s"), task.ExportTable(),
+		source.Table(), source.Settings(), query.Table(settleDelayDefault), task.ExportTable(),
 	} {
 		for _, argument := range table {
 			a.texts[flagOf(argument.Name)] = argument
@@ -77,7 +87,12 @@ func (a arguments) describe(node *kong.Node) {
 
 		switch argument, number, s := a.texts[name], a.numbers[name], a.switches[name]; {
 		case argument.Name != "":
-			flag.Help = a.plain(argument.Description, argument.Form)
+			text := argument.Description
+			if other, ok := settleDelayDefaults[node.Name]; ok && argument.Name == "settle_delay" {
+				text = strings.Replace(text, "`"+settleDelayDefault+"`", other, 1)
+			}
+
+			flag.Help = a.plain(text, argument.Form)
 			if argument.List {
 				flag.Help += " May be given several times."
 			}
@@ -129,7 +144,13 @@ func (a arguments) check(flags []*kong.Flag) explain.Problems {
 
 	for _, flag := range flags {
 		name := "--" + flag.Name
-		if !flag.Set || !a.of[flag] {
+		if !flag.Set {
+			continue
+		}
+
+		if !a.of[flag] {
+			found.Add(emptyValue(flag)...)
+
 			continue
 		}
 
@@ -144,10 +165,65 @@ func (a arguments) check(flags []*kong.Flag) explain.Problems {
 			continue
 		}
 
-		for _, value := range textsOf(flag.Target) {
+		values := textsOf(flag.Target)
+		for i, value := range values {
 			if p, wrong := argument.Form.Problem(name, value); wrong {
-				found.Add(p.At(explain.Argument(argument.Name)))
+				found.Add(p.At(valueAt(argument.Name, i, len(values))))
 			}
+		}
+	}
+
+	return found
+}
+
+// valueAt is the place of one of an argument's values, which has no number where it is the only one.
+func valueAt(name string, i, of int) explain.Place {
+	if of == 1 {
+		return explain.Argument(name)
+	}
+
+	return explain.Argument(name).Index(i)
+}
+
+// emptyValue refuses a flag of a command's own whose value is empty. That is mostly a variable of a shell that is not
+// set, and what the flag would have said would not be missed.
+func emptyValue(flag *kong.Flag) explain.Problems {
+	switch target := reflect.Indirect(flag.Target); {
+	case target.Kind() == reflect.String, target.Kind() == reflect.Slice && target.Type().Elem().Kind() == reflect.String:
+	default:
+		return nil
+	}
+
+	if !slices.Contains(textsOf(flag.Target), "") {
+		return nil
+	}
+
+	return explain.Problems{explain.Problem{
+		Summary: explain.CheckConfiguration,
+		Cause:   explain.Textf("The value of %s is empty.", "--"+flag.Name),
+		Next:    "Give a value, or leave the flag out if there is none.",
+	}.At(explain.Argument(flag.Name))}
+}
+
+// givenTwice refuses flags that are given more than once though they take one value: the last would win, and nobody
+// would see that the others were not heard. Lists add up, and a switch means the same however often it is given.
+func givenTwice(path []*kong.Path) explain.Problems {
+	var found explain.Problems
+
+	times := map[*kong.Flag]int{}
+
+	for _, part := range path {
+		flag := part.Flag
+		if flag == nil || part.Resolved || flag.IsBool() || flag.IsCumulative() {
+			continue
+		}
+
+		if times[flag]++; times[flag] == 2 {
+			found.Add(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   explain.Textf("%s is given more than once, and takes one value.", "--"+flag.Name),
+				Next:    "Leave all but one out.",
+			}.At(explain.Argument(flag.Name)))
 		}
 	}
 

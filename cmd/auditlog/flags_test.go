@@ -122,3 +122,22 @@ func wordsOf(line string) []string {
 	}
 	return words
 }
+
+// TestHelpSaysTheSettleDelayThatHolds: commands that write files leave the newest minute out, as the provider does.
+func TestHelpSaysTheSettleDelayThatHolds(t *testing.T) {
+	t.Parallel()
+
+	command, _ := parserOf(t)
+	want := map[string]string{
+		"query": "Default: 0s.", "export": "Default: 1m.", "report": "Default: 1m.",
+		"check": "Default: 0s, and 1m with --state.",
+	}
+
+	for _, node := range command.Model.Children {
+		for _, flag := range node.Flags {
+			if text := want[node.Name]; flag.Name == "settle-delay" && text != "" && !strings.HasSuffix(flag.Help, text) {
+				t.Errorf("%s: %s", node.Name, flag.Help)
+			}
+		}
+	}
+}

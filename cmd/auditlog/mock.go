@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	pretty "github.com/jedib0t/go-pretty/v6/text"
+
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 )
 
@@ -76,8 +78,10 @@ Faults:
 		if fault.Only != "" {
 			what = fault.Only + " only: " + what
 		}
-		// Lines that are indented stay as they are.
-		_, _ = fmt.Fprintf(&text, "\n    %-*s  %s", width, fault.Name, what)
+		// Lines that are indented stay as they are, so that what is too long for a terminal is broken here.
+		indent := strings.Repeat(" ", width+6)
+		lines := below(pretty.WrapSoft(what, usualColumnCount-len(indent)), indent)
+		_, _ = fmt.Fprintf(&text, "\n    %-*s  %s", width, fault.Name, lines)
 	}
 	return text.String()
 }

@@ -23,16 +23,19 @@ const (
 
 // watch shows how far the readings of do have come: on a terminal as it happens, else a line a minute.
 func (env environment) watch(ctx context.Context, what string, do func(context.Context)) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-
 	if !env.talks {
-		do(task.Watch(ctx, env.now, func(_ context.Context, text string) {
+		ctx, stop := task.Watch(ctx, env.now, func(_ context.Context, text string) {
 			_, _ = fmt.Fprintf(env.stderr, "%s: %s.\n", what, text)
-		}))
+		})
+		defer stop()
+
+		do(ctx)
 
 		return
 	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 
 	p := &auditlog.Progress{}
 	done := make(chan struct{})

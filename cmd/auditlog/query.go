@@ -134,6 +134,14 @@ func (c *queryCommand) check() explain.Problems {
 		}.At(explain.Argument("count_by")))
 	}
 
+	for i, name := range c.CountBy {
+		if slices.Contains(c.CountBy[:i], name) {
+			found.Add(explain.Problem{
+				Summary: explain.CheckConfiguration, Cause: "A field is named twice.", Next: "Remove one of the two.",
+			}.With("Field", name).At(explain.Argument("count_by")))
+		}
+	}
+
 	return found
 }
 

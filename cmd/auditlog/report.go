@@ -34,7 +34,7 @@ type reportCommand struct {
 	DirPermission  string        `name:"directory-permission" default:"${directory_permission}" group:"What is written" placeholder:"OCTAL"`
 	Overwrite      bool          `group:"What is written"`
 	AllowShrink    bool          `group:"What is written"`
-	Timeout        time.Duration `default:"1h" help:"How long the command may take."`
+	Timeout        time.Duration `default:"1h" help:"How long the command may take." placeholder:"DURATION"`
 }
 
 // Help shows what is typed.
@@ -43,7 +43,8 @@ func (*reportCommand) Help() string {
 
 Examples:
 
-    auditlog report --service upcloud --last 30d -o evidence/june.html
+    auditlog report --service upcloud --start 2026-06-01T00:00:00Z \
+        --end 2026-07-01T00:00:00Z -o evidence/june.html
 
     # Offline, of an export that was made before, which is verified first
     auditlog report --manifest evidence/june.ndjson.manifest.json \
@@ -56,6 +57,10 @@ const makeReport = "Make the report"
 func (c *reportCommand) Run(ctx context.Context, env environment) error {
 	if p, wrong := task.FilePathForm().Problem("--output", c.Path); wrong {
 		return &problemsError{explain.Problems{p}}
+	}
+
+	if err := notStandardOutput("output", c.Path); err != nil {
+		return err
 	}
 
 	zone, err := c.zone()
@@ -76,6 +81,12 @@ func (c *reportCommand) Run(ctx context.Context, env environment) error {
 		return err
 	}
 
+	for i, p := range found {
+		if len(p.Place) > 0 && p.Place[0] == "path" { // An export's flag has that name, and this one another.
+			found[i] = p.At(explain.Argument("output"))
+		}
+	}
+
 	if written == nil {
 		return &problemsError{found}
 	}
@@ -87,6 +98,7 @@ func (c *reportCommand) Run(ctx context.Context, env environment) error {
 		plural(r.EntryCount, "entry", "entries"), task.Grouped(r.Bytes), filepath.Clean(c.Path),
 		auditlog.FormatTime(r.Completeness.Window.Start), auditlog.FormatTime(r.Completeness.Window.End),
 		proven(&r.Completeness))
+	env.sayManifest(r.ManifestSHA256)
 
 	return nil
 }

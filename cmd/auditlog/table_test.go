@@ -70,6 +70,20 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 }
 
+// TestDoctorPaintsVerdicts, and shows no colour as text.
+func TestDoctorPaintsVerdicts(t *testing.T) {
+	t.Parallel()
+
+	code, out, errs := onTerminal(t, 80, nil, "doctor", "--service", "cloudscale")
+	if code != exitDone {
+		t.Fatalf("exit code %d, %s", code, errs)
+	}
+
+	if !strings.Contains(out, text.FgGreen.Sprint("ok     ")) || strings.Contains(out, `\u001b`) {
+		t.Errorf("the verdicts are not green: %q", out)
+	}
+}
+
 // TestColoursAreWanted: NO_COLOR, a terminal that has none, and everything that is no terminal.
 func TestColoursAreWanted(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -21,7 +22,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/ocsf"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
-	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
@@ -39,7 +39,7 @@ type tailCommand struct {
 
 	State          string `help:"The file that says what has been passed on, for this stream alone. Without it a stream begins anew each time it is started. Files keep it themselves." group:"Where it goes" placeholder:"FILE"`
 	To             string `help:"Where to pass entries on to: ${targets}. By default to standard output. Headers of OTLP come from OTEL_EXPORTER_OTLP_HEADERS." group:"Where it goes" placeholder:"PLACE"`
-	Shape          string `enum:"entry,ocsf" default:"entry" help:"What an entry becomes: entry, or ocsf, an event of OCSF." group:"Where it goes"`
+	Shape          string `enum:"entry,ocsf" default:"entry" help:"What an entry becomes: entry, or ocsf, an event of OCSF." group:"Where it goes" placeholder:"NAME"`
 	CAFile         string `name:"ca-file" help:"The certificates, in PEM, of those who may vouch for the server. By default those that this machine trusts." group:"Where it goes" placeholder:"FILE"`
 	AllowCleartext bool   `help:"Pass entries on to another machine without encryption." group:"Where it goes"`
 }
@@ -71,17 +71,12 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 	// A pipe that nobody reads any more is an error of a write then, and the end of the stream.
 	signal.Ignore(syscall.SIGPIPE)
 
-	// The exporter reads them itself, and may show what is wrong with them.
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_HEADERS"} {
-		headers, _ := env.lookupEnv(name)
-		for header := range strings.SplitSeq(headers, ",") {
-			if _, value, ok := strings.Cut(header, "="); ok {
-				screen.Secret(strings.TrimSpace(value))
-			}
-		}
+	to, found := c.check(env)
+	if found.HasError() {
+		return &problemsError{found}
 	}
 
-	to, found := c.check()
+	headers, found := headersOf(env, to)
 	if found.HasError() {
 		return &problemsError{found}
 	}
@@ -95,7 +90,7 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 		return &problemsError{explain.Problems{explain.Following(err, service.Info())}}
 	}
 
-	out, err := c.output(ctx, env, to)
+	out, err := c.output(ctx, env, to, headers)
 	if err != nil {
 		return fail(err)
 	}
@@ -121,6 +116,11 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 		f.Since = query.StartOf(c.Since, env.now(), 0)
 	}
 
+	if env.talks && !c.Once {
+		_, _ = fmt.Fprintf(env.stderr, "Following %s: an entry is passed on %s to %s after it happened. Ctrl-C ends this.\n",
+			service.Info().Title, brief(f.SettleDelay), brief(f.SettleDelay+f.Interval))
+	}
+
 	done := env.report(ctx, &latest)
 	found = f.Run(ctx, sources, service)
 	done()
@@ -133,7 +133,7 @@ func (c *tailCommand) Run(ctx context.Context, env environment) (err error) {
 }
 
 // check looks at what no service has to be asked for.
-func (c *tailCommand) check() (sink.Target, explain.Problems) {
+func (c *tailCommand) check(env environment) (sink.Target, explain.Problems) {
 	var found explain.Problems
 
 	refuse := func(argument string, cause, next explain.Text) {
@@ -159,6 +159,11 @@ func (c *tailCommand) check() (sink.Target, explain.Problems) {
 		}
 	}
 
+	if now := env.now(); !found.HasError() && query.StartOf(c.Since, now, 0).After(now) {
+		refuse("since", "The value of {since} lies in the future, and nothing that happens until then would be passed on.",
+			"Give a time that has passed, or leave {since} out to begin now.")
+	}
+
 	to, err := sink.ParseTarget(c.To)
 	if err != nil {
 		found.Add(explain.Target(err))
@@ -177,6 +182,9 @@ func (c *tailCommand) check() (sink.Target, explain.Problems) {
 	}
 
 	switch {
+	case c.State != "" && to.Kind == sink.Stdout && goesNowhere(env.data):
+		refuse("state", "Standard output is closed or leads to "+os.DevNull+", so that what the state says was passed on would be lost.",
+			"Pass entries on to where somebody reads them, or leave {state} out.")
 	case c.State != "" && to.Kind == sink.Files:
 		refuse("state", "The directory keeps the state itself, together with the files.", "Leave {state} out.")
 	case c.State != "":
@@ -191,8 +199,48 @@ func (c *tailCommand) check() (sink.Target, explain.Problems) {
 	return to, found
 }
 
+// goesNowhere says that whatever is written is dropped. A standard output that is closed is one of those: Go opens the
+// null device in its place.
+func goesNowhere(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+
+	there, err := f.Stat()
+	nowhere, nullErr := os.Stat(os.DevNull)
+
+	return err == nil && nullErr == nil && os.SameFile(there, nowhere)
+}
+
+// headersOf are the headers for a collector. One that cannot be used is an error: without it, entries would go to
+// nobody, or to somebody else.
+func headersOf(env environment, to sink.Target) (map[string]string, explain.Problems) {
+	if to.Kind != sink.OTLP {
+		return nil, nil
+	}
+
+	for _, name := range sink.HeadersEnvs {
+		text, _ := env.lookupEnv(name)
+		if text == "" {
+			continue
+		}
+
+		headers, err := sink.ParseHeaders(text)
+		if err != nil {
+			return nil, explain.Problems{explain.Headers(name, err)}
+		}
+
+		return headers, nil
+	}
+
+	return nil, nil
+}
+
 // output opens where entries go.
-func (c *tailCommand) output(ctx context.Context, env environment, to sink.Target) (follow.Output, error) {
+func (c *tailCommand) output(
+	ctx context.Context, env environment, to sink.Target, headers map[string]string,
+) (follow.Output, error) {
 	encoding := sink.Encoding{
 		Shape: format.Shape(c.Shape), Product: ocsf.Product{Name: "terraform-provider-audit", Version: version},
 	}
@@ -202,7 +250,7 @@ func (c *tailCommand) output(ctx context.Context, env environment, to sink.Targe
 	if c.CAFile != "" {
 		var err error
 		if authorities, err = durable.Read(c.CAFile, mostCertificates); err != nil {
-			return nil, &sink.Error{Place: to.String(), Err: err}
+			return nil, &sink.Error{Place: c.CAFile, Err: errors.Join(sink.ErrAuthorities, err)}
 		}
 	}
 
@@ -218,7 +266,7 @@ func (c *tailCommand) output(ctx context.Context, env environment, to sink.Targe
 		return sink.OpenDirectory(to.Directory, encoding, durable.Options{})
 	case sink.OTLP:
 		s, err = sink.NewOTLP(ctx, sink.OTLPOptions{
-			Target: to, Authorities: authorities, Encoding: encoding, Version: version, Clock: env.now,
+			Target: to, Authorities: authorities, Headers: headers, Encoding: encoding, Version: version, Clock: env.now,
 			Warned: func(message string) { warn(explain.CollectorSays(message)) },
 		})
 	case sink.Syslog:
@@ -243,6 +291,20 @@ func (c *tailCommand) output(ctx context.Context, env environment, to sink.Targe
 	return kept, nil
 }
 
+// brief is a length of time in whole seconds, without zeros at its end.
+func brief(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+
+	return text
+}
+
 // report says once a minute, where nobody watches, how far the stream is, until it is told that it has ended.
 func (env environment) report(ctx context.Context, latest *atomic.Pointer[follow.Progress]) (done func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -251,7 +313,7 @@ func (env environment) report(ctx context.Context, latest *atomic.Pointer[follow
 	say := func() {
 		if p := latest.Load(); p != nil {
 			_, _ = fmt.Fprintf(env.stderr, "Passed on %s; %s behind, everything until %s has been taken.\n",
-				plural(p.Taken, "entry", "entries"), max(p.Behind, 0).Round(time.Second), auditlog.FormatTime(p.CoveredUntil))
+				plural(p.Taken, "entry", "entries"), brief(max(p.Behind, 0)), auditlog.FormatTime(p.CoveredUntil))
 		}
 	}
 

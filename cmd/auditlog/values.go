@@ -141,14 +141,53 @@ type anything struct{ decoder }
 // Decode implements kong.Mapper.
 func (d anything) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	return d.read(ctx, func() error {
-		err := d.Mapper.Decode(ctx, target)
-		if err != nil && reflect.Indirect(target).Kind() == reflect.Map {
-			d.form.Description = "it as " + ctx.Value.Flag.PlaceHolder
-			err = d.refuse(errors.New("no " + ctx.Value.Flag.PlaceHolder))
+		if reflect.Indirect(target).Kind() == reflect.Map {
+			return d.pairs(ctx, reflect.Indirect(target))
 		}
 
-		return err
+		return d.Mapper.Decode(ctx, target)
 	})
+}
+
+// pairs adds pairs to a map. A name that is given twice is refused: the last value would win, and of what is redacted
+// that would show what was to be hidden.
+func (d anything) pairs(ctx *kong.DecodeContext, target reflect.Value) error {
+	text := ctx.Scan.Peek().String()
+	added := reflect.New(target.Type()).Elem()
+
+	if err := d.Mapper.Decode(ctx, added); err != nil {
+		d.form.Description = "it as " + ctx.Value.Flag.PlaceHolder
+
+		return d.refuse(errors.New("no " + ctx.Value.Flag.PlaceHolder))
+	}
+
+	names := map[string]bool{}
+	for _, name := range target.MapKeys() {
+		names[name.String()] = true
+	}
+
+	for _, pair := range kong.SplitEscaped(text, ctx.Value.Tag.MapSep) {
+		name, _, _ := strings.Cut(pair, "=")
+		if names[name] {
+			return d.problem(explain.Problem{
+				Summary: explain.CheckConfiguration,
+				Cause:   explain.Textf("%s says twice what is to be done with one field.", d.name),
+				Next:    "Leave all but one out.",
+			}.With("Field", name))
+		}
+
+		names[name] = true
+	}
+
+	if target.IsNil() {
+		target.Set(reflect.MakeMap(target.Type()))
+	}
+
+	for pair := added.MapRange(); pair.Next(); {
+		target.SetMapIndex(pair.Key(), pair.Value())
+	}
+
+	return nil
 }
 
 // words decodes words out of a list.
@@ -160,9 +199,12 @@ func (d words) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 
-	for _, value := range textsOf(target) {
+	values := textsOf(target)
+	for i, value := range values {
 		if err := d.form.Check(value); err != nil {
-			return d.refuse(err)
+			place := valueAt(strings.TrimPrefix(d.name, "--"), i, len(values))
+
+			return &problemsError{explain.Problems{d.form.Refusal(d.name, err).At(place)}}
 		}
 	}
 

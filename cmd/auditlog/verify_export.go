@@ -111,7 +111,7 @@ func printExport(w io.Writer, r *export.Report) {
 
 	if r.ManifestSHA256 != "" {
 		line("Manifest", r.ManifestSHA256)
-		line("Origin", "not checked: compare the line above with manifest_sha256 in Terraform's state")
+		line("Origin", "not checked: compare the line above with manifest_sha256 in Terraform's state, or with what auditlog printed")
 	}
 
 	for _, p := range r.Problems {

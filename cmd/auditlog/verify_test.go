@@ -361,7 +361,7 @@ Entries        1
 From           2026-06-30T11:00:00.000000Z
 To             2026-06-30T12:00:00.000000Z
 Manifest       ` + r.ManifestSHA256 + `
-Origin         not checked: compare the line above with manifest_sha256 in Terraform's state
+Origin         not checked: compare the line above with manifest_sha256 in Terraform's state, or with what auditlog printed
 `
 
 	for _, file := range []string{path, path + ".manifest.json", path + ".sha256"} {

@@ -340,7 +340,8 @@ func (x *examiner) retention(oldest time.Time) Check {
 	case age > x.info.Retention+retentionSlack:
 		c.Verdict = Note
 		c.Finding = fmt.Sprintf("The log goes back %d days, and %d are expected, so entries are kept longer.", days, expected)
-		c.Next = fmt.Sprintf("Set the service's retention to \"%dd\", so that longer windows get no warning.", days)
+		c.Next = fmt.Sprintf("Give --%s-retention=%dd, or retention in Terraform, so that longer windows get no warning.",
+			x.info.Name, days)
 	case age >= x.info.Retention-retentionSlack:
 		c.Verdict = OK
 		c.Finding = fmt.Sprintf("The log goes back %d days, as expected.", days)
@@ -348,7 +349,8 @@ func (x *examiner) retention(oldest time.Time) Check {
 		c.Verdict = Unknown
 		c.Finding = fmt.Sprintf("The oldest entry is %d days old, and entries should be kept for %d: "+
 			"nothing happened before, or less is kept.", days, expected)
-		c.Next = fmt.Sprintf("If the account was in use before, set the service's retention to \"%dd\".", max(days, 1))
+		c.Next = fmt.Sprintf("If the account was in use before, give --%s-retention=%dd, or retention in Terraform.",
+			x.info.Name, max(days, 1))
 	}
 
 	return c

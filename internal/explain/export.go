@@ -108,7 +108,7 @@ func File(err error, summary string) Problem {
 		p.Next = "Choose another path, move its files away, or set {overwrite = true}."
 		p = p.With("Manifest", foreign.Path).With("Differs in", strings.Join(foreign.Differs, ", "))
 	case errors.As(err, &foreign):
-		p.Cause = "A file is in the way that this provider did not write, or that was changed since."
+		p.Cause = "A file is in the way that is no export, or an export that was changed since it was written."
 		p.Next = "Choose another path, move the file away, or set {overwrite = true}."
 		p = p.With("Path", foreign.Path)
 	case errors.As(err, &unwritable):

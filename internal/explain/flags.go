@@ -57,6 +57,7 @@ var flagWords = map[string]string{
 	"pipeline":                                           "--pipeline-actors, --pipeline-ip-addresses, --pipeline-auth-types, --pipeline-where or --pipeline-runs",
 	"audit_log_filter_options":                           "the service's documentation",
 	"an audit_log_archive":                               "an archive",
+	"configure a service in the provider block":          "give --podstack-exports",
 	"the next apply":                                     "the next run",
 	"forget the resource with \"terraform state rm\"":    "leave it",
 	"a file read with file() often ends in a line break, which trimspace() removes": "a file often ends in a line break",

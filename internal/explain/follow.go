@@ -5,6 +5,7 @@ package explain
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"strconv"
 	"time"
 
@@ -79,10 +80,22 @@ func notTaken(p Problem, e *sink.Error) Problem {
 	var (
 		rejected *sink.RejectedError
 		path     *fs.PathError
+		network  *net.OpError
 	)
 
 	p.Cause = Sentence(e.Err.Error())
-	p = p.With("To", e.Place)
+
+	at, label := "to", Text("To")
+
+	switch {
+	case e.State:
+		at, label = "state", "State"
+	case errors.Is(e, sink.ErrAuthorities):
+		at = "ca_file"
+		p.Next = "Give a file with certificates in PEM, or leave {ca_file} out to trust those that this machine trusts."
+	}
+
+	p = p.With(label, e.Place)
 
 	switch {
 	case errors.Is(e, durable.ErrLocked):
@@ -94,10 +107,14 @@ func notTaken(p Problem, e *sink.Error) Problem {
 		p = p.With("Rejected", strconv.FormatInt(rejected.Records, 10)).With("Message", rejected.Message)
 	case errors.As(e, &path):
 		p.Cause, _ = causeOfPath(path, "")
-		p = p.With("Path", path.Path)
+		if path.Path != e.Place {
+			p = p.With("Path", path.Path)
+		}
+	case errors.As(e, &network) && network.Op == "dial":
+		p.Cause = "The receiver cannot be reached: " + Plain(network.Error()) + "."
 	}
 
-	return p.At(Argument("to"))
+	return p.At(Argument(at))
 }
 
 // LongMessage says that a syslog server may cut a message.
@@ -124,4 +141,13 @@ func Target(err error) Problem {
 		Cause:   "The value of {to} cannot be used: it is " + Plain(err.Error()) + ".",
 		Next:    "Give one of " + Plain(sink.TargetForms) + ".",
 	}.At(Argument("to"))
+}
+
+// Headers is what is wrong with the headers in a variable.
+func Headers(variable string, err error) Problem {
+	return Problem{
+		Summary: CheckConfiguration,
+		Cause:   "The value of the variable cannot be used: it is " + Plain(err.Error()) + ".",
+		Next:    "Set it to " + Plain(sink.HeadersForm) + ".",
+	}.With("Variable", variable)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -57,6 +58,16 @@ To: otlp+https://c:4318
 Next attempt in: 1m30s
 
 Nothing has to be done if it is over soon: everything waits, and nothing is lost.`},
+		{&follow.WaitError{Wait: time.Second, Err: &sink.Error{
+			Place: "syslog+tls://c:6514", Temporary: true,
+			Err: fmt.Errorf("connect: %w", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}),
+		}}, "to", true, `The receiver cannot be reached: dial tcp: connection refused.
+
+Service: cloudscale
+To: syslog+tls://c:6514
+Next attempt in: 1s
+
+Nothing has to be done if it is over soon: everything waits, and nothing is lost.`},
 		{errors.Join(refused, errors.New("and more")), "to", false, `Connection refused.
 
 Service: cloudscale
@@ -71,10 +82,10 @@ Rejected: 2
 Message: too\nold
 
 Find out in the collector's log why; until then nothing more is passed on, and nothing is lost.`},
-		{&sink.Error{Place: "state file x", Err: &fs.PathError{Op: "lock", Path: "x.lock", Err: durable.ErrLocked}}, "to", false, `Another stream is at work with the same state.
+		{&sink.Error{Place: "x", State: true, Err: &fs.PathError{Op: "lock", Path: "x.lock", Err: durable.ErrLocked}}, "state", false, `Another stream is at work with the same state.
 
 Service: cloudscale
-To: state file x
+State: x
 
 Give each stream a --state or a directory of its own, or stop the other one.`},
 		{&sink.Error{Place: "file:x", Err: &fs.PathError{Op: "write", Path: "x/auditlog", Err: syscall.ENOSPC}}, "to", false, `No space left on device.

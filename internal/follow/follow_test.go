@@ -4,6 +4,7 @@ package follow_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -40,6 +41,43 @@ func TestEachRunPassesOnWhatIsNew(t *testing.T) {
 				}
 
 				if err := out.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			w.checkTaken(m.ids, nil)
+
+			if len(m.ids) < 100 {
+				t.Errorf("only %d entries came", len(m.ids))
+			}
+		})
+	}
+}
+
+// An overlap that becomes longer from one run to the next repeats nothing: what the state has forgotten is not read
+// again.
+func TestLongerOverlap(t *testing.T) {
+	t.Parallel()
+
+	for _, name := range services() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w, m := newWorld(t, name, 7), &memory{}
+			out := keep(t, m, filepath.Join(t.TempDir(), "state"))
+
+			for _, overlap := range []time.Duration{
+				2 * time.Minute, 2 * time.Minute, 24 * time.Hour, 2 * time.Minute, 24 * time.Hour, 24 * time.Hour,
+			} {
+				w.happen(20, w.clock().Add(-10*time.Second))
+				w.pass(20 * time.Minute)
+				w.publish()
+
+				o := w.options(out)
+				o.Overlap = overlap
+				w.reject = overlap > time.Hour // A cursor that is lost is replaced by the overlap.
+
+				if err := follow.New(o).WithoutWaits().Run(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -328,5 +366,66 @@ func TestAnotherArchive(t *testing.T) {
 
 	if taken == 0 || len(m.ids) != taken {
 		t.Error("something was passed on")
+	}
+}
+
+// A state that lost a part, or whose place was moved by hand, is refused: the ids that it has are not those that would
+// be needed.
+func TestEditedState(t *testing.T) {
+	t.Parallel()
+
+	w, m := newWorld(t, auditlog.ServiceUpCloud, 9), &memory{}
+	path := filepath.Join(t.TempDir(), "state")
+	out := keep(t, m, path)
+
+	for range 2 {
+		w.happen(5, w.clock().Add(-5*time.Minute))
+		w.pass(time.Hour)
+
+		if err := w.run(out); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	taken := len(m.ids)
+
+	for name, edit := range map[string]func(state map[string]any){
+		"without source":        func(state map[string]any) { delete(state, "source") },
+		"without ids":           func(state map[string]any) { delete(state, "ids") },
+		"without start":         func(state map[string]any) { delete(state, "start") },
+		"without covered_until": func(state map[string]any) { delete(state, "covered_until") },
+		"back by a day":         func(state map[string]any) { state["covered_until"] = begin.Add(-24 * time.Hour) },
+		"back by an hour":       func(state map[string]any) { state["covered_until"] = begin.Add(30 * time.Minute) },
+		"ids from later on":     func(state map[string]any) { state["ids_since"] = w.clock().Add(time.Hour) },
+	} {
+		var state map[string]any
+		if err := json.Unmarshal(whole, &state); err != nil {
+			t.Fatal(err)
+		}
+
+		edit(state)
+
+		text, err := json.Marshal(state)
+		if err == nil {
+			err = os.WriteFile(path, text, 0o600)
+		}
+
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		wrong := (*follow.StateError)(nil)
+		if err := w.run(out); !errors.As(err, &wrong) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	if len(m.ids) != taken || taken != 10 {
+		t.Errorf("%d entries came, %d before", len(m.ids), taken)
 	}
 }

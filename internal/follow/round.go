@@ -84,42 +84,67 @@ func (s *Stream) begin(ctx context.Context, service auditlog.Service) error {
 	source := s.o.Source.Or(info.Source)
 
 	if s.state == nil {
-		text, err := s.o.Output.Load(ctx)
-		if err != nil {
+		if err := s.load(ctx, service, source); err != nil {
 			return err
 		}
-
-		if text == nil {
-			start := s.o.Since.UTC().Truncate(time.Microsecond)
-
-			return s.save(ctx, &state{
-				Version: stateVersion, Service: info.Name, Source: source, Filters: s.o.Query.Filters(), Start: start,
-				CoveredUntil: start, IDs: map[string]time.Time{},
-			})
-		}
-
-		there, err := parseState(text)
-		if err != nil {
-			return err
-		}
-
-		// Before anything is handed over that may be of another account.
-		if i, ok := service.(auditlog.Identifier); ok && there.Source.Account != "" && source.Account == "" {
-			source = source.Or(i.Identify(ctx))
-		}
-
-		if err := there.check(info, source, s.o.Query.Filters()); err != nil {
-			return err
-		}
-
-		s.state = there
 	}
 
-	if s.state.CoveredUntil.After(s.o.Clock().Add(futureMargin)) {
-		return fmt.Errorf("%w: it covers until %s", ErrFuture, auditlog.FormatTime(s.state.CoveredUntil))
+	if err := s.checkPast(s.state.CoveredUntil); err != nil {
+		return err
 	}
 
 	return s.state.check(info, source, s.o.Query.Filters())
+}
+
+// load loads the state, or makes one.
+func (s *Stream) load(ctx context.Context, service auditlog.Service, source auditlog.Source) error {
+	info := service.Info()
+
+	text, err := s.o.Output.Load(ctx)
+	if err != nil {
+		return err
+	}
+
+	if text == nil {
+		start := s.o.Since.UTC().Truncate(time.Microsecond)
+
+		// Written down, it would stand in the way of every stream until then.
+		if err := s.checkPast(start); err != nil {
+			return err
+		}
+
+		return s.save(ctx, &state{
+			Version: stateVersion, Service: info.Name, Source: source, Filters: s.o.Query.Filters(), Start: start,
+			CoveredUntil: start, IDs: map[string]time.Time{}, IDsSince: start,
+		})
+	}
+
+	there, err := parseState(text)
+	if err != nil {
+		return err
+	}
+
+	// Before anything is handed over that may be of another account.
+	if i, ok := service.(auditlog.Identifier); ok && there.Source.Account != "" && source.Account == "" {
+		source = source.Or(i.Identify(ctx))
+	}
+
+	if err := there.check(info, source, s.o.Query.Filters()); err != nil {
+		return err
+	}
+
+	s.state = there
+
+	return nil
+}
+
+// checkPast refuses a place in the future: nothing that happens until then would be passed on.
+func (s *Stream) checkPast(covered time.Time) error {
+	if covered.After(s.o.Clock().Add(futureMargin)) {
+		return fmt.Errorf("%w: it covers until %s", ErrFuture, auditlog.FormatTime(covered))
+	}
+
+	return nil
 }
 
 // skipGap returns the place to go on from. Where a part of the log has expired, it is behind that if this was accepted.
@@ -183,7 +208,7 @@ func (s *Stream) overlapping(from *state) time.Time {
 		since = from.Position.Since
 	}
 
-	return later(since, from.Start)
+	return later(later(since, from.IDsSince), from.Start)
 }
 
 func later(a, b time.Time) time.Time {

@@ -32,6 +32,9 @@ type state struct {
 	Position *auditlog.Position `json:"position"`
 	// IDs are the entries that may be read once more, by their ids, with their times.
 	IDs map[string]time.Time `json:"ids"`
+	// IDsSince is from when on the ids of all entries are there. What happened before cannot be recognised, so that it is
+	// not read again, also not where the overlap has become longer.
+	IDsSince time.Time `json:"ids_since"`
 	// Taken is how many entries were taken altogether.
 	Taken int64 `json:"taken"`
 	// Gaps are the parts of the log that were given up.
@@ -63,12 +66,10 @@ func parseState(text []byte) (*state, error) {
 	switch {
 	case s.Version != stateVersion:
 		return nil, &StateError{Reason: fmt.Sprintf("It is of version %d, which is not known.", s.Version)}
-	case s.Service == "", s.Start.IsZero(), s.CoveredUntil.Before(s.Start):
-		return nil, &StateError{Reason: "It is not the state of a stream."}
-	}
-
-	if s.IDs == nil {
-		s.IDs = map[string]time.Time{}
+	case s.Service == "", s.Source.Service == "", s.Start.IsZero(), s.IDs == nil:
+		return nil, &StateError{Reason: "It is not the state of a stream, or a part of it is missing."}
+	case s.CoveredUntil.Before(s.Start), s.CoveredUntil.Before(s.IDsSince):
+		return nil, &StateError{Reason: "Its times contradict each other."}
 	}
 
 	return &s, nil
@@ -122,7 +123,8 @@ func (s *state) forget(overlap time.Duration) {
 		since = s.Position.Since
 	}
 
-	maps.DeleteFunc(s.IDs, func(_ string, at time.Time) bool { return at.Before(since) })
+	s.IDsSince = later(s.IDsSince, since)
+	maps.DeleteFunc(s.IDs, func(_ string, at time.Time) bool { return at.Before(s.IDsSince) })
 }
 
 // clone is a state that can be changed without changing this one.

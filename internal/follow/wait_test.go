@@ -5,7 +5,6 @@ package follow_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"path/filepath"
@@ -35,7 +34,9 @@ type ticking struct {
 const tick = 10 * time.Second
 
 func (l *ticking) Info() auditlog.Info {
-	return auditlog.Info{Name: "upcloud", Title: "UpCloud", Retention: 90 * 24 * time.Hour}
+	return auditlog.Info{
+		Name: "upcloud", Title: "UpCloud", Retention: 90 * 24 * time.Hour, Source: auditlog.Source{Service: "upcloud"},
+	}
 }
 
 func (l *ticking) FilterOptions(context.Context, auditlog.Query) (auditlog.FilterOptions, error) {
@@ -455,12 +456,19 @@ func TestFuture(t *testing.T) {
 		o := l.options(out)
 		o.Once, o.Since = true, time.Now().Add(time.Hour)
 
-		if err := follow.New(o).Run(t.Context()); err != nil && !errors.Is(err, follow.ErrFuture) {
+		if err := follow.New(o).Run(t.Context()); !errors.Is(err, follow.ErrFuture) {
+			t.Errorf("a stream that begins in the future ended with %v", err)
+		}
+
+		// It has left nothing behind that would keep a stream from beginning at another time.
+		o.Since = time.Now()
+		if err := follow.New(o).Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 
+		o.Clock = func() time.Time { return time.Now().Add(-time.Hour) }
 		if err := follow.New(o).Run(t.Context()); !errors.Is(err, follow.ErrFuture) {
-			t.Errorf("got %v", fmt.Sprint(err))
+			t.Errorf("a stream whose clock went back by an hour ended with %v", err)
 		}
 	})
 }

@@ -117,9 +117,13 @@ func (s *State) Close() error {
 	return nil
 }
 
+// leastCheck is the least time that a check needs: services tell the time to the second.
+const leastCheck = time.Second
+
 // Begin returns where the check begins, the zero time where none was made before. A state
-// of another log or of other rules is an error.
-func (s *State) Begin(info auditlog.Info, rules string) (time.Time, explain.Problems) {
+// of another log or of other rules is an error, and so is one behind which nothing has
+// settled yet. The check ends at settled, and now is the time.
+func (s *State) Begin(info auditlog.Info, rules string, settled, now time.Time) (time.Time, explain.Problems) {
 	if s.kept == nil {
 		return time.Time{}, nil
 	}
@@ -139,6 +143,18 @@ func (s *State) Begin(info auditlog.Info, rules string) (time.Time, explain.Prob
 		return time.Time{}, explain.Problems{p.With("Checked until", until)}
 	case s.kept.Source.Differs(info.Source):
 		return time.Time{}, explain.Problems{s.otherLog(info.Source)}
+	case s.kept.CheckedUntil.After(now):
+		p := stateProblem(s.path, "By the state, the log has been checked until a time that lies in the future of this machine's clock.",
+			"Set the clock of this machine; if it was wrong when the state was written, name a new file and set {start} to before that.")
+
+		return time.Time{}, explain.Problems{p.With("Checked until", until).With("Now", auditlog.FormatTime(now))}
+	case s.kept.CheckedUntil.Add(leastCheck).After(settled):
+		p := stateProblem(s.path, "Everything that has settled by now was checked before, so that there is nothing to check.",
+			"Run it again later; {settle_delay} says how long entries take to settle.")
+
+		p = p.With("Checked until", until).With("Settled until", auditlog.FormatTime(settled))
+
+		return time.Time{}, explain.Problems{p}
 	default:
 		return s.kept.CheckedUntil, nil
 	}

@@ -37,6 +37,9 @@ func infoOf(account string) auditlog.Info {
 	return info
 }
 
+// later is when nothing stands in the way of the next check.
+func later() time.Time { return noon().Add(time.Hour) }
+
 // TestState: the next check begins where the last one ended.
 func TestState(t *testing.T) {
 	t.Parallel()
@@ -44,7 +47,7 @@ func TestState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "state.json")
 	s := opened(t, path)
 
-	if from, wrong := s.Begin(infoOf(""), "rules"); !from.IsZero() || len(wrong) > 0 {
+	if from, wrong := s.Begin(infoOf(""), "rules", later(), later()); !from.IsZero() || len(wrong) > 0 {
 		t.Fatal(from, wrong)
 	}
 
@@ -58,7 +61,7 @@ func TestState(t *testing.T) {
 	}
 
 	s = opened(t, path)
-	if from, wrong := s.Begin(infoOf(""), "rules"); !from.Equal(noon()) || len(wrong) > 0 {
+	if from, wrong := s.Begin(infoOf(""), "rules", later(), later()); !from.Equal(noon()) || len(wrong) > 0 {
 		t.Fatal(from, wrong)
 	}
 
@@ -120,13 +123,13 @@ func TestRefusedState(t *testing.T) {
 	_, wrong := gate.OpenState(path)
 	refused(wrong, "Another check is using this state.")
 
-	_, wrong = s.Begin(cloudscale.Info(), "rules")
+	_, wrong = s.Begin(cloudscale.Info(), "rules", later(), later())
 	refused(wrong, "another service")
 
-	_, wrong = s.Begin(infoOf("main"), "other rules")
+	_, wrong = s.Begin(infoOf("main"), "other rules", later(), later())
 	refused(wrong, "other rules")
 
-	_, wrong = s.Begin(infoOf("other"), "rules")
+	_, wrong = s.Begin(infoOf("other"), "rules", later(), later())
 	refused(wrong, "another log")
 
 	for name, text := range map[string]string{
@@ -155,4 +158,37 @@ func TestRefusedState(t *testing.T) {
 
 	_, wrong = gate.OpenState(filepath.Join(path, "below"))
 	refused(wrong, "not a directory")
+}
+
+// TestStateTooEarly: a check for which nothing has settled yet says so of the state, and not of a window that nobody
+// has asked for.
+func TestStateTooEarly(t *testing.T) {
+	t.Parallel()
+
+	path := filepath.Join(t.TempDir(), "state.json")
+	s := opened(t, path)
+
+	c := reading()
+	if wrong := s.Save(infoOf(""), &c, "rules", noon()); len(wrong) > 0 {
+		t.Fatal(wrong)
+	}
+
+	for _, at := range []struct {
+		settled, now time.Duration
+		want         string
+	}{
+		{time.Second, time.Minute, ""},
+		{time.Second - 1, time.Minute, "there is nothing to check"},
+		{-time.Minute, 0, "there is nothing to check"},
+		{-time.Hour, -1, "in the future of this machine's clock"},
+	} {
+		_, wrong := s.Begin(infoOf(""), "rules", noon().Add(at.settled), noon().Add(at.now))
+
+		switch {
+		case at.want == "" && len(wrong) == 0:
+		case at.want == "" || len(wrong) != 1 || !strings.Contains(wrong[0].Cause.In(explain.Flags), at.want) ||
+			len(wrong[0].Place) == 0 || wrong[0].Place[0] != "state":
+			t.Errorf("settled %s, now %s: got %v, want %q", at.settled, at.now, wrong, at.want)
+		}
+	}
 }

@@ -51,9 +51,14 @@ func (o Options) reading(
 ) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 
-	return task.Watch(ctx, o.Clock, func(ctx context.Context, text string) {
+	ctx, stop := task.Watch(ctx, o.Clock, func(ctx context.Context, text string) {
 		tflog.Info(ctx, "Audit log progress", map[string]any{"doing": what, "read": text})
-	}), cancel
+	})
+
+	return ctx, func() {
+		cancel()
+		stop()
+	}
 }
 
 type auditProvider struct{ o Options }

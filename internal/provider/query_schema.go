@@ -4,6 +4,7 @@ package provider
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -34,8 +35,13 @@ func argumentAttributes(table []query.Argument) map[string]schema.Attribute {
 		}
 
 		if a.List {
+			text := a.Description
+			if !strings.Contains(text, "Default: ") { // Those that choose no entries say their own.
+				text += " Default: all."
+			}
+
 			attributes[a.Name] = schema.ListAttribute{
-				MarkdownDescription: a.Description + " Default: all.", ElementType: types.StringType, Optional: true,
+				MarkdownDescription: text, ElementType: types.StringType, Optional: true,
 				Validators: []validator.List{filterList{a.Form}},
 			}
 		}

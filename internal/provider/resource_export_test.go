@@ -293,7 +293,7 @@ Give one of none, gzip, zstd.`),
 			ExpectError: diagnostic("Check the configuration", `The value of format cannot be used: it is unknown.
 
 
-Give one of csv, json, ndjson, parquet.`),
+Give one of csv, json, ndjson, parquet, html.`),
 		},
 		step("ndjson", "gzip", true),
 	)
@@ -519,7 +519,7 @@ func TestAccExport_foreignFile(t *testing.T) {
 		resource.TestStep{
 			Config:   w.export("a.json", "json", month),
 			PlanOnly: true,
-			ExpectError: diagnostic("Export audit logs", `A file is in the way that this provider did not write, or that was changed since.
+			ExpectError: diagnostic("Export audit logs", `A file is in the way that is no export, or an export that was changed since it was written.
 
 Path: `+w.file("a.json")+`
 

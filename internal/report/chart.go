@@ -13,7 +13,7 @@ import (
 
 // kindNames names the kinds of actors, and kindClasses the classes that colour them.
 var (
-	kindNames   = [4]string{"People", "Programs", "The cloud's staff", "Kind not known"}
+	kindNames   = [4]string{"User accounts", "Programs", "The cloud's staff", "Kind not known"}
 	kindClasses = [4]string{"k0", "k1", "k2", "k3"}
 )
 
@@ -252,9 +252,13 @@ type people struct {
 	breakdown
 
 	Title string
+	// Note says what the title does not promise, "" where there is nothing to say.
+	Note string
 }
 
-var kindTitles = [4]string{"People", "Programs and API tokens", "The cloud's staff", "Actors whose kind is not known"}
+var kindTitles = [4]string{
+	"User accounts", "Programs and API tokens", "The cloud's staff", "Actors whose kind is not known",
+}
 
 func newPeople(s *Subject, t *tally) []people {
 	var (
@@ -296,7 +300,12 @@ func newPeople(s *Subject, t *tally) []people {
 		}
 
 		b.Others = s.others(&others, left, t.count, kindClasses[k], c.rest.n > 0)
-		all = append(all, people{b, kindTitles[k]})
+		note := ""
+		if k == person {
+			note = "The log does not tell accounts that people use from those that programs use."
+		}
+
+		all = append(all, people{b, kindTitles[k], note})
 	}
 
 	return all

@@ -137,14 +137,14 @@ func cut(text string, most int) string {
 	return fmt.Sprintf("%s… (%s more characters)", string([]rune(text)[:most]), number(int64(n-most)))
 }
 
-// rowTime is a time to the microsecond. Beyond UTC it has its offset, since an hour comes
+// rowTime is a time to the microsecond, without zeros at its end. Beyond UTC it has its offset, since an hour comes
 // twice when clocks are put back.
 func rowTime(t time.Time, zone *time.Location) string {
 	if zone == time.UTC {
-		return t.In(zone).Format("2006-01-02 15:04:05.000000")
+		return t.In(zone).Format("2006-01-02 15:04:05.999999")
 	}
 
-	return t.In(zone).Format("2006-01-02 15:04:05.000000 -07:00")
+	return t.In(zone).Format("2006-01-02 15:04:05.999999 -07:00")
 }
 
 var operationTexts = map[auditlog.Operation]string{

@@ -137,8 +137,9 @@ func (s *Subject) facts(t *tally) []fact {
 		{"Read", "on " + s.time(s.ReadAt)},
 		{"Proof", upper(s.because()) + "."},
 		{"Counted", fmt.Sprintf(
-			"%s on %s were fetched. %s had come before, %s not asked for, and %s in this report.",
-			plural(c.RowsFetched, "record"), plural(c.Pages, "page"), upper(number(c.DuplicatesDropped)),
+			"%s on %s were fetched. %s repeated, %s not asked for, and %s in this report.",
+			plural(c.RowsFetched, "record"), plural(c.Pages, "page"),
+			upper(number(c.DuplicatesDropped))+" "+wasWere(int(min(c.DuplicatesDropped, 2))),
 			number(c.RowsFilteredOut)+" "+wasWere(int(min(c.RowsFilteredOut, 2))), number(t.count)+" "+isAre(int(min(t.count, 2))))},
 	}
 
@@ -160,7 +161,7 @@ func (s *Subject) facts(t *tally) []fact {
 	}
 
 	return append(facts, fact{"Made by", shown(s.Tool) + ", on " + s.time(s.MadeAt) +
-		". It counted the entries, held the rules against them and wrote this page. The commands below show whether the page and the files beside it still agree; that nobody has replaced all of them shows only a SHA-256 of the manifest that was kept elsewhere, such as in Terraform's state."})
+		". It counted the entries, held the rules against them and wrote this page. The commands below show whether the page and the files beside it still agree. They do not show whether somebody has replaced all of them: compare the SHA-256 of the manifest with one that was kept elsewhere, such as in Terraform's state."})
 }
 
 func (s *Subject) of() string {
@@ -291,7 +292,7 @@ func figures(s *Subject, t *tally) []figure {
 
 	all := []figure{
 		{number(t.count), singular(t.count, "entry", "entries")},
-		{atLeast(t.actors[person], people), singular(people, "person", "people")},
+		{atLeast(t.actors[person], people), singular(people, "user account", "user accounts")},
 		{atLeast(t.actors[program], programs), singular(programs, "program", "programs")},
 		{number(t.deletions), singular(t.deletions, "deletion", "deletions")},
 		{number(t.permissions), singular(t.permissions, "permission change", "permission changes")},

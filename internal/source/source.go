@@ -530,7 +530,7 @@ func (s *Sources) Only() (string, explain.Problem) {
 	default:
 		return "", explain.Problem{
 			Cause: "No service is configured.",
-			Next:  "Set UPCLOUD_TOKEN or CLOUDSCALE_API_TOKEN, or configure a service{ in the provider block}.",
+			Next:  "Set UPCLOUD_TOKEN or CLOUDSCALE_API_TOKEN, or {configure a service in the provider block}.",
 		}
 	}
 }

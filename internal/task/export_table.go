@@ -93,7 +93,7 @@ func ExportTable() []query.Argument {
 func ExportSwitches() []query.Switch {
 	return []query.Switch{
 		{Name: "spreadsheet_safe", Description: "Whether apostrophes are put in front of whatever a spreadsheet could take for the start of a formula in a CSV file; in how many cells is in the manifest. JSON, NDJSON and Parquet are always exact. Default: `true`."},
-		{Name: "overwrite", Description: "Whether to replace files at the path that this provider did not write, or that are another export: one that was asked for something else, or one of another log. Default: `false`."},
+		{Name: "overwrite", Description: "Whether to replace files at the path that are no export, or that are another export: one that was asked for something else, or one of another log. Default: `false`."},
 		{Name: "allow_shrink", Description: "Whether an export may hold less than the one that it replaces: fewer entries of the same window, or a window that begins before what the service still keeps. Default: `false`."},
 		{Name: "csv.bom", Description: "Whether the file begins with a byte order mark, by which Excel knows that the text is UTF-8. Default: `false`."},
 	}

@@ -14,15 +14,20 @@ import (
 // sayEvery is how often long work says how far it has come.
 const sayEvery = time.Minute
 
-// Watch has the readings of the context that it returns counted, and says once a minute how far they have come, until
-// that context ends.
-func Watch(ctx context.Context, clock auditlog.Clock, say func(ctx context.Context, text string)) context.Context {
+// Watch has the readings of the context that it returns counted, and says once a minute how far they have come. Stop
+// ends the context; nothing is said any more when it has returned.
+func Watch(
+	ctx context.Context, clock auditlog.Clock, say func(ctx context.Context, text string),
+) (watched context.Context, stop func()) {
 	p := &auditlog.Progress{}
-	ctx = auditlog.WithProgress(ctx, p)
+	ctx, cancel := context.WithCancel(auditlog.WithProgress(ctx, p))
+	done := make(chan struct{})
 
 	begun := clock()
 
 	go func() {
+		defer close(done)
+
 		ticker := time.NewTicker(sayEvery)
 		defer ticker.Stop()
 
@@ -36,7 +41,10 @@ func Watch(ctx context.Context, clock auditlog.Clock, say func(ctx context.Conte
 		}
 	}()
 
-	return ctx
+	return ctx, func() {
+		cancel()
+		<-done
+	}
 }
 
 // ProgressText says how many records have been read, out of how many where that is known, and how fast.

@@ -19,8 +19,7 @@ func TestLongWorkSaysHowFarItHasCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []string
 
-		ctx, cancel := context.WithCancel(t.Context())
-		watched := task.Watch(ctx, time.Now, func(_ context.Context, text string) { said = append(said, text) })
+		watched, stop := task.Watch(t.Context(), time.Now, func(_ context.Context, text string) { said = append(said, text) })
 		p := auditlog.ProgressOf(watched)
 
 		p.Expect(12_000)
@@ -28,8 +27,7 @@ func TestLongWorkSaysHowFarItHasCome(t *testing.T) {
 		time.Sleep(61 * time.Second)
 		p.Read(10_000) // More than was said: nobody knows how many there are.
 		time.Sleep(time.Minute)
-		cancel()
-		synctest.Wait()
+		stop()
 		time.Sleep(time.Hour)
 
 		want := []string{"3,000 records of 12,000 (25 %), 50 a second", "13,000 records, 108 a second"}

@@ -125,6 +125,10 @@ func (d *Directory) load() (*filesPlace, error) {
 		return nil, fmt.Errorf("%s is of version %d, which is not known", d.base+durable.PlaceSuffix, p.Version)
 	}
 
+	if len(p.State) == 0 {
+		return nil, fmt.Errorf("%s holds no state", d.base+durable.PlaceSuffix)
+	}
+
 	return &p, nil
 }
 

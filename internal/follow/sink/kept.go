@@ -5,7 +5,6 @@ package sink
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/durable"
@@ -61,8 +60,8 @@ func (k *Kept) Load(context.Context) ([]byte, error) {
 		return nil, nil
 	case err != nil:
 		return nil, k.fail(err)
-	case len(state) == 0:
-		return nil, k.fail(fmt.Errorf("%s is empty", k.path))
+	case state == nil:
+		return []byte{}, nil // An empty file is a state that cannot be read, and not none.
 	default:
 		return state, nil
 	}
@@ -118,5 +117,5 @@ func (k *Kept) Close() error {
 }
 
 func (k *Kept) fail(err error) error {
-	return &Error{Place: "state file " + k.path, Temporary: isTemporaryHere(err), Err: err}
+	return &Error{Place: k.path, State: true, Temporary: isTemporaryHere(err), Err: err}
 }

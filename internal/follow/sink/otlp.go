@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -31,6 +32,8 @@ const (
 	otlpPath = "/v1/logs"
 	// otlpPatience bounds one request.
 	otlpPatience = 30 * time.Second
+	// maxMessage bounds what is shown of what a collector complains about, in characters.
+	maxMessage = 500
 	// maxAnswer bounds what is read of an answer, in bytes.
 	maxAnswer = 1 << 20
 )
@@ -40,10 +43,13 @@ type OTLPOptions struct {
 	Target Target
 	// Authorities are the certificates in PEM of those who may vouch for the collector, nil for the system's.
 	Authorities []byte
-	Encoding    Encoding
-	Version     string
-	Clock       auditlog.Clock
-	// Warned is told what a collector complains about that it has taken all the same. Nil tells nobody.
+	// Headers go with every request, such as credentials; see ParseHeaders. The exporter reads none itself.
+	Headers  map[string]string
+	Encoding Encoding
+	Version  string
+	Clock    auditlog.Clock
+	// Warned is told what a collector complains about that it has taken all the same, until it complains about something
+	// else. Nil tells nobody.
 	Warned func(message string)
 }
 
@@ -51,8 +57,7 @@ type OTLPOptions struct {
 // its attributes are the entry's texts, such as auditlog.action, and log.record.uid, the entry's id.
 //
 // The exporter is OpenTelemetry's own. Whether the collector has taken a batch is decided here: the exporter takes any
-// answer of status 200 for success that is not in the type it expects. Headers, such as credentials, come from
-// OTEL_EXPORTER_OTLP_HEADERS, which the exporter reads.
+// answer of status 200 for success that is not in the type it expects.
 type OTLPSink struct {
 	o        OTLPOptions
 	lines    *lines
@@ -95,6 +100,7 @@ func NewOTLP(ctx context.Context, o OTLPOptions) (*OTLPSink, error) {
 
 	s.exporter, err = otlploghttp.New(ctx,
 		otlploghttp.WithEndpointURL(scheme+"://"+o.Target.Address()+path),
+		otlploghttp.WithHeaders(maps.Clone(o.Headers)),
 		otlploghttp.WithCompression(otlploghttp.GzipCompression),
 		otlploghttp.WithRetry(otlploghttp.RetryConfig{}),
 		otlploghttp.WithHTTPClient(&http.Client{
@@ -204,6 +210,8 @@ type answers struct {
 	// failed is why the last request came to nothing; taken says that the collector has taken all of it.
 	failed *Error
 	taken  bool
+	// warned is what the collector complained about last.
+	warned string
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -250,15 +258,26 @@ func (a *answers) judge(contentType string, body []byte) error {
 	}
 
 	partial := answer.GetPartialSuccess()
+	message := shortened(partial.GetErrorMessage())
 
 	switch {
 	case partial.GetRejectedLogRecords() != 0:
-		return &RejectedError{Records: partial.GetRejectedLogRecords(), Message: partial.GetErrorMessage()}
-	case partial.GetErrorMessage() != "" && a.o.Warned != nil:
-		a.o.Warned(partial.GetErrorMessage())
+		return &RejectedError{Records: partial.GetRejectedLogRecords(), Message: message}
+	case message != "" && message != a.warned && a.o.Warned != nil:
+		a.warned = message
+		a.o.Warned(message)
 	}
 
 	return nil
+}
+
+// shortened is a message of a collector, which may be as long as it likes, as it is shown.
+func shortened(message string) string {
+	if runes := []rune(message); len(runes) > maxMessage {
+		return string(runes[:maxMessage]) + " (cut)"
+	}
+
+	return message
 }
 
 // RejectedError says that a collector has taken some records, and others not.

@@ -39,8 +39,10 @@ var ErrClosed = errors.New("nobody reads the output any more")
 
 // Error says why entries were not taken.
 type Error struct {
-	// Place is the sink as it may be shown.
+	// Place is the sink as it may be shown, or the state file where State says so.
 	Place string
+	// State says that the place could not be kept, and that the entries are not at fault, nor the sink.
+	State bool
 	// Temporary says that trying again can help without anybody doing something.
 	Temporary bool
 	// RetryAfter is how long the other side has asked to wait, 0 where it has not.

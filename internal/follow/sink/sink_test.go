@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -85,11 +86,11 @@ func TestParseTarget(t *testing.T) {
 		"syslog+tcp://127.0.0.1":              "syslog+tcp://127.0.0.1:601",
 		"file:/var/lib/auditlog/":             "file:/var/lib/auditlog",
 		"file:here":                           "file:here",
-		"https://collector":                   "none of",
-		"file:///var/lib":                     "none of",
+		"https://collector":                   "no place that entries can be passed on to",
+		"file:///var/lib":                     "no place that entries can be passed on to",
 		"file:":                               "empty",
 		"file:~/x":                            "shell",
-		"stdout":                              "none of",
+		"stdout":                              "no place that entries can be passed on to",
 		"otlp+https://":                       "without a host",
 		"otlp+https://c?x=1":                  "\"?\"",
 		"otlp+https://c#x":                    "\"#\"",
@@ -228,9 +229,54 @@ func TestOTLPAnswers(t *testing.T) {
 	}
 }
 
-// The body of a record is the line that a file would have, and headers come from the environment.
+// What a collector complains about is told once, and not at any length.
+func TestOTLPLongComplaint(t *testing.T) {
+	t.Parallel()
+
+	rejected := int64(0)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer, err := proto.Marshal(&collector.ExportLogsServiceResponse{PartialSuccess: &collector.ExportLogsPartialSuccess{
+			RejectedLogRecords: rejected, ErrorMessage: strings.Repeat("é", 100_000),
+		}})
+		if err != nil {
+			t.Error(err)
+		}
+
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		_, _ = w.Write(answer)
+	}))
+	defer server.Close()
+
+	var told []string
+
+	s, err := sink.NewOTLP(t.Context(), sink.OTLPOptions{
+		Target: target(t, "otlp+"+server.URL), Clock: time.Now, Warned: func(message string) { told = append(told, message) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for range 3 {
+		if err := s.Take(t.Context(), entries(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	if len(told) != 1 || !strings.HasPrefix(told[0], "éé") || len(told[0]) > 1100 {
+		t.Errorf("told %d times, the first in %d bytes", len(told), len(strings.Join(told[:min(1, len(told))], "")))
+	}
+
+	rejected = 1
+
+	var refused *sink.RejectedError
+	if err := s.Take(t.Context(), entries(1)); !errors.As(err, &refused) || len(refused.Message) > 1100 {
+		t.Errorf("got %.200v", err)
+	}
+}
+
+// The body of a record is the line that a file would have, and the exporter reads nothing from the environment itself.
 func TestOTLPRecords(t *testing.T) {
-	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20abc")
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20other,of%zz=the exporter's own reading")
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://192.0.2.1:1")
 	t.Setenv("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "2")
 
@@ -244,7 +290,13 @@ func TestOTLPRecords(t *testing.T) {
 	}))
 	defer server.Close()
 
-	s, err := sink.NewOTLP(t.Context(), sink.OTLPOptions{Target: target(t, "otlp+"+server.URL), Clock: time.Now})
+	headers, err := sink.ParseHeaders("Authorization=Bearer%20abc,other=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s, err := sink.NewOTLP(t.Context(),
+		sink.OTLPOptions{Target: target(t, "otlp+"+server.URL), Headers: headers, Clock: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,6 +316,35 @@ func TestOTLPRecords(t *testing.T) {
 			followtest.Attribute(r, "auditlog.action") != "create" || r.GetTimeUnixNano() != uint64(all[i].Time.UnixNano()) {
 			t.Errorf("record %d is %v", i, r)
 		}
+	}
+}
+
+// Headers that cannot be used are an error, and never shown; neither are those that can.
+func TestParseHeaders(t *testing.T) {
+	t.Parallel()
+
+	for text, want := range map[string]string{
+		"Authorization: Bearer first-Secret-7": "wrong at part 1 of 1: it is no header, since it has no \"=\"",
+		"a=b,Authorization=second%zzSecret-7":  "wrong at part 2 of 2: it is a header whose value has a \"%\"",
+		"a b=third-Secret-7,c=d":               "wrong at part 1 of 2: it is a header whose name is none",
+		"a=fourth-Secret-7,":                   "wrong at part 2 of 2: it is no header",
+		"a=fifth-Secret-7%0Ab":                 "wrong at part 1 of 1: it is a header whose value has a line break",
+		"a=1,A=sixth-Secret-7":                 "wrong at part 2 of 2: it is a header that was given before",
+		"":                                     "wrong at part 1 of 1: it is no header",
+		"a=Bearer%20seventh-Secret-7":          "",
+	} {
+		_, err := sink.ParseHeaders(text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+
+		if shown := screen.Text(text + " " + fmt.Sprint(err)); strings.Contains(shown, "Secret-7") {
+			t.Errorf("%q is shown as %s", text, shown)
+		}
+	}
+
+	if shown := screen.Text("no such token: seventh-Secret-7"); strings.Contains(shown, "Secret-7") {
+		t.Errorf("a collector's answer is shown as %s", shown)
 	}
 }
 
@@ -394,6 +475,48 @@ func TestSyslogServerEnds(t *testing.T) {
 	}
 }
 
+// A server that closes the connection before it can have read everything has not taken it.
+func TestSyslogServerClosesFirst(t *testing.T) {
+	t.Parallel()
+
+	if runtime.GOOS != "linux" {
+		t.Skip("Only Linux tells who closed first.")
+	}
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+
+	closed := make(chan error)
+
+	go func() {
+		conn, err := listener.Accept()
+		if err == nil {
+			err = conn.(*net.TCPConn).CloseWrite() // It reads nothing.
+		}
+		closed <- err
+		<-t.Context().Done()
+	}()
+
+	s, err := sink.NewSyslog(sink.SyslogOptions{Target: target(t, "syslog+tcp://"+listener.Addr().String())})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s.OnceConnected(func() {
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
+
+	taking := (*sink.Error)(nil)
+	if err := s.Take(t.Context(), entries(5)); !errors.As(err, &taking) || !taking.Temporary {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A server that never closes the connection leaves open whether it has read anything.
 func TestSyslogServerHangs(t *testing.T) {
 	t.Parallel()
@@ -414,6 +537,41 @@ func TestSyslogServerHangs(t *testing.T) {
 
 	if err := s.Take(ctx, entries(5)); err == nil || !strings.Contains(err.Error(), "not known") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A line that a killed process has begun in a file is ended, so that the next one is whole. Whole lines stay as they
+// are.
+func TestWriterEndsLine(t *testing.T) {
+	t.Parallel()
+
+	all := entries(2)
+
+	for before, want := range map[string]string{
+		"": "", `{"id":"E0"}` + "\n": `{"id":"E0"}` + "\n", `{"id":"E0"}` + "\n" + `{"i`: `{"id":"E0"}` + "\n" + `{"i` + "\n",
+	} {
+		path := filepath.Join(t.TempDir(), "out.ndjson")
+		if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		s, err := sink.NewWriter(f, sink.Encoding{})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if err := errors.Join(s.Take(t.Context(), all), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+
+		if got, err := os.ReadFile(path); err != nil || string(got) != want+written(t, all) {
+			t.Errorf("behind %q: %v, %q", before, err, got)
+		}
 	}
 }
 

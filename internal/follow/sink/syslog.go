@@ -47,12 +47,16 @@ type SyslogOptions struct {
 //
 // The protocol has no answers: bytes that were sent may lie unread in a server that ends. So each batch has a
 // connection of its own. The sink says that it has sent all, and waits until the server closes the connection as well,
-// which it does once it has read everything. A connection that breaks before that was not read to its end.
+// which it does once it has read everything. A connection that breaks before that was not read to its end. Neither was
+// one that the server closes before it can know the end, such as a balancer without a server behind it: where the
+// operating system tells (Linux), that is an error as well.
 type SyslogSink struct {
 	o     SyslogOptions
 	lines *lines
 	tls   *tls.Config
 	long  bool
+	// connected is done between a connection and what is sent over it, by tests.
+	connected func()
 }
 
 // NewSyslog returns the sink. It makes no connection.
@@ -150,11 +154,22 @@ func (s *SyslogSink) send(ctx context.Context, frames []byte) (err error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	if _, err = conn.Write(frames); err == nil {
-		err = conn.CloseWrite()
+	if s.connected != nil {
+		s.connected()
 	}
 
-	if err != nil {
+	if _, err = conn.Write(frames); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
+
+	switch closed, err := closedFirst(conn); {
+	case err != nil:
+		return err
+	case closed:
+		return errClosedFirst
+	}
+
+	if err = conn.CloseWrite(); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
 
@@ -167,10 +182,21 @@ func (s *SyslogSink) send(ctx context.Context, frames []byte) (err error) {
 			context.Cause(ctx))
 	case err != nil:
 		return fmt.Errorf("the connection broke, so whether the server has read everything is not known: %w", err)
+	}
+
+	switch bytes, err := unheard(conn); {
+	case err != nil:
+		return err
+	case bytes > 0:
+		return errClosedFirst
 	default:
 		return nil
 	}
 }
+
+// errClosedFirst says that a server cannot have read everything.
+var errClosedFirst = errors.New("the server closed the connection before everything had come to it, " +
+	"so whether it has read anything is not known")
 
 func (s *SyslogSink) dial(ctx context.Context) (halfCloser, error) {
 	var (

@@ -96,7 +96,7 @@ func ParseTarget(text string) (Target, error) {
 
 	switch {
 	case !ok:
-		return Target{}, &TargetError{"none of " + TargetForms}
+		return Target{}, &TargetError{"no place that entries can be passed on to"}
 	case u.Hostname() == "":
 		return Target{}, &TargetError{"an address without a host"}
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
