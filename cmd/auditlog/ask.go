@@ -242,7 +242,8 @@ func (env environment) tell(found explain.Problems) {
 	}
 }
 
-// flagAt names the flag of an argument, and which of its values is meant.
+// flagAt names the flag of an argument, and which of its values is meant. That of a part of the pipeline has the names
+// of both.
 func flagAt(place explain.Place) string {
 	if len(place) == 0 {
 		return ""
@@ -253,6 +254,14 @@ func flagAt(place explain.Place) string {
 		return ""
 	}
 
+	if name == pipelineArgument {
+		if len(place) == 1 {
+			return "" // Several flags say who it is.
+		}
+
+		name, place = fmt.Sprintf("%s_%s", name, place[1]), place[1:]
+	}
+
 	if len(place) > 1 {
 		if i, ok := place[1].(int); ok {
 			return flagOf(name) + ", value " + strconv.Itoa(i+1)
@@ -261,6 +270,9 @@ func flagAt(place explain.Place) string {
 
 	return flagOf(name)
 }
+
+// pipelineArgument is the argument that says who runs Terraform.
+const pipelineArgument = "pipeline"
 
 // notStandardOutput refuses "-" for a file: other programs write to standard output then, and this one would make a
 // file of that name, which nobody wants. The flag is as it was typed.

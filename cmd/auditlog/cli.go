@@ -22,16 +22,18 @@ import (
 type cli struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Query  queryCommand  `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
-	Export exportCommand `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
-	Report reportCommand `cmd:"" help:"Write a report for people: one HTML page of what happened, how complete it is, and all entries."`
-	Tail   tailCommand   `cmd:"" help:"Pass on what is new, as it happens: to standard output, a collector, a syslog server or files."`
-	Check  checkCommand  `cmd:"" help:"Hold rules against a log, for a gate in CI or a nightly run."`
-	Doctor doctorCommand `cmd:"" help:"Examine what is configured before it is relied on: credentials, clocks, and how the service does what is not documented."`
-	Verify verifyCommand `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
-	Prove  proveCommand  `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
-	Keygen keygenCommand `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
-	Mock   mockCommand   `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
+	Query   queryCommand   `cmd:"" help:"Look entries up: a table on a terminal, NDJSON in a pipe."`
+	Export  exportCommand  `cmd:"" help:"Write entries to a file, with a manifest and checksums beside it."`
+	Report  reportCommand  `cmd:"" help:"Write a report for people: one HTML page of what happened, how complete it is, and all entries."`
+	Tail    tailCommand    `cmd:"" help:"Pass on what is new, as it happens: to standard output, a collector, a syslog server or files."`
+	Check   checkCommand   `cmd:"" help:"Hold rules against a log, for a gate in CI or a nightly run."`
+	Doctor  doctorCommand  `cmd:"" help:"Examine what is configured before it is relied on: credentials, clocks, and how the service does what is not documented."`
+	Drift   driftCommand   `cmd:"" help:"Say who changed, deleted and created by hand what a plan or a state of Terraform holds."`
+	Explain explainCommand `cmd:"" help:"Tell the life of one resource: who created it, and what was done to it since."`
+	Verify  verifyCommand  `cmd:"" help:"Verify an archive (every byte, every leaf of its log, every signature), exports, or a proof."`
+	Prove   proveCommand   `cmd:"" help:"Prove that one entry is in an archive, by a small file that shows no other."`
+	Keygen  keygenCommand  `cmd:"" help:"Make a pair of keys that sign an archive's checkpoints and check them."`
+	Mock    mockCommand    `cmd:"" help:"Serve fakes of the UpCloud and cloudscale audit-log APIs until interrupted."`
 
 	Completion completionCommand `cmd:"" help:"Print what bash, zsh or fish need to complete command lines."`
 	Help       helpCommand       `cmd:"" help:"Say more about a command, exit codes, or how services are reached."`
@@ -51,6 +53,8 @@ type environment struct {
 	columns int
 	talks   bool
 
+	// stdin is what a subcommand may be given to read, nil where nothing is.
+	stdin     io.Reader
 	now       auditlog.Clock
 	lookupEnv func(name string) (string, bool)
 	local     *time.Location

@@ -52,6 +52,11 @@ func sharedArguments() arguments {
 		}
 	}
 
+	for _, argument := range task.PipelineTable() {
+		argument.Name = pipelineArgument + "_" + argument.Name
+		a.texts[flagOf(argument.Name)] = argument
+	}
+
 	for _, n := range source.Numbers() {
 		a.numbers[flagOf(n.Name)] = n
 	}

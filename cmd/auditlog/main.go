@@ -27,7 +27,7 @@ const unreleased = "dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	env := environment{
-		stdout: os.Stdout, stderr: os.Stderr, data: os.Stdout, terminal: os.Stderr,
+		stdout: os.Stdout, stderr: os.Stderr, data: os.Stdout, terminal: os.Stderr, stdin: os.Stdin,
 		now: time.Now, lookupEnv: os.LookupEnv, local: time.Local, //nolint:gosmopolitan // It is the zone of whoever looks.
 		columns: columns(os.Stdout), talks: term.IsTerminal(int(os.Stderr.Fd())),
 	}

@@ -55,6 +55,7 @@ var flagWords = map[string]string{
 	"previous_signing_key":                               PreviousKeyEnv,
 	"group_by":                                           "group_by of the rule",
 	"csv":                                                "--csv-delimiter and --csv-bom",
+	"pipeline":                                           "--pipeline-actors, --pipeline-ip-addresses, --pipeline-auth-types, --pipeline-where or --pipeline-runs",
 	"audit_log_filter_options":                           "the service's documentation",
 	"an audit_log_archive":                               "an archive",
 	"configure a service in the provider block":          "give --podstack-exports",

@@ -91,20 +91,7 @@ func entryAttributes() map[string]schema.Attribute {
 			attributes[f.Name] = schema.ListNestedAttribute{
 				MarkdownDescription: f.Description,
 				Computed:            true,
-				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"field": schema.StringAttribute{
-						MarkdownDescription: "Path to the value, its steps joined by dots.",
-						Computed:            true,
-					},
-					"before": schema.StringAttribute{
-						MarkdownDescription: "JSON value before; null where the field was absent.",
-						Computed:            true,
-					},
-					"after": schema.StringAttribute{
-						MarkdownDescription: "JSON value after; null where the field was absent.",
-						Computed:            true,
-					},
-				}},
+				NestedObject:        schema.NestedAttributeObject{Attributes: changeAttributes()},
 			}
 		}
 	}
@@ -143,5 +130,23 @@ func completenessAttribute() schema.SingleNestedAttribute {
 		MarkdownDescription: "What the reading can say for its own completeness.",
 		Computed:            true,
 		Attributes:          attributes,
+	}
+}
+
+// changeAttributes are those of a field that was changed.
+func changeAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"field": schema.StringAttribute{
+			MarkdownDescription: "Path to the value, its steps joined by dots.",
+			Computed:            true,
+		},
+		"before": schema.StringAttribute{
+			MarkdownDescription: "JSON value before; null where the field was absent.",
+			Computed:            true,
+		},
+		"after": schema.StringAttribute{
+			MarkdownDescription: "JSON value after; null where the field was absent.",
+			Computed:            true,
+		},
 	}
 }

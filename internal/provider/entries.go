@@ -89,11 +89,14 @@ func entryAttributeTypes() map[string]attr.Type {
 	for _, f := range auditlog.Fields() {
 		attributes[f.Name] = types.StringType
 		if f.Kind == auditlog.KindChanges {
-			attributes[f.Name] = types.ListType{ElemType: types.ObjectType{AttrTypes: map[string]attr.Type{
-				"field": types.StringType, "before": types.StringType, "after": types.StringType,
-			}}}
+			attributes[f.Name] = types.ListType{ElemType: types.ObjectType{AttrTypes: changeTypes()}}
 		}
 	}
 
 	return attributes
+}
+
+// changeTypes are the types of the attributes of a change.
+func changeTypes() map[string]attr.Type {
+	return map[string]attr.Type{"field": types.StringType, "before": types.StringType, "after": types.StringType}
 }

@@ -124,7 +124,7 @@ func (p *auditProvider) Configure(
 // DataSources implements provider.Provider.
 func (p *auditProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
-		NewAuditLogsDataSource, NewFilterOptionsDataSource, NewFindingsDataSource,
+		NewAuditLogsDataSource, NewDriftDataSource, NewFilterOptionsDataSource, NewFindingsDataSource,
 		NewVerificationDataSource,
 	}
 }

@@ -67,6 +67,12 @@ func validValues(w *world) map[string][]any {
 		"witness_keys":        {[]any{witness.Public}},
 		"timestamp_authority": {authority.URL}, "timestamp_certificates": {authority.Certificates},
 
+		"managed": {map[string]any{
+			"upcloud_server.web": "00c78863-4ac8-4b32-9b61-0d6a8a3b2d11", "cloudscale_server.web": "web",
+		}},
+		"state_file": {w.stateFile()}, "as_of": {"2026-06-20T00:00:00Z"}, "auth_types": {[]any{"api"}},
+		"runs": {[]any{"2026-06-01T00:00:00Z/2026-06-01T00:05:00Z"}},
+
 		"token": {fakeapi.DefaultToken}, "username": {"mia"}, "password": {"secret"}, "endpoint": {w.upcloud},
 		"retention":        {"90d"},
 		"podstack.exports": {[]any{w.file("*.csv"), w.file("*.txt")}}, "podstack.columns": {map[string]any{"time": "When"}},
@@ -77,6 +83,16 @@ func validValues(w *world) map[string][]any {
 
 		"read": {"5m"}, "open": {"5m"}, "create": {"5m"}, "update": {"5m"}, "delete": {"5m"},
 	}
+}
+
+// stateFile is a state that holds resources of both clouds.
+func (w *world) stateFile() string {
+	w.write("state.json", `{"format_version":"1.0","values":{"root_module":{"resources":[`+
+		`{"address":"upcloud_server.web","mode":"managed","type":"upcloud_server","values":{"id":"00c78863-4ac8-4b32-9b61-0d6a8a3b2d11"}},`+
+		`{"address":"podstack_pod.web","mode":"managed","type":"podstack_pod","values":{"id":"1"}},`+
+		`{"address":"cloudscale_server.web","mode":"managed","type":"cloudscale_server","values":{"name":"web"}}]}}}`)
+
+	return w.file("state.json")
 }
 
 // typeUnderTest is one type of the provider and what Terraform does with its

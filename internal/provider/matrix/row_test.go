@@ -97,6 +97,7 @@ func rows() []row {
 			prepare: reading(func(c *cloud) (outcome, []string) { return findings(c, nil) }),
 		},
 		{name: "findings with a baseline", of: "data " + provider.FindingsType, entries: true, prepare: reading(func(c *cloud) (outcome, []string) { return findings(c, "12h") })},
+		{name: "drift", of: "data " + provider.DriftType, prepare: reading(drifted)},
 		{
 			name: "filter options", of: "data " + provider.FilterOptionsType, prepare: reading(filterOptions),
 			options: func(cloud string) bool { return cloud == auditlog.ServiceUpCloud },
@@ -210,6 +211,18 @@ func findings(c *cloud, baseline any) (outcome, []string) {
 	}
 
 	return o, nil
+}
+
+// drifted holds two resources, of which the log knows nothing, against it: all that was created counts.
+func drifted(c *cloud) (outcome, []string) {
+	state, errs := c.read(provider.DriftType, query(c, args{
+		"managed": args{"upcloud_server.none": "00000000-0000-4000-8000-000000000000", "cloudscale_server.none": "none"},
+	}))
+	if errs != nil {
+		return outcome{}, errs
+	}
+
+	return outcome{rest: relied(state)}, nil
 }
 
 func filterOptions(c *cloud) (outcome, []string) {

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package drift
+
+import (
+	"slices"
+	"time"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+)
+
+// subject is a thing of the log that Terraform manages, or that holds what Terraform manages, with what was done to it.
+// Its memory does not grow with the number of entries.
+type subject struct {
+	// named says that it is known by its name, which another thing can have had before or have now.
+	named bool
+	asOf  time.Time
+
+	// events are the newest that were done by hand, of byHand; piped is how many the pipeline made.
+	events        []Event
+	byHand, piped int64
+	// gone says that it was deleted, and goneByHand by whom.
+	gone, goneByHand bool
+	// ambiguous says that two of its name existed at the same time.
+	ambiguous bool
+	// over says that what comes later is done to another thing of the name.
+	over bool
+	// first are, by field, the values that fields had before they were first changed by hand since the pipeline set
+	// them, each a JSON value as text, nil where the field was absent.
+	first map[string]*string
+	// lasting says that something was done by hand that setting fields does not undo, or that the pipeline undid by
+	// setting another value.
+	lasting bool
+}
+
+// mostFields bounds how many fields of one thing are watched for being set back. What is changed beyond counts as not
+// reverted, which is never too little.
+const mostFields = 1000
+
+// take takes the next entry that does something to the thing.
+func (s *subject) take(e *auditlog.Entry, piped bool) {
+	if s.over {
+		return
+	}
+
+	if s.named && e.Operation == auditlog.OperationCreate && !s.begin(e) {
+		return
+	}
+
+	s.gone = e.Operation == auditlog.OperationDelete
+	s.goneByHand = s.gone && !piped
+
+	if piped {
+		s.piped++
+		s.setBack(e)
+
+		return
+	}
+
+	s.byHand++
+	s.keep(e)
+}
+
+// begin takes note of a creation under the name of the thing, and says whether it can be that of the thing.
+func (s *subject) begin(e *auditlog.Entry) bool {
+	late := e.Time.After(s.asOf)
+
+	switch {
+	case s.gone && late:
+		// The state is of the one that was deleted.
+		s.over = true
+
+		return false
+	case s.gone:
+		// The state is of the new one; what came before was done to another.
+		*s = subject{named: true, asOf: s.asOf, ambiguous: s.ambiguous}
+	case s.byHand+s.piped > 0 || late:
+		s.ambiguous = true
+	}
+
+	return true
+}
+
+// keep keeps the newest events. Nothing of the page that the entry came in is kept with it.
+func (s *subject) keep(e *auditlog.Entry) {
+	kept := Event{Entry: *e}
+	kept.Raw = nil
+
+	// What is created or deleted is not undone by setting fields, nor is what shows no fields.
+	if e.Operation != auditlog.OperationCreate && e.Operation != auditlog.OperationDelete && s.watch(e) {
+		for _, c := range e.Changes {
+			kept.pending = append(kept.pending, c.Field)
+		}
+	}
+
+	s.lasting = s.lasting || len(kept.pending) == 0
+
+	if len(s.events) == MostEvents {
+		copy(s.events, s.events[1:])
+		s.events = s.events[:MostEvents-1]
+	}
+
+	s.events = append(s.events, kept)
+}
+
+// watch remembers what the fields were that were changed by hand, and says whether there is room for it.
+func (s *subject) watch(e *auditlog.Entry) bool {
+	if s.first == nil {
+		s.first = map[string]*string{}
+	}
+
+	for _, c := range e.Changes {
+		if _, again := s.first[c.Field]; again {
+			continue
+		}
+
+		if len(s.first) == mostFields {
+			return false
+		}
+
+		s.first[c.Field] = c.Before
+	}
+
+	return true
+}
+
+// setBack looks at what the pipeline set fields to that had been changed by hand.
+func (s *subject) setBack(e *auditlog.Entry) {
+	for _, c := range e.Changes {
+		before, changed := s.first[c.Field]
+		if !changed {
+			continue
+		}
+
+		delete(s.first, c.Field)
+
+		back := before == nil && c.After == nil || before != nil && c.After != nil && *before == *c.After
+		s.lasting = s.lasting || !back
+
+		for i := range s.events {
+			s.events[i].set(c.Field, back)
+		}
+	}
+}
+
+// set takes note that the pipeline set a field, to what it was or not.
+func (e *Event) set(field string, back bool) {
+	i := slices.Index(e.pending, field)
+
+	switch {
+	case i < 0:
+	case !back:
+		e.pending = nil // It lasts, whatever becomes of the other fields.
+	default:
+		e.pending = slices.Delete(e.pending, i, i+1)
+		e.Reverted = len(e.pending) == 0
+	}
+}
+
+// reverted says whether everything that was done by hand was undone.
+func (s *subject) reverted() bool { return s.byHand > 0 && !s.lasting && len(s.first) == 0 }

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package drift_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/drift"
+)
+
+// What is told of a thing is what was done to it, and how it is known is said.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+
+	const id = "00000000-0000-4000-8000-00000000000a"
+
+	server := drift.Resource{Type: "upcloud_server", ID: id}
+	group := drift.Resource{Type: "upcloud_kubernetes_node_group", ID: id + "/workers"}
+	volume := drift.Resource{Type: "cloudscale_volume", ID: id, Name: "cache"}
+
+	upcloud := func(logType, id string) auditlog.Entry {
+		return auditlog.Entry{Service: auditlog.ServiceUpCloud, ResourceType: logType, ResourceID: id}
+	}
+	cloudscale := func(logType, name, message string) auditlog.Entry {
+		return auditlog.Entry{
+			Service: auditlog.ServiceCloudscale, ResourceType: logType, ResourceName: name, Message: message,
+		}
+	}
+	attached := "Volume 'cache' has been attached to server 'a'"
+
+	for name, test := range map[string]struct {
+		resource drift.Resource
+		entry    auditlog.Entry
+		want     drift.Match
+	}{
+		"its id":            {server, upcloud("server", id), drift.ByID},
+		"in capitals":       {server, upcloud("server", strings.ToUpper(id)), drift.ByID},
+		"another id":        {server, upcloud("server", "00000000-0000-4000-8000-00000000000b"), ""},
+		"another cloud":     {server, auditlog.Entry{Service: auditlog.ServicePodStack, ResourceID: id}, ""},
+		"what holds it":     {group, upcloud("uks", id), drift.ByContainer},
+		"its name":          {volume, cloudscale("volume", "cache", ""), drift.ByName},
+		"of another type":   {volume, cloudscale("server", "cache", ""), ""},
+		"a part of a name":  {volume, cloudscale("volume", "cache-2", ""), ""},
+		"its name, in text": {volume, cloudscale("server_volume", "", attached), drift.Mentioned},
+	} {
+		target, reason := drift.TargetOf(test.resource)
+		if reason != "" {
+			t.Fatal(reason)
+		}
+
+		if got, ok := target.Match(&test.entry); got != test.want || ok != (test.want != "") {
+			t.Errorf("%s: got %q, %v", name, got, ok)
+		}
+	}
+
+	for _, test := range []struct {
+		resource drift.Resource
+		want     drift.Reason
+	}{
+		{drift.Resource{Type: "dns_record", ID: "1"}, drift.ForeignProvider},
+		{drift.Resource{Type: "upcloud_server"}, drift.NoID},
+		{drift.Resource{Type: "cloudscale_server", ID: id}, drift.NoName},
+		{drift.Resource{Type: "podstack_pod"}, drift.NoName},
+		{drift.Resource{Type: "podstack_pod", Name: "trainer"}, ""},
+	} {
+		if _, got := drift.TargetOf(test.resource); got != test.want {
+			t.Errorf("%+v: got %q, want %q", test.resource, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package explain
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/drift"
+)
+
+// FindDrift is what comparing a state with a log does.
+const FindDrift = "Find out who changed what"
+
+// ExplainResource is what telling the life of one resource does.
+const ExplainResource = "Explain a resource"
+
+// readState is what reading a plan or a state does.
+const readState = "Read a plan or a state of Terraform"
+
+// Inventory says why a plan or a state cannot be read. The name is that of the file.
+func Inventory(err error, name string) Problem {
+	p := Problem{
+		Summary: readState, Cause: Sentence(err.Error()),
+		Next: "Give a plan or a state as terraform show -json prints it, or a state as terraform state pull prints it.",
+	}.With("File", name)
+
+	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+		p.Cause = "The file cannot be read: " + Plain(pathErr.Err.Error()) + "."
+
+		return p
+	}
+
+	input := (*drift.InputError)(nil)
+	if !errors.As(err, &input) {
+		return p
+	}
+
+	switch input.Fault {
+	case drift.BinaryPlan:
+		p.Cause, p.Next = "The file is a plan as terraform plan -out writes it.", "Give what terraform show -json prints of it."
+	case drift.NotUTF8:
+		p.Cause = "The file is in UTF-16, as Windows PowerShell writes what a command prints."
+		p.Next = "Write the file in UTF-8, such as by: terraform show -json tfplan | Out-File -Encoding utf8 plan.json"
+	case drift.MessageLines:
+		p.Cause = "The file holds the messages of a run, as terraform plan -json prints them."
+		p.Next = "Write the plan to a file with terraform plan -out, and give what terraform show -json prints of that file."
+	case drift.Encrypted:
+		p.Cause = "The file is encrypted, as OpenTofu can write states and plans."
+		p.Next = "Give what tofu show -json prints, or tofu state pull, which decrypt it."
+	case drift.OtherFormat:
+		p.Cause = "The file is in another version of the format than can be read."
+		p.Next = "Give what terraform show -json of Terraform 1.1 or later prints, which is in version 1.x, " +
+			"or a state in version 4; Terraform 0.12 wrote others."
+		p = p.With("Version", input.Version)
+	case drift.OldTerraform:
+		p.Cause = "The state was written by a Terraform that did not note which provider a resource is of."
+		p.Next = "Let Terraform 0.13 or later write the state once, such as by terraform apply -refresh-only."
+		p = p.With("Terraform", input.Version)
+	case drift.FailedPlan:
+		p.Cause = "The plan ended in an error, so that it does not hold everything."
+		p.Next = "Make a plan that ends without an error."
+	case drift.NotJSON:
+		p.Cause = "The file is not whole JSON."
+		if input.Err != nil && !strings.HasPrefix(input.Err.Error(), "it is") {
+			p.Cause = Sentence(input.Err.Error())
+		}
+	case drift.Unknown:
+		p.Cause = "The file is neither a plan nor a state."
+		if input.Err != nil {
+			p = p.With("Reason", input.Err.Error())
+		}
+	}
+
+	return p
+}
+
+// Partial says that a plan leaves resources out. The name is that of the file.
+func Partial(name string) Problem {
+	return Problem{
+		Summary: "The plan leaves resources out",
+		Cause:   "Terraform says that the plan is not complete, such as one with -target, so that it may not show all that changed.",
+		Next:    "Make a plan of everything.",
+	}.With("File", name).AsWarning()
+}
+
+// NothingManaged says that there is nothing to compare with the log of the service.
+func NothingManaged(resources int, info auditlog.Info) Problem {
+	p := Problem{
+		Summary: FindDrift,
+		Cause:   "What was given says of no resource that Terraform manages it.",
+		Next:    "Give a plan or a state that holds resources; a plan before the first apply holds none.",
+	}.With("Service", info.Name)
+
+	if resources > 0 {
+		p.Cause = "None of the resources is of the cloud whose log is read."
+		p.Next = "Read the log of the cloud that the resources are of, by {service}."
+		p = p.With("Resources", strconv.Itoa(resources))
+	}
+
+	return p
+}
+
+// Drift explains what a comparison ended with.
+func Drift(err error, info auditlog.Info, w auditlog.Window) Problem {
+	in := Circumstances{Summary: "Read " + LogOf(info), Info: info, Window: w}
+
+	if unmatchable := (*drift.UnmatchableError)(nil); errors.As(err, &unmatchable) {
+		p := Problem{
+			Summary: FindDrift,
+			Cause:   Textf("The log has no %s, by which resources would be found.", unmatchable.Field),
+			Next:    "Read a log that records it.",
+		}
+		if unmatchable.Redacted {
+			p.Cause = Textf("The log holds %s in redacted form, by which resources would be found.", unmatchable.Field)
+			p.Next = "Read a log in which it is not redacted, such as that of the cloud itself."
+		}
+
+		return p.With("Service", info.Name)
+	}
+
+	if condition := (*drift.ConditionError)(nil); errors.As(err, &condition) {
+		in.Summary = FindDrift
+
+		return Error(condition.Err, in).At(Argument("pipeline").Part("where"))
+	}
+
+	if many := (*drift.TooManyError)(nil); errors.As(err, &many) {
+		return Problem{
+			Summary: FindDrift,
+			Cause:   "More was created outside of Terraform than can be listed.",
+			Next:    "Shorten the window, or say with {pipeline} who else creates things on purpose.",
+		}.With("Service", info.Name).With("At most", strconv.Itoa(many.Most))
+	}
+
+	return Reading(err, in)
+}
+
+// Drifted names what a comparison does not show.
+func Drifted(info auditlog.Info, r *drift.Result, pipeline bool) Problems {
+	var found Problems
+
+	switch {
+	case !pipeline:
+		found.Add(Problem{
+			Summary: "Nobody is named as the pipeline",
+			Cause:   "Without knowing who Terraform is, what it did itself counts as done by hand.",
+			Next:    "Say with {pipeline} who runs Terraform: its actors, its addresses, or a condition.",
+		}.With("Service", info.Name).AsWarning())
+	case r.ByPipeline == 0 && r.Entries > 0:
+		found.Add(Problem{
+			Summary: "The pipeline did nothing within the window",
+			Cause:   "No entry meets what is said of the pipeline, so that it may be misspelt, and everything counts as done by hand.",
+			Next:    "Compare {pipeline} with the actors, addresses and types of authentication in the log.",
+		}.With("Service", info.Name).With("Window", r.Completeness.Window.String()).AsWarning().At(Argument("pipeline")))
+	}
+
+	for _, name := range slices.Sorted(maps.Keys(r.Chosen)) {
+		p := Problem{
+			Summary: "The pipeline is named as anybody could be",
+			Cause:   "Entries would have counted as the pipeline's by a name that is not unique, such as the description of an API token, and count as done by hand.",
+			Next:    "Name the actor by its id.",
+		}.With("Service", info.Name).With("Name", Shown(name)).With("Ids", strings.Join(r.Chosen[name], ", "))
+
+		found.Add(p.AsWarning().At(Argument("pipeline").Part("actors")))
+	}
+
+	found.Add(unmatched(info, r)...)
+
+	if r.Unattributed > 0 {
+		found.Add(Problem{
+			Summary: "Entries do not say what they are about",
+			Cause:   "There are entries that change something and name nothing that a resource could be found by.",
+			Next:    "Look at them: they may be about resources for which nothing is shown.",
+		}.With("Service", info.Name).With("Entries", strconv.FormatInt(r.Unattributed, 10)).AsWarning())
+	}
+
+	return found
+}
+
+// unmatched names the resources of the cloud that may have been changed without showing, and those of others.
+func unmatched(info auditlog.Info, r *drift.Result) Problems {
+	var found Problems
+
+	uncertain := Problem{
+		Summary: "Resources cannot be told from the log for certain",
+		Cause:   "There are resources for which finding nothing does not mean that nothing happened.",
+		Next:    "Take it into account: Terraform itself notices when they change.",
+	}.With("Service", info.Name)
+
+	elsewhere := Problem{
+		Summary: "Resources are not of the log that is read",
+		Cause:   "There are resources of other clouds, of which this log says nothing.",
+		Next:    "Compare them with the logs of their own clouds, where there are such.",
+	}.With("Service", info.Name)
+
+	first := [2]int{}
+	by := map[drift.Reason][]drift.Unmatched{}
+
+	for _, u := range r.Unmatched {
+		by[u.Reason] = append(by[u.Reason], u)
+	}
+
+	for _, reason := range slices.Sorted(maps.Keys(by)) {
+		types, example := make([]string, 0, len(by[reason])), by[reason][0].Example
+		for _, u := range by[reason] {
+			types = append(types, strconv.Itoa(u.Count)+" × "+u.Type)
+		}
+
+		text := strings.Join(types, ", ") + ", such as " + example
+
+		if reason == drift.ForeignProvider || reason == drift.OtherService {
+			elsewhere = elsewhere.With(Plain(strings.TrimSuffix(reason.Text(), ".")), text)
+			first[1]++
+		} else {
+			uncertain = uncertain.With(Plain(strings.TrimSuffix(reason.Text(), ".")), text)
+			first[0]++
+		}
+	}
+
+	if first[0] > 0 {
+		found.Add(uncertain.AsWarning())
+	}
+
+	if first[1] > 0 {
+		found.Add(elsewhere.AsWarning())
+	}
+
+	return found
+}
+
+// PipelineNever says that nothing can be the pipeline's, since the log never has what it would be known by.
+func PipelineNever(name, field string, info auditlog.Info) Problem {
+	reason := "never records"
+	if slices.Contains(info.Redacted, field) {
+		reason = "holds in redacted form what would be"
+	}
+
+	return Problem{
+		Summary: CheckQuery,
+		Cause:   Textf("%s %s %s, so that nothing would count as the pipeline's.", info.Title, reason, field),
+		Next:    "Say in another way who runs Terraform.",
+	}.With("Service", info.Name).At(Argument("pipeline").Part(name))
+}
+
+// NoSuchResource says that nothing of the name is in the states.
+func NoSuchResource(address string, known []string) Problem {
+	p := Problem{
+		Summary: ExplainResource,
+		Cause:   "There is no resource of this address in the states that were given.",
+		Next:    "Give an address as terraform state list prints it, or the id of the resource.",
+	}.With("Address", Shown(address))
+
+	if nearest := auditlog.Nearest(address, known); nearest != "" {
+		p = p.With("Did you mean", nearest)
+	}
+
+	return p
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package explain_test
+
+import (
+	"errors"
+	"io/fs"
+	"testing"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/drift"
+	"github.com/auditlogs/terraform-provider-audit/internal/explain"
+)
+
+// Every fault of a file is said in words of its own, with what to give instead.
+func TestInventories(t *testing.T) {
+	t.Parallel()
+
+	seen := map[string]drift.Fault{}
+
+	for _, fault := range []drift.Fault{
+		drift.NotJSON, drift.BinaryPlan, drift.NotUTF8, drift.MessageLines, drift.Encrypted, drift.OtherFormat,
+		drift.OldTerraform, drift.FailedPlan, drift.Unknown,
+	} {
+		p := explain.Inventory(&drift.InputError{Fault: fault, Version: "0.12"}, "state.json")
+
+		if other, twice := seen[string(p.Cause)]; twice || len(p.Summary) > 60 || p.Next == "" {
+			t.Errorf("%s (as %s): %+v", fault, other, p)
+		}
+
+		seen[string(p.Cause)] = fault
+	}
+
+	want := `The state was written by a Terraform that did not note which provider a resource is of.
+
+File: state.json
+Terraform: 0.12.31
+
+Let Terraform 0.13 or later write the state once, such as by terraform apply -refresh-only.`
+	old := &drift.InputError{Fault: drift.OldTerraform, Version: "0.12.31"}
+
+	if got := explain.Inventory(old, "state.json").Detail(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+
+	want = `The file cannot be read: permission denied.
+
+File: state.json
+
+Give a plan or a state as terraform show -json prints it, or a state as terraform state pull prints it.`
+	denied := &fs.PathError{Op: "open", Path: "state.json", Err: errors.New("permission denied")}
+
+	if got := explain.Inventory(denied, "state.json").Detail(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestDrifted(t *testing.T) {
+	t.Parallel()
+
+	info := auditlog.Info{Name: "upcloud", Title: "UpCloud"}
+	r := &drift.Result{
+		Entries: 5, Unattributed: 2, Chosen: map[string][]string{"ci": {"1", "2"}}, Unmatched: []drift.Unmatched{
+			{Reason: drift.ForeignProvider, Type: "dns_record", Count: 3, Example: "dns_record.a"},
+			{Reason: drift.NotInLog, Type: "upcloud_tag", Count: 1, Example: "upcloud_tag.a"},
+			{Reason: drift.NotInLog, Type: "upcloud_router", Count: 2, Example: "upcloud_router.a"},
+		},
+	}
+
+	found := explain.Drifted(info, r, true)
+	want := []string{
+		"The pipeline did nothing within the window", "The pipeline is named as anybody could be",
+		"Resources cannot be told from the log for certain", "Resources are not of the log that is read",
+		"Entries do not say what they are about",
+	}
+
+	if len(found) != len(want) {
+		t.Fatalf("got %+v", found)
+	}
+
+	for i, p := range found {
+		if p.Summary != want[i] || !p.Warning || len(p.Summary) > 60 {
+			t.Errorf("got %+v, want %s", p, want[i])
+		}
+	}
+
+	detail := `There are resources for which finding nothing does not mean that nothing happened.
+
+Service: upcloud
+The log is not known to record this type, so that finding nothing proves nothing: 1 × upcloud_tag, 2 × upcloud_router, such as upcloud_tag.a
+
+Take it into account: Terraform itself notices when they change.`
+	if got := found[2].Detail(); got != detail {
+		t.Errorf("got\n%s\nwant\n%s", got, detail)
+	}
+
+	found = explain.Drifted(info, &drift.Result{}, false)
+	if len(found) != 1 || found[0].Summary != "Nobody is named as the pipeline" {
+		t.Errorf("got %+v", found)
+	}
+}
