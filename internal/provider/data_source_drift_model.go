@@ -112,15 +112,6 @@ func (m *driftModel) validate() diag.Diagnostics {
 		}
 	}
 
-	// Terraform drops attributes that do not exist, such as actor, without a word.
-	if given(m.Pipeline) && !slices.ContainsFunc(partsOf(m.Pipeline), func(v attr.Value) bool { return !v.IsNull() }) {
-		diags.Append(diagnose(explain.Problem{
-			Summary: explain.CheckConfiguration,
-			Cause:   "The argument pipeline says nothing of who runs Terraform.",
-			Next:    "Give actors, ip_addresses, auth_types, where or runs, or leave pipeline out.",
-		}.At(explain.Argument("pipeline")))...)
-	}
-
 	return diags
 }
 

@@ -5,6 +5,7 @@ package provider_test
 import (
 	"encoding/base64"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,14 +86,21 @@ func validValues(w *world) map[string][]any {
 	}
 }
 
-// stateFile is a state that holds resources of both clouds.
+// stateFile is a state that holds resources of every cloud.
 func (w *world) stateFile() string {
-	w.write("state.json", `{"format_version":"1.0","values":{"root_module":{"resources":[`+
-		`{"address":"upcloud_server.web","mode":"managed","type":"upcloud_server","values":{"id":"00c78863-4ac8-4b32-9b61-0d6a8a3b2d11"}},`+
-		`{"address":"podstack_pod.web","mode":"managed","type":"podstack_pod","values":{"id":"1"}},`+
-		`{"address":"cloudscale_server.web","mode":"managed","type":"cloudscale_server","values":{"name":"web"}}]}}}`)
+	w.t.Helper()
 
-	return w.file("state.json")
+	path := filepath.Join(w.t.TempDir(), "state.json")
+	text := `{"format_version":"1.0","values":{"root_module":{"resources":[
+		{"address":"upcloud_server.a","mode":"managed","type":"upcloud_server","values":{"id":"1"}},
+		{"address":"podstack_pod.a","mode":"managed","type":"podstack_pod","values":{"id":"1"}},
+		{"address":"cloudscale_server.a","mode":"managed","type":"cloudscale_server","values":{"name":"a"}}]}}}`
+
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+
+	return path
 }
 
 // typeUnderTest is one type of the provider and what Terraform does with its
@@ -158,7 +166,7 @@ func (u *typeUnderTest) argumentsIn(
 		}
 
 		arg := argument{path: prefix + a.Name, required: a.Required || prefix+a.Name == "rules.where" ||
-			prefix == "witnesses."}
+			prefix == "witnesses." || prefix+a.Name == "managed"}
 
 		if a.NestedType != nil {
 			arg.states = states(a.ValueType(), a.Required, []any{present{}})
