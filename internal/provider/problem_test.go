@@ -188,7 +188,7 @@ Directory: ` + locked + `
 Choose another path, or change the directory's permissions.`},
 		"unknown format": {w.export("a.xlsx", "xlsx", month), "Check the configuration", `
 The value of format cannot be used: it is unknown.
-Give one of csv, json, ndjson, parquet.`},
+Give one of csv, json, ndjson, parquet, html.`},
 		"unknown column": {w.export("a.csv", "csv", month+`columns = ["id", "user"]`), "Check the configuration", `
 The value of columns[1] cannot be used: it is unknown.
 Give one of id, …`},
@@ -387,6 +387,11 @@ func TestAccConnectionErrors(t *testing.T) {
 
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
+
+	// Another test's server could get the port, but not at this address, which only Linux has.
+	if runtime.GOOS == "linux" {
+		closed.URL = strings.Replace(closed.URL, "127.0.0.1", "127.0.0.2", 1)
+	}
 
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	untrusted.TLS = &tls.Config{MinVersion: tls.VersionTLS13}

@@ -50,7 +50,7 @@ func TestNoDiagnosticSaysWhatAValueIs(t *testing.T) {
 	const number = 987654321
 
 	w := newWorld(t, fakeapi.Options{Entries: 20})
-	places := []string{"path", "destination", "exports", "podstack"}
+	places := []string{"path", "destination", "exports", "podstack", "state_file"}
 
 	check := func(t *testing.T, at string, diags []*tfprotov6.Diagnostic) {
 		t.Helper()
