@@ -43,7 +43,7 @@ func TestSlicesComeSideBySide(t *testing.T) {
 	for name, tt := range map[string]struct {
 		scope fakeapi.EndScope
 		times float64
-	}{"end on every page": {fakeapi.EndEveryPage, 4.5}, "end on the first page": {fakeapi.EndFirstPage, 3.5}} {
+	}{"end on every page": {fakeapi.EndEveryPage, 4.2}, "end on the first page": {fakeapi.EndFirstPage, 3.5}} {
 		if raceflag.Enabled {
 			tt.times--
 		}
