@@ -138,7 +138,7 @@ func cloudscaleRows(o *options, at []endpoints) ([]comparison, error) {
 				"--settle-delay", "0s", "--to", "file:"+filepath.Join(o.scratch, "typed")),
 			theirs: o.cursorLoop(at[0], "pretty"), sameEntries: true, skipped: o.withoutPython(),
 			rows: []row{
-				{"cloudscale-tail", "auditlog tail --once: times faster than the published loop", faster, 2.5, true, "", 8},
+				{"cloudscale-tail", "auditlog tail --once: times faster than the published loop", faster, 1.7, true, "", 8},
 				{"cloudscale-tail-cpu", "auditlog tail --once: CPU over that of the published loop", over(cpu), 0.8, false, "", 0.25},
 			},
 		},
