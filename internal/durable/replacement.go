@@ -55,6 +55,28 @@ func Begin(path string, o Options) (*Replacement, error) {
 	return &Replacement{store: s, options: o, target: t, release: release}, nil
 }
 
+// Replace writes one file in place of what is there. On an error that stays as it was.
+func Replace(path string, data []byte, o Options) error {
+	r, err := Begin(path, o)
+	if err != nil {
+		return err
+	}
+	defer r.Abort()
+
+	f, err := r.Create("")
+	if err != nil {
+		return err
+	}
+
+	_, _ = f.Write(data) // Close returns the error.
+
+	if err := f.Close(); err != nil {
+		return err
+	}
+
+	return r.Commit()
+}
+
 // File is a member of the set, written to a temporary file until Commit.
 type File struct {
 	handle Handle

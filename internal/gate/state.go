@@ -222,22 +222,5 @@ func (s *State) write(next kept) error {
 		return fmt.Errorf("encode the state: %w", err)
 	}
 
-	r, err := durable.Begin(s.path, durable.Options{})
-	if err != nil {
-		return err
-	}
-	defer r.Abort()
-
-	f, err := r.Create("")
-	if err != nil {
-		return err
-	}
-
-	_, _ = f.Write(text) // Close returns the error.
-
-	if err := f.Close(); err != nil {
-		return err
-	}
-
-	return r.Commit()
+	return durable.Replace(s.path, text, durable.Options{})
 }

@@ -75,32 +75,11 @@ func (k *Kept) Save(_ context.Context, state []byte) error {
 		return nil
 	}
 
-	if err := k.save(state); err != nil {
+	if err := durable.Replace(k.path, state, k.options); err != nil {
 		return k.fail(err)
 	}
 
 	return nil
-}
-
-func (k *Kept) save(state []byte) error {
-	r, err := durable.Begin(k.path, k.options)
-	if err != nil {
-		return err
-	}
-	defer r.Abort()
-
-	f, err := r.Create("")
-	if err != nil {
-		return err
-	}
-
-	_, _ = f.Write(state) // Close returns the error.
-
-	if err := f.Close(); err != nil {
-		return err
-	}
-
-	return r.Commit()
 }
 
 // Undo does nothing and says so: what was taken has left the process.
