@@ -38,7 +38,7 @@ type driftCommand struct {
 	managing
 	running
 	timing
-	asking
+	reading
 	redacting
 
 	AllowUnknownValues   bool `group:"Which entries"`
@@ -88,13 +88,15 @@ func (c *driftCommand) Run(ctx context.Context, env environment) error {
 
 	env.tell(wrong)
 
-	service, sources, err := c.open(ctx, env, explain.FindDrift)
+	resources := drift.Merge(given.inventories...)
+
+	logs, sources, err := c.openAll(ctx, env, explain.FindDrift, drift.Clouds(resources)...)
 	if err != nil {
 		return err
 	}
 
 	d := task.Drift{
-		Question: c.question(env), Resources: drift.Merge(given.inventories...), Pipeline: c.pipeline(),
+		Question: c.question(env), Resources: resources, Pipeline: c.pipeline(),
 		AsOf: given.written, Redact: c.redaction(sources),
 	}
 	if c.AsOf != "" {
@@ -103,7 +105,7 @@ func (c *driftCommand) Run(ctx context.Context, env environment) error {
 
 	var drifted *task.Drifted
 
-	env.watch(ctx, "Reading", func(ctx context.Context) { drifted, found = d.Run(ctx, service) })
+	env.watch(ctx, "Reading", func(ctx context.Context) { drifted, found = d.Run(ctx, logs...) })
 
 	if drifted == nil {
 		return &problemsError{found}
@@ -129,7 +131,7 @@ func (c *driftCommand) Run(ctx context.Context, env environment) error {
 
 // check reports what does not go together.
 func (c *driftCommand) check() explain.Problems {
-	var found explain.Problems
+	found := c.reading.check()
 
 	if len(c.Plans)+len(c.State) == 0 {
 		found.Add(explain.Problem{

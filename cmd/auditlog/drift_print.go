@@ -145,7 +145,9 @@ func titleOf(r *drift.Row) string {
 		logType = r.Events[0].ResourceType
 	}
 
-	return strings.TrimSpace(logType + " " + cmp.Or(r.Name, r.ID))
+	parts := []string{r.Service, logType, cmp.Or(r.Name, r.ID)}
+
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
 }
 
 // matchNote says where a match is not for certain.

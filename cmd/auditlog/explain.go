@@ -12,7 +12,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/drift"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/source"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
 
@@ -20,23 +19,18 @@ import (
 type remembering struct {
 	Resource string `arg:"" name:"address-or-id" help:"Address of a resource as terraform state list prints it, for which a state is needed; or the id of a thing, or where the log has no ids its name."`
 
-	State []string `group:"Which log" sep:"none" placeholder:"FILE" help:"Plans and states that hold the address: what terraform show -json prints, or terraform state pull; - for standard input."`
-
-	Service     []string `group:"Which log" placeholder:"NAME" help:"Which clouds: upcloud, cloudscale, podstack. May be given several times. Default: the only configured cloud, unless --destination is given."`
-	Destination []string `group:"Which log" sep:"none" placeholder:"PLACE" help:"Archives to read as well: directories or s3:// URLs. May be given several times. What several logs hold is told once."`
-	PublicKeys  []string `group:"Which log" placeholder:"KEY" sep:"none"`
+	State []string `group:"What Terraform manages" sep:"none" placeholder:"FILE" help:"Plans and states that hold the address: what terraform show -json prints, or terraform state pull; - for standard input."`
 }
 
 // explainCommand tells the life of one resource.
 type explainCommand struct {
 	remembering
 	timing
-	connecting
+	reading
 	redacting
 
 	Format  string        `enum:"auto,table,ndjson,json,csv" default:"auto" help:"How entries are printed: table, ndjson, json or csv. By default a table on a terminal, else NDJSON."`
 	UTC     bool          `name:"utc" help:"Print times in UTC. By default a table has them in the time zone of this machine; everything else is in UTC."`
-	Verbose bool          `help:"Say on standard error which requests are made."`
 	Strict  bool          `help:"Print nothing, and exit with 2, where the answer leaves something open."`
 	Timeout time.Duration `default:"1h" help:"How long the command may take."`
 }
@@ -78,7 +72,7 @@ func (c *explainCommand) Run(ctx context.Context, env environment) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 
-	services, redaction, err := c.openAll(ctx, env)
+	logs, sources, err := c.openAll(ctx, env, explain.ExplainResource, of.Service)
 	if err != nil {
 		return err
 	}
@@ -88,7 +82,7 @@ func (c *explainCommand) Run(ctx context.Context, env environment) (err error) {
 		q.Columns = lifeColumns
 	}
 
-	out, err := q.printer(env, services[0].Info())
+	out, err := q.printer(env, logs[0].Info())
 	if err != nil {
 		return err
 	}
@@ -100,11 +94,11 @@ func (c *explainCommand) Run(ctx context.Context, env environment) (err error) {
 	defer func() { err = errors.Join(err, out.close()) }()
 
 	f := filtering{timing: c.timing}
-	life := task.Life{Question: f.question(env, explain.ExplainResource, 0), Of: of, Redact: redaction}
+	life := task.Life{Question: f.question(env, explain.ExplainResource, 0), Of: of, Redact: c.redaction(sources)}
 
 	var told *task.Told
 
-	env.watch(ctx, "Reading", func(ctx context.Context) { told, found = life.Run(ctx, services...) })
+	env.watch(ctx, "Reading", func(ctx context.Context) { told, found = life.Run(ctx, logs...) })
 
 	if told == nil {
 		return &problemsError{found}
@@ -123,65 +117,8 @@ func (c *explainCommand) Run(ctx context.Context, env environment) (err error) {
 	return env.summarizeLife(told)
 }
 
-// check holds what may be given several times against the forms of what may be given once.
-func (c *explainCommand) check() explain.Problems {
-	var found explain.Problems
-
-	for _, a := range source.Table() {
-		for _, value := range map[string][]string{"service": c.Service, "destination": c.Destination}[a.Name] {
-			if p, wrong := a.Form.Problem(flagOf(a.Name), value); wrong {
-				found.Add(p.At(explain.Argument(a.Name)))
-			}
-		}
-	}
-
-	return found
-}
-
 // unlimited is wider than any line.
 const unlimited = 1 << 20
-
-// openAll opens the clouds and the archives.
-func (c *explainCommand) openAll(ctx context.Context, env environment) ([]auditlog.Service, task.Redaction, error) {
-	logs := make([]asking, 0, len(c.Service)+len(c.Destination))
-
-	for i, name := range c.Service {
-		log := naming{Service: name}
-		if len(c.Destination) == 0 {
-			log.PublicKeys = c.PublicKeys // They are refused, as there is no archive.
-		}
-
-		// Archives are told by their places.
-		archived := name == auditlog.ServiceArchive && len(c.Destination) > 0
-		if !archived && !slices.Contains(c.Service[:i], name) {
-			logs = append(logs, asking{log, c.connecting, c.Verbose})
-		}
-	}
-
-	for _, place := range c.Destination {
-		logs = append(logs, asking{naming{auditlog.ServiceArchive, place, c.PublicKeys}, c.connecting, c.Verbose})
-	}
-
-	if len(logs) == 0 {
-		logs = append(logs, asking{naming{PublicKeys: c.PublicKeys}, c.connecting, c.Verbose})
-	}
-
-	var (
-		services  []auditlog.Service
-		redaction task.Redaction
-	)
-
-	for i := range logs {
-		service, sources, err := logs[i].open(ctx, env, explain.ExplainResource)
-		if err != nil {
-			return nil, nil, err
-		}
-
-		services, redaction = append(services, service), c.redaction(sources)
-	}
-
-	return services, redaction, nil
-}
 
 // target is what is looked for in the logs.
 func (c *explainCommand) target(env environment) (drift.Target, explain.Problems) {
@@ -268,7 +205,7 @@ func (env environment) summarizeLife(told *task.Told) error {
 	}
 
 	_, _ = fmt.Fprintf(env.stderr, "%s, in %s, from %s to %s.\n", what,
-		plural(int64(len(told.Read)), "log", "logs"), auditlog.FormatTime(start), auditlog.FormatTime(end))
+		plural(int64(told.Logs), "log", "logs"), auditlog.FormatTime(start), auditlog.FormatTime(end))
 
 	for match, text := range map[drift.Match]string{
 		drift.ByName:      "by its name, which another thing can have had",

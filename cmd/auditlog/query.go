@@ -258,6 +258,7 @@ func proven(c *auditlog.Completeness) string {
 		auditlog.ProofCursor:  "the log was followed to its end",
 		auditlog.ProofExports: "every row of the exports was read",
 		auditlog.ProofChain:   "every segment is what its manifest says",
+		auditlog.ProofEach:    "each log was read in full",
 	}[c.Proof]
 
 	if c.Conclusive() {

@@ -231,31 +231,9 @@ func (c *chain) unknown(w auditlog.Window) []auditlog.Window {
 		}
 	}
 
-	return union(append(parts, auditlog.Window{Start: w.Start, End: start}, auditlog.Window{Start: end, End: w.End}), w)
-}
+	parts = append(parts, auditlog.Window{Start: w.Start, End: start}, auditlog.Window{Start: end, End: w.End})
 
-// union clips the parts to the window, sorts them and joins those that touch.
-func union(parts []auditlog.Window, w auditlog.Window) []auditlog.Window {
-	var joined []auditlog.Window
-
-	slices.SortFunc(parts, func(a, b auditlog.Window) int { return a.Start.Compare(b.Start) })
-
-	for _, p := range parts {
-		p = auditlog.Window{Start: later(p.Start, w.Start).UTC(), End: earlier(p.End, w.End).UTC()}
-		if !p.Start.Before(p.End) {
-			continue
-		}
-
-		if n := len(joined); n > 0 && !p.Start.After(joined[n-1].End) {
-			joined[n-1].End = later(joined[n-1].End, p.End)
-
-			continue
-		}
-
-		joined = append(joined, p)
-	}
-
-	return joined
+	return auditlog.Union(parts, w)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -33,7 +33,7 @@ func (r *run) settleGaps() error {
 		return errors.New("the service is no copy, and yet its reading has gaps")
 	}
 
-	r.open = union(slices.Clone(r.c.Gaps), auditlog.Window{Start: r.covered, End: r.c.Window.End})
+	r.open = auditlog.Union(slices.Clone(r.c.Gaps), auditlog.Window{Start: r.covered, End: r.c.Window.End})
 
 	inner := r.inner()
 	if len(inner) == 0 {

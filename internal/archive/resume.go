@@ -46,7 +46,7 @@ func (r *Reader) Resume(
 
 		end := min(begin+resumeManifests, len(r.chain.links))
 		links, gaps := r.chain.between(begin, end, q.Window)
-		c.Gaps, c.Caveats = union(gaps, q.Window), r.caveats(q)
+		c.Gaps, c.Caveats = auditlog.Union(gaps, q.Window), r.caveats(q)
 
 		for e, err := range auditlog.Select(q, r.info(), c, auditlog.ProofChain, r.pages(ctx, links, c)) {
 			if !yield(e, err) || err != nil {

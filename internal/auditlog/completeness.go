@@ -112,9 +112,11 @@ const (
 	// ProofChain means that every segment and manifest of the archive's window is
 	// what the chain says it is.
 	ProofChain Proof = "chain_verified"
+	// ProofEach means that several logs were read as one, each of which was proven. No reading of one log has it.
+	ProofEach Proof = "each_proven"
 )
 
-// Proofs lists all of them.
+// Proofs lists those of one log.
 func Proofs() []Proof { return []Proof{ProofTotal, ProofCursor, ProofExports, ProofChain} }
 
 // RetentionSlack keeps a window that is as long as the retention from counting as

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -28,6 +29,51 @@ func (w Window) Contains(t time.Time) bool {
 // String returns the window in mathematical notation, in UTC.
 func (w Window) String() string {
 	return fmt.Sprintf("[%s, %s)", FormatTime(w.Start), FormatTime(w.End))
+}
+
+// Union returns the parts of the window w that at least one of the parts holds, in order, and those that touch as one.
+func Union(parts []Window, w Window) []Window {
+	var joined []Window
+
+	parts = slices.SortedFunc(slices.Values(parts), func(a, b Window) int { return a.Start.Compare(b.Start) })
+
+	for _, p := range parts {
+		p = p.within(w)
+		if !p.Start.Before(p.End) {
+			continue
+		}
+
+		if n := len(joined); n > 0 && !p.Start.After(joined[n-1].End) {
+			joined[n-1].End = latest(joined[n-1].End, p.End)
+
+			continue
+		}
+
+		joined = append(joined, p)
+	}
+
+	return joined
+}
+
+// Common returns the parts that both a and b hold, each of which is one as Union returns it.
+func Common(a, b []Window) []Window {
+	both := make([]Window, 0, len(a))
+
+	for _, w := range a {
+		both = append(both, Union(b, w)...)
+	}
+
+	return both
+}
+
+// within is what of the window lies in another one, in UTC.
+func (w Window) within(o Window) Window {
+	w = Window{Start: latest(w.Start, o.Start).UTC(), End: w.End.UTC()}
+	if o.End.Before(w.End) {
+		w.End = o.End.UTC()
+	}
+
+	return w
 }
 
 // DefaultLast is how far back a query looks that gives no bound.

@@ -49,7 +49,7 @@ func (e *UnmatchableError) Error() string {
 // query is to have no filters: what the pipeline did, and what was deleted since, has to be seen as well. Memory grows
 // with the number of resources, and of things that were created by hand and exist, but not with that of entries.
 func Compare(ctx context.Context, s auditlog.Service, q auditlog.Query, o Options) (*Result, error) {
-	info, err := informed(ctx, s)
+	info, err := auditlog.Inspected(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -72,17 +72,6 @@ func Compare(ctx context.Context, s auditlog.Service, q auditlog.Query, o Option
 	}
 
 	return c.end(done), nil
-}
-
-// informed is what is known of a service, where need be by looking at its files.
-func informed(ctx context.Context, s auditlog.Service) (auditlog.Info, error) {
-	if i, ok := s.(interface {
-		Inspect(ctx context.Context) (auditlog.Info, error)
-	}); ok {
-		return i.Inspect(ctx)
-	}
-
-	return s.Info(), nil
 }
 
 // matchField is the field that resources are found by in the log.

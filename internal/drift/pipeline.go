@@ -23,8 +23,8 @@ type Pipeline struct {
 	Runs []auditlog.Window
 }
 
-// Given says whether the pipeline is anybody.
-func (p *Pipeline) Given() bool {
+// given says whether the pipeline is anybody.
+func (p *Pipeline) given() bool {
 	return len(p.Actors) > 0 || len(p.Addresses) > 0 || len(p.AuthTypes) > 0 || p.Where != nil || len(p.Runs) > 0
 }
 
@@ -57,7 +57,7 @@ func (e *ConditionError) Unwrap() error { return e.Err }
 // did says whether the pipeline made the entry. Where it would have if the actor's name were one that nobody else can
 // have, it did not, and chosen.
 func (p *Pipeline) did(e *auditlog.Entry, info auditlog.Info) (did, chosen bool, err error) {
-	if !p.Given() {
+	if !p.given() {
 		return false, false, nil
 	}
 

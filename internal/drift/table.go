@@ -3,6 +3,7 @@
 package drift
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -174,4 +175,17 @@ func isUUID(id string) bool {
 	}
 
 	return true
+}
+
+// Clouds returns the clouds that resources are of, sorted.
+func Clouds(resources []Resource) []string {
+	found := map[string]bool{}
+
+	for i := range resources {
+		if k, known := KindOf(resources[i].Type); known {
+			found[k.Service] = true
+		}
+	}
+
+	return slices.Sorted(maps.Keys(found))
 }

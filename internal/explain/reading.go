@@ -156,7 +156,7 @@ func Reading(err error, in Circumstances) Problem {
 // the disk or of an archive, is not its business.
 func reading(err error, in Circumstances) (Problem, bool) {
 	unanswerable, evalErr := (*auditlog.UnanswerableError)(nil), (*where.EvalError)(nil)
-	unknown := (*auditlog.UnknownActionsError)(nil)
+	unknown, other := (*auditlog.UnknownActionsError)(nil), (*auditlog.SourceError)(nil)
 	apiErr, exportErr, readErr := (*client.Error)(nil), (*podstack.Error)(nil), (*archive.ReadError)(nil)
 
 	switch {
@@ -174,6 +174,11 @@ func reading(err error, in Circumstances) (Problem, bool) {
 		return Unanswerable(unanswerable, in.Info), true
 	case errors.As(err, &unknown):
 		return unknownActionsProblem(in.Info, unknown.Actions).At(Argument("fail_on_unknown_actions")), true
+	case errors.As(err, &other):
+		return Problem{
+			Summary: in.Summary, Cause: "The logs that are read together are not of the same account.",
+			Next: "Read logs of one account together, and those of another one on their own.",
+		}.With("One log", other.Known.String()).With("Another log", other.Found.String()), true
 	case errors.As(err, &evalErr):
 		return Error(err, in).At(Argument("where")), true
 	case errors.As(err, &apiErr), errors.As(err, &exportErr), errors.As(err, &readErr), isTimeError(err):

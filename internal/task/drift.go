@@ -3,10 +3,12 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -126,6 +128,10 @@ func (p *Pipeline) compile(info auditlog.Info) (drift.Pipeline, explain.Problems
 	return compiled, found
 }
 
+func (p *Pipeline) given() bool {
+	return len(p.Actors)+len(p.IPAddresses)+len(p.AuthTypes)+len(p.Runs) > 0 || p.Where != nil
+}
+
 // asked lists the values that the condition compares fields with.
 func (p *Pipeline) asked() []auditlog.Asked {
 	q, err := (&query.Filters{Where: p.Where}).Query()
@@ -164,37 +170,103 @@ type Drifted struct {
 // Conclusive says whether finding nothing means that nothing happened to what can be found in the log.
 func (d *Drifted) Conclusive() bool { return d.Completeness.Conclusive() }
 
-// Run reads from the service.
-func (d *Drift) Run(ctx context.Context, s auditlog.Service) (*Drifted, explain.Problems) {
-	info := s.Info()
+// Run reads the logs, those of one cloud as one. Each resource is looked for in the log of its own cloud.
+func (d *Drift) Run(ctx context.Context, logs ...auditlog.Service) (*Drifted, explain.Problems) {
+	clouds := auditlog.ByCloud(func() time.Time { return d.Now }, logs)
 
-	if !slices.ContainsFunc(d.Resources, func(r drift.Resource) bool {
-		k, ok := drift.KindOf(r.Type)
+	of, wrong := d.share(clouds)
 
-		return ok && k.Service == info.Cloud()
-	}) {
-		return nil, append(d.Found, explain.NothingManaged(len(d.Resources), info))
-	}
+	r, unredactable := d.Redact()
+	wrong.Add(unredactable...)
 
-	pipeline, wrong := d.Pipeline.compile(info)
-	d.Found.Add(wrong...)
-	d.More = d.Pipeline.asked()
-
-	q, found := d.Query(ctx, s)
-	for i := range found {
-		if fmt.Sprint(found[i].Place) == fmt.Sprint(explain.Argument(pipelineWhere)) {
-			found[i] = found[i].At(explain.Argument("pipeline").Part("where"))
-		}
-	}
-
-	r, wrong := d.Redact()
-	if found.Add(wrong...); found.HasError() {
+	if found := slices.Concat(d.Found, wrong); found.HasError() {
 		return nil, found
 	}
 
-	scrubber := r.Scrubber()
-	o := drift.Options{Resources: d.Resources, Pipeline: pipeline, AsOf: d.AsOf}
+	var (
+		all      = &Drifted{Result: &drift.Result{AsOf: d.AsOf, Chosen: map[string][]string{}}}
+		found    = d.Found
+		scrubber = r.Scrubber()
+		results  []*drift.Result
+		done     []auditlog.Completeness
+	)
 
+	for i, s := range clouds {
+		result, problems := d.compare(ctx, s, of[i], scrubber)
+
+		if found.Add(problems...); result == nil {
+			return nil, found
+		}
+
+		results, done = append(results, result), append(done, result.Completeness)
+	}
+
+	for i, s := range clouds {
+		if scrubber != nil {
+			scrub(results[i], scrubber) // What is to be hidden is known now, whichever log has it.
+		}
+
+		found.Add(explain.Drifted(s.Info(), results[i], d.Pipeline.given())...)
+		all.add(results[i])
+	}
+
+	all.Completeness = auditlog.All(done...)
+	all.Statement = export.NewStatement(scrubber.Completeness(all.Completeness))
+
+	return all, found
+}
+
+// share says which resources are looked for in which log. Those of clouds whose logs are not read are counted with the
+// first.
+func (d *Drift) share(clouds []auditlog.Service) ([][]drift.Resource, explain.Problems) {
+	of := make([][]drift.Resource, len(clouds))
+	managed := make([]bool, len(clouds))
+
+	for _, r := range d.Resources {
+		k, ok := drift.KindOf(r.Type)
+		i := slices.IndexFunc(clouds, func(s auditlog.Service) bool { return ok && s.Info().Cloud() == k.Service })
+
+		if i >= 0 {
+			managed[i] = true
+		}
+
+		of[max(i, 0)] = append(of[max(i, 0)], r)
+	}
+
+	var found explain.Problems
+
+	for i, s := range clouds {
+		if !managed[i] {
+			found.Add(explain.NothingManaged(len(d.Resources), s.Info()))
+		}
+	}
+
+	return of, found
+}
+
+// compare holds resources against the log of their cloud. There is no result where something is in the way.
+func (d *Drift) compare(
+	ctx context.Context, s auditlog.Service, resources []drift.Resource, scrubber *redact.Scrubber,
+) (*drift.Result, explain.Problems) {
+	info, question := s.Info(), d.Question
+
+	pipeline, found := d.Pipeline.compile(info)
+	question.Found, question.More = nil, d.Pipeline.asked()
+
+	q, problems := question.Query(ctx, s)
+	for _, p := range problems {
+		if fmt.Sprint(p.Place) == fmt.Sprint(explain.Argument(pipelineWhere)) {
+			p = p.At(explain.Argument("pipeline").Part("where"))
+		}
+
+		found.Add(p)
+	}
+
+	if found.HasError() {
+		return nil, found
+	}
+
+	o := drift.Options{Resources: resources, Pipeline: pipeline, AsOf: d.AsOf}
 	if scrubber != nil {
 		o.Learn = scrubber.Learn
 	}
@@ -206,16 +278,35 @@ func (d *Drift) Run(ctx context.Context, s auditlog.Service) (*Drifted, explain.
 		return nil, found
 	}
 
-	done := result.Completeness
+	found.Add(d.Arguments.ReadWarnings(info, q, result.Completeness)...)
 
-	if scrubber != nil {
-		scrub(result, scrubber)
+	return result, found
+}
+
+// add adds what was found in the log of another cloud.
+func (d *Drifted) add(r *drift.Result) {
+	byAddress := func(a, b drift.Row) int { return cmp.Compare(a.Address, b.Address) }
+
+	for _, rows := range []struct {
+		all *[]drift.Row
+		of  []drift.Row
+	}{
+		{&d.Changed, r.Changed}, {&d.Deleted, r.Deleted}, {&d.Created, r.Created}, {&d.Unexplained, r.Unexplained},
+	} {
+		*rows.all = append(*rows.all, rows.of...)
+		slices.SortStableFunc(*rows.all, byAddress)
 	}
 
-	found.Add(d.Arguments.ReadWarnings(info, q, done)...)
-	found.Add(explain.Drifted(info, result, pipeline.Given())...)
+	slices.SortStableFunc(d.Created, func(a, b drift.Row) int {
+		return auditlog.Compare(&a.Events[0].Entry, &b.Events[0].Entry)
+	})
 
-	return &Drifted{Result: result, Statement: export.NewStatement(scrubber.Completeness(done))}, found
+	d.Unmatched = append(d.Unmatched, r.Unmatched...)
+	d.Resources += r.Resources
+	d.Entries += r.Entries
+	d.ByPipeline += r.ByPipeline
+	d.Unattributed += r.Unattributed
+	maps.Copy(d.Chosen, r.Chosen)
 }
 
 // scrub takes out of a result what must not be shown.

@@ -32,8 +32,9 @@ type Told struct {
 	Entries []auditlog.Entry
 	// Uncertain is how many of them are matched otherwise than by the id, by how.
 	Uncertain map[drift.Match]int
-	// Read are the statements of the readings, in the order of the services.
+	// Read are the statements of the readings, one for each cloud, and Logs is how many logs they are of.
 	Read []auditlog.Completeness
+	Logs int
 }
 
 // Conclusive says whether nothing of the life within the windows can be missing.
@@ -41,10 +42,17 @@ func (t *Told) Conclusive() bool {
 	return !slices.ContainsFunc(t.Read, func(c auditlog.Completeness) bool { return !c.Conclusive() })
 }
 
-// Run reads from the services one after the other. One whose log cannot hold the resource, being another cloud's, is
-// not read. Without a window it reads all that a service keeps.
-func (l *Life) Run(ctx context.Context, services ...auditlog.Service) (*Told, explain.Problems) {
+// Run reads the logs. One that cannot hold the resource, being another cloud's, is not read. Without a window it reads
+// all that the logs keep.
+func (l *Life) Run(ctx context.Context, logs ...auditlog.Service) (*Told, explain.Problems) {
 	told := &Told{Uncertain: map[drift.Match]int{}}
+
+	if l.Of.Service != "" {
+		isOther := func(s auditlog.Service) bool { return s.Info().Cloud() != l.Of.Service }
+		logs = slices.DeleteFunc(slices.Clone(logs), isOther)
+	}
+
+	told.Logs = len(logs)
 
 	r, found := l.Redact()
 	if found.HasError() {
@@ -52,14 +60,9 @@ func (l *Life) Run(ctx context.Context, services ...auditlog.Service) (*Told, ex
 	}
 
 	scrubber := r.Scrubber()
-	seen := map[[2]string]bool{}
 
-	for _, s := range services {
-		if cloud := s.Info().Cloud(); l.Of.Service != "" && cloud != l.Of.Service && cloud != auditlog.ServiceArchive {
-			continue
-		}
-
-		found.Add(l.read(ctx, s, scrubber, seen, told)...)
+	for _, s := range auditlog.ByCloud(func() time.Time { return l.Now }, logs) {
+		found.Add(l.read(ctx, s, scrubber, told)...)
 
 		if found.HasError() {
 			return nil, found
@@ -86,7 +89,7 @@ func (l *Life) Run(ctx context.Context, services ...auditlog.Service) (*Told, ex
 }
 
 func (l *Life) read(
-	ctx context.Context, s auditlog.Service, scrubber *redact.Scrubber, seen map[[2]string]bool, told *Told,
+	ctx context.Context, s auditlog.Service, scrubber *redact.Scrubber, told *Told,
 ) explain.Problems {
 	info, question := s.Info(), l.Question
 	arguments := *l.Arguments
@@ -112,9 +115,7 @@ func (l *Life) read(
 		}
 
 		match, ok := l.Of.Match(e)
-		key := [2]string{e.Service, e.ID}
-
-		if !ok || seen[key] {
+		if !ok {
 			return nil
 		}
 
@@ -122,7 +123,6 @@ func (l *Life) read(
 			return errLongLife
 		}
 
-		seen[key] = true
 		told.Entries = append(told.Entries, *e)
 
 		if match != drift.ByID {
