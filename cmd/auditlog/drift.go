@@ -19,8 +19,9 @@ import (
 
 // managing are the flags that say what Terraform manages.
 type managing struct {
-	Plans []string `arg:"" optional:"" name:"file" help:"Plans and states, - for standard input: what terraform show -json prints, or terraform state pull."`
-	State []string `group:"What Terraform manages" sep:"none" placeholder:"FILE" help:"More plans and states, such as those of other workspaces: what is in none of them and was created by hand is found."`
+	running
+
+	State []string `group:"What Terraform manages" sep:"none" placeholder:"FILE" help:"Plans and states, also of several workspaces: what terraform show -json prints, or terraform state pull; - for standard input. What was created by hand and is in none of them is found."`
 	AsOf  string   `group:"What Terraform manages" placeholder:"TIME" help:"When the states were written, RFC 3339, where their files have another time. It tells things of the same name apart. Default: when a plan was made; of a state the time of its file."`
 }
 
@@ -36,10 +37,11 @@ type running struct {
 // driftCommand says who changed what Terraform manages.
 type driftCommand struct {
 	managing
-	running
 	timing
 	reading
 	redacting
+
+	Plans []string `arg:"" optional:"" name:"file" help:"Plans and states, as --state takes them."`
 
 	AllowUnknownValues   bool `group:"Which entries"`
 	FailOnUnknownActions bool `group:"Which entries"`
@@ -81,27 +83,17 @@ func (c *driftCommand) Run(ctx context.Context, env environment) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 
-	given, wrong := readInventories(env, slices.Concat(c.Plans, c.State))
-	if wrong.HasError() {
-		return &problemsError{wrong}
-	}
-
-	env.tell(wrong)
-
-	resources := drift.Merge(given.inventories...)
-
-	logs, sources, err := c.openAll(ctx, env, explain.FindDrift, drift.Clouds(resources)...)
+	d, err := c.drift(env, c.Plans...)
 	if err != nil {
 		return err
 	}
 
-	d := task.Drift{
-		Question: c.question(env), Resources: resources, Pipeline: c.pipeline(),
-		AsOf: given.written, Redact: c.redaction(sources),
+	logs, sources, err := c.openAll(ctx, env, explain.FindDrift, drift.Clouds(d.Resources)...)
+	if err != nil {
+		return err
 	}
-	if c.AsOf != "" {
-		d.AsOf = query.ParseTime(c.AsOf)
-	}
+
+	d.Question, d.Redact = c.question(env), c.redaction(sources)
 
 	var drifted *task.Drifted
 
@@ -141,7 +133,12 @@ func (c *driftCommand) check() explain.Problems {
 		})
 	}
 
-	if _, err := time.Parse(time.RFC3339Nano, c.AsOf); c.AsOf != "" && err != nil {
+	return append(found, c.managing.check()...)
+}
+
+// check reports what cannot be used.
+func (m *managing) check() (found explain.Problems) {
+	if _, err := time.Parse(time.RFC3339Nano, m.AsOf); m.AsOf != "" && err != nil {
 		found.Add(explain.Form{Description: `a time as in RFC 3339, such as "2026-01-31T00:00:00Z"`}.
 			Refusal("--as-of", errors.New("not a time as in RFC 3339")).At(explain.Argument("as_of")))
 	}
@@ -149,10 +146,27 @@ func (c *driftCommand) check() explain.Problems {
 	return found
 }
 
-func (c *driftCommand) pipeline() task.Pipeline {
+// drift is what is compared with a log, of the states and of other files.
+func (m *managing) drift(env environment, files ...string) (*task.Drift, error) {
+	given, found := readInventories(env, slices.Concat(files, m.State))
+	if found.HasError() {
+		return nil, &problemsError{found}
+	}
+
+	env.tell(found)
+
+	d := &task.Drift{Resources: drift.Merge(given.inventories...), Pipeline: m.pipeline(), AsOf: given.written}
+	if m.AsOf != "" {
+		d.AsOf = query.ParseTime(m.AsOf)
+	}
+
+	return d, nil
+}
+
+func (r *running) pipeline() task.Pipeline {
 	return task.Pipeline{
-		Actors: c.PipelineActors, IPAddresses: c.PipelineIPAddresses, AuthTypes: c.PipelineAuthTypes,
-		Where: c.PipelineWhere, Runs: c.PipelineRuns,
+		Actors: r.PipelineActors, IPAddresses: r.PipelineIPAddresses, AuthTypes: r.PipelineAuthTypes,
+		Where: r.PipelineWhere, Runs: r.PipelineRuns,
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 type reportCommand struct {
 	filtering
 	asking
+	managing
 	redacting
 
 	Path     string `name:"output" aliases:"path" required:"" short:"o" help:"File to write, on this machine. Missing directories are made. The manifest goes to FILE.manifest.json, the checksums to FILE.sha256." group:"What is written" placeholder:"FILE"`
@@ -48,7 +49,11 @@ Examples:
 
     # Offline, of an export that was made before, which is verified first
     auditlog report --manifest evidence/june.ndjson.manifest.json \
-        -o evidence/june.html`
+        -o evidence/june.html
+
+    # With what was changed by hand of what Terraform manages
+    terraform show -json tfplan | auditlog report --service upcloud --last 30d \
+        --state - --pipeline-actors ci -o evidence/june.html`
 }
 
 const makeReport = "Make the report"
@@ -68,6 +73,11 @@ func (c *reportCommand) Run(ctx context.Context, env environment) error {
 		return err
 	}
 
+	drifted, err := c.drifted(env)
+	if err != nil {
+		return err
+	}
+
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 
@@ -76,7 +86,7 @@ func (c *reportCommand) Run(ctx context.Context, env environment) error {
 		read = c.ofExport
 	}
 
-	written, found, err := read(ctx, env, task.Report{Zone: zone, Destination: c.Destination})
+	written, found, err := read(ctx, env, task.Report{Zone: zone, Destination: c.Destination, Drift: drifted})
 	if err != nil {
 		return err
 	}
@@ -101,6 +111,28 @@ func (c *reportCommand) Run(ctx context.Context, env environment) error {
 	env.sayManifest(r.ManifestSHA256)
 
 	return nil
+}
+
+// drifted is what Terraform manages, nil where nothing is said of it.
+func (c *reportCommand) drifted(env environment) (*task.Drift, error) {
+	found, pipeline := c.check(), c.pipeline()
+
+	if len(c.State) == 0 && (c.AsOf != "" || pipeline.Given()) {
+		found.Add(explain.Problem{
+			Summary: explain.CheckConfiguration,
+			Cause:   "Something is said of when or as whom Terraform ran, but not what it manages.",
+			Next:    "Name a plan or a state as well.",
+		}.At(explain.Argument("state")))
+	}
+
+	switch {
+	case found.HasError():
+		return nil, &problemsError{found}
+	case len(c.State) == 0:
+		return nil, nil //nolint:nilnil // Nothing is wrong, and nothing is wanted.
+	default:
+		return c.drift(env)
+	}
 }
 
 // zone reads the time zone.

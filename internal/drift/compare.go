@@ -20,8 +20,6 @@ type Options struct {
 	Pipeline  Pipeline
 	// AsOf is when the states were written, by which things of the same name are told apart.
 	AsOf time.Time
-	// Learn is given every entry that is read, before anything is made of it. Nil gives them to nobody.
-	Learn func(*auditlog.Entry) error
 }
 
 // MostCreated is how many things may exist at a time that were created by hand.
@@ -54,24 +52,33 @@ func Compare(ctx context.Context, s auditlog.Service, q auditlog.Query, o Option
 		return nil, err
 	}
 
+	c, err := Begin(info, &q, o)
+	if err != nil {
+		return nil, err
+	}
+
+	done, err := auditlog.ReadAll(ctx, s, q, c.Take)
+	if err != nil {
+		return nil, err
+	}
+
+	return c.End(done), nil
+}
+
+// Begin is Compare for whoever reads the log for other reasons as well: the comparison is to be given every entry that
+// the query brings, of which it says here what it needs, and then the statement of the reading.
+func Begin(info auditlog.Info, q *auditlog.Query, o Options) (*Comparison, error) {
 	field, err := matchField(info)
 	if err != nil {
 		return nil, err
 	}
 
-	q.Needs = append(o.Pipeline.Needs(), "actor", field)
+	q.Needs = append(append(slices.Clone(q.Needs), o.Pipeline.Needs()...), "actor", field)
 	if o.Pipeline.Where != nil {
-		q.Conditions = []auditlog.Condition{o.Pipeline.Where}
+		q.Conditions = append(slices.Clone(q.Conditions), o.Pipeline.Where)
 	}
 
-	c := newComparison(info, o)
-
-	done, err := auditlog.ReadAll(ctx, s, q, c.take)
-	if err != nil {
-		return nil, err
-	}
-
-	return c.end(done), nil
+	return newComparison(info, o), nil
 }
 
 // matchField is the field that resources are found by in the log.
@@ -122,8 +129,8 @@ type place struct {
 	reason Reason
 }
 
-// comparison is a Compare under way.
-type comparison struct {
+// Comparison is a Compare under way.
+type Comparison struct {
 	o        Options
 	info     auditlog.Info
 	places   []*place
@@ -148,8 +155,8 @@ type creation struct {
 	ambiguous bool
 }
 
-func newComparison(info auditlog.Info, o Options) *comparison {
-	c := &comparison{
+func newComparison(info auditlog.Info, o Options) *Comparison {
+	c := &Comparison{
 		o: o, info: info, subjects: map[key]*subject{}, managed: map[*subject]bool{}, created: map[key]*creation{},
 		unknown: map[string]bool{}, chosen: map[string]map[string]bool{},
 		result: &Result{Resources: int64(len(o.Resources)), AsOf: o.AsOf},
@@ -174,7 +181,7 @@ func newComparison(info auditlog.Info, o Options) *comparison {
 }
 
 // find says by what a resource is found.
-func (c *comparison) find(p *place, names map[key]int) {
+func (c *Comparison) find(p *place, names map[key]int) {
 	kind, known := KindOf(p.resource.Type)
 	if p.kind = kind; !known {
 		p.reason = ForeignProvider
@@ -230,7 +237,7 @@ func logTypeOf(p *place) string {
 	return t
 }
 
-func (c *comparison) subject(k key, named bool) *subject {
+func (c *Comparison) subject(k key, named bool) *subject {
 	s := c.subjects[k]
 	if s == nil {
 		s = &subject{named: named, asOf: c.o.AsOf}
@@ -246,15 +253,9 @@ var looks = []auditlog.Operation{
 	auditlog.OperationExport,
 }
 
-// take takes the next entry.
-func (c *comparison) take(e *auditlog.Entry) error {
+// Take takes the next entry, of which it keeps nothing that the next one overwrites.
+func (c *Comparison) Take(e *auditlog.Entry) error {
 	c.result.Entries++
-
-	if c.o.Learn != nil {
-		if err := c.o.Learn(e); err != nil {
-			return err
-		}
-	}
 
 	if slices.Contains(looks, e.Operation) {
 		return nil
@@ -315,7 +316,7 @@ func keyOfEntry(e *auditlog.Entry) (key, Match, bool) {
 }
 
 // wonder takes note of an action that nobody knows, done to something that is not managed: it may have created it.
-func (c *comparison) wonder(e *auditlog.Entry) {
+func (c *Comparison) wonder(e *auditlog.Entry) {
 	const most = 100
 
 	if c.info.UnknownAction(e) && len(c.unknown) < most {
@@ -324,7 +325,7 @@ func (c *comparison) wonder(e *auditlog.Entry) {
 }
 
 // choose takes note of a name that anybody could choose.
-func (c *comparison) choose(e *auditlog.Entry) {
+func (c *Comparison) choose(e *auditlog.Entry) {
 	const most = 100
 
 	if c.chosen[e.Actor] == nil {
@@ -338,7 +339,7 @@ func (c *comparison) choose(e *auditlog.Entry) {
 
 // takeOther takes an entry about something that is not managed. Whether a clone in UpCloud's log has the id of the new
 // storage or of the one that was copied is not documented; either is told, as something that was created or changed.
-func (c *comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool) error {
+func (c *Comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool) error {
 	made := c.created[k]
 
 	if e.Operation == auditlog.OperationDelete && made != nil {
@@ -376,8 +377,8 @@ func (c *comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 	return nil
 }
 
-// end makes the result of what was read.
-func (c *comparison) end(done auditlog.Completeness) *Result {
+// End makes the result of what was read.
+func (c *Comparison) End(done auditlog.Completeness) *Result {
 	r := c.result
 
 	for _, p := range c.places {
@@ -431,7 +432,7 @@ func (c *comparison) end(done auditlog.Completeness) *Result {
 }
 
 // report makes a row of what was done to a resource, where something was.
-func (c *comparison) report(p *place, done *auditlog.Completeness) {
+func (c *Comparison) report(p *place, done *auditlog.Completeness) {
 	if p.subject != nil && p.subject.ambiguous && p.match == ByName {
 		p.reason = AmbiguousName
 	}
@@ -471,7 +472,7 @@ func (c *comparison) report(p *place, done *auditlog.Completeness) {
 	}
 }
 
-func (c *comparison) row(p *place) Row {
+func (c *Comparison) row(p *place) Row {
 	row := Row{
 		Address: p.resource.Address, Type: p.resource.Type, Service: p.kind.Service, ID: p.resource.ID,
 		Name: p.resource.Name, Match: p.match, Seen: p.resource.Seen,
@@ -485,7 +486,7 @@ func (c *comparison) row(p *place) Row {
 }
 
 // unexplained says why nobody is known to have done what Terraform saw.
-func (c *comparison) unexplained(p *place, done *auditlog.Completeness) Reason {
+func (c *Comparison) unexplained(p *place, done *auditlog.Completeness) Reason {
 	switch {
 	case p.reason != "":
 		return p.reason
@@ -502,7 +503,7 @@ func (c *comparison) unexplained(p *place, done *auditlog.Completeness) Reason {
 }
 
 // count counts a resource that is not found for certain.
-func (c *comparison) count(p *place) {
+func (c *Comparison) count(p *place) {
 	for i := range c.result.Unmatched {
 		if u := &c.result.Unmatched[i]; u.Reason == p.reason && u.Type == p.resource.Type {
 			u.Count++

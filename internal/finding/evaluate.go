@@ -51,7 +51,8 @@ func Evaluate(
 		return nil, err
 	}
 
-	q.Conditions, q.Needs = o.asks(info)
+	conditions, needs := o.asks(info)
+	q.Conditions, q.Needs = slices.Concat(q.Conditions, conditions), slices.Concat(q.Needs, needs)
 	q.Unknown = func(e *auditlog.Entry) { v.wonder(e, matcher) }
 
 	done, err := auditlog.ReadAll(ctx, s, q, func(e *auditlog.Entry) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/drift"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 	"github.com/auditlogs/terraform-provider-audit/internal/report"
@@ -203,4 +204,35 @@ func compile(tb testing.TB, text string) auditlog.Condition {
 	}
 
 	return c
+}
+
+type texts struct{ address, id, name, field, value, kind, action string }
+
+// driftOf has a row of each kind, whose events are the first entries.
+func driftOf(entries iter.Seq2[auditlog.Entry, error], t texts) *drift.Result {
+	var events []drift.Event
+
+	for e := range entries {
+		if events = append(events, drift.Event{Entry: e, Reverted: len(events) == 1}); len(events) == 4 {
+			break
+		}
+	}
+
+	seen := &drift.Seen{Changes: []auditlog.Change{{Field: t.field, Before: &t.value}, {Field: t.field, After: &t.value}}}
+	row := drift.Row{
+		Address: t.address, ID: t.id, Name: t.name, Match: drift.ByID, Seen: seen, Events: events[:3], EventCount: 23,
+	}
+	gone, other, named, lost := row, row, row, row
+	gone.Seen, gone.Events, gone.EventCount = &drift.Seen{Deleted: true}, events[3:], 1
+	other.Address, other.Seen, other.Events, other.EventCount = "", nil, events[:1], 1
+	named.Match, named.Seen = drift.ByName, nil
+	lost.Reason, lost.Events, lost.EventCount = drift.BeforeWindow, nil, 0
+
+	return &drift.Result{
+		Changed: []drift.Row{row, named}, Deleted: []drift.Row{gone}, Created: []drift.Row{other},
+		Unexplained: []drift.Row{lost},
+		Unmatched:   []drift.Unmatched{{Reason: drift.NotInLog, Type: t.kind, Count: 2, Example: t.address}},
+		Resources:   1_234, Entries: 120, ByPipeline: 100, Unattributed: 1, AsOf: begin,
+		Completeness: auditlog.Completeness{UnknownMatters: true, UnknownActions: []string{t.action}},
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/drift"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
@@ -61,6 +62,8 @@ type Subject struct {
 	Rules  []finding.Rule
 	// Builtins names the built-in rules that were held against the entries.
 	Builtins []string
+	// Drift is what was done by hand to what Terraform manages, nil where that was not asked.
+	Drift *drift.Result
 }
 
 // Kept is an export that a report is made of.

@@ -63,6 +63,10 @@ func everything(t *testing.T) string {
 		Within: new(time.Hour), GroupBy: []string{"actor"},
 	}}
 	s.Result.CountsByRule["own"] = 0
+	s.Drift = driftOf(entries, texts{
+		address: `module.eu["a"].upcloud_server.web`, id: "00798b85-efdc-41ca-8021-f6ef457b8531", name: "web-1",
+		field: "plan", value: `"2xCPU-4GB"`, kind: "upcloud_router", action: "rebalance",
+	})
 
 	return write(t, s, entries)
 }
@@ -158,6 +162,7 @@ func hostileSubject(t *testing.T) *report.Subject {
 	s.Asked.Query = auditlog.Query{Actors: hostileTexts(), Search: text}
 	s.Asked.AsWritten.Last = text
 	s.KeptAs = &report.Kept{Name: text, SHA256: text, ManifestSHA256: text}
+	s.Drift = driftOf(all(entries...), texts{text, text, text, text, text, text, text})
 
 	return s
 }

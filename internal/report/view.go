@@ -45,6 +45,7 @@ type view struct {
 	ByType   breakdown
 	Heat     heat
 	Findings findings
+	Drift    *drifted
 
 	Count, Notable int64
 	Deletions      string
@@ -73,7 +74,7 @@ func newView(s *Subject, t *tally) *view {
 		Facts: s.facts(t), Commands: s.commands(), Redacted: s.redacted(), Zone: s.zoneText(),
 		Once:    s.once(),
 		Figures: figures(s, t), Chart: newChart(s, t), People: newPeople(s, t),
-		ByOp: newOperations(s, t), ByType: newTypes(s, t), Heat: newHeat(t), Findings: newFindings(s),
+		ByOp: newOperations(s, t), ByType: newTypes(s, t), Heat: newHeat(t), Findings: newFindings(s), Drift: newDrifted(s),
 		Count: t.count, Notable: t.notable, Entries: plural64(t.count, "entry", "entries"),
 		Deletions: plural(t.deletions, "deletion"), Permissions: plural(t.permissions, "permission change"),
 		LeftOut: leftOut(),

@@ -128,7 +128,8 @@ func (p *Pipeline) compile(info auditlog.Info) (drift.Pipeline, explain.Problems
 	return compiled, found
 }
 
-func (p *Pipeline) given() bool {
+// Given says whether the pipeline is anybody.
+func (p *Pipeline) Given() bool {
 	return len(p.Actors)+len(p.IPAddresses)+len(p.AuthTypes)+len(p.Runs) > 0 || p.Where != nil
 }
 
@@ -202,12 +203,9 @@ func (d *Drift) Run(ctx context.Context, logs ...auditlog.Service) (*Drifted, ex
 	}
 
 	for i, s := range clouds {
-		if scrubber != nil {
-			scrub(results[i], scrubber) // What is to be hidden is known now, whichever log has it.
-		}
-
-		found.Add(explain.Drifted(s.Info(), results[i], d.Pipeline.given())...)
-		all.add(results[i])
+		shown := scrubbed(results[i], scrubber) // What is to be hidden is known now, whichever log has it.
+		found.Add(explain.Drifted(s.Info(), shown, d.Pipeline.Given())...)
+		all.add(shown)
 	}
 
 	all.Completeness = auditlog.All(done...)
@@ -248,39 +246,65 @@ func (d *Drift) share(clouds []auditlog.Service) ([][]drift.Resource, explain.Pr
 func (d *Drift) compare(
 	ctx context.Context, s auditlog.Service, resources []drift.Resource, scrubber *redact.Scrubber,
 ) (*drift.Result, explain.Problems) {
-	info, question := s.Info(), d.Question
-
-	pipeline, found := d.Pipeline.compile(info)
+	question := d.Question
 	question.Found, question.More = nil, d.Pipeline.asked()
 
-	q, problems := question.Query(ctx, s)
-	for _, p := range problems {
-		if fmt.Sprint(p.Place) == fmt.Sprint(explain.Argument(pipelineWhere)) {
-			p = p.At(explain.Argument("pipeline").Part("where"))
-		}
+	q, found := question.Query(ctx, s)
 
-		found.Add(p)
+	c, wrong := d.begin(ctx, s, &q, resources)
+	found.Add(wrong...)
+
+	if found = atPipeline(found); found.HasError() {
+		return nil, found
 	}
 
+	done, err := auditlog.ReadAll(ctx, s, q, func(e *auditlog.Entry) error {
+		if err := scrubber.Learn(e); err != nil {
+			return err
+		}
+
+		return c.Take(e)
+	})
+	if err != nil {
+		found.Add(explain.Drift(err, s.Info(), q.Window))
+
+		return nil, found
+	}
+
+	return c.End(done), append(found, d.Arguments.ReadWarnings(s.Info(), q, done)...)
+}
+
+// begin begins a comparison with what the query brings.
+func (d *Drift) begin(
+	ctx context.Context, s auditlog.Service, q *auditlog.Query, resources []drift.Resource,
+) (*drift.Comparison, explain.Problems) {
+	pipeline, found := d.Pipeline.compile(s.Info())
 	if found.HasError() {
 		return nil, found
 	}
 
-	o := drift.Options{Resources: resources, Pipeline: pipeline, AsOf: d.AsOf}
-	if scrubber != nil {
-		o.Learn = scrubber.Learn
+	info, err := auditlog.Inspected(ctx, s)
+	if err == nil {
+		var c *drift.Comparison
+
+		o := drift.Options{Resources: resources, Pipeline: pipeline, AsOf: d.AsOf}
+		if c, err = drift.Begin(info, q, o); err == nil {
+			return c, found
+		}
 	}
 
-	result, err := drift.Compare(ctx, s, q, o)
-	if err != nil {
-		found.Add(explain.Drift(err, info, q.Window))
+	return nil, append(found, explain.Drift(err, s.Info(), q.Window))
+}
 
-		return nil, found
+// atPipeline puts what is wrong with the pipeline's condition where that was given.
+func atPipeline(found explain.Problems) explain.Problems {
+	for i := range found {
+		if fmt.Sprint(found[i].Place) == fmt.Sprint(explain.Argument(pipelineWhere)) {
+			found[i] = found[i].At(explain.Argument("pipeline").Part("where"))
+		}
 	}
 
-	found.Add(d.Arguments.ReadWarnings(info, q, result.Completeness)...)
-
-	return result, found
+	return found
 }
 
 // add adds what was found in the log of another cloud.
@@ -309,35 +333,41 @@ func (d *Drifted) add(r *drift.Result) {
 	maps.Copy(d.Chosen, r.Chosen)
 }
 
-// scrub takes out of a result what must not be shown.
-func scrub(r *drift.Result, s *redact.Scrubber) {
-	for _, rows := range [][]drift.Row{r.Changed, r.Deleted, r.Created, r.Unexplained} {
-		for i := range rows {
-			row := &rows[i]
-			shown := s.Apply(auditlog.Entry{Service: row.Service, ResourceID: row.ID, ResourceName: row.Name})
-			row.ID, row.Name = shown.ResourceID, shown.ResourceName
+// scrubbed is a result without what must not be shown.
+func scrubbed(r *drift.Result, s *redact.Scrubber) *drift.Result {
+	if s == nil {
+		return r
+	}
 
-			events := slices.Clone(row.Events)
-			for j := range events {
-				events[j].Entry = s.Apply(events[j].Entry)
+	shown := *r
+
+	for _, rows := range []*[]drift.Row{&shown.Changed, &shown.Deleted, &shown.Created, &shown.Unexplained} {
+		*rows = slices.Clone(*rows)
+
+		for i := range *rows {
+			row := &(*rows)[i]
+			of := s.Apply(auditlog.Entry{Service: row.Service, ResourceID: row.ID, ResourceName: row.Name})
+			row.ID, row.Name = of.ResourceID, of.ResourceName
+
+			row.Events = slices.Clone(row.Events)
+			for j := range row.Events {
+				row.Events[j].Entry = s.Apply(row.Events[j].Entry)
 			}
-
-			row.Events = events
 		}
 	}
 
-	chosen := map[string][]string{}
+	shown.Chosen = map[string][]string{}
 
 	for name, ids := range r.Chosen {
-		shown := s.Apply(auditlog.Entry{Actor: name})
+		of := s.Apply(auditlog.Entry{Actor: name})
 
 		for _, id := range ids {
 			with := s.Apply(auditlog.Entry{Actor: name, ActorID: id})
-			chosen[shown.Actor] = append(chosen[shown.Actor], with.ActorID)
+			shown.Chosen[of.Actor] = append(shown.Chosen[of.Actor], with.ActorID)
 		}
 	}
 
-	r.Chosen = chosen
+	return &shown
 }
 
 // InventoryAt reads a plan or a state from a file, and says when it was written: when a plan was made, of a state the

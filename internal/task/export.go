@@ -38,8 +38,12 @@ type Written struct {
 // Run reads from the service. On an error what was there before stays as it was, unless the error says that the export
 // stopped half-way: the next run finishes it.
 func (x *Export) Run(ctx context.Context, s auditlog.Service) (*Written, explain.Problems) {
+	if d := x.Report.Drift; d != nil {
+		x.More = append(x.More, d.Pipeline.asked()...)
+	}
+
 	q, found := x.Query(ctx, s)
-	if found.HasError() {
+	if found = atPipeline(found); found.HasError() {
 		return nil, found
 	}
 
@@ -61,7 +65,12 @@ func (x *Export) Run(ctx context.Context, s auditlog.Service) (*Written, explain
 		spec.Known = redact.KeptSource{}
 	}
 
-	result, err := x.write(ctx, s, spec)
+	r := reporting{service: s, spec: spec, report: x.Report, options: x.Report.rules()}
+	if found.Add(r.begin(ctx)...); found.HasError() {
+		return nil, found
+	}
+
+	result, err := r.write(ctx)
 	if err != nil {
 		found.Add(explain.Export(err, info, q.Window))
 
@@ -70,6 +79,7 @@ func (x *Export) Run(ctx context.Context, s auditlog.Service) (*Written, explain
 
 	found.Add(x.Arguments.ReadWarnings(info, q, result.Completeness)...)
 	found.Add(explain.LongCells(spec.Path, result.Notes)...)
+	found.Add(r.drifted(info)...)
 
 	if !result.Confirmed {
 		found.Add(explain.Unconfirmed(spec.Known.Source, "Whose log was exported is not known", "export"))
@@ -78,13 +88,11 @@ func (x *Export) Run(ctx context.Context, s auditlog.Service) (*Written, explain
 	return &Written{Result: result, Asked: spec.Asked()}, found
 }
 
-// write reads what the spec's q asks for and writes it.
-func (x *Export) write(ctx context.Context, s auditlog.Service, spec export.Spec) (export.Result, error) {
-	if spec.Format != format.HTML {
-		return exportTo(ctx, s, spec)
+// write reads what is asked for and writes it.
+func (r *reporting) write(ctx context.Context) (export.Result, error) {
+	if r.spec.Format != format.HTML {
+		return exportTo(ctx, r.service, r.spec)
 	}
-
-	r := reporting{service: s, spec: spec, report: x.Report, options: x.Report.rules()}
 
 	return r.run(ctx)
 }

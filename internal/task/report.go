@@ -7,11 +7,13 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/drift"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
@@ -29,6 +31,9 @@ type Report struct {
 	Destination string
 	// Rules are held against the entries: the built-in ones where nothing is said.
 	Rules finding.Options
+	// Drift is what Terraform manages, of which the page says what was done by hand. Its question is that of the page. Nil
+	// says nothing of it.
+	Drift *Drift
 }
 
 func (r *Report) rules() finding.Options {
@@ -69,8 +74,13 @@ func (r *ReportOf) Run(ctx context.Context) (*Written, explain.Problems) {
 
 	w := reporting{service: kept, spec: spec, report: r.Report, options: r.Report.rules(), kept: kept}
 
+	found := w.begin(ctx)
+	if found.HasError() {
+		return nil, found
+	}
+
 	var wrong []finding.NotEvaluable
-	if w.spec.Query, w.options, wrong = keptRules(kept, spec.Query, w.options); len(wrong) > 0 {
+	if w.spec.Query, w.options, wrong = keptRules(kept, w.spec.Query, w.options); len(wrong) > 0 {
 		w.not = wrong
 	}
 
@@ -83,7 +93,10 @@ func (r *ReportOf) Run(ctx context.Context) (*Written, explain.Problems) {
 		return nil, explain.Problems{explain.Export(err, spec.Info, c.Window)}
 	}
 
-	return &Written{Result: result, Asked: w.spec.Asked()}, explain.Completeness(spec.Info, result.Completeness)
+	found.Add(explain.Completeness(spec.Info, result.Completeness)...)
+	found.Add(w.drifted(spec.Info)...)
+
+	return &Written{Result: result, Asked: w.spec.Asked()}, found
 }
 
 // keptRules leaves out the rules that an export cannot answer, and says why.
@@ -133,6 +146,51 @@ type reporting struct {
 	kept    *export.Kept
 	// not are rules that were left out before.
 	not []finding.NotEvaluable
+	// comparison is what is held against what Terraform manages, nil where nothing is, and drift what came out.
+	comparison *drift.Comparison
+	drift      *drift.Result
+	// done is the statement of the reading.
+	done auditlog.Completeness
+}
+
+// begin begins the comparison with what Terraform manages, where one is wanted. That needs all entries.
+func (r *reporting) begin(ctx context.Context) (found explain.Problems) {
+	d := r.report.Drift
+	if d == nil {
+		return nil
+	}
+
+	if filters := r.spec.Query.Filters(); len(filters) > 0 || r.kept != nil && len(r.kept.Hidden) > 0 {
+		p := explain.Problem{
+			Summary: explain.FindDrift,
+			Cause:   "What was done by hand shows only among all entries, also those of the pipeline, and filters leave some out.",
+			Next:    "Leave the filters out, or {state}.",
+		}
+		for _, name := range slices.Sorted(maps.Keys(filters)) {
+			p = p.With("Filter", name)
+		}
+
+		return explain.Problems{p.At(explain.Argument("state"))}
+	}
+
+	of, found := d.share([]auditlog.Service{r.service})
+	if found.HasError() {
+		return found
+	}
+
+	comparison, wrong := d.begin(ctx, r.service, &r.spec.Query, of[0])
+	r.comparison = comparison
+
+	return append(found, wrong...)
+}
+
+// drifted names what the comparison does not show.
+func (r *reporting) drifted(info auditlog.Info) explain.Problems {
+	if r.drift == nil {
+		return nil
+	}
+
+	return explain.Drifted(info, scrubbed(r.drift, r.spec.Scrubber), r.report.Drift.Pipeline.Given())
 }
 
 // run reads the log once, holds the rules against it, and writes the page of what was
@@ -152,6 +210,10 @@ func (r *reporting) run(ctx context.Context) (result export.Result, err error) {
 
 	if err := s.done(); err != nil {
 		return export.Result{}, err
+	}
+
+	if r.comparison != nil {
+		r.drift = r.comparison.End(r.done)
 	}
 
 	// What is kept of an entry may spell a text in another way than the entry did, so that
@@ -180,11 +242,18 @@ func (r *reporting) read(ctx context.Context, s *spool) (c auditlog.Completeness
 			return err
 		}
 
+		if r.comparison != nil {
+			if err := r.comparison.Take(e); err != nil {
+				return err
+			}
+		}
+
 		return scrubber.Learn(e)
 	}
 
 	if len(r.options.Builtins)+len(r.options.Rules) == 0 {
 		c, err = auditlog.ReadAll(ctx, r.service, r.spec.Query, take)
+		r.done = c
 
 		return c, &finding.Result{NotEvaluable: r.not}, err
 	}
@@ -199,7 +268,7 @@ func (r *reporting) read(ctx context.Context, s *spool) (c auditlog.Completeness
 		return c, nil, err
 	}
 
-	found.NotEvaluable = append(found.NotEvaluable, r.not...)
+	found.NotEvaluable, r.done = append(found.NotEvaluable, r.not...), c
 
 	// That a rule may have missed something is said with the rule. Which entries there are depends on what an action
 	// means only where the query asks for operations.
@@ -244,6 +313,10 @@ func (r *reporting) subject(c auditlog.Completeness, found *finding.Result) *rep
 
 	if st := spec.Scrubber.Statement(); st != nil {
 		s.Redaction = st
+	}
+
+	if r.drift != nil {
+		s.Drift = scrubbed(r.drift, spec.Scrubber)
 	}
 
 	for i := range r.not {
