@@ -111,13 +111,25 @@ func (c *driftCommand) Run(ctx context.Context, env environment) error {
 
 	env.summarizeDrift(drifted)
 
-	switch {
-	case drifted.Found() > 0:
+	switch c.code(drifted) {
+	case exitNegative:
 		return &negativeError{}
-	case !drifted.Conclusive(), c.Strict && drifted.Doubtful():
+	case exitUnknown:
 		return errInconclusive
 	default:
 		return nil
+	}
+}
+
+// code is the exit code of a result.
+func (c *driftCommand) code(d *task.Drifted) int {
+	switch {
+	case d.Found() > 0:
+		return exitNegative
+	case !d.Conclusive(), c.Strict && d.Doubtful():
+		return exitUnknown
+	default:
+		return exitDone
 	}
 }
 

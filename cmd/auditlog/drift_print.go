@@ -11,13 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/owenrumney/go-sarif/v3/pkg/report"
-	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
-
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/drift"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
+	"github.com/auditlogs/terraform-provider-audit/internal/sarif"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
@@ -56,7 +54,7 @@ func (c *driftCommand) print(env environment, d *task.Drifted) error {
 	case "ndjson":
 		out, err = driftLines(d)
 	case "sarif":
-		out, err = driftSARIF(d)
+		out, err = driftSARIF(d, c.code(d))
 	default:
 		times := env.local
 		if c.UTC {
@@ -396,39 +394,27 @@ func driftLines(d *task.Drifted) ([]byte, error) {
 }
 
 // driftSARIF are the rows as results of SARIF 2.1.0, whose places are the addresses.
-func driftSARIF(d *task.Drifted) ([]byte, error) {
-	run := sarif.NewRunWithInformationURI("auditlog", information)
-	run.Tool.Driver.WithVersion(version)
-
-	run.Results = []*sarif.Result{}
+func driftSARIF(d *task.Drifted, code int) ([]byte, error) {
+	run := sarif.NewRun(version, "drift")
+	run.Invocations = []sarif.Invocation{{ExecutionSuccessful: code != exitUnknown, ExitCode: code}}
 
 	for _, kind := range driftKinds {
 		id := "drift/" + kind.name
-		run.AddRule(id).WithName(id).WithShortDescription(sarif.NewMultiformatMessageString().WithText(kind.sentence))
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarif.Rule{
+			ID: id, Name: id, ShortDescription: sarif.Text{Text: kind.sentence},
+			DefaultConfiguration: sarif.Level{Level: "warning"},
+		})
 
 		for _, r := range rowsOf(d, kind.name) {
-			run.CreateResultForRule(id).WithLevel("warning").
-				WithMessage(sarif.NewTextMessage(screen.Text(sarifText(&r, kind.sentence)))).
-				AddLocation(sarif.NewLocation().AddLogicalLocation(sarif.NewLogicalLocation().
-					WithKind("resource").WithFullyQualifiedName(screen.Text(titleOf(&r)))))
+			run.Results = append(run.Results, sarif.Result{
+				RuleID: id, Level: "warning", Message: sarif.Text{Text: screen.Text(sarifText(&r, kind.sentence))},
+				Locations: sarif.Resource("", screen.Text(titleOf(&r))), OccurrenceCount: r.EventCount,
+			})
 		}
 	}
 
-	run.AddInvocation(sarif.NewInvocation().WithExecutionSuccessful(d.Found() > 0 || d.Conclusive()))
-
-	log := report.NewV210Report()
-	log.AddRun(run)
-
-	var b bytes.Buffer
-
-	if err := log.PrettyWrite(&b); err != nil {
-		return nil, fmt.Errorf("write SARIF: %w", err)
-	}
-
-	return append(bytes.TrimRight(b.Bytes(), "\n"), '\n'), nil
+	return run.Marshal()
 }
-
-const information = "https://github.com/auditlogs/terraform-provider-audit"
 
 func sarifText(r *drift.Row, sentence string) string {
 	texts := []string{sentence, titleOf(r) + "."}

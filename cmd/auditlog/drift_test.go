@@ -16,6 +16,7 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
+	"github.com/auditlogs/terraform-provider-audit/internal/sarif/sariftest"
 )
 
 // driftRun types a command in the world of the month in which the fixtures of package drift were changed.
@@ -124,7 +125,7 @@ func TestDriftSARIF(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if err := log.Validate(); err != nil {
+	if err := sariftest.Check(t, []byte(out)); err != nil {
 		t.Error(err)
 	}
 

@@ -31,11 +31,7 @@ type Report struct {
 	Problems explain.Problems
 }
 
-const (
-	program = "auditlog check"
-	// information is the guide.
-	information = "https://registry.terraform.io/providers/auditlogs/audit/latest/docs/guides/gates"
-)
+const program = "auditlog check"
 
 // ruleText is a rule as reports name it.
 type ruleText struct {

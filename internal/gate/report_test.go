@@ -5,21 +5,10 @@ package gate_test
 import (
 	"encoding/json"
 	"encoding/xml"
-	"errors"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"os/exec"
-	"path/filepath"
-	"reflect"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
-	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
-	"github.com/xeipuuv/gojsonschema"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog/auditlogtest"
@@ -27,6 +16,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/export"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
 	"github.com/auditlogs/terraform-provider-audit/internal/gate"
+	"github.com/auditlogs/terraform-provider-audit/internal/sarif/sariftest"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 	"github.com/auditlogs/terraform-provider-audit/internal/task"
 )
@@ -158,54 +148,11 @@ func TestSARIF(t *testing.T) {
 
 			auditlogtest.Golden(t, name+".sarif", string(text))
 
-			if err := checkSARIF(t, text); err != nil {
+			if err := sariftest.Check(t, text); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-}
-
-// checkSARIF holds a text against the schema of SARIF 2.1.0. A library for SARIF brings it
-// along, and keeps it to itself.
-func checkSARIF(t *testing.T, text []byte) error {
-	t.Helper()
-
-	dir, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}",
-		reflect.TypeFor[sarif.Report]().PkgPath()).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(strings.TrimSpace(string(dir)), "schema.go"), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	schema := ""
-
-	ast.Inspect(file, func(n ast.Node) bool {
-		if literal, ok := n.(*ast.BasicLit); ok && len(literal.Value) > len(schema) {
-			schema, err = strconv.Unquote(literal.Value)
-		}
-
-		return err == nil
-	})
-
-	if err != nil || !strings.Contains(schema, "partialFingerprints") {
-		t.Fatal("there is no schema", err)
-	}
-
-	result, err := gojsonschema.Validate(gojsonschema.NewStringLoader(schema), gojsonschema.NewBytesLoader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	errs := make([]error, 0, len(result.Errors()))
-	for _, e := range result.Errors() {
-		errs = append(errs, errors.New(e.String()))
-	}
-
-	return errors.Join(errs...)
 }
 
 // TestSARIFSchemaRefuses makes sure that the schema refuses anything.
@@ -213,7 +160,7 @@ func TestSARIFSchemaRefuses(t *testing.T) {
 	t.Parallel()
 
 	text := `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"results":[{"level":"bad","message":{"text":""}}]}]}`
-	if checkSARIF(t, []byte(text)) == nil {
+	if sariftest.Check(t, []byte(text)) == nil {
 		t.Error("a level that there is not was accepted")
 	}
 }

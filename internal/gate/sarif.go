@@ -9,85 +9,9 @@ import (
 	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
-	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
 	"github.com/auditlogs/terraform-provider-audit/internal/finding"
+	"github.com/auditlogs/terraform-provider-audit/internal/sarif"
 	"github.com/auditlogs/terraform-provider-audit/internal/screen"
-)
-
-// The objects of SARIF 2.1.0 that a check needs. Names and meanings are those of the
-// standard (docs.oasis-open.org/sarif/sarif/v2.1.0). The libraries for it write property
-// bags in a way that no reader of security-severity finds.
-type (
-	sarifLog struct {
-		Schema  string     `json:"$schema"`
-		Version string     `json:"version"`
-		Runs    []sarifRun `json:"runs"`
-	}
-
-	sarifRun struct {
-		Tool        sarifTool         `json:"tool"`
-		Invocations []sarifInvocation `json:"invocations"`
-		Results     []sarifResult     `json:"results"`
-		Properties  map[string]any    `json:"properties,omitempty"`
-	}
-
-	sarifTool struct {
-		Driver sarifDriver `json:"driver"`
-	}
-
-	sarifDriver struct {
-		Name           string      `json:"name"`
-		Version        string      `json:"version"`
-		InformationURI string      `json:"informationUri"`
-		Rules          []sarifRule `json:"rules"`
-	}
-
-	sarifRule struct {
-		ID                   string         `json:"id"`
-		Name                 string         `json:"name"`
-		ShortDescription     sarifText      `json:"shortDescription"`
-		DefaultConfiguration sarifLevel     `json:"defaultConfiguration"`
-		Properties           map[string]any `json:"properties"`
-	}
-
-	sarifText struct {
-		Text string `json:"text"`
-	}
-
-	sarifLevel struct {
-		Level string `json:"level"`
-	}
-
-	sarifInvocation struct {
-		ExecutionSuccessful bool                `json:"executionSuccessful"`
-		ExitCode            int                 `json:"exitCode"`
-		Notifications       []sarifNotification `json:"toolExecutionNotifications,omitempty"`
-	}
-
-	sarifNotification struct {
-		Level   string    `json:"level"`
-		Message sarifText `json:"message"`
-	}
-
-	sarifResult struct {
-		RuleID              string            `json:"ruleId"`
-		Level               string            `json:"level"`
-		Message             sarifText         `json:"message"`
-		Locations           []sarifLocation   `json:"locations"`
-		OccurrenceCount     int64             `json:"occurrenceCount"`
-		PartialFingerprints map[string]string `json:"partialFingerprints"`
-		Properties          map[string]any    `json:"properties"`
-	}
-
-	sarifLocation struct {
-		LogicalLocations []sarifLogicalLocation `json:"logicalLocations"`
-	}
-
-	sarifLogicalLocation struct {
-		Name               string `json:"name"`
-		FullyQualifiedName string `json:"fullyQualifiedName"`
-		Kind               string `json:"kind"`
-	}
 )
 
 // levels are SARIF's own words for severities, and the numbers by which code scanning
@@ -101,7 +25,7 @@ var levels = map[finding.Severity]struct{ level, number string }{
 // SARIF writes the findings as results.
 func (r *Report) SARIF() ([]byte, error) {
 	code := Code(r.Verdict, r.Problems)
-	invocation := sarifInvocation{ExecutionSuccessful: code != Unknown, ExitCode: code}
+	invocation := sarif.Invocation{ExecutionSuccessful: code != Unknown, ExitCode: code}
 
 	level := "warning"
 	if code == Unknown {
@@ -109,20 +33,17 @@ func (r *Report) SARIF() ([]byte, error) {
 	}
 
 	for _, why := range r.undecided() {
-		invocation.Notifications = append(invocation.Notifications, sarifNotification{level, sarifText{why}})
+		n := sarif.Notification{Level: level, Message: sarif.Text{Text: why}}
+		invocation.Notifications = append(invocation.Notifications, n)
 	}
 
-	run := sarifRun{
-		Tool: sarifTool{sarifDriver{
-			Name: "auditlog", Version: r.Tool, InformationURI: information, Rules: []sarifRule{},
-		}},
-		Invocations: []sarifInvocation{invocation}, Results: []sarifResult{},
-	}
+	run := sarif.NewRun(r.Tool, "gates")
+	run.Invocations = []sarif.Invocation{invocation}
 
 	for _, rule := range r.rules() {
-		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
-			ID: rule.name, Name: rule.name, ShortDescription: sarifText{rule.description},
-			DefaultConfiguration: sarifLevel{levels[rule.severity].level},
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarif.Rule{
+			ID: rule.name, Name: rule.name, ShortDescription: sarif.Text{Text: rule.description},
+			DefaultConfiguration: sarif.Level{Level: levels[rule.severity].level},
 			Properties: map[string]any{
 				"security-severity": levels[rule.severity].number, "tags": []string{"security", "audit"},
 			},
@@ -141,25 +62,16 @@ func (r *Report) SARIF() ([]byte, error) {
 		}
 	}
 
-	out, err := exactjson.Marshal(sarifLog{
-		Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run},
-	}, "  ")
-	if err != nil {
-		return nil, fmt.Errorf("write SARIF: %w", err)
-	}
-
-	return out, nil
+	return run.Marshal()
 }
 
-func (r *Report) result(f *finding.Finding) sarifResult {
+func (r *Report) result(f *finding.Finding) sarif.Result {
 	found := newFinding(f)
 
-	return sarifResult{
-		RuleID: f.Rule, Level: levels[f.Severity].level, Message: sarifText{sentence(f) + " [" + when(f) + "]"},
-		Locations: []sarifLocation{{[]sarifLogicalLocation{{
-			Name: r.Info.Title + " audit log", Kind: "resource",
-			FullyQualifiedName: screen.Text(strings.TrimSuffix(r.Info.Name+"/"+f.Rule+"/"+Who(f), "/")),
-		}}}},
+	return sarif.Result{
+		RuleID: f.Rule, Level: levels[f.Severity].level, Message: sarif.Text{Text: sentence(f) + " [" + when(f) + "]"},
+		Locations: sarif.Resource(r.Info.Title+" audit log",
+			screen.Text(strings.TrimSuffix(r.Info.Name+"/"+f.Rule+"/"+Who(f), "/"))),
 		OccurrenceCount: f.Count, PartialFingerprints: map[string]string{"auditlogFinding/v1": fingerprint(f)},
 		Properties: map[string]any{
 			"severity": found.Severity, "group": found.Group, "first_time": found.FirstTime, "last_time": found.LastTime,
