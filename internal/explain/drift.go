@@ -84,7 +84,7 @@ func Inventory(err error, name string) Problem {
 func Partial(name string) Problem {
 	return Problem{
 		Summary: "The plan leaves resources out",
-		Cause:   "Terraform says that the plan is not complete, such as one with -target, so that it may not show all that changed.",
+		Cause:   "The plan is not of all resources, such as one with -target or -exclude, so that it may not show all that changed.",
 		Next:    "Make a plan of everything.",
 	}.With("File", name).AsWarning()
 }
