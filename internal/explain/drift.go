@@ -138,6 +138,14 @@ func Drift(err error, info auditlog.Info, w auditlog.Window) Problem {
 		}.With("Service", info.Name).With("At most", strconv.Itoa(many.Most))
 	}
 
+	if large := (*drift.TooLargeError)(nil); errors.As(err, &large) {
+		return Problem{
+			Summary: FindDrift,
+			Cause:   "What was done outside of Terraform takes more memory than it may.",
+			Next:    "Shorten the window, or say with {pipeline} who else changes things on purpose.",
+		}.With("Service", info.Name).With("At most", strconv.Itoa(large.Most)+" bytes")
+	}
+
 	return Reading(err, in)
 }
 
