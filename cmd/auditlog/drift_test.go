@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
@@ -139,5 +140,40 @@ func TestDriftSARIF(t *testing.T) {
 	// Code scanning takes no log without a list of results.
 	if !strings.Contains(out, `"results": []`) {
 		t.Errorf("got %s", out)
+	}
+}
+
+// A plan that OpenTofu made of the same resources comes to the same as Terraform's, and what it encrypted is refused.
+func TestDriftOfOpenTofu(t *testing.T) {
+	t.Parallel()
+
+	args := []string{
+		"drift", "--last", "30d", "--pipeline-actors", "terraform-ci", "--as-of", "2026-07-01T00:00:00Z", "--format", "json",
+	}
+
+	for _, name := range []string{"plan.json", "state.json", "state-show.json"} {
+		code, want, _ := driftRun(t, append(args, fixture(name))...)
+
+		gotCode, got, errs := driftRun(t, append(args, fixture(filepath.Join("opentofu", name)))...)
+		if diff := cmp.Diff(want, got); code != 1 || gotCode != 1 || diff != "" {
+			t.Errorf("%s: exit codes %d and %d\n%s\n%s", name, code, gotCode, errs, diff)
+		}
+	}
+
+	for _, name := range []string{"encrypted-plan", "encrypted-state"} {
+		code, out, errs := driftRun(t, append(args, fixture(filepath.Join("opentofu", name)))...)
+		for _, want := range []string{
+			"The file is encrypted, as OpenTofu can write states and plans.",
+			"Give what tofu show -json prints, or tofu state pull, which decrypt it.",
+		} {
+			if code != 2 || out != "" || !strings.Contains(errs, want) {
+				t.Errorf("%s: exit code %d, want %q\n%s%s", name, code, want, out, errs)
+			}
+		}
+	}
+
+	_, _, errs := driftRun(t, append(args, fixture(filepath.Join("opentofu", "own-plan-exclude.json")))...)
+	if !strings.Contains(errs, "The plan leaves resources out") {
+		t.Errorf("nothing is said of the resource that is excluded:\n%s", errs)
 	}
 }

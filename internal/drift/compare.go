@@ -32,6 +32,16 @@ func (e *TooManyError) Error() string {
 	return fmt.Sprintf("more than %d things were created outside of Terraform and are still there", e.Most)
 }
 
+// MostHeld is how many bytes what was done by hand may take, with what fields had before it: it is held in memory.
+const MostHeld = 256 << 20
+
+// TooLargeError means that what was done by hand takes more memory than it may.
+type TooLargeError struct{ Most int }
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("what was done outside of Terraform takes more than %d bytes", e.Most)
+}
+
 // UnmatchableError says that the log does not have what resources are found by.
 type UnmatchableError struct {
 	Field string
@@ -142,7 +152,9 @@ type Comparison struct {
 	created map[key]*creation
 	unknown map[string]bool
 	chosen  map[string]map[string]bool
-	result  *Result
+	// held is how many bytes subjects and created hold.
+	held   int
+	result *Result
 }
 
 // creation is a thing that was created, or several of one name.
@@ -153,6 +165,8 @@ type creation struct {
 	// count is how many there are. Where it was more than one, which of them is left is not known.
 	count     int
 	ambiguous bool
+	// held is how many bytes it holds.
+	held int
 }
 
 func newComparison(info auditlog.Info, o Options) *Comparison {
@@ -291,9 +305,10 @@ func (c *Comparison) Take(e *auditlog.Entry) error {
 	}
 
 	if s != nil {
+		before := s.held
 		s.take(e, piped)
 
-		return nil
+		return c.hold(s.held - before)
 	}
 
 	if !piped {
@@ -301,6 +316,15 @@ func (c *Comparison) Take(e *auditlog.Entry) error {
 	}
 
 	return c.takeOther(k, match, e, piped)
+}
+
+// hold counts bytes that are held from now on, or fewer than none of them.
+func (c *Comparison) hold(more int) error {
+	if c.held += more; c.held > MostHeld {
+		return &TooLargeError{MostHeld}
+	}
+
+	return nil
 }
 
 // keyOfEntry is by what the thing is known that an entry does something to, and false where the entry does not say.
@@ -344,6 +368,7 @@ func (c *Comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 
 	if e.Operation == auditlog.OperationDelete && made != nil {
 		if made.count--; made.count == 0 {
+			c.held -= made.held
 			delete(c.created, k)
 		}
 	}
@@ -358,8 +383,9 @@ func (c *Comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 			return &TooManyError{MostCreated}
 		}
 
-		made = &creation{match: match}
+		made = &creation{match: match, held: len(k.kind) + len(k.text) + entrySize}
 		c.created[k] = made
+		c.held += made.held
 	}
 
 	// An id is of one thing, however often its creation is told.
@@ -372,9 +398,11 @@ func (c *Comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 	if made.event == nil && !piped {
 		made.event = &Event{Entry: *e}
 		made.event.Raw = nil
+		made.held += sizeOf(e)
+		c.held += sizeOf(e)
 	}
 
-	return nil
+	return c.hold(0)
 }
 
 // End makes the result of what was read.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/drift"
-	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
 // history makes entries an hour apart.
@@ -429,54 +428,5 @@ func TestLogsThatCannotBeMatched(t *testing.T) {
 	unmatchable := (*drift.UnmatchableError)(nil)
 	if !errors.As(err, &unmatchable) || !unmatchable.Redacted {
 		t.Errorf("got %v", err)
-	}
-}
-
-// Ten thousand resources and a million entries: memory is that of the resources.
-func TestManyEntries(t *testing.T) {
-	t.Parallel()
-
-	entries := 1_000_000
-	if testing.Short() || raceflag.Enabled {
-		entries = 50_000
-	}
-
-	resources := make([]drift.Resource, 10_000)
-	for i := range resources {
-		resources[i] = drift.Resource{
-			Address: fmt.Sprintf("upcloud_server.web[%d]", i), Type: "upcloud_server",
-			ID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", i),
-		}
-	}
-
-	l := newLog(t, auditlog.ServiceUpCloud)
-	l.entries = func(yield func(auditlog.Entry) bool) {
-		old, cur := `"2"`, `"4"`
-
-		for i := range entries {
-			e := auditlog.Entry{
-				ID: fmt.Sprintf("%08d", i), Time: noon.Add(time.Duration(i) * time.Second), Service: auditlog.ServiceUpCloud,
-				Action: "update", Operation: auditlog.OperationUpdate, Actor: "mia", ActorType: auditlog.ActorUser,
-				ResourceType: "server", ResourceID: resources[i%100].ID, Raw: make([]byte, 1000),
-				Changes: []auditlog.Change{{Field: "plan", Before: &old, After: &cur}},
-			}
-			if !yield(e) {
-				return
-			}
-		}
-	}
-
-	got := compare(t, l, drift.Options{Resources: resources})
-	if len(got.Changed) != 100 || got.Entries != int64(entries) || got.Changed[0].EventCount != int64(entries/100) ||
-		len(got.Changed[0].Events) != drift.MostEvents {
-		t.Errorf("%d changed by %d entries", len(got.Changed), got.Entries)
-	}
-
-	for _, r := range got.Changed {
-		for _, e := range r.Events {
-			if e.Raw != nil {
-				t.Fatal("a record is kept whole")
-			}
-		}
 	}
 }

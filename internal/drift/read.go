@@ -5,6 +5,7 @@ package drift
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +24,9 @@ type Inventory struct {
 	Plan bool
 	// Written is when the plan was made, zero where the file does not say, which no state does.
 	Written time.Time
-	// Partial says that the plan leaves resources out, such as one with -target, so that not all that changed is seen.
+	// Partial says that the plan leaves resources out, such as one with -target or -exclude, so that not all that changed
+	// is seen. One with -refresh-only does so only where it says of itself whether it is complete, which those of OpenTofu
+	// and of a Terraform before 1.8 do not.
 	Partial bool
 }
 
@@ -83,7 +86,9 @@ func Read(from io.Reader) (*Inventory, error) {
 		return nil, err
 	}
 
-	r := reading{inventory: &Inventory{}, byAddress: map[string]int{}, keys: map[string]bool{}}
+	r := reading{
+		inventory: &Inventory{}, byAddress: map[string]int{}, keys: map[string]bool{}, planned: map[string]bool{},
+	}
 
 	err := exactjson.Pieces(buffered, r.at, r.take)
 
@@ -137,7 +142,11 @@ type reading struct {
 	// keys are those of the text, which say what it is.
 	keys map[string]bool
 	// What the text says of itself, as it is written.
-	format, version, terraform, errored string
+	format, version, terraform, errored, complete string
+	// planned are the addresses of the resources for which the plan says what is to be done, if only nothing, and prior
+	// those of the resources in the state that it was made of.
+	planned map[string]bool
+	prior   []string
 }
 
 // at says which parts of the text are read.
@@ -153,7 +162,7 @@ func (r *reading) at(path []string) exactjson.Step {
 	switch path[0] {
 	case "format_version", "version", "terraform_version", "timestamp", "errored", "complete":
 		return exactjson.TakeWhole
-	case "resource_drift", "resources":
+	case "resource_drift", "resource_changes", "resources":
 		return list(path[1:])
 	case "values":
 		return inValues(path[1:])
@@ -220,16 +229,43 @@ func (r *reading) take(path []string, value []byte) error {
 	case "errored":
 		r.errored = textOf(value)
 	case "complete":
-		r.inventory.Partial = textOf(value) == "false"
+		r.complete = textOf(value)
 	case "resource_drift":
 		return r.takeDrift(value)
+	case "resource_changes":
+		return r.takePlanned(value)
 	case "resources":
 		return r.takeInstances(value)
 	default:
-		return r.takeResource(value)
+		return r.takeResource(value, path[0] == "prior_state")
 	}
 
 	return nil
+}
+
+// takePlanned takes the address of a resource for which the plan says what is to be done.
+func (r *reading) takePlanned(value []byte) error {
+	err := exactjson.Read(value, func(in *exactjson.Reader) {
+		for key := range in.Members() {
+			if string(key) == "address" {
+				r.planned[in.Text()] = true
+			}
+		}
+	})
+	if err != nil {
+		return &InputError{Fault: Unknown, Err: err}
+	}
+
+	return nil
+}
+
+// leavesOut says whether a plan is of some resources only.
+func (r *reading) leavesOut() bool {
+	if r.complete != "" {
+		return r.complete == "false"
+	}
+
+	return r.keys["resource_changes"] && slices.ContainsFunc(r.prior, func(a string) bool { return !r.planned[a] })
 }
 
 // textOf is a text, or a number or a boolean as it is written.
@@ -271,6 +307,7 @@ func (r *reading) check() error {
 		return &InputError{Fault: OldTerraform, Version: r.terraform}
 	case r.keys["resource_changes"], r.keys["planned_values"]:
 		r.inventory.Plan = true
+		r.inventory.Partial = r.leavesOut()
 	}
 
 	return nil
@@ -312,8 +349,8 @@ func (a attributes) of(resourceType string) (id, name string) {
 	return a["id"], nameOf(resourceType, func(attribute string) string { return a[attribute] })
 }
 
-// takeResource takes a resource as terraform show -json prints it.
-func (r *reading) takeResource(value []byte) error {
+// takeResource takes a resource as terraform show -json prints it, of the state that a plan was made of, or of another.
+func (r *reading) takeResource(value []byte, prior bool) error {
 	var (
 		found         Resource
 		kept          attributes
@@ -342,12 +379,19 @@ func (r *reading) takeResource(value []byte) error {
 		return &InputError{Fault: Unknown, Err: err}
 	}
 
+	if prior && mode == managed {
+		r.prior = append(r.prior, found.Address)
+	}
+
 	return r.add(found, mode, deposed, kept)
 }
 
+// managed is the mode of a resource that Terraform manages.
+const managed = "managed"
+
 // add keeps a resource that Terraform manages.
 func (r *reading) add(found Resource, mode, deposed string, kept attributes) error {
-	if mode != "managed" {
+	if mode != managed {
 		return nil
 	}
 
@@ -383,7 +427,9 @@ func (r *reading) add(found Resource, mode, deposed string, kept attributes) err
 // instance is one of a resource in a state.
 type instance struct {
 	key, deposed string
-	kept         attributes
+	// provider is there where a resource has instances of several, as it can have in OpenTofu.
+	provider string
+	kept     attributes
 }
 
 func readInstance(in *exactjson.Reader) instance {
@@ -395,6 +441,8 @@ func readInstance(in *exactjson.Reader) instance {
 			i.key = keyOf(in.Raw(nil))
 		case "deposed":
 			i.deposed = in.Text()
+		case "provider":
+			i.provider = in.Text()
 		case "attributes", "attributes_flat":
 			i.kept = readAttributes(in)
 		}
@@ -436,7 +484,9 @@ func (r *reading) takeInstances(value []byte) error {
 	}
 
 	for _, i := range instances {
-		found := Resource{Address: resourceType + "." + name + i.key, Type: resourceType, Provider: sourceOf(provider)}
+		found := Resource{
+			Address: resourceType + "." + name + i.key, Type: resourceType, Provider: sourceOf(cmp.Or(i.provider, provider)),
+		}
 		if module != "" {
 			found.Address = module + "." + found.Address
 		}

@@ -28,6 +28,8 @@ type subject struct {
 	// first are, by field, the values that fields had before they were first changed by hand since the pipeline set
 	// them, each a JSON value as text, nil where the field was absent.
 	first map[string]*string
+	// held is about how many bytes events and first hold.
+	held int
 	// lasting says that something was done by hand that setting fields does not undo, or that the pipeline undid by
 	// setting another value.
 	lasting bool
@@ -96,11 +98,49 @@ func (s *subject) keep(e *auditlog.Entry) {
 	s.lasting = s.lasting || len(kept.pending) == 0
 
 	if len(s.events) == MostEvents {
+		s.held -= sizeOf(&s.events[0].Entry)
 		copy(s.events, s.events[1:])
 		s.events = s.events[:MostEvents-1]
 	}
 
 	s.events = append(s.events, kept)
+	s.held += sizeOf(e)
+}
+
+// What an entry and a field that changed take besides their texts.
+const (
+	entrySize = 512
+	fieldSize = 128
+)
+
+// sizeOf is about how many bytes an entry holds without its record. What several entries share is counted for each.
+func sizeOf(e *auditlog.Entry) int {
+	size := entrySize
+
+	for _, text := range []string{
+		e.ID, e.Action, e.ActorID, e.Actor, e.ResourceType, e.ResourceID, e.ResourceName, e.ScopeType, e.ScopeID, e.ScopeName,
+		e.Origin, e.AuthType, e.IPAddress, e.UserAgent, e.CorrelationID, e.Message,
+	} {
+		size += len(text)
+	}
+
+	for i := range e.Changes {
+		size += sizeOfField(e.Changes[i].Field, e.Changes[i].Before)
+		if after := e.Changes[i].After; after != nil {
+			size += len(*after)
+		}
+	}
+
+	return size
+}
+
+// sizeOfField is about how many bytes a field and the value that it had hold.
+func sizeOfField(field string, value *string) int {
+	if value == nil {
+		return fieldSize + len(field)
+	}
+
+	return fieldSize + len(field) + len(*value)
 }
 
 // watch remembers what the fields were that were changed by hand, and says whether there is room for it.
@@ -119,6 +159,7 @@ func (s *subject) watch(e *auditlog.Entry) bool {
 		}
 
 		s.first[c.Field] = c.Before
+		s.held += sizeOfField(c.Field, c.Before)
 	}
 
 	return true
@@ -133,6 +174,7 @@ func (s *subject) setBack(e *auditlog.Entry) {
 		}
 
 		delete(s.first, c.Field)
+		s.held -= sizeOfField(c.Field, before)
 
 		back := before == nil && c.After == nil || before != nil && c.After != nil && *before == *c.After
 		s.lasting = s.lasting || !back

@@ -84,7 +84,7 @@ func Inventory(err error, name string) Problem {
 func Partial(name string) Problem {
 	return Problem{
 		Summary: "The plan leaves resources out",
-		Cause:   "Terraform says that the plan is not complete, such as one with -target, so that it may not show all that changed.",
+		Cause:   "The plan is not of all resources, such as one with -target or -exclude, so that it may not show all that changed.",
 		Next:    "Make a plan of everything.",
 	}.With("File", name).AsWarning()
 }
@@ -136,6 +136,14 @@ func Drift(err error, info auditlog.Info, w auditlog.Window) Problem {
 			Cause:   "More was created outside of Terraform than can be listed.",
 			Next:    "Shorten the window, or say with {pipeline} who else creates things on purpose.",
 		}.With("Service", info.Name).With("At most", strconv.Itoa(many.Most))
+	}
+
+	if large := (*drift.TooLargeError)(nil); errors.As(err, &large) {
+		return Problem{
+			Summary: FindDrift,
+			Cause:   "What was done outside of Terraform takes more memory than it may.",
+			Next:    "Shorten the window, or say with {pipeline} who else changes things on purpose.",
+		}.With("Service", info.Name).With("At most", strconv.Itoa(large.Most)+" bytes")
 	}
 
 	return Reading(err, in)

@@ -99,3 +99,23 @@ Take it into account: Terraform itself notices when they change.`
 		t.Errorf("got %+v", found)
 	}
 }
+
+// What is too much is told with its limit and with how it becomes less.
+func TestTooMuchDrift(t *testing.T) {
+	t.Parallel()
+
+	for _, test := range []struct {
+		err               error
+		cause, most, does string
+	}{
+		{&drift.TooManyError{Most: 7}, "More was created outside of Terraform than can be listed.", "7", "creates"},
+		{&drift.TooLargeError{Most: 7}, "What was done outside of Terraform takes more memory than it may.", "7 bytes", "changes"},
+	} {
+		want := test.cause + "\n\nService: upcloud\nAt most: " + test.most +
+			"\n\nShorten the window, or say with pipeline who else " + test.does + " things on purpose."
+
+		if got := explain.Drift(test.err, auditlog.Info{Name: "upcloud"}, auditlog.Window{}).Detail(); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
