@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -123,6 +124,14 @@ func nameKey(service, logType, name string) key {
 	return key{service, "name " + normalType(logType), auditlog.Normal(name)}
 }
 
+// mostOthers is of how many things that are in no state it is remembered who worked on them.
+const mostOthers = 1_000_000
+
+// worked says who worked on a thing.
+type worked uint8
+
+const workedByHand, workedByPipeline worked = 1, 2
+
 // place is a resource, with what is known of how it is found in the log.
 type place struct {
 	resource Resource
@@ -144,6 +153,9 @@ type comparison struct {
 	// created are the things that were created by hand and exist, by what they are known by. Of things that have names
 	// only, those that the pipeline created are among them: another one can have the name.
 	created map[key]*creation
+	// others says who worked on things that have ids and are in no state, by a hash of what they are known by.
+	others  map[uint64]worked
+	seed    maphash.Seed
 	unknown map[string]bool
 	chosen  map[string]map[string]bool
 	result  *Result
@@ -162,30 +174,45 @@ type creation struct {
 func newComparison(info auditlog.Info, o Options) *comparison {
 	c := &comparison{
 		o: o, info: info, subjects: map[key]*subject{}, managed: map[*subject]bool{}, created: map[key]*creation{},
-		unknown: map[string]bool{}, chosen: map[string]map[string]bool{},
+		others: map[uint64]worked{}, seed: maphash.MakeSeed(), unknown: map[string]bool{},
+		chosen: map[string]map[string]bool{},
 		result: &Result{Resources: int64(len(o.Resources)), AsOf: o.AsOf},
 	}
-
-	names := map[key]int{}
 
 	for _, r := range o.Resources {
 		p := &place{resource: r}
 		c.places = append(c.places, p)
-		c.find(p, names)
+		c.find(p)
 	}
 
-	// Names that several resources have tell none of them from the others.
-	for _, p := range c.places {
-		if p.match == ByName && names[nameKey(p.kind.Service, logTypeOf(p), p.resource.Name)] > 1 {
-			p.reason = AmbiguousName
-		}
-	}
+	c.findFormer()
 
 	return c
 }
 
+// findFormer says by what resources are found that had other names before. One that another resource has is not told
+// from the name that both have had.
+func (c *comparison) findFormer() {
+	for _, p := range c.places {
+		former := p.resource.FormerName
+		if p.match != ByName || p.subject == nil || former == "" || former == p.resource.Name {
+			continue
+		}
+
+		k := nameKey(p.kind.Service, logTypeOf(p), former)
+
+		switch s := c.subjects[k]; s {
+		case nil:
+			c.subjects[k] = p.subject
+		case p.subject:
+		default:
+			s.ambiguous, p.subject.ambiguous = true, true
+		}
+	}
+}
+
 // find says by what a resource is found.
-func (c *comparison) find(p *place, names map[key]int) {
+func (c *comparison) find(p *place) {
 	kind, known := KindOf(p.resource.Type)
 	if p.kind = kind; !known {
 		p.reason = ForeignProvider
@@ -213,10 +240,13 @@ func (c *comparison) find(p *place, names map[key]int) {
 			return
 		}
 
-		k := nameKey(p.kind.Service, logTypeOf(p), p.resource.Name)
-		names[k]++
-		p.subject = c.subject(k, true)
+		p.subject = c.subject(nameKey(p.kind.Service, logTypeOf(p), p.resource.Name), true)
 		c.managed[p.subject] = true
+
+		// Names that several resources have tell none of them from the others. One has the same id at all addresses.
+		owner := cmp.Or(strings.ToLower(id), "at "+p.resource.Address)
+		p.subject.ambiguous = p.subject.ambiguous || p.subject.owner != "" && p.subject.owner != owner
+		p.subject.owner = owner
 	case id == "":
 		p.reason = NoID
 	case p.match == ByContainer:
@@ -300,8 +330,8 @@ func (c *comparison) take(e *auditlog.Entry) error {
 		s = c.subjects[nameKey(e.Service, e.ResourceType, e.ResourceName)]
 	}
 
-	if s != nil {
-		s.take(e, piped)
+	if s != nil && s.take(e, piped, c.o.Pipeline.Given()) {
+		c.result.Matched++
 
 		return nil
 	}
@@ -352,6 +382,10 @@ func (c *comparison) choose(e *auditlog.Entry) {
 func (c *comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool) error {
 	made := c.created[k]
 
+	if !slices.Contains(unmanageable[e.Service], e.ResourceType) {
+		c.doubt(k, match, e, made, piped)
+	}
+
 	if e.Operation == auditlog.OperationDelete && made != nil {
 		if made.count--; made.count == 0 {
 			delete(c.created, k)
@@ -385,6 +419,40 @@ func (c *comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 	}
 
 	return nil
+}
+
+// doubt takes note of what may have been done to a resource all the same: of a name that no resource has, since one may
+// have been renamed, and of an id that no state has any more, since Terraform may have made the resource anew.
+func (c *comparison) doubt(k key, match Match, e *auditlog.Entry, made *creation, piped bool) {
+	if match == ByName {
+		known := made != nil && made.event != nil || e.Operation == auditlog.OperationCreate
+		if !piped && !known {
+			c.result.Unattributed++
+		}
+
+		return
+	}
+
+	by := workedByHand
+	if piped {
+		by = workedByPipeline
+	}
+
+	hash := maphash.Comparable(c.seed, k)
+	before, known := c.others[hash]
+
+	switch {
+	case known || len(c.others) < mostOthers:
+		c.others[hash] = before | by
+	case !piped:
+		before = workedByPipeline // Nobody remembers; it may have been so.
+	}
+
+	if before != 0 && before|by == workedByHand|workedByPipeline && before != before|by {
+		if c.result.Former++; c.result.Former == 1 {
+			c.result.FormerExample = auditlog.Entry{Service: e.Service, ResourceType: e.ResourceType, ResourceID: e.ResourceID}
+		}
+	}
 }
 
 // end makes the result of what was read.
@@ -441,6 +509,10 @@ func (c *comparison) end(done auditlog.Completeness) *Result {
 	return r
 }
 
+// mostPlanning is how long after its time a plan may still have seen what was done: it has the time at which it was
+// begun, by another clock than the log's.
+const mostPlanning = time.Hour
+
 // report makes a row of what was done to a resource, where something was.
 func (c *comparison) report(p *place, done *auditlog.Completeness) {
 	if p.subject != nil && p.subject.ambiguous && p.match == ByName {
@@ -468,6 +540,9 @@ func (c *comparison) report(p *place, done *auditlog.Completeness) {
 		}
 	case p.match == ByContainer && !saw && c.managed[s]:
 		// It is told of what holds it.
+	case saw && !p.resource.Seen.At.IsZero() && s.since.Sub(p.resource.Seen.At) > mostPlanning:
+		row.Reason = AfterPlan
+		r.Unexplained = append(r.Unexplained, row)
 	case s.gone && s.goneByHand, p.match == ByContainer && saw && p.resource.Seen.Deleted:
 		r.Deleted = append(r.Deleted, row)
 	case saw && p.resource.Seen.Deleted:
@@ -529,27 +604,39 @@ func (c *comparison) count(p *place) {
 
 // Merge puts what several plans and states hold together. A resource that is in several of them counts once.
 func Merge(inventories ...*Inventory) []Resource {
-	type same struct{ address, id string }
-
 	var all []Resource
 
-	known := map[same]int{}
+	known := map[string][]int{}
 
 	for _, inventory := range inventories {
 		for _, r := range inventory.Resources {
-			k := same{r.Address, strings.ToLower(r.ID)}
-			if i, again := known[k]; again {
-				if all[i].Seen == nil {
-					all[i].Seen = r.Seen
-				}
+			i := slices.IndexFunc(known[r.Address], func(i int) bool { return all[i].same(&r) })
+			if i < 0 {
+				known[r.Address] = append(known[r.Address], len(all))
+				all = append(all, r)
 
 				continue
 			}
 
-			known[k] = len(all)
-			all = append(all, r)
+			was := &all[known[r.Address][i]]
+			was.ID, was.Name = cmp.Or(was.ID, r.ID), cmp.Or(was.Name, r.Name)
+			was.FormerName = cmp.Or(was.FormerName, r.FormerName)
+
+			if was.Seen == nil {
+				was.Seen = r.Seen
+			}
 		}
 	}
 
 	return all
+}
+
+// same says whether two resources of one address are the same: by their ids, or where one was given by its name only,
+// by that.
+func (r *Resource) same(other *Resource) bool {
+	if r.ID != "" && other.ID != "" {
+		return strings.EqualFold(r.ID, other.ID)
+	}
+
+	return r.Name == other.Name || r.ID == "" && r.Name == "" || other.ID == "" && other.Name == ""
 }

@@ -24,6 +24,8 @@ type Resource struct {
 	ID       string
 	// Name is what the cloud's log calls it, or would; "" where it has none.
 	Name string
+	// FormerName is what it was called before it changed, as far as a plan saw that.
+	FormerName string
 	// Seen is what Terraform saw change, nil where it saw nothing or was not asked.
 	Seen *Seen
 }
@@ -34,6 +36,8 @@ type Seen struct {
 	Deleted bool
 	// Changes are by attribute. In place of a value that the plan marks as sensitive stands Sensitive.
 	Changes []auditlog.Change
+	// At is when the plan was begun, zero where that is not known.
+	At time.Time
 }
 
 // Sensitive is shown in place of a value that a plan marks as sensitive, a JSON value as text.
@@ -68,6 +72,7 @@ const (
 	InGap           Reason = "gap"
 	BeforeRetention Reason = "before_retention"
 	BeforeWindow    Reason = "before_window"
+	AfterPlan       Reason = "after_plan"
 )
 
 var reasonTexts = map[Reason]string{
@@ -76,12 +81,13 @@ var reasonTexts = map[Reason]string{
 	NotInLog:        "The log is not known to record this type, so that finding nothing proves nothing.",
 	NoID:            "It has no id that the log could have.",
 	NoName:          "The log has no ids, and the resource has no name.",
-	AmbiguousName:   "There are several of this type and name, and the log does not say which one it means.",
+	AmbiguousName:   "There may be several of this type and name, and the log does not say which one it means.",
 	OnlyPipeline:    "Only the pipeline itself changed it within the window.",
 	NoDeletion:      "Terraform says that it is gone, and the log does not show who deleted it.",
 	InGap:           "Nothing was found, and there are parts of the window that nothing is known about.",
 	BeforeRetention: "Nothing was found as far back as the service keeps its log.",
-	BeforeWindow:    "Nothing was found within the window: it may have happened before.",
+	BeforeWindow:    "Nothing was found within the window: it may have happened before it, or after its end.",
+	AfterPlan:       "What was done by hand was done after the plan was made, so that it does not explain the plan.",
 }
 
 // Text is the reason in one sentence.
@@ -92,7 +98,7 @@ type Event struct {
 	auditlog.Entry
 
 	// Reverted says that the pipeline has since set every field that was changed back to what it was before people
-	// changed it.
+	// changed it, or made the thing anew.
 	Reverted bool
 	// pending are the fields of which that is not so yet, if it can become so.
 	pending []string
@@ -146,8 +152,14 @@ type Result struct {
 	Entries    int64
 	ByPipeline int64
 	// Unattributed is how many entries change something and do not say what, such as the attachment of a volume to a
-	// server in cloudscale's log.
+	// server in cloudscale's log, or name what no resource is called, and nobody is known to have created.
 	Unattributed int64
+	// Matched is how many entries are about resources.
+	Matched int64
+	// Former is how many things both people and the pipeline worked on that are in no state, such as those of which
+	// Terraform has made new ones since. FormerExample is one of them.
+	Former        int64
+	FormerExample auditlog.Entry
 	// Chosen are names of actors that would be the pipeline if anybody could not choose them, with the ids of who has
 	// them.
 	Chosen map[string][]string
@@ -169,7 +181,7 @@ func (r *Result) Doubtful() bool {
 		}
 	}
 
-	return r.Unattributed > 0
+	return r.Unattributed > 0 || r.Former > 0
 }
 
 // TypeOf returns the type in an address of a managed resource, and whether it is one.

@@ -475,7 +475,7 @@ func NewResource(address, resourceType, known string) Resource {
 	r := Resource{Address: address, Type: resourceType, ID: known}
 
 	if k, ok := KindOf(resourceType); ok && k.Match == ByName && !isUUID(known) {
-		r.Name = known
+		r.ID, r.Name = "", known
 	}
 
 	return r

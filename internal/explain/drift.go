@@ -175,9 +175,27 @@ func Drifted(info auditlog.Info, r *drift.Result, pipeline bool) Problems {
 	if r.Unattributed > 0 {
 		found.Add(Problem{
 			Summary: "Entries do not say what they are about",
-			Cause:   "There are entries that change something and name nothing that a resource could be found by.",
+			Cause:   "There are entries that change something and name nothing that a resource could be found by, or what no resource is called, which may be one that was renamed.",
 			Next:    "Look at them: they may be about resources for which nothing is shown.",
 		}.With("Service", info.Name).With("Entries", strconv.FormatInt(r.Unattributed, 10)).AsWarning())
+	}
+
+	if r.Former > 0 {
+		found.Add(Problem{
+			Summary: "Things that no state holds were changed by hand",
+			Cause:   "There are things that both people and the pipeline worked on, and that are in no state that was given.",
+			Next:    "Look at them: Terraform may have made a new one in place of one that was changed by hand, or the state that holds them was not given.",
+		}.With("Service", info.Name).With("Things", strconv.FormatInt(r.Former, 10)).
+			With("Such as", Shown(strings.TrimSpace(r.FormerExample.ResourceType+" "+r.FormerExample.ResourceID))).AsWarning())
+	}
+
+	if r.Matched == 0 && r.ByPipeline > 0 {
+		found.Add(Problem{
+			Summary: "The pipeline works on other things than was given",
+			Cause:   "No entry is about any of the resources, though the pipeline did something: the state may be that of another workspace or account.",
+			Next:    "Compare the state that was given with the log.",
+		}.With("Service", info.Name).With("Resources", strconv.FormatInt(r.Resources, 10)).
+			With("Entries of the pipeline", strconv.FormatInt(r.ByPipeline, 10)).AsWarning())
 	}
 
 	return found

@@ -5,6 +5,7 @@ package explain_test
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -92,6 +93,16 @@ The log is not known to record this type, so that finding nothing proves nothing
 Take it into account: Terraform itself notices when they change.`
 	if got := found[2].Detail(); got != detail {
 		t.Errorf("got\n%s\nwant\n%s", got, detail)
+	}
+
+	found = explain.Drifted(info, &drift.Result{
+		Entries: 5, ByPipeline: 3, Resources: 2, Former: 1,
+		FormerExample: auditlog.Entry{ResourceType: "server", ResourceID: "1"},
+	}, true)
+	if len(found) != 2 || found[0].Summary != "Things that no state holds were changed by hand" ||
+		!strings.Contains(found[0].Detail(), `Such as: "server 1"`) ||
+		found[1].Summary != "The pipeline works on other things than was given" {
+		t.Errorf("got %+v", found)
 	}
 
 	found = explain.Drifted(info, &drift.Result{}, false)

@@ -235,6 +235,8 @@ func scrub(r *drift.Result, s *redact.Scrubber) {
 		}
 	}
 
+	r.FormerExample = s.Apply(r.FormerExample)
+
 	chosen := map[string][]string{}
 
 	for name, ids := range r.Chosen {
