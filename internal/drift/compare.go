@@ -563,6 +563,14 @@ func (c *comparison) row(p *place) Row {
 		Name: p.resource.Name, Match: p.match, Seen: p.resource.Seen,
 	}
 
+	if p.resource.HiddenID {
+		row.ID = ""
+	}
+
+	if p.resource.HiddenName {
+		row.Name = ""
+	}
+
 	if s := p.subject; s != nil {
 		row.Events, row.EventCount, row.Reverted = s.events, s.byHand, s.reverted()
 	}
@@ -618,13 +626,7 @@ func Merge(inventories ...*Inventory) []Resource {
 				continue
 			}
 
-			was := &all[known[r.Address][i]]
-			was.ID, was.Name = cmp.Or(was.ID, r.ID), cmp.Or(was.Name, r.Name)
-			was.FormerName = cmp.Or(was.FormerName, r.FormerName)
-
-			if was.Seen == nil {
-				was.Seen = r.Seen
-			}
+			all[known[r.Address][i]].join(&r)
 		}
 	}
 

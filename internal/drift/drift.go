@@ -8,6 +8,7 @@
 package drift
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -28,6 +29,20 @@ type Resource struct {
 	FormerName string
 	// Seen is what Terraform saw change, nil where it saw nothing or was not asked.
 	Seen *Seen
+	// The id and the name may be marked as sensitive, so that they are good for finding it, and not shown.
+	HiddenID, HiddenName bool
+}
+
+// join takes over what is told of the same resource a second time.
+func (r *Resource) join(again *Resource) {
+	r.ID, r.Name = cmp.Or(again.ID, r.ID), cmp.Or(again.Name, r.Name)
+	r.Type, r.Provider = again.Type, cmp.Or(again.Provider, r.Provider)
+	r.FormerName = cmp.Or(r.FormerName, again.FormerName)
+	r.HiddenID, r.HiddenName = r.HiddenID || again.HiddenID, r.HiddenName || again.HiddenName
+
+	if r.Seen == nil {
+		r.Seen = again.Seen
+	}
 }
 
 // Seen is how the cloud differed from the state when a plan was made.
