@@ -157,8 +157,9 @@ type comparison struct {
 	others  map[uint64]worked
 	seed    maphash.Seed
 	unknown map[string]bool
-	chosen  map[string]map[string]bool
-	result  *Result
+	// chosen and trusted are names that are not unique, with the ids of who has them.
+	chosen, trusted map[string]map[string]bool
+	result          *Result
 }
 
 // creation is a thing that was created, or several of one name.
@@ -175,7 +176,7 @@ func newComparison(info auditlog.Info, o Options) *comparison {
 	c := &comparison{
 		o: o, info: info, subjects: map[key]*subject{}, managed: map[*subject]bool{}, created: map[key]*creation{},
 		others: map[uint64]worked{}, seed: maphash.MakeSeed(), unknown: map[string]bool{},
-		chosen: map[string]map[string]bool{},
+		chosen: map[string]map[string]bool{}, trusted: map[string]map[string]bool{},
 		result: &Result{Resources: int64(len(o.Resources)), AsOf: o.AsOf},
 	}
 
@@ -310,8 +311,10 @@ func (c *comparison) take(e *auditlog.Entry) error {
 		c.result.ByPipeline++
 	}
 
-	if chosen {
-		c.choose(e)
+	if chosen && piped {
+		choose(c.trusted, e)
+	} else if chosen {
+		choose(c.chosen, e)
 	}
 
 	k, match, ok := keyOfEntry(e)
@@ -365,16 +368,30 @@ func (c *comparison) wonder(e *auditlog.Entry) {
 }
 
 // choose takes note of a name that anybody could choose.
-func (c *comparison) choose(e *auditlog.Entry) {
+func choose(names map[string]map[string]bool, e *auditlog.Entry) {
 	const most = 100
 
-	if c.chosen[e.Actor] == nil {
-		c.chosen[e.Actor] = map[string]bool{}
+	if names[e.Actor] == nil && len(names) < most {
+		names[e.Actor] = map[string]bool{}
 	}
 
-	if e.ActorID != "" && len(c.chosen[e.Actor]) < most {
-		c.chosen[e.Actor][e.ActorID] = true
+	if ids := names[e.Actor]; ids != nil && e.ActorID != "" && len(ids) < most {
+		ids[e.ActorID] = true
 	}
+}
+
+// chosen are names with the ids of who has them, sorted; nil where there are none.
+func chosen(names map[string]map[string]bool) map[string][]string {
+	if len(names) == 0 {
+		return nil
+	}
+
+	all := map[string][]string{}
+	for name, ids := range names {
+		all[name] = slices.Sorted(maps.Keys(ids))
+	}
+
+	return all
 }
 
 // takeOther takes an entry about something that is not managed. Whether a clone in UpCloud's log has the id of the new
@@ -497,12 +514,7 @@ func (c *comparison) end(done auditlog.Completeness) *Result {
 		done.UnknownMatters = true
 	}
 
-	if len(c.chosen) > 0 {
-		r.Chosen = map[string][]string{}
-		for name, ids := range c.chosen {
-			r.Chosen[name] = slices.Sorted(maps.Keys(ids))
-		}
-	}
+	r.Chosen, r.Trusted = chosen(c.chosen), chosen(c.trusted)
 
 	r.Completeness = done
 

@@ -178,6 +178,8 @@ type Result struct {
 	// Chosen are names of actors that would be the pipeline if anybody could not choose them, with the ids of who has
 	// them.
 	Chosen map[string][]string
+	// Trusted are such names by which a condition of the pipeline has taken entries for the pipeline's.
+	Trusted map[string][]string
 	// AsOf is when the states were written.
 	AsOf         time.Time
 	Completeness auditlog.Completeness

@@ -212,7 +212,7 @@ func (d *Drift) Run(ctx context.Context, s auditlog.Service) (*Drifted, explain.
 		scrub(result, scrubber)
 	}
 
-	found.Add(d.Arguments.ReadWarnings(info, q, done)...)
+	found.Add(explain.InDrift(d.Arguments.ReadWarnings(info, q, done))...)
 	found.Add(explain.Drifted(info, result, pipeline.Given())...)
 
 	return &Drifted{Result: result, Statement: export.NewStatement(scrubber.Completeness(done))}, found
@@ -237,18 +237,25 @@ func scrub(r *drift.Result, s *redact.Scrubber) {
 
 	r.FormerExample = s.Apply(r.FormerExample)
 
-	chosen := map[string][]string{}
+	r.Chosen, r.Trusted = scrubNames(r.Chosen, s), scrubNames(r.Trusted, s)
+}
 
-	for name, ids := range r.Chosen {
+func scrubNames(names map[string][]string, s *redact.Scrubber) map[string][]string {
+	all := map[string][]string{}
+
+	for name, ids := range names {
 		shown := s.Apply(auditlog.Entry{Actor: name})
+		if _, again := all[shown.Actor]; !again {
+			all[shown.Actor] = nil // A name may have no ids.
+		}
 
 		for _, id := range ids {
 			with := s.Apply(auditlog.Entry{Actor: name, ActorID: id})
-			chosen[shown.Actor] = append(chosen[shown.Actor], with.ActorID)
+			all[shown.Actor] = append(all[shown.Actor], with.ActorID)
 		}
 	}
 
-	r.Chosen = chosen
+	return all
 }
 
 // InventoryAt reads a plan or a state from a file, and says when it was written: when a plan was made, of a state the
