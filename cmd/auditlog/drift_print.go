@@ -117,12 +117,16 @@ func writeRow(b io.Writer, r *drift.Row, times *time.Location) {
 		line("%s", r.Reason.Text())
 	}
 
+	if r.AfterState {
+		line("It was created after the state was written, which could not hold it yet.")
+	}
+
 	if note := matchNote(r); note != "" {
 		line("%s", note)
 	}
 
 	if more := r.EventCount - int64(len(r.Events)); more > 0 {
-		line("(%s before)", plural(more, "entry", "entries"))
+		line("(%s before, which auditlog explain tells)", plural(more, "entry", "entries"))
 	}
 
 	for i := range r.Events {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -187,6 +188,14 @@ func (c *explainCommand) openAll(ctx context.Context, env environment) ([]auditl
 func (c *explainCommand) target(env environment) (drift.Target, explain.Problems) {
 	_, isAddress := drift.TypeOf(c.Resource)
 
+	if c.Resource = strings.TrimSpace(c.Resource); c.Resource == "" || !isAddress && drift.LooksLikeAddress(c.Resource) {
+		return drift.Target{}, explain.Problems{explain.Problem{
+			Summary: explain.ExplainResource,
+			Cause:   "What is to be explained is neither the address of a resource nor an id.",
+			Next:    "Give an address as terraform state list prints it, in single quotes, or the id.",
+		}.With("Given", explain.Shown(c.Resource))}
+	}
+
 	if len(c.State) == 0 {
 		if isAddress {
 			return drift.Target{}, explain.Problems{explain.Problem{
@@ -270,13 +279,16 @@ func (env environment) summarizeLife(told *task.Told) error {
 	_, _ = fmt.Fprintf(env.stderr, "%s, in %s, from %s to %s.\n", what,
 		plural(int64(len(told.Read)), "log", "logs"), auditlog.FormatTime(start), auditlog.FormatTime(end))
 
-	for match, text := range map[drift.Match]string{
-		drift.ByName:      "by its name, which another thing can have had",
-		drift.ByContainer: "by the id of what holds it; which part was changed the log does not say",
-		drift.Mentioned:   "since their messages mention its name",
+	for _, by := range []struct {
+		match drift.Match
+		text  string
+	}{
+		{drift.ByName, "by its name, which another thing can have had"},
+		{drift.ByContainer, "by the id of what holds it; which part was changed the log does not say"},
+		{drift.Mentioned, "since their messages mention its name"},
 	} {
-		if n := told.Uncertain[match]; n > 0 {
-			_, _ = fmt.Fprintf(env.stderr, "Matched %s: %d.\n", text, n)
+		if n := told.Uncertain[by.match]; n > 0 {
+			_, _ = fmt.Fprintf(env.stderr, "Matched %s: %d.\n", by.text, n)
 		}
 	}
 
