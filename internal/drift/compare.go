@@ -333,7 +333,8 @@ func (c *comparison) take(e *auditlog.Entry) error {
 		s = c.subjects[nameKey(e.Service, e.ResourceType, e.ResourceName)]
 	}
 
-	if s != nil && s.take(e, piped, c.o.Pipeline.Given()) {
+	// Whoever may have been the pipeline after all is no sign of a second thing.
+	if s != nil && s.take(e, piped, c.o.Pipeline.Given() && !chosen) {
 		c.result.Matched++
 
 		return nil

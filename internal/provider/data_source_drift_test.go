@@ -230,3 +230,36 @@ func TestDriftRefuses(t *testing.T) {
 		"service": "upcloud", "managed": managed, "last": "30d", "pipeline": args{"actors": list("terraform-cl")},
 	}).warns("The pipeline did nothing within the window")
 }
+
+// The same resources may be given by a state and by the configuration.
+func TestDriftGivenTwice(t *testing.T) {
+	t.Parallel()
+
+	w := newMonth(t)
+	asked := args{
+		"service": "cloudscale", "last": "30d", "state_file": driftFixture(t, "state.json"),
+		"pipeline": args{"actors": list("3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0002")},
+	}
+
+	once := w.look(t, provider.DriftType, asked)
+	asked["managed"] = args{"cloudscale_server.api": "api-1", "cloudscale_volume.cache": "cache"}
+	twice := w.look(t, provider.DriftType, asked)
+
+	for _, name := range []string{"changed", "deleted", "created", "unexplained", "unmatched", "resource_count"} {
+		if a, b := once.state[name].String(), twice.state[name].String(); a != b {
+			t.Errorf("%s: %s\nis not\n%s", name, b, a)
+		}
+	}
+
+	// An id that is null or empty is none.
+	for _, id := range []any{nil, ""} {
+		a := w.look(t, provider.DriftType, args{
+			"service": "upcloud", "last": "30d", "managed": args{"upcloud_server.web": id},
+		})
+		a.is("changed_count", int64(0))
+		a.warns("It has no id that the log could have")
+	}
+
+	w.look(t, provider.DriftType, args{"service": "upcloud", "last": "30d", "managed": args{}}).
+		fails("What was given says of no resource that Terraform manages it")
+}
