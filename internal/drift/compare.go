@@ -401,7 +401,7 @@ func (c *comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 	made := c.created[k]
 
 	if !slices.Contains(unmanageable[e.Service], e.ResourceType) {
-		c.doubt(k, match, e, made, piped)
+		c.doubt(k, match, e, piped)
 	}
 
 	if e.Operation == auditlog.OperationDelete && made != nil {
@@ -439,12 +439,12 @@ func (c *comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 	return nil
 }
 
-// doubt takes note of what may have been done to a resource all the same: of a name that no resource has, since one may
-// have been renamed, and of an id that no state has any more, since Terraform may have made the resource anew.
-func (c *comparison) doubt(k key, match Match, e *auditlog.Entry, made *creation, piped bool) {
+// doubt takes note of what may have been done to a resource all the same: under a name that no resource has, since one
+// may have been renamed, whether or not there is something of that name; and to an id that no state has any more, since
+// Terraform may have made the resource anew.
+func (c *comparison) doubt(k key, match Match, e *auditlog.Entry, piped bool) {
 	if match == ByName {
-		known := made != nil && made.event != nil || e.Operation == auditlog.OperationCreate
-		if !piped && !known {
+		if !piped && e.Operation != auditlog.OperationCreate {
 			c.result.Unattributed++
 		}
 

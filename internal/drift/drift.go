@@ -167,7 +167,7 @@ type Result struct {
 	Entries    int64
 	ByPipeline int64
 	// Unattributed is how many entries change something and do not say what, such as the attachment of a volume to a
-	// server in cloudscale's log, or name what no resource is called, and nobody is known to have created.
+	// server in cloudscale's log, or name what no resource is called.
 	Unattributed int64
 	// Matched is how many entries are about resources.
 	Matched int64

@@ -113,19 +113,25 @@ func textOf(address string, match drift.Match, all []auditlog.Entry) string {
 
 	every := true
 
+	var events []string
+
 	for i := range all {
 		if !byHand(&all[i]) {
 			continue
 		}
 
-		fmt.Fprintf(&text, " %s:%s", all[i].Actor, all[i].Operation)
+		event := fmt.Sprintf(" %s:%s", all[i].Actor, all[i].Operation)
 
 		if revertedNaively(all, i) {
-			text.WriteString(" (reverted)")
+			event += " (reverted)"
 		} else {
 			every = false
 		}
+
+		events = append(events, event)
 	}
+
+	text.WriteString(strings.Join(events[max(0, len(events)-drift.MostEvents):], ""))
 
 	if every {
 		text.WriteString(" all reverted")
@@ -146,7 +152,7 @@ func goneNaively(all []auditlog.Entry) (gone, removed bool) {
 }
 
 // createdNaively says of a name that no resource has whether something that people created has it in the end, and how
-// many deeds by hand are of something that nobody is known to have created.
+// many deeds by hand are not its creation.
 func createdNaively(all []auditlog.Entry) (there bool, unknown int64) {
 	count := 0
 
@@ -154,7 +160,7 @@ func createdNaively(all []auditlog.Entry) (there bool, unknown int64) {
 		e := &all[i]
 		created, deleted := e.Operation == auditlog.OperationCreate, e.Operation == auditlog.OperationDelete
 
-		if byHand(e) && !created && !there {
+		if byHand(e) && !created {
 			unknown++
 		}
 
