@@ -268,3 +268,22 @@ func TestFormerThings(t *testing.T) {
 		t.Errorf("%d things, such as %s; %d entries matched", got.Former, got.FormerExample.ResourceID, got.Matched)
 	}
 }
+
+// That something was created by hand is told, also where the log does not say what.
+func TestCreationsOfNothing(t *testing.T) {
+	t.Parallel()
+
+	h := deeds(auditlog.ServiceCloudscale, deed{mia, create, ""}, deed{terraform, create, ""}, deed{mia, stop, ""})
+	h.add(mia, create, "api_token", "")
+
+	got := compare(t, newLog(t, auditlog.ServiceCloudscale, h.entries...), drift.Options{
+		Resources: []drift.Resource{{Address: "cloudscale_server.a", Type: "cloudscale_server", Name: "a", ID: "1"}},
+		Pipeline:  drift.Pipeline{Actors: []string{terraform}},
+	})
+
+	expect(t, "created", got.Created, "cloudscale   unnamed mia.ops:create")
+
+	if got.Unattributed != 2 || drift.Unnamed.Text() == "" {
+		t.Errorf("%d entries say nothing of what they change", got.Unattributed)
+	}
+}

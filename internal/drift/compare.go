@@ -153,6 +153,8 @@ type comparison struct {
 	// created are the things that were created by hand and exist, by what they are known by. Of things that have names
 	// only, those that the pipeline created are among them: another one can have the name.
 	created map[key]*creation
+	// unnamed are the creations by hand of which the log does not say what was created.
+	unnamed []Event
 	// others says who worked on things that have ids and are in no state, by a hash of what they are known by.
 	others  map[uint64]worked
 	seed    maphash.Seed
@@ -322,6 +324,8 @@ func (c *comparison) take(e *auditlog.Entry) error {
 		if !piped && !slices.Contains(unmanageable[e.Service], e.ResourceType) {
 			c.result.Unattributed++
 			c.wonder(e)
+
+			return c.takeUnnamed(e)
 		}
 
 		return nil
@@ -345,6 +349,24 @@ func (c *comparison) take(e *auditlog.Entry) error {
 	}
 
 	return c.takeOther(k, match, e, piped)
+}
+
+// takeUnnamed takes an entry by hand that does not say what it is about. That something was created is known all
+// the same.
+func (c *comparison) takeUnnamed(e *auditlog.Entry) error {
+	if e.Operation != auditlog.OperationCreate {
+		return nil
+	}
+
+	if len(c.created)+len(c.unnamed) >= MostCreated {
+		return &TooManyError{MostCreated}
+	}
+
+	event := Event{Entry: *e}
+	event.Raw = nil
+	c.unnamed = append(c.unnamed, event)
+
+	return nil
 }
 
 // keyOfEntry is by what the thing is known that an entry does something to, and false where the entry does not say.
@@ -416,7 +438,7 @@ func (c *comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 	}
 
 	if made == nil {
-		if len(c.created) == MostCreated {
+		if len(c.created)+len(c.unnamed) >= MostCreated {
 			return &TooManyError{MostCreated}
 		}
 
@@ -497,6 +519,12 @@ func (c *comparison) end(done auditlog.Completeness) *Result {
 		}
 
 		r.Created = append(r.Created, row)
+	}
+
+	for _, e := range c.unnamed {
+		r.Created = append(r.Created, Row{
+			Service: e.Service, Reason: Unnamed, Events: []Event{e}, EventCount: 1, AfterState: e.Time.After(c.o.AsOf),
+		})
 	}
 
 	byAddress := func(a, b Row) int { return cmp.Compare(a.Address, b.Address) }

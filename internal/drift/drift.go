@@ -9,8 +9,10 @@ package drift
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -88,6 +90,7 @@ const (
 	BeforeRetention Reason = "before_retention"
 	BeforeWindow    Reason = "before_window"
 	AfterPlan       Reason = "after_plan"
+	Unnamed         Reason = "unnamed"
 )
 
 var reasonTexts = map[Reason]string{
@@ -102,6 +105,7 @@ var reasonTexts = map[Reason]string{
 	InGap:           "Nothing was found, and there are parts of the window that nothing is known about.",
 	BeforeRetention: "Nothing was found as far back as the service keeps its log.",
 	BeforeWindow:    "Nothing was found within the window: it may have happened before it, or after its end.",
+	Unnamed:         "The log does not say what was created, so that it may be in a state, or gone again.",
 	AfterPlan:       "What was done by hand was done after the plan was made, so that it does not explain the plan.",
 }
 
@@ -267,7 +271,22 @@ func endOfKey(text string) int {
 
 // quotedKey writes a key of for_each as Terraform does in an address.
 func quotedKey(key string) string {
-	return `["` + keyEscapes.Replace(key) + `"]`
+	const short = 1 << 16
+
+	var b strings.Builder
+
+	for _, r := range keyEscapes.Replace(key) {
+		switch {
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r < short:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+
+	return `["` + b.String() + `"]`
 }
 
 var keyEscapes = strings.NewReplacer(

@@ -208,3 +208,26 @@ func TestManySecrets(t *testing.T) {
 		t.Errorf("%d values changed", len(got.Resources[0].Seen.Changes))
 	}
 }
+
+// Keys of for_each are written as Terraform writes them, so that a state and a plan have the same addresses.
+func TestKeysInAddresses(t *testing.T) {
+	t.Parallel()
+
+	for key, want := range map[string]string{
+		`a.b`: `["a.b"]`, `]["`: `["][\""]`, `a\nb\tc`: `["a\nb\tc"]`, `\u0000\u001b[2J`: `["\u0000\u001b[2J"]`,
+		`\u202e`: `["\u202e"]`, `\ud83d\ude00`: "[\"\U0001F600\"]", `\udb40\udc01`: `["\U000e0001"]`,
+		`${a}%{b}`: `["$${a}%%{b}"]`,
+	} {
+		got := readText(t, `{"version":4,"terraform_version":"1.11.4","resources":[{"mode":"managed","type":"upcloud_server",
+			"name":"web","instances":[{"index_key":"`+strings.ReplaceAll(key, `"`, `\"`)+`","attributes":{"id":"1"}}]}]}`)
+
+		address := got.Resources[0].Address
+		if address != "upcloud_server.web"+want {
+			t.Errorf("%s: got %s, want %s", key, address, want)
+		}
+
+		if logType, ok := drift.TypeOf(address); !ok || logType != "upcloud_server" {
+			t.Errorf("%s: got %q, %v", address, logType, ok)
+		}
+	}
+}
