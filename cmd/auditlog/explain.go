@@ -186,15 +186,8 @@ func (c *explainCommand) openAll(ctx context.Context, env environment) ([]auditl
 
 // target is what is looked for in the logs.
 func (c *explainCommand) target(env environment) (drift.Target, explain.Problems) {
+	c.Resource = strings.TrimSpace(c.Resource)
 	_, isAddress := drift.TypeOf(c.Resource)
-
-	if c.Resource = strings.TrimSpace(c.Resource); c.Resource == "" || !isAddress && drift.LooksLikeAddress(c.Resource) {
-		return drift.Target{}, explain.Problems{explain.Problem{
-			Summary: explain.ExplainResource,
-			Cause:   "What is to be explained is neither the address of a resource nor an id.",
-			Next:    "Give an address as terraform state list prints it, in single quotes, or the id.",
-		}.With("Given", explain.Shown(c.Resource))}
-	}
 
 	if len(c.State) == 0 {
 		if isAddress {
@@ -205,7 +198,7 @@ func (c *explainCommand) target(env environment) (drift.Target, explain.Problems
 			}.With("Address", c.Resource)}
 		}
 
-		return drift.TargetNamed(c.Resource), nil
+		return c.named()
 	}
 
 	given, found := readInventories(env, c.State)
@@ -222,7 +215,7 @@ func (c *explainCommand) target(env environment) (drift.Target, explain.Problems
 	})
 	if i < 0 {
 		if !isAddress {
-			return drift.TargetNamed(c.Resource), nil
+			return c.named()
 		}
 
 		addresses := make([]string, 0, len(resources))
@@ -241,6 +234,19 @@ func (c *explainCommand) target(env environment) (drift.Target, explain.Problems
 	}
 
 	return of, nil
+}
+
+// named is what is looked for of which only an id or a name is given.
+func (c *explainCommand) named() (drift.Target, explain.Problems) {
+	if c.Resource == "" || drift.LooksLikeAddress(c.Resource) {
+		return drift.Target{}, explain.Problems{explain.Problem{
+			Summary: explain.ExplainResource,
+			Cause:   "What is to be explained is neither the address of a resource nor an id.",
+			Next:    "Give an address as terraform state list prints it, in single quotes, or the id.",
+		}.With("Given", explain.Shown(c.Resource))}
+	}
+
+	return drift.TargetNamed(c.Resource), nil
 }
 
 func printLife(env environment, out printer, told *task.Told) error {

@@ -194,7 +194,7 @@ func TestDoneAfterThePlan(t *testing.T) {
 		made time.Time
 		want drift.Reason
 	}{
-		"long before":       {noon.Add(-time.Hour), drift.AfterPlan},
+		"long before":       {noon.Add(-time.Hour), drift.OtherTime},
 		"while it was made": {noon.Add(40 * time.Minute), ""},
 		"later":             {noon.Add(2 * time.Hour), ""},
 		"nobody knows when": {time.Time{}, ""},
@@ -285,5 +285,28 @@ func TestCreationsOfNothing(t *testing.T) {
 
 	if got.Unattributed != 2 || drift.Unnamed.Text() == "" {
 		t.Errorf("%d entries say nothing of what they change", got.Unattributed)
+	}
+}
+
+// What was reverted before a plan was made does not explain what is in the plan, and what was reverted afterwards does.
+func TestRevertedBeforeThePlan(t *testing.T) {
+	t.Parallel()
+
+	h := &history{service: auditlog.ServiceUpCloud}
+	h.add(mia, update, "server", webID, set("plan", "1", "2"))
+	h.add(terraform, update, "server", webID, set("plan", "2", "1"))
+
+	for hours, want := range map[int]drift.Reason{1: "", 2: "", 4: drift.OtherTime} {
+		web := drift.Resource{Address: "upcloud_server.a", Type: "upcloud_server", ID: webID, Seen: &drift.Seen{
+			Changes: []auditlog.Change{set("title", "1", "2")}, At: noon.Add(time.Duration(hours) * time.Hour),
+		}}
+		got := compare(t, newLog(t, auditlog.ServiceUpCloud, h.entries...), drift.Options{
+			Resources: []drift.Resource{web}, Pipeline: drift.Pipeline{Actors: []string{terraform}},
+		})
+
+		rows := slices.Concat(got.Changed, got.Unexplained)
+		if len(rows) != 1 || rows[0].Reason != want || !rows[0].Reverted || (len(got.Unexplained) == 1) != (want != "") {
+			t.Errorf("%d hours later: got %q", hours, told(rows))
+		}
 	}
 }

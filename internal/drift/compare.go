@@ -581,8 +581,8 @@ func (c *comparison) report(p *place, done *auditlog.Completeness) {
 		}
 	case p.match == ByContainer && !saw && c.managed[s]:
 		// It is told of what holds it.
-	case saw && !p.resource.Seen.At.IsZero() && s.since.Sub(p.resource.Seen.At) > mostPlanning:
-		row.Reason = AfterPlan
+	case saw && s.explainsNot(p.resource.Seen.At):
+		row.Reason = OtherTime
 		r.Unexplained = append(r.Unexplained, row)
 	case s.gone && s.goneByHand, p.match == ByContainer && saw && p.resource.Seen.Deleted:
 		r.Deleted = append(r.Deleted, row)

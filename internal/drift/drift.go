@@ -89,7 +89,7 @@ const (
 	InGap           Reason = "gap"
 	BeforeRetention Reason = "before_retention"
 	BeforeWindow    Reason = "before_window"
-	AfterPlan       Reason = "after_plan"
+	OtherTime       Reason = "other_time"
 	Unnamed         Reason = "unnamed"
 )
 
@@ -106,7 +106,7 @@ var reasonTexts = map[Reason]string{
 	BeforeRetention: "Nothing was found as far back as the service keeps its log.",
 	BeforeWindow:    "Nothing was found within the window: it may have happened before it, or after its end.",
 	Unnamed:         "The log does not say what was created, so that it may be in a state, or gone again.",
-	AfterPlan:       "What was done by hand was done after the plan was made, so that it does not explain the plan.",
+	OtherTime:       "What was done by hand was done after the plan was made, or reverted before it, so that it does not explain the plan.",
 }
 
 // Text is the reason in one sentence.

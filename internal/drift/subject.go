@@ -33,6 +33,8 @@ type subject struct {
 	// first are, by field, the values that fields had before they were first changed by hand since the pipeline set
 	// them, each a JSON value as text, nil where the field was absent.
 	first map[string]*string
+	// revertedAt is when the pipeline last set such a field, or made the thing anew.
+	revertedAt time.Time
 	// lasting says that something was done by hand that setting fields does not undo, or that the pipeline undid by
 	// setting another value.
 	lasting bool
@@ -95,7 +97,7 @@ func (s *subject) begin(e *auditlog.Entry, piped, pipeline bool) bool {
 	case s.gone && s.piped > 0:
 		// Terraform replaces what it made, or what people have deleted; or they replace it themselves.
 		if piped {
-			s.renew()
+			s.renew(e.Time)
 		}
 	case s.gone, s.byHand+s.piped > 0, late, pipeline && !piped:
 		s.ambiguous = true
@@ -105,8 +107,8 @@ func (s *subject) begin(e *auditlog.Entry, piped, pipeline bool) bool {
 }
 
 // renew takes note that the pipeline made the thing anew, so that nothing is left of what was done to it by hand.
-func (s *subject) renew() {
-	s.first, s.lasting = nil, false
+func (s *subject) renew(at time.Time) {
+	s.first, s.lasting, s.revertedAt = nil, false, at
 
 	for i := range s.events {
 		s.events[i].Reverted, s.events[i].pending = true, nil
@@ -170,6 +172,7 @@ func (s *subject) setBack(e *auditlog.Entry) {
 		}
 
 		delete(s.first, c.Field)
+		s.revertedAt = e.Time
 
 		back := before == nil && c.After == nil && c.Before != nil ||
 			before != nil && c.After != nil && *before == *c.After
@@ -193,6 +196,13 @@ func (e *Event) set(field string, back bool) {
 		e.pending = slices.Delete(e.pending, i, i+1)
 		e.Reverted = len(e.pending) == 0
 	}
+}
+
+// explainsNot says whether nothing that was done by hand can be what a plan of that time saw: it was done later, or had
+// been reverted.
+func (s *subject) explainsNot(plan time.Time) bool {
+	return !plan.IsZero() &&
+		(s.since.Sub(plan) > mostPlanning || s.reverted() && plan.Sub(s.revertedAt) > mostPlanning)
 }
 
 // reverted says whether everything that was done by hand was undone.

@@ -163,7 +163,7 @@ func driftRowAttributes() map[string]schema.Attribute {
 		"id":      text("Its id."),
 		"name":    text("Its name."),
 		"match":   text("By what it was found in the log: `by_id`; `by_container`, the id of what holds it, so that which part was changed is not known; or `by_name`, type and name."),
-		"reason":  text("Why nobody is known to have made the change: `only_pipeline`, `no_deletion`, `gap`, `before_retention`, `before_window`, `after_plan`, `unnamed`, or a reason of `unmatched`; null where somebody is."),
+		"reason":  text("Why nobody is known to have made the change: `only_pipeline`, `no_deletion`, `gap`, `before_retention`, `before_window`, `other_time`, `unnamed`, or a reason of `unmatched`; null where somebody is."),
 		"seen": schema.SingleNestedAttribute{
 			MarkdownDescription: "What Terraform saw, as a plan in `state_file` says; null where it saw nothing.",
 			Computed:            true,
