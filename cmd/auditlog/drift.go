@@ -93,14 +93,17 @@ func (c *driftCommand) Run(ctx context.Context, env environment) error {
 		return err
 	}
 
+	if c.AsOf != "" {
+		given.written = query.ParseTime(c.AsOf)
+		for _, i := range given.inventories {
+			i.Written = given.written
+		}
+	}
+
 	d := task.Drift{
 		Question: c.question(env), Resources: drift.Merge(given.inventories...), Pipeline: c.pipeline(),
 		AsOf: given.written, Redact: c.redaction(sources),
 	}
-	if c.AsOf != "" {
-		d.AsOf = query.ParseTime(c.AsOf)
-	}
-
 	var drifted *task.Drifted
 
 	env.watch(ctx, "Reading", func(ctx context.Context) { drifted, found = d.Run(ctx, service) })

@@ -310,3 +310,24 @@ func TestRevertedBeforeThePlan(t *testing.T) {
 		}
 	}
 }
+
+// A state that is older than another one says nothing of when that was written.
+func TestStatesOfTwoAges(t *testing.T) {
+	t.Parallel()
+
+	// Terraform replaces a server, after one state was written and before the other.
+	h := deeds(
+		auditlog.ServiceCloudscale,
+		deed{terraform, remove, "a"}, deed{terraform, create, "a"}, deed{mia, stop, "a"}, deed{mia, stop, "b"},
+	)
+	server := func(name string) []drift.Resource {
+		return []drift.Resource{{Address: "cloudscale_server." + name, Type: "cloudscale_server", Name: name, ID: name}}
+	}
+	old := &drift.Inventory{Resources: server("b"), Written: noon}
+	recent := &drift.Inventory{Resources: server("a"), Written: noon.Add(24 * time.Hour)}
+
+	got := compare(t, newLog(t, auditlog.ServiceCloudscale, h.entries...), drift.Options{
+		Resources: drift.Merge(old, recent), Pipeline: drift.Pipeline{Actors: []string{terraform}}, AsOf: noon,
+	})
+	expect(t, "changed", got.Changed, "cloudscale_server.a by_name mia.ops:stop", "cloudscale_server.b by_name mia.ops:stop")
+}

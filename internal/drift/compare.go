@@ -19,7 +19,8 @@ import (
 type Options struct {
 	Resources []Resource
 	Pipeline  Pipeline
-	// AsOf is when the states were written, by which things of the same name are told apart.
+	// AsOf is when the oldest of the states was written. Things of the same name are told apart by it, where resources
+	// do not have a time of their own.
 	AsOf time.Time
 	// Learn is given every entry that is read, before anything is made of it. Nil gives them to nobody.
 	Learn func(*auditlog.Entry) error
@@ -190,6 +191,12 @@ func newComparison(info auditlog.Info, o Options) *comparison {
 
 	c.findFormer()
 
+	for _, s := range c.subjects {
+		if s.asOf.IsZero() {
+			s.asOf = o.AsOf
+		}
+	}
+
 	return c
 }
 
@@ -250,6 +257,10 @@ func (c *comparison) find(p *place) {
 		owner := cmp.Or(strings.ToLower(id), "at "+p.resource.Address)
 		p.subject.ambiguous = p.subject.ambiguous || p.subject.owner != "" && p.subject.owner != owner
 		p.subject.owner = owner
+
+		if !p.resource.AsOf.IsZero() && (p.subject.asOf.IsZero() || p.resource.AsOf.After(p.subject.asOf)) {
+			p.subject.asOf = p.resource.AsOf
+		}
 	case id == "":
 		p.reason = NoID
 	case p.match == ByContainer:
@@ -277,7 +288,7 @@ func logTypeOf(p *place) string {
 func (c *comparison) subject(k key, named bool) *subject {
 	s := c.subjects[k]
 	if s == nil {
-		s = &subject{named: named, asOf: c.o.AsOf}
+		s = &subject{named: named}
 		c.subjects[k] = s
 	}
 
@@ -659,6 +670,7 @@ func Merge(inventories ...*Inventory) []Resource {
 
 	for _, inventory := range inventories {
 		for _, r := range inventory.Resources {
+			r.AsOf = inventory.Written
 			i := slices.IndexFunc(known[r.Address], func(i int) bool { return all[i].same(&r) })
 			if i < 0 {
 				known[r.Address] = append(known[r.Address], len(all))

@@ -31,6 +31,8 @@ type Resource struct {
 	FormerName string
 	// Seen is what Terraform saw change, nil where it saw nothing or was not asked.
 	Seen *Seen
+	// AsOf is when the state that holds it was written, zero where that is not known.
+	AsOf time.Time
 	// The id and the name may be marked as sensitive, so that they are good for finding it, and not shown.
 	HiddenID, HiddenName bool
 }
@@ -44,6 +46,10 @@ func (r *Resource) join(again *Resource) {
 
 	if r.Seen == nil {
 		r.Seen = again.Seen
+	}
+
+	if again.AsOf.After(r.AsOf) {
+		r.AsOf = again.AsOf
 	}
 }
 

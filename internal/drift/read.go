@@ -22,7 +22,8 @@ type Inventory struct {
 	Resources []Resource
 	// Plan says that it is of a plan, so that what Terraform saw change is in it.
 	Plan bool
-	// Written is when the plan was made, zero where the file does not say, which no state does.
+	// Written is when the plan was made, zero where the file does not say, which no state does. Whoever knows when the
+	// file was written may set it then.
 	Written time.Time
 	// Partial says that the plan leaves resources out, such as one with -target, so that not all that changed is seen.
 	Partial bool

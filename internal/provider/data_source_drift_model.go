@@ -137,7 +137,7 @@ func (m *driftModel) resources(now time.Time) ([]drift.Resource, time.Time, expl
 		}
 	}
 
-	managed := &drift.Inventory{}
+	managed := &drift.Inventory{Written: now}
 
 	elements := m.Managed.Elements()
 	for _, address := range slices.Sorted(maps.Keys(elements)) {
@@ -146,11 +146,16 @@ func (m *driftModel) resources(now time.Time) ([]drift.Resource, time.Time, expl
 		managed.Resources = append(managed.Resources, drift.NewResource(address, t, known))
 	}
 
+	inventories = append(inventories, managed)
+
 	if m.AsOf.ValueString() != "" {
 		written = query.ParseTime(m.AsOf.ValueString())
+		for _, i := range inventories {
+			i.Written = written
+		}
 	}
 
-	return drift.Merge(append(inventories, managed)...), written, found
+	return drift.Merge(inventories...), written, found
 }
 
 // mostDriftRows is how many rows each list of the result has at most.

@@ -279,9 +279,13 @@ func InventoryAt(path string) (*drift.Inventory, time.Time, error) {
 // Inventory is InventoryAt for what is no file; it was written at the time unless it says so itself.
 func Inventory(from io.Reader, written time.Time) (*drift.Inventory, time.Time, error) {
 	inventory, err := drift.Read(from)
-	if err == nil && !inventory.Written.IsZero() {
-		written = inventory.Written
+	if err != nil {
+		return nil, written, err
 	}
 
-	return inventory, written, err
+	if inventory.Written.IsZero() {
+		inventory.Written = written
+	}
+
+	return inventory, inventory.Written, nil
 }
