@@ -239,6 +239,7 @@ type (
 		Entries      int64            `json:"entry_count"`
 		ByPipeline   int64            `json:"pipeline_entry_count"`
 		Unattributed int64            `json:"unattributed_entry_count"`
+		Former       int64            `json:"former_count"`
 		AsOf         string           `json:"as_of"`
 		Completeness export.Statement `json:"completeness"`
 	}
@@ -312,7 +313,7 @@ func driftReportOf(d *task.Drifted) driftReport {
 	return driftReport{
 		Changed: rows(driftChanged), Deleted: rows(driftDeleted), Created: rows(driftCreated),
 		Unexplained: rows(driftUnexplained), Unmatched: driftUnmatchedOf(d),
-		Resources: d.Resources, Entries: d.Entries, ByPipeline: d.ByPipeline, Unattributed: d.Unattributed,
+		Resources: d.Resources, Entries: d.Entries, ByPipeline: d.ByPipeline, Unattributed: d.Unattributed, Former: d.Former,
 		AsOf: auditlog.FormatTime(d.AsOf), Completeness: d.Statement,
 	}
 }

@@ -331,3 +331,36 @@ func TestStatesOfTwoAges(t *testing.T) {
 	})
 	expect(t, "changed", got.Changed, "cloudscale_server.a by_name mia.ops:stop", "cloudscale_server.b by_name mia.ops:stop")
 }
+
+// What a plan has is not what was deleted before under its name.
+func TestDeletedUnderItsName(t *testing.T) {
+	t.Parallel()
+
+	h := deeds(auditlog.ServiceCloudscale, deed{terraform, update, "a"}, deed{mia, remove, "a"})
+
+	for name, test := range map[string]struct {
+		planned bool
+		seen    *drift.Seen
+		hours   int
+		deleted bool
+	}{
+		"it is there":              {true, nil, 4, false},
+		"it is there, and changed": {true, &drift.Seen{}, 4, false},
+		"it is gone":               {true, &drift.Seen{Deleted: true}, 4, true},
+		"the plan is older":        {true, nil, 1, true},
+		"there is a state only":    {false, nil, 4, true},
+	} {
+		got := compare(t, newLog(t, auditlog.ServiceCloudscale, h.entries...), drift.Options{
+			Resources: []drift.Resource{{
+				Address: "cloudscale_server.a", Type: "cloudscale_server", Name: "a", ID: "1", Planned: test.planned,
+				Seen: test.seen, AsOf: noon.Add(time.Duration(test.hours) * time.Hour),
+			}},
+			Pipeline: drift.Pipeline{Actors: []string{terraform}},
+		})
+
+		rows := slices.Concat(got.Deleted, got.Unexplained)
+		if len(rows) != 1 || (len(got.Deleted) == 1) != test.deleted || test.deleted != (rows[0].Reason == "") {
+			t.Errorf("%s: deleted %q, unexplained %q", name, told(got.Deleted), told(got.Unexplained))
+		}
+	}
+}

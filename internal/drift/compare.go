@@ -567,7 +567,7 @@ const mostPlanning = time.Hour
 
 // report makes a row of what was done to a resource, where something was.
 func (c *comparison) report(p *place, done *auditlog.Completeness) {
-	if p.subject != nil && p.subject.ambiguous && p.match == ByName {
+	if p.match == ByName && p.subject != nil && (p.subject.ambiguous || p.outlived()) {
 		p.reason = AmbiguousName
 	}
 
@@ -607,6 +607,14 @@ func (c *comparison) report(p *place, done *auditlog.Completeness) {
 	default:
 		r.Changed = append(r.Changed, row)
 	}
+}
+
+// outlived says whether a plan has the resource though something of its name was deleted before.
+func (p *place) outlived() bool {
+	r := &p.resource
+	there := r.Planned && (r.Seen == nil || !r.Seen.Deleted)
+
+	return there && p.subject.gone && r.AsOf.Sub(p.subject.goneAt) > auditlog.OrderMargin
 }
 
 func (c *comparison) row(p *place) Row {

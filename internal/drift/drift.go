@@ -33,6 +33,8 @@ type Resource struct {
 	Seen *Seen
 	// AsOf is when the state that holds it was written, zero where that is not known.
 	AsOf time.Time
+	// Planned says that a plan has it: it was there when the plan was made, unless Seen says that it was gone.
+	Planned bool
 	// The id and the name may be marked as sensitive, so that they are good for finding it, and not shown.
 	HiddenID, HiddenName bool
 }
@@ -41,7 +43,7 @@ type Resource struct {
 func (r *Resource) join(again *Resource) {
 	r.ID, r.Name = cmp.Or(again.ID, r.ID), cmp.Or(again.Name, r.Name)
 	r.Type, r.Provider = again.Type, cmp.Or(again.Provider, r.Provider)
-	r.FormerName = cmp.Or(r.FormerName, again.FormerName)
+	r.FormerName, r.Planned = cmp.Or(r.FormerName, again.FormerName), r.Planned || again.Planned
 	r.HiddenID, r.HiddenName = r.HiddenID || again.HiddenID, r.HiddenName || again.HiddenName
 
 	if r.Seen == nil {

@@ -103,8 +103,10 @@ func Read(from io.Reader) (*Inventory, error) {
 	}
 
 	for i := range r.inventory.Resources {
-		if seen := r.inventory.Resources[i].Seen; seen != nil {
-			seen.At = r.inventory.Written
+		found := &r.inventory.Resources[i]
+
+		if found.Planned = r.inventory.Plan; found.Seen != nil {
+			found.Seen.At = r.inventory.Written
 		}
 	}
 

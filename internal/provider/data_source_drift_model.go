@@ -56,6 +56,7 @@ type driftModel struct {
 	EntryCount        types.Int64  `tfsdk:"entry_count"`
 	PipelineCount     types.Int64  `tfsdk:"pipeline_entry_count"`
 	UnattributedCount types.Int64  `tfsdk:"unattributed_entry_count"`
+	FormerCount       types.Int64  `tfsdk:"former_count"`
 	WindowStart       types.String `tfsdk:"window_start"`
 	WindowEnd         types.String `tfsdk:"window_end"`
 	Completeness      types.Object `tfsdk:"completeness"`
@@ -193,6 +194,7 @@ func (m *driftModel) set(d *task.Drifted) explain.Problems {
 	m.Clean = types.BoolValue(d.Found() == 0 && d.Conclusive())
 	m.ResourceCount, m.EntryCount = types.Int64Value(d.Resources), types.Int64Value(d.Entries)
 	m.PipelineCount, m.UnattributedCount = types.Int64Value(d.ByPipeline), types.Int64Value(d.Unattributed)
+	m.FormerCount = types.Int64Value(d.Former)
 	m.WindowStart, m.WindowEnd = timeValue(d.Completeness.Window.Start), timeValue(d.Completeness.Window.End)
 	m.Completeness = completenessValue(d.Statement)
 

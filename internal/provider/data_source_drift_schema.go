@@ -136,6 +136,7 @@ func driftResults() map[string]schema.Attribute {
 
 		"pipeline_entry_count":     number("How many of them the pipeline made."),
 		"unattributed_entry_count": number("How many entries change something and name nothing that a resource could be found by, such as the attachment of a volume in cloudscale's log, or what no resource is called, which may be one that was renamed."),
+		"former_count":             number("How many things both people and the pipeline worked on that are in no state that was given, such as those of which Terraform has made new ones since."),
 
 		"window_start": text("Begin of the window that was read, included."),
 		"window_end":   text("End of the window that was read, excluded."),

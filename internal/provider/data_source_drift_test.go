@@ -93,6 +93,7 @@ func TestAccDrift(t *testing.T) {
 				found("created_count", knownvalue.Int64Exact(1)),
 				found("unexplained_count", knownvalue.Int64Exact(0)),
 				found("pipeline_entry_count", knownvalue.Int64Exact(4)),
+				found("former_count", knownvalue.Int64Exact(0)),
 				found("clean", knownvalue.Bool(false)),
 				found("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"conclusive": knownvalue.Bool(true)})),
 			},
