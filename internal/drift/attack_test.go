@@ -172,15 +172,21 @@ func TestAfterADeletion(t *testing.T) {
 func TestFieldsWithoutValues(t *testing.T) {
 	t.Parallel()
 
-	h := &history{service: auditlog.ServicePodStack}
-	h.add(mia, update, "Pod", "p-1", auditlog.Change{Field: "image"})
-	h.add(terraform, update, "Pod", "p-1", auditlog.Change{Field: "image"}).ActorID = "ci-1"
+	value := `"a"`
 
-	got := compare(t, newLog(t, auditlog.ServicePodStack, h.entries...), drift.Options{
-		Resources: []drift.Resource{{Address: "podstack_pod.a", Type: "podstack_pod", ID: "p-1"}},
-		Pipeline:  drift.Pipeline{Actors: []string{"ci-1"}},
-	})
-	expect(t, "changed", got.Changed, "podstack_pod.a by_id mia.ops:update")
+	for name, set := range map[string]auditlog.Change{
+		"neither says": {Field: "image"}, "one says": {Field: "image", Before: &value},
+	} {
+		h := &history{service: auditlog.ServicePodStack}
+		h.add(mia, update, "Pod", "p-1", auditlog.Change{Field: "image"})
+		h.add(terraform, update, "Pod", "p-1", set).ActorID = "ci-1"
+
+		got := compare(t, newLog(t, auditlog.ServicePodStack, h.entries...), drift.Options{
+			Resources: []drift.Resource{{Address: "podstack_pod.a", Type: "podstack_pod", ID: "p-1"}},
+			Pipeline:  drift.Pipeline{Actors: []string{"ci-1"}},
+		})
+		expect(t, name, got.Changed, "podstack_pod.a by_id mia.ops:update")
+	}
 }
 
 // What is done after a plan was made does not explain what is in the plan.

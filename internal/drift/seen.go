@@ -264,6 +264,10 @@ func markOf(marks exactjson.Node, key string, i int) exactjson.Node {
 		return exactjson.Node{}
 	}
 
+	if i < len(marks.Parts) && marks.Parts[i].Key == key {
+		return marks.Parts[i] // All keys are marked, in the same order.
+	}
+
 	for _, m := range marks.Parts {
 		if m.Key == key {
 			return m
