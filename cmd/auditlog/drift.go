@@ -167,12 +167,16 @@ func (m *managing) drift(env environment, files ...string) (*task.Drift, error) 
 
 	env.tell(found)
 
-	d := &task.Drift{Resources: drift.Merge(given.inventories...), Pipeline: m.pipeline(), AsOf: given.written}
 	if m.AsOf != "" {
-		d.AsOf = query.ParseTime(m.AsOf)
+		given.written = query.ParseTime(m.AsOf)
+		for _, i := range given.inventories {
+			i.Written = given.written
+		}
 	}
 
-	return d, nil
+	return &task.Drift{
+		Resources: drift.Merge(given.inventories...), Pipeline: m.pipeline(), AsOf: given.written,
+	}, nil
 }
 
 func (r *running) pipeline() task.Pipeline {

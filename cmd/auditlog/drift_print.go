@@ -115,12 +115,16 @@ func writeRow(b io.Writer, r *drift.Row, times *time.Location) {
 		line("%s", r.Reason.Text())
 	}
 
+	if r.AfterState {
+		line("It was created after the state was written, which could not hold it yet.")
+	}
+
 	if note := matchNote(r); note != "" {
 		line("%s", note)
 	}
 
 	if more := r.EventCount - int64(len(r.Events)); more > 0 {
-		line("(%s before)", plural(more, "entry", "entries"))
+		line("(%s before, which auditlog explain tells)", plural(more, "entry", "entries"))
 	}
 
 	for i := range r.Events {
@@ -235,6 +239,7 @@ type (
 		Entries      int64            `json:"entry_count"`
 		ByPipeline   int64            `json:"pipeline_entry_count"`
 		Unattributed int64            `json:"unattributed_entry_count"`
+		Former       int64            `json:"former_count"`
 		AsOf         string           `json:"as_of"`
 		Completeness export.Statement `json:"completeness"`
 	}
@@ -308,7 +313,7 @@ func driftReportOf(d *task.Drifted) driftReport {
 	return driftReport{
 		Changed: rows(driftChanged), Deleted: rows(driftDeleted), Created: rows(driftCreated),
 		Unexplained: rows(driftUnexplained), Unmatched: driftUnmatchedOf(d),
-		Resources: d.Resources, Entries: d.Entries, ByPipeline: d.ByPipeline, Unattributed: d.Unattributed,
+		Resources: d.Resources, Entries: d.Entries, ByPipeline: d.ByPipeline, Unattributed: d.Unattributed, Former: d.Former,
 		AsOf: auditlog.FormatTime(d.AsOf), Completeness: d.Statement,
 	}
 }

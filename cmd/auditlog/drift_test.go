@@ -177,3 +177,18 @@ func TestDriftOfOpenTofu(t *testing.T) {
 		t.Errorf("nothing is said of the resource that is excluded:\n%s", errs)
 	}
 }
+
+// What was created after the state was written is said to be so, since the state could not hold it.
+func TestDriftAfterState(t *testing.T) {
+	t.Parallel()
+
+	const note = "It was created after the state was written"
+
+	for asOf, want := range map[string]bool{"2026-06-01T00:00:00Z": true, "2026-06-30T00:00:00Z": false} {
+		_, out, _ := driftRun(t, "drift", "--last", "30d", "--pipeline-actors", "terraform-ci", "--as-of", asOf,
+			fixture("plan.json"))
+		if strings.Contains(out, note) != want {
+			t.Errorf("as of %s:\n%s", asOf, out)
+		}
+	}
+}

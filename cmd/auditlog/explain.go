@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -122,6 +123,7 @@ const unlimited = 1 << 20
 
 // target is what is looked for in the logs.
 func (c *explainCommand) target(env environment) (drift.Target, explain.Problems) {
+	c.Resource = strings.TrimSpace(c.Resource)
 	_, isAddress := drift.TypeOf(c.Resource)
 
 	if len(c.State) == 0 {
@@ -133,7 +135,7 @@ func (c *explainCommand) target(env environment) (drift.Target, explain.Problems
 			}.With("Address", c.Resource)}
 		}
 
-		return drift.TargetNamed(c.Resource), nil
+		return c.named()
 	}
 
 	given, found := readInventories(env, c.State)
@@ -150,7 +152,7 @@ func (c *explainCommand) target(env environment) (drift.Target, explain.Problems
 	})
 	if i < 0 {
 		if !isAddress {
-			return drift.TargetNamed(c.Resource), nil
+			return c.named()
 		}
 
 		addresses := make([]string, 0, len(resources))
@@ -169,6 +171,19 @@ func (c *explainCommand) target(env environment) (drift.Target, explain.Problems
 	}
 
 	return of, nil
+}
+
+// named is what is looked for of which only an id or a name is given.
+func (c *explainCommand) named() (drift.Target, explain.Problems) {
+	if c.Resource == "" || drift.LooksLikeAddress(c.Resource) {
+		return drift.Target{}, explain.Problems{explain.Problem{
+			Summary: explain.ExplainResource,
+			Cause:   "What is to be explained is neither the address of a resource nor an id.",
+			Next:    "Give an address as terraform state list prints it, in single quotes, or the id.",
+		}.With("Given", explain.Shown(c.Resource))}
+	}
+
+	return drift.TargetNamed(c.Resource), nil
 }
 
 func printLife(env environment, out printer, told *task.Told) error {
@@ -207,13 +222,16 @@ func (env environment) summarizeLife(told *task.Told) error {
 	_, _ = fmt.Fprintf(env.stderr, "%s, in %s, from %s to %s.\n", what,
 		plural(int64(told.Logs), "log", "logs"), auditlog.FormatTime(start), auditlog.FormatTime(end))
 
-	for match, text := range map[drift.Match]string{
-		drift.ByName:      "by its name, which another thing can have had",
-		drift.ByContainer: "by the id of what holds it; which part was changed the log does not say",
-		drift.Mentioned:   "since their messages mention its name",
+	for _, by := range []struct {
+		match drift.Match
+		text  string
+	}{
+		{drift.ByName, "by its name, which another thing can have had"},
+		{drift.ByContainer, "by the id of what holds it; which part was changed the log does not say"},
+		{drift.Mentioned, "since their messages mention its name"},
 	} {
-		if n := told.Uncertain[match]; n > 0 {
-			_, _ = fmt.Fprintf(env.stderr, "Matched %s: %d.\n", text, n)
+		if n := told.Uncertain[by.match]; n > 0 {
+			_, _ = fmt.Fprintf(env.stderr, "Matched %s: %d.\n", by.text, n)
 		}
 	}
 

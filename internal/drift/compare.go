@@ -4,8 +4,8 @@ package drift
 
 import (
 	"cmp"
-	"context"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -18,7 +18,8 @@ import (
 type Options struct {
 	Resources []Resource
 	Pipeline  Pipeline
-	// AsOf is when the states were written, by which things of the same name are told apart.
+	// AsOf is when the oldest of the states was written. Things of the same name are told apart by it, where resources
+	// do not have a time of their own.
 	AsOf time.Time
 }
 
@@ -53,30 +54,10 @@ func (e *UnmatchableError) Error() string {
 	return "the log has no " + e.Field + " that resources could be found by"
 }
 
-// Compare holds the resources against what the query asks for, in one reading from the oldest entry to the newest. The
-// query is to have no filters: what the pipeline did, and what was deleted since, has to be seen as well. Memory grows
-// with the number of resources, and of things that were created by hand and exist, but not with that of entries.
-func Compare(ctx context.Context, s auditlog.Service, q auditlog.Query, o Options) (*Result, error) {
-	info, err := auditlog.Inspected(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-
-	c, err := Begin(info, &q, o)
-	if err != nil {
-		return nil, err
-	}
-
-	done, err := auditlog.ReadAll(ctx, s, q, c.Take)
-	if err != nil {
-		return nil, err
-	}
-
-	return c.End(done), nil
-}
-
-// Begin is Compare for whoever reads the log for other reasons as well: the comparison is to be given every entry that
-// the query brings, of which it says here what it needs, and then the statement of the reading.
+// Begin begins to hold resources against the entries that the query brings: all of them are to be given to Take, from
+// the oldest to the newest, and then the statement of the reading to End. The query is told what is needed of it. It is
+// to have no filters: what the pipeline did, and what was deleted since, has to be seen as well. Memory grows with the
+// number of resources, and of things that were created by hand and exist, but not with that of entries.
 func Begin(info auditlog.Info, q *auditlog.Query, o Options) (*Comparison, error) {
 	field, err := matchField(info)
 	if err != nil {
@@ -129,6 +110,14 @@ func nameKey(service, logType, name string) key {
 	return key{service, "name " + normalType(logType), auditlog.Normal(name)}
 }
 
+// mostOthers is of how many things that are in no state it is remembered who worked on them.
+const mostOthers = 1_000_000
+
+// worked says who worked on a thing.
+type worked uint8
+
+const workedByHand, workedByPipeline worked = 1, 2
+
 // place is a resource, with what is known of how it is found in the log.
 type place struct {
 	resource Resource
@@ -139,7 +128,7 @@ type place struct {
 	reason Reason
 }
 
-// Comparison is a Compare under way.
+// Comparison holds resources against entries.
 type Comparison struct {
 	o        Options
 	info     auditlog.Info
@@ -150,9 +139,15 @@ type Comparison struct {
 	// created are the things that were created by hand and exist, by what they are known by. Of things that have names
 	// only, those that the pipeline created are among them: another one can have the name.
 	created map[key]*creation
+	// unnamed are the creations by hand of which the log does not say what was created.
+	unnamed []Event
+	// others says who worked on things that have ids and are in no state, by a hash of what they are known by.
+	others  map[uint64]worked
+	seed    maphash.Seed
 	unknown map[string]bool
-	chosen  map[string]map[string]bool
-	// held is how many bytes subjects and created hold.
+	// chosen and trusted are names that are not unique, with the ids of who has them.
+	chosen, trusted map[string]map[string]bool
+	// held is how many bytes subjects, created and unnamed hold.
 	held   int
 	result *Result
 }
@@ -172,30 +167,51 @@ type creation struct {
 func newComparison(info auditlog.Info, o Options) *Comparison {
 	c := &Comparison{
 		o: o, info: info, subjects: map[key]*subject{}, managed: map[*subject]bool{}, created: map[key]*creation{},
-		unknown: map[string]bool{}, chosen: map[string]map[string]bool{},
+		others: map[uint64]worked{}, seed: maphash.MakeSeed(), unknown: map[string]bool{},
+		chosen: map[string]map[string]bool{}, trusted: map[string]map[string]bool{},
 		result: &Result{Resources: int64(len(o.Resources)), AsOf: o.AsOf},
 	}
-
-	names := map[key]int{}
 
 	for _, r := range o.Resources {
 		p := &place{resource: r}
 		c.places = append(c.places, p)
-		c.find(p, names)
+		c.find(p)
 	}
 
-	// Names that several resources have tell none of them from the others.
-	for _, p := range c.places {
-		if p.match == ByName && names[nameKey(p.kind.Service, logTypeOf(p), p.resource.Name)] > 1 {
-			p.reason = AmbiguousName
+	c.findFormer()
+
+	for _, s := range c.subjects {
+		if s.asOf.IsZero() {
+			s.asOf = o.AsOf
 		}
 	}
 
 	return c
 }
 
+// findFormer says by what resources are found that had other names before. One that another resource has is not told
+// from the name that both have had.
+func (c *Comparison) findFormer() {
+	for _, p := range c.places {
+		former := p.resource.FormerName
+		if p.match != ByName || p.subject == nil || former == "" || former == p.resource.Name {
+			continue
+		}
+
+		k := nameKey(p.kind.Service, logTypeOf(p), former)
+
+		switch s := c.subjects[k]; s {
+		case nil:
+			c.subjects[k] = p.subject
+		case p.subject:
+		default:
+			s.ambiguous, p.subject.ambiguous = true, true
+		}
+	}
+}
+
 // find says by what a resource is found.
-func (c *Comparison) find(p *place, names map[key]int) {
+func (c *Comparison) find(p *place) {
 	kind, known := KindOf(p.resource.Type)
 	if p.kind = kind; !known {
 		p.reason = ForeignProvider
@@ -223,10 +239,17 @@ func (c *Comparison) find(p *place, names map[key]int) {
 			return
 		}
 
-		k := nameKey(p.kind.Service, logTypeOf(p), p.resource.Name)
-		names[k]++
-		p.subject = c.subject(k, true)
+		p.subject = c.subject(nameKey(p.kind.Service, logTypeOf(p), p.resource.Name), true)
 		c.managed[p.subject] = true
+
+		// Names that several resources have tell none of them from the others. One has the same id at all addresses.
+		owner := cmp.Or(strings.ToLower(id), "at "+p.resource.Address)
+		p.subject.ambiguous = p.subject.ambiguous || p.subject.owner != "" && p.subject.owner != owner
+		p.subject.owner = owner
+
+		if !p.resource.AsOf.IsZero() && (p.subject.asOf.IsZero() || p.resource.AsOf.After(p.subject.asOf)) {
+			p.subject.asOf = p.resource.AsOf
+		}
 	case id == "":
 		p.reason = NoID
 	case p.match == ByContainer:
@@ -254,7 +277,7 @@ func logTypeOf(p *place) string {
 func (c *Comparison) subject(k key, named bool) *subject {
 	s := c.subjects[k]
 	if s == nil {
-		s = &subject{named: named, asOf: c.o.AsOf}
+		s = &subject{named: named}
 		c.subjects[k] = s
 	}
 
@@ -284,8 +307,10 @@ func (c *Comparison) Take(e *auditlog.Entry) error {
 		c.result.ByPipeline++
 	}
 
-	if chosen {
-		c.choose(e)
+	if chosen && piped {
+		choose(c.trusted, e)
+	} else if chosen {
+		choose(c.chosen, e)
 	}
 
 	k, match, ok := keyOfEntry(e)
@@ -293,6 +318,8 @@ func (c *Comparison) Take(e *auditlog.Entry) error {
 		if !piped && !slices.Contains(unmanageable[e.Service], e.ResourceType) {
 			c.result.Unattributed++
 			c.wonder(e)
+
+			return c.takeUnnamed(e)
 		}
 
 		return nil
@@ -306,9 +333,14 @@ func (c *Comparison) Take(e *auditlog.Entry) error {
 
 	if s != nil {
 		before := s.held
-		s.take(e, piped)
+		// Whoever may have been the pipeline after all is no sign of a second thing.
+		known := s.take(e, piped, c.o.Pipeline.given() && !chosen)
 
-		return c.hold(s.held - before)
+		if err := c.hold(s.held - before); err != nil || known {
+			c.result.Matched++
+
+			return err
+		}
 	}
 
 	if !piped {
@@ -325,6 +357,24 @@ func (c *Comparison) hold(more int) error {
 	}
 
 	return nil
+}
+
+// takeUnnamed takes an entry by hand that does not say what it is about. That something was created is known all
+// the same.
+func (c *Comparison) takeUnnamed(e *auditlog.Entry) error {
+	if e.Operation != auditlog.OperationCreate {
+		return nil
+	}
+
+	if len(c.created)+len(c.unnamed) >= MostCreated {
+		return &TooManyError{MostCreated}
+	}
+
+	event := Event{Entry: *e}
+	event.Raw = nil
+	c.unnamed = append(c.unnamed, event)
+
+	return c.hold(sizeOf(e))
 }
 
 // keyOfEntry is by what the thing is known that an entry does something to, and false where the entry does not say.
@@ -349,22 +399,40 @@ func (c *Comparison) wonder(e *auditlog.Entry) {
 }
 
 // choose takes note of a name that anybody could choose.
-func (c *Comparison) choose(e *auditlog.Entry) {
+func choose(names map[string]map[string]bool, e *auditlog.Entry) {
 	const most = 100
 
-	if c.chosen[e.Actor] == nil {
-		c.chosen[e.Actor] = map[string]bool{}
+	if names[e.Actor] == nil && len(names) < most {
+		names[e.Actor] = map[string]bool{}
 	}
 
-	if e.ActorID != "" && len(c.chosen[e.Actor]) < most {
-		c.chosen[e.Actor][e.ActorID] = true
+	if ids := names[e.Actor]; ids != nil && e.ActorID != "" && len(ids) < most {
+		ids[e.ActorID] = true
 	}
+}
+
+// chosen are names with the ids of who has them, sorted; nil where there are none.
+func chosen(names map[string]map[string]bool) map[string][]string {
+	if len(names) == 0 {
+		return nil
+	}
+
+	all := map[string][]string{}
+	for name, ids := range names {
+		all[name] = slices.Sorted(maps.Keys(ids))
+	}
+
+	return all
 }
 
 // takeOther takes an entry about something that is not managed. Whether a clone in UpCloud's log has the id of the new
 // storage or of the one that was copied is not documented; either is told, as something that was created or changed.
 func (c *Comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool) error {
 	made := c.created[k]
+
+	if !slices.Contains(unmanageable[e.Service], e.ResourceType) {
+		c.doubt(k, match, e, piped)
+	}
 
 	if e.Operation == auditlog.OperationDelete && made != nil {
 		if made.count--; made.count == 0 {
@@ -379,7 +447,7 @@ func (c *Comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 	}
 
 	if made == nil {
-		if len(c.created) == MostCreated {
+		if len(c.created)+len(c.unnamed) >= MostCreated {
 			return &TooManyError{MostCreated}
 		}
 
@@ -403,6 +471,40 @@ func (c *Comparison) takeOther(k key, match Match, e *auditlog.Entry, piped bool
 	}
 
 	return c.hold(0)
+}
+
+// doubt takes note of what may have been done to a resource all the same: under a name that no resource has, since one
+// may have been renamed, whether or not there is something of that name; and to an id that no state has any more, since
+// Terraform may have made the resource anew.
+func (c *Comparison) doubt(k key, match Match, e *auditlog.Entry, piped bool) {
+	if match == ByName {
+		if !piped && e.Operation != auditlog.OperationCreate {
+			c.result.Unattributed++
+		}
+
+		return
+	}
+
+	by := workedByHand
+	if piped {
+		by = workedByPipeline
+	}
+
+	hash := maphash.Comparable(c.seed, k)
+	before, known := c.others[hash]
+
+	switch {
+	case known || len(c.others) < mostOthers:
+		c.others[hash] = before | by
+	case !piped:
+		before = workedByPipeline // Nobody remembers; it may have been so.
+	}
+
+	if before != 0 && before|by == workedByHand|workedByPipeline && before != before|by {
+		if c.result.Former++; c.result.Former == 1 {
+			c.result.FormerExample = auditlog.Entry{Service: e.Service, ResourceType: e.ResourceType, ResourceID: e.ResourceID}
+		}
+	}
 }
 
 // End makes the result of what was read.
@@ -431,6 +533,12 @@ func (c *Comparison) End(done auditlog.Completeness) *Result {
 		r.Created = append(r.Created, row)
 	}
 
+	for _, e := range c.unnamed {
+		r.Created = append(r.Created, Row{
+			Service: e.Service, Reason: Unnamed, Events: []Event{e}, EventCount: 1, AfterState: e.Time.After(c.o.AsOf),
+		})
+	}
+
 	byAddress := func(a, b Row) int { return cmp.Compare(a.Address, b.Address) }
 	slices.SortStableFunc(r.Changed, byAddress)
 	slices.SortStableFunc(r.Deleted, byAddress)
@@ -447,21 +555,20 @@ func (c *Comparison) End(done auditlog.Completeness) *Result {
 		done.UnknownMatters = true
 	}
 
-	if len(c.chosen) > 0 {
-		r.Chosen = map[string][]string{}
-		for name, ids := range c.chosen {
-			r.Chosen[name] = slices.Sorted(maps.Keys(ids))
-		}
-	}
+	r.Chosen, r.Trusted = chosen(c.chosen), chosen(c.trusted)
 
 	r.Completeness = done
 
 	return r
 }
 
+// mostPlanning is how long after its time a plan may still have seen what was done: it has the time at which it was
+// begun, by another clock than the log's.
+const mostPlanning = time.Hour
+
 // report makes a row of what was done to a resource, where something was.
 func (c *Comparison) report(p *place, done *auditlog.Completeness) {
-	if p.subject != nil && p.subject.ambiguous && p.match == ByName {
+	if p.match == ByName && p.subject != nil && (p.subject.ambiguous || p.outlived()) {
 		p.reason = AmbiguousName
 	}
 
@@ -486,6 +593,9 @@ func (c *Comparison) report(p *place, done *auditlog.Completeness) {
 		}
 	case p.match == ByContainer && !saw && c.managed[s]:
 		// It is told of what holds it.
+	case saw && s.explainsNot(p.resource.Seen.At):
+		row.Reason = OtherTime
+		r.Unexplained = append(r.Unexplained, row)
 	case s.gone && s.goneByHand, p.match == ByContainer && saw && p.resource.Seen.Deleted:
 		r.Deleted = append(r.Deleted, row)
 	case saw && p.resource.Seen.Deleted:
@@ -500,10 +610,26 @@ func (c *Comparison) report(p *place, done *auditlog.Completeness) {
 	}
 }
 
+// outlived says whether a plan has the resource though something of its name was deleted before.
+func (p *place) outlived() bool {
+	r := &p.resource
+	there := r.Planned && (r.Seen == nil || !r.Seen.Deleted)
+
+	return there && p.subject.gone && r.AsOf.Sub(p.subject.goneAt) > auditlog.OrderMargin
+}
+
 func (c *Comparison) row(p *place) Row {
 	row := Row{
 		Address: p.resource.Address, Type: p.resource.Type, Service: p.kind.Service, ID: p.resource.ID,
 		Name: p.resource.Name, Match: p.match, Seen: p.resource.Seen,
+	}
+
+	if p.resource.HiddenID {
+		row.ID = ""
+	}
+
+	if p.resource.HiddenName {
+		row.Name = ""
 	}
 
 	if s := p.subject; s != nil {
@@ -547,27 +673,34 @@ func (c *Comparison) count(p *place) {
 
 // Merge puts what several plans and states hold together. A resource that is in several of them counts once.
 func Merge(inventories ...*Inventory) []Resource {
-	type same struct{ address, id string }
-
 	var all []Resource
 
-	known := map[same]int{}
+	known := map[string][]int{}
 
 	for _, inventory := range inventories {
 		for _, r := range inventory.Resources {
-			k := same{r.Address, strings.ToLower(r.ID)}
-			if i, again := known[k]; again {
-				if all[i].Seen == nil {
-					all[i].Seen = r.Seen
-				}
+			r.AsOf = inventory.Written
+			i := slices.IndexFunc(known[r.Address], func(i int) bool { return all[i].same(&r) })
+			if i < 0 {
+				known[r.Address] = append(known[r.Address], len(all))
+				all = append(all, r)
 
 				continue
 			}
 
-			known[k] = len(all)
-			all = append(all, r)
+			all[known[r.Address][i]].join(&r)
 		}
 	}
 
 	return all
+}
+
+// same says whether two resources of one address are the same: by their ids, or where one was given by its name only,
+// by that.
+func (r *Resource) same(other *Resource) bool {
+	if r.ID != "" && other.ID != "" {
+		return strings.EqualFold(r.ID, other.ID)
+	}
+
+	return r.Name == other.Name || r.ID == "" && r.Name == "" || other.ID == "" && other.Name == ""
 }

@@ -8,8 +8,11 @@
 package drift
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
@@ -24,8 +27,32 @@ type Resource struct {
 	ID       string
 	// Name is what the cloud's log calls it, or would; "" where it has none.
 	Name string
+	// FormerName is what it was called before it changed, as far as a plan saw that.
+	FormerName string
 	// Seen is what Terraform saw change, nil where it saw nothing or was not asked.
 	Seen *Seen
+	// AsOf is when the state that holds it was written, zero where that is not known.
+	AsOf time.Time
+	// Planned says that a plan has it: it was there when the plan was made, unless Seen says that it was gone.
+	Planned bool
+	// The id and the name may be marked as sensitive, so that they are good for finding it, and not shown.
+	HiddenID, HiddenName bool
+}
+
+// join takes over what is told of the same resource a second time.
+func (r *Resource) join(again *Resource) {
+	r.ID, r.Name = cmp.Or(again.ID, r.ID), cmp.Or(again.Name, r.Name)
+	r.Type, r.Provider = again.Type, cmp.Or(again.Provider, r.Provider)
+	r.FormerName, r.Planned = cmp.Or(r.FormerName, again.FormerName), r.Planned || again.Planned
+	r.HiddenID, r.HiddenName = r.HiddenID || again.HiddenID, r.HiddenName || again.HiddenName
+
+	if r.Seen == nil {
+		r.Seen = again.Seen
+	}
+
+	if again.AsOf.After(r.AsOf) {
+		r.AsOf = again.AsOf
+	}
 }
 
 // Seen is how the cloud differed from the state when a plan was made.
@@ -34,6 +61,8 @@ type Seen struct {
 	Deleted bool
 	// Changes are by attribute. In place of a value that the plan marks as sensitive stands Sensitive.
 	Changes []auditlog.Change
+	// At is when the plan was begun, zero where that is not known.
+	At time.Time
 }
 
 // Sensitive is shown in place of a value that a plan marks as sensitive, a JSON value as text.
@@ -68,6 +97,8 @@ const (
 	InGap           Reason = "gap"
 	BeforeRetention Reason = "before_retention"
 	BeforeWindow    Reason = "before_window"
+	OtherTime       Reason = "other_time"
+	Unnamed         Reason = "unnamed"
 )
 
 var reasonTexts = map[Reason]string{
@@ -76,12 +107,14 @@ var reasonTexts = map[Reason]string{
 	NotInLog:        "The log is not known to record this type, so that finding nothing proves nothing.",
 	NoID:            "It has no id that the log could have.",
 	NoName:          "The log has no ids, and the resource has no name.",
-	AmbiguousName:   "There are several of this type and name, and the log does not say which one it means.",
+	AmbiguousName:   "There may be several of this type and name, and the log does not say which one it means.",
 	OnlyPipeline:    "Only the pipeline itself changed it within the window.",
 	NoDeletion:      "Terraform says that it is gone, and the log does not show who deleted it.",
 	InGap:           "Nothing was found, and there are parts of the window that nothing is known about.",
 	BeforeRetention: "Nothing was found as far back as the service keeps its log.",
-	BeforeWindow:    "Nothing was found within the window: it may have happened before.",
+	BeforeWindow:    "Nothing was found within the window: it may have happened before it, or after its end.",
+	Unnamed:         "The log does not say what was created, so that it may be in a state, or gone again.",
+	OtherTime:       "What was done by hand was done after the plan was made, or reverted before it, so that it does not explain the plan.",
 }
 
 // Text is the reason in one sentence.
@@ -92,7 +125,7 @@ type Event struct {
 	auditlog.Entry
 
 	// Reverted says that the pipeline has since set every field that was changed back to what it was before people
-	// changed it.
+	// changed it, or made the thing anew.
 	Reverted bool
 	// pending are the fields of which that is not so yet, if it can become so.
 	pending []string
@@ -146,11 +179,19 @@ type Result struct {
 	Entries    int64
 	ByPipeline int64
 	// Unattributed is how many entries change something and do not say what, such as the attachment of a volume to a
-	// server in cloudscale's log.
+	// server in cloudscale's log, or name what no resource is called.
 	Unattributed int64
+	// Matched is how many entries are about resources.
+	Matched int64
+	// Former is how many things both people and the pipeline worked on that are in no state, such as those of which
+	// Terraform has made new ones since. FormerExample is one of them.
+	Former        int64
+	FormerExample auditlog.Entry
 	// Chosen are names of actors that would be the pipeline if anybody could not choose them, with the ids of who has
 	// them.
 	Chosen map[string][]string
+	// Trusted are such names by which a condition of the pipeline has taken entries for the pipeline's.
+	Trusted map[string][]string
 	// AsOf is when the states were written.
 	AsOf         time.Time
 	Completeness auditlog.Completeness
@@ -169,7 +210,7 @@ func (r *Result) Doubtful() bool {
 		}
 	}
 
-	return r.Unattributed > 0
+	return r.Unattributed > 0 || r.Former > 0
 }
 
 // TypeOf returns the type in an address of a managed resource, and whether it is one.
@@ -238,7 +279,22 @@ func endOfKey(text string) int {
 
 // quotedKey writes a key of for_each as Terraform does in an address.
 func quotedKey(key string) string {
-	return `["` + keyEscapes.Replace(key) + `"]`
+	const short = 1 << 16
+
+	var b strings.Builder
+
+	for _, r := range keyEscapes.Replace(key) {
+		switch {
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r < short:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+
+	return `["` + b.String() + `"]`
 }
 
 var keyEscapes = strings.NewReplacer(

@@ -36,6 +36,12 @@ func TestOpenTofu(t *testing.T) {
 			}
 
 			want.Resources[i].Provider = provider
+
+			// The two plans were not made at the same time.
+			if r.Seen != nil {
+				at := got.Resources[slices.IndexFunc(got.Resources, func(o drift.Resource) bool { return o.Address == r.Address })]
+				r.Seen.At = at.Seen.At
+			}
 		}
 
 		if diff := gocmp.Diff(sorted(want.Resources), sorted(got.Resources)); diff != "" {

@@ -55,7 +55,7 @@ func (e *ConditionError) Error() string {
 func (e *ConditionError) Unwrap() error { return e.Err }
 
 // did says whether the pipeline made the entry. Where it would have if the actor's name were one that nobody else can
-// have, it did not, and chosen.
+// have, it did not, and chosen. Where a condition on such a name says that it did, it did, and chosen.
 func (p *Pipeline) did(e *auditlog.Entry, info auditlog.Info) (did, chosen bool, err error) {
 	if !p.given() {
 		return false, false, nil
@@ -85,14 +85,18 @@ func (p *Pipeline) did(e *auditlog.Entry, info auditlog.Info) (did, chosen bool,
 		}
 	}
 
-	if len(p.Actors) == 0 || contains(p.Actors, e.ActorID) {
-		return true, false, nil
-	}
-
-	named := contains(p.Actors, e.Actor)
 	unique := info.UniqueActor != nil && info.UniqueActor(e)
 
-	return named && unique, named && !unique, nil
+	switch named := contains(p.Actors, e.Actor); {
+	case contains(p.Actors, e.ActorID):
+		return true, false, nil
+	case len(p.Actors) == 0:
+		byName := p.Where != nil && p.Where.Uses("actor") && !p.Where.Uses("actor_id")
+
+		return true, byName && e.Actor != "" && !unique, nil
+	default:
+		return named && unique, named && !unique, nil
+	}
 }
 
 // contains says whether a value that was recorded is one of the texts.

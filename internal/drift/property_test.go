@@ -113,25 +113,67 @@ func textOf(address string, match drift.Match, all []auditlog.Entry) string {
 
 	every := true
 
+	var events []string
+
 	for i := range all {
 		if !byHand(&all[i]) {
 			continue
 		}
 
-		fmt.Fprintf(&text, " %s:%s", all[i].Actor, all[i].Operation)
+		event := fmt.Sprintf(" %s:%s", all[i].Actor, all[i].Operation)
 
 		if revertedNaively(all, i) {
-			text.WriteString(" (reverted)")
+			event += " (reverted)"
 		} else {
 			every = false
 		}
+
+		events = append(events, event)
 	}
+
+	text.WriteString(strings.Join(events[max(0, len(events)-drift.MostEvents):], ""))
 
 	if every {
 		text.WriteString(" all reverted")
 	}
 
 	return text.String()
+}
+
+// goneNaively says whether the thing was deleted and not created since, and whether people were among those who did.
+func goneNaively(all []auditlog.Entry) (gone, removed bool) {
+	for i := len(all) - 1; i >= 0 && all[i].Operation != auditlog.OperationCreate; i-- {
+		if all[i].Operation == auditlog.OperationDelete {
+			gone, removed = true, removed || byHand(&all[i])
+		}
+	}
+
+	return gone, removed
+}
+
+// createdNaively says of a name that no resource has whether something that people created has it in the end, and how
+// many deeds by hand are not its creation.
+func createdNaively(all []auditlog.Entry) (there bool, unknown int64) {
+	count := 0
+
+	for i := range all {
+		e := &all[i]
+		created, deleted := e.Operation == auditlog.OperationCreate, e.Operation == auditlog.OperationDelete
+
+		if byHand(e) && !created {
+			unknown++
+		}
+
+		if created {
+			count++
+		} else if deleted && count > 0 {
+			count--
+		}
+
+		there = count > 0 && (there || created && byHand(e))
+	}
+
+	return there, unknown
 }
 
 // What is reported of things with ids is what a replay of the whole history says.
@@ -155,11 +197,11 @@ func TestHistoriesByID(t *testing.T) {
 				resources = append(resources, drift.Resource{Address: address, Type: "upcloud_server", ID: strings.ToUpper(id)})
 			}
 
-			gone := len(all) > 0 && all[len(all)-1].Operation == auditlog.OperationDelete
+			gone, removed := goneNaively(all)
 
 			switch {
 			case managed && !slices.ContainsFunc(all, func(e auditlog.Entry) bool { return byHand(&e) }):
-			case managed && gone && byHand(&all[len(all)-1]):
+			case managed && gone && removed:
 				deleted = append(deleted, textOf(address, drift.ByID, all))
 			case managed:
 				changed = append(changed, textOf(address, drift.ByID, all))
@@ -212,8 +254,8 @@ func TestHistoriesByID(t *testing.T) {
 	})
 }
 
-// Whatever the log says of names, nobody's deed gets lost: each one by hand that changes something is in a row, or was
-// done to a thing that is gone, or to one that had the name before or has it afterwards.
+// Whatever the log says of names, nobody's deed gets lost: each one by hand that changes something is in a row of the
+// resource, or was done to one that has the name afterwards, and is told of that, or counted.
 func TestHistoriesByName(t *testing.T) {
 	t.Parallel()
 
@@ -236,28 +278,55 @@ func TestHistoriesByName(t *testing.T) {
 		all := done(entries, "a")
 		rows := slices.Concat(got.Changed, got.Deleted, got.Unexplained)
 
-		// The thing of the state is what had the name when it was written. Its history begins behind the last deletion
-		// before its creation, and ends with the deletion that another creation comes behind.
-		begin, end, twice := 0, len(all), false
+		// The thing of the state is the one that had the name when it was written, and those that had it before. It ends
+		// where another one is created after that, while there is none.
+		end, twice := len(all), false
 
 		for i, e := range all {
-			if e.Operation != auditlog.OperationCreate || i >= end {
-				continue
+			gone, _ := goneNaively(all[:i])
+			piped := slices.ContainsFunc(all[:i], func(e auditlog.Entry) bool { return !byHand(&e) })
+			late := e.Time.After(asOf)
+
+			if e.Operation == auditlog.OperationCreate && gone && late {
+				end = i
+
+				break
 			}
 
-			after, before := e.Time.After(asOf), i > begin && all[i-1].Operation == auditlog.OperationDelete
-			// What stands right behind a deletion can only be a creation, or somebody does something to what is gone.
 			switch {
-			case before && after:
-				end = i
-			case before:
-				begin = i
-			case i > begin || after:
-				twice = true
+			case e.Operation != auditlog.OperationCreate:
+				twice = twice || gone
+			case gone:
+				twice = twice || !piped
+			default:
+				twice = twice || i > 0 || late || byHand(&e)
 			}
 		}
 
-		hand := slices.ContainsFunc(all[begin:end], func(e auditlog.Entry) bool { return byHand(&e) })
+		var (
+			created int
+			unknown int64
+		)
+
+		for _, thing := range []string{"a", "b", "c", "d"} {
+			others := done(entries, thing)
+			if thing == "a" {
+				others = others[end:]
+			}
+
+			there, n := createdNaively(others)
+			unknown += n
+
+			if there {
+				created++
+			}
+		}
+
+		if len(got.Created) != created || got.Unattributed != unknown {
+			rt.Fatalf("created %q, want %d; %d entries of nobody, want %d", told(got.Created), created, got.Unattributed, unknown)
+		}
+
+		hand := slices.ContainsFunc(all[:end], func(e auditlog.Entry) bool { return byHand(&e) })
 		if hand != (len(rows) == 1) {
 			rt.Fatalf("%q of %v", told(rows), all)
 		}
@@ -269,7 +338,7 @@ func TestHistoriesByName(t *testing.T) {
 		if len(rows) == 1 {
 			want := 0
 
-			for _, e := range all[begin:end] {
+			for _, e := range all[:end] {
 				if byHand(&e) {
 					want++
 				}

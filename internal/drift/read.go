@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,8 @@ type Inventory struct {
 	Resources []Resource
 	// Plan says that it is of a plan, so that what Terraform saw change is in it.
 	Plan bool
-	// Written is when the plan was made, zero where the file does not say, which no state does.
+	// Written is when the plan was made, zero where the file does not say, which no state does. Whoever knows when the
+	// file was written may set it then.
 	Written time.Time
 	// Partial says that the plan leaves resources out, such as one with -target or -exclude, so that not all that changed
 	// is seen. One with -refresh-only does so only where it says of itself whether it is complete, which those of OpenTofu
@@ -103,6 +105,14 @@ func Read(from io.Reader) (*Inventory, error) {
 
 	if err := r.check(); err != nil {
 		return nil, err
+	}
+
+	for i := range r.inventory.Resources {
+		found := &r.inventory.Resources[i]
+
+		if found.Planned = r.inventory.Plan; found.Seen != nil {
+			found.Seen.At = r.inventory.Written
+		}
 	}
 
 	return r.inventory, nil
@@ -212,6 +222,10 @@ func inValues(rest []string) exactjson.Step {
 }
 
 func (r *reading) take(path []string, value []byte) error {
+	if len(path) == 0 {
+		return nil // It is no object, which check says.
+	}
+
 	switch path[0] {
 	case "format_version":
 		r.format = textOf(value)
@@ -230,14 +244,8 @@ func (r *reading) take(path []string, value []byte) error {
 		r.errored = textOf(value)
 	case "complete":
 		r.complete = textOf(value)
-	case "resource_drift":
-		return r.takeDrift(value)
-	case "resource_changes":
-		return r.takePlanned(value)
-	case "resources":
-		return r.takeInstances(value)
 	default:
-		return r.takeResource(value, path[0] == "prior_state")
+		return r.takePart(path, value)
 	}
 
 	return nil
@@ -268,6 +276,24 @@ func (r *reading) leavesOut() bool {
 	return r.keys["resource_changes"] && slices.ContainsFunc(r.prior, func(a string) bool { return !r.planned[a] })
 }
 
+// takePart takes an element of one of the lists of resources, or what stands where such a list or a module should.
+func (r *reading) takePart(path []string, value []byte) error {
+	switch {
+	case len(path) > 1 && path[0] == "resource_drift":
+		return r.takeDrift(value)
+	case len(path) > 1 && path[0] == "resource_changes":
+		return r.takePlanned(value)
+	case len(path) > 1 && path[0] == "resources":
+		return r.takeInstances(value)
+	case len(path) > 2 && path[len(path)-2] == "resources":
+		return r.takeResource(value, path[0] == "prior_state")
+	case string(value) == "null":
+		return nil
+	default:
+		return &InputError{Fault: Unknown, Err: errors.New("a list of resources is none")}
+	}
+}
+
 // textOf is a text, or a number or a boolean as it is written.
 func textOf(value []byte) string {
 	var text string
@@ -281,16 +307,27 @@ func textOf(value []byte) string {
 func (r *reading) checkFormat() error {
 	if r.format != "" {
 		if major, _, _ := strings.Cut(r.format, "."); major != formatMajor {
-			return &InputError{Fault: OtherFormat, Version: r.format}
+			return &InputError{Fault: OtherFormat, Version: versionOf(r.format)}
 		}
 	}
 
 	if r.version != "" && r.version != stateVersion {
-		return &InputError{Fault: OtherFormat, Version: r.version}
+		return &InputError{Fault: OtherFormat, Version: versionOf(r.version)}
 	}
 
 	return nil
 }
+
+// versionOf is a version that may be shown: what is none may be anything that a file holds.
+func versionOf(text string) string {
+	if !versions.MatchString(text) {
+		return ""
+	}
+
+	return text
+}
+
+var versions = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9}){0,3}(-[0-9a-z.]{1,20})?$`)
 
 // check says what is wrong with the whole.
 func (r *reading) check() error {
@@ -304,7 +341,7 @@ func (r *reading) check() error {
 	case r.format == "" && (r.version == "" || !r.keys["resources"]):
 		return &InputError{Fault: Unknown}
 	case r.format == "" && isOld(r.terraform):
-		return &InputError{Fault: OldTerraform, Version: r.terraform}
+		return &InputError{Fault: OldTerraform, Version: versionOf(r.terraform)}
 	case r.keys["resource_changes"], r.keys["planned_values"]:
 		r.inventory.Plan = true
 		r.inventory.Partial = r.leavesOut()
@@ -324,12 +361,16 @@ func isOld(version string) bool {
 	return major == "0" && err == nil && n < first
 }
 
-// attributes are those of a resource that are kept, by name.
-type attributes map[string]string
+// attributes are those of a resource that are kept.
+type attributes struct {
+	texts map[string]string
+	// hidden are the ones that are marked as sensitive.
+	hidden map[string]bool
+}
 
-// readAttributes reads the ones that are kept, and passes all others by.
-func readAttributes(r *exactjson.Reader) attributes {
-	kept := attributes{}
+// read reads the ones that are kept, and passes all others by.
+func (a *attributes) read(r *exactjson.Reader) {
+	a.texts = map[string]string{}
 
 	for key := range r.Members() {
 		name := string(key)
@@ -338,15 +379,58 @@ func readAttributes(r *exactjson.Reader) attributes {
 		}
 
 		if raw := r.Raw(nil); len(raw) > 0 && raw[0] == '"' {
-			kept[name] = textOf(raw)
+			a.texts[name] = textOf(raw)
 		}
 	}
-
-	return kept
 }
 
-func (a attributes) of(resourceType string) (id, name string) {
-	return a["id"], nameOf(resourceType, func(attribute string) string { return a[attribute] })
+// wholly stands for all attributes among those that are hidden.
+const wholly = ""
+
+func (a *attributes) hide(name string) {
+	if a.hidden == nil {
+		a.hidden = map[string]bool{}
+	}
+
+	a.hidden[name] = true
+}
+
+// hideMarked takes note of what marks say, as terraform show -json prints them.
+func (a *attributes) hideMarked(marks exactjson.Node) {
+	if marks.Kind == exactjson.True {
+		a.hide(wholly)
+	}
+
+	for _, m := range marks.Parts {
+		if marked(m) {
+			a.hide(m.Key)
+		}
+	}
+}
+
+// hidePaths takes note of the paths to what is sensitive, as a state holds them.
+func (a *attributes) hidePaths(paths exactjson.Node) {
+	for _, path := range paths.Parts {
+		if len(path.Parts) == 0 {
+			a.hide(wholly)
+
+			continue
+		}
+
+		for _, m := range path.Parts[0].Parts {
+			if m.Key == "value" {
+				a.hide(textOf(m.Text))
+			}
+		}
+	}
+}
+
+// give gives a resource what it is known by.
+func (a *attributes) give(r *Resource) {
+	name, attribute := nameOf(r.Type, a.texts)
+	r.ID, r.Name = a.texts["id"], name
+	r.HiddenID = a.hidden[wholly] || a.hidden["id"]
+	r.HiddenName = a.hidden[wholly] || a.hidden[attribute]
 }
 
 // takeResource takes a resource as terraform show -json prints it, of the state that a plan was made of, or of another.
@@ -371,7 +455,9 @@ func (r *reading) takeResource(value []byte, prior bool) error {
 			case "deposed_key":
 				deposed = in.Text()
 			case "values":
-				kept = readAttributes(in)
+				kept.read(in)
+			case "sensitive_values":
+				kept.hideMarked(in.Node())
 			}
 		}
 	})
@@ -379,46 +465,49 @@ func (r *reading) takeResource(value []byte, prior bool) error {
 		return &InputError{Fault: Unknown, Err: err}
 	}
 
-	if prior && mode == managed {
+	if prior && (mode == managed || mode == "") {
 		r.prior = append(r.prior, found.Address)
 	}
 
-	return r.add(found, mode, deposed, kept)
+	return r.add(found, mode, deposed, "", &kept)
 }
 
 // managed is the mode of a resource that Terraform manages.
 const managed = "managed"
 
-// add keeps a resource that Terraform manages.
-func (r *reading) add(found Resource, mode, deposed string, kept attributes) error {
-	if mode != managed {
+// add keeps a resource that Terraform manages. The address that it had before is "" where that is the same.
+func (r *reading) add(found Resource, mode, deposed, before string, kept *attributes) error {
+	if mode != managed && mode != "" {
 		return nil
 	}
 
-	if found.Address == "" || found.Type == "" {
-		return &InputError{Fault: Unknown, Err: errors.New("a resource lacks its address or its type")}
+	if mode == "" || found.Address == "" || found.Type == "" {
+		return &InputError{Fault: Unknown, Err: errors.New("a resource lacks its mode, its address or its type")}
 	}
 
 	if deposed != "" {
 		found.Address += fmt.Sprintf(" (deposed object %s)", deposed)
 	}
 
-	found.ID, found.Name = kept.of(found.Type)
+	kept.give(&found)
 
-	if i, again := r.byAddress[found.Address]; again {
-		known := &r.inventory.Resources[i]
+	same := func(known *Resource) bool {
+		return known.ID == "" || found.ID == "" || strings.EqualFold(known.ID, found.ID)
+	}
 
-		// A plan has a resource that changed twice: as it was before, and as it is now.
-		if found.Seen == nil {
-			found.Seen = known.Seen
-		}
-
-		*known = found
+	if i, again := r.byAddress[found.Address]; again && same(&r.inventory.Resources[i]) {
+		// A plan has a resource that changed twice: as it was before, and as it is now; and one that was moved at both
+		// addresses.
+		r.inventory.Resources[i].join(&found)
 
 		return nil
 	}
 
 	r.byAddress[found.Address] = len(r.inventory.Resources)
+	if before != "" {
+		r.byAddress[before] = len(r.inventory.Resources)
+	}
+
 	r.inventory.Resources = append(r.inventory.Resources, found)
 
 	return nil
@@ -444,7 +533,9 @@ func readInstance(in *exactjson.Reader) instance {
 		case "provider":
 			i.provider = in.Text()
 		case "attributes", "attributes_flat":
-			i.kept = readAttributes(in)
+			i.kept.read(in)
+		case "sensitive_attributes":
+			i.kept.hidePaths(in.Node())
 		}
 	}
 
@@ -491,7 +582,7 @@ func (r *reading) takeInstances(value []byte) error {
 			found.Address = module + "." + found.Address
 		}
 
-		if err := r.add(found, mode, i.deposed, i.kept); err != nil {
+		if err := r.add(found, mode, i.deposed, "", &i.kept); err != nil {
 			return err
 		}
 	}
@@ -525,7 +616,7 @@ func NewResource(address, resourceType, known string) Resource {
 	r := Resource{Address: address, Type: resourceType, ID: known}
 
 	if k, ok := KindOf(resourceType); ok && k.Match == ByName && !isUUID(known) {
-		r.Name = known
+		r.ID, r.Name = "", known
 	}
 
 	return r

@@ -40,7 +40,7 @@ func servers(service string, n int) []drift.Resource {
 }
 
 // deed is an entry that does something to a server.
-func deed(service string, n int, actor string, op auditlog.Operation, target *drift.Resource) auditlog.Entry {
+func deedBy(service string, n int, actor string, op auditlog.Operation, target *drift.Resource) auditlog.Entry {
 	e := auditlog.Entry{
 		ID: fmt.Sprintf("%08d", n), Time: noon.Add(time.Duration(n) * time.Second), Service: service,
 		Action: string(op), Operation: op, Actor: actor, ActorType: auditlog.ActorUser, ResourceType: "server",
@@ -89,7 +89,7 @@ func variousDeeds(service string, resources []drift.Resource, n int) func(yield 
 				target = &drift.Resource{} // It names nothing.
 			}
 
-			e := deed(service, i, actor, op, target)
+			e := deedBy(service, i, actor, op, target)
 			e.Changes, e.Raw = changes, make([]byte, 1000)
 
 			switch i % 10 {
@@ -138,12 +138,18 @@ func TestMemoryStaysFlat(t *testing.T) { //nolint:paralleltest // It measures th
 
 		t.Logf("%s: %d KiB after %d entries, %d KiB after %d", service, heap[early]>>10, early, heap[late]>>10, late)
 
-		if grown := heap[late] - heap[early]; heap[early] == 0 || grown > 2<<20 {
+		if grown := heap[late] - heap[early]; heap[early] == 0 || grown > 4<<20 {
 			t.Errorf("%s: the heap grew by %d bytes from %d", service, grown, heap[early])
 		}
 
+		// In a log of names nobody knows whether what has another name has always had it.
+		unknown := int64(late / 10)
+		if service == auditlog.ServiceCloudscale {
+			unknown *= 3
+		}
+
 		rows := slices.Concat(got.Changed, got.Unexplained)
-		if got.Entries != late || len(rows) != 500 || len(got.Created) != 0 || got.Unattributed != late/10 {
+		if got.Entries != late || len(rows) != 500 || len(got.Created) != 0 || got.Unattributed != unknown {
 			t.Errorf("%s: %d entries, %d rows, %d created, %d say nothing", service, got.Entries, len(rows),
 				len(got.Created), got.Unattributed)
 		}
@@ -181,38 +187,38 @@ func TestLogsOfLargeEntries(t *testing.T) {
 		fails   bool
 	}{
 		"changes of one resource": {auditlog.ServiceUpCloud, func(i int, resources []drift.Resource) auditlog.Entry {
-			e := deed(auditlog.ServiceUpCloud, i, mia, auditlog.OperationUpdate, &resources[0])
+			e := deedBy(auditlog.ServiceUpCloud, i, mia, auditlog.OperationUpdate, &resources[0])
 			e.Changes = large
 
 			return e
 		}, false},
 		"messages about one": {auditlog.ServiceCloudscale, func(i int, resources []drift.Resource) auditlog.Entry {
-			e := deed(auditlog.ServiceCloudscale, i, mia, auditlog.OperationUpdate, &resources[0])
+			e := deedBy(auditlog.ServiceCloudscale, i, mia, auditlog.OperationUpdate, &resources[0])
 			e.Message = text
 
 			return e
 		}, false},
 		"changes of many resources": {auditlog.ServiceUpCloud, func(i int, resources []drift.Resource) auditlog.Entry {
-			e := deed(auditlog.ServiceUpCloud, i, mia, auditlog.OperationUpdate, &resources[i])
+			e := deedBy(auditlog.ServiceUpCloud, i, mia, auditlog.OperationUpdate, &resources[i])
 			e.Changes = large
 
 			return e
 		}, true},
 		"many fields of one": {auditlog.ServiceUpCloud, func(i int, resources []drift.Resource) auditlog.Entry {
-			e := deed(auditlog.ServiceUpCloud, i, mia, auditlog.OperationUpdate, &resources[0])
+			e := deedBy(auditlog.ServiceUpCloud, i, mia, auditlog.OperationUpdate, &resources[0])
 			e.Changes = []auditlog.Change{{Field: fmt.Sprint(i), Before: &text}}
 
 			return e
 		}, true},
 		"fields that are set back": {auditlog.ServiceUpCloud, func(i int, resources []drift.Resource) auditlog.Entry {
 			actor := []string{mia, terraform}[i%2]
-			e := deed(auditlog.ServiceUpCloud, i, actor, auditlog.OperationUpdate, &resources[0])
+			e := deedBy(auditlog.ServiceUpCloud, i, actor, auditlog.OperationUpdate, &resources[0])
 			e.Changes = []auditlog.Change{{Field: fmt.Sprint(i / 2), Before: &text}}
 
 			return e
 		}, false},
 		"things that are created": {auditlog.ServiceUpCloud, func(i int, _ []drift.Resource) auditlog.Entry {
-			e := deed(auditlog.ServiceUpCloud, i, mia, auditlog.OperationCreate, &drift.Resource{ID: fmt.Sprint(i)})
+			e := deedBy(auditlog.ServiceUpCloud, i, mia, auditlog.OperationCreate, &drift.Resource{ID: fmt.Sprint(i)})
 			e.Changes = large
 
 			return e
@@ -220,23 +226,29 @@ func TestLogsOfLargeEntries(t *testing.T) {
 		"things with long names": {auditlog.ServiceCloudscale, func(i int, _ []drift.Resource) auditlog.Entry {
 			name := text + fmt.Sprint(i)
 
-			return deed(auditlog.ServiceCloudscale, i, terraform, auditlog.OperationCreate, &drift.Resource{Name: name})
+			return deedBy(auditlog.ServiceCloudscale, i, terraform, auditlog.OperationCreate, &drift.Resource{Name: name})
 		}, true},
 		"things that are deleted again": {auditlog.ServiceUpCloud, func(i int, _ []drift.Resource) auditlog.Entry {
 			op := []auditlog.Operation{auditlog.OperationCreate, auditlog.OperationDelete}[i%2]
-			e := deed(auditlog.ServiceUpCloud, i, mia, op, &drift.Resource{ID: fmt.Sprint(i / 2)})
+			e := deedBy(auditlog.ServiceUpCloud, i, mia, op, &drift.Resource{ID: fmt.Sprint(i / 2)})
 			e.Changes = large
 
 			return e
 		}, false},
 		"resources that are made anew": {auditlog.ServiceCloudscale, func(i int, resources []drift.Resource) auditlog.Entry {
 			op := []auditlog.Operation{auditlog.OperationCreate, auditlog.OperationDelete}[i%2]
-			// Each one is made anew for half of the most events, so that none is replaced.
-			e := deed(auditlog.ServiceCloudscale, i, mia, op, &resources[i/drift.MostEvents])
+			// Each one is made anew for half of the most events, so that none is replaced; who did it stays of interest.
+			e := deedBy(auditlog.ServiceCloudscale, i, mia, op, &resources[i/drift.MostEvents])
 			e.Message = text
 
 			return e
-		}, false},
+		}, true},
+		"creations that name nothing": {auditlog.ServiceCloudscale, func(i int, _ []drift.Resource) auditlog.Entry {
+			e := deedBy(auditlog.ServiceCloudscale, i, mia, auditlog.OperationCreate, &drift.Resource{})
+			e.Message = text
+
+			return e
+		}, true},
 	} {
 		resources := servers(test.service, times)
 		l := newLog(t, test.service)
@@ -289,7 +301,7 @@ func TestMemoryOfLargeEntries(t *testing.T) { //nolint:paralleltest // It measur
 
 				read++
 
-				e := deed(auditlog.ServiceUpCloud, i, mia, auditlog.OperationCreate, &drift.Resource{ID: fmt.Sprint("id-", i)})
+				e := deedBy(auditlog.ServiceUpCloud, i, mia, auditlog.OperationCreate, &drift.Resource{ID: fmt.Sprint("id-", i)})
 				if e.Changes = changes(); !yield(e) {
 					return
 				}

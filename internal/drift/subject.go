@@ -19,9 +19,14 @@ type subject struct {
 	// events are the newest that were done by hand, of byHand; piped is how many the pipeline made.
 	events        []Event
 	byHand, piped int64
-	// gone says that it was deleted, and goneByHand by whom.
+	// since is when the first of them was done.
+	since time.Time
+	// gone says that it was deleted, at what time, and goneByHand that people did.
 	gone, goneByHand bool
-	// ambiguous says that two of its name existed at the same time.
+	goneAt           time.Time
+	// owner is the id of the resource that has the name.
+	owner string
+	// ambiguous says that there may be two of its name.
 	ambiguous bool
 	// over says that what comes later is done to another thing of the name.
 	over bool
@@ -30,6 +35,8 @@ type subject struct {
 	first map[string]*string
 	// held is about how many bytes events and first hold.
 	held int
+	// revertedAt is when the pipeline last set such a field, or made the thing anew.
+	revertedAt time.Time
 	// lasting says that something was done by hand that setting fields does not undo, or that the pipeline undid by
 	// setting another value.
 	lasting bool
@@ -39,32 +46,48 @@ type subject struct {
 // reverted, which is never too little.
 const mostFields = 1000
 
-// take takes the next entry that does something to the thing.
-func (s *subject) take(e *auditlog.Entry, piped bool) {
+// take takes the next entry that does something to the thing, by the pipeline or by hand. It says whether it can be
+// about the thing, and not only about one that has its name later.
+func (s *subject) take(e *auditlog.Entry, piped, pipeline bool) bool {
 	if s.over {
-		return
+		return false
 	}
 
-	if s.named && e.Operation == auditlog.OperationCreate && !s.begin(e) {
-		return
+	switch {
+	case e.Operation == auditlog.OperationCreate:
+		if s.named && !s.begin(e, piped, pipeline) {
+			return false
+		}
+
+		s.gone, s.goneByHand = false, false
+	case s.named && s.gone && e.Time.Sub(s.goneAt) > auditlog.OrderMargin:
+		s.ambiguous = true // There is one of the name, and nobody has created it.
 	}
 
-	s.gone = e.Operation == auditlog.OperationDelete
-	s.goneByHand = s.gone && !piped
+	// What is gone stays so, whatever is told of it behind its deletion, such as that it was detached.
+	if e.Operation == auditlog.OperationDelete {
+		s.gone, s.goneByHand, s.goneAt = true, s.goneByHand || !piped, e.Time
+	}
 
 	if piped {
 		s.piped++
 		s.setBack(e)
 
-		return
+		return true
 	}
 
-	s.byHand++
+	if s.byHand++; s.byHand == 1 {
+		s.since = e.Time
+	}
+
 	s.keep(e)
+
+	return true
 }
 
-// begin takes note of a creation under the name of the thing, and says whether it can be that of the thing.
-func (s *subject) begin(e *auditlog.Entry) bool {
+// begin takes note of a creation under the name of the thing, and says whether it can be that of the thing. A name
+// does not say whether Terraform made the thing, unless the pipeline worked on it.
+func (s *subject) begin(e *auditlog.Entry, piped, pipeline bool) bool {
 	late := e.Time.After(s.asOf)
 
 	switch {
@@ -73,14 +96,29 @@ func (s *subject) begin(e *auditlog.Entry) bool {
 		s.over = true
 
 		return false
-	case s.gone:
-		// The state is of the new one; what came before was done to another.
-		*s = subject{named: true, asOf: s.asOf, ambiguous: s.ambiguous}
-	case s.byHand+s.piped > 0 || late:
+	case s.gone && s.piped > 0:
+		// Terraform replaces what it made, or what people have deleted; or they replace it themselves.
+		if piped {
+			s.renew(e.Time)
+		}
+	case s.gone, s.byHand+s.piped > 0, late, pipeline && !piped:
 		s.ambiguous = true
 	}
 
 	return true
+}
+
+// renew takes note that the pipeline made the thing anew, so that nothing is left of what was done to it by hand.
+func (s *subject) renew(at time.Time) {
+	for field, before := range s.first {
+		s.held -= sizeOfField(field, before)
+	}
+
+	s.first, s.lasting, s.revertedAt = nil, false, at
+
+	for i := range s.events {
+		s.events[i].Reverted, s.events[i].pending = true, nil
+	}
 }
 
 // keep keeps the newest events. Nothing of the page that the entry came in is kept with it.
@@ -89,7 +127,7 @@ func (s *subject) keep(e *auditlog.Entry) {
 	kept.Raw = nil
 
 	// What is created or deleted is not undone by setting fields, nor is what shows no fields.
-	if e.Operation != auditlog.OperationCreate && e.Operation != auditlog.OperationDelete && s.watch(e) {
+	if e.Operation != auditlog.OperationCreate && e.Operation != auditlog.OperationDelete && tells(e) && s.watch(e) {
 		for _, c := range e.Changes {
 			kept.pending = append(kept.pending, c.Field)
 		}
@@ -143,6 +181,11 @@ func sizeOfField(field string, value *string) int {
 	return fieldSize + len(field) + len(*value)
 }
 
+// tells says whether the entry has the values of what it changed. A log may name the fields only.
+func tells(e *auditlog.Entry) bool {
+	return !slices.ContainsFunc(e.Changes, func(c auditlog.Change) bool { return c.Before == nil && c.After == nil })
+}
+
 // watch remembers what the fields were that were changed by hand, and says whether there is room for it.
 func (s *subject) watch(e *auditlog.Entry) bool {
 	if s.first == nil {
@@ -175,8 +218,10 @@ func (s *subject) setBack(e *auditlog.Entry) {
 
 		delete(s.first, c.Field)
 		s.held -= sizeOfField(c.Field, before)
+		s.revertedAt = e.Time
 
-		back := before == nil && c.After == nil || before != nil && c.After != nil && *before == *c.After
+		back := before == nil && c.After == nil && c.Before != nil ||
+			before != nil && c.After != nil && *before == *c.After
 		s.lasting = s.lasting || !back
 
 		for i := range s.events {
@@ -197,6 +242,13 @@ func (e *Event) set(field string, back bool) {
 		e.pending = slices.Delete(e.pending, i, i+1)
 		e.Reverted = len(e.pending) == 0
 	}
+}
+
+// explainsNot says whether nothing that was done by hand can be what a plan of that time saw: it was done later, or had
+// been reverted.
+func (s *subject) explainsNot(plan time.Time) bool {
+	return !plan.IsZero() &&
+		(s.since.Sub(plan) > mostPlanning || s.reverted() && plan.Sub(s.revertedAt) > mostPlanning)
 }
 
 // reverted says whether everything that was done by hand was undone.

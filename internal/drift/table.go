@@ -129,23 +129,23 @@ var unmanageable = map[string][]string{
 	auditlog.ServiceCloudscale: {"api_token", "user", "project", "organization_user"},
 }
 
-// nameOf returns what the log calls a resource, given its attributes that are texts.
-func nameOf(resourceType string, text func(attribute string) string) string {
+// nameOf returns what the log calls a resource, given its attributes that are texts, and which of them says so.
+func nameOf(resourceType string, texts map[string]string) (name, attribute string) {
 	k, _ := KindOf(resourceType)
 
 	if k.name != "" {
-		name, _, _ := strings.Cut(text(k.name), "/") // A network is its address and a length.
+		name, _, _ := strings.Cut(texts[k.name], "/") // A network is its address and a length.
 
-		return name
+		return name, k.name
 	}
 
 	for _, attribute := range usualNames {
-		if name := text(attribute); name != "" {
-			return name
+		if name := texts[attribute]; name != "" {
+			return name, attribute
 		}
 	}
 
-	return ""
+	return "", ""
 }
 
 // normalType is a type as the logs and Terraform both spell it.

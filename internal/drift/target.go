@@ -48,6 +48,10 @@ func TargetOf(r Resource) (Target, Reason) {
 	default:
 		t.ID = r.ID
 
+		if k.Service == auditlog.ServicePodStack {
+			t.Name = r.Name // An entry may lack the id.
+		}
+
 		if k.Match == ByContainer {
 			t.ID, _, _ = strings.Cut(r.ID, "/")
 			t.Container = true
@@ -66,6 +70,14 @@ func TargetNamed(text string) Target {
 	return Target{ID: text, Name: text}
 }
 
+// LooksLikeAddress says whether a text is meant to be the address of a resource, though it may not be one.
+func LooksLikeAddress(text string) bool {
+	first, _, more := strings.Cut(text, ".")
+	_, known := KindOf(first)
+
+	return more && (known || first == "module" || first == "data")
+}
+
 // Query narrows a query to what can be about the thing.
 func (t *Target) Query(q auditlog.Query, info auditlog.Info) auditlog.Query {
 	switch {
@@ -74,8 +86,9 @@ func (t *Target) Query(q auditlog.Query, info auditlog.Info) auditlog.Query {
 		q.ResourceIDs = []string{t.ID, strings.ToLower(t.ID), strings.ToUpper(t.ID)}
 		slices.Sort(q.ResourceIDs)
 		q.ResourceIDs = slices.Compact(q.ResourceIDs)
-	default:
+	case t.ID == "" || t.ID == t.Name:
 		q.Search = t.Name
+	default: // Either may be found.
 	}
 
 	return q
@@ -101,8 +114,13 @@ func (t *Target) Match(e *auditlog.Entry) (Match, bool) {
 		return ByID, true
 	case t.Name == "":
 		return "", false
+	case e.ResourceID != "" && t.ID != "" && t.ID != t.Name:
+		return "", false // It has another id.
 	case auditlog.Normal(e.ResourceName) == auditlog.Normal(t.Name) && sameType:
 		return ByName, true
+	case auditlog.Normal(e.ResourceName) == auditlog.Normal(t.Name) &&
+		slices.Contains(strings.Split(normalType(e.ResourceType), "_"), normalType(t.Type)):
+		return Mentioned, true // Such as the volume of a server.
 	case e.ResourceName == "" && e.ResourceID == "" &&
 		strings.Contains(auditlog.Normal(e.Message), "'"+auditlog.Normal(t.Name)+"'"):
 		return Mentioned, true

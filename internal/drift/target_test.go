@@ -28,6 +28,12 @@ func TestTargets(t *testing.T) {
 			Service: auditlog.ServiceCloudscale, ResourceType: logType, ResourceName: name, Message: message,
 		}
 	}
+	pod := drift.Resource{Type: "podstack_pod", ID: "p-1", Name: "trainer"}
+	podstack := func(id, name string) auditlog.Entry {
+		return auditlog.Entry{
+			Service: auditlog.ServicePodStack, ResourceType: "Pod", ResourceID: id, ResourceName: name,
+		}
+	}
 	attached := "Volume 'cache' has been attached to server 'a'"
 
 	for name, test := range map[string]struct {
@@ -43,6 +49,10 @@ func TestTargets(t *testing.T) {
 		"its name":          {volume, cloudscale("volume", "cache", ""), drift.ByName},
 		"of another type":   {volume, cloudscale("server", "cache", ""), ""},
 		"a part of a name":  {volume, cloudscale("volume", "cache-2", ""), ""},
+		"in its server":     {volume, cloudscale("server_volume", "cache", ""), drift.Mentioned},
+		"its id is lacking": {pod, podstack("", "trainer"), drift.ByName},
+		"a pod's id":        {pod, podstack("P-1", "renamed"), drift.ByID},
+		"another pod":       {pod, podstack("p-2", "trainer"), ""},
 		"its name, in text": {volume, cloudscale("server_volume", "", attached), drift.Mentioned},
 	} {
 		target, reason := drift.TargetOf(test.resource)
@@ -52,6 +62,21 @@ func TestTargets(t *testing.T) {
 
 		if got, ok := target.Match(&test.entry); got != test.want || ok != (test.want != "") {
 			t.Errorf("%s: got %q, %v", name, got, ok)
+		}
+	}
+
+	// What narrows the query leaves nothing out that matches.
+	target, _ := drift.TargetOf(pod)
+	if q := target.Query(auditlog.Query{}, infoOf(t, auditlog.ServicePodStack)); q.Search != "" || len(q.ResourceIDs) > 0 {
+		t.Errorf("got %+v", q)
+	}
+
+	for text, want := range map[string]bool{
+		`upcloud_server.web["blue]`: true, "module.a": true, "data.upcloud_zone.a": true, "upcloud_server.web.id": true,
+		"web": false, "example.com": false, "upcloud_server": false, "": false, "192.0.2.1": false,
+	} {
+		if got := drift.LooksLikeAddress(text); got != want {
+			t.Errorf("%s: got %v", text, got)
 		}
 	}
 

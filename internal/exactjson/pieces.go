@@ -17,7 +17,7 @@ type Step int
 const (
 	// PassBy leaves the value out. What is in it is held against JSON all the same.
 	PassBy Step = iota
-	// GoInto goes on inside of the value.
+	// GoInto goes on inside of the value. One that has no inside is handed over.
 	GoInto
 	// TakeWhole hands the value over as it is written.
 	TakeWhole
@@ -82,32 +82,34 @@ func (e foreignError) Error() string { return e.err.Error() }
 func (p *pieces) value() error {
 	switch p.at(p.path) {
 	case TakeWhole:
-		v, err := p.tokens.ReadValue()
-		if err != nil {
-			return err //nolint:wrapcheck // The caller cleans it.
-		}
-
-		if err := p.take(p.path, v); err != nil {
-			return foreignError{err}
-		}
-
-		return nil
+		return p.whole()
 	case GoInto:
-		return p.inside()
+		if kind := p.tokens.PeekKind(); kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray {
+			return p.inside(kind)
+		}
+
+		return p.whole()
 	default:
 		return p.tokens.SkipValue() //nolint:wrapcheck // As above.
 	}
 }
 
-func (p *pieces) inside() error {
-	begin, err := p.tokens.ReadToken()
+func (p *pieces) whole() error {
+	v, err := p.tokens.ReadValue()
 	if err != nil {
-		return err //nolint:wrapcheck // As above.
+		return err //nolint:wrapcheck // The caller cleans it.
 	}
 
-	kind := begin.Kind()
-	if kind != jsontext.KindBeginObject && kind != jsontext.KindBeginArray {
-		return nil
+	if err := p.take(p.path, v); err != nil {
+		return foreignError{err}
+	}
+
+	return nil
+}
+
+func (p *pieces) inside(kind jsontext.Kind) error {
+	if _, err := p.tokens.ReadToken(); err != nil {
+		return err //nolint:wrapcheck // As above.
 	}
 
 	for i := 0; ; i++ {

@@ -178,14 +178,88 @@ func Drifted(info auditlog.Info, r *drift.Result, pipeline bool) Problems {
 		found.Add(p.AsWarning().At(Argument("pipeline").Part("actors")))
 	}
 
+	for _, name := range slices.Sorted(maps.Keys(r.Trusted)) {
+		p := Problem{
+			Summary: "The pipeline is known by what anybody can choose",
+			Cause:   "The condition of the pipeline looks at a name that is not unique, such as the description of an API token, and entries count as the pipeline's by it.",
+			Next:    "Make sure that all of the ids are Terraform's, or name it by entry.actor_id.",
+		}.With("Service", info.Name).With("Name", Shown(name)).With("Ids", strings.Join(r.Trusted[name], ", "))
+
+		found.Add(p.AsWarning().At(Argument("pipeline").Part("where")))
+	}
+
+	found.Add(outsideOfWindow(info, r)...)
 	found.Add(unmatched(info, r)...)
 
 	if r.Unattributed > 0 {
 		found.Add(Problem{
 			Summary: "Entries do not say what they are about",
-			Cause:   "There are entries that change something and name nothing that a resource could be found by.",
+			Cause:   "There are entries that change something and name nothing that a resource could be found by, or what no resource is called, which may be one that was renamed.",
 			Next:    "Look at them: they may be about resources for which nothing is shown.",
 		}.With("Service", info.Name).With("Entries", strconv.FormatInt(r.Unattributed, 10)).AsWarning())
+	}
+
+	if r.Former > 0 {
+		found.Add(Problem{
+			Summary: "Things that no state holds were changed by hand",
+			Cause:   "There are things that both people and the pipeline worked on, and that are in no state that was given.",
+			Next:    "Look at them: Terraform may have made a new one in place of one that was changed by hand, or the state that holds them was not given.",
+		}.With("Service", info.Name).With("Things", strconv.FormatInt(r.Former, 10)).
+			With("Such as", Shown(strings.TrimSpace(r.FormerExample.ResourceType+" "+r.FormerExample.ResourceID))).AsWarning())
+	}
+
+	if r.Matched == 0 && r.ByPipeline > 0 {
+		found.Add(Problem{
+			Summary: "The pipeline works on other things than was given",
+			Cause:   "No entry is about any of the resources, though the pipeline did something: the state may be that of another workspace or account.",
+			Next:    "Compare the state that was given with the log.",
+		}.With("Service", info.Name).With("Resources", strconv.FormatInt(r.Resources, 10)).
+			With("Entries of the pipeline", strconv.FormatInt(r.ByPipeline, 10)).AsWarning())
+	}
+
+	return found
+}
+
+// outsideOfWindow says that the window cannot hold all that a plan may have seen.
+func outsideOfWindow(info auditlog.Info, r *drift.Result) Problems {
+	var found Problems
+
+	w := r.Completeness.Window
+	made := func(s *drift.Seen) string { return auditlog.FormatTime(s.At) }
+
+	for _, row := range slices.Concat(r.Unexplained, r.Changed, r.Deleted) {
+		switch s := row.Seen; {
+		case s == nil || s.At.IsZero():
+			continue
+		case s.At.Before(w.Start):
+			found.Add(Problem{
+				Summary: "The plan is older than the window",
+				Cause:   "What Terraform saw change was done before the window begins.",
+				Next:    "Begin the window before the plan was made, by {start}, or make a new plan.",
+			}.With("Service", info.Name).With("Plan made", made(s)).With("Window", w.String()).AsWarning())
+		case s.At.After(w.End):
+			found.Add(Problem{
+				Summary: "The plan is newer than the window",
+				Cause:   "What Terraform saw change may have been done after the window ends.",
+				Next:    "Leave {end} out, or let the window end after the plan was made.",
+			}.With("Service", info.Name).With("Plan made", made(s)).With("Window", w.String()).AsWarning())
+		default:
+			continue
+		}
+
+		break
+	}
+
+	return found
+}
+
+// InDrift says of warnings of a reading what they mean where a state is compared with a log, which has no conditions.
+func InDrift(found Problems) Problems {
+	for i := range found {
+		if found[i].Summary == unknownActions {
+			found[i].Cause = "There are actions of which it is not known what they mean, so that they may have created something that no state holds, or be what the condition of the pipeline looks for by operation."
+			found[i].Next = "Look at the entries with these actions, such as by auditlog query."
+		}
 	}
 
 	return found

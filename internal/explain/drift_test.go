@@ -5,7 +5,9 @@ package explain_test
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/drift"
@@ -92,6 +94,33 @@ The log is not known to record this type, so that finding nothing proves nothing
 Take it into account: Terraform itself notices when they change.`
 	if got := found[2].Detail(); got != detail {
 		t.Errorf("got\n%s\nwant\n%s", got, detail)
+	}
+
+	found = explain.Drifted(info, &drift.Result{
+		Entries: 5, ByPipeline: 3, Resources: 2, Former: 1,
+		FormerExample: auditlog.Entry{ResourceType: "server", ResourceID: "1"},
+	}, true)
+	if len(found) != 2 || found[0].Summary != "Things that no state holds were changed by hand" ||
+		!strings.Contains(found[0].Detail(), `Such as: "server 1"`) ||
+		found[1].Summary != "The pipeline works on other things than was given" {
+		t.Errorf("got %+v", found)
+	}
+
+	made := time.Date(2026, time.June, 1, 0, 0, 0, 0, time.UTC)
+	r = &drift.Result{Entries: 5, ByPipeline: 3, Matched: 1, Trusted: map[string][]string{"ci": {"1", "2"}}}
+	r.Unexplained = []drift.Row{{}, {Seen: &drift.Seen{At: made}}, {Seen: &drift.Seen{At: made}}}
+
+	for days, want := range map[int]string{
+		1: "The plan is older than the window", -2: "The plan is newer than the window", 0: "",
+	} {
+		r.Completeness.Window.Start = made.AddDate(0, 0, days).Add(-time.Hour)
+		r.Completeness.Window.End = r.Completeness.Window.Start.Add(24 * time.Hour)
+
+		found = explain.Drifted(info, r, true)
+		if found[0].Summary != "The pipeline is known by what anybody can choose" || (len(found) > 1) != (want != "") ||
+			want != "" && found[1].Summary != want {
+			t.Errorf("%d days later: got %+v", days, found)
+		}
 	}
 
 	found = explain.Drifted(info, &drift.Result{}, false)

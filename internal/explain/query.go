@@ -100,10 +100,12 @@ func UnknownValue(u *auditlog.UnknownValue, info auditlog.Info) Problem {
 	}
 }
 
+const unknownActions = "The log holds actions that nobody knows"
+
 // unknownActionsProblem says that the log holds what nobody knows.
 func unknownActionsProblem(info auditlog.Info, actions []string) Problem {
 	return Problem{
-		Summary: "The log holds actions that nobody knows",
+		Summary: unknownActions,
 		Cause:   "There are actions of which it is not known what they mean, so that they may be what a filter, a condition or a rule looks for by operation.",
 		Next:    unknownActionsNext(actions),
 	}.With("Service", info.Name).With("Actions", oneLine(strings.Join(actions, ", ")))

@@ -56,6 +56,7 @@ type driftModel struct {
 	EntryCount        types.Int64  `tfsdk:"entry_count"`
 	PipelineCount     types.Int64  `tfsdk:"pipeline_entry_count"`
 	UnattributedCount types.Int64  `tfsdk:"unattributed_entry_count"`
+	FormerCount       types.Int64  `tfsdk:"former_count"`
 	WindowStart       types.String `tfsdk:"window_start"`
 	WindowEnd         types.String `tfsdk:"window_end"`
 	Completeness      types.Object `tfsdk:"completeness"`
@@ -137,7 +138,7 @@ func (m *driftModel) resources(now time.Time) ([]drift.Resource, time.Time, expl
 		}
 	}
 
-	managed := &drift.Inventory{}
+	managed := &drift.Inventory{Written: now}
 
 	elements := m.Managed.Elements()
 	for _, address := range slices.Sorted(maps.Keys(elements)) {
@@ -146,11 +147,16 @@ func (m *driftModel) resources(now time.Time) ([]drift.Resource, time.Time, expl
 		managed.Resources = append(managed.Resources, drift.NewResource(address, t, known))
 	}
 
+	inventories = append(inventories, managed)
+
 	if m.AsOf.ValueString() != "" {
 		written = query.ParseTime(m.AsOf.ValueString())
+		for _, i := range inventories {
+			i.Written = written
+		}
 	}
 
-	return drift.Merge(append(inventories, managed)...), written, found
+	return drift.Merge(inventories...), written, found
 }
 
 // mostDriftRows is how many rows each list of the result has at most.
@@ -188,6 +194,7 @@ func (m *driftModel) set(d *task.Drifted) explain.Problems {
 	m.Clean = types.BoolValue(d.Found() == 0 && d.Conclusive())
 	m.ResourceCount, m.EntryCount = types.Int64Value(d.Resources), types.Int64Value(d.Entries)
 	m.PipelineCount, m.UnattributedCount = types.Int64Value(d.ByPipeline), types.Int64Value(d.Unattributed)
+	m.FormerCount = types.Int64Value(d.Former)
 	m.WindowStart, m.WindowEnd = timeValue(d.Completeness.Window.Start), timeValue(d.Completeness.Window.End)
 	m.Completeness = completenessValue(d.Statement)
 

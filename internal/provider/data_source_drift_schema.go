@@ -135,7 +135,8 @@ func driftResults() map[string]schema.Attribute {
 		"entry_count":       number("How many entries were read."),
 
 		"pipeline_entry_count":     number("How many of them the pipeline made."),
-		"unattributed_entry_count": number("How many entries change something and name nothing that a resource could be found by, such as the attachment of a volume in cloudscale's log."),
+		"unattributed_entry_count": number("How many entries change something and name nothing that a resource could be found by, such as the attachment of a volume in cloudscale's log, or what no resource is called, which may be one that was renamed."),
+		"former_count":             number("How many things both people and the pipeline worked on that are in no state that was given, such as those of which Terraform has made new ones since."),
 
 		"window_start": text("Begin of the window that was read, included."),
 		"window_end":   text("End of the window that was read, excluded."),
@@ -154,7 +155,7 @@ func driftRowAttributes() map[string]schema.Attribute {
 	entry := entryAttributes()
 	delete(entry, auditlog.FieldRaw)
 
-	entry["reverted"] = flag("Whether the pipeline has since set every field that was changed back to what it was before.")
+	entry["reverted"] = flag("Whether the pipeline has since set every field that was changed back to what it was before, or made the thing anew.")
 
 	return map[string]schema.Attribute{
 		"address": text("The resource's address; null where Terraform does not manage it."),
@@ -163,7 +164,7 @@ func driftRowAttributes() map[string]schema.Attribute {
 		"id":      text("Its id."),
 		"name":    text("Its name."),
 		"match":   text("By what it was found in the log: `by_id`; `by_container`, the id of what holds it, so that which part was changed is not known; or `by_name`, type and name."),
-		"reason":  text("Why nobody is known to have made the change: `only_pipeline`, `no_deletion`, `gap`, `before_retention`, `before_window`, or a reason of `unmatched`; null where somebody is."),
+		"reason":  text("Why nobody is known to have made the change: `only_pipeline`, `no_deletion`, `gap`, `before_retention`, `before_window`, `other_time`, `unnamed`, or a reason of `unmatched`; null where somebody is."),
 		"seen": schema.SingleNestedAttribute{
 			MarkdownDescription: "What Terraform saw, as a plan in `state_file` says; null where it saw nothing.",
 			Computed:            true,

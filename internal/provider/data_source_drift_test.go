@@ -93,6 +93,7 @@ func TestAccDrift(t *testing.T) {
 				found("created_count", knownvalue.Int64Exact(1)),
 				found("unexplained_count", knownvalue.Int64Exact(0)),
 				found("pipeline_entry_count", knownvalue.Int64Exact(4)),
+				found("former_count", knownvalue.Int64Exact(0)),
 				found("clean", knownvalue.Bool(false)),
 				found("completeness", knownvalue.ObjectPartial(map[string]knownvalue.Check{"conclusive": knownvalue.Bool(true)})),
 			},
@@ -161,7 +162,8 @@ func TestDriftOfCloudscale(t *testing.T) {
 
 	a := w.look(t, provider.DriftType, asked)
 	a.is("changed_count", int64(1))
-	a.is("unattributed_entry_count", int64(1))
+	// An attachment, and a volume that nobody said Terraform manages.
+	a.is("unattributed_entry_count", int64(2))
 	// Anybody can give a token the description.
 	a.warns("Ids: 3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0002")
 
@@ -229,4 +231,37 @@ func TestDriftRefuses(t *testing.T) {
 	w.look(t, provider.DriftType, args{
 		"service": "upcloud", "managed": managed, "last": "30d", "pipeline": args{"actors": list("terraform-cl")},
 	}).warns("The pipeline did nothing within the window")
+}
+
+// The same resources may be given by a state and by the configuration.
+func TestDriftGivenTwice(t *testing.T) {
+	t.Parallel()
+
+	w := newMonth(t)
+	asked := args{
+		"service": "cloudscale", "last": "30d", "state_file": driftFixture(t, "state.json"),
+		"pipeline": args{"actors": list("3f0c9d54-6d0f-4b7e-9a51-1c2f6b1a0002")},
+	}
+
+	once := w.look(t, provider.DriftType, asked)
+	asked["managed"] = args{"cloudscale_server.api": "api-1", "cloudscale_volume.cache": "cache"}
+	twice := w.look(t, provider.DriftType, asked)
+
+	for _, name := range []string{"changed", "deleted", "created", "unexplained", "unmatched", "resource_count"} {
+		if a, b := once.state[name].String(), twice.state[name].String(); a != b {
+			t.Errorf("%s: %s\nis not\n%s", name, b, a)
+		}
+	}
+
+	// An id that is null or empty is none.
+	for _, id := range []any{nil, ""} {
+		a := w.look(t, provider.DriftType, args{
+			"service": "upcloud", "last": "30d", "managed": args{"upcloud_server.web": id},
+		})
+		a.is("changed_count", int64(0))
+		a.warns("It has no id that the log could have")
+	}
+
+	w.look(t, provider.DriftType, args{"service": "upcloud", "last": "30d", "managed": args{}}).
+		fails("What was given says of no resource that Terraform manages it")
 }

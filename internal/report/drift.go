@@ -103,6 +103,10 @@ func (s *Subject) driftLine(r *drift.Row) driftLine {
 		l.Notes = append(l.Notes, "Matched by what holds it; which part was changed the log does not say.")
 	}
 
+	if r.AfterState {
+		l.Notes = append(l.Notes, "It was created after the state was written.")
+	}
+
 	switch {
 	case r.Seen == nil:
 	case r.Seen.Deleted:
@@ -168,6 +172,13 @@ func unmatchedOf(r *drift.Result) []fact {
 		all = append(all, fact{
 			plural64(r.Unattributed, "entry", "entries"),
 			"They change something and do not say what, so that they may be about resources for which nothing is shown.",
+		})
+	}
+
+	if r.Former > 0 {
+		all = append(all, fact{
+			plural(r.Former, "former thing"), "The pipeline and somebody else worked on them, and no given state holds them any more. Such as " +
+				shown(strings.TrimSpace(r.FormerExample.ResourceType+" "+r.FormerExample.ResourceID)) + ".",
 		})
 	}
 

@@ -224,7 +224,7 @@ func driftOf(entries iter.Seq2[auditlog.Entry, error], t texts) *drift.Result {
 	}
 	gone, other, named, lost := row, row, row, row
 	gone.Seen, gone.Events, gone.EventCount = &drift.Seen{Deleted: true}, events[3:], 1
-	other.Address, other.Seen, other.Events, other.EventCount = "", nil, events[:1], 1
+	other.Address, other.Seen, other.Events, other.EventCount, other.AfterState = "", nil, events[:1], 1, true
 	named.Match, named.Seen = drift.ByName, nil
 	lost.Reason, lost.Events, lost.EventCount = drift.BeforeWindow, nil, 0
 
@@ -233,6 +233,7 @@ func driftOf(entries iter.Seq2[auditlog.Entry, error], t texts) *drift.Result {
 		Unexplained: []drift.Row{lost},
 		Unmatched:   []drift.Unmatched{{Reason: drift.NotInLog, Type: t.kind, Count: 2, Example: t.address}},
 		Resources:   1_234, Entries: 120, ByPipeline: 100, Unattributed: 1, AsOf: begin,
+		Former: 2, FormerExample: auditlog.Entry{ResourceType: t.kind, ResourceID: t.id},
 		Completeness: auditlog.Completeness{UnknownMatters: true, UnknownActions: []string{t.action}},
 	}
 }

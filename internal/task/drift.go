@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -185,7 +184,7 @@ func (d *Drift) Run(ctx context.Context, logs ...auditlog.Service) (*Drifted, ex
 	}
 
 	var (
-		all      = &Drifted{Result: &drift.Result{AsOf: d.AsOf, Chosen: map[string][]string{}}}
+		all      = &Drifted{Result: &drift.Result{AsOf: d.AsOf}}
 		found    = d.Found
 		scrubber = r.Scrubber()
 		results  []*drift.Result
@@ -271,7 +270,7 @@ func (d *Drift) compare(
 		return nil, found
 	}
 
-	return c.End(done), append(found, d.Arguments.ReadWarnings(s.Info(), q, done)...)
+	return c.End(done), append(found, explain.InDrift(d.Arguments.ReadWarnings(s.Info(), q, done))...)
 }
 
 // begin begins a comparison with what the query brings.
@@ -330,7 +329,11 @@ func (d *Drifted) add(r *drift.Result) {
 	d.Entries += r.Entries
 	d.ByPipeline += r.ByPipeline
 	d.Unattributed += r.Unattributed
-	maps.Copy(d.Chosen, r.Chosen)
+	d.Matched += r.Matched
+
+	if d.Former += r.Former; d.FormerExample.ResourceID == "" {
+		d.FormerExample = r.FormerExample
+	}
 }
 
 // scrubbed is a result without what must not be shown.
@@ -356,18 +359,28 @@ func scrubbed(r *drift.Result, s *redact.Scrubber) *drift.Result {
 		}
 	}
 
-	shown.Chosen = map[string][]string{}
+	shown.FormerExample = s.Apply(r.FormerExample)
+	shown.Chosen, shown.Trusted = scrubbedNames(r.Chosen, s), scrubbedNames(r.Trusted, s)
 
-	for name, ids := range r.Chosen {
-		of := s.Apply(auditlog.Entry{Actor: name})
+	return &shown
+}
+
+func scrubbedNames(names map[string][]string, s *redact.Scrubber) map[string][]string {
+	all := map[string][]string{}
+
+	for name, ids := range names {
+		shown := s.Apply(auditlog.Entry{Actor: name})
+		if _, again := all[shown.Actor]; !again {
+			all[shown.Actor] = nil // A name may have no ids.
+		}
 
 		for _, id := range ids {
 			with := s.Apply(auditlog.Entry{Actor: name, ActorID: id})
-			shown.Chosen[of.Actor] = append(shown.Chosen[of.Actor], with.ActorID)
+			all[shown.Actor] = append(all[shown.Actor], with.ActorID)
 		}
 	}
 
-	return &shown
+	return all
 }
 
 // InventoryAt reads a plan or a state from a file, and says when it was written: when a plan was made, of a state the
@@ -391,9 +404,13 @@ func InventoryAt(path string) (*drift.Inventory, time.Time, error) {
 // Inventory is InventoryAt for what is no file; it was written at the time unless it says so itself.
 func Inventory(from io.Reader, written time.Time) (*drift.Inventory, time.Time, error) {
 	inventory, err := drift.Read(from)
-	if err == nil && !inventory.Written.IsZero() {
-		written = inventory.Written
+	if err != nil {
+		return nil, written, err
 	}
 
-	return inventory, written, err
+	if inventory.Written.IsZero() {
+		inventory.Written = written
+	}
+
+	return inventory, inventory.Written, nil
 }
