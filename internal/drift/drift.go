@@ -81,7 +81,7 @@ var reasonTexts = map[Reason]string{
 	NoDeletion:      "Terraform says that it is gone, and the log does not show who deleted it.",
 	InGap:           "Nothing was found, and there are parts of the window that nothing is known about.",
 	BeforeRetention: "Nothing was found as far back as the service keeps its log.",
-	BeforeWindow:    "Nothing was found within the window: it may have happened before.",
+	BeforeWindow:    "Nothing was found within the window: a longer one may show it.",
 }
 
 // Text is the reason in one sentence.

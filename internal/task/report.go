@@ -190,7 +190,15 @@ func (r *reporting) drifted(info auditlog.Info) explain.Problems {
 		return nil
 	}
 
-	return explain.Drifted(info, scrubbed(r.drift, r.spec.Scrubber), r.report.Drift.Pipeline.Given())
+	given := r.report.Drift.Pipeline.Given()
+
+	var found explain.Problems
+
+	if !given {
+		found.Add(explain.NoPipeline())
+	}
+
+	return append(found, explain.Drifted(info, scrubbed(r.drift, r.spec.Scrubber), given)...)
 }
 
 // run reads the log once, holds the rules against it, and writes the page of what was
