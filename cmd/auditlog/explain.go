@@ -122,7 +122,7 @@ const unlimited = 1 << 20
 
 // target is what is looked for in the logs.
 func (c *explainCommand) target(env environment) (drift.Target, explain.Problems) {
-	_, isAddress := drift.TypeOf(c.Resource)
+	isAddress := drift.IsAddress(c.Resource)
 
 	if len(c.State) == 0 {
 		if isAddress {
@@ -161,7 +161,7 @@ func (c *explainCommand) target(env environment) (drift.Target, explain.Problems
 		return drift.Target{}, explain.Problems{explain.NoSuchResource(c.Resource, addresses)}
 	}
 
-	of, reason := drift.TargetOf(resources[i])
+	of, reason := drift.TargetOf(resources[i], resources)
 	if reason != "" {
 		return of, explain.Problems{explain.Problem{
 			Summary: explain.ExplainResource, Cause: explain.Plain(reason.Text()), Next: "Look for it in another log.",

@@ -195,6 +195,19 @@ func TypeOf(address string) (string, bool) {
 	}
 }
 
+// IsAddress says whether a text is written as an address of anything in Terraform: also that of a module or of a data
+// source, which no log knows.
+func IsAddress(text string) bool {
+	_, isManaged := TypeOf(text)
+	source, isSource := strings.CutPrefix(text, "data.")
+
+	if isSource {
+		_, isSource = TypeOf(source)
+	}
+
+	return isManaged || isSource || strings.HasPrefix(text, "module.")
+}
+
 // cutStep cuts an address behind the first dot that is in no key. What stands before has no key itself.
 func cutStep(address string) (step, after string, ok bool) {
 	end := strings.IndexAny(address, ".[")

@@ -257,12 +257,46 @@ func NoSuchResource(address string, known []string) Problem {
 	p := Problem{
 		Summary: ExplainResource,
 		Cause:   "There is no resource of this address in the states that were given.",
-		Next:    "Give an address as terraform state list prints it, or the id of the resource.",
+		Next:    "Give an address as terraform state list prints it, in single quotes where a shell reads it, or the id of the resource.",
 	}.With("Address", Shown(address))
 
-	if nearest := auditlog.Nearest(address, known); nearest != "" {
-		p = p.With("Did you mean", nearest)
+	if meant := addressesMeant(address, known); len(meant) > 0 {
+		p = p.With("Did you mean", strings.Join(meant, ", "))
 	}
 
 	return p
+}
+
+// Doubtful says why the log may not show what was done to a resource.
+func Doubtful(reason drift.Reason) Problem {
+	return Problem{
+		Summary: "The log may not tell what was done to the resource",
+		Cause:   Plain(reason.Text()),
+		Next:    "Look at the resource in the cloud as well.",
+	}.AsWarning()
+}
+
+// mostMeant is how many addresses are proposed.
+const mostMeant = 5
+
+// addressesMeant are what can have been meant by an address: the instances of a resource, what is in a module, a
+// resource in a module that was left out, or else what is written nearly so.
+func addressesMeant(address string, known []string) []string {
+	var meant []string
+
+	for _, k := range known {
+		if strings.HasPrefix(k, address+"[") || strings.HasPrefix(k, address+".") || strings.HasSuffix(k, "."+address) {
+			meant = append(meant, k)
+		}
+	}
+
+	if len(meant) > mostMeant {
+		return append(meant[:mostMeant:mostMeant], strconv.Itoa(len(meant)-mostMeant)+" more")
+	}
+
+	if nearest := auditlog.Nearest(address, known); len(meant) == 0 && nearest != "" {
+		meant = append(meant, nearest)
+	}
+
+	return meant
 }

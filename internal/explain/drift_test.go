@@ -4,7 +4,9 @@ package explain_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
@@ -102,5 +104,34 @@ Take it into account: Terraform itself notices when they change.`
 
 	if found = explain.Drifted(info, &drift.Result{Entries: 5}, false); len(found) != 0 {
 		t.Errorf("got %+v", found)
+	}
+}
+
+func TestNoSuchResource(t *testing.T) {
+	t.Parallel()
+
+	known := []string{
+		`upcloud_server.web["blue"]`, `upcloud_server.web["red"]`, "upcloud_server.webmail", "module.db.upcloud_storage.a",
+	}
+	for i := range 7 {
+		known = append(known, fmt.Sprintf("upcloud_storage.data[%d]", i))
+	}
+
+	for address, want := range map[string]string{
+		"upcloud_server.web":         `upcloud_server.web["blue"], upcloud_server.web["red"]`,
+		`upcloud_server.web["blu"]`:  `upcloud_server.web["blue"]`,
+		"upcloud_server.web[blue]":   `upcloud_server.web["blue"]`,
+		"upcloud_server.webmial":     "upcloud_server.webmail",
+		"module.db":                  "module.db.upcloud_storage.a",
+		"upcloud_storage.a":          "module.db.upcloud_storage.a",
+		"upcloud_storage.data":       "upcloud_storage.data[0], upcloud_storage.data[1], upcloud_storage.data[2], upcloud_storage.data[3], upcloud_storage.data[4], 2 more",
+		"module.nothing.like_it.all": "",
+	} {
+		want = strings.TrimSuffix("Did you mean: "+want, "Did you mean: ")
+
+		if got := explain.NoSuchResource(address, known).Detail(); !strings.Contains(got, want+"\n") ||
+			want == "" && strings.Contains(got, "Did you mean") {
+			t.Errorf("%s: got\n%s\nwant\n%s", address, got, want)
+		}
 	}
 }
