@@ -91,7 +91,8 @@ func TestAddresses(t *testing.T) {
 
 	for text, want := range map[string]bool{
 		"upcloud_server.web": true, `module.a["b"].upcloud_server.web[0]`: true, "module.database": true,
-		"data.upcloud_zones.all": true, "data.example.com": false, "web-1": false, "00000000-0000-4000-8000-00000000000a": false,
+		"data.upcloud_zones.all": true, "data.example.com": false, "web-1": false,
+		"00000000-0000-4000-8000-00000000000a": false,
 	} {
 		if drift.IsAddress(text) != want {
 			t.Errorf("%s: not %v", text, want)

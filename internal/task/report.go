@@ -191,14 +191,13 @@ func (r *reporting) drifted(info auditlog.Info) explain.Problems {
 	}
 
 	given := r.report.Drift.Pipeline.Given()
-
-	var found explain.Problems
+	found := explain.Drifted(info, scrubbed(r.drift, r.spec.Scrubber), given)
 
 	if !given {
 		found.Add(explain.NoPipeline())
 	}
 
-	return append(found, explain.Drifted(info, scrubbed(r.drift, r.spec.Scrubber), given)...)
+	return found
 }
 
 // run reads the log once, holds the rules against it, and writes the page of what was
