@@ -47,7 +47,7 @@ Examples:
 
     # What was done to this server since it was created?
     terraform state pull |
-        auditlog explain --service upcloud --state - upcloud_server.web
+        auditlog explain --state - 'upcloud_server.web["blue"]'
 
     # By its id, in the cloud's log and in an archive that reaches further back
     auditlog explain --service upcloud --destination /var/lib/audit \
