@@ -8,6 +8,7 @@
 package drift
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +97,20 @@ type Event struct {
 	Reverted bool
 	// pending are the fields of which that is not so yet, if it can become so.
 	pending []string
+}
+
+// Telling are the changes by which people recognise what was done. What is created or deleted changes in all of its
+// fields, most of which say nothing.
+func (e *Event) Telling() []auditlog.Change {
+	if e.Operation != auditlog.OperationCreate && e.Operation != auditlog.OperationDelete {
+		return e.Changes
+	}
+
+	known := []string{"name", "title", "hostname", "display_name", "plan", "size"}
+
+	isOther := func(c auditlog.Change) bool { return !slices.Contains(known, c.Field) }
+
+	return slices.DeleteFunc(slices.Clone(e.Changes), isOther)
 }
 
 // Row is a resource with what was done to it.
