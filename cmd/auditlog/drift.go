@@ -70,7 +70,18 @@ Examples:
 
     # What was touched by hand in the last week, of all workspaces?
     auditlog drift --service upcloud --last 7d --pipeline-actors ci \
-        --state network.json --state servers.json`
+        --state network.json --state servers.json
+
+    # In CI: silent when all is well, names when not, a reason when nobody can tell
+    code=0
+    auditlog drift --last 25h --pipeline-actors ci --state state.json \
+        > touched.txt 2> messages.txt || code=$?
+    case $code in
+    0) ;;
+    1) cat touched.txt ;;
+    *) cat messages.txt >&2 ;;
+    esac
+    exit $code`
 }
 
 // Run prints what was done by hand.

@@ -201,7 +201,7 @@ func eventText(e *drift.Event, times *time.Location) string {
 	}
 
 	text += "  " + shown(e.Action)
-	if changes := telling(e); len(changes) > 0 {
+	if changes := e.Telling(); len(changes) > 0 {
 		text += "  " + shown(changesTextOf(changes))
 	}
 
@@ -210,20 +210,6 @@ func eventText(e *drift.Event, times *time.Location) string {
 	}
 
 	return text
-}
-
-// telling are the changes by which people recognise what was done. What is created or deleted changes in all of its
-// fields, most of which say nothing.
-func telling(e *drift.Event) []auditlog.Change {
-	if e.Operation != auditlog.OperationCreate && e.Operation != auditlog.OperationDelete {
-		return e.Changes
-	}
-
-	known := []string{"name", "title", "hostname", "display_name", "plan", "size"}
-
-	isOther := func(c auditlog.Change) bool { return !slices.Contains(known, c.Field) }
-
-	return slices.DeleteFunc(slices.Clone(e.Changes), isOther)
 }
 
 // The result as programs read it. What is not known is null.

@@ -48,7 +48,7 @@ Examples:
 
     # What was done to this server since it was created?
     terraform state pull |
-        auditlog explain --service upcloud --state - upcloud_server.web
+        auditlog explain --state - 'upcloud_server.web["blue"]'
 
     # By its id, in the cloud's log and in an archive that reaches further back
     auditlog explain --service upcloud --destination /var/lib/audit \
@@ -124,7 +124,7 @@ const unlimited = 1 << 20
 // target is what is looked for in the logs.
 func (c *explainCommand) target(env environment) (drift.Target, explain.Problems) {
 	c.Resource = strings.TrimSpace(c.Resource)
-	_, isAddress := drift.TypeOf(c.Resource)
+	isAddress := drift.IsAddress(c.Resource)
 
 	if len(c.State) == 0 {
 		if isAddress {
@@ -163,7 +163,7 @@ func (c *explainCommand) target(env environment) (drift.Target, explain.Problems
 		return drift.Target{}, explain.Problems{explain.NoSuchResource(c.Resource, addresses)}
 	}
 
-	of, reason := drift.TargetOf(resources[i])
+	of, reason := drift.TargetOf(resources[i], resources)
 	if reason != "" {
 		return of, explain.Problems{explain.Problem{
 			Summary: explain.ExplainResource, Cause: explain.Plain(reason.Text()), Next: "Look for it in another log.",

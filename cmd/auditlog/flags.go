@@ -30,14 +30,24 @@ type arguments struct {
 	of map[*kong.Flag]bool
 }
 
-// The settle delay that a command has by default is in its help, by the command's name.
 const settleDelayDefault = "0s"
 
-var settleDelayDefaults = map[string]string{
-	"export": task.SettleDelayText,
-	"report": task.SettleDelayText,
-	"check":  settleDelayDefault + ", and 1m with --state",
+// otherWords are what a command's help says of an argument in place of what the argument's description says, by the
+// names of both.
+var otherWords = map[string]map[string][2]string{
+	"export": {"settle_delay": {"`" + settleDelayDefault + "`", task.SettleDelayText}},
+	"report": {"settle_delay": {"`" + settleDelayDefault + "`", task.SettleDelayText}},
+	"check":  {"settle_delay": {"`" + settleDelayDefault + "`", settleDelayDefault + ", and 1m with --state"}},
+	"drift":  {"public_keys": anyArchive},
+	"explain": {
+		"last":        {"`24h` when no bound is given", "as far back as the logs go"},
+		"start":       {"`24h` before its end", "as far back as the logs go"},
+		"public_keys": anyArchive,
+	},
 }
+
+// anyArchive is how an archive is named where several logs are read.
+var anyArchive = [2]string{"with `service = \"archive\"`", "with `destination`"}
 
 func sharedArguments() arguments {
 	a := arguments{
@@ -87,12 +97,9 @@ func (a arguments) describe(node *kong.Node) {
 
 		switch argument, number, s := a.texts[name], a.numbers[name], a.switches[name]; {
 		case argument.Name != "":
-			text := argument.Description
-			if other, ok := settleDelayDefaults[node.Name]; ok && argument.Name == "settle_delay" {
-				text = strings.Replace(text, "`"+settleDelayDefault+"`", other, 1)
-			}
+			words := otherWords[node.Name][argument.Name]
 
-			flag.Help = a.plain(text, argument.Form)
+			flag.Help = a.plain(strings.Replace(argument.Description, words[0], words[1], 1), argument.Form)
 			if argument.List {
 				flag.Help += " May be given several times."
 			}

@@ -10,6 +10,7 @@ package drift
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -112,7 +113,7 @@ var reasonTexts = map[Reason]string{
 	NoDeletion:      "Terraform says that it is gone, and the log does not show who deleted it.",
 	InGap:           "Nothing was found, and there are parts of the window that nothing is known about.",
 	BeforeRetention: "Nothing was found as far back as the service keeps its log.",
-	BeforeWindow:    "Nothing was found within the window: it may have happened before it, or after its end.",
+	BeforeWindow:    "Nothing was found within the window: a longer one may show it.",
 	Unnamed:         "The log does not say what was created, so that it may be in a state, or gone again.",
 	OtherTime:       "What was done by hand was done after the plan was made, or reverted before it, so that it does not explain the plan.",
 }
@@ -129,6 +130,20 @@ type Event struct {
 	Reverted bool
 	// pending are the fields of which that is not so yet, if it can become so.
 	pending []string
+}
+
+// Telling are the changes by which people recognise what was done. What is created or deleted changes in all of its
+// fields, most of which say nothing.
+func (e *Event) Telling() []auditlog.Change {
+	if e.Operation != auditlog.OperationCreate && e.Operation != auditlog.OperationDelete {
+		return e.Changes
+	}
+
+	known := []string{"name", "title", "hostname", "display_name", "plan", "size"}
+
+	isOther := func(c auditlog.Change) bool { return !slices.Contains(known, c.Field) }
+
+	return slices.DeleteFunc(slices.Clone(e.Changes), isOther)
 }
 
 // Row is a resource with what was done to it.
@@ -234,6 +249,19 @@ func TypeOf(address string) (string, bool) {
 			return "", false
 		}
 	}
+}
+
+// IsAddress says whether a text is written as an address of anything in Terraform: also that of a module or of a data
+// source, which no log knows.
+func IsAddress(text string) bool {
+	_, isManaged := TypeOf(text)
+	source, isSource := strings.CutPrefix(text, "data.")
+
+	if isSource {
+		_, isSource = TypeOf(source)
+	}
+
+	return isManaged || isSource || strings.HasPrefix(text, "module.")
 }
 
 // cutStep cuts an address behind the first dot that is in no key. What stands before has no key itself.

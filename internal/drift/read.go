@@ -37,6 +37,7 @@ type Fault string
 
 // The faults.
 const (
+	Empty        Fault = "empty"
 	NotJSON      Fault = "not_json"
 	BinaryPlan   Fault = "binary_plan"
 	NotUTF8      Fault = "not_utf8"
@@ -132,6 +133,8 @@ func recognise(from *bufio.Reader) error {
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		return err //nolint:wrapcheck // It is the reader's.
+	case len(begin) == 0:
+		return &InputError{Fault: Empty}
 	case bytes.HasPrefix(begin, []byte(zip)):
 		return &InputError{Fault: BinaryPlan}
 	case bytes.HasPrefix(begin, []byte(wide)), bytes.HasPrefix(begin, []byte(wideToo)):

@@ -218,7 +218,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	for text, want := range map[string]drift.InputError{
 		string(binary):                         {Fault: drift.BinaryPlan},
 		"\xff\xfe{\x00}\x00":                   {Fault: drift.NotUTF8},
-		"":                                     {Fault: drift.NotJSON},
+		"":                                     {Fault: drift.Empty},
 		"null":                                 {Fault: drift.Unknown},
 		"[]":                                   {Fault: drift.Unknown},
 		"{}":                                   {Fault: drift.Unknown},

@@ -19,13 +19,16 @@ type Target struct {
 	Name string
 	// Container says that the id is that of what holds the thing.
 	Container bool
+	// Doubt is why finding nothing proves nothing, "" where it does.
+	Doubt Reason
 }
 
 // Mentioned means that the message of an entry names the thing among others, such as a volume that was attached to it.
 const Mentioned Match = "mentioned"
 
-// TargetOf says what is looked for in a log to tell the life of a resource, and why it cannot be, "" where it can.
-func TargetOf(r Resource) (Target, Reason) {
+// TargetOf says what is looked for in a log to tell the life of one of several resources, and why it cannot be, ""
+// where it can.
+func TargetOf(r Resource, all []Resource) (Target, Reason) {
 	k, ok := KindOf(r.Type)
 	if !ok {
 		return Target{}, ForeignProvider
@@ -34,6 +37,8 @@ func TargetOf(r Resource) (Target, Reason) {
 	t := Target{Service: k.Service}
 	if k.certain() {
 		t.Type = k.LogTypes[0]
+	} else {
+		t.Doubt = NotInLog
 	}
 
 	byName := k.Match == ByName || k.Service == auditlog.ServicePodStack && r.ID == ""
@@ -43,6 +48,11 @@ func TargetOf(r Resource) (Target, Reason) {
 		return Target{}, NoName
 	case byName:
 		t.Name, t.Type = r.Name, logTypeOf(&place{resource: r, kind: k})
+
+		isNamesake := func(o Resource) bool { return o.Type == r.Type && o.Name == r.Name && o.Address != r.Address }
+		if t.Doubt == "" && slices.ContainsFunc(all, isNamesake) {
+			t.Doubt = AmbiguousName
+		}
 	case r.ID == "":
 		return Target{}, NoID
 	default:

@@ -55,7 +55,7 @@ func TestTargets(t *testing.T) {
 		"another pod":       {pod, podstack("p-2", "trainer"), ""},
 		"its name, in text": {volume, cloudscale("server_volume", "", attached), drift.Mentioned},
 	} {
-		target, reason := drift.TargetOf(test.resource)
+		target, reason := drift.TargetOf(test.resource, nil)
 		if reason != "" {
 			t.Fatal(reason)
 		}
@@ -66,7 +66,7 @@ func TestTargets(t *testing.T) {
 	}
 
 	// What narrows the query leaves nothing out that matches.
-	target, _ := drift.TargetOf(pod)
+	target, _ := drift.TargetOf(pod, nil)
 	if q := target.Query(auditlog.Query{}, infoOf(t, auditlog.ServicePodStack)); q.Search != "" || len(q.ResourceIDs) > 0 {
 		t.Errorf("got %+v", q)
 	}
@@ -90,8 +90,37 @@ func TestTargets(t *testing.T) {
 		{drift.Resource{Type: "podstack_pod"}, drift.NoName},
 		{drift.Resource{Type: "podstack_pod", Name: "trainer"}, ""},
 	} {
-		if _, got := drift.TargetOf(test.resource); got != test.want {
+		if _, got := drift.TargetOf(test.resource, nil); got != test.want {
 			t.Errorf("%+v: got %q, want %q", test.resource, got, test.want)
+		}
+	}
+
+	for name, test := range map[string]struct {
+		resource drift.Resource
+		want     drift.Reason
+	}{
+		"found by its id":   {drift.Resource{Type: "upcloud_server", ID: id}, ""},
+		"not in the log":    {drift.Resource{Type: "upcloud_router", ID: id}, drift.NotInLog},
+		"a name of its own": {drift.Resource{Address: "a", Type: "cloudscale_server", Name: "a"}, ""},
+		"a name of two":     {drift.Resource{Address: "b", Type: "cloudscale_server", Name: "twin"}, drift.AmbiguousName},
+	} {
+		all := []drift.Resource{{Address: "c", Type: "cloudscale_server", Name: "twin"}, test.resource}
+		if target, _ := drift.TargetOf(test.resource, all); target.Doubt != test.want {
+			t.Errorf("%s: got %q", name, target.Doubt)
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+
+	for text, want := range map[string]bool{
+		"upcloud_server.web": true, `module.a["b"].upcloud_server.web[0]`: true, "module.database": true,
+		"data.upcloud_zones.all": true, "data.example.com": false, "web-1": false,
+		"00000000-0000-4000-8000-00000000000a": false,
+	} {
+		if drift.IsAddress(text) != want {
+			t.Errorf("%s: not %v", text, want)
 		}
 	}
 }

@@ -65,8 +65,10 @@ func Inventory(err error, name string) Problem {
 	case drift.FailedPlan:
 		p.Cause = "The plan ended in an error, so that it does not hold everything."
 		p.Next = "Make a plan that ends without an error."
+	case drift.Empty:
+		p.Cause = "The file is empty, as it is when the command that was to write it has failed."
 	case drift.NotJSON:
-		p.Cause = "The file is not whole JSON."
+		p.Cause = "The file is not JSON, or only a part of it."
 		if input.Err != nil && !strings.HasPrefix(input.Err.Error(), "it is") {
 			p.Cause = Sentence(input.Err.Error())
 		}
@@ -149,18 +151,20 @@ func Drift(err error, info auditlog.Info, w auditlog.Window) Problem {
 	return Reading(err, in)
 }
 
-// Drifted names what a comparison does not show.
-func Drifted(info auditlog.Info, r *drift.Result, pipeline bool) Problems {
+// NoPipeline says that it is not known who Terraform is.
+func NoPipeline() Problem {
+	return Problem{
+		Summary: "Nobody is named as the pipeline",
+		Cause:   "Without knowing who Terraform is, what it did itself counts as done by hand.",
+		Next:    "Say with {pipeline} who runs Terraform: its actors, its addresses, or a condition.",
+	}.AsWarning()
+}
+
+// Drifted names what a comparison with one log does not show. Given says that it is known who Terraform is.
+func Drifted(info auditlog.Info, r *drift.Result, given bool) Problems {
 	var found Problems
 
-	switch {
-	case !pipeline:
-		found.Add(Problem{
-			Summary: "Nobody is named as the pipeline",
-			Cause:   "Without knowing who Terraform is, what it did itself counts as done by hand.",
-			Next:    "Say with {pipeline} who runs Terraform: its actors, its addresses, or a condition.",
-		}.With("Service", info.Name).AsWarning())
-	case r.ByPipeline == 0 && r.Entries > 0:
+	if given && r.ByPipeline == 0 && r.Entries > 0 && len(r.Chosen) == 0 {
 		found.Add(Problem{
 			Summary: "The pipeline did nothing within the window",
 			Cause:   "No entry meets what is said of the pipeline, so that it may be misspelt, and everything counts as done by hand.",
@@ -335,12 +339,46 @@ func NoSuchResource(address string, known []string) Problem {
 	p := Problem{
 		Summary: ExplainResource,
 		Cause:   "There is no resource of this address in the states that were given.",
-		Next:    "Give an address as terraform state list prints it, or the id of the resource.",
+		Next:    "Give an address as terraform state list prints it, in single quotes where a shell reads it, or the id of the resource.",
 	}.With("Address", Shown(address))
 
-	if nearest := auditlog.Nearest(address, known); nearest != "" {
-		p = p.With("Did you mean", nearest)
+	if meant := addressesMeant(address, known); len(meant) > 0 {
+		p = p.With("Did you mean", strings.Join(meant, ", "))
 	}
 
 	return p
+}
+
+// Doubtful says why the log may not show what was done to a resource.
+func Doubtful(reason drift.Reason) Problem {
+	return Problem{
+		Summary: "The log may not tell what was done to the resource",
+		Cause:   Plain(reason.Text()),
+		Next:    "Look at the resource in the cloud as well.",
+	}.AsWarning()
+}
+
+// mostMeant is how many addresses are proposed.
+const mostMeant = 5
+
+// addressesMeant are what can have been meant by an address: the instances of a resource, what is in a module, a
+// resource in a module that was left out, or else what is written nearly so.
+func addressesMeant(address string, known []string) []string {
+	var meant []string
+
+	for _, k := range known {
+		if strings.HasPrefix(k, address+"[") || strings.HasPrefix(k, address+".") || strings.HasSuffix(k, "."+address) {
+			meant = append(meant, k)
+		}
+	}
+
+	if len(meant) > mostMeant {
+		return append(meant[:mostMeant:mostMeant], strconv.Itoa(len(meant)-mostMeant)+" more")
+	}
+
+	if nearest := auditlog.Nearest(address, known); len(meant) == 0 && nearest != "" {
+		meant = append(meant, nearest)
+	}
+
+	return meant
 }

@@ -4,6 +4,7 @@ package explain_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestInventories(t *testing.T) {
 	seen := map[string]drift.Fault{}
 
 	for _, fault := range []drift.Fault{
-		drift.NotJSON, drift.BinaryPlan, drift.NotUTF8, drift.MessageLines, drift.Encrypted, drift.OtherFormat,
+		drift.Empty, drift.NotJSON, drift.BinaryPlan, drift.NotUTF8, drift.MessageLines, drift.Encrypted, drift.OtherFormat,
 		drift.OldTerraform, drift.FailedPlan, drift.Unknown,
 	} {
 		p := explain.Inventory(&drift.InputError{Fault: fault, Version: "0.12"}, "state.json")
@@ -71,7 +72,7 @@ func TestDrifted(t *testing.T) {
 
 	found := explain.Drifted(info, r, true)
 	want := []string{
-		"The pipeline did nothing within the window", "The pipeline is named as anybody could be",
+		"The pipeline is named as anybody could be",
 		"Resources cannot be told from the log for certain", "Resources are not of the log that is read",
 		"Entries do not say what they are about",
 	}
@@ -92,7 +93,7 @@ Service: upcloud
 The log is not known to record this type, so that finding nothing proves nothing: 1 × upcloud_tag, 2 × upcloud_router, such as upcloud_tag.a
 
 Take it into account: Terraform itself notices when they change.`
-	if got := found[2].Detail(); got != detail {
+	if got := found[1].Detail(); got != detail {
 		t.Errorf("got\n%s\nwant\n%s", got, detail)
 	}
 
@@ -123,8 +124,13 @@ Take it into account: Terraform itself notices when they change.`
 		}
 	}
 
-	found = explain.Drifted(info, &drift.Result{}, false)
-	if len(found) != 1 || found[0].Summary != "Nobody is named as the pipeline" {
+	// A name that is not unique says why the pipeline did nothing; without one it may be misspelt.
+	found = explain.Drifted(info, &drift.Result{Entries: 5}, true)
+	if len(found) != 1 || found[0].Summary != "The pipeline did nothing within the window" {
+		t.Errorf("got %+v", found)
+	}
+
+	if found = explain.Drifted(info, &drift.Result{Entries: 5}, false); len(found) != 0 {
 		t.Errorf("got %+v", found)
 	}
 }
@@ -145,6 +151,35 @@ func TestTooMuchDrift(t *testing.T) {
 
 		if got := explain.Drift(test.err, auditlog.Info{Name: "upcloud"}, auditlog.Window{}).Detail(); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+func TestNoSuchResource(t *testing.T) {
+	t.Parallel()
+
+	known := []string{
+		`upcloud_server.web["blue"]`, `upcloud_server.web["red"]`, "upcloud_server.webmail", "module.db.upcloud_storage.a",
+	}
+	for i := range 7 {
+		known = append(known, fmt.Sprintf("upcloud_storage.data[%d]", i))
+	}
+
+	for address, want := range map[string]string{
+		"upcloud_server.web":         `upcloud_server.web["blue"], upcloud_server.web["red"]`,
+		`upcloud_server.web["blu"]`:  `upcloud_server.web["blue"]`,
+		"upcloud_server.web[blue]":   `upcloud_server.web["blue"]`,
+		"upcloud_server.webmial":     "upcloud_server.webmail",
+		"module.db":                  "module.db.upcloud_storage.a",
+		"upcloud_storage.a":          "module.db.upcloud_storage.a",
+		"upcloud_storage.data":       "upcloud_storage.data[0], upcloud_storage.data[1], upcloud_storage.data[2], upcloud_storage.data[3], upcloud_storage.data[4], 2 more",
+		"module.nothing.like_it.all": "",
+	} {
+		want = strings.TrimSuffix("Did you mean: "+want, "Did you mean: ")
+
+		if got := explain.NoSuchResource(address, known).Detail(); !strings.Contains(got, want+"\n") ||
+			want == "" && strings.Contains(got, "Did you mean") {
+			t.Errorf("%s: got\n%s\nwant\n%s", address, got, want)
 		}
 	}
 }

@@ -55,6 +55,24 @@ const (
 	loadFront  = "fe299ed5-76f5-4cf4-847c-5f4c3254fd4f"
 )
 
+// driftExample is the data source of the example, with the server of the month, and texts replaced as in
+// strings.NewReplacer.
+func driftExample(t *testing.T, replaced ...string) string {
+	t.Helper()
+
+	text, err := os.ReadFile(filepath.Join("..", "..", "examples", "data-sources", "audit_log_drift", "data-source.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	const begin = `data "audit_log_drift"`
+
+	_, example, _ := strings.Cut(string(text), begin)
+	example = strings.NewReplacer(`"week"`, `"test"`, "upcloud_server.web.id", `"`+blueServer+`"`).Replace(example)
+
+	return begin + strings.NewReplacer(replaced...).Replace(example)
+}
+
 // Each change by hand is found with its author, and nothing that the pipeline did.
 func TestAccDrift(t *testing.T) {
 	t.Parallel()
@@ -119,34 +137,25 @@ func TestAccDrift(t *testing.T) {
 		},
 		// The gate of the example: nothing was touched by hand in the last days of the month.
 		resource.TestStep{
-			Config: w.config(`data "audit_log_drift" "test" {
-  service  = "upcloud"
-  last     = "5d"
-  managed  = { "upcloud_server.web" = "` + blueServer + `" }
-  pipeline = { actors = ["terraform-ci"], auth_types = ["api"], ip_addresses = ["198.51.100.0/24"] }
-  lifecycle {
-    postcondition {
-      condition     = self.clean
-      error_message = "Something was touched by hand."
-    }
-  }
-}`),
+			Config:            w.config(driftExample(t, `"7d"`, `"5d"`)),
 			ConfigStateChecks: []statecheck.StateCheck{found("clean", knownvalue.Bool(true))},
 		},
+		// What else was created in the account, in no given state, does not concern it.
 		resource.TestStep{
-			Config: w.config(`data "audit_log_drift" "test" {
-  service  = "upcloud"
-  last     = "30d"
-  managed  = { "upcloud_server.web" = "` + blueServer + `" }
-  pipeline = { actors = ["terraform-ci"] }
-  lifecycle {
-    postcondition {
-      condition = self.clean
-      error_message = join("\n", [for r in self.changed : "${r.address}: ${r.events[0].actor}"])
-    }
-  }
-}`),
-			ExpectError: regexp.MustCompile(`upcloud_server\.web: mia\.ops`),
+			Config:            w.config(driftExample(t, `"7d"`, `"15d"`)),
+			ConfigStateChecks: []statecheck.StateCheck{found("created_count", knownvalue.Int64Exact(1))},
+		},
+		resource.TestStep{
+			Config: w.config(driftExample(t, `"7d"`, `"30d"`, blueServer, loadFront)),
+			ExpectError: regexp.MustCompile(`upcloud_server\.web: update by mia\.ops at\s+2026-06-10T08:00:00\.000000Z\s+` +
+				`\(reverted\s+since\)\s+conclusive: true`),
+		},
+		resource.TestStep{
+			Config: w.config(driftExample(t, `"7d"`, `"5d"`, "managed = {", `state_file = "`+driftFixture(t, "plan.json")+`"
+  managed = {`)),
+			ExpectError: regexp.MustCompile(
+				`upcloud_storage\.data\[1\]: who changed it is not known:\s+before_window\s+conclusive: true`,
+			),
 		},
 	)
 }

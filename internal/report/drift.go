@@ -15,7 +15,9 @@ import (
 type drifted struct {
 	Summary string
 	// Held says what was compared with what.
-	Held      string
+	Held string
+	// Pipeline is who Terraform is, empty where nobody is.
+	Pipeline  []filter
 	Kinds     []driftKind
 	Unmatched []fact
 }
@@ -77,9 +79,26 @@ func newDrifted(s *Subject) *drifted {
 		d.Kinds = append(d.Kinds, k)
 	}
 
+	d.Pipeline = s.Pipeline.filters()
 	d.Unmatched = unmatchedOf(r)
 
 	return d
+}
+
+// filters are what an entry of the pipeline meets.
+func (p *Pipeline) filters() []filter {
+	all := filtersOf(&p.Query)
+
+	for _, more := range []filter{
+		{Words: "the way of authentication is", Values: screened(p.AuthTypes)},
+		{Words: "it was done in the time", Values: screened(p.Runs)},
+	} {
+		if len(more.Values) > 0 {
+			all = append(all, more)
+		}
+	}
+
+	return all
 }
 
 func (s *Subject) driftLine(r *drift.Row) driftLine {
@@ -134,10 +153,7 @@ func (s *Subject) driftEvent(e *drift.Event) driftEvent {
 		From: strings.Join(from, ", "), What: shown(e.Action), Reverted: e.Reverted,
 	}
 
-	// What is created or deleted changes in all of its fields, and the list of all entries has them.
-	if e.Operation != auditlog.OperationCreate && e.Operation != auditlog.OperationDelete {
-		shownEvent.Changes = changesShown(e.Changes)
-	}
+	shownEvent.Changes = changesShown(e.Telling())
 
 	return shownEvent
 }

@@ -64,6 +64,16 @@ type Subject struct {
 	Builtins []string
 	// Drift is what was done by hand to what Terraform manages, nil where that was not asked.
 	Drift *drift.Result
+	// Pipeline says which entries counted as Terraform's own.
+	Pipeline Pipeline
+}
+
+// Pipeline says who ran Terraform, as it may be shown: whoever meets the query, was authenticated in one of the ways
+// and acted during one of the runs.
+type Pipeline struct {
+	Query     auditlog.Query
+	AuthTypes []string
+	Runs      []string
 }
 
 // Kept is an export that a report is made of.

@@ -63,6 +63,9 @@ func everything(t *testing.T) string {
 		Within: new(time.Hour), GroupBy: []string{"actor"},
 	}}
 	s.Result.CountsByRule["own"] = 0
+	s.Pipeline = report.Pipeline{
+		Query: auditlog.Query{Actors: []string{"terraform-ci"}}, AuthTypes: []string{"api"}, Runs: []string{"then/now"},
+	}
 	s.Drift = driftOf(entries, texts{
 		address: `module.eu["a"].upcloud_server.web`, id: "00798b85-efdc-41ca-8021-f6ef457b8531", name: "web-1",
 		field: "plan", value: `"2xCPU-4GB"`, kind: "upcloud_router", action: "rebalance",
@@ -162,6 +165,9 @@ func hostileSubject(t *testing.T) *report.Subject {
 	s.Asked.Query = auditlog.Query{Actors: hostileTexts(), Search: text}
 	s.Asked.AsWritten.Last = text
 	s.KeptAs = &report.Kept{Name: text, SHA256: text, ManifestSHA256: text}
+	s.Pipeline = report.Pipeline{
+		Query: auditlog.Query{Actors: []string{text}}, AuthTypes: []string{text}, Runs: []string{text},
+	}
 	s.Drift = driftOf(all(entries...), texts{text, text, text, text, text, text, text})
 
 	return s

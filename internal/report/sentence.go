@@ -172,9 +172,9 @@ type filter struct {
 }
 
 // filters are those of the query that were given.
-func (s *Subject) filters() []filter {
-	q := &s.Asked.Query
+func (s *Subject) filters() []filter { return filtersOf(&s.Asked.Query) }
 
+func filtersOf(q *auditlog.Query) []filter {
 	where := ""
 	if q.Where != nil {
 		where = q.Where.String()

@@ -201,6 +201,10 @@ func (d *Drift) Run(ctx context.Context, logs ...auditlog.Service) (*Drifted, ex
 		results, done = append(results, result), append(done, result.Completeness)
 	}
 
+	if !d.Pipeline.Given() {
+		found.Add(explain.NoPipeline())
+	}
+
 	for i, s := range clouds {
 		shown := scrubbed(results[i], scrubber) // What is to be hidden is known now, whichever log has it.
 		found.Add(explain.Drifted(s.Info(), shown, d.Pipeline.Given())...)

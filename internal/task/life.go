@@ -32,6 +32,8 @@ type Told struct {
 	Entries []auditlog.Entry
 	// Uncertain is how many of them are matched otherwise than by the id, by how.
 	Uncertain map[drift.Match]int
+	// Doubt is why finding nothing proves nothing, "" where it does.
+	Doubt drift.Reason
 	// Read are the statements of the readings, one for each cloud, and Logs is how many logs they are of.
 	Read []auditlog.Completeness
 	Logs int
@@ -39,13 +41,13 @@ type Told struct {
 
 // Conclusive says whether nothing of the life within the windows can be missing.
 func (t *Told) Conclusive() bool {
-	return !slices.ContainsFunc(t.Read, func(c auditlog.Completeness) bool { return !c.Conclusive() })
+	return t.Doubt == "" && !slices.ContainsFunc(t.Read, func(c auditlog.Completeness) bool { return !c.Conclusive() })
 }
 
 // Run reads the logs. One that cannot hold the resource, being another cloud's, is not read. Without a window it reads
 // all that the logs keep.
 func (l *Life) Run(ctx context.Context, logs ...auditlog.Service) (*Told, explain.Problems) {
-	told := &Told{Uncertain: map[drift.Match]int{}}
+	told := &Told{Uncertain: map[drift.Match]int{}, Doubt: l.Of.Doubt}
 
 	if l.Of.Service != "" {
 		isOther := func(s auditlog.Service) bool { return s.Info().Cloud() != l.Of.Service }
@@ -77,6 +79,10 @@ func (l *Life) Run(ctx context.Context, logs ...auditlog.Service) (*Told, explai
 		}.With("Cloud", l.Of.Service))
 
 		return nil, found
+	}
+
+	if told.Doubt != "" {
+		found.Add(explain.Doubtful(told.Doubt))
 	}
 
 	slices.SortStableFunc(told.Entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })

@@ -190,7 +190,14 @@ func (r *reporting) drifted(info auditlog.Info) explain.Problems {
 		return nil
 	}
 
-	return explain.Drifted(info, scrubbed(r.drift, r.spec.Scrubber), r.report.Drift.Pipeline.Given())
+	given := r.report.Drift.Pipeline.Given()
+	found := explain.Drifted(info, scrubbed(r.drift, r.spec.Scrubber), given)
+
+	if !given {
+		found.Add(explain.NoPipeline())
+	}
+
+	return found
 }
 
 // run reads the log once, holds the rules against it, and writes the page of what was
@@ -296,6 +303,24 @@ func (r *reporting) redacted(s *spool) func() iter.Seq2[auditlog.Entry, error] {
 	}
 }
 
+// pipeline is who ran Terraform, as it may be shown.
+func (r *reporting) pipeline() report.Pipeline {
+	p := &r.report.Drift.Pipeline
+	of := auditlog.Query{Actors: p.Actors, IPAddresses: p.IPAddresses}
+
+	// It was compiled for the comparison.
+	if q, err := (&query.Filters{Where: p.Where}).Query(); err == nil {
+		of.Where = q.Where
+	}
+
+	shown := report.Pipeline{Query: shownQuery(&r.spec, of), Runs: p.Runs}
+	for _, way := range p.AuthTypes {
+		shown.AuthTypes = append(shown.AuthTypes, shownQuery(&r.spec, auditlog.Query{Search: way}).Search)
+	}
+
+	return shown
+}
+
 // subject is what the page is of, as it may be shown.
 func (r *reporting) subject(c auditlog.Completeness, found *finding.Result) *report.Subject {
 	spec := &r.spec
@@ -316,7 +341,7 @@ func (r *reporting) subject(c auditlog.Completeness, found *finding.Result) *rep
 	}
 
 	if r.drift != nil {
-		s.Drift = scrubbed(r.drift, spec.Scrubber)
+		s.Drift, s.Pipeline = scrubbed(r.drift, spec.Scrubber), r.pipeline()
 	}
 
 	for i := range r.not {

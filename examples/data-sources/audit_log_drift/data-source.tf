@@ -42,10 +42,13 @@ data "audit_log_drift" "week" {
 
   lifecycle {
     postcondition {
-      condition = self.clean
+      # With the states of everything in the account, self.clean says as well that nothing was created besides.
+      condition = self.changed_count + self.deleted_count + self.unexplained_count == 0 && self.completeness.conclusive
       error_message = join("\n", concat(
-        [for r in concat(self.changed, self.deleted) : "${r.address}: ${r.events[0].action} by ${r.events[0].actor} at ${r.events[0].time}"],
-        [for r in self.created : "${r.events[0].resource_type} ${coalesce(r.name, r.id)}: created by ${r.events[0].actor} at ${r.events[0].time}"],
+        [for r in concat(self.changed, self.deleted) : "${r.address}: ${join("; ", [
+          for e in r.events : "${e.action} by ${coalesce(e.actor, e.actor_id, e.actor_type)} at ${e.time}"
+        ])}${r.reverted ? " (reverted since)" : ""}"],
+        [for r in self.unexplained : "${r.address}: who changed it is not known: ${r.reason}"],
         ["conclusive: ${self.completeness.conclusive}"],
       ))
     }
