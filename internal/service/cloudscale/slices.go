@@ -604,9 +604,7 @@ func (r *reading) begin(ctx context.Context) *part {
 func (r *reading) bring(ctx context.Context, p *part) {
 	defer close(p.pages)
 
-	if !r.enter(ctx, p) {
-		return
-	}
+	r.enter(ctx, p)
 
 	for page, err := range p.walk.Pages(ctx, r.s.client) {
 		m := message{page: page, err: err}
@@ -635,22 +633,25 @@ func (r *reading) bring(ctx context.Context, p *part) {
 			p.cursor.keep()
 		}
 
-		if p.pages <- m; last || !r.enter(ctx, p) {
+		if p.pages <- m; last {
 			return
 		}
+
+		r.enter(ctx, p)
 	}
 }
 
 // enter waits for room for the next page. The further ahead a slice is, the more room
 // it leaves to those before it. The present one always has room for a page, so that all
-// others can wait for it.
-func (r *reading) enter(ctx context.Context, p *part) bool {
+// others can wait for it. Where the context has ended there is room as well: the request for
+// the page says so, and without it the slice would seem to have come to its end.
+func (r *reading) enter(ctx context.Context, p *part) {
 	for {
 		r.mu.Lock()
 
 		ahead, changed := slices.Index(r.waiting, p)+1, r.changed
 
-		free := r.held+ahead*slicePages/8 < r.room() || ahead == 0 && p.held == 0
+		free := r.held+ahead*slicePages/8 < r.room() || ahead == 0 && p.held == 0 || ctx.Err() != nil
 		if free {
 			p.held++
 			r.held++
@@ -659,13 +660,12 @@ func (r *reading) enter(ctx context.Context, p *part) bool {
 		r.mu.Unlock()
 
 		if free {
-			return true
+			return
 		}
 
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return false
 		}
 	}
 }

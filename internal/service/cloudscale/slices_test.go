@@ -428,3 +428,60 @@ func TestNothingOutlivesAReading(t *testing.T) {
 		})
 	}
 }
+
+// TestAReadingThatIsStoppedIsNotProven: whenever its time runs out, and however slowly its entries are taken, a reading
+// brings all entries or ends in an error.
+func TestAReadingThatIsStoppedIsNotProven(t *testing.T) {
+	t.Parallel()
+
+	records := spread(4000)
+
+	fake, err := fakeapi.New(fakeapi.Options{NoExamples: true, Latency: 50 * time.Millisecond, CloudscalePageSize: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	fake.AppendCloudscale(records...)
+
+	for name, from := range map[string]*auditlog.Position{"by slices": nil, "by a cursor": {Link: "/v1/project-logs"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			for wait := 25 * time.Millisecond; wait < 20*time.Second; wait += 330 * time.Millisecond {
+				synctest.Test(t, func(t *testing.T) {
+					// Few pages are held, so that others wait for room.
+					s := cloudscale.New(servicetest.InMemory(t, fake.Cloudscale(), func(o *client.Options) { o.MaxConcurrency = 2 }),
+						fakeapi.DefaultNow, 0)
+
+					ctx, cancel := context.WithTimeout(t.Context(), wait)
+					defer cancel()
+
+					var (
+						c   auditlog.Completeness
+						got int
+						err error
+					)
+
+					entries := s.Read(ctx, auditlog.Query{Window: servicetest.Month()}, &c)
+					if from != nil {
+						entries = s.Resume(ctx, *from, auditlog.Query{Window: servicetest.Month()}, &c)
+					}
+
+					for _, err = range entries {
+						if err != nil {
+							break
+						}
+
+						if got++; got%20 == 0 {
+							time.Sleep(100 * time.Millisecond)
+						}
+					}
+
+					if err == nil && (got != len(records) || c.Proof == "") || err != nil && c.Proof != "" {
+						t.Errorf("stopped after %s: %d entries of %d, proof %q, %v", wait, got, len(records), c.Proof, err)
+					}
+				})
+			}
+		})
+	}
+}
