@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -29,6 +30,10 @@ import (
 // each of 200 records, where one with large states has a few. What is made of a
 // page takes three to eighteen times its size in memory, which is what this bounds.
 const MaxBody = 16 << 20
+
+// mostUsual is how many bytes there is room for at most, before any has come, in an answer that
+// does not say how long it is.
+const mostUsual = 1 << 20
 
 // Options configures a client. Every field but MaxClockSkew, Transport and Log is
 // needed.
@@ -71,6 +76,8 @@ type Client struct {
 	http    *retryablehttp.Client
 	// stream is http for answers that are read as they come.
 	stream *retryablehttp.Client
+	// usual is about how many bytes the last answer had, which most others resemble.
+	usual atomic.Int64
 }
 
 // New returns a client. It makes no request.
@@ -377,9 +384,13 @@ func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 
 	var body bytes.Buffer
 
-	if resp.ContentLength > 0 {
-		body.Grow(int(min(resp.ContentLength, MaxBody)) + bytes.MinRead)
+	size := resp.ContentLength
+	if size < 0 {
+		// A compressed answer does not say what becomes of it.
+		size = min(c.usual.Load(), mostUsual)
 	}
+
+	body.Grow(int(min(size, MaxBody)) + bytes.MinRead)
 
 	if _, err := body.ReadFrom(io.LimitReader(resp.Body, MaxBody+1)); err != nil {
 		return nil, c.located(resp, bodyError(err))
@@ -389,6 +400,8 @@ func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 		return nil, c.located(resp,
 			&Error{Kind: KindTooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", MaxBody)})
 	}
+
+	c.usual.Store(int64(body.Len() + body.Len()/8))
 
 	return body.Bytes(), nil
 }

@@ -22,6 +22,8 @@ const (
 	filesBase = "auditlog"
 	// rotateBytes is the size after which a file is followed by the next.
 	rotateBytes = 64 << 20
+	// bufferSize is how many bytes of lines are written at once.
+	bufferSize = 64 << 10
 	// maxPlace bounds what is read of a place, in bytes.
 	maxPlace = 256 << 20
 )
@@ -47,6 +49,8 @@ type Directory struct {
 	// replacement holds what was taken since the last Save, nil where nothing was.
 	replacement *durable.Replacement
 	file        *durable.File
+	// text are lines that have yet to be written to the file. None are left by a call that succeeds.
+	text []byte
 }
 
 // filesPlace is the file that says where the log goes on.
@@ -134,6 +138,8 @@ func (d *Directory) load() (*filesPlace, error) {
 
 // Take implements Sink. What it takes shows and counts only once Save has been called.
 func (d *Directory) Take(ctx context.Context, entries []auditlog.Entry) error {
+	d.text = d.text[:0] // What a call left that failed comes again.
+
 	for i := range entries {
 		if err := ctx.Err(); err != nil {
 			return d.fail(context.Cause(ctx))
@@ -141,7 +147,7 @@ func (d *Directory) Take(ctx context.Context, entries []auditlog.Entry) error {
 
 		line, err := d.lines.of(&entries[i])
 		if err == nil {
-			err = d.write(line)
+			err = d.add(line)
 		}
 
 		if err != nil {
@@ -149,43 +155,76 @@ func (d *Directory) Take(ctx context.Context, entries []auditlog.Entry) error {
 		}
 	}
 
+	if err := d.write(); err != nil {
+		return d.fail(err)
+	}
+
 	return nil
 }
 
-func (d *Directory) write(line []byte) error {
+// add adds a line to the file, and ends that where it has become large enough.
+func (d *Directory) add(line []byte) error {
+	if d.file == nil {
+		if err := d.create(); err != nil {
+			return err
+		}
+	}
+
+	d.text = append(d.text, line...)
+	full := d.file.Size()+int64(len(d.text)) >= d.rotate
+
+	if !full && len(d.text) < bufferSize {
+		return nil
+	}
+
+	if err := d.write(); err != nil || !full {
+		return err
+	}
+
+	if err := d.file.Close(); err != nil {
+		return err
+	}
+
+	d.file = nil
+
+	return nil
+}
+
+// create begins the next file.
+func (d *Directory) create() error {
 	if err := d.begin(); err != nil {
 		return err
 	}
 
-	if d.file != nil && d.file.Size() >= d.rotate {
-		if err := d.file.Close(); err != nil {
-			return err
-		}
+	suffix := durable.BatchSuffix(d.next)
 
-		d.file = nil
+	// A file that is there was not written by what the place says.
+	status, err := durable.Stat(d.base + suffix)
+	if err != nil {
+		return err
 	}
 
-	if d.file == nil {
-		suffix := durable.BatchSuffix(d.next)
-
-		// A file that is there was not written by what the place says.
-		status, err := durable.Stat(d.base + suffix)
-		if err != nil {
-			return err
-		}
-
-		if status.Exists {
-			return fmt.Errorf("%s is there already, although the place says that it has yet to be written", d.base+suffix)
-		}
-
-		if d.file, err = d.replacement.Create(suffix); err != nil {
-			return err
-		}
-
-		d.next++
+	if status.Exists {
+		return fmt.Errorf("%s is there already, although the place says that it has yet to be written", d.base+suffix)
 	}
 
-	_, err := d.file.Write(line)
+	if d.file, err = d.replacement.Create(suffix); err != nil {
+		return err
+	}
+
+	d.next++
+
+	return nil
+}
+
+// write writes the lines that have yet to be.
+func (d *Directory) write() error {
+	if len(d.text) == 0 {
+		return nil
+	}
+
+	_, err := d.file.Write(d.text)
+	d.text = d.text[:0]
 
 	return err
 }

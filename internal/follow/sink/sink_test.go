@@ -714,3 +714,63 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A file ends with the line that makes it large enough. What a call left that failed is in none.
+func TestDirectoryRotates(t *testing.T) {
+	t.Parallel()
+
+	const size = 200 << 10 // more than what is written at once
+
+	all := entries(1000)
+	directory := t.TempDir()
+
+	d, err := sink.OpenDirectory(directory, sink.Encoding{}, durable.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+
+	d.RotateAfter(size)
+
+	broken := entries(1)
+	broken[0].Raw = []byte("{")
+
+	if err := d.Take(t.Context(), append(entries(3), broken...)); err == nil {
+		t.Fatal("a record that is no JSON was taken")
+	}
+
+	for i := 0; i < len(all); i += 300 {
+		if err := d.Take(t.Context(), all[i:min(i+300, len(all))]); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	if err := d.Save(t.Context(), []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+
+	names, err := filepath.Glob(filepath.Join(directory, "*.ndjson"))
+	if err != nil || len(names) < 2 {
+		t.Fatal(names, err)
+	}
+
+	var got []byte
+
+	for i, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		last := strings.LastIndexByte(strings.TrimSuffix(string(text), "\n"), '\n')
+		if len(text) < size && i < len(names)-1 || last >= size {
+			t.Errorf("%s has %d bytes, and its last line begins after %d", name, len(text), last)
+		}
+
+		got = append(got, text...)
+	}
+
+	if string(got) != written(t, all) {
+		t.Error("the files do not hold the entries, each in one line")
+	}
+}

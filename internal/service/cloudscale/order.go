@@ -28,10 +28,11 @@ type order struct {
 	waiting []auditlog.Entry // in order
 	bytes   int
 	newest  time.Time
+	out     []auditlog.Entry // what take returns
 }
 
-// take adds records and returns those, in order, whose turn has come. Records outside of
-// the window are nobody's to order, and may have any time.
+// take adds records and returns those, in order, whose turn has come; they are good until the
+// next call. Records outside of the window are nobody's to order, and may have any time.
 func (o *order) take(rows []auditlog.Entry, w auditlog.Window) ([]auditlog.Entry, error) {
 	var now []auditlog.Entry
 
@@ -53,18 +54,19 @@ func (o *order) take(rows []auditlog.Entry, w auditlog.Window) ([]auditlog.Entry
 	// A record at the margin itself may still come, and have a smaller id.
 	due, _ := slices.BinarySearchFunc(o.waiting, o.newest.Add(-auditlog.OrderMargin),
 		func(e auditlog.Entry, at time.Time) int { return e.Time.Compare(at) })
-	out := append(slices.Clone(o.waiting[:due]), now...)
+	clear(o.out) // So that it holds nothing any more of pages that are gone.
+	o.out = append(append(o.out[:0], o.waiting[:due]...), now...)
 	o.waiting = slices.Delete(o.waiting, 0, due)
 
-	for i := range out[:due] {
-		o.bytes -= len(out[i].Raw)
+	for i := range o.out[:due] {
+		o.bytes -= len(o.out[i].Raw)
 	}
 
 	if len(o.waiting) > mostWaiting || o.bytes > mostBytesWaiting {
 		return nil, errCrowd
 	}
 
-	return out, nil
+	return o.out, nil
 }
 
 // add puts a record in its place, which is most often the last.

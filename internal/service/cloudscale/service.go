@@ -135,7 +135,7 @@ func (s *Service) pages(
 		r := newReading(s, from, settle, c)
 		defer r.stop()
 
-		for p := r.first(); p != nil; p = r.next() {
+		for p := r.first(ctx); p != nil; p = r.next() {
 			for m := range r.messages(ctx, p) {
 				entries, beyond, err := r.take(p, m)
 				if err != nil {

@@ -38,6 +38,10 @@ const (
 	pagesAhead = 9
 	bytesAhead = 32 << 20
 
+	// cursorAhead is how many pages are held before their turn where reading goes on from a
+	// place: enough that one processor reads pages while another one looks at their records.
+	cursorAhead = 4
+
 	// atOnce is how many slices are cut at once. The density of the log may be another
 	// behind them.
 	atOnce = 8
@@ -50,6 +54,9 @@ const (
 //
 // That no slice lacks a record is proven as for the whole, by the cursor, and besides
 // by the neighbours: of what both were asked for, both must have the same.
+//
+// What goes on from a place is never cut: a record that is very late comes behind the cursor
+// only, wherever that is. Another one walks all of it, a few pages ahead.
 type reading struct {
 	s      *Service
 	from   *auditlog.Position
@@ -132,8 +139,9 @@ func newReading(s *Service, from *auditlog.Position, settle time.Duration, c *au
 	}
 }
 
-// first returns the slice that is all of the window.
-func (r *reading) first() *part {
+// first returns the slice that is all of the window. Where it goes on from a place, another one
+// begins to walk along it.
+func (r *reading) first(ctx context.Context) *part {
 	p := &part{walk: firstPage(r.asked), end: r.c.Window.End, open: true}
 	p.cursor = cursor{asked: r.asked, ids: auditlog.NewFingerprints(auditlog.ServiceCloudscale), resumable: true}
 
@@ -150,6 +158,13 @@ func (r *reading) first() *part {
 	p.walk = client.CursorWalk[auditlog.Entry]{First: LogPath, From: r.from.Link, Decode: DecodePage}
 	p.cursor.resume = r.from
 	p.cursor.ids.Continue(r.from.Ordinals, r.from.Since)
+
+	if r.s.client.MaxConcurrency() > 1 {
+		p.begun, p.pages = true, make(chan message, r.room()+1)
+		ctx, r.cancel = context.WithCancel(ctx)
+
+		r.wg.Go(func() { r.bring(ctx, p) })
+	}
 
 	return p
 }
@@ -604,9 +619,7 @@ func (r *reading) begin(ctx context.Context) *part {
 func (r *reading) bring(ctx context.Context, p *part) {
 	defer close(p.pages)
 
-	if !r.enter(ctx, p) {
-		return
-	}
+	r.enter(ctx, p)
 
 	for page, err := range p.walk.Pages(ctx, r.s.client) {
 		m := message{page: page, err: err}
@@ -635,22 +648,25 @@ func (r *reading) bring(ctx context.Context, p *part) {
 			p.cursor.keep()
 		}
 
-		if p.pages <- m; last || !r.enter(ctx, p) {
+		if p.pages <- m; last {
 			return
 		}
+
+		r.enter(ctx, p)
 	}
 }
 
 // enter waits for room for the next page. The further ahead a slice is, the more room
 // it leaves to those before it. The present one always has room for a page, so that all
-// others can wait for it.
-func (r *reading) enter(ctx context.Context, p *part) bool {
+// others can wait for it. Where the context has ended there is room as well: the request for
+// the page says so, and without it the slice would seem to have come to its end.
+func (r *reading) enter(ctx context.Context, p *part) {
 	for {
 		r.mu.Lock()
 
 		ahead, changed := slices.Index(r.waiting, p)+1, r.changed
 
-		free := r.held+ahead*slicePages/8 < r.room() || ahead == 0 && p.held == 0
+		free := r.held+ahead*slicePages/8 < r.room() || ahead == 0 && p.held == 0 || ctx.Err() != nil
 		if free {
 			p.held++
 			r.held++
@@ -659,13 +675,12 @@ func (r *reading) enter(ctx context.Context, p *part) bool {
 		r.mu.Unlock()
 
 		if free {
-			return true
+			return
 		}
 
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return false
 		}
 	}
 }
@@ -673,6 +688,10 @@ func (r *reading) enter(ctx context.Context, p *part) bool {
 // room is how many pages may be held. The caller has the lock, or nothing to share.
 func (r *reading) room() int {
 	room := pagesAhead * r.s.client.MaxConcurrency()
+	if r.from != nil {
+		room = cursorAhead
+	}
+
 	if r.largest > 0 {
 		room = max(min(room, bytesAhead/r.largest), 1)
 	}

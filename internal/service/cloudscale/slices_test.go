@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -373,15 +374,20 @@ func TestNothingOutlivesAReading(t *testing.T) {
 		faults []fakeapi.Fault
 		take   int           // entries before nobody listens
 		wait   time.Duration // before the context ends
+		on     bool          // whether it goes on from a place
 	}{
-		"early stop":        {nil, 1, time.Hour},
-		"later stop":        {nil, 1000, time.Hour},
-		"an error":          {[]fakeapi.Fault{{Name: "html", Rate: 0.05}}, 5000, time.Hour},
-		"canceled":          {nil, 5000, 475 * time.Millisecond},
-		"canceled at once":  {nil, 5000, 0},
-		"told to wait":      {[]fakeapi.Fault{{Name: "503", Rate: 0.5}}, 5000, 830 * time.Millisecond},
-		"the answers hang":  {[]fakeapi.Fault{{Name: "hang", Rate: 0.1}}, 5000, 10 * time.Second},
-		"to the end of all": {nil, 5000, time.Hour},
+		"early stop":        {nil, 1, time.Hour, false},
+		"later stop":        {nil, 1000, time.Hour, false},
+		"an error":          {[]fakeapi.Fault{{Name: "html", Rate: 0.05}}, 5000, time.Hour, false},
+		"canceled":          {nil, 5000, 475 * time.Millisecond, false},
+		"canceled at once":  {nil, 5000, 0, false},
+		"told to wait":      {[]fakeapi.Fault{{Name: "503", Rate: 0.5}}, 5000, 830 * time.Millisecond, false},
+		"the answers hang":  {[]fakeapi.Fault{{Name: "hang", Rate: 0.1}}, 5000, 10 * time.Second, false},
+		"to the end of all": {nil, 5000, time.Hour, false},
+		"on, early stop":    {nil, 1, time.Hour, true},
+		"on, later stop":    {nil, 1000, time.Hour, true},
+		"on, an error":      {[]fakeapi.Fault{{Name: "html", Rate: 0.05}}, 5000, time.Hour, true},
+		"on, canceled":      {nil, 5000, 475 * time.Millisecond, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -411,7 +417,13 @@ func TestNothingOutlivesAReading(t *testing.T) {
 
 				got := 0
 
-				for _, err := range s.Read(ctx, auditlog.Query{Window: servicetest.Month()}, &auditlog.Completeness{}) {
+				entries := s.Read(ctx, auditlog.Query{Window: servicetest.Month()}, &auditlog.Completeness{})
+				if tt.on {
+					from := auditlog.Position{Link: "/v1/project-logs"}
+					entries = s.Resume(ctx, from, auditlog.Query{Window: servicetest.Month()}, &auditlog.Completeness{})
+				}
+
+				for _, err := range entries {
 					if got++; err != nil || got == tt.take {
 						break
 					}
@@ -426,5 +438,133 @@ func TestNothingOutlivesAReading(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestAReadingThatIsStoppedIsNotProven: whenever its time runs out, and however slowly its entries are taken, a reading
+// brings all entries or ends in an error.
+func TestAReadingThatIsStoppedIsNotProven(t *testing.T) {
+	t.Parallel()
+
+	records := spread(4000)
+
+	fake, err := fakeapi.New(fakeapi.Options{NoExamples: true, Latency: 50 * time.Millisecond, CloudscalePageSize: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	fake.AppendCloudscale(records...)
+
+	for name, from := range map[string]*auditlog.Position{"by slices": nil, "by a cursor": {Link: "/v1/project-logs"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			for wait := 25 * time.Millisecond; wait < 20*time.Second; wait += 330 * time.Millisecond {
+				synctest.Test(t, func(t *testing.T) {
+					// Few pages are held, so that others wait for room.
+					s := cloudscale.New(servicetest.InMemory(t, fake.Cloudscale(), func(o *client.Options) { o.MaxConcurrency = 2 }),
+						fakeapi.DefaultNow, 0)
+
+					ctx, cancel := context.WithTimeout(t.Context(), wait)
+					defer cancel()
+
+					var (
+						c   auditlog.Completeness
+						got int
+						err error
+					)
+
+					entries := s.Read(ctx, auditlog.Query{Window: servicetest.Month()}, &c)
+					if from != nil {
+						entries = s.Resume(ctx, *from, auditlog.Query{Window: servicetest.Month()}, &c)
+					}
+
+					for _, err = range entries {
+						if err != nil {
+							break
+						}
+
+						if got++; got%20 == 0 {
+							time.Sleep(100 * time.Millisecond)
+						}
+					}
+
+					if err == nil && (got != len(records) || c.Proof == "") || err != nil && c.Proof != "" {
+						t.Errorf("stopped after %s: %d entries of %d, proof %q, %v", wait, got, len(records), c.Proof, err)
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestACursorIsReadAhead: pages behind a place to go on from are asked for while those before are looked at, but few of
+// them, and none that one cursor does not need. Time is counted in round trips.
+func TestACursorIsReadAhead(t *testing.T) {
+	t.Parallel()
+
+	const takes = 50 * time.Millisecond
+
+	fake, err := fakeapi.New(fakeapi.Options{NoExamples: true, Latency: takes, CloudscalePageSize: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	records := spread(4000)
+	fake.AppendCloudscale(records...)
+
+	q := auditlog.Query{Window: auditlog.Window{Start: servicetest.Month().Start, End: records[2000].Timestamp}}
+
+	// read returns the entries, how many pages were asked for until the first entry was looked at and in all, and how
+	// long it took from then on where a page is looked at as long as it takes to come.
+	read := func(t *testing.T, concurrency int) (entries []auditlog.Entry, first, all int, took time.Duration) {
+		t.Helper()
+
+		synctest.Test(t, func(t *testing.T) {
+			var (
+				c     auditlog.Completeness
+				begun time.Time
+			)
+
+			before := len(fake.Requests())
+			s := cloudscale.New(servicetest.InMemory(t, fake.Cloudscale(), func(o *client.Options) {
+				o.MaxConcurrency = concurrency
+			}), fakeapi.DefaultNow, 0)
+
+			for e, err := range s.Resume(t.Context(), auditlog.Position{Link: "/v1/project-logs"}, q, &c) {
+				if err != nil {
+					t.Fatal(err)
+				}
+
+				if len(entries) == 0 {
+					time.Sleep(time.Hour)
+
+					first, begun = len(fake.Requests())-before, time.Now()
+				}
+
+				if entries = append(entries, e); len(entries)%20 == 0 {
+					time.Sleep(takes)
+				}
+			}
+
+			all, took = len(fake.Requests())-before, time.Since(begun)
+
+			if c.Proof == "" || c.Pages != int64(all) {
+				t.Errorf("%d requests for %d pages, proof %q", all, c.Pages, c.Proof)
+			}
+		})
+
+		return entries, first, all, took
+	}
+
+	one, first, all, took := read(t, 1)
+	ahead, firstAhead, allAhead, tookAhead := read(t, 8)
+
+	if len(one) < 2000 || !reflect.DeepEqual(one, ahead) || all != allAhead {
+		t.Errorf("%d entries by %d requests one by one, %d by %d ahead", len(one), all, len(ahead), allAhead)
+	}
+
+	if first != 1 || firstAhead != 5 || 3*tookAhead > 2*took {
+		t.Errorf("%d pages come at first and all in %s, ahead %d and in %s", first, took, firstAhead, tookAhead)
 	}
 }
