@@ -265,10 +265,22 @@ func readInventory(env environment, name string) (*drift.Inventory, time.Time, e
 
 // summarizeDrift says on standard error how much was found, of which time, and why nothing is missing.
 func (env environment) summarizeDrift(d *task.Drifted) {
+	var foreign int64
+
+	for _, u := range d.Unmatched {
+		if u.Reason == drift.ForeignProvider {
+			foreign += int64(u.Count)
+		}
+	}
+
+	held := plural(d.Resources-foreign, "resource", "resources")
+	if foreign > 0 {
+		held += " (without " + task.Grouped(foreign) + " of other providers)"
+	}
+
 	_, _ = fmt.Fprintf(env.stderr, "By hand: %d changed, %d deleted, %d created; not explained: %d. "+
 		"Held %s against %s, from %s to %s; the pipeline made %s of them. %s\n",
-		len(d.Changed), len(d.Deleted), len(d.Created), len(d.Unexplained),
-		plural(d.Resources, "resource", "resources"), plural(d.Entries, "entry", "entries"),
+		len(d.Changed), len(d.Deleted), len(d.Created), len(d.Unexplained), held, plural(d.Entries, "entry", "entries"),
 		auditlog.FormatTime(d.Completeness.Window.Start), auditlog.FormatTime(d.Completeness.Window.End),
 		task.Grouped(d.ByPipeline), proven(&d.Completeness))
 }

@@ -117,7 +117,7 @@ func TestPlans(t *testing.T) {
 		`module.database.upcloud_managed_database_postgresql.main: service_password "(sensitive value)" -> "(sensitive value)"`,
 		`upcloud_kubernetes_node_group.workers: node_count 3 -> 5`,
 		`upcloud_managed_object_storage.logs: region "europe-1" -> "europe-2"`,
-		`upcloud_router.main: labels null -> absent labels.by absent -> "hand"`,
+		`upcloud_router.main: labels.by absent -> "hand"`,
 		`upcloud_server.web["blue"]: cpu 2 -> 4 plan "2xCPU-4GB" -> "4xCPU-8GB"`,
 		`upcloud_storage.data[1]: deleted`,
 	}

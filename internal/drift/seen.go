@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/exactjson"
@@ -54,7 +55,27 @@ func (c *change) seen() (*Seen, error) {
 		return nil, err
 	}
 
-	return &Seen{Changes: h.shown(changes)}, nil
+	return &Seen{Changes: h.shown(withoutContainers(changes))}, nil
+}
+
+// withoutContainers leaves out that an attribute was null where another change is inside of what it became, or was. The
+// changes are sorted by field.
+func withoutContainers(changes []auditlog.Change) []auditlog.Change {
+	const null = "null"
+
+	return slices.DeleteFunc(slices.Clone(changes), func(c auditlog.Change) bool {
+		value := cmp.Or(c.Before, c.After)
+		if value == nil || *value != null || c.Before != nil && c.After != nil {
+			return false
+		}
+
+		inside := c.Field + "."
+		i, _ := slices.BinarySearchFunc(changes, inside, func(o auditlog.Change, field string) int {
+			return cmp.Compare(o.Field, field)
+		})
+
+		return i < len(changes) && strings.HasPrefix(changes[i].Field, inside)
+	})
 }
 
 // takeDrift takes what Terraform saw change of one resource.

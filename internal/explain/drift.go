@@ -285,12 +285,14 @@ func unmatched(info auditlog.Info, r *drift.Result) Problems {
 		Next:    "Compare them with the logs of their own clouds, where there are such.",
 	}.With("Service", info.Name)
 
-	first := [2]int{}
 	by := map[drift.Reason][]drift.Unmatched{}
 
 	for _, u := range r.Unmatched {
 		by[u.Reason] = append(by[u.Reason], u)
 	}
+
+	// What is of no cloud of ours is in the result, and is no reason to look anywhere.
+	delete(by, drift.ForeignProvider)
 
 	for _, reason := range slices.Sorted(maps.Keys(by)) {
 		types, example := make([]string, 0, len(by[reason])), by[reason][0].Example
@@ -298,22 +300,22 @@ func unmatched(info auditlog.Info, r *drift.Result) Problems {
 			types = append(types, strconv.Itoa(u.Count)+" × "+u.Type)
 		}
 
-		text := strings.Join(types, ", ") + ", such as " + example
+		name, text := Plain(strings.TrimSuffix(reason.Text(), ".")), strings.Join(types, ", ")+", such as "+example
 
-		if reason == drift.ForeignProvider || reason == drift.OtherService {
-			elsewhere = elsewhere.With(Plain(strings.TrimSuffix(reason.Text(), ".")), text)
-			first[1]++
+		if reason == drift.OtherService {
+			elsewhere = elsewhere.With(name, text)
 		} else {
-			uncertain = uncertain.With(Plain(strings.TrimSuffix(reason.Text(), ".")), text)
-			first[0]++
+			uncertain = uncertain.With(name, text)
 		}
 	}
 
-	if first[0] > 0 {
+	_, others := by[drift.OtherService]
+
+	if len(by) > 1 || len(by) == 1 && !others {
 		found.Add(uncertain.AsWarning())
 	}
 
-	if first[1] > 0 {
+	if others {
 		found.Add(elsewhere.AsWarning())
 	}
 

@@ -65,6 +65,7 @@ func TestDrifted(t *testing.T) {
 	r := &drift.Result{
 		Entries: 5, Unattributed: 2, Chosen: map[string][]string{"ci": {"1", "2"}}, Unmatched: []drift.Unmatched{
 			{Reason: drift.ForeignProvider, Type: "dns_record", Count: 3, Example: "dns_record.a"},
+			{Reason: drift.OtherService, Type: "cloudscale_server", Count: 1, Example: "cloudscale_server.a"},
 			{Reason: drift.NotInLog, Type: "upcloud_tag", Count: 1, Example: "upcloud_tag.a"},
 			{Reason: drift.NotInLog, Type: "upcloud_router", Count: 2, Example: "upcloud_router.a"},
 		},
