@@ -82,7 +82,7 @@ func Error(err error, in Circumstances) Problem {
 		return p
 	}
 
-	p = p.With("Endpoint", otherEndpoint(in.Info))
+	p = p.With("Endpoint", OtherEndpoint(in.Info))
 
 	if apiErr.Method != "" {
 		p = p.With("Request", apiErr.Method+" "+apiErr.Path)
@@ -368,10 +368,22 @@ var httpStatusNames = map[int]string{
 	500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
 }
 
-// otherEndpoint returns the origin that a service is asked at, where that is not its
+// UsualEndpoint returns the root of a cloud's API, "" where the cloud has none.
+func UsualEndpoint(cloud string) string {
+	switch cloud {
+	case auditlog.ServiceUpCloud:
+		return upcloud.DefaultEndpoint
+	case auditlog.ServiceCloudscale:
+		return cloudscale.DefaultEndpoint
+	default:
+		return ""
+	}
+}
+
+// OtherEndpoint returns the origin that a service is asked at, where that is not its
 // own: a reader has to know that it is, and that it may be why something failed.
-func otherEndpoint(info auditlog.Info) string {
-	if e := info.Source.Endpoint; e != upcloud.DefaultEndpoint && e != cloudscale.DefaultEndpoint {
+func OtherEndpoint(info auditlog.Info) string {
+	if e := info.Source.Endpoint; e != UsualEndpoint(info.Cloud()) {
 		return e
 	}
 

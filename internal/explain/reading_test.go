@@ -169,3 +169,28 @@ Raise the value in the timeouts block, or ask for a shorter window.`,
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestEndpointOfAnotherCloud: an endpoint that is usual for one cloud is not for another.
+func TestEndpointOfAnotherCloud(t *testing.T) {
+	t.Parallel()
+
+	for service, usual := range map[string]string{
+		auditlog.ServiceUpCloud: upcloud.DefaultEndpoint, auditlog.ServiceCloudscale: cloudscale.DefaultEndpoint,
+	} {
+		for _, endpoint := range []string{"", upcloud.DefaultEndpoint, cloudscale.DefaultEndpoint} {
+			want := ""
+			if endpoint != usual {
+				want = endpoint
+			}
+
+			info := auditlog.Info{Name: service, Source: auditlog.Source{Endpoint: endpoint}}
+			archived := auditlog.Info{Name: auditlog.ServiceArchive, ArchivedFrom: service, Source: info.Source}
+
+			for _, info := range []auditlog.Info{info, archived} {
+				if got := OtherEndpoint(info); got != want {
+					t.Errorf("%s at %q: got %q, want %q", info.Cloud(), endpoint, got, want)
+				}
+			}
+		}
+	}
+}
