@@ -379,8 +379,13 @@ func TestVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, cloud := range auditlog.Clouds() {
-		if prefix := strings.ToUpper(cloud) + "_*"; !strings.Contains(string(script), prefix) {
-			t.Errorf("scripts/with-terraform.sh leaves %s to tests, which would reach a real cloud", prefix)
+		prefix := strings.ToUpper(cloud) + "_"
+		if !strings.Contains(string(script), prefix+"*") {
+			t.Errorf("scripts/with-terraform.sh leaves %s* to tests, which would reach a real cloud", prefix)
+		}
+		ofCloud := func(v struct{ name, use string }) bool { return strings.HasPrefix(v.name, prefix) }
+		if cloud != auditlog.ServicePodStack && !slices.ContainsFunc(variables, ofCloud) {
+			t.Errorf("auditlog help connection does not say how %s gets a credential", cloud)
 		}
 	}
 	delete(listed, "NO_COLOR") // Terraform has its own.
