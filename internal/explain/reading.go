@@ -149,6 +149,14 @@ func Reading(err error, in Circumstances) Problem {
 		return d
 	}
 
+	// Whoever writes has been told of another log than what is written is of; whoever only reads has several.
+	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
+		return Problem{
+			Summary: in.Summary, Cause: "The logs that are read together are not of the same account.",
+			Next: "Read logs of one account together, and those of another one on their own.",
+		}.With("One log", other.Known.String()).With("Another log", other.Found.String())
+	}
+
 	return Error(err, in)
 }
 
@@ -156,7 +164,7 @@ func Reading(err error, in Circumstances) Problem {
 // the disk or of an archive, is not its business.
 func reading(err error, in Circumstances) (Problem, bool) {
 	unanswerable, evalErr := (*auditlog.UnanswerableError)(nil), (*where.EvalError)(nil)
-	unknown, other := (*auditlog.UnknownActionsError)(nil), (*auditlog.SourceError)(nil)
+	unknown := (*auditlog.UnknownActionsError)(nil)
 	apiErr, exportErr, readErr := (*client.Error)(nil), (*podstack.Error)(nil), (*archive.ReadError)(nil)
 
 	switch {
@@ -174,11 +182,6 @@ func reading(err error, in Circumstances) (Problem, bool) {
 		return Unanswerable(unanswerable, in.Info), true
 	case errors.As(err, &unknown):
 		return unknownActionsProblem(in.Info, unknown.Actions).At(Argument("fail_on_unknown_actions")), true
-	case errors.As(err, &other):
-		return Problem{
-			Summary: in.Summary, Cause: "The logs that are read together are not of the same account.",
-			Next: "Read logs of one account together, and those of another one on their own.",
-		}.With("One log", other.Known.String()).With("Another log", other.Found.String()), true
 	case errors.As(err, &evalErr):
 		return Error(err, in).At(Argument("where")), true
 	case errors.As(err, &apiErr), errors.As(err, &exportErr), errors.As(err, &readErr), isTimeError(err):

@@ -194,3 +194,23 @@ func TestEndpointOfAnotherCloud(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherLogIsSaidOfWhatHoldsIt: what an archive or an export is of is another matter than logs that are read
+// together.
+func TestAnotherLogIsSaidOfWhatHoldsIt(t *testing.T) {
+	t.Parallel()
+
+	other := &auditlog.SourceError{
+		Known: auditlog.Source{Service: "upcloud", Account: "a"}, Found: auditlog.Source{Service: "upcloud", Account: "b"},
+	}
+
+	for what, p := range map[string]Problem{
+		"archive":  Archive(other, "s3://evidence", upcloud.Info()),
+		"export":   Export(other, upcloud.Info(), auditlog.Window{}),
+		"together": Reading(other, Circumstances{Info: upcloud.Info()}),
+	} {
+		if got := strings.Contains(p.Detail(), "read together"); got != (what == "together") {
+			t.Errorf("%s: %s", what, p.Detail())
+		}
+	}
+}
