@@ -129,6 +129,7 @@ func newParser(env environment, more ...kong.Option) (*kong.Kong, arguments, err
 		kong.Vars(checkVars()),
 		kong.Vars{
 			"targets":         sink.TargetForms,
+			"clouds":          strings.Join(auditlog.Clouds(), ", "),
 			"fields":          strings.Join(fieldNames(), ", "),
 			"file_permission": task.DefaultFilePermission, "directory_permission": task.DefaultDirectoryPermission,
 		},

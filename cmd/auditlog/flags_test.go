@@ -7,8 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 func parserOf(t *testing.T) (*kong.Kong, arguments) {
@@ -72,6 +76,36 @@ func TestEveryArgumentIsAFlag(t *testing.T) {
 			if !flags[name] && (command == "export" || !exported[name]) {
 				t.Errorf("auditlog %s has no %s", command, name)
 			}
+		}
+	}
+}
+
+// TestWhatIsSaidOfACloudIsHowItIsAsked: a flag of a cloud that nobody reads would be without effect, and silent.
+func TestWhatIsSaidOfACloudIsHowItIsAsked(t *testing.T) {
+	t.Parallel()
+	const endpoint = "https://audit.example.com"
+	for _, cloud := range auditlog.Clouds() {
+		if cloud == auditlog.ServicePodStack {
+			continue // It is read from files.
+		}
+		var c connecting
+		parser, err := kong.New(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flags := []string{"--" + cloud + "-endpoint", endpoint, "--" + cloud + "-retention", "3d"}
+		if _, err := parser.Parse(flags); err != nil {
+			t.Fatal(err)
+		}
+		sources := source.Configure((&asking{connecting: c}).config(), source.Options{
+			Clock:     time.Now,
+			LookupEnv: func(name string) (string, bool) { return "x", strings.HasSuffix(name, "_TOKEN") },
+		})
+		service, wrong, _ := sources.Service("", cloud)
+		if wrong != nil {
+			t.Errorf("%s: %v", cloud, wrong)
+		} else if info := service.Info(); info.Source.Endpoint != endpoint || info.Retention != 3*24*time.Hour {
+			t.Errorf("%s: %s, %s", cloud, info.Source.Endpoint, info.Retention)
 		}
 	}
 }

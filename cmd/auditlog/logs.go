@@ -15,7 +15,7 @@ import (
 type reading struct {
 	connecting
 
-	Service     []string `group:"Which log" placeholder:"NAME" help:"Which clouds: upcloud, cloudscale, podstack. May be given several times. Default: the configured clouds that the resources are of, unless --destination is given."`
+	Service     []string `group:"Which log" placeholder:"NAME" help:"Which clouds: ${clouds}. May be given several times. Default: the configured clouds that the resources are of, unless --destination is given."`
 	Destination []string `group:"Which log" sep:"none" placeholder:"PLACE" help:"Archives to read as well: directories or s3:// URLs. May be given several times. What several logs hold is told once."`
 	PublicKeys  []string `group:"Which log" placeholder:"KEY" sep:"none"`
 

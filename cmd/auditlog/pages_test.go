@@ -16,6 +16,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/cpuguy83/go-md2man/v2/md2man"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 )
 
 // pagesDir has the pages that TestPages writes of the command.
@@ -370,6 +372,20 @@ func TestVariables(t *testing.T) {
 				t.Errorf("auditlog help connection does not say %s, which docs/index.md has", name)
 			}
 			delete(listed, name)
+		}
+	}
+	script, err := os.ReadFile("../../scripts/with-terraform.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cloud := range auditlog.Clouds() {
+		prefix := strings.ToUpper(cloud) + "_"
+		if !strings.Contains(string(script), prefix+"*") {
+			t.Errorf("scripts/with-terraform.sh leaves %s* to tests, which would reach a real cloud", prefix)
+		}
+		ofCloud := func(v struct{ name, use string }) bool { return strings.HasPrefix(v.name, prefix) }
+		if cloud != auditlog.ServicePodStack && !slices.ContainsFunc(variables, ofCloud) {
+			t.Errorf("auditlog help connection does not say how %s gets a credential", cloud)
 		}
 	}
 	delete(listed, "NO_COLOR") // Terraform has its own.

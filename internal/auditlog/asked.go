@@ -102,7 +102,8 @@ type UnknownValue struct {
 // documentation does not name one and the service lists its values, list is asked,
 // at most once. It returns the values that no entry has, and those of which
 // nothing confirms that entries have them: the values of an open set, and all that
-// had to be looked up when list failed, whose error comes with them.
+// had to be looked up when list failed, whose error comes with them. Of an action, an
+// origin or a type of which the service says nothing, nothing confirms any.
 func CheckValues(
 	info Info, asked []Asked, list func() (FilterOptions, error),
 ) (unknown []UnknownValue, unconfirmed []Asked, err error) {
@@ -114,8 +115,8 @@ func CheckValues(
 	for _, a := range asked {
 		known, ok := info.Values[a.Field]
 		// An absent value is "".
-		if !ok || known.Closed || a.Value == "" || a.Matches != nil && a.Matches("") || !info.Records(a.Field) ||
-			slices.ContainsFunc(known.Documented, a.matches) {
+		if !ok && !isWord(a.Field) || known.Closed || !info.Records(a.Field) ||
+			a.Value == "" || a.Matches != nil && a.Matches("") || slices.ContainsFunc(known.Documented, a.matches) {
 			continue
 		}
 
@@ -148,6 +149,12 @@ func CheckValues(
 	}
 
 	return unknown, unconfirmed, failed
+}
+
+// isWord says that the values of a field are words of the service's own, so that one may be misspelt. What people call
+// themselves and their things is theirs.
+func isWord(field string) bool {
+	return slices.Contains([]string{"action", FieldOrigin, "resource_type"}, field)
 }
 
 func unknownValue(info Info, a Asked, known []string) UnknownValue {

@@ -159,18 +159,34 @@ func (o *Options) examine(ctx context.Context, log source.Log, left *int) Report
 
 	x := &examiner{o: o, client: o.Sources.Client(info.Name), info: info, report: &r, left: left}
 
-	switch s := service.(type) {
-	case *podstack.Service:
+	if s, ok := service.(*podstack.Service); ok {
 		r.exports(ctx, s)
-	default:
-		if info.Name == auditlog.ServiceUpCloud {
-			(&upcloudExam{examiner: x}).run(ctx)
-		} else {
-			(&cloudscaleExam{examiner: x}).run(ctx)
-		}
+
+		return r
+	}
+
+	if run := examOf(x); run != nil {
+		run(ctx)
+	} else {
+		r.add(Check{
+			Name: "examination", Verdict: Unknown, Value: "none", Finding: "Nothing is known here that could be asked of this service.",
+		})
 	}
 
 	return r
+}
+
+// examOf returns what examines a service by its API, nil where nothing does. Each asks only for what its own service
+// has.
+func examOf(x *examiner) func(context.Context) {
+	switch x.info.Name {
+	case auditlog.ServiceUpCloud:
+		return (&upcloudExam{examiner: x}).run
+	case auditlog.ServiceCloudscale:
+		return (&cloudscaleExam{examiner: x}).run
+	default:
+		return nil
+	}
 }
 
 // refused says that a service is not configured.

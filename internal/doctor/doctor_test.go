@@ -300,3 +300,19 @@ func TestRetentionOfNonsense(t *testing.T) {
 		want(t, w.examine(t, auditlog.ServiceCloudscale), "retention: unknown: no plausible time")
 	}
 }
+
+// TestEveryCloudHasAnExamination of its own, and none is examined as another one: it would be asked for what it does
+// not have.
+func TestEveryCloudHasAnExamination(t *testing.T) {
+	t.Parallel()
+
+	for _, name := range auditlog.Clouds() {
+		if byFiles := name == auditlog.ServicePodStack; doctor.Examines(name) == byFiles {
+			t.Errorf("%s: %t", name, !byFiles)
+		}
+	}
+
+	if doctor.Examines("stratus") {
+		t.Error("a cloud that nobody knows is examined as another one")
+	}
+}

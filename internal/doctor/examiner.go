@@ -16,8 +16,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
-	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
-	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
 
 // spareAttempts is how many requests to one service are made a second time. A service
@@ -205,7 +203,7 @@ func (x *examiner) connection(seen client.Examined) Check {
 	c := Check{Name: "endpoint", Verdict: OK, Value: "usual, " + seen.TLS}
 	c.Finding = fmt.Sprintf("The service's usual endpoint answers over %s.", seen.TLS)
 
-	if e := x.info.Source.Endpoint; e != upcloud.DefaultEndpoint && e != cloudscale.DefaultEndpoint {
+	if explain.OtherEndpoint(x.info) != "" {
 		c.Verdict, c.Value = Note, "other, "+seen.TLS
 		c.Finding = fmt.Sprintf("Another endpoint than the service's usual one answers over %s.", seen.TLS)
 		c.Next = "Make sure that this endpoint is meant."

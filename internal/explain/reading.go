@@ -82,7 +82,7 @@ func Error(err error, in Circumstances) Problem {
 		return p
 	}
 
-	p = p.With("Endpoint", otherEndpoint(in.Info))
+	p = p.With("Endpoint", OtherEndpoint(in.Info))
 
 	if apiErr.Method != "" {
 		p = p.With("Request", apiErr.Method+" "+apiErr.Path)
@@ -149,6 +149,14 @@ func Reading(err error, in Circumstances) Problem {
 		return d
 	}
 
+	// Whoever writes has been told of another log than what is written is of; whoever only reads has several.
+	if other := (*auditlog.SourceError)(nil); errors.As(err, &other) {
+		return Problem{
+			Summary: in.Summary, Cause: "The logs that are read together are not of the same account.",
+			Next: "Read logs of one account together, and those of another one on their own.",
+		}.With("One log", other.Known.String()).With("Another log", other.Found.String())
+	}
+
 	return Error(err, in)
 }
 
@@ -156,7 +164,7 @@ func Reading(err error, in Circumstances) Problem {
 // the disk or of an archive, is not its business.
 func reading(err error, in Circumstances) (Problem, bool) {
 	unanswerable, evalErr := (*auditlog.UnanswerableError)(nil), (*where.EvalError)(nil)
-	unknown, other := (*auditlog.UnknownActionsError)(nil), (*auditlog.SourceError)(nil)
+	unknown := (*auditlog.UnknownActionsError)(nil)
 	apiErr, exportErr, readErr := (*client.Error)(nil), (*podstack.Error)(nil), (*archive.ReadError)(nil)
 
 	switch {
@@ -174,11 +182,6 @@ func reading(err error, in Circumstances) (Problem, bool) {
 		return Unanswerable(unanswerable, in.Info), true
 	case errors.As(err, &unknown):
 		return unknownActionsProblem(in.Info, unknown.Actions).At(Argument("fail_on_unknown_actions")), true
-	case errors.As(err, &other):
-		return Problem{
-			Summary: in.Summary, Cause: "The logs that are read together are not of the same account.",
-			Next: "Read logs of one account together, and those of another one on their own.",
-		}.With("One log", other.Known.String()).With("Another log", other.Found.String()), true
 	case errors.As(err, &evalErr):
 		return Error(err, in).At(Argument("where")), true
 	case errors.As(err, &apiErr), errors.As(err, &exportErr), errors.As(err, &readErr), isTimeError(err):
@@ -368,10 +371,22 @@ var httpStatusNames = map[int]string{
 	500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
 }
 
-// otherEndpoint returns the origin that a service is asked at, where that is not its
+// UsualEndpoint returns the root of a cloud's API, "" where the cloud has none.
+func UsualEndpoint(cloud string) string {
+	switch cloud {
+	case auditlog.ServiceUpCloud:
+		return upcloud.DefaultEndpoint
+	case auditlog.ServiceCloudscale:
+		return cloudscale.DefaultEndpoint
+	default:
+		return ""
+	}
+}
+
+// OtherEndpoint returns the origin that a service is asked at, where that is not its
 // own: a reader has to know that it is, and that it may be why something failed.
-func otherEndpoint(info auditlog.Info) string {
-	if e := info.Source.Endpoint; e != upcloud.DefaultEndpoint && e != cloudscale.DefaultEndpoint {
+func OtherEndpoint(info auditlog.Info) string {
+	if e := info.Source.Endpoint; e != UsualEndpoint(info.Cloud()) {
 		return e
 	}
 

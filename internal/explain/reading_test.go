@@ -169,3 +169,48 @@ Raise the value in the timeouts block, or ask for a shorter window.`,
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestEndpointOfAnotherCloud: an endpoint that is usual for one cloud is not for another.
+func TestEndpointOfAnotherCloud(t *testing.T) {
+	t.Parallel()
+
+	for service, usual := range map[string]string{
+		auditlog.ServiceUpCloud: upcloud.DefaultEndpoint, auditlog.ServiceCloudscale: cloudscale.DefaultEndpoint,
+	} {
+		for _, endpoint := range []string{"", upcloud.DefaultEndpoint, cloudscale.DefaultEndpoint} {
+			want := ""
+			if endpoint != usual {
+				want = endpoint
+			}
+
+			info := auditlog.Info{Name: service, Source: auditlog.Source{Endpoint: endpoint}}
+			archived := auditlog.Info{Name: auditlog.ServiceArchive, ArchivedFrom: service, Source: info.Source}
+
+			for _, info := range []auditlog.Info{info, archived} {
+				if got := OtherEndpoint(info); got != want {
+					t.Errorf("%s at %q: got %q, want %q", info.Cloud(), endpoint, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestAnotherLogIsSaidOfWhatHoldsIt: what an archive or an export is of is another matter than logs that are read
+// together.
+func TestAnotherLogIsSaidOfWhatHoldsIt(t *testing.T) {
+	t.Parallel()
+
+	other := &auditlog.SourceError{
+		Known: auditlog.Source{Service: "upcloud", Account: "a"}, Found: auditlog.Source{Service: "upcloud", Account: "b"},
+	}
+
+	for what, p := range map[string]Problem{
+		"archive":  Archive(other, "s3://evidence", upcloud.Info()),
+		"export":   Export(other, upcloud.Info(), auditlog.Window{}),
+		"together": Reading(other, Circumstances{Info: upcloud.Info()}),
+	} {
+		if got := strings.Contains(p.Detail(), "read together"); got != (what == "together") {
+			t.Errorf("%s: %s", what, p.Detail())
+		}
+	}
+}

@@ -137,7 +137,7 @@ func (s *Server) cloudscaleBody(r *http.Request, w walk) ([]byte, strike) {
 	before := s.issued[r.URL.RawQuery]
 	page := s.cloudscalePage(w)
 	hit := s.faults.next(s.options.Seed, serviceCloudscale, func(k FaultKind) bool {
-		return k.Only != serviceUpCloud && (!k.later || w.later) && (!k.earlier || page.more) &&
+		return (!k.later || w.later) && (!k.earlier || page.more) &&
 			(!k.rows || len(page.rows) > 0) &&
 			(k.Name != "repeat-page" || before != nil)
 	})

@@ -238,7 +238,7 @@ func (s strike) variant(n uint64) uint64 { return draw(s.seed, s.fault+"/variant
 // steady is variant for faults that show in the same way every time.
 func (s strike) steady(n uint64) uint64 { return draw(s.seed, s.fault+"/steady", 0) % n }
 
-// next counts a request and picks its fault among those that can show on it.
+// next counts a request and picks its fault among those that the service can have and that can show on it.
 func (st *faultState) next(seed uint64, service string, can func(FaultKind) bool) strike {
 	st.ordinal[service]++
 	hit := strike{ordinal: st.ordinal[service], seed: seed}
@@ -247,7 +247,7 @@ func (st *faultState) next(seed uint64, service string, can func(FaultKind) bool
 	}
 	for i, f := range st.faults {
 		kind := faultKinds[slices.IndexFunc(faultKinds, func(k FaultKind) bool { return k.Name == f.Name })]
-		if !can(kind) || f.Times > 0 && st.fired[service][i] >= f.Times {
+		if kind.Only != "" && kind.Only != service || !can(kind) || f.Times > 0 && st.fired[service][i] >= f.Times {
 			continue
 		}
 		if float64(draw(seed, f.Name, hit.ordinal)>>11)/(1<<53) < f.Rate {

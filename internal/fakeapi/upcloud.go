@@ -243,7 +243,7 @@ func (s *Server) struckUpCloud(r *http.Request, filter upCloudFilter, first, lim
 	defer s.mu.Unlock()
 	page := s.upCloudPage(filter, first, limit)
 	hit := s.faults.next(s.options.Seed, serviceUpCloud, func(k FaultKind) bool {
-		return k.Only != serviceCloudscale && (!k.later || first > 0) && (!k.rows || len(page.rows) > 0)
+		return (!k.later || first > 0) && (!k.rows || len(page.rows) > 0)
 	})
 	switch hit.fault {
 	case "":

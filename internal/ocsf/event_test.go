@@ -796,3 +796,14 @@ func BenchmarkOCSF(b *testing.B) {
 		}
 	}
 }
+
+// TestEveryCloudHasAName: events name a cloud as people write it.
+func TestEveryCloudHasAName(t *testing.T) {
+	t.Parallel()
+
+	for _, cloud := range auditlog.Clouds() {
+		if ocsf.ProviderOf(cloud) == "" {
+			t.Errorf("%s has none", cloud)
+		}
+	}
+}

@@ -4,8 +4,10 @@ package provider_test
 
 import (
 	"maps"
+	"net/http"
 	"testing"
 
+	"github.com/auditlogs/terraform-provider-audit/internal/auditlog"
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 )
 
@@ -58,6 +60,23 @@ func TestRejectedCredentialsAreNamedWhereTheyCameFrom(t *testing.T) {
 			a := w.provider(t, args{tt.service: tt.block}).read("audit_logs", args{})
 			a.fails("The service rejected the credentials.", tt.want)
 		})
+	}
+}
+
+// TestEveryBlockIsRead: what is said of a cloud with an API is how it is asked.
+func TestEveryBlockIsRead(t *testing.T) {
+	t.Parallel()
+
+	for _, cloud := range auditlog.Clouds() {
+		if cloud == auditlog.ServicePodStack {
+			continue // It is read from files.
+		}
+
+		w := newWorld(t, fakeapi.Options{NoExamples: true})
+		endpoint := w.serve(http.NotFoundHandler())
+
+		a := w.provider(t, args{cloud: args{"token": "x", "endpoint": endpoint}}).read("audit_logs", args{"service": cloud})
+		a.fails("The service knows no audit log at this address.", "Endpoint: "+endpoint)
 	}
 }
 

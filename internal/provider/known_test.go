@@ -217,3 +217,20 @@ func TestRedactionKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryCloudHasABlock in the schema, which may not be known yet.
+func TestEveryCloudHasABlock(t *testing.T) {
+	t.Parallel()
+
+	blocks, attributes := (&providerModel{}).blocks(), providerSchema().Attributes
+
+	for _, name := range auditlog.Clouds() {
+		if _, ok := blocks[name]; !ok {
+			t.Errorf("%s: nobody notices that its block is not known", name)
+		}
+
+		if _, ok := attributes[name]; !ok {
+			t.Errorf("%s: the schema has no block", name)
+		}
+	}
+}

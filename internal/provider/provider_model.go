@@ -71,6 +71,13 @@ func blockOf[T any](ctx context.Context, block types.Object) (*T, diag.Diagnosti
 	return m, block.As(ctx, m, basetypes.ObjectAsOptions{})
 }
 
+// blocks are those of the services, by the service.
+func (m *providerModel) blocks() map[string]types.Object {
+	return map[string]types.Object{
+		auditlog.ServiceUpCloud: m.UpCloud, auditlog.ServiceCloudscale: m.Cloudscale, auditlog.ServicePodStack: m.PodStack,
+	}
+}
+
 // configured is what data sources and resources get.
 type configured struct {
 	*source.Sources
@@ -142,9 +149,7 @@ func (m *providerModel) config(ctx context.Context) (source.Config, diag.Diagnos
 		}
 	}
 
-	for name, block := range map[string]types.Object{
-		auditlog.ServiceUpCloud: m.UpCloud, auditlog.ServiceCloudscale: m.Cloudscale, auditlog.ServicePodStack: m.PodStack,
-	} {
+	for name, block := range m.blocks() {
 		if !known(block) {
 			c.Undecided[name] = block.IsUnknown()
 		}

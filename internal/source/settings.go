@@ -4,6 +4,7 @@ package source
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -12,7 +13,6 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/client"
 	"github.com/auditlogs/terraform-provider-audit/internal/explain"
 	"github.com/auditlogs/terraform-provider-audit/internal/query"
-	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
 	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
 )
 
@@ -45,21 +45,20 @@ func Settings() []query.Argument {
 		},
 	}
 
-	for _, s := range []struct{ name, account, endpoint, env, retention string }{
+	for _, s := range []struct{ name, account, env string }{
 		{
 			auditlog.ServiceUpCloud, "the user name that `GET /1.3/account` gives for the credential, where it may be read",
-			upcloud.DefaultEndpoint, "UPCLOUD_DEBUG_API_BASE_URL", "180d",
+			"UPCLOUD_DEBUG_API_BASE_URL",
 		},
-		{
-			auditlog.ServiceCloudscale, "the UUID of the project that the records name", cloudscale.DefaultEndpoint,
-			"CLOUDSCALE_API_URL", "90d",
-		},
-		{auditlog.ServicePodStack, "unknown, since the exports do not name it", "", "", "90d"},
+		{auditlog.ServiceCloudscale, "the UUID of the project that the records name", "CLOUDSCALE_API_URL"},
+		{auditlog.ServicePodStack, "unknown, since the exports do not name it", ""},
 	} {
-		if s.endpoint != "" {
+		info, _ := InfoOf(s.name)
+
+		if endpoint := explain.UsualEndpoint(s.name); endpoint != "" {
 			table = append(table, query.Argument{
 				Name:        s.name + ".endpoint",
-				Description: "Root of the API. Default: the environment variable `" + s.env + "`, else `" + s.endpoint + "`.",
+				Description: "Root of the API. Default: the environment variable `" + s.env + "`, else `" + endpoint + "`.",
 				Form:        EndpointForm(),
 			})
 		}
@@ -70,7 +69,7 @@ func Settings() []query.Argument {
 			Form:        AccountForm(),
 		}, query.Argument{
 			Name:        s.name + ".retention",
-			Description: "How long the service keeps entries. A window that begins earlier gets a warning, since an empty part of it proves nothing. Default: `" + s.retention + "`.",
+			Description: "How long the service keeps entries. A window that begins earlier gets a warning, since an empty part of it proves nothing. Default: `" + strconv.Itoa(int(info.Retention/(24*time.Hour))) + "d`.",
 			Form:        query.PositiveSpanForm(),
 		})
 	}

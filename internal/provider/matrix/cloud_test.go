@@ -57,14 +57,17 @@ func newHistory(tb testing.TB, cloud string) history {
 		times []time.Time
 	)
 
-	if cloud == auditlog.ServiceUpCloud {
+	switch cloud {
+	case auditlog.ServiceUpCloud:
 		for _, r := range fake.UpCloudRecords() {
 			lines, times = append(lines, string(r.Raw)), append(times, r.Time)
 		}
-	} else {
+	case auditlog.ServiceCloudscale:
 		for _, r := range fake.CloudscaleRecords() {
 			lines, times = append(lines, string(r.Raw)), append(times, r.Timestamp)
 		}
+	default:
+		tb.Fatalf("there is no fake of %s", cloud)
 	}
 
 	for i := range lines {

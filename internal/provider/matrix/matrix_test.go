@@ -19,7 +19,10 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/raceflag"
 )
 
-func clouds() []string { return []string{auditlog.ServiceUpCloud, auditlog.ServiceCloudscale} }
+// clouds are those that have an API.
+func clouds() []string {
+	return slices.DeleteFunc(auditlog.Clouds(), func(name string) bool { return name == auditlog.ServicePodStack })
+}
 
 // TestEveryFaultWithEveryTypeThatReads is the table. Each fault strikes once, and
 // always.

@@ -26,8 +26,7 @@ import (
 	"github.com/auditlogs/terraform-provider-audit/internal/fakeapi"
 	"github.com/auditlogs/terraform-provider-audit/internal/format"
 	"github.com/auditlogs/terraform-provider-audit/internal/provider"
-	"github.com/auditlogs/terraform-provider-audit/internal/service/cloudscale"
-	"github.com/auditlogs/terraform-provider-audit/internal/service/upcloud"
+	"github.com/auditlogs/terraform-provider-audit/internal/source"
 )
 
 // now is when everything is read, and start where every window begins: a part of
@@ -603,7 +602,7 @@ func archived(c *cloud, destination string, made *kept) (outcome, []string) {
 	}}
 
 	// Reading verifies the chain.
-	r, err := archive.OpenReader(c.ctx(), store(c, destination), archive.ReaderOptions{InfoOf: infoOf})
+	r, err := archive.OpenReader(c.ctx(), store(c, destination), archive.ReaderOptions{InfoOf: source.InfoOf})
 	if err != nil {
 		c.tb.Fatal(err)
 	}
@@ -619,13 +618,6 @@ func archived(c *cloud, destination string, made *kept) (outcome, []string) {
 	}
 
 	return o, nil
-}
-
-func infoOf(service string) (auditlog.Info, bool) {
-	return map[string]auditlog.Info{
-		auditlog.ServiceUpCloud:    upcloud.Info(),
-		auditlog.ServiceCloudscale: cloudscale.Info(),
-	}[service], true
 }
 
 // argsOf lists the fields of an entry.
