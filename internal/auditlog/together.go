@@ -3,9 +3,12 @@
 package auditlog
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -38,9 +41,9 @@ func ByCloud(now Clock, logs []Service) []Service {
 			continue
 		}
 
-		// Of what several logs hold, the cloud's own is believed.
+		// Of what several logs hold, the cloud's own is believed, and after it the one that has lost least.
 		slices.SortStableFunc(parts, func(a, b Service) int {
-			return cmp.Compare(archiveRank(a), archiveRank(b))
+			return cmp.Or(cmp.Compare(archiveRank(a), archiveRank(b)), cmp.Compare(len(a.Info().lost()), len(b.Info().lost())))
 		})
 
 		all = append(all, &together{parts, now})
@@ -56,6 +59,9 @@ func archiveRank(s Service) int {
 
 	return 0
 }
+
+// lost are the fields that redaction took out of entries or changed, of some or of all.
+func (i Info) lost() []string { return slices.Concat(i.Redacted, i.RedactedInPart) }
 
 // together reads several logs of one cloud as one: each entry once, and a part of the window is known where one of the
 // logs knows it.
@@ -193,6 +199,10 @@ func (t *together) Gaps(w Window) []Window {
 func (c *Completeness) unknown(w Window, now time.Time) []Window {
 	parts := append(slices.Clone(c.Gaps), Window{c.Window.End, w.End})
 	if c.BeyondRetention {
+		if c.ClockSkew != nil { // What the service keeps goes by its own clock.
+			now = now.Add(max(0, *c.ClockSkew))
+		}
+
 		parts = append(parts, Window{w.Start, now.Add(-c.Retention)})
 	}
 
@@ -224,13 +234,18 @@ func (t *together) Read(ctx context.Context, q Query, c *Completeness) iter.Seq2
 			}
 		}
 
-		dropped, err := merge(heads, yield)
+		dropped, different, err := merge(heads, yield)
 		if errors.Is(err, errStopped) {
 			return
 		}
 
 		if err == nil {
 			err = join(c, q.Window, heads, now)
+		}
+
+		if err == nil && different > 0 {
+			c.Caveats = append(c.Caveats, fmt.Sprintf("Of the entries that several of the logs hold, %d are not the same in all of them, "+
+				"and which of them is true is not known. What %s says is taken.", different, t.parts[0].Info().Title))
 		}
 
 		if err != nil {
@@ -243,6 +258,7 @@ func (t *together) Read(ctx context.Context, q Query, c *Completeness) iter.Seq2
 
 // head is the next entry of a log that is being read.
 type head struct {
+	redacted  bool
 	next      func() (Entry, error, bool)
 	stop      func()
 	entry     Entry
@@ -251,7 +267,7 @@ type head struct {
 }
 
 func newHead(ctx context.Context, s Service, q Query) *head {
-	h := &head{}
+	h := &head{redacted: len(s.Info().lost()) > 0}
 	h.next, h.stop = iter.Pull2(s.Read(ctx, q, &h.statement)) //nolint:forbidigo // join insists on the proof.
 
 	return h
@@ -268,8 +284,8 @@ func (h *head) advance() error {
 var errStopped = errors.New("stopped")
 
 // merge yields the entries of logs in order. One that several logs hold comes once, as the first of them has it; unless
-// one of the logs has it late, and then it comes twice.
-func merge(heads []*head, yield func(Entry, error) bool) (dropped int64, err error) {
+// one of the logs has it late, and then it comes twice. It counts how many of them say different things.
+func merge(heads []*head, yield func(Entry, error) bool) (dropped, different int64, err error) {
 	for {
 		var first *head
 
@@ -280,10 +296,10 @@ func merge(heads []*head, yield func(Entry, error) bool) (dropped int64, err err
 		}
 
 		if first == nil {
-			return dropped, nil
+			return dropped, different, nil
 		}
 
-		e := first.entry
+		e, same := first.entry, true
 
 		for _, h := range heads {
 			if h.ended || h.entry.ID != e.ID || !h.entry.Time.Equal(e.Time) {
@@ -292,17 +308,47 @@ func merge(heads []*head, yield func(Entry, error) bool) (dropped int64, err err
 
 			if h != first {
 				dropped++
+
+				same = same && sameEntry(&e, &h.entry, first.redacted || h.redacted)
 			}
 
 			if err := h.advance(); err != nil {
-				return dropped, err
+				return dropped, different, err
 			}
 		}
 
+		if !same {
+			different++
+		}
+
 		if !yield(e, nil) {
-			return dropped, errStopped
+			return dropped, different, errStopped
 		}
 	}
+}
+
+// sameEntry says whether two logs say the same of an entry. Redaction may have changed all but what was done.
+func sameEntry(a, b *Entry, redacted bool) bool {
+	if redacted {
+		return a.Action == b.Action
+	}
+
+	// What is ours may differ between versions of this program.
+	ours := []string{"endpoint", "account", "operation", "actor_type"}
+
+	return compactRaw(a.Raw) == compactRaw(b.Raw) && !slices.ContainsFunc(fields, func(f Field) bool {
+		return f.Kind == KindString && !slices.Contains(ours, f.Name) && f.Text(a) != f.Text(b)
+	})
+}
+
+// compactRaw is a record without white space, which some formats of archives keep and others do not.
+func compactRaw(raw json.RawMessage) string {
+	var compact bytes.Buffer
+	if json.Compact(&compact, raw) != nil {
+		return string(raw)
+	}
+
+	return compact.String()
 }
 
 // join makes one statement of those of the logs. There is no retention any more: what lies before it is a gap, unless

@@ -231,7 +231,7 @@ func TestStatementsOfSeveralLogs(t *testing.T) {
 	now := func() time.Time { return minute(60) }
 
 	// The cloud keeps half an hour, and the archive ends in the middle of that or before it.
-	cloud := &expiring{part{
+	cloud := &expiring{part: part{
 		info: auditlog.Info{Name: "upcloud", Retention: 30 * time.Minute}, proof: auditlog.ProofTotal,
 		known: []auditlog.Window{w}, source: auditlog.Source{Service: "upcloud", Account: "one"},
 	}}
@@ -289,7 +289,12 @@ func TestStatementsOfSeveralLogs(t *testing.T) {
 }
 
 // expiring is a log that forgets.
-type expiring struct{ part }
+type expiring struct {
+	part
+
+	// skew is how far its clock is ahead.
+	skew time.Duration
+}
 
 func (p *expiring) Read(
 	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
@@ -297,7 +302,7 @@ func (p *expiring) Read(
 	return func(yield func(auditlog.Entry, error) bool) {
 		p.part.Read(ctx, q, c)(yield)
 
-		c.Retention, c.BeyondRetention = p.info.Retention, true
+		c.Retention, c.BeyondRetention, c.ClockSkew = p.info.Retention, true, &p.skew
 	}
 }
 
@@ -339,6 +344,87 @@ func TestStatementsOfSeveralClouds(t *testing.T) {
 
 		if c := auditlog.All(changed, a); c.Conclusive() {
 			t.Errorf("%s, first: conclusive", name)
+		}
+	}
+}
+
+// TestLogsThatSayDifferentThings: the cloud's own is taken, or else that of the log which has lost least, and that the
+// other one says something else is said.
+func TestLogsThatSayDifferentThings(t *testing.T) {
+	t.Parallel()
+
+	w := auditlog.Window{Start: minute(0), End: minute(10)}
+	cloud, archived := auditlog.Info{Name: "upcloud", Title: "UpCloud"}, auditlog.Info{Name: "archive", ArchivedFrom: "upcloud"}
+	redacted := archived
+	redacted.RedactedInPart = []string{"actor"}
+
+	log := func(info auditlog.Info, actor, action, raw string) auditlog.Service {
+		return &part{
+			info: info, proof: auditlog.ProofTotal, known: []auditlog.Window{w}, entries: []auditlog.Entry{
+				{ID: "1", Time: minute(1), Service: "upcloud", Action: "create", Actor: "ci"},
+				{
+					ID: "2", Time: minute(2), Service: "upcloud", Action: action, Actor: actor, Raw: []byte(raw),
+					Endpoint: info.Name, Operation: auditlog.Operation(info.Name),
+				},
+			},
+		}
+	}
+
+	for name, test := range map[string]struct {
+		logs []auditlog.Service
+		same bool
+	}{
+		"the same":          {[]auditlog.Service{log(archived, "mia", "delete", `{"a": 1}`), log(cloud, "mia", "delete", `{"a":1}`)}, true},
+		"another actor":     {[]auditlog.Service{log(archived, "ci", "delete", `{}`), log(cloud, "mia", "delete", `{}`)}, false},
+		"another record":    {[]auditlog.Service{log(archived, "mia", "delete", `{"a":2}`), log(cloud, "mia", "delete", `{"a":1}`)}, false},
+		"no record":         {[]auditlog.Service{log(archived, "mia", "delete", ``), log(cloud, "mia", "delete", `{}`)}, false},
+		"a pseudonym":       {[]auditlog.Service{log(redacted, "hmac:X", "delete", ``), log(cloud, "mia", "delete", `{}`)}, true},
+		"a pseudonym first": {[]auditlog.Service{log(redacted, "hmac:X", "delete", ``), log(archived, "mia", "delete", `{}`)}, true},
+		"another action":    {[]auditlog.Service{log(redacted, "hmac:X", "update", ``), log(cloud, "mia", "delete", `{}`)}, false},
+	} {
+		var got []auditlog.Entry
+
+		s := auditlog.ByCloud(func() time.Time { return w.End }, test.logs)[0]
+
+		c, err := auditlog.ReadAll(t.Context(), s, auditlog.Query{Window: w}, func(e *auditlog.Entry) error {
+			got = append(got, *e)
+
+			return nil
+		})
+		if err != nil || len(got) != 2 || got[1].Actor != "mia" || got[1].Action != "delete" {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+
+		if c.Conclusive() != test.same {
+			t.Errorf("%s: the caveats are %v", name, c.Caveats)
+		}
+	}
+}
+
+// TestRetentionGoesByTheClockOfTheService: where it is ahead, the service has forgotten more than our clock says.
+func TestRetentionGoesByTheClockOfTheService(t *testing.T) {
+	t.Parallel()
+
+	w := auditlog.Window{Start: minute(0), End: minute(60)}
+
+	for skew, want := range map[time.Duration]int{10 * time.Minute: 40, 0: 30, -10 * time.Minute: 30} {
+		cloud := &expiring{part: part{
+			info: auditlog.Info{Name: "upcloud", Retention: 30 * time.Minute}, proof: auditlog.ProofTotal,
+			known: []auditlog.Window{w},
+		}, skew: skew}
+		archive := &part{
+			info: auditlog.Info{Name: "archive", ArchivedFrom: "upcloud"}, proof: auditlog.ProofChain,
+			known: []auditlog.Window{{Start: minute(0), End: minute(20)}},
+		}
+		s := auditlog.ByCloud(func() time.Time { return minute(60) }, []auditlog.Service{cloud, archive})[0]
+
+		c, err := auditlog.ReadAll(t.Context(), s, auditlog.Query{Window: w}, func(*auditlog.Entry) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if diff := cmp.Diff([]auditlog.Window{{Start: minute(20), End: minute(want)}}, c.Gaps); diff != "" {
+			t.Errorf("%v ahead: %s", skew, diff)
 		}
 	}
 }
