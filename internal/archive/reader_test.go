@@ -665,8 +665,8 @@ func TestReaderKnowsWhatIsMissing(t *testing.T) {
 		},
 		"what entries are compared with, before": {auditlog.Query{Window: day(0, 2), Needs: []string{"raw"}}, nil},
 		"a resource that was kept":               {auditlog.Query{Window: day(3, 4), ResourceIDs: []string{"r-1"}}, nil},
-		"everything, filtered":       {auditlog.Query{Window: day(6, 7)}, []string{kept}},
-		"an operation that was kept": {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"delete", "login"}}, []string{kept}},
+		"everything, filtered":                   {auditlog.Query{Window: day(6, 7)}, []string{kept}},
+		"an operation that was kept":             {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"delete", "login"}}, []string{kept}},
 		"an operation that was not": {
 			auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"login"}},
 			[]string{`operations: The archive keeps only entries with operations = ["delete"], so the filter would find nothing, whatever happened.`},

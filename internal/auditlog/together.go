@@ -240,7 +240,7 @@ func (t *together) Read(ctx context.Context, q Query, c *Completeness) iter.Seq2
 		}
 
 		if err == nil {
-			err = join(c, q.Window, heads, now)
+			err = join(c, q.Window, heads, now, dropped > 0 && len(heads) == 2)
 		}
 
 		if err == nil && different > 0 {
@@ -351,12 +351,18 @@ func compactRaw(raw json.RawMessage) string {
 	return compact.String()
 }
 
+// otherForm says of logs that nobody can compare whose they are.
+const otherForm = "Whether the logs that are read together are of one account is not known, since not all of them hold it in the same form: " +
+	"one is redacted, or they are with different keys."
+
 // join makes one statement of those of the logs. There is no retention any more: what lies before it is a gap, unless
-// another log reaches further back.
-func join(c *Completeness, w Window, heads []*head, now time.Time) error {
+// another log reaches further back. Logs that have entries in common are known to be of the same account.
+func join(c *Completeness, w Window, heads []*head, now time.Time, common bool) error {
 	w.End = endOf(w, heads)
 	gaps := []Window{w}
 	all := Completeness{Window: w, Proof: ProofEach, UnverifiedValues: heads[0].statement.UnverifiedValues}
+
+	var known Source
 
 	for _, h := range heads {
 		s := &h.statement
@@ -364,9 +370,16 @@ func join(c *Completeness, w Window, heads []*head, now time.Time) error {
 			return ErrUnproven
 		}
 
-		if all.Source.Differs(s.Source) {
+		plain := s.Source.plain()
+		if known.Differs(plain) {
 			return &SourceError{Known: s.Source, Found: all.Source}
 		}
+
+		if all.Source.Differs(s.Source) && !common && !slices.Contains(all.Caveats, otherForm) {
+			all.Caveats = append(all.Caveats, otherForm)
+		}
+
+		known = known.Or(plain)
 
 		gaps = Common(gaps, s.unknown(w, now))
 		all.UnverifiedValues = slices.DeleteFunc(slices.Clone(all.UnverifiedValues), func(value string) bool {

@@ -428,3 +428,51 @@ func TestRetentionGoesByTheClockOfTheService(t *testing.T) {
 		}
 	}
 }
+
+// TestLogsWhoseAccountIsRedacted go together, and that nobody can say whose they are is said.
+func TestLogsWhoseAccountIsRedacted(t *testing.T) {
+	t.Parallel()
+
+	w := auditlog.Window{Start: minute(0), End: minute(10)}
+
+	for name, test := range map[string]struct {
+		accounts   []string
+		refused    bool
+		conclusive bool
+		// entries are those that all of them have.
+		entries []auditlog.Entry
+	}{
+		"the same":           {accounts: []string{"one", "one"}, conclusive: true},
+		"one is not known":   {accounts: []string{"", "one"}, conclusive: true},
+		"the same pseudonym": {accounts: []string{"hmac:X", "hmac:X"}, conclusive: true},
+		"a pseudonym":        {accounts: []string{"hmac:X", "one"}},
+		"two pseudonyms":     {accounts: []string{"hmac:X", "hmac:Y"}},
+		"a mask":             {accounts: []string{"***@example.com", "one@example.com"}},
+		"what several have": {
+			accounts: []string{"hmac:X", "one"}, conclusive: true, entries: []auditlog.Entry{{ID: "1", Time: minute(1)}},
+		},
+		"what several have of two accounts": {
+			accounts: []string{"one", "two"}, refused: true, entries: []auditlog.Entry{{ID: "1", Time: minute(1)}},
+		},
+		"a pseudonym of two accounts": {accounts: []string{"hmac:X", "one", "two"}, refused: true},
+	} {
+		for range 2 {
+			slices.Reverse(test.accounts)
+
+			var logs []auditlog.Service
+			for _, account := range test.accounts {
+				logs = append(logs, &part{
+					info: auditlog.Info{Name: "upcloud"}, proof: auditlog.ProofTotal, known: []auditlog.Window{w},
+					entries: test.entries, source: auditlog.Source{Service: "upcloud", Account: account},
+				})
+			}
+
+			s := auditlog.ByCloud(func() time.Time { return w.End }, logs)[0]
+
+			c, err := auditlog.ReadAll(t.Context(), s, auditlog.Query{Window: w}, func(*auditlog.Entry) error { return nil })
+			if errors.As(err, new(*auditlog.SourceError)) != test.refused || c.Conclusive() != test.conclusive {
+				t.Errorf("%s, %v: %v, %v", name, test.accounts, err, c.Caveats)
+			}
+		}
+	}
+}
