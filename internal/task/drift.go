@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -340,7 +341,7 @@ func (d *Drifted) add(r *drift.Result) {
 	}
 }
 
-// scrubbed is a result without what must not be shown.
+// scrubbed is a result without what must not be shown. What Terraform saw is hidden with the changes of the entries.
 func scrubbed(r *drift.Result, s *redact.Scrubber) *drift.Result {
 	if s == nil {
 		return r
@@ -348,13 +349,14 @@ func scrubbed(r *drift.Result, s *redact.Scrubber) *drift.Result {
 
 	shown := *r
 
-	for _, rows := range []*[]drift.Row{&shown.Changed, &shown.Deleted, &shown.Created, &shown.Unexplained} {
+	for _, rows := range rowsOf(&shown) {
 		*rows = slices.Clone(*rows)
 
 		for i := range *rows {
 			row := &(*rows)[i]
 			of := s.Apply(auditlog.Entry{Service: row.Service, ResourceID: row.ID, ResourceName: row.Name})
 			row.ID, row.Name = of.ResourceID, of.ResourceName
+			row.Address = scrubbedAddress(row.Address, row.Type, s)
 
 			row.Events = slices.Clone(row.Events)
 			for j := range row.Events {
@@ -363,10 +365,68 @@ func scrubbed(r *drift.Result, s *redact.Scrubber) *drift.Result {
 		}
 	}
 
+	shown.Unmatched = slices.Clone(r.Unmatched)
+	for i := range shown.Unmatched {
+		u := &shown.Unmatched[i]
+		u.Example = scrubbedAddress(u.Example, u.Type, s)
+	}
+
+	shown.Completeness = s.Completeness(r.Completeness)
 	shown.FormerExample = s.Apply(r.FormerExample)
 	shown.Chosen, shown.Trusted = scrubbedNames(r.Chosen, s), scrubbedNames(r.Trusted, s)
 
+	if s.Apply(auditlog.Entry{Changes: []auditlog.Change{{}}}).Changes == nil {
+		return withoutSeen(&shown, s)
+	}
+
 	return &shown
+}
+
+// scrubbedAddress is the address of a resource, or its type where the address holds what must not be shown.
+func scrubbedAddress(address, of string, s *redact.Scrubber) string {
+	if shown := s.Text(address); shown == address {
+		return shown
+	}
+
+	return of + "." + redact.Masked
+}
+
+// withoutSeen is a result without the values that Terraform saw change.
+func withoutSeen(r *drift.Result, s *redact.Scrubber) *drift.Result {
+	shown, masked := *r, strconv.Quote(redact.Masked)
+
+	for _, rows := range rowsOf(&shown) {
+		*rows = slices.Clone(*rows)
+
+		for i := range *rows {
+			if (*rows)[i].Seen == nil {
+				continue
+			}
+
+			seen := *(*rows)[i].Seen
+			seen.Changes = slices.Clone(seen.Changes)
+			(*rows)[i].Seen = &seen
+
+			for j := range seen.Changes {
+				c := &seen.Changes[j]
+				if s.Text(c.Field) != c.Field {
+					c.Field = redact.Masked
+				}
+
+				for _, value := range []**string{&c.Before, &c.After} {
+					if *value != nil {
+						*value = &masked
+					}
+				}
+			}
+		}
+	}
+
+	return &shown
+}
+
+func rowsOf(r *drift.Result) []*[]drift.Row {
+	return []*[]drift.Row{&r.Changed, &r.Deleted, &r.Created, &r.Unexplained}
 }
 
 func scrubbedNames(names map[string][]string, s *redact.Scrubber) map[string][]string {

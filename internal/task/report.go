@@ -342,6 +342,11 @@ func (r *reporting) subject(c auditlog.Completeness, found *finding.Result) *rep
 
 	if r.drift != nil {
 		s.Drift, s.Pipeline = scrubbed(r.drift, spec.Scrubber), r.pipeline()
+
+		// Rules that an export was made with hold for what Terraform saw as well.
+		if r.kept != nil && slices.Contains(spec.Info.Redacted, auditlog.FieldChanges) {
+			s.Drift = withoutSeen(s.Drift, nil)
+		}
 	}
 
 	for i := range r.not {
