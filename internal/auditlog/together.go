@@ -234,25 +234,25 @@ func (t *together) Read(ctx context.Context, q Query, c *Completeness) iter.Seq2
 			}
 		}
 
-		dropped, different, err := merge(heads, yield)
+		m, err := merge(heads, yield)
 		if errors.Is(err, errStopped) {
 			return
 		}
 
 		if err == nil {
-			err = join(c, q.Window, heads, now, dropped > 0 && len(heads) == 2)
+			err = join(c, q.Window, heads, now, m.dropped > 0 && len(heads) == 2)
 		}
 
-		if err == nil && different > 0 {
+		if err == nil && m.different > 0 {
 			c.Caveats = append(c.Caveats, fmt.Sprintf("Of the entries that several of the logs hold, %d are not the same in all of them, "+
-				"and which of them is true is not known. What %s says is taken.", different, t.parts[0].Info().Title))
+				"and which of them is true is not known. What %s says is taken.", m.different, t.parts[0].Info().Title))
 		}
 
 		if err != nil {
 			yield(Entry{}, err)
 		}
 
-		c.DuplicatesDropped += dropped
+		c.DuplicatesDropped += m.dropped
 	}
 }
 
@@ -283,9 +283,15 @@ func (h *head) advance() error {
 // errStopped says that nobody wants further entries.
 var errStopped = errors.New("stopped")
 
+// merged counts what several logs hold.
+type merged struct {
+	// dropped are the copies, and different the entries that the logs do not tell in the same way.
+	dropped, different int64
+}
+
 // merge yields the entries of logs in order. One that several logs hold comes once, as the first of them has it; unless
-// one of the logs has it late, and then it comes twice. It counts how many of them say different things.
-func merge(heads []*head, yield func(Entry, error) bool) (dropped, different int64, err error) {
+// one of the logs has it late, and then it comes twice.
+func merge(heads []*head, yield func(Entry, error) bool) (m merged, err error) {
 	for {
 		var first *head
 
@@ -296,35 +302,46 @@ func merge(heads []*head, yield func(Entry, error) bool) (dropped, different int
 		}
 
 		if first == nil {
-			return dropped, different, nil
+			return m, nil
 		}
 
-		e, same := first.entry, true
+		e := first.entry
 
-		for _, h := range heads {
-			if h.ended || h.entry.ID != e.ID || !h.entry.Time.Equal(e.Time) {
-				continue
-			}
-
-			if h != first {
-				dropped++
-
-				same = same && sameEntry(&e, &h.entry, first.redacted || h.redacted)
-			}
-
-			if err := h.advance(); err != nil {
-				return dropped, different, err
-			}
-		}
-
-		if !same {
-			different++
+		if err := m.pass(heads, first); err != nil {
+			return m, err
 		}
 
 		if !yield(e, nil) {
-			return dropped, different, errStopped
+			return m, errStopped
 		}
 	}
+}
+
+// pass lets all logs that have the entry of the first one pass over it.
+func (m *merged) pass(heads []*head, first *head) error {
+	e, same := first.entry, true
+
+	for _, h := range heads {
+		if h.ended || h.entry.ID != e.ID || !h.entry.Time.Equal(e.Time) {
+			continue
+		}
+
+		if h != first {
+			m.dropped++
+
+			same = same && sameEntry(&e, &h.entry, first.redacted || h.redacted)
+		}
+
+		if err := h.advance(); err != nil {
+			return err
+		}
+	}
+
+	if !same {
+		m.different++
+	}
+
+	return nil
 }
 
 // sameEntry says whether two logs say the same of an entry. Redaction may have changed all but what was done.

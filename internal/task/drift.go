@@ -195,7 +195,7 @@ func (d *Drift) Run(ctx context.Context, logs ...auditlog.Service) (*Drifted, ex
 	for i, s := range clouds {
 		result, problems := d.compare(ctx, s, of[i], scrubber)
 
-		if found.Add(problems...); result == nil {
+		if found.AddNew(problems...); result == nil {
 			return nil, found
 		}
 

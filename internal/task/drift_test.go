@@ -3,6 +3,7 @@
 package task
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -41,7 +42,8 @@ func plannedDrift(r Redaction) *Drift {
 
 func touched() *still {
 	s := secretive()
-	s.entries[0].ResourceID, s.entries[0].Operation, s.entries[0].Action = managedServer, auditlog.OperationUpdate, "update"
+	e := &s.entries[0]
+	e.ResourceID, e.Operation, e.Action = managedServer, auditlog.OperationUpdate, "update"
 
 	return s
 }
@@ -58,10 +60,12 @@ func TestWhatTerraformSawIsRedacted(t *testing.T) {
 		t.Fatalf("%+v, %v", got, found)
 	}
 
-	text := fmt.Sprintf("%+v %+v %v", got.Changed, got.Unmatched, found)
-	for _, c := range append(got.Changed[0].Seen.Changes, got.Unexplained[0].Seen.Changes...) {
-		text += fmt.Sprintf(" %s %v %s", c.Field, c.Before, *c.After)
+	changes, err := json.Marshal([]any{got.Changed[0].Seen.Changes, got.Unexplained[0].Seen.Changes})
+	if err != nil {
+		t.Fatal(err)
 	}
+
+	text := fmt.Sprintf("%+v %+v %v %s", got.Changed, got.Unmatched, found, changes)
 
 	for _, secret := range secrets {
 		if strings.Contains(text, secret) {

@@ -64,7 +64,7 @@ func (l *Life) Run(ctx context.Context, logs ...auditlog.Service) (*Told, explai
 	scrubber := r.Scrubber()
 
 	for _, s := range auditlog.ByCloud(func() time.Time { return l.Now }, logs) {
-		found.Add(l.read(ctx, s, scrubber, told)...)
+		found.AddNew(l.read(ctx, s, scrubber, told)...)
 
 		if found.HasError() {
 			return nil, found
