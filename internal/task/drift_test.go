@@ -131,3 +131,27 @@ func TestWhatTerraformSawOfARedactedExport(t *testing.T) {
 		t.Error("what the export does not hold is on the page")
 	}
 }
+
+// TestALifeTellsALateEntryOnce also where a log has it behind younger ones, and another log in its place.
+func TestALifeTellsALateEntryOnce(t *testing.T) {
+	t.Parallel()
+
+	late, archived := secretive(), secretive()
+	for i := range late.entries {
+		late.entries[i].ResourceID, archived.entries[i].ResourceID = managedServer, managedServer
+	}
+
+	e := late.entries[0]
+	late.entries = append(late.entries[1:], e)
+	archived.info.Name, archived.info.ArchivedFrom = auditlog.ServiceArchive, auditlog.ServiceUpCloud
+
+	l := Life{
+		Question: Question{Arguments: &query.Arguments{Last: "2h"}, Now: reportNow}, Redact: redaction(t, nil),
+		Of: drift.TargetNamed(managedServer),
+	}
+
+	told, found := l.Run(t.Context(), archived, late)
+	if found.HasError() || len(told.Entries) != len(late.entries) || !told.Conclusive() {
+		t.Errorf("%d entries, %v", len(told.Entries), found)
+	}
+}
