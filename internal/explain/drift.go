@@ -336,6 +336,16 @@ func PipelineNever(name, field string, info auditlog.Info) Problem {
 	}.With("Service", info.Name).At(Argument("pipeline").Part(name))
 }
 
+// PipelineInPart says that some of what the pipeline did counts as done by hand, since redaction took away what it would
+// be known by.
+func PipelineInPart(name, field string, info auditlog.Info) Problem {
+	return Problem{
+		Summary: "The pipeline cannot be told in all entries",
+		Cause:   Textf("Some entries hold in redacted form what would be %s, and count as done by hand.", field),
+		Next:    "Say in another way who runs Terraform, or let the window begin where the entries are not redacted.",
+	}.With("Service", info.Name).AsWarning().At(Argument("pipeline").Part(name))
+}
+
 // NoSuchResource says that nothing of the name is in the states.
 func NoSuchResource(address string, known []string) Problem {
 	p := Problem{

@@ -103,18 +103,23 @@ func (p *Pipeline) compile(info auditlog.Info) (drift.Pipeline, explain.Problems
 	}
 
 	for _, needed := range []struct {
-		name, field string
-		given       bool
+		name   string
+		fields []string
+		given  bool
 	}{
-		{"ip_addresses", auditlog.FieldIPAddress, len(p.IPAddresses) > 0}, {"auth_types", "auth_type", len(p.AuthTypes) > 0},
+		{"ip_addresses", []string{auditlog.FieldIPAddress}, len(p.IPAddresses) > 0},
+		{"auth_types", []string{"auth_type"}, len(p.AuthTypes) > 0},
+		{"actors", []string{"actor", "actor_id"}, len(p.Actors) > 0},
 	} {
-		if needed.given && !info.Records(needed.field) {
-			found.Add(explain.PipelineNever(needed.name, needed.field, info))
-		}
-	}
+		inPart := func(field string) bool { return slices.Contains(info.RedactedInPart, field) }
 
-	if len(p.Actors) > 0 && !info.Records("actor") && !info.Records("actor_id") {
-		found.Add(explain.PipelineNever("actors", "actor", info))
+		switch {
+		case !needed.given:
+		case !slices.ContainsFunc(needed.fields, info.Records):
+			found.Add(explain.PipelineNever(needed.name, needed.fields[0], info))
+		case slices.ContainsFunc(needed.fields, inPart):
+			found.Add(explain.PipelineInPart(needed.name, needed.fields[0], info))
+		}
 	}
 
 	// The condition is one of a query, and nothing else of the query is.

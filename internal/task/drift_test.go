@@ -155,3 +155,20 @@ func TestALifeTellsALateEntryOnce(t *testing.T) {
 		t.Errorf("%d entries, %v", len(told.Entries), found)
 	}
 }
+
+// TestAPipelineThatIsRedactedInPart counts as people there, which is said.
+func TestAPipelineThatIsRedactedInPart(t *testing.T) {
+	t.Parallel()
+
+	for _, inPart := range []bool{true, false} {
+		s := touched()
+		if inPart {
+			s.info.RedactedInPart = []string{"actor"}
+		}
+
+		got, found := plannedDrift(redaction(t, nil)).Run(t.Context(), s)
+		if got == nil || strings.Contains(fmt.Sprint(found), "redacted form what would be actor, and count as done by hand") != inPart {
+			t.Errorf("in part: %v, %v", inPart, found)
+		}
+	}
+}
