@@ -353,7 +353,9 @@ func sameEntry(a, b *Entry, redacted bool) bool {
 	// What is ours may differ between versions of this program.
 	ours := []string{"endpoint", "account", "operation", "actor_type"}
 
-	return (bytes.Equal(a.Raw, b.Raw) || compactRaw(a.Raw) == compactRaw(b.Raw)) && !slices.ContainsFunc(fields, func(f Field) bool {
+	sameRaw := bytes.Equal(a.Raw, b.Raw) || compactRaw(a.Raw) == compactRaw(b.Raw)
+
+	return sameRaw && !slices.ContainsFunc(fields, func(f Field) bool {
 		return f.Kind == KindString && !slices.Contains(ours, f.Name) && f.Text(a) != f.Text(b)
 	})
 }

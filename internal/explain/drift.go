@@ -336,8 +336,8 @@ func PipelineNever(name, field string, info auditlog.Info) Problem {
 	}.With("Service", info.Name).At(Argument("pipeline").Part(name))
 }
 
-// PipelineInPart says that some of what the pipeline did counts as done by hand, since redaction took away what it would
-// be known by.
+// PipelineInPart says that some of what the pipeline did counts as done by hand, since redaction took away what tells
+// that it was the pipeline.
 func PipelineInPart(name, field string, info auditlog.Info) Problem {
 	return Problem{
 		Summary: "The pipeline cannot be told in all entries",
