@@ -280,7 +280,10 @@ func (d *Drift) compare(
 		return nil, found
 	}
 
-	return c.End(done), append(found, explain.InDrift(d.Arguments.ReadWarnings(s.Info(), q, done))...)
+	result := c.End(done)
+	done.UnknownMatters = false // What unknown actions mean is said of what came out.
+
+	return result, append(found, d.Arguments.ReadWarnings(s.Info(), q, done)...)
 }
 
 // begin begins a comparison with what the query brings.

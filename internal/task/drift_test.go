@@ -172,3 +172,27 @@ func TestAPipelineThatIsRedactedInPart(t *testing.T) {
 		}
 	}
 }
+
+// TestAnUnknownActionIsNamed where the answer is not conclusive because of it, also beside a page.
+func TestAnUnknownActionIsNamed(t *testing.T) {
+	t.Parallel()
+
+	const want = "they may have created something that no state holds"
+
+	s := touched()
+	s.entries[1].Action, s.entries[1].Operation, s.entries[1].Actor = "sublimate", auditlog.OperationOther, "anna.keller"
+
+	got, found := plannedDrift(redaction(t, nil)).Run(t.Context(), s)
+	if got == nil || got.Conclusive() || strings.Count(fmt.Sprint(found), want) != 1 ||
+		!strings.Contains(fmt.Sprint(found), "sublimate") {
+		t.Errorf("%v", found)
+	}
+
+	x := reportOf(filepath.Join(t.TempDir(), "page.html"), format.HTML, redaction(t, nil))
+	x.Report.Drift = plannedDrift(nil)
+
+	written, found := x.Run(t.Context(), s)
+	if written == nil || strings.Count(fmt.Sprint(found), want) != 1 {
+		t.Errorf("%v", found)
+	}
+}
