@@ -659,9 +659,14 @@ func TestReaderKnowsWhatIsMissing(t *testing.T) {
 			auditlog.Query{Window: day(3, 4), ResourceTypes: []string{"server", "gpu"}},
 			[]string{strings.Replace(scrubbed, "ip_address", "resource_type", 1)},
 		},
-		"a resource that was kept":   {auditlog.Query{Window: day(3, 4), ResourceIDs: []string{"r-1"}}, nil},
-		"everything, filtered":       {auditlog.Query{Window: day(6, 7)}, []string{kept}},
-		"an operation that was kept": {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"delete", "login"}}, []string{kept}},
+		"what entries are compared with, after": {
+			auditlog.Query{Window: day(2, 4), Needs: []string{"actor", "raw", "resource_id"}},
+			[]string{"The archive holds raw in redacted form, so that what the entries are compared with is not found in it."},
+		},
+		"what entries are compared with, before": {auditlog.Query{Window: day(0, 2), Needs: []string{"raw"}}, nil},
+		"a resource that was kept":               {auditlog.Query{Window: day(3, 4), ResourceIDs: []string{"r-1"}}, nil},
+		"everything, filtered":                   {auditlog.Query{Window: day(6, 7)}, []string{kept}},
+		"an operation that was kept":             {auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"delete", "login"}}, []string{kept}},
 		"an operation that was not": {
 			auditlog.Query{Window: day(6, 7), Operations: []auditlog.Operation{"login"}},
 			[]string{`operations: The archive keeps only entries with operations = ["delete"], so the filter would find nothing, whatever happened.`},

@@ -112,12 +112,27 @@ func (t *terms) caveats(q auditlog.Query) []string {
 			slices.ContainsFunc(t.redaction.Rules, func(rule redact.Rule) bool { return rule.Field == field })
 	})
 
+	if needed := t.redactedOf(q.Needs); len(needed) > 0 {
+		all = append(all, "The archive holds "+strings.Join(needed, ", ")+
+			" in redacted form, so that what the entries are compared with is not found in it.")
+	}
+
 	if len(looksInto) > 0 {
 		all = append(all, "The archive is redacted, and where another field held a redacted value it was redacted as well; "+
 			"a filter on "+strings.Join(looksInto, ", ")+" does not find such entries.")
 	}
 
 	return all
+}
+
+// redactedOf lists those of the fields that were taken out or changed. Who did something and from where is not among
+// them: whoever is not recognised counts as somebody else, so that nothing is missed.
+func (t *terms) redactedOf(fields []string) []string {
+	who := []string{"actor", auditlog.FieldIPAddress, "auth_type"}
+
+	return slices.DeleteFunc(t.redacted(), func(field string) bool {
+		return !slices.Contains(fields, field) || slices.Contains(who, field)
+	})
 }
 
 // looksIntoTexts says whether a condition looks at a field that a redaction may have

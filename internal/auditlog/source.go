@@ -27,6 +27,23 @@ func (s Source) Differs(o Source) bool {
 	return differ(s.Service, o.Service) || differ(s.Endpoint, o.Endpoint) || differ(s.Account, o.Account)
 }
 
+// What redaction puts in the place of a text holds one of these.
+const (
+	PseudonymPrefix = "hmac:"
+	Masked          = "***"
+)
+
+// plain returns s without what is in redacted form, which cannot be compared.
+func (s Source) plain() Source {
+	for _, text := range []*string{&s.Endpoint, &s.Account} {
+		if strings.HasPrefix(*text, PseudonymPrefix) || strings.Contains(*text, Masked) {
+			*text = ""
+		}
+	}
+
+	return s
+}
+
 // Or returns s with what is not known of it taken from o.
 func (s Source) Or(o Source) Source {
 	return Source{

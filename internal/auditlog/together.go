@@ -3,9 +3,12 @@
 package auditlog
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -38,9 +41,9 @@ func ByCloud(now Clock, logs []Service) []Service {
 			continue
 		}
 
-		// Of what several logs hold, the cloud's own is believed.
+		// Of what several logs hold, the cloud's own is believed, and after it the one that has lost least.
 		slices.SortStableFunc(parts, func(a, b Service) int {
-			return cmp.Compare(archiveRank(a), archiveRank(b))
+			return cmp.Or(cmp.Compare(archiveRank(a), archiveRank(b)), cmp.Compare(len(a.Info().lost()), len(b.Info().lost())))
 		})
 
 		all = append(all, &together{parts, now})
@@ -56,6 +59,9 @@ func archiveRank(s Service) int {
 
 	return 0
 }
+
+// lost are the fields that redaction took out of entries or changed, of some or of all.
+func (i Info) lost() []string { return slices.Concat(i.Redacted, i.RedactedInPart) }
 
 // together reads several logs of one cloud as one: each entry once, and a part of the window is known where one of the
 // logs knows it.
@@ -193,6 +199,10 @@ func (t *together) Gaps(w Window) []Window {
 func (c *Completeness) unknown(w Window, now time.Time) []Window {
 	parts := append(slices.Clone(c.Gaps), Window{c.Window.End, w.End})
 	if c.BeyondRetention {
+		if c.ClockSkew != nil { // What the service keeps goes by its own clock.
+			now = now.Add(max(0, *c.ClockSkew))
+		}
+
 		parts = append(parts, Window{w.Start, now.Add(-c.Retention)})
 	}
 
@@ -224,25 +234,31 @@ func (t *together) Read(ctx context.Context, q Query, c *Completeness) iter.Seq2
 			}
 		}
 
-		dropped, err := merge(heads, yield)
+		m, err := merge(heads, yield)
 		if errors.Is(err, errStopped) {
 			return
 		}
 
 		if err == nil {
-			err = join(c, q.Window, heads, now)
+			err = join(c, q.Window, heads, now, m.dropped > 0 && len(heads) == 2)
+		}
+
+		if err == nil && m.different > 0 {
+			c.Caveats = append(c.Caveats, fmt.Sprintf("Of the entries that several of the logs hold, %d are not the same in all of them, "+
+				"and which of them is true is not known. What %s says is taken.", m.different, t.parts[0].Info().Title))
 		}
 
 		if err != nil {
 			yield(Entry{}, err)
 		}
 
-		c.DuplicatesDropped += dropped
+		c.DuplicatesDropped += m.dropped
 	}
 }
 
 // head is the next entry of a log that is being read.
 type head struct {
+	redacted  bool
 	next      func() (Entry, error, bool)
 	stop      func()
 	entry     Entry
@@ -251,7 +267,7 @@ type head struct {
 }
 
 func newHead(ctx context.Context, s Service, q Query) *head {
-	h := &head{}
+	h := &head{redacted: len(s.Info().lost()) > 0}
 	h.next, h.stop = iter.Pull2(s.Read(ctx, q, &h.statement)) //nolint:forbidigo // join insists on the proof.
 
 	return h
@@ -267,9 +283,15 @@ func (h *head) advance() error {
 // errStopped says that nobody wants further entries.
 var errStopped = errors.New("stopped")
 
+// merged counts what several logs hold.
+type merged struct {
+	// dropped are the copies, and different the entries that the logs do not tell in the same way.
+	dropped, different int64
+}
+
 // merge yields the entries of logs in order. One that several logs hold comes once, as the first of them has it; unless
 // one of the logs has it late, and then it comes twice.
-func merge(heads []*head, yield func(Entry, error) bool) (dropped int64, err error) {
+func merge(heads []*head, yield func(Entry, error) bool) (m merged, err error) {
 	for {
 		var first *head
 
@@ -280,37 +302,86 @@ func merge(heads []*head, yield func(Entry, error) bool) (dropped int64, err err
 		}
 
 		if first == nil {
-			return dropped, nil
+			return m, nil
 		}
 
 		e := first.entry
 
-		for _, h := range heads {
-			if h.ended || h.entry.ID != e.ID || !h.entry.Time.Equal(e.Time) {
-				continue
-			}
-
-			if h != first {
-				dropped++
-			}
-
-			if err := h.advance(); err != nil {
-				return dropped, err
-			}
+		if err := m.pass(heads, first); err != nil {
+			return m, err
 		}
 
 		if !yield(e, nil) {
-			return dropped, errStopped
+			return m, errStopped
 		}
 	}
 }
 
+// pass lets all logs that have the entry of the first one pass over it.
+func (m *merged) pass(heads []*head, first *head) error {
+	e, same := first.entry, true
+
+	for _, h := range heads {
+		if h.ended || h.entry.ID != e.ID || !h.entry.Time.Equal(e.Time) {
+			continue
+		}
+
+		if h != first {
+			m.dropped++
+
+			same = same && sameEntry(&e, &h.entry, first.redacted || h.redacted)
+		}
+
+		if err := h.advance(); err != nil {
+			return err
+		}
+	}
+
+	if !same {
+		m.different++
+	}
+
+	return nil
+}
+
+// sameEntry says whether two logs say the same of an entry. Redaction may have changed all but what was done.
+func sameEntry(a, b *Entry, redacted bool) bool {
+	if redacted {
+		return a.Action == b.Action
+	}
+
+	// What is ours may differ between versions of this program.
+	ours := []string{"endpoint", "account", "operation", "actor_type"}
+
+	sameRaw := bytes.Equal(a.Raw, b.Raw) || compactRaw(a.Raw) == compactRaw(b.Raw)
+
+	return sameRaw && !slices.ContainsFunc(fields, func(f Field) bool {
+		return f.Kind == KindString && !slices.Contains(ours, f.Name) && f.Text(a) != f.Text(b)
+	})
+}
+
+// compactRaw is a record without white space, which some formats of archives keep and others do not.
+func compactRaw(raw json.RawMessage) string {
+	var compact bytes.Buffer
+	if json.Compact(&compact, raw) != nil {
+		return string(raw)
+	}
+
+	return compact.String()
+}
+
+// otherForm says of logs that nobody can compare whose they are.
+const otherForm = "Whether the logs that are read together are of one account is not known, since not all of them hold it in the same form: " +
+	"one is redacted, or they are with different keys."
+
 // join makes one statement of those of the logs. There is no retention any more: what lies before it is a gap, unless
-// another log reaches further back.
-func join(c *Completeness, w Window, heads []*head, now time.Time) error {
+// another log reaches further back. Logs that have entries in common are known to be of the same account.
+func join(c *Completeness, w Window, heads []*head, now time.Time, common bool) error {
 	w.End = endOf(w, heads)
 	gaps := []Window{w}
 	all := Completeness{Window: w, Proof: ProofEach, UnverifiedValues: heads[0].statement.UnverifiedValues}
+
+	var known Source
 
 	for _, h := range heads {
 		s := &h.statement
@@ -318,9 +389,16 @@ func join(c *Completeness, w Window, heads []*head, now time.Time) error {
 			return ErrUnproven
 		}
 
-		if all.Source.Differs(s.Source) {
+		plain := s.Source.plain()
+		if known.Differs(plain) {
 			return &SourceError{Known: s.Source, Found: all.Source}
 		}
+
+		if all.Source.Differs(s.Source) && !common && !slices.Contains(all.Caveats, otherForm) {
+			all.Caveats = append(all.Caveats, otherForm)
+		}
+
+		known = known.Or(plain)
 
 		gaps = Common(gaps, s.unknown(w, now))
 		all.UnverifiedValues = slices.DeleteFunc(slices.Clone(all.UnverifiedValues), func(value string) bool {

@@ -26,6 +26,8 @@ type part struct {
 	source  auditlog.Source
 	fails   error
 	proof   auditlog.Proof
+	// running counts the readings that have begun and not ended.
+	running *int
 }
 
 var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -51,6 +53,11 @@ func (p *part) Read(
 	_ context.Context, q auditlog.Query, c *auditlog.Completeness,
 ) iter.Seq2[auditlog.Entry, error] {
 	return func(yield func(auditlog.Entry, error) bool) {
+		if p.running != nil {
+			*p.running++
+			defer func() { *p.running-- }()
+		}
+
 		for _, e := range p.entries {
 			if !yield(e, nil) {
 				return
@@ -171,13 +178,14 @@ func TestLogsThatDoNotGoTogether(t *testing.T) {
 	t.Parallel()
 
 	w := auditlog.Window{Start: minute(0), End: minute(10)}
-	broken := errors.New("broken")
+	broken, running := errors.New("broken"), 0
 
 	log := func(change func(*part)) *part {
 		p := &part{
 			info: auditlog.Info{Name: "upcloud"}, proof: auditlog.ProofTotal, known: []auditlog.Window{w},
 			entries: []auditlog.Entry{{ID: "1", Time: minute(1)}, {ID: "2", Time: minute(2)}},
 			source:  auditlog.Source{Service: "upcloud", Account: "one"},
+			running: &running,
 		}
 		change(p)
 
@@ -209,6 +217,10 @@ func TestLogsThatDoNotGoTogether(t *testing.T) {
 			if !test.want(err) {
 				t.Errorf("%s, first %v: %v", name, first, err)
 			}
+
+			if running != 0 {
+				t.Errorf("%s, first %v: %d readings go on", name, first, running)
+			}
 		}
 	}
 
@@ -217,8 +229,8 @@ func TestLogsThatDoNotGoTogether(t *testing.T) {
 	s := auditlog.ByCloud(func() time.Time { return w.End }, both)[0]
 
 	_, err := auditlog.ReadAll(t.Context(), s, auditlog.Query{Window: w}, func(*auditlog.Entry) error { return broken })
-	if !errors.Is(err, broken) {
-		t.Error(err)
+	if !errors.Is(err, broken) || running != 0 {
+		t.Errorf("%v, and %d readings go on", err, running)
 	}
 }
 
@@ -231,7 +243,7 @@ func TestStatementsOfSeveralLogs(t *testing.T) {
 	now := func() time.Time { return minute(60) }
 
 	// The cloud keeps half an hour, and the archive ends in the middle of that or before it.
-	cloud := &expiring{part{
+	cloud := &expiring{part: part{
 		info: auditlog.Info{Name: "upcloud", Retention: 30 * time.Minute}, proof: auditlog.ProofTotal,
 		known: []auditlog.Window{w}, source: auditlog.Source{Service: "upcloud", Account: "one"},
 	}}
@@ -289,7 +301,12 @@ func TestStatementsOfSeveralLogs(t *testing.T) {
 }
 
 // expiring is a log that forgets.
-type expiring struct{ part }
+type expiring struct {
+	part
+
+	// skew is how far its clock is ahead.
+	skew time.Duration
+}
 
 func (p *expiring) Read(
 	ctx context.Context, q auditlog.Query, c *auditlog.Completeness,
@@ -297,7 +314,7 @@ func (p *expiring) Read(
 	return func(yield func(auditlog.Entry, error) bool) {
 		p.part.Read(ctx, q, c)(yield)
 
-		c.Retention, c.BeyondRetention = p.info.Retention, true
+		c.Retention, c.BeyondRetention, c.ClockSkew = p.info.Retention, true, &p.skew
 	}
 }
 
@@ -339,6 +356,136 @@ func TestStatementsOfSeveralClouds(t *testing.T) {
 
 		if c := auditlog.All(changed, a); c.Conclusive() {
 			t.Errorf("%s, first: conclusive", name)
+		}
+	}
+}
+
+// TestLogsThatSayDifferentThings: the cloud's own is taken, or else that of the log which has lost least, and that the
+// other one says something else is said.
+func TestLogsThatSayDifferentThings(t *testing.T) {
+	t.Parallel()
+
+	w := auditlog.Window{Start: minute(0), End: minute(10)}
+	cloud := auditlog.Info{Name: "upcloud", Title: "UpCloud"}
+	archived := auditlog.Info{Name: "archive", ArchivedFrom: "upcloud"}
+	redacted := archived
+	redacted.RedactedInPart = []string{"actor"}
+
+	log := func(info auditlog.Info, actor, action, raw string) auditlog.Service {
+		return &part{
+			info: info, proof: auditlog.ProofTotal, known: []auditlog.Window{w}, entries: []auditlog.Entry{
+				{ID: "1", Time: minute(1), Service: "upcloud", Action: "create", Actor: "ci"},
+				{
+					ID: "2", Time: minute(2), Service: "upcloud", Action: action, Actor: actor, Raw: []byte(raw),
+					Endpoint: info.Name, Operation: auditlog.Operation(info.Name),
+				},
+			},
+		}
+	}
+
+	for name, test := range map[string]struct {
+		logs []auditlog.Service
+		same bool
+	}{
+		"the same":          {[]auditlog.Service{log(archived, "mia", "delete", `{"a": 1}`), log(cloud, "mia", "delete", `{"a":1}`)}, true},
+		"another actor":     {[]auditlog.Service{log(archived, "ci", "delete", `{}`), log(cloud, "mia", "delete", `{}`)}, false},
+		"another record":    {[]auditlog.Service{log(archived, "mia", "delete", `{"a":2}`), log(cloud, "mia", "delete", `{"a":1}`)}, false},
+		"no record":         {[]auditlog.Service{log(archived, "mia", "delete", ``), log(cloud, "mia", "delete", `{}`)}, false},
+		"a pseudonym":       {[]auditlog.Service{log(redacted, "hmac:X", "delete", ``), log(cloud, "mia", "delete", `{}`)}, true},
+		"a pseudonym first": {[]auditlog.Service{log(redacted, "hmac:X", "delete", ``), log(archived, "mia", "delete", `{}`)}, true},
+		"another action":    {[]auditlog.Service{log(redacted, "hmac:X", "update", ``), log(cloud, "mia", "delete", `{}`)}, false},
+	} {
+		var got []auditlog.Entry
+
+		s := auditlog.ByCloud(func() time.Time { return w.End }, test.logs)[0]
+
+		c, err := auditlog.ReadAll(t.Context(), s, auditlog.Query{Window: w}, func(e *auditlog.Entry) error {
+			got = append(got, *e)
+
+			return nil
+		})
+		if err != nil || len(got) != 2 || got[1].Actor != "mia" || got[1].Action != "delete" {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+
+		if c.Conclusive() != test.same {
+			t.Errorf("%s: the caveats are %v", name, c.Caveats)
+		}
+	}
+}
+
+// TestRetentionGoesByTheClockOfTheService: where it is ahead, the service has forgotten more than our clock says.
+func TestRetentionGoesByTheClockOfTheService(t *testing.T) {
+	t.Parallel()
+
+	w := auditlog.Window{Start: minute(0), End: minute(60)}
+
+	for skew, want := range map[time.Duration]int{10 * time.Minute: 40, 0: 30, -10 * time.Minute: 30} {
+		cloud := &expiring{part: part{
+			info: auditlog.Info{Name: "upcloud", Retention: 30 * time.Minute}, proof: auditlog.ProofTotal,
+			known: []auditlog.Window{w},
+		}, skew: skew}
+		archive := &part{
+			info: auditlog.Info{Name: "archive", ArchivedFrom: "upcloud"}, proof: auditlog.ProofChain,
+			known: []auditlog.Window{{Start: minute(0), End: minute(20)}},
+		}
+		s := auditlog.ByCloud(func() time.Time { return minute(60) }, []auditlog.Service{cloud, archive})[0]
+
+		c, err := auditlog.ReadAll(t.Context(), s, auditlog.Query{Window: w}, func(*auditlog.Entry) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if diff := cmp.Diff([]auditlog.Window{{Start: minute(20), End: minute(want)}}, c.Gaps); diff != "" {
+			t.Errorf("%v ahead: %s", skew, diff)
+		}
+	}
+}
+
+// TestLogsWhoseAccountIsRedacted go together, and that nobody can say whose they are is said.
+func TestLogsWhoseAccountIsRedacted(t *testing.T) {
+	t.Parallel()
+
+	w := auditlog.Window{Start: minute(0), End: minute(10)}
+
+	for name, test := range map[string]struct {
+		accounts   []string
+		refused    bool
+		conclusive bool
+		// entries are those that all of them have.
+		entries []auditlog.Entry
+	}{
+		"the same":           {accounts: []string{"one", "one"}, conclusive: true},
+		"one is not known":   {accounts: []string{"", "one"}, conclusive: true},
+		"the same pseudonym": {accounts: []string{"hmac:X", "hmac:X"}, conclusive: true},
+		"a pseudonym":        {accounts: []string{"hmac:X", "one"}},
+		"two pseudonyms":     {accounts: []string{"hmac:X", "hmac:Y"}},
+		"a mask":             {accounts: []string{"***@example.com", "one@example.com"}},
+		"what several have": {
+			accounts: []string{"hmac:X", "one"}, conclusive: true, entries: []auditlog.Entry{{ID: "1", Time: minute(1)}},
+		},
+		"what several have of two accounts": {
+			accounts: []string{"one", "two"}, refused: true, entries: []auditlog.Entry{{ID: "1", Time: minute(1)}},
+		},
+		"a pseudonym of two accounts": {accounts: []string{"hmac:X", "one", "two"}, refused: true},
+	} {
+		for range 2 {
+			slices.Reverse(test.accounts)
+
+			var logs []auditlog.Service
+			for _, account := range test.accounts {
+				logs = append(logs, &part{
+					info: auditlog.Info{Name: "upcloud"}, proof: auditlog.ProofTotal, known: []auditlog.Window{w},
+					entries: test.entries, source: auditlog.Source{Service: "upcloud", Account: account},
+				})
+			}
+
+			s := auditlog.ByCloud(func() time.Time { return w.End }, logs)[0]
+
+			c, err := auditlog.ReadAll(t.Context(), s, auditlog.Query{Window: w}, func(*auditlog.Entry) error { return nil })
+			if errors.As(err, new(*auditlog.SourceError)) != test.refused || c.Conclusive() != test.conclusive {
+				t.Errorf("%s, %v: %v, %v", name, test.accounts, err, c.Caveats)
+			}
 		}
 	}
 }

@@ -192,6 +192,10 @@ func Drifted(info auditlog.Info, r *drift.Result, given bool) Problems {
 		found.Add(p.AsWarning().At(Argument("pipeline").Part("where")))
 	}
 
+	if c := &r.Completeness; c.UnknownMatters {
+		found.Add(unknownInDrift(info, c.UnknownActions))
+	}
+
 	found.Add(outsideOfWindow(info, r)...)
 	found.Add(unmatched(info, r)...)
 
@@ -257,16 +261,13 @@ func outsideOfWindow(info auditlog.Info, r *drift.Result) Problems {
 	return found
 }
 
-// InDrift says of warnings of a reading what they mean where a state is compared with a log, which has no conditions.
-func InDrift(found Problems) Problems {
-	for i := range found {
-		if found[i].Summary == unknownActions {
-			found[i].Cause = "There are actions of which it is not known what they mean, so that they may have created something that no state holds, or be what the condition of the pipeline looks for by operation."
-			found[i].Next = "Look at the entries with these actions, such as by auditlog query."
-		}
-	}
+// unknownInDrift says what actions mean for a comparison that nobody knows.
+func unknownInDrift(info auditlog.Info, actions []string) Problem {
+	p := unknownActionsProblem(info, actions)
+	p.Cause = "There are actions of which it is not known what they mean, so that they may have created something that no state holds, or be what the condition of the pipeline looks for by operation."
+	p.Next = "Look at the entries with these actions, such as by auditlog query."
 
-	return found
+	return p.AsWarning()
 }
 
 // unmatched names the resources of the cloud that may have been changed without showing, and those of others.
@@ -334,6 +335,16 @@ func PipelineNever(name, field string, info auditlog.Info) Problem {
 		Cause:   Textf("%s %s %s, so that nothing would count as the pipeline's.", info.Title, reason, field),
 		Next:    "Say in another way who runs Terraform.",
 	}.With("Service", info.Name).At(Argument("pipeline").Part(name))
+}
+
+// PipelineInPart says that some of what the pipeline did counts as done by hand, since redaction took away what tells
+// that it was the pipeline.
+func PipelineInPart(name, field string, info auditlog.Info) Problem {
+	return Problem{
+		Summary: "The pipeline cannot be told in all entries",
+		Cause:   Textf("Some entries hold in redacted form what would be %s, and count as done by hand.", field),
+		Next:    "Say in another way who runs Terraform, or let the window begin where the entries are not redacted.",
+	}.With("Service", info.Name).AsWarning().At(Argument("pipeline").Part(name))
 }
 
 // NoSuchResource says that nothing of the name is in the states.

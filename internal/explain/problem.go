@@ -88,6 +88,18 @@ func (ps *Problems) HasError() bool {
 // Add adds problems.
 func (ps *Problems) Add(more ...Problem) { *ps = append(*ps, more...) }
 
+// AddNew adds those problems that are not among them yet, as several logs may have the same.
+func (ps *Problems) AddNew(more ...Problem) {
+	for _, p := range more {
+		same := func(o Problem) bool {
+			return o.Summary == p.Summary && o.Error() == p.Error() && o.Warning == p.Warning && slices.Equal(o.Place, p.Place)
+		}
+		if !slices.ContainsFunc(*ps, same) {
+			ps.Add(p)
+		}
+	}
+}
+
 // With adds a fact unless it has no value.
 func (p Problem) With(key Text, value string) Problem {
 	if value != "" {

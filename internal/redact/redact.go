@@ -39,11 +39,11 @@ const MinKey = 16
 
 const (
 	// PseudonymPrefix tells a pseudonym from a value of a cloud.
-	PseudonymPrefix = "hmac:"
+	PseudonymPrefix = auditlog.PseudonymPrefix
 	// pseudonymLength keeps 130 bits, far beyond any collision.
 	pseudonymLength = 26
 	// Masked stands for the part that a mask takes away.
-	Masked = "***"
+	Masked = auditlog.Masked
 	// maskedV4 and maskedV6 are the lengths of the network that a masked address
 	// keeps: what a provider gives to one site.
 	maskedV4 = 24

@@ -246,6 +246,15 @@ func (s *Scrubber) Apply(e auditlog.Entry) auditlog.Entry {
 	return out
 }
 
+// Text returns what is left of a text that belongs to no field, such as the address of a resource.
+func (s *Scrubber) Text(text string) string {
+	if s == nil {
+		return text
+	}
+
+	return s.scrub(text)
+}
+
 // form returns what takes the place of a value. The domain that a mask leaves may
 // be a redacted name in its own right.
 func (s *Scrubber) form(t *treatment, value string) string {

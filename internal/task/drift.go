@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,18 +103,23 @@ func (p *Pipeline) compile(info auditlog.Info) (drift.Pipeline, explain.Problems
 	}
 
 	for _, needed := range []struct {
-		name, field string
-		given       bool
+		name   string
+		fields []string
+		given  bool
 	}{
-		{"ip_addresses", auditlog.FieldIPAddress, len(p.IPAddresses) > 0}, {"auth_types", "auth_type", len(p.AuthTypes) > 0},
+		{"ip_addresses", []string{auditlog.FieldIPAddress}, len(p.IPAddresses) > 0},
+		{"auth_types", []string{"auth_type"}, len(p.AuthTypes) > 0},
+		{"actors", []string{"actor", "actor_id"}, len(p.Actors) > 0},
 	} {
-		if needed.given && !info.Records(needed.field) {
-			found.Add(explain.PipelineNever(needed.name, needed.field, info))
-		}
-	}
+		inPart := func(field string) bool { return slices.Contains(info.RedactedInPart, field) }
 
-	if len(p.Actors) > 0 && !info.Records("actor") && !info.Records("actor_id") {
-		found.Add(explain.PipelineNever("actors", "actor", info))
+		switch {
+		case !needed.given:
+		case !slices.ContainsFunc(needed.fields, info.Records):
+			found.Add(explain.PipelineNever(needed.name, needed.fields[0], info))
+		case slices.ContainsFunc(needed.fields, inPart):
+			found.Add(explain.PipelineInPart(needed.name, needed.fields[0], info))
+		}
 	}
 
 	// The condition is one of a query, and nothing else of the query is.
@@ -194,7 +200,7 @@ func (d *Drift) Run(ctx context.Context, logs ...auditlog.Service) (*Drifted, ex
 	for i, s := range clouds {
 		result, problems := d.compare(ctx, s, of[i], scrubber)
 
-		if found.Add(problems...); result == nil {
+		if found.AddNew(problems...); result == nil {
 			return nil, found
 		}
 
@@ -274,7 +280,10 @@ func (d *Drift) compare(
 		return nil, found
 	}
 
-	return c.End(done), append(found, explain.InDrift(d.Arguments.ReadWarnings(s.Info(), q, done))...)
+	result := c.End(done)
+	done.UnknownMatters = false // What unknown actions mean is said of what came out.
+
+	return result, append(found, d.Arguments.ReadWarnings(s.Info(), q, done)...)
 }
 
 // begin begins a comparison with what the query brings.
@@ -340,7 +349,7 @@ func (d *Drifted) add(r *drift.Result) {
 	}
 }
 
-// scrubbed is a result without what must not be shown.
+// scrubbed is a result without what must not be shown. What Terraform saw is hidden with the changes of the entries.
 func scrubbed(r *drift.Result, s *redact.Scrubber) *drift.Result {
 	if s == nil {
 		return r
@@ -348,13 +357,14 @@ func scrubbed(r *drift.Result, s *redact.Scrubber) *drift.Result {
 
 	shown := *r
 
-	for _, rows := range []*[]drift.Row{&shown.Changed, &shown.Deleted, &shown.Created, &shown.Unexplained} {
+	for _, rows := range rowsOf(&shown) {
 		*rows = slices.Clone(*rows)
 
 		for i := range *rows {
 			row := &(*rows)[i]
 			of := s.Apply(auditlog.Entry{Service: row.Service, ResourceID: row.ID, ResourceName: row.Name})
 			row.ID, row.Name = of.ResourceID, of.ResourceName
+			row.Address = scrubbedAddress(row.Address, row.Type, s)
 
 			row.Events = slices.Clone(row.Events)
 			for j := range row.Events {
@@ -363,10 +373,68 @@ func scrubbed(r *drift.Result, s *redact.Scrubber) *drift.Result {
 		}
 	}
 
+	shown.Unmatched = slices.Clone(r.Unmatched)
+	for i := range shown.Unmatched {
+		u := &shown.Unmatched[i]
+		u.Example = scrubbedAddress(u.Example, u.Type, s)
+	}
+
+	shown.Completeness = s.Completeness(r.Completeness)
 	shown.FormerExample = s.Apply(r.FormerExample)
 	shown.Chosen, shown.Trusted = scrubbedNames(r.Chosen, s), scrubbedNames(r.Trusted, s)
 
+	if s.Apply(auditlog.Entry{Changes: []auditlog.Change{{}}}).Changes == nil {
+		return withoutSeen(&shown, s)
+	}
+
 	return &shown
+}
+
+// scrubbedAddress is the address of a resource, or its type where the address holds what must not be shown.
+func scrubbedAddress(address, of string, s *redact.Scrubber) string {
+	if shown := s.Text(address); shown == address {
+		return shown
+	}
+
+	return of + "." + redact.Masked
+}
+
+// withoutSeen is a result without the values that Terraform saw change.
+func withoutSeen(r *drift.Result, s *redact.Scrubber) *drift.Result {
+	shown, masked := *r, strconv.Quote(redact.Masked)
+
+	for _, rows := range rowsOf(&shown) {
+		*rows = slices.Clone(*rows)
+
+		for i := range *rows {
+			if (*rows)[i].Seen == nil {
+				continue
+			}
+
+			seen := *(*rows)[i].Seen
+			seen.Changes = slices.Clone(seen.Changes)
+			(*rows)[i].Seen = &seen
+
+			for j := range seen.Changes {
+				c := &seen.Changes[j]
+				if s.Text(c.Field) != c.Field {
+					c.Field = redact.Masked
+				}
+
+				for _, value := range []**string{&c.Before, &c.After} {
+					if *value != nil {
+						*value = &masked
+					}
+				}
+			}
+		}
+	}
+
+	return &shown
+}
+
+func rowsOf(r *drift.Result) []*[]drift.Row {
+	return []*[]drift.Row{&r.Changed, &r.Deleted, &r.Created, &r.Unexplained}
 }
 
 func scrubbedNames(names map[string][]string, s *redact.Scrubber) map[string][]string {

@@ -64,7 +64,7 @@ func (l *Life) Run(ctx context.Context, logs ...auditlog.Service) (*Told, explai
 	scrubber := r.Scrubber()
 
 	for _, s := range auditlog.ByCloud(func() time.Time { return l.Now }, logs) {
-		found.Add(l.read(ctx, s, scrubber, told)...)
+		found.AddNew(l.read(ctx, s, scrubber, told)...)
 
 		if found.HasError() {
 			return nil, found
@@ -87,7 +87,16 @@ func (l *Life) Run(ctx context.Context, logs ...auditlog.Service) (*Told, explai
 
 	slices.SortStableFunc(told.Entries, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
 
+	// What a log has late, another one may have had in its place.
+	told.Entries = slices.CompactFunc(told.Entries, func(a, b auditlog.Entry) bool {
+		return a.Service == b.Service && auditlog.Compare(&a, &b) == 0
+	})
+
 	for i := range told.Entries {
+		if match, _ := l.Of.Match(&told.Entries[i]); match != drift.ByID {
+			told.Uncertain[match]++
+		}
+
 		told.Entries[i] = scrubber.Apply(told.Entries[i])
 	}
 
@@ -120,8 +129,7 @@ func (l *Life) read(
 			return err
 		}
 
-		match, ok := l.Of.Match(e)
-		if !ok {
+		if _, ok := l.Of.Match(e); !ok {
 			return nil
 		}
 
@@ -130,10 +138,6 @@ func (l *Life) read(
 		}
 
 		told.Entries = append(told.Entries, *e)
-
-		if match != drift.ByID {
-			told.Uncertain[match]++
-		}
 
 		return nil
 	})

@@ -200,6 +200,10 @@ func (r *reporting) drifted(info auditlog.Info) explain.Problems {
 	return found
 }
 
+// untold is what an export of an archive does not say.
+const untold = "The export is of an archive and does not say whether entries were redacted before they were archived, so that what was " +
+	"done to a resource may not be found by its id or name."
+
 // run reads the log once, holds the rules against it, and writes the page of what was
 // read.
 func (r *reporting) run(ctx context.Context) (result export.Result, err error) {
@@ -220,6 +224,11 @@ func (r *reporting) run(ctx context.Context) (result export.Result, err error) {
 	}
 
 	if r.comparison != nil {
+		if r.kept != nil && r.kept.Service == auditlog.ServiceArchive {
+			c.Caveats = append(slices.Clone(c.Caveats), untold)
+			r.done.Caveats = c.Caveats
+		}
+
 		r.drift = r.comparison.End(r.done)
 	}
 
@@ -342,6 +351,11 @@ func (r *reporting) subject(c auditlog.Completeness, found *finding.Result) *rep
 
 	if r.drift != nil {
 		s.Drift, s.Pipeline = scrubbed(r.drift, spec.Scrubber), r.pipeline()
+
+		// Rules that an export was made with hold for what Terraform saw as well.
+		if r.kept != nil && slices.Contains(spec.Info.Redacted, auditlog.FieldChanges) {
+			s.Drift = withoutSeen(s.Drift, nil)
+		}
 	}
 
 	for i := range r.not {
