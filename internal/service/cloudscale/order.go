@@ -29,6 +29,7 @@ type order struct {
 	bytes   int
 	newest  time.Time
 	out     []auditlog.Entry // what take returns
+	fresh   []auditlog.Entry // what take has yet to put among those that wait
 }
 
 // take adds records and returns those, in order, whose turn has come; they are good until the
@@ -51,6 +52,8 @@ func (o *order) take(rows []auditlog.Entry, w auditlog.Window) ([]auditlog.Entry
 		o.add(*e)
 	}
 
+	o.merge()
+
 	// A record at the margin itself may still come, and have a smaller id.
 	due, _ := slices.BinarySearchFunc(o.waiting, o.newest.Add(-auditlog.OrderMargin),
 		func(e auditlog.Entry, at time.Time) int { return e.Time.Compare(at) })
@@ -69,16 +72,35 @@ func (o *order) take(rows []auditlog.Entry, w auditlog.Window) ([]auditlog.Entry
 	return o.out, nil
 }
 
-// add puts a record in its place, which is most often the last.
+// add puts a record behind all others, where most belong, or leaves it for merge.
 func (o *order) add(e auditlog.Entry) {
 	o.bytes += len(e.Raw)
 
-	if n := len(o.waiting); n == 0 || auditlog.Compare(&o.waiting[n-1], &e) <= 0 {
+	n := len(o.waiting)
+	if len(o.fresh) == 0 && (n == 0 || auditlog.Compare(&o.waiting[n-1], &e) <= 0) {
 		o.waiting = append(o.waiting, e)
+	} else {
+		o.fresh = append(o.fresh, e)
+	}
+}
 
-		return
+// merge puts the records that add has left in their places, all in one pass: a hundred thousand may wait.
+func (o *order) merge() {
+	slices.SortStableFunc(o.fresh, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
+
+	before, left := len(o.waiting)-1, len(o.fresh)-1
+	o.waiting = append(o.waiting, o.fresh...)
+
+	for at := len(o.waiting) - 1; left >= 0; at-- {
+		if before >= 0 && auditlog.Compare(&o.waiting[before], &o.fresh[left]) > 0 {
+			o.waiting[at] = o.waiting[before]
+			before--
+		} else {
+			o.waiting[at] = o.fresh[left]
+			left--
+		}
 	}
 
-	at, _ := slices.BinarySearchFunc(o.waiting, e, func(a, b auditlog.Entry) int { return auditlog.Compare(&a, &b) })
-	o.waiting = slices.Insert(o.waiting, at, e)
+	clear(o.fresh) // As above.
+	o.fresh = o.fresh[:0]
 }
