@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +102,7 @@ func driftText(d *task.Drifted, times *time.Location) []byte {
 }
 
 func writeRow(b io.Writer, r *drift.Row, times *time.Location) {
-	_, _ = fmt.Fprintf(b, "\n  %s\n", shown(titleOf(r)))
+	_, _ = fmt.Fprintf(b, "\n  %s\n", shown(r.Title()))
 
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(b, "      "+format+"\n", args...) }
 
@@ -119,7 +118,7 @@ func writeRow(b io.Writer, r *drift.Row, times *time.Location) {
 		line("It was created after the state was written, which could not hold it yet.")
 	}
 
-	if note := matchNote(r); note != "" {
+	if note := r.Doubt(); note != "" {
 		line("%s", note)
 	}
 
@@ -133,36 +132,6 @@ func writeRow(b io.Writer, r *drift.Row, times *time.Location) {
 
 	if r.Reverted && r.EventCount > int64(len(r.Events)) {
 		line("All of it was reverted by the pipeline.")
-	}
-}
-
-// titleOf is what a row is about.
-func titleOf(r *drift.Row) string {
-	if r.Address != "" {
-		return r.Address
-	}
-
-	logType := ""
-	if len(r.Events) > 0 {
-		logType = r.Events[0].ResourceType
-	}
-
-	parts := []string{r.Service, logType, cmp.Or(r.Name, r.ID)}
-
-	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
-}
-
-// matchNote says where a match is not for certain.
-func matchNote(r *drift.Row) string {
-	switch {
-	case r.EventCount == 0 || r.Reason == drift.AmbiguousName:
-		return ""
-	case r.Match == drift.ByContainer:
-		return "The log has what was done to what holds it; which part was changed it does not say."
-	case r.Match == drift.ByName:
-		return "Matched by type and name, since the log has no ids."
-	default:
-		return ""
 	}
 }
 
@@ -399,7 +368,7 @@ func driftSARIF(d *task.Drifted, code int) ([]byte, error) {
 		for _, r := range rowsOf(d, kind.name) {
 			run.Results = append(run.Results, sarif.Result{
 				RuleID: id, Level: "warning", Message: sarif.Text{Text: screen.Text(sarifText(&r, kind.sentence))},
-				Locations: sarif.Resource("", screen.Text(titleOf(&r))), OccurrenceCount: r.EventCount,
+				Locations: sarif.Resource("", screen.Text(r.Title())), OccurrenceCount: r.EventCount,
 			})
 		}
 	}
@@ -408,7 +377,7 @@ func driftSARIF(d *task.Drifted, code int) ([]byte, error) {
 }
 
 func sarifText(r *drift.Row, sentence string) string {
-	texts := []string{sentence, titleOf(r) + "."}
+	texts := []string{sentence, r.Title() + "."}
 
 	if r.Seen != nil {
 		texts = append(texts, "Terraform saw: "+seenText(r.Seen)+".")

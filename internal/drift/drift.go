@@ -167,6 +167,36 @@ type Row struct {
 	AfterState bool
 }
 
+// Title is what the row is about: the address, or of what Terraform does not manage the cloud, its type and its name.
+func (r *Row) Title() string {
+	if r.Address != "" {
+		return r.Address
+	}
+
+	logType := ""
+	if len(r.Events) > 0 {
+		logType = r.Events[0].ResourceType
+	}
+
+	parts := []string{r.Service, logType, cmp.Or(r.Name, r.ID)}
+
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
+}
+
+// Doubt says in a sentence why what was done may not have been done to the resource, "" where it was.
+func (r *Row) Doubt() string {
+	switch {
+	case r.EventCount == 0 || r.Reason == AmbiguousName:
+		return ""
+	case r.Match == ByContainer:
+		return "The log has what was done to what holds it; which part was changed it does not say."
+	case r.Match == ByName:
+		return "Matched by type and name, since the log has no ids."
+	default:
+		return ""
+	}
+}
+
 // MostEvents is how many events a row lists.
 const MostEvents = 20
 

@@ -102,24 +102,13 @@ func (p *Pipeline) filters() []filter {
 }
 
 func (s *Subject) driftLine(r *drift.Row) driftLine {
-	logType := ""
-	if len(r.Events) > 0 {
-		logType = r.Events[0].ResourceType
-	}
-
-	l := driftLine{Title: shown(r.Address), Reason: r.Reason.Text()}
-	if l.Title == "" {
-		l.Title = shown(strings.TrimSpace(logType + " " + cmp.Or(r.Name, r.ID)))
-	} else if r.ID != "" {
+	l := driftLine{Title: shown(r.Title()), Reason: r.Reason.Text()}
+	if r.Address != "" && r.ID != "" {
 		l.Notes = append(l.Notes, shown(r.ID))
 	}
 
-	switch {
-	case r.EventCount == 0 || r.Reason == drift.AmbiguousName:
-	case r.Match == drift.ByName:
-		l.Notes = append(l.Notes, "Matched by type and name, since the log has no ids.")
-	case r.Match == drift.ByContainer:
-		l.Notes = append(l.Notes, "Matched by what holds it; which part was changed the log does not say.")
+	if doubt := r.Doubt(); doubt != "" {
+		l.Notes = append(l.Notes, doubt)
 	}
 
 	if r.AfterState {
